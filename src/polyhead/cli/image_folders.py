@@ -54,5 +54,5 @@ def _holds_xml(path: Path) -> bool:
 
 
 def _has_file(folder: Path, endings: tuple[str, ...]) -> bool:
-    """Whether a folder, or one below it, holds a file with one of these endings."""
+    """Return whether a folder or its subfolders contain a file with one of these extensions."""
     return any(name.lower().endswith(endings) for _, _, files in os.walk(folder) for name in files)

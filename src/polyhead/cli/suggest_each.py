@@ -79,7 +79,7 @@ def _guess_each(column: ColumnDescription, each: str) -> Guess | str:
 
 
 def _are_as_many(column: ColumnDescription, boxes: ColumnDescription) -> bool:
-    """Whether a column has as many entries in each row as there are boxes."""
+    """Return whether each row of a column has as many entries as boxes."""
     several = column.form in ("lists", "masks", "ragged") or (column.form == "numbers" and column.shape != ())
     if not several:
         return False
@@ -96,7 +96,7 @@ def _lengths(column: ColumnDescription) -> np.ndarray:
 
 
 def _is_end_of(column: ColumnDescription, paths: ColumnDescription) -> bool:
-    """Whether a column holds the ends of the paths in another one."""
+    """Return whether the values of a column are the last parts of the paths in another column."""
     if column.name == paths.name or not holds_files(column) or len(column.values) != len(paths.values):
         return False
     pairs = zip(column.values, paths.values, strict=True)
@@ -106,7 +106,7 @@ def _is_end_of(column: ColumnDescription, paths: ColumnDescription) -> bool:
 
 
 def _once_each(column: ColumnDescription, other: ColumnDescription) -> bool:
-    """Whether a column has each text of another one's rows once."""
+    """Return whether each row of a column lists the distinct texts of the same row of another column."""
     if column.name == other.name or column.form != "lists" or other.form != "lists":
         return False
     if len(column.values) != len(other.values):

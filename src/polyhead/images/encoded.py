@@ -72,7 +72,7 @@ def read_file(path: Any, where: str) -> bytes:
 
 
 def _fix_of_folder(path: Any) -> str:
-    """What to do about the name of a file that does not exist, if it does not say in which folder; else empty."""
+    """Return a fix for a relative path that does not exist; an empty string for other paths."""
     if not isinstance(path, (str, os.PathLike)) or os.path.isabs(path) or os.path.exists(path):
         return ""
     return (

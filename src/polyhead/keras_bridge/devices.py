@@ -32,7 +32,7 @@ def require_shares(use: str, sizes: tuple[int, ...]) -> None:
 
 
 def _shared_by(devices: int, use: str, last: int) -> str:
-    """What to do about a last batch that the devices cannot share."""
+    """Return the fix for a last batch whose rows cannot be divided among the devices."""
     if use == "predict":
         return "Say ph.predict(model, feed), which takes any number of rows."
     left = counted(last % devices, "row")
