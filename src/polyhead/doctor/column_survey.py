@@ -124,7 +124,7 @@ def _nested(name: str, kept: list[Any], there: np.ndarray) -> ColumnDescription:
 
 
 def _hold(rows: list[Any], test: Callable[[Any], bool]) -> bool:
-    """Whether all entries of some rows are such, or None."""
+    """Return whether every entry in these rows passes the test or is None."""
     return all(label is None or test(label) for row in rows for label in row)
 
 

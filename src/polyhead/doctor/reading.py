@@ -216,7 +216,7 @@ def _odd_list(values: Any) -> Odd:
 
 
 def _is_plain(values: Any) -> bool:
-    """Whether a list holds numbers or words, or lists of them, rather than arrays; a tuple of lists has parts."""
+    """Return whether a value is a list of plain numbers or words, possibly nested, and not a list of arrays."""
     if not isinstance(values, (list, tuple)) or not len(values):
         return False
     if isinstance(values, tuple) and any(isinstance(value, (list, tuple)) for value in values):

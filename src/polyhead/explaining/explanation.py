@@ -210,7 +210,7 @@ def _diverged(history: dict[str, list[float]]) -> str:
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether a log is finite; callbacks may log anything, and what is not numbers is."""
+    """Return whether a log is finite. Callbacks may log other things than numbers, which count as finite."""
     array = np.asarray(value)
     return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 

@@ -90,7 +90,7 @@ def add_batch(metric: keras.metrics.Metric, true: Any, pred: Any, weight: Any) -
 
 
 def _means(metric: keras.metrics.Metric) -> bool:
-    """Whether a metric is the mean of a function's values."""
+    """Return whether a metric averages the values of a function, as ``MeanMetricWrapper`` does."""
     return type(metric).update_state is keras.metrics.MeanMetricWrapper.update_state
 
 
@@ -128,7 +128,7 @@ def counts_elements(metric: keras.metrics.Metric) -> bool:
 def _same_result(
     metric: keras.metrics.Metric, one: tuple[Any, Any], other: tuple[Any, Any], rtol: float
 ) -> bool:
-    """Whether a metric is the same for two pairs of labels and outputs."""
+    """Return whether a metric gives the same result for two pairs of labels and outputs."""
     try:
         found = []
         for true, pred in (one, other):

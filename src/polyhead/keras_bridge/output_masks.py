@@ -11,7 +11,7 @@ from polyhead.keras_bridge.structure import Path, output
 
 
 def makes_masks(model: Any) -> bool:
-    """Whether a layer of a model makes a mask: ``Masking``, ``Embedding(mask_zero=True)``, or one of the user's own."""
+    """Return whether a layer of the model makes a Keras mask, such as ``Masking`` or ``Embedding(mask_zero=True)``."""
     return any(map(_makes_mask, model._flatten_layers()))
 
 

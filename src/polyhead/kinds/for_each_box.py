@@ -12,7 +12,7 @@ from polyhead.kinds.per_element import Each
 
 
 def is_each(head: Head) -> TypeGuard[Each]:
-    """Whether a head has a label for each box; of heads as `for_boxes` gives them."""
+    """Return whether a head, as returned by `for_boxes`, has one label for each box."""
     return head.each is not None
 
 

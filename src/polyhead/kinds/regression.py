@@ -33,7 +33,7 @@ from polyhead.kinds.source_column import Column, over
 
 
 class Quantities:
-    """What `Regression` and `Map` share: numbers in a unit of their own, which may be scaled for the model."""
+    """The base of `Regression` and `Map`: numbers in the unit of their column, which `scale=` scales for the model."""
 
     scale: Any
 
