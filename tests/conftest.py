@@ -89,6 +89,18 @@ def pytest_report_header() -> str:
     return f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m "keras ..."`` or ``-m "not keras ..."``, import no file of which all tests are left out."""
+    asked = re.match(r"(not )?keras\b", config.option.markexpr)
+    if asked is None or collection_path.suffix != ".py" or collection_path.name == "conftest.py":
+        return None
+    mine = collection_path.is_relative_to(TESTS)
+    if asked[1]:
+        return (mine and _all_touch_keras(collection_path)) or None
+    text = collection_path.read_text(encoding="utf-8")
+    return not (_all_touch_keras(collection_path) or "import keras" in text or "mark.keras" in text) or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if touches_keras(item):
@@ -109,12 +121,14 @@ def pytest_collection_finish() -> None:
 def touches_keras(item: pytest.Item) -> bool:
     if isinstance(item, DoctestItem):
         return any(_IMPORT.search(example.source) for example in item.dtest.examples)
-    return bool(ALWAYS.intersection(item.path.relative_to(TESTS).parts)) or _imports_keras(item.path)
+    return _all_touch_keras(item.path)
 
 
 @functools.cache
-def _imports_keras(path: Path) -> bool:
-    return _IMPORT.search(path.read_text(encoding="utf-8")) is not None
+def _all_touch_keras(path: Path) -> bool:
+    """Whether all tests of a file do, but for doctests."""
+    inside = ALWAYS.intersection(path.relative_to(TESTS).parts)
+    return bool(inside) or _IMPORT.search(path.read_text(encoding="utf-8")) is not None
 
 
 @pytest.fixture

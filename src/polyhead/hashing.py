@@ -14,6 +14,7 @@ Numbers are part of the library's promise: the same in every version. Golden val
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -61,9 +62,14 @@ def bits(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndarray
     Returns:
         uint64 ``(B, draws)``.
     """
-    start = np.asarray(ids, np.int64).astype(np.uint64).reshape(-1, 1) ^ np.uint64(key(seed, epoch, stream))
+    start = np.asarray(ids, np.int64).astype(np.uint64) ^ np.uint64(key(seed, epoch, stream))
+    return _drawn(start, draws)
+
+
+def _drawn(start: np.ndarray, draws: int) -> np.ndarray:
+    """The draws that follow from each start ``(B,)``, uint64 ``(B, draws)``."""
     steps = np.arange(1, draws + 1, dtype=np.uint64) * np.uint64(_STEP)
-    return mixed(mixed(start) + steps)
+    return mixed(mixed(start.reshape(-1, 1)) + steps)
 
 
 def uniform(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndarray:
@@ -73,7 +79,23 @@ def uniform(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndar
     >>> both.shape, bool((both[1:] == uniform(7, 0, [4], stream("Rotate"), 2)).all())
     ((2, 2), True)
     """
-    return (bits(seed, epoch, ids, stream, draws) >> np.uint64(11)) * 2.0**-53
+    return _in_unit(bits(seed, epoch, ids, stream, draws))
+
+
+def uniform_in(epochs: Iterable[int], seed: int, stream: int, draws: int) -> np.ndarray:
+    """The numbers that `uniform` gives the sample 0 in each of several epochs, float64 ``(E, draws)``.
+
+    >>> ours = stream("evaluate")
+    >>> bool((uniform_in([3, 4], 7, ours, 2)[1:] == uniform(7, 4, [0], ours, 2)).all())
+    True
+    """
+    starts = np.array([key(seed, epoch, stream) for epoch in epochs], np.uint64)
+    return _in_unit(_drawn(starts, draws))
+
+
+def _in_unit(bits: np.ndarray) -> np.ndarray:
+    """Random bits as float64 in [0, 1)."""
+    return (bits >> np.uint64(11)) * 2.0**-53
 
 
 def stream(name: str, before: int = 0) -> int:

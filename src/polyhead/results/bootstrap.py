@@ -8,12 +8,15 @@ from functools import cached_property
 
 import numpy as np
 
-from polyhead.hashing import stream, uniform
+from polyhead.hashing import stream, uniform_in
 
 Values = dict[str, np.ndarray]
 
 _NUMBERS = 2_000_000
 """How many counts are in memory at once."""
+
+_DRAWN = 1 << 14
+"""How many numbers are drawn at once: they stay in the cache of a core."""
 
 
 def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:
@@ -31,13 +34,16 @@ def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> It
     [[5.0, 5.0, 5.0]]
     """
     at_once = max(1, min(resamples, _NUMBERS // max(1, rows * width)))
-    ours = stream("evaluate")
+    together, ours = max(1, _DRAWN // max(1, rows)), stream("evaluate")
     for begin in range(0, resamples, at_once):
         some = min(at_once, resamples - begin)
         counts = np.empty((some, rows))
-        for i, one in enumerate(counts, begin):
-            drawn = (uniform(seed, i, [0], ours, rows)[0] * rows).astype(np.int64)
-            one[:] = np.bincount(drawn, minlength=rows)
+        for first in range(0, some, together):
+            part = counts[first : first + together]
+            samples = range(begin + first, begin + first + len(part))
+            drawn = (uniform_in(samples, seed, ours, rows) * rows).astype(np.int64)
+            drawn += rows * np.arange(len(part))[:, None]
+            part[:] = np.bincount(drawn.ravel(), minlength=part.size).reshape(part.shape)
         yield counts
 
 
