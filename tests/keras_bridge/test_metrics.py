@@ -327,3 +327,19 @@ def test_an_intersection_over_union_of_keras_counts_weights_by_their_value(name,
     ratios = [b.sum() / e.sum() for b, e in zip(both, either, strict=True)]
     (found,) = [value for log, value in logs.items() if "io_u" in log]
     assert found == pytest.approx(np.mean(ratios), rel=1e-4)
+
+
+def test_metrics_stay_right_when_keras_compiles_the_model_again():
+    heads = {"price": ph.Regression(), "other": ph.Regression(metrics=[])}
+    feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
+    unlabeled = {**DATA, "price": np.full(ROWS, np.nan)}
+    model = ph.compile(build("price", 1, None), feed, optimizer="sgd")
+    with pytest.warns(ph.PolyheadWarning, match="at least one label that counts"):
+        assert np.isnan(model.evaluate(feed.on(unlabeled), verbose=0, return_dict=True)["price_mae"])
+    model.compile("sgd", loss={"price": "mse", "other": "mse"})  # without metrics, Keras keeps those before
+    for _ in range(2):
+        found = model.evaluate(feed, verbose=0, return_dict=True)
+        wanted = np.abs(model.predict(X, verbose=0)["price"][:, 0] - DATA["price"]).mean()
+        assert found["price_mae"] == pytest.approx(wanted, rel=1e-4)
+        with pytest.raises(ph.ContractError):
+            model.fit(feed, batch_size=8)

@@ -295,8 +295,8 @@ class HeadMetrics(keras.metrics.Metric):
                 add_batch(metric, true, pred, _for_each_label(metric, true, weight))
 
     def reset_state(self) -> None:
-        """Start a new epoch."""
-        for metric in self.metrics:
+        """Start a new epoch, for the losses too: Keras resets only those by which the model is compiled."""
+        for metric in (*self.metrics, *self._losses.metrics):
             metric.reset_state()
 
     def result(self) -> dict[str, Any]:

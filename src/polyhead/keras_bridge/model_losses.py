@@ -60,8 +60,12 @@ class HeadLoss(keras.metrics.Metric):
         return self.where_labeled(found)
 
     def where_labeled(self, found: Any) -> Any:
-        """A result of the head, or NaN where nothing was labeled, which only its loss knows."""
-        return where_labeled(self.weight, found) if self.asked else found
+        """A result of the head, or NaN where nothing was labeled, which only its loss knows.
+
+        It knows nothing in an epoch that does not compute it, as after a ``model.compile`` with a loss of Keras's.
+        """
+        weight = ops.convert_to_tensor(self.weight)
+        return where_labeled(ops.where(self.rows > 0, weight, 1), found) if self.asked else found
 
     def of_steps(self) -> Any:
         """The mean of the steps' losses by batch size."""

@@ -21,12 +21,30 @@ class Batch:
         labels: for each head an array ``(B, …)``, finite everywhere.
         weights: for each head its sample weights, float32 ``(B, …)``; None where no head has any.
         ids: the rows, int64 ``(B,)``: of a source that was selected, those that they had before.
+
+    >>> Batch({"x": np.zeros((32, 4), np.float32)}, {"y": np.zeros((32, 1), np.float32)}, None, np.arange(32))
+    Batch(inputs={x: float32 (32, 4)}, labels={y: float32 (32, 1)}, weights=None, ids=int64 (32,))
     """
 
     inputs: Arrays
     labels: Arrays
     weights: Arrays | None
     ids: np.ndarray
+
+    def __repr__(self) -> str:
+        inputs, labels, weights = map(_forms, (self.inputs, self.labels, self.weights))
+        return f"Batch({inputs=!s}, {labels=!s}, {weights=!s}, ids={_form(self.ids)})"
+
+
+def _forms(arrays: Arrays | None) -> str:
+    """Dtype and shape of arrays by name."""
+    if arrays is None:
+        return "None"
+    return f"{{{', '.join(f'{name}: {_form(array)}' for name, array in arrays.items())}}}"
+
+
+def _form(array: np.ndarray) -> str:
+    return f"{array.dtype} {array.shape}"
 
 
 @dataclass(frozen=True, slots=True)
