@@ -404,6 +404,18 @@ def test_every_problem_of_a_declaration_comes_at_once():
             "head `present`: expected a head kind, as ph.Binary(), got <class 'polyhead.kinds.binary.Binary'>. "
             "Write Binary() with brackets.",
         ),
+        (
+            {"heads": {"present": "binary"}},
+            "head `present`: expected a head kind, as ph.Binary(), got 'binary'. Say ph.Binary().",
+        ),
+        (
+            {"heads": {"x": ph.Array()}},
+            "head `x`: expected a head kind, as ph.Binary(), got Array(). Move it to inputs=.",
+        ),
+        (
+            {"inputs": {"x": ["a", "b"]}},
+            "input `x`: expected an input kind, as ph.Array(), got ['a', 'b']. Say ph.Array(column=['a', 'b']).",
+        ),
         ({"inputs": []}, "inputs: expected at least one input, got none."),
         (
             {"heads": {"value": ph.Regression(2, given="prezent")}},

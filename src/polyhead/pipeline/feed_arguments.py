@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead import kinds
 from polyhead.errors import (
     ContractError,
     Problem,
@@ -178,19 +179,33 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
         problems.append(Problem("inputs", "at least one input", "none"))
     if not isinstance(heads, Mapping):
         raise ContractError(Problem("heads", "a dict {name: head}", shown(type(heads).__name__)))
-    for word, kinds, base in (("input", inputs, Input), ("head", heads, Head)):
-        for name, kind in kinds.items():
+    for word, given, base in (("input", inputs, Input), ("head", heads, Head)):
+        for name, kind in given.items():
             if not isinstance(name, str):
                 fix = f'Say "{name}".' if is_integer(name) else ""
                 problems.append(Problem(f"{word}s", "names as text", shown(name), fix))
             elif not isinstance(kind, base):
-                fix = f"Write {kind.__name__}() with brackets." if isinstance(kind, type) else ""
                 where = place(input=name) if word == "input" else place(head=name)
                 example = "an input kind, as ph.Array()" if word == "input" else "a head kind, as ph.Binary()"
-                problems.append(Problem(where, example, shown(kind), fix))
+                problems.append(Problem(where, example, shown(kind), _kind_to_write(kind, base)))
     if problems:
         raise ContractError(*problems)
     return dict(inputs)
+
+
+def _kind_to_write(given: Any, base: type[Kind]) -> str:
+    """What to write instead of something that is no kind; empty where nothing suggests itself."""
+    if isinstance(given, type):
+        return f"Write {given.__name__}() with brackets."
+    if isinstance(given, Kind):
+        return f"Move it to {'heads' if isinstance(given, Head) else 'inputs'}=."
+    names = {name.lower(): name for name in kinds.__all__}
+    named_kind = getattr(kinds, names.get(given.lower(), ""), None) if isinstance(given, str) else None
+    if isinstance(named_kind, type) and issubclass(named_kind, base) and not inspect.isabstract(named_kind):
+        return f"Say ph.{named_kind.__name__}()."
+    columns = [given] if isinstance(given, str) else given
+    named = base is Input and isinstance(columns, list | tuple) and all(isinstance(n, str) for n in columns)
+    return f"Say ph.Array(column={given!r})." if named and columns else ""
 
 
 def given_first(heads: Mapping[str, Head]) -> list[str]:
