@@ -32,18 +32,18 @@ class Batch:
     ids: np.ndarray
 
     def __repr__(self) -> str:
-        inputs, labels, weights = map(_forms, (self.inputs, self.labels, self.weights))
-        return f"Batch({inputs=!s}, {labels=!s}, {weights=!s}, ids={_form(self.ids)})"
+        inputs, labels, weights = map(_array_forms, (self.inputs, self.labels, self.weights))
+        return f"Batch({inputs=!s}, {labels=!s}, {weights=!s}, ids={_array_form(self.ids)})"
 
 
-def _forms(arrays: Arrays | None) -> str:
+def _array_forms(arrays: Arrays | None) -> str:
     """Dtype and shape of arrays by name."""
     if arrays is None:
         return "None"
-    return f"{{{', '.join(f'{name}: {_form(array)}' for name, array in arrays.items())}}}"
+    return f"{{{', '.join(f'{name}: {_array_form(array)}' for name, array in arrays.items())}}}"
 
 
-def _form(array: np.ndarray) -> str:
+def _array_form(array: np.ndarray) -> str:
     return f"{array.dtype} {array.shape}"
 
 
