@@ -497,3 +497,40 @@ def test_as_many_rows_as_an_input_has_columns_are_many_rows():
     ]
     assert both == pytest.approx(each, abs=1e-6)
     assert len(ph.predict(model, [{"area": 75.0, "rooms": 3.0}])) == 1
+
+
+@pytest.mark.parametrize("form", ["frame", "series", "one series", "source", "feed", "part"])
+def test_rows_of_a_frame_keep_its_index(trained, form, tmp_path):
+    pd = pytest.importorskip("pandas")
+    model, _ = trained
+    x = table()["x"]
+    frame = pd.DataFrame({"x": list(x), "other": 1}, index=[f"r{i}" for i in range(ROWS)])
+    frame = frame.sample(frac=0.6, random_state=1)  # as a part of a cross-validation
+    rows, data = np.arange(len(frame)), frame
+    if form == "series":
+        data = {"x": frame["x"], "other": frame["other"].to_numpy()}
+    elif form == "one series":
+        data = frame["x"]
+    elif form == "source":
+        data = ph.read_table(frame).only(["x"])
+    elif form == "feed":
+        data = ph.Feed(frame, inputs="x", heads={}, batch_size=4, shuffle=True)
+    elif form == "part":
+        data = ph.read_table(frame).split((0.5, 0.5))[1].select(slice(None, None, -1))
+        rows = data.ids_of(np.arange(len(data)))
+    found = ph.predict(model, data).to_pandas()
+    assert found.index.equals(frame.index[rows])
+    joined = frame.join(found, how="inner")
+    wanted = model.predict(np.stack(joined["x"].to_list()), verbose=0)["price"][:, 0]
+    assert np.allclose(joined["price"], wanted, atol=1e-4)
+    assert ph.predict(model, data)[3:1:-1].to_pandas().index.equals(frame.index[rows[3:1:-1]])
+    written = ph.predict(model, data, path=tmp_path / "predictions.parquet")
+    assert written.to_pandas().equals(found)
+
+
+def test_rows_without_an_index_are_counted(trained):
+    model, _ = trained
+    rows = ph.read_table({"x": table()["x"]}).select([5, 2])
+    assert ph.predict(model, rows).to_pandas().index.tolist() == [0, 1]
+    pd = pytest.importorskip("pandas")
+    assert ph.predict(model, pd.DataFrame({"x": []}, index=pd.Index([], dtype=str))).to_pandas().empty

@@ -35,6 +35,12 @@ def family_of(obj: Any) -> tuple[str, set[str]]:
     return "", set()
 
 
+def index_of(obj: Any) -> Any:
+    """The index of a pandas series or frame; None for anything else."""
+    family, names = family_of(obj)
+    return obj.index if family == "pandas" and names & {"Series", "DataFrame"} else None
+
+
 def _from_pandas(series: Any) -> Values:
     dtype = series.dtype
     if type(dtype).__name__ == "CategoricalDtype":

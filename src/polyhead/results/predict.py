@@ -125,7 +125,8 @@ def predict(
             whole = None
             _write_file(tables, file)
     stored_sides = way_back.turns_sides or any(kind.exif == "ignored" for kind in images.values())
-    return Predictions(declared.heads, whole, file, stored_sides)
+    index = feed.source.pandas_index(np.arange(feed.num_samples))
+    return Predictions(declared.heads, whole, file, stored_sides, index)
 
 
 def _new_file(path: Any, data: Any) -> Path:

@@ -46,8 +46,10 @@ class Predictions:
         table: Any = None,
         path: Path | None = None,
         stored_sides: bool = False,
+        index: Any = None,
     ) -> None:
         self.heads, self.path = dict(heads), path
+        self._index = index  # of the rows in the pandas frame that they come from
         self._stored_sides = stored_sides  # coordinates are in pixels that Exif does not turn
         self._held = table
 
@@ -93,7 +95,8 @@ class Predictions:
             found = self._between(*ends)
             if rows.step != 1:
                 found = found.take([row - ends[0] for row in rows])
-            return Predictions(self.heads, found, stored_sides=self._stored_sides)
+            index = None if self._index is None else self._index[key]
+            return Predictions(self.heads, found, stored_sides=self._stored_sides, index=index)
         if isinstance(key, str):
             self._require(key)
             return values_of_column(self._only([key]).column(key).combine_chunks(), self._item(key))
@@ -175,7 +178,10 @@ class Predictions:
         return self._table
 
     def to_pandas(self) -> Any:
-        """A pandas ``DataFrame``. Masks are arrays of class ids, ``(H, W)`` or ``(H, W, n)``.
+        """A pandas ``DataFrame``, with the index of the pandas frame that was predicted, if it was one.
+
+        So ``frame.join(predictions.to_pandas())`` puts predictions beside their rows. Masks are arrays of class ids,
+        ``(H, W)`` or ``(H, W, n)``.
 
         Raises:
             PolyheadError: without pandas.
@@ -190,6 +196,8 @@ class Predictions:
                 for row, value in enumerate(values_of_column(table.column(name), item)):
                     found[row] = value
                 frame[name] = found
+        if self._index is not None:
+            frame.index = self._index
         return frame
 
     def to_polars(self) -> Any:

@@ -11,13 +11,11 @@ import numpy as np
 
 from polyhead.columns.as_column import as_column
 from polyhead.columns.chunk_cache import Chunked
-from polyhead.columns.frames import family_of
+from polyhead.columns.frames import index_of
 from polyhead.columns.lazy import OnDisk, Stored, entries, whole
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.sources.source import OwnSource, Source
-
-_INDEXED = {"Series", "DataFrame"}
 
 
 def are_rows(data: Any) -> bool:
@@ -63,6 +61,7 @@ class Arrays(OwnSource):
     """
 
     _columns: Mapping[str, Values | Stored]
+    _index: Any = None
 
     def __init__(self, columns: Mapping[str, Any], asked: Sequence[str] | None = None) -> None:
         if not hasattr(columns, "keys"):
@@ -71,7 +70,7 @@ class Arrays(OwnSource):
         given = {name: columns[name] for name in columns.keys()}  # noqa: SIM118 (a zarr group iterates otherwise)
         if not given:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))
-        _require_one_order({name: given[name] for name in given if asked is None or name in asked})
+        self._index = _require_one_order({n: given[n] for n in given if asked is None or n in asked})
         if asked is not None and not given.keys().isdisjoint(asked):
             self._set(_fitting_entries(given, asked))
             return
@@ -105,6 +104,9 @@ class Arrays(OwnSource):
         column = self._columns.get(name)
         return column.mapped if isinstance(column, OnDisk) else None
 
+    def pandas_index(self, ids: np.ndarray) -> Any:
+        return None if self._index is None else self._index[ids]
+
     def only(self, columns: Sequence[str]) -> Self:
         self._require(columns)
         view = copy.copy(self)
@@ -130,13 +132,13 @@ def in_chunks(source: Source) -> tuple[Source, int | None]:
     return view, rows
 
 
-def _require_one_order(columns: Mapping[str, Any]) -> None:
-    """Raise for pandas columns that hold the same index in another order: their rows would be mixed up."""
-    indexes = {
-        name: values.index
-        for name, values in columns.items()
-        if family_of(values)[0] == "pandas" and family_of(values)[1] & _INDEXED
-    }
+def _require_one_order(columns: Mapping[str, Any]) -> Any:
+    """Return the index of the first pandas column that has one.
+
+    Raises:
+        DataError: another column holds the same index in another order: their rows would be mixed up.
+    """
+    indexes = {name: index for name, values in columns.items() if (index := index_of(values)) is not None}
     first = next(iter(indexes), "")
     for name, index in indexes.items():
         one = indexes[first]
@@ -146,6 +148,7 @@ def _require_one_order(columns: Mapping[str, Any]) -> None:
         fix = f"Align them, {name}.loc[{first}.index], or give values without index: {name}.to_numpy()."
         expected = f"the index of `{first}`, in its order"
         raise DataError(Problem(place(column=name), expected, "the same index in another order", fix))
+    return indexes.get(first)
 
 
 def _fitting_entries(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:

@@ -92,6 +92,9 @@ class Rows(_CachingView):
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         return self.source.origins(name, self.ids[ids])
 
+    def pandas_index(self, ids: np.ndarray) -> Any:
+        return self.source.pandas_index(self.ids[ids])
+
     def only(self, columns: Sequence[str]) -> Rows:
         view = self._only(columns)
         view.source = self.source.only(columns)

@@ -13,7 +13,7 @@ from polyhead.errors import DataError, Problem, as_list, counted, listed, place,
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.read_errors import explained
 
-_INNER = {"about", "coded", "first_rows", "origins", "sequential"}
+_INNER = {"about", "coded", "first_rows", "origins", "pandas_index", "sequential"}
 """Attributes for the library's own use, hidden from ``dir``."""
 
 
@@ -94,6 +94,10 @@ class Source(ABC):
 
         Asked about no rows, it answers for all: whether a store keeps the originals, and whether one does not.
         """
+        return None
+
+    def pandas_index(self, ids: np.ndarray) -> Any:
+        """Return the index that rows have in the pandas frame they come from; None if that only counts them."""
         return None
 
     def only(self, columns: Sequence[str]) -> Source:
@@ -328,6 +332,9 @@ class DerivedSource(OwnSource):
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         return self._source.origins(name, ids)
+
+    def pandas_index(self, ids: np.ndarray) -> Any:
+        return self._source.pandas_index(ids)
 
 
 class _Columns(DerivedSource):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from polyhead.columns.as_column import as_column
-from polyhead.columns.frames import family_of
+from polyhead.columns.frames import family_of, index_of
 from polyhead.columns.lazy import Late, Stored
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, counted, listed, similar
@@ -89,7 +89,9 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
     else:
         expected = "a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays"
         raise DataError(Problem("read_table(data)", expected, f"a {type(data).__name__}"))
-    return _table(found, wanted, least)
+    table = _table(found, wanted, least)
+    table._index = index_of(data)
+    return table
 
 
 def is_table(obj: Any) -> bool:
