@@ -75,6 +75,17 @@ QUESTIONS = {
         "EarlyStopping one output",
         "ModelCheckpoint monitor",
     ],
+    "keras.applications and preprocess_input: a pretrained backbone with several outputs": [
+        "preprocess_input",
+        "pretrained backbone",
+    ],
+    "Fine-tuning: freeze and unfreeze layers, compile again": ["fine-tuning", "unfreeze layers"],
+    "K-fold cross-validation with several outputs": ["cross-validation", "KFold"],
+    "A training loop of my own: PyTorch, GradientTape, JAX, train_on_batch": [
+        "custom training loop",
+        "GradientTape",
+        "train_on_batch",
+    ],
     "Choose or change loss_weights for several outputs": ["loss_weights", "loss weights multiple outputs"],
     "Labels or targets swapped, in the wrong order: a dict of outputs and a tuple of labels": [
         "labels wrong order",
