@@ -81,7 +81,7 @@ QUESTIONS = {
     ],
     "Fine-tuning: freeze and unfreeze layers, compile again": ["fine-tuning", "unfreeze layers"],
     "K-fold cross-validation with several outputs": ["cross-validation", "KFold"],
-    "A training loop of my own: PyTorch, GradientTape, JAX, train_on_batch": [
+    "A training loop of my own with feed.batches(): PyTorch, GradientTape, JAX": [
         "custom training loop",
         "GradientTape",
         "train_on_batch",
@@ -103,7 +103,7 @@ QUESTIONS = {
         "ImageDataGenerator mask",
     ],
     "Unrecognized data type: zip, map and lists in fit": ["Unrecognized data type"],
-    "Give fit the feed itself: a source, feed.batches()": ["feed.batches()", "fit feed.batches()"],
+    "Give fit the feed itself, not feed.batches() or a source": ["feed.batches()", "fit feed.batches()"],
     "`y` should not be passed: arguments beside a generator": ["y should not be passed"],
     "generator already executing": ["already executing"],
     "Workers of a PyDataset hang, leak memory or repeat batches": [

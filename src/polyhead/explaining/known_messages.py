@@ -323,7 +323,7 @@ feed = ph.Feed(frame, inputs={"file": ph.Image(64, 64)}, heads={"kind": ph.Categ
     ),
     KnownMessage(
         "feed-itself",
-        "Give fit the feed itself: a source, feed.batches()",
+        "Give fit the feed itself, not feed.batches() or a source",
         "fit takes a feed. A source has rows, but no inputs and heads; feed.batches() is for your own loops.",
         keras="model.fit(feed)",
         polyhead="model.fit(feed, validation_data=feed.on(rows))   # rows: a source, a frame, a dict of columns",
