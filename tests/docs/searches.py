@@ -75,17 +75,6 @@ QUESTIONS = {
         "EarlyStopping one output",
         "ModelCheckpoint monitor",
     ],
-    "keras.applications and preprocess_input: a pretrained backbone with several outputs": [
-        "preprocess_input",
-        "pretrained backbone",
-    ],
-    "Fine-tuning: freeze and unfreeze layers, compile again": ["fine-tuning", "unfreeze layers"],
-    "K-fold cross-validation with several outputs": ["cross-validation", "KFold"],
-    "A training loop of my own with feed.batches(): PyTorch, GradientTape, JAX": [
-        "custom training loop",
-        "GradientTape",
-        "train_on_batch",
-    ],
     "Choose or change loss_weights for several outputs": ["loss_weights", "loss weights multiple outputs"],
     "Labels or targets swapped, in the wrong order: a dict of outputs and a tuple of labels": [
         "labels wrong order",
@@ -115,6 +104,17 @@ QUESTIONS = {
         "Input 0 is incompatible with the layer",
     ],
     "predict in the wrong order: matching predictions to rows": ["predict order", "predict wrong order"],
+    "keras.applications and preprocess_input: a pretrained backbone with several outputs": [
+        "preprocess_input",
+        "pretrained backbone",
+    ],
+    "Fine-tuning: freeze and unfreeze layers, compile again": ["fine-tuning", "unfreeze layers"],
+    "K-fold cross-validation with several outputs": ["cross-validation", "KFold"],
+    "A training loop of my own with feed.batches(): PyTorch, GradientTape, JAX": [
+        "custom training loop",
+        "GradientTape",
+        "train_on_batch",
+    ],
     "Several time series, windows and multi-step targets": ["multi-step targets"],
     "Resume training where it stopped": ["resume where training stopped"],
     "My rows come from Hugging Face, torch, a DataLoader or TensorFlow": ["torch DataLoader"],
