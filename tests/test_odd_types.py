@@ -321,7 +321,7 @@ def test_read_coco_of_a_folder_names_the_file_and_the_folder_of_images(tmp_path)
         (tmp_path / name).mkdir()
     (tmp_path / "train2017" / "a.jpg").write_bytes(b"")
     file = tmp_path / "annotations" / "instances.json"
-    file.write_text("{}")
+    file.write_text('{"images": [{"file_name": "a.jpg"}], "annotations": [], "categories": []}')
     images = tmp_path / "train2017"
     words = (
         f"read_coco(annotations), file {tmp_path}: expected COCO's JSON file, got a folder with {file}. Say "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -73,6 +73,9 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
     _give(found, heads, scalars)
     found.heads |= each
     found.inputs |= _side_by_side(scalars, {c.name for c in columns})
+    if any(guess.kind == "Image" for guess in found.inputs.values()):
+        named = {column.name: column for column in columns}
+        found.heads = {name: _in_shares(named[name], guess) for name, guess in found.heads.items()}
     return found
 
 
@@ -115,6 +118,17 @@ def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnD
     if feeds and not rest:
         chosen = [pair for pair in chosen if pair[0] is not feeds[0]]
     return {column.name: (column, guess) for column, guess in chosen}
+
+
+def _in_shares(column: ColumnDescription, guess: Guess) -> Guess:
+    """A head whose column has pixels of the original images, for a model that predicts shares of the image."""
+    if guess.kind not in ("Boxes", "Keypoints") or "normalized=True" in guess.args:
+        return guess
+    if not any(np.nanmax(np.asarray(row, float)[..., :2], initial=0) > 1 for row in column.values):
+        return guess
+    args = (*guess.args, "normalized=True", "column_normalized=False")
+    remark = "pixels in the column; the model predicts 0–1"
+    return replace(guess, args=args, remark=f"{guess.remark}; {remark}" if guess.remark else remark)
 
 
 def _side_by_side(scalars: list[ColumnDescription], taken: set[str]) -> dict[str, Guess]:
