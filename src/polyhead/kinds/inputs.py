@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.image_values import is_pillow
+from polyhead.columns.image_values import is_pillow, path_in
 from polyhead.errors import (
     BadValue,
     ContractError,
@@ -87,6 +87,8 @@ class Image(Input):
     exif: str | None = None
     # found to hold what must be decoded or resized
     late: bool = field(default=False, init=False, repr=False, compare=False)
+    # found to be files
+    files: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -132,7 +134,8 @@ class Image(Input):
                 what = "files, or arrays of unequal sizes"
                 what = "images of Pillow" if any(map(is_pillow, values)) else what
                 raise BadValue(None, "the size of the images", what, fix)
-            return self.fixed(channels=self.channels or 3, late=True)
+            files = any(path_in(value) is not None for value in values)
+            return self.fixed(channels=self.channels or 3, late=True, files=files)
         found = self._pixels(values).shape[1:]
         known = found[2] in _CHANNELS or found[2] == self.channels
         if self.height and self.width and known and self.channels in (None, found[2]):
