@@ -209,6 +209,15 @@ def test_true_and_false_of_numpy_and_dtypes():
         (lambda: feed(cache=True), "Feed(cache=): expected a path, got True."),
         (lambda: feed(inputs=5), "Feed(inputs=): expected a name, or a list of names, got 5."),
         (lambda: feed(heads={1: ph.Binary(column="y")}), 'heads: expected names as text, got 1. Say "1".'),
+        *[
+            (
+                lambda given=given: feed(heads=given),
+                f"heads: expected a dict {{name: head}}, got {type(given).__name__!r}. Say what each is, as "
+                'heads={"y": ph.Categorical()}.',
+            )
+            for given in ("y", ["y", "z"])
+        ],
+        (lambda: feed(heads=[]), "heads: expected a dict {name: head}, got 'list'."),
         (
             lambda: ph.Feed(
                 {"x": X[:1], "mask": [[[1, 2], [3]]]}, inputs="x", heads={"mask": ph.Mask(size=(2, 2))}

@@ -16,6 +16,7 @@ from polyhead.errors import (
     Problem,
     as_list,
     is_number,
+    is_size,
     require_choice,
     require_size,
     shown,
@@ -94,7 +95,7 @@ class Image(Input):
         super().__post_init__()
         for name in ("height", "width", "channels"):
             if getattr(self, name) is not None:
-                require_size(f"Image({name})", getattr(self, name))
+                require_size(f"Image({name})", getattr(self, name), fix=_size_fix(getattr(self, name)))
         object.__setattr__(self, "dtype", as_dtype(self.dtype))
         require_choice("Image(dtype=)", self.dtype, ("float32", "uint8"), '"float32" or "uint8"')
         require_choice("Image(fit=)", self.fit, _FITS)
@@ -264,6 +265,12 @@ def _checked_range(given: Any) -> tuple[float, float]:
     raise ContractError(
         Problem("Image(range=)", "(low, high), the numbers that become 0 and 1", shown(given))
     )
+
+
+def _size_fix(given: Any) -> str:
+    """What to do about a size that is given as one argument."""
+    sides = as_list(given) or []
+    return f"Say Image({', '.join(map(str, sides))})." if len(sides) > 1 and all(map(is_size, sides)) else ""
 
 
 _CHANNELS = (1, 3, 4)

@@ -134,6 +134,7 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
     same = [p for p in found.problems if p.expected == bad.expected and p.rows]
     if not any(row_of(source, bad.index) in p.rows for p in same):
         same = list(located(bad, bad.index).problems)
+    same.sort(key=lambda one: len(one.rows))  # a column is text because of the few that are no numbers
     known = {row for p in same for row in p.rows}
     refused = known.union(*(p.rows for p in found.problems))
     like = _resolved_by_right_rows(kind, values, np.flatnonzero([row not in refused for row in ids.tolist()]))

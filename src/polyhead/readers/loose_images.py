@@ -29,7 +29,7 @@ def loose_images(data: Any) -> Any:
     (['photos/a.jpg'], ['a.jpg', 'b.jpg'], None)
     """
     if isinstance(data, (str, os.PathLike)):
-        return _images_at(Path(data))
+        return _images_at(Path(data), os.fspath(data))
     if isinstance(data, (bytes, bytearray, memoryview)) or is_pillow(data):
         return [data]
     if isinstance(data, (Source, Mapping)) or is_table(data) or are_rows(data):
@@ -38,12 +38,12 @@ def loose_images(data: Any) -> Any:
     return data if indexed and not way_by_rows(data) else None
 
 
-def _images_at(path: Path) -> list[str] | None:
+def _images_at(path: Path, given: str) -> list[str] | None:
     """The path of an image, or those in a folder; None for that of a table or a store."""
     if is_store(path):
         return None
     if not path.is_dir():
-        return [os.fspath(path)] if path.suffix.lower() in ENDINGS else None
+        return [given] if path.suffix.lower() in ENDINGS else None
     paths = (one for one in path.rglob("*") if one.suffix.lower() in ENDINGS)
     found = [os.fspath(one) for one in sorted(paths) if not one.name.startswith(".")]
     if not found and not any(path.glob("*.parquet")):
