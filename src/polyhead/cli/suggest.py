@@ -19,6 +19,8 @@ from polyhead.doctor.kind_guess import (
     holds_pictures,
     nearly_unique,
 )
+from polyhead.kinds.lists_as_text import lists_fix
+from polyhead.kinds.vocabulary import are_texts
 
 _HEAD = re.compile(
     r"labels?|targets?|y\d*|class(es)?|category|categories|outcome|survived|diagnosis|grade|rating|score|price|age"
@@ -86,15 +88,19 @@ def _useless(column: ColumnDescription) -> str:
     if column.form == "other":
         return f"{column.type}, which is neither numbers nor text"
     total, counts, single = int(column.there.sum()), column.counts, column.shape == ()
+    if column.form == "text" and (fix := lists_fix(column.values[0])):
+        return f"lists that are text; {fix[0].lower()}{fix[1:].removesuffix('.')}"
     if (
         column.form == "text"
         and not holds_files(column)
         and (counts is None or nearly_unique(len(counts), total))
     ):
-        return "nearly every row has a different text, as with ids and free text"
+        why = "nearly every row has a different text, as with ids and free text"
+        words = '; split into lists of words, free text is ph.Array(vocabulary="auto")'
+        return why + words * (counts is not None and are_texts(list(counts), total))
     if single and counts and len(counts) == 1 and column.form != "lists":
         return f"it holds one value only, {next(iter(counts))!r}"
-    is_id = single and column.whole and has_word(_ID, column.name)
+    is_id = single and column.whole and (has_word(_ID, column.name) or not column.name.strip())
     if is_id and (counts is None or len(counts) == total):
         return "an id: every row has a different number"
     return "it holds infinity" if column.statistics.infinite is not None else ""
