@@ -5,6 +5,8 @@ It lies outside of the package, whose import is what takes the time.
 
 import os
 import signal
+import sys
+from itertools import pairwise
 from typing import Any
 
 
@@ -14,11 +16,22 @@ def _leave(*_: Any) -> None:
     )  # at once: there is nothing to clean up yet, and an exception could be lost in somebody's import
 
 
+def _leaves_at_once() -> bool:
+    """Make Ctrl-C end the process at once, unless a shell ignores it, as in the background; return whether it does."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+    return signal.getsignal(signal.SIGINT) is _leave
+
+
+def guard_module() -> None:
+    """Do the same for ``python -m polyhead``, which imports the package before it runs `main`."""
+    if ("-m", "polyhead") in pairwise(sys.orig_argv):
+        _leaves_at_once()
+
+
 def main() -> None:
     """Run the command ``polyhead``."""
-    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if interruptible:  # not in the background of a shell, which ignores Ctrl-C
-        signal.signal(signal.SIGINT, _leave)
+    interruptible = _leaves_at_once()
     from polyhead.cli import main as run
 
     if interruptible:

@@ -209,6 +209,15 @@ def test_true_and_false_of_numpy_and_dtypes():
         (lambda: feed(cache=True), "Feed(cache=): expected a path, got True."),
         (lambda: feed(inputs=5), "Feed(inputs=): expected a name, or a list of names, got 5."),
         (lambda: feed(heads={1: ph.Binary(column="y")}), 'heads: expected names as text, got 1. Say "1".'),
+        *[
+            (
+                lambda given=given: feed(heads=given),
+                f"heads: expected a dict {{name: head}}, got {type(given).__name__!r}. Say what each is, as "
+                'heads={"y": ph.Categorical()}.',
+            )
+            for given in ("y", ["y", "z"])
+        ],
+        (lambda: feed(heads=[]), "heads: expected a dict {name: head}, got 'list'."),
         (
             lambda: ph.Feed(
                 {"x": X[:1], "mask": [[[1, 2], [3]]]}, inputs="x", heads={"mask": ph.Mask(size=(2, 2))}
@@ -321,7 +330,7 @@ def test_read_coco_of_a_folder_names_the_file_and_the_folder_of_images(tmp_path)
         (tmp_path / name).mkdir()
     (tmp_path / "train2017" / "a.jpg").write_bytes(b"")
     file = tmp_path / "annotations" / "instances.json"
-    file.write_text("{}")
+    file.write_text('{"images": [{"file_name": "a.jpg"}], "annotations": [], "categories": []}')
     images = tmp_path / "train2017"
     words = (
         f"read_coco(annotations), file {tmp_path}: expected COCO's JSON file, got a folder with {file}. Say "

@@ -4,6 +4,11 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+if getattr(sys, "argv", [])[:1] == ["-m"]:  # Python looks for a module to run
+    import _polyhead_command
+
+    _polyhead_command.guard_module()
+
 import wrapt
 
 from polyhead.compiling import compile as compile

@@ -1,6 +1,6 @@
 """``python -m polyhead``, where the command itself is not on the path."""
 
-from polyhead.cli import main
+from _polyhead_command import main
 
 if __name__ == "__main__":
     main()

@@ -255,7 +255,7 @@ class Feed(FeedAdapter):
         return EpochInProgress(self._batches(Call(steps=None)))
 
     def batches(self) -> Iterator[Batch]:
-        """Iterate over the coming epoch as `Batch` objects with ids. Nothing moves; to train, iterate over the feed.
+        """Yield the batches of the coming epoch, from its first on; nothing moves. To train, iterate over the feed.
 
         >>> import numpy as np
         >>> import polyhead as ph

@@ -26,6 +26,7 @@ DATA = {
     "signed": np.where(ROW == 5, -3.5, ROW / ROWS),
     "gap": np.where(ROW % 3, ROW / ROWS, np.nan),
     "same": np.ones(ROWS),
+    "dogs": ["dog"] * ROWS,
     "none": np.full(ROWS, np.nan),
     "box01": np.sort(RNG.random((ROWS, 4)), axis=1) * 0.9,
     "box": np.where((ROW == 9)[:, None], [1, 1, 85.5, 2], [1, 1, 2, 2.5]) + (ROW % 2)[:, None] * 0.25,
@@ -199,6 +200,11 @@ DOUBTS = {
     "labels that are all alike": (
         ({"same": ph.Regression()}, {"same": dense(1)}),
         "head `same`: expected labels that differ, got 1 in all 200 labeled rows. There is nothing to learn "
+        "from it: look at its column.",
+    ),
+    "labels that are all of one class": (
+        ({"dogs": ph.Categorical(["cat", "dog"])}, {"dogs": dense(2, "softmax")}),
+        "head `dogs`: expected labels that differ, got 'dog' in all 200 labeled rows. There is nothing to learn "
         "from it: look at its column.",
     ),
     "no label at all": (

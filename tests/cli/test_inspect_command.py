@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +19,10 @@ from polyhead.doctor.column_survey import describe_columns, describe_values, sur
 from polyhead.sources.arrays import Arrays
 
 ROWS = 60
+WORDS = (
+    "nearly every row has a different text, as with ids and free text; split into lists of words, free text is "
+    'ph.Array(vocabulary="auto")'
+)
 
 
 def inspect(*args):
@@ -193,6 +198,7 @@ def test_what_is_of_no_use_is_left_out_with_the_reason():
     feed, code = feed_of(
         some(
             name=names,
+            key=[f"key-{i}" for i in range(ROWS)],
             row_id=np.arange(ROWS),
             same=np.ones(ROWS),
             day=days,
@@ -206,13 +212,36 @@ def test_what_is_of_no_use_is_left_out_with_the_reason():
         line.removeprefix("# left out: ").split(": ", 1) for line in code.splitlines() if "left out" in line
     ]
     assert dict(left_out) == {
-        "name": "nearly every row has a different text, as with ids and free text",
+        "name": WORDS,
+        "key": "nearly every row has a different text, as with ids and free text",
         "row_id": "an id: every row has a different number",
         "same": "it holds one value only, 1",
         "day": "datetime64, which is neither numbers nor text",
         "nothing": "it holds no value",
         "town": 'text: as an input it is ph.Array(vocabulary="auto"), as a head ph.Categorical()',
     }
+
+
+def test_the_index_of_a_frame_free_texts_and_lists_as_text_are_left_out(tmp_path):
+    columns = some(
+        city=["Bern", "New York"] * (ROWS // 2),
+        review=[f"a house of {i} rooms" for i in range(ROWS)],
+        bbox=[f"[{i}, 2, 9, 9]" for i in range(ROWS)],
+        spot=[f"{i} 2" for i in range(ROWS)],
+        price=np.linspace(0, 1, ROWS),
+    )
+    columns["bbox"][0] = columns["review"][1] = None
+    pd.DataFrame(columns).to_csv(tmp_path / "a.csv")
+    code = inspect(tmp_path / "a.csv", "--code").output
+    assert '"x": ph.Array(),' in code
+    assert code.splitlines()[-5:] == [
+        "# left out: : an id: every row has a different number",
+        f"# left out: review: {WORDS}",
+        "# left out: bbox: lists that are text; turn text into lists: [json.loads(text) for text in column]",
+        "# left out: spot: lists that are text; turn text into numbers: [[float(one) for one in text.split()] for "
+        "text in column]",
+        '# left out: city: text: as an input it is ph.Array(vocabulary="auto"), as a head ph.Categorical()',
+    ]
 
 
 def test_without_a_name_that_tells_the_last_column_is_the_head():

@@ -100,6 +100,10 @@ def test_boxes_and_classes(tmp_path, make, form):
     result = inspect(tmp_path if form == "folder" else tmp_path / form)
     assert result.exit_code == 0, result.output
     assert "1 to 2 in a row, 9 in all" in result.output
+    assert (
+        '"boxes": ph.Boxes(2, normalized=True, column_normalized=False),  # 2: the most boxes in one of 6 rows; '
+        "pixels in the column; the model predicts 0–1"
+    ) in result.output
     feed, (x, _, weights) = feed_in(inspect(tmp_path if form == "folder" else tmp_path / form, "--code"))
     assert list(x) == ["image"]
     assert list(feed.heads) == ["boxes", "labels"]
@@ -162,12 +166,74 @@ def test_coco_with_masks_and_points(tmp_path, monkeypatch, count):
     assert 'ph.Categorical(each="boxes")' in told["code"]
 
 
-def test_what_no_reader_can_open_is_said(tmp_path):
-    (tmp_path / "a.json").write_text("{}")
-    result = inspect(tmp_path / "a.json")
+def moved(root, folder, images="images"):
+    """A COCO file in a folder, with its images in another one."""
+    coco(root, lambda i: 1 + i % 2)
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "images").rename(root / "moved")
+    (root / images).parent.mkdir(parents=True, exist_ok=True)
+    (root / "moved").rename(root / images)
+    return (root / "found.json").rename(root / folder / "instances_train.json")
+
+
+@pytest.mark.parametrize(
+    ("folder", "images"),
+    [(".", "images"), ("annotations", "images"), ("annotations", "images/train"), ("train", "train")],
+)
+def test_a_coco_file_with_its_images_near_it(tmp_path, folder, images):
+    file = moved(tmp_path, folder, "new" if folder == images else images)
+    if folder == images:
+        for one in (tmp_path / "new").iterdir():
+            one.rename(tmp_path / images / one.name)
+    image(tmp_path / "other" / "7.jpg")
+    code = inspect(file, "--code")
+    assert f'data = ph.read_coco("{file}", "{tmp_path / images}")' in code.output
+    feed, (x, *_) = feed_in(code)
+    assert list(x) == ["image"]
+    assert set(feed.heads) == {"boxes", "labels", "masks", "keypoints"}
+
+
+def test_a_coco_file_whose_images_may_be_in_two_folders(tmp_path):
+    file = moved(tmp_path, "annotations", "val")
+    for i in range(ROWS):
+        image(tmp_path / "test" / f"{i}.jpg", i)
+    result = inspect(file)
     assert result.exit_code == 2
-    assert "Name a function of a Python file that returns ph.read_coco(file, images)" in result.output
+    assert result.stderr == (
+        f"polyhead: file {file}: expected one folder near it with its images, got {tmp_path / 'test'}, "
+        f'{tmp_path / "val"}. Write rows = ph.read_coco("{file}", folder) into a Python file, with the folder of its '
+        "images, and name it as file.py:rows.\n"
+    )
+    (tmp_path / "test").rename(tmp_path / "train")  # as the file is called
+    assert f'ph.read_coco("{file}", "{tmp_path / "train"}")' in inspect(file, "--code").output
+    for folder in ("train", "val"):
+        for one in (tmp_path / folder).iterdir():
+            one.unlink()
+    assert "expected one folder near it with its images, got none. Write" in inspect(file).stderr
+
+
+@pytest.mark.parametrize("text", ["{}", '[{"x": 1, "y": 2}]', "{"])
+def test_another_json_file_is_no_table(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    result = inspect(tmp_path / "a.json")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"polyhead: file {tmp_path / 'a.json'}: expected ")
+    assert result.stderr.endswith(
+        "For other JSON, name a function of a Python file that returns its rows, as file.py:name.\n"
+    )
+
+
+def test_what_no_reader_can_open_is_said(tmp_path):
     (tmp_path / "empty").mkdir()
     result = inspect(tmp_path / "empty")
     assert result.exit_code == 1
     assert "Traceback" not in result.output
+
+
+def test_boxes_and_points_in_pixels_are_predicted_as_shares_of_the_image(tmp_path):
+    coco(tmp_path, lambda i: 1 + i % 2)
+    code = inspect(tmp_path / "found.json", "--code").output
+    shares = "normalized=True, column_normalized=False"
+    words = "pixels in the column; the model predicts 0–1"
+    assert f"ph.Boxes(2, {shares}),  # 2: the most boxes in one of 6 rows; {words}" in code.replace("\n", "")
+    assert f'ph.Keypoints(2, each="boxes", {shares}),  # {words}' in code

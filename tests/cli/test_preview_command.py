@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+import polyhead as ph
 from polyhead.cli import app
 
 PROGRAM = """
@@ -12,10 +13,18 @@ import numpy as np, polyhead as ph
 print("loading")
 feed = ph.Feed({"x": np.zeros((3, 2)), "y": [0, 1, None]}, inputs="x", heads={"y": ph.Binary()})
 def made(): return feed
-def model():
+def made_model(width, units):
     import keras
-    x = keras.Input((2,), name="x")
-    return keras.Model(x, {"y": keras.layers.Dense(5, name="y")(x)})
+    x = keras.Input((width,), name="x")
+    return keras.Model(x, {"y": keras.layers.Dense(units, name="y")(x)})
+def fits(): return made_model(2, 1)
+def other(): return made_model(3, 5)
+def alike():
+    return ph.Feed({"x": np.zeros((99, 2)), "y": np.ones(99)}, inputs="x", heads={"y": ph.Binary()})
+def wrong():
+    x = np.zeros((10, 2))
+    x[9] = np.nan
+    return ph.Feed({"x": x, "y": np.arange(10) % 2}, inputs="x", heads={"y": ph.Binary()}, batch_size=2)
 number = 3
 """
 
@@ -33,9 +42,34 @@ def run(tmp_path, *args):
 @pytest.mark.keras
 def test_a_page_with_the_check(tmp_path):
     path = tmp_path / "page.html"
-    code, out, err = run(tmp_path, "mine.py:made", "--model", "mine.py:model", "-n", 2, "-o", path)
-    assert (code, out) == (0, f"{path}\n"), err
-    assert "Check against the model: 1 problem" in path.read_text("utf-8")
+    code, out, err = run(tmp_path, "mine.py:made", "--model", "mine.py:fits", "-n", 2, "-o", path)
+    assert (code, out, err) == (0, f"{path}\n", "loading\n")
+    assert "Check against the model: The feed and the model fit" in path.read_text("utf-8")
+
+
+@pytest.mark.keras
+def test_a_model_that_does_not_fit_ends_it_with_all_problems(tmp_path):
+    path = tmp_path / "page.html"
+    code, out, err = run(tmp_path, "mine.py:made", "--model", "mine.py:other", "-n", 2, "-o", path)
+    assert (code, out) == (2, f"{path}\n")
+    assert err.splitlines()[1:] == [
+        f"polyhead: {tmp_path / 'mine.py'}:made: 2 problems:",
+        "  1. input `x`: expected an input of shape (2,), got `x` of shape (3,).",
+        "  2. head `y`: expected an output of shape (1,), got `y` of shape (5,). Give the layer 1 units.",
+    ]
+    assert "Check against the model: 2 problems" in path.read_text("utf-8")
+
+
+@pytest.mark.keras
+def test_a_warning_of_the_check_is_shown_and_a_wrong_row_is_wrong_data(tmp_path):
+    with pytest.warns(ph.PolyheadWarning, match="head `y`: expected labels that differ, got 1 in all 99"):
+        code, _, _ = run(tmp_path, "mine.py:alike", "--model", "mine.py:fits", "-o", tmp_path / "page.html")
+    assert code == 0
+    code, _, err = run(
+        tmp_path, "mine.py:wrong", "--model", "mine.py:fits", "-n", 2, "-o", tmp_path / "a.html"
+    )
+    assert code == 1
+    assert "input `x`, row 9: expected finite numbers, got nan" in err
 
 
 @pytest.mark.parametrize(("rows", "shown"), [("2, 0", [2, 0]), ("y=1", [1]), ("y=0,x=0", None)])

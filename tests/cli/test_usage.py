@@ -139,20 +139,49 @@ class Finder:
             print("importing", flush=True)
             threading.Event().wait()
 sys.meta_path.insert(0, Finder())
-from _polyhead_command import main
-main()
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-@pytest.mark.parametrize("module", ["polyhead", "numpy", "polyhead.cli.pack_command"])
-def test_an_interrupt_ends_the_command_while_it_is_being_imported(module):
-    command = [sys.executable, "-c", WAITING.replace("MODULE", repr(module))]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [
+        (["-c", "import _polyhead_command\n_polyhead_command.main()"], "polyhead"),
+        (["-c", "import _polyhead_command\n_polyhead_command.main()"], "numpy"),
+        (["-c", "import _polyhead_command\n_polyhead_command.main()"], "polyhead.cli.pack_command"),
+        (["-m", "polyhead"], "wrapt"),
+        (["-X", "utf8", "-m", "polyhead"], "polyhead.feed"),
+        (["-m", "polyhead"], "polyhead.cli.pack_command"),
+    ],
+)
+def test_an_interrupt_ends_the_command_while_it_is_being_imported(tmp_path, arguments, module):
+    (tmp_path / "sitecustomize.py").write_text(WAITING.replace("MODULE", repr(module)))
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
     assert process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert (process.returncode, err) == (130, "")
+
+
+def test_another_module_that_imports_the_package_keeps_its_interrupts(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").write_text("import polyhead")
+    (tmp_path / "mine" / "__main__.py").write_text(
+        "import signal\nprint(signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_IGN))"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    command = [sys.executable, "-m", "mine", "polyhead"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=True
+    )
+    assert done.stdout == "True\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

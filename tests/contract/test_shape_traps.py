@@ -280,7 +280,7 @@ def test_a_smaller_last_batch():
         rows = "expected a number of rows that 4 devices divide, got"
         assert printed[1:4] == [
             f"fit 0 last batch: {rows} 1. Say Feed(drop_remainder=True), or leave out 1 row.",
-            f"fit 0 batch_size: {rows} 3.",
+            f"fit 0 batch_size: {rows} 3. Say batch_size=4.",
             f"predict 0 last batch: {rows} 1. Say ph.predict(model, feed), which takes any number of rows.",
         ]
         assert printed[4:7] == ["polyhead True", "polyhead predict [0, 1, 2, 3, 4] [1.0]", "validated True"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 import struct
 import zlib
@@ -343,3 +344,28 @@ def test_no_bytes_break_the_reading_of_headers():
             data = start + RNG.bytes(int(RNG.integers(0, 80)))
             with contextlib.suppress(Broken):
                 parse(data)
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="paths of Windows are those of this computer")
+@pytest.mark.parametrize(
+    ("path", "fix"),
+    [
+        (r"pets\1.jpg", 'Turn it into one of this computer: [name.replace("\\\\", "/") for name in column].'),
+        (
+            r"D:\pets\1.jpg",
+            'Turn it into one of this computer: [name.replace("\\\\", "/").replace("D:/old/folder", folder) for name '
+            "in column].",
+        ),
+        ("https://example.com/1.jpg", "Download it: files are read from disk."),
+        ("*.png", "Give the files that the pattern means: sorted(glob.glob(pattern))."),
+        ("*.jpg", "[os.path.join(folder, name) for name in column]."),
+        ("1.jpg", "[os.path.join(folder, name) for name in column]."),
+    ],
+)
+def test_a_path_that_is_none_of_this_computer_says_what_to_do(tmp_path, monkeypatch, path, fix):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(DataError) as error:
+        decode(path)
+    assert str(error.value).startswith(f"file {path}: expected a file that can be read, got No such file")
+    assert str(error.value).endswith(fix)

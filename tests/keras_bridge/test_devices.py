@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import polyhead as ph
+from polyhead.keras_bridge import devices
+from polyhead.keras_bridge.keras_call import Call
 
 BACKEND = keras.backend.backend()
 
@@ -222,3 +224,43 @@ def test_a_distribution_of_keras_shares(monkeypatch):
         feed, model = make()
         model.fit(feed, verbose=0)
     assert int(model.optimizer.iterations) == 2
+
+
+# Batches that the devices share ---------------------------------------------------------------------------
+
+EVALUATE = "ph.evaluate(model, feed) takes any number of rows."
+
+
+@pytest.mark.parametrize(
+    ("use", "rows", "batch_size", "words"),
+    [
+        ("fit", 100, 30, "batch_size: {} 30. Say batch_size=28 or batch_size=32."),
+        ("evaluate", 100, 3, "batch_size: {} 3. Say batch_size=4."),
+        (
+            "validation",
+            99,
+            33,
+            "fit(validation_data=), batch_size: {} 33. Say batch_size=32 or batch_size=36.",
+        ),
+        ("fit", 30, 28, "last batch: {} 2. Say Feed(drop_remainder=True), or leave out 2 rows."),
+        ("fit", 30, 32, "last batch: {} 30. Leave out 2 rows."),
+        ("fit", 3, 32, "last batch: {} 3. Give at least 4 rows, or take fewer devices."),
+        ("evaluate", 5, 32, f"last batch: {{}} 5. Leave out 1 row. {EVALUATE}"),
+        ("predict", 5, 32, "last batch: {} 5. Say ph.predict(model, feed), which takes any number of rows."),
+        ("fit", 60, 28, None),
+        ("predict", 4, 32, None),
+    ],
+)
+def test_rows_that_the_devices_do_not_divide_come_with_numbers_that_they_do(
+    use, rows, batch_size, words, monkeypatch
+):
+    monkeypatch.setattr(devices, "sharing_devices", lambda: 4)
+    data = {"x": np.zeros((rows, 2)), "y": np.arange(rows) % 2}
+    feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=batch_size)
+    sizes = feed._sizes(Call("evaluate" if use == "validation" else use))
+    if words is None:
+        devices.require_shares(use, sizes)
+        return
+    with pytest.raises(ph.ContractError) as error:
+        devices.require_shares(use, sizes)
+    assert str(error.value) == words.format("expected a number of rows that 4 devices divide, got")

@@ -220,6 +220,25 @@ def test_classes_that_cannot_be_learned(pieces, words):
     assert message(resolved, Categorical(), *pieces) == words
 
 
+@pytest.mark.parametrize("nothing", ["", " ", "nan", "NaN", "<NA>", "NaT"])
+@pytest.mark.parametrize("form", [list, lambda c: np.array(c, object), lambda c: Coded(np.arange(len(c)), c)])
+def test_text_that_stands_for_nothing_is_no_class(form, nothing):
+    column = form(["good", nothing, "None"])
+    words = f"head `h`: expected names of classes, got {nothing!r} in 1 row. "
+    assert message(resolved, Categorical(), column) == (
+        f'{words}If it means "no label", say Categorical(missing={nothing!r}); else name the classes.'
+    )
+    assert resolved(Categorical(missing=nothing), column).classes == ("None", "good")
+    assert encoded(resolved(Categorical(missing=nothing), column), column)[1].tolist() == [True, False, True]
+    assert resolved(Categorical(["good", nothing, "None"]), column).names == ("good", nothing, "None")
+    lists = [["good", nothing], ["None"]]
+    assert message(resolved, MultiLabel(), lists) == (
+        f"{words}Leave it out of the lists, [[one for one in row if one != {nothing!r}] for row in column]; or name "
+        "the classes."
+    )
+    assert resolved(MultiLabel(["good", nothing, "None"]), lists).names == ("good", nothing, "None")
+
+
 @pytest.mark.parametrize("form", [np.asarray, list, lambda c: Coded(np.arange(len(c)), c)])
 @pytest.mark.parametrize(
     ("classes", "column", "words"),
@@ -388,7 +407,17 @@ def test_labels_missing_in_part_get_a_weight_each():
         (
             ["a; b"],
             "row 0: expected a list of labels, got 'a; b'. Split the labels: "
-            '[text.split(";") for text in column].',
+            '[text.split("; ") for text in column].',
+        ),
+        (
+            ["['a', 'b']"],
+            """row 0: expected a list of labels, got "['a', 'b']". Turn text into lists: [ast.literal_eval(text) for """
+            "text in column].",
+        ),
+        (
+            ['["a"]'],
+            """row 0: expected a list of labels, got '["a"]'. Turn text into lists: [json.loads(text) for text in """
+            "column].",
         ),
         ([[0], [[1]]], "row 1: expected a list of labels, got [[1]]."),
         (

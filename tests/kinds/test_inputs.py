@@ -111,6 +111,10 @@ def test_declarations_that_cannot_be():
         assert refusal(Array, shape) == (
             f"Array(shape): expected a positive integer, or a tuple of them, got {shape!r}."
         )
+    assert refusal(Image, (64, 32)) == (
+        "Image(height): expected an integer of at least 1, got (64, 32). Say Image(64, 32)."
+    )
+    assert refusal(Image, (64.0, 32)) == "Image(height): expected an integer of at least 1, got (64.0, 32)."
     assert refusal(Image, dtype="int8") == (
         'Image(dtype=): expected "float32" or "uint8", got \'int8\'. Did you mean `uint8`?'
     )

@@ -35,10 +35,12 @@ DATA = {
 def test_it_is_no_argument(kind):
     arguments = inspect.signature(kind).parameters
     assert "column" in arguments
-    assert [name for name in arguments if name.startswith("_") or name == "late"] == []
+    assert [name for name in arguments if name.startswith("_") or name in ("late", "files")] == []
 
 
-@pytest.mark.parametrize(("kind", "word"), [(ph.Image, "late"), (ph.Binary, "_met"), (ph.Mask, "_open")])
+@pytest.mark.parametrize(
+    ("kind", "word"), [(ph.Image, "late"), (ph.Image, "files"), (ph.Binary, "_met"), (ph.Mask, "_open")]
+)
 def test_it_cannot_be_said(kind, word):
     with pytest.raises(TypeError, match=word):
         kind(**{word: True})

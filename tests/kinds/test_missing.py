@@ -1,6 +1,8 @@
 """What is missing, in every form a column can have; and what holds for every head."""
 
+import ast
 import datetime
+import json
 
 import numpy as np
 import pandas as pd
@@ -347,3 +349,37 @@ def test_times_among_numbers_say_how_they_become_numbers(column):
     with pytest.raises(BadValue) as caught:
         numbers(column, None, (1,), "a number")
     assert caught.value.fix.startswith("Turn times into numbers, as days: (column - column.min())")
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("[[1, 2, 9, 8]]", "Turn text into lists: [json.loads(text) for text in column]."),
+        ("[(1, 2, 9, 8)]", "Turn text into lists: [ast.literal_eval(text) for text in column]."),
+        ("1 2 9 8", "Turn text into numbers: [[float(one) for one in text.split()] for text in column]."),
+        (
+            "1, 2, 9, 8",
+            'Turn text into numbers: [[float(one) for one in text.split(",")] for text in column].',
+        ),
+        ("1;2;9;8", 'Turn text into numbers: [[float(one) for one in text.split(";")] for text in column].'),
+        (
+            "[1. 2. 9. 8.]",
+            'Turn text into numbers: [[float(one) for one in text.strip("[]").split()] for text in column].',
+        ),
+        ("[a b]", ""),
+        ("[" * 9999 + "]" * 9999, ""),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize(
+    "head", [Boxes(1), Regression(4), Keypoints(2), Embedding(4)], ids=lambda head: type(head).__name__
+)
+def test_lists_that_are_text_are_told_how_to_read_them(head, text, fix):
+    with pytest.raises(BadValue) as bad:
+        resolved(head, [text, text])
+    plain = "Give numbers, or None where there is no label."
+    assert bad.value.fix.replace(plain, "") == fix
+    if fix:
+        code = fix.partition(": ")[2].removesuffix(".")
+        read = eval(code, {"json": json, "ast": ast, "column": [text]})
+        assert np.asarray(read, float).reshape(-1).tolist() == [1, 2, 9, 8]

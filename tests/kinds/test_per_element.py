@@ -131,7 +131,7 @@ def test_errors_name_row_and_box():
         "Put None in the place of a box that has no label."
     )
     assert message(head.encode, [["a"], "b"]) == (
-        "head `h`, row 1: expected a list with an entry for each box, got 'b'."
+        "head `h`, row 1: expected a list with an entry for each box, got 'b'. Put a single label into a list."
     )
     assert message(head.encode, [["a", "b", "a"]]) == (
         "head `h`, row 0: expected at most 2 of them, as there is room for so many boxes, got 3."

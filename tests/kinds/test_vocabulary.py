@@ -1,6 +1,7 @@
 """Words of an input as ids, by a vocabulary that is part of the declaration."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -168,3 +169,36 @@ def test_errors_name_the_row_of_the_data():
             heads={"price": ph.Regression()},
         )
     assert str(error.value).startswith("input `city`, row 2: expected words, got 7.")
+
+
+TEXTS = [f"a lovely house, number {i}" for i in range(100)]
+NAMES = [f"New {name}" for name in ("York", "Delhi", "Haven")]
+
+
+@pytest.mark.parametrize(
+    ("column", "texts"),
+    [
+        (TEXTS, True),
+        (pd.Series(TEXTS).astype("category"), True),
+        ([*TEXTS, *TEXTS[:5]], True),
+        (TEXTS * 2, False),  # each of them twice
+        (NAMES * 30, False),
+        ([f"id-{i}" for i in range(100)], False),  # single words
+        (TEXTS[:19], False),  # too few rows to tell
+        ([text.split() for text in TEXTS], False),
+    ],
+)
+def test_whole_texts_as_words_are_told(column, texts):
+    data = {"text": column, "y": np.arange(len(column)) % 2}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        feed = ph.Feed(
+            data, inputs={"note": Array(column="text", vocabulary="auto")}, heads={"y": ph.Binary()}
+        )
+        feed.on(data)
+        ph.Feed(data, inputs={"note": Array(column="text", vocabulary=WORDS)}, heads={"y": ph.Binary()})
+    assert [str(one.message) for one in caught] == [
+        f"input `note`, column `text`: expected words that several rows share, got 100 different texts in "
+        f"{len(column)} rows, each taken as one word. Split them into words, all lists of one length: "
+        '[(text.lower().split() + [""] * 20)[:20] for text in column]; or leave the column out.'
+    ] * texts

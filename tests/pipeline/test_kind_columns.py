@@ -23,10 +23,10 @@ def test_a_word_is_named_with_its_row_and_column(values, row, found):
     ):
         with pytest.raises(ph.DataError) as error:
             ph.Feed(data, inputs=inputs, heads=heads)
-        assert str(error.value) == (
-            f"{word}, row {row}: expected numbers in column `b`, got {found}. Turn words into numbers, or leave the "
-            "column out."
-        )
+        fix = 'Turn words into numbers, or give them an input of their own, ph.Array(vocabulary="auto").'
+        if found == "'1'":
+            fix = "Turn text into numbers: np.asarray(column, float)."
+        assert str(error.value) == f"{word}, row {row}: expected numbers in column `b`, got {found}. {fix}"
 
 
 def test_a_word_beyond_the_first_rows_has_its_row():

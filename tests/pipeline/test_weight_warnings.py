@@ -34,6 +34,13 @@ def feed_of(head, data=DATA, **more):
     return ph.Feed(data, inputs="x", heads={"y": head}, **more)
 
 
+def model_of(feed):
+    import keras
+
+    x = keras.Input((2,), name="x")
+    return keras.Model(x, ph.outputs(x, feed))
+
+
 def told(make):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -73,7 +80,7 @@ def test_two_classes_are_balanced_without_a_word():
 
 NOTHING = (
     "head `y`, column `none`: expected a weight above 0 in some row, got 0 in 40 rows, all that were looked at. "
-    "The head learns nothing. Look for what made them, or leave sample_weight= out."
+    "None of its labels counts, in training or evaluation. Look for what made them, or leave sample_weight= out."
 )
 
 
@@ -93,3 +100,27 @@ def test_those_of_rows_that_are_read_are_told_when_their_mean_is_worked_out():
     assert found == []
     assert told(lambda: feed._assembler.labels["y"].mean_weight()) == ([NOTHING], 0.0)
     assert told(lambda: feed._assembler.labels["y"].mean_weight()) == ([], 0.0)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("balanced", [True, False])
+def test_one_class_is_told_once(balanced):
+    head = ph.Binary(column="yes", class_weight="balanced" if balanced else None)
+    found, feed = told(lambda: feed_of(head))
+    assert len(found) == balanced
+    assert [problem.code for problem in feed.check(model_of(feed)).problems] == ["constant"]
+    found, model = told(lambda: ph.compile(model_of(feed), feed, optimizer="sgd"))
+    assert found == [
+        "head `y`: expected labels that differ, got 1 in all 40 labeled rows. There is nothing to learn from it: "
+        "look at its column."
+    ] * (not balanced)
+    assert told(lambda: model.fit(feed, verbose=0))[0] == []
+
+
+@pytest.mark.keras
+def test_weights_of_0_are_told_in_words_that_hold_for_evaluation():
+    feed = told(lambda: feed_of(ph.Binary(column="both", sample_weight="none")))[1]
+    model = ph.compile(model_of(feed), feed, optimizer="sgd")
+    found, evaluation = told(lambda: ph.evaluate(model, feed))
+    assert found == [NOTHING]
+    assert "no labels" in str(evaluation)

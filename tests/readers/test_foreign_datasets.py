@@ -112,6 +112,15 @@ def test_torch_datasets_and_loaders():
     loader = data.DataLoader(Ages(), 5)
     assert "where lambda: loader is the function and rows is len(loader.dataset)" in refused(loader)
     assert "where lambda: DataLoader(dataset, 32) is the function." in refused(Stream())
+    for name, one in (("x", Ages()), ("age", Ages()), ("x", loader)):
+        columns = {"x": X, "age": AGE, name: one}
+        fix = refused(one).partition(f"got '{type(one).__name__}'. ")[2]
+        assert refused(columns) == (
+            f"column `{name}`: expected one entry per row: an array, a list, or anything with a length and batch "
+            f"indexing, got '{type(one).__name__}', whose items are rows. {fix}"
+        )
+    assert_all({"x": X, "age": AGE, "other": Ages()})  # which nothing reads
+    assert_all({"x": [row for row, _ in Ages()], "age": AGE})
     assert_all(ph.from_generator(lambda: loader, length=len(loader.dataset)))
     assert_all(
         ph.from_generator(lambda: data.DataLoader(Stream(), 32), length=12, names=("x", {"age": "age"}))

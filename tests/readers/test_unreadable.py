@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,6 +160,45 @@ def test_the_error_of_a_feed_names_the_file_and_the_way_on(paths, tmp_path):
         feed.peek()
     assert str(caught.value).startswith(f"head `mask`, row 1, file {mask}: expected a whole PNG")
     assert str(caught.value).endswith(remedy)
+
+
+@pytest.mark.filterwarnings("ignore::polyhead.PolyheadWarning")
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda paths: paths,
+        lambda paths: [Path(path) for path in paths],
+        np.array,
+        lambda paths: [None if row == GONE else Path(path).read_bytes() for row, path in enumerate(paths)],
+        lambda paths: str(Path(paths[0]).parent),
+        lambda paths: Path(paths[0]).parent,
+    ],
+    ids=["list", "paths", "array", "bytes", "folder", "path"],
+)
+def test_images_by_themselves(paths, form):
+    data = form(paths)
+    rows = ph.drop_unreadable(data)
+    assert rows.columns == ("image",)
+    broken = (
+        3 if isinstance(data, (str, Path)) or isinstance(data[0], bytes) else 4
+    )  # a folder has no missing file
+    assert len(rows.report.problems) == broken
+    if isinstance(data, (str, Path)):
+        names = [Path(path).name for path in rows.read(range(len(rows)))["image"]]
+        assert names == ["0.jpg", "1.jpg", "10.jpg", "11.jpg", "3.jpg", "4.jpg", "6.jpg", "8.jpg"]
+    else:
+        kept = [row for row in range(ROWS) if row not in (CUT, EMPTY, TEXT) and (broken == 3 or row != GONE)]
+        assert rows.ids_of(np.arange(len(rows))).tolist() == kept
+    feed = ph.Feed(rows.select(range(2)), inputs={"image": ph.Image(8, 8)}, heads={})
+    assert feed.peek()[0]["image"].shape == (2, 8, 8, 3)
+
+
+def test_a_folder_without_images_and_lists_of_other_values_are_refused(tmp_path):
+    with pytest.raises(ph.DataError, match="expected images in it, got none"):
+        ph.drop_unreadable(tmp_path)
+    for data in ([1, 2], [np.zeros((4, 4, 3))], np.zeros((2, 4, 4, 3), np.uint8)):
+        with pytest.raises(ph.DataError, match="Give names: "):
+            ph.drop_unreadable(data)
 
 
 def test_data_that_is_broken_altogether_is_refused(paths):

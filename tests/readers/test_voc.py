@@ -213,6 +213,32 @@ def test_names_of_images(data):
         )
 
 
+@pytest.mark.parametrize(
+    "name",
+    [r"C:\photos\a.jpg", "C:/photos/a.jpg", "/home/me/photos/a.jpg", r"..\photos\a.jpg", r"photos\a.jpg"],
+)
+@pytest.mark.parametrize("tag", ["filename", "path"])
+def test_paths_of_another_computer_name_their_last_part(data, tag, name):
+    text = xml(thing(), file="").replace("<size>", f"<{tag}>{name}</{tag}><size>")
+    rows = data(text)
+    assert column(rows, "file") == ["a.jpg"]
+    assert column(rows, "labels") == [["cat"]]
+    assert rows.report.problems == ()
+
+
+def test_a_path_of_another_computer_may_name_another_image_than_its_own_xml_file(data):
+    data(None, None)
+    (data.root / "Annotations" / "a.xml").write_text(xml(thing(), file=r"D:\all\b.jpg"))
+    rows = read_voc(data.root, unannotated="missing")
+    assert column(rows, "file") == ["a.jpg", "b.jpg"]
+    assert column(rows, "labels") == [None, ["cat"]]
+    for name in (r"D:\all\x.jpg", r"D:\all\..", "D:\\", r"\\server\all\x.jpg"):
+        (data.root / "Annotations" / "a.xml").write_text(xml(thing(), file=name))
+        assert message(lambda: read_voc(data.root)).startswith(
+            f"{data.file}, <filename>: expected the name of a file under {data.root / 'JPEGImages'}, got "
+        )
+
+
 def test_files_that_are_not_there(data):
     data(xml(thing()), xml(thing(), file="b.jpg"))
     (data.root / "JPEGImages" / "a.jpg").unlink()

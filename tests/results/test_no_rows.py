@@ -1,6 +1,7 @@
 """Predictions of no rows are an empty table with the columns and types that rows have."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -173,14 +174,39 @@ def test_heads_in_images(tmp_path, tta):
     assert json.loads((tmp_path / "a.json").read_text()) == []
 
 
-def test_images_in_memory_have_no_files():
+FORMS = {
+    "paths": lambda paths: paths,
+    "paths in an array": np.array,
+    "bytes": lambda paths: [Path(path).read_bytes() for path in paths],
+    "arrays": lambda paths: np.zeros((len(paths), 8, 8, 3), np.uint8),
+    "arrays of another size": lambda paths: np.zeros((len(paths), 9, 9, 3), np.uint8),
+    "Arrow, paths": lambda paths: pa.array(paths, pa.string()),
+    "Arrow, bytes": lambda paths: pa.array([Path(path).read_bytes() for path in paths], pa.binary()),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_images_have_files_if_rows_would(tmp_path, form):
     pytest.importorskip("cv2")
+    pillow = pytest.importorskip("PIL.Image")
+    paths = [str(tmp_path / f"{i}.png") for i in range(2)]
+    for path in paths:
+        pillow.new("RGB", (8, 8)).save(path)
+    images = FORMS[form](paths)
     feed = ph.Feed(
-        {"image": np.zeros((2, 8, 8, 3), np.uint8), "eyes": np.ones((2, 2, 2))},
-        inputs={"image": ph.Image()},
+        {"image": images, "eyes": np.ones((2, 2, 2))},
+        inputs={"image": ph.Image(8, 8)},
         heads={"eyes": ph.Keypoints(2)},
     )
+    declaration = feed.declaration
+    declaration.save(tmp_path / "saved.json")
+    files = "paths" in form
+    columns = ("id", "file", "eyes") if files else ("id", "eyes")
     model = Fixed({"eyes": np.ones((2, 2))})
-    for rows in (0, 2):
-        found = ph.predict(model, np.zeros((rows, 8, 8, 3), np.uint8), declaration=feed.declaration)
-        assert found.columns == ("id", "eyes")
+    for known in (declaration, ph.Declaration.load(tmp_path / "saved.json")):
+        for data in (feed, {"image": images[:0]}, [], {"image": []}):
+            found = ph.predict(model, data, declaration=known)
+            assert found.columns == columns, data
+    other = FORMS["arrays" if files else "paths in an array"](paths)[:0]  # its type is known
+    found = ph.predict(model, {"image": other}, declaration=declaration)
+    assert found.columns == (("id", "eyes") if files else ("id", "file", "eyes"))

@@ -337,6 +337,33 @@ def test_images_by_themselves(tmp_path):
     assert str(error.value) == f"data, folder `{tmp_path / 'empty'}`: expected images in it, got none."
 
 
+@pytest.mark.parametrize("column", ["image", "photo"])
+@pytest.mark.parametrize("form", ["folder", "list", "array"])
+def test_the_line_that_an_unreadable_image_names_runs(tmp_path, column, form):
+    pytest.importorskip("cv2", reason="opencv is not installed")
+    from PIL import Image
+
+    paths = [str(tmp_path / f"{i}.png") for i in range(4)]
+    for path in paths:
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 9, 3), np.uint8)).save(path)
+    feed = ph.Feed({column: paths}, inputs={column: ph.Image(4, 4)}, heads={})
+    declaration = ph.Declaration(feed.inputs, {"y": ph.Binary()})
+    whole = Path(paths[2]).read_bytes()
+    Path(paths[2]).write_bytes(whole[:100])
+    data = {"folder": str(tmp_path), "list": paths, "array": np.array(paths)}[form]
+    model = Fixed({"y": np.zeros(1)})
+    with pytest.raises(ph.DataError) as error:
+        ph.predict(model, data, declaration=declaration)
+    *_, line = str(error.value).removesuffix(".").rpartition(": ")
+    assert line == "data = ph.drop_unreadable(data)"
+    names = {"ph": ph, "data": data}
+    with pytest.warns(ph.PolyheadWarning, match="1 of 4 rows left out"):
+        exec(line, names)
+    found = ph.predict(model, names["data"], declaration=declaration)
+    assert list(found["id"]) == [0, 1, 3]
+    assert list(found["file"]) == [path for path in paths if path != paths[2]]
+
+
 def test_masks_are_ids_in_the_size_of_the_original(tmp_path):
     from PIL import Image
 

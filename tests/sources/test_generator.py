@@ -256,6 +256,14 @@ def test_what_it_raised_is_the_cause():
             "generator `<lambda>`, batch 0: expected distinct names for its parts, got `a` twice. Give names=, "
             "nested like the batches.",
         ),
+        *[
+            (
+                lambda batch=batch: ph.from_generator(lambda: iter([batch]), length=2).columns,
+                "generator `<lambda>`, batch 0: expected a batch (x, y), or a dict of columns, got a list of rows. "
+                "Yield columns, {name: [row[name] for row in rows] for name in rows[0]}, or a tuple (x, y).",
+            )
+            for batch in ([{"i": 0}, {"i": 1}], [{"i": 0}], [{"a": np.ones(2)}, {"a": np.zeros(2)}])
+        ],
         (
             lambda: ph.from_generator(batches, length=ROWS).split((0.5, 0.5)),
             "split(): expected rows that can be read in any order, got those of a generator. Give an array or a "

@@ -583,6 +583,9 @@ def test_a_folder_without_tables(tmp_path):
     assert message(lambda: read_table(tmp_path)) == (
         f"file {tmp_path}: expected a folder of Parquet files, got no file that ends in .parquet or .pq."
     )
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "1.JPG").write_bytes(b"")
+    assert message(lambda: read_table(tmp_path)).endswith(f'Images are read by ph.read_folder("{tmp_path}").')
 
 
 def test_a_folder_whose_files_differ_is_refused_by_file_and_column(tmp_path):
@@ -750,6 +753,7 @@ def test_a_list_of_rows_is_a_table():
     ("name", "content", "fix"),
     [
         ("a.csv", b"x;y\n1,5;0\n", 'pandas.read_csv(path, sep=";").'),
+        ("a.csv", b"x\ty\n1,5\t0\n", r'pandas.read_csv(path, sep="\t").'),
         ("a.csv", "größe,y\n1,0\n".encode("latin-1"), "pandas.read_csv(path, encoding=...)."),
         ("a.npz", b"", "Give its arrays as columns: np.load(path), or a dict of them."),
     ],
@@ -757,3 +761,38 @@ def test_a_list_of_rows_is_a_table():
 def test_files_that_another_library_reads(tmp_path, name, content, fix):
     (tmp_path / name).write_bytes(content)
     assert message(lambda: read_table(tmp_path / name).read([0])).endswith(fix)
+
+
+@pytest.mark.parametrize("columns", [None, ["kind"]])
+@pytest.mark.parametrize(("name", "mark"), [("a.csv", ";"), ("a.csv", "\t"), ("a.csv", "|"), ("a.tsv", ",")])
+def test_another_separator_is_told_by_the_only_column(tmp_path, name, mark, columns):
+    (tmp_path / name).write_text(f"kind{mark}price\nflat{mark}1.5\n")
+    delimiter = '","' if name == "a.csv" else r'"\t"'
+    sep = {"\t": r'"\t"'}.get(mark, f'"{mark}"')
+    assert message(lambda: read_table(tmp_path / name, columns=columns)) == (
+        f"file {tmp_path / name}: expected columns separated by {delimiter}, as the file is called, got a single one, "
+        f"{f'kind{mark}price'!r}. Pass the frame from pandas.read_csv(path, sep={sep})."
+    )
+
+
+@pytest.mark.parametrize("text", ["a; b\none\ntwo\n", "a; b\n", "a; b\n\n", "a|b\n1\n2\n"])
+def test_a_mark_in_the_name_of_the_only_column_is_no_separator(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    try:
+        found = read_table(tmp_path / "a.csv").columns
+    except ph.DataError as error:
+        assert "expected at least one row" in str(error)  # noqa: PT017
+    else:
+        assert found == (text.partition("\n")[0],)
+
+
+def test_the_text_that_keeps_a_column_from_being_numbers_comes_first(tmp_path):
+    (tmp_path / "a.csv").write_text("x,price\n1,1.5\n2,2.5\n3,?\n4,3.5\n")
+    assert message(
+        lambda: ph.Feed(tmp_path / "a.csv", inputs="x", heads={"price": ph.Regression()})
+    ).splitlines() == [
+        "2 problems:",
+        "  1. head `price`, row 2: expected a number, got '?'. Give numbers, or None where there is no label.",
+        "  2. head `price`, row 0: expected a number, got '1.5'. Turn text into numbers: np.asarray(column, float). "
+        "Likewise row 1; row 3.",
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 from polyhead.checks.compiled_model import compiled_loss, head_losses, user_loss
 from polyhead.checks.contract import Declared, check
 from polyhead.checks.model_match import Fit, match_model
-from polyhead.errors import ContractError, DataError, Problem, warn
+from polyhead.errors import ContractError, DataError, Problem, place, warn
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.keras_bridge.structure import Structure
 from polyhead.order import Order
@@ -57,10 +57,17 @@ class Binding:
             if wrong:
                 raise DataError(*wrong)
             for problem in fit.warnings:
-                if not (compiled and problem.code == "label-scale" and head_losses(model) is not None):
-                    warn(problem)  # polyhead.compile warned of the scale of its own rows
+                if not self._is_known(problem, compiled and head_losses(model) is not None):
+                    warn(problem)
             known = self.met[model] = (compiled_loss(model) if compiled else None, fit.structure)
         return known[1]
+
+    def _is_known(self, problem: Problem, by_polyhead: bool) -> bool:
+        """Whether a warning said so before: `polyhead.compile` of the scale of its rows, or the feed of its labels."""
+        if problem.code == "constant":
+            labels = self._assembler.labels.items()
+            return any(one.of_one_class and problem.place == place(head=name) for name, one in labels)
+        return by_polyhead and problem.code == "label-scale"
 
     def structure_to_predict(self, model: Any) -> Structure:
         """The places of inputs and heads in a model that is only asked to predict."""

@@ -235,6 +235,8 @@ def judge_labels(
         return
     if seen.alike and seen.labeled >= FEW and (seen.complete or shuffled):
         value = f"{seen.low[0]:.6g}" if seen.low[0] == seen.high[0] else "the same label"
+        if head.names and head.shape == ():  # the number is a class id
+            value = shown(head.names[int(seen.low[0])])
         many = f"{'all' if seen.complete else 'the first'} {seen.labeled:,} labeled rows"
         fix = "There is nothing to learn from it: look at its column."
         yield Problem(where, "labels that differ", f"{value} in {many}", fix, "constant", warning=True)

@@ -68,12 +68,6 @@ def _from_path(path: Path) -> Given:
     if not path.exists():
         fix = "Give the path of a table or a folder of images, or file.py:name."
         fail(hints(f"{path}: no such file.", _similar_file(path), fix), WRONG_USE)
-    if path.suffix.lower() == ".json":
-        fix = "Name a function of a Python file that returns ph.read_coco(file, images), or a frame, as file.py:name."
-        fail(
-            f"{path}: a JSON file is no table, and one of COCO needs the folder of its images. {fix}",
-            WRONG_USE,
-        )
     images = None if is_store(path) else opened_images(path)
     if images is not None:
         return Given(*images)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from polyhead.columns.image_values import ENDINGS
+from polyhead.errors import ContractError, DataError, Problem, hints, listed, place
+from polyhead.readers.coco import read_coco
+from polyhead.readers.coco_json import content_of, folders_of_images
 from polyhead.readers.findings import Findings
 from polyhead.readers.folders import read_folder
 from polyhead.readers.mask_folders import folders_of_masks
@@ -18,11 +22,19 @@ from polyhead.readers.yolo import read_yolo
 from polyhead.sources.source import Source
 
 _YAMLS = (".yaml", ".yml")
+_JSON = ".json"
 
 
 def opened_images(path: Path) -> tuple[Source, str] | None:
-    """The rows of a folder of images or a data YAML, and the code that reads them; None for anything else."""
+    """The rows of a folder of images, a data YAML or a COCO file, and the code that reads them; None for anything else.
+
+    Raises:
+        ContractError: for a COCO file without a folder near it that holds its images.
+        DataError: for another JSON file, and for what the reader refuses.
+    """
     if path.is_file():
+        if path.suffix.lower() == _JSON:
+            return _opened_coco(path)
         return _opened_by(read_yolo, path) if path.suffix.lower() in _YAMLS else None
     if not path.is_dir():
         return None
@@ -43,9 +55,30 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
     return _opened_by(read_folder, path, images=images, masks=masks["mask"] if len(masks) == 1 else masks)
 
 
-def _opened_by(reader: Any, path: Path, **options: Any) -> tuple[Source, str]:
-    said = "".join(f", {name}={json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
-    return reader(path, **options), f"ph.{reader.__name__}({json.dumps(str(path), ensure_ascii=False)}{said})"
+def _opened_coco(path: Path) -> tuple[Source, str]:
+    """The rows of a COCO file, with the folder near it that holds its images."""
+    try:
+        folders = folders_of_images(path, content_of(path))
+    except DataError as error:
+        other = "For other JSON, name a function of a Python file that returns its rows, as file.py:name."
+        raise DataError(*(replace(one, fix=hints(one.fix, other)) for one in error.problems)) from None
+    if len(folders) == 1:
+        return _opened_by(read_coco, path, folders[0])
+    fix = (
+        f"Write rows = ph.read_coco({_as_literal(path)}, folder) into a Python file, with the folder of its images, "
+        "and name it as file.py:rows."
+    )
+    found = listed([str(one) for one in folders]) or "none"
+    raise ContractError(Problem(place(file=str(path)), "one folder near it with its images", found, fix))
+
+
+def _opened_by(reader: Any, *paths: Path, **options: Any) -> tuple[Source, str]:
+    said = [*map(_as_literal, paths), *(f"{name}={_as_literal(value)}" for name, value in options.items())]
+    return reader(*paths, **options), f"ph.{reader.__name__}({', '.join(said)})"
+
+
+def _as_literal(value: Any) -> str:
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
 
 
 def _holds_xml(path: Path) -> bool:

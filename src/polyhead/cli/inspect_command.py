@@ -23,8 +23,8 @@ def run_inspect(
         str,
         typer.Argument(
             metavar="PATH|FILE.PY:NAME",
-            help="The path of a table (Parquet, CSV, Arrow), of a folder of images or of a data YAML; or a feed, "
-            "source, mapping of arrays or frame in a Python file, or a function that returns one.",
+            help="The path of a table (Parquet, CSV, Arrow), a folder of images, a data YAML or a COCO file; or a "
+            "feed, source, mapping of arrays or frame in a Python file, or a function that returns one.",
             show_default=False,
         ),
     ],

@@ -9,7 +9,7 @@ import typer
 
 from polyhead.cli.arguments import MODEL_NAME, FeedArgument, load_feed
 from polyhead.cli.messages import reporting
-from polyhead.errors import ContractError, Problem, shown
+from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
 from polyhead.report import preview
 
 
@@ -35,11 +35,27 @@ def run_preview(
         Path, typer.Option("-o", "--output", help="The file to write: a page (.html) or a picture (.png).")
     ] = Path("preview.html"),
 ) -> None:
-    """Draw samples of a feed, with all heads, as the model gets them."""
+    """Draw samples of a feed, with all heads, as the model gets them.
+
+    The exit code is 0 if the file was written, 1 for wrong data, and 2 for wrong arguments, or if the model does not
+    fit: then the file is written as well, and shows the check.
+    """
     with reporting(feed, output):
         given, net = load_feed(feed, model)
-        preview(given, output, samples, rows=_rows_named(rows), draws=draws, model=net)
+        found = preview(given, output, samples, rows=_rows_named(rows), draws=draws, model=net)
     typer.echo(f"{output}")
+    if found.report is not None:
+        with reporting(feed):
+            _require_fit(found.report)
+
+
+def _require_fit(report: Report) -> None:
+    """Warn of what may be wrong, and raise for what is, as when the feed is bound to the model."""
+    for problem in report.warnings:
+        warn(problem)
+    if not report.ok:
+        rows_alone = all(problem.rows for problem in report.errors)
+        raise (DataError if rows_alone else ContractError)(*report.errors)
 
 
 def _rows_named(text: str | None) -> Any:

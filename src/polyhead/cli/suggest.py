@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from polyhead.doctor.kind_guess import (
     holds_pictures,
     nearly_unique,
 )
+from polyhead.kinds.lists_as_text import lists_fix
+from polyhead.kinds.vocabulary import are_texts
 
 _HEAD = re.compile(
     r"labels?|targets?|y\d*|class(es)?|category|categories|outcome|survived|diagnosis|grade|rating|score|price|age"
@@ -73,6 +75,9 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
     _give(found, heads, scalars)
     found.heads |= each
     found.inputs |= _side_by_side(scalars, {c.name for c in columns})
+    if any(guess.kind == "Image" for guess in found.inputs.values()):
+        named = {column.name: column for column in columns}
+        found.heads = {name: _in_shares(named[name], guess) for name, guess in found.heads.items()}
     return found
 
 
@@ -83,15 +88,19 @@ def _useless(column: ColumnDescription) -> str:
     if column.form == "other":
         return f"{column.type}, which is neither numbers nor text"
     total, counts, single = int(column.there.sum()), column.counts, column.shape == ()
+    if column.form == "text" and (fix := lists_fix(column.values[0])):
+        return f"lists that are text; {fix[0].lower()}{fix[1:].removesuffix('.')}"
     if (
         column.form == "text"
         and not holds_files(column)
         and (counts is None or nearly_unique(len(counts), total))
     ):
-        return "nearly every row has a different text, as with ids and free text"
+        why = "nearly every row has a different text, as with ids and free text"
+        words = '; split into lists of words, free text is ph.Array(vocabulary="auto")'
+        return why + words * (counts is not None and are_texts(list(counts), total))
     if single and counts and len(counts) == 1 and column.form != "lists":
         return f"it holds one value only, {next(iter(counts))!r}"
-    is_id = single and column.whole and has_word(_ID, column.name)
+    is_id = single and column.whole and (has_word(_ID, column.name) or not column.name.strip())
     if is_id and (counts is None or len(counts) == total):
         return "an id: every row has a different number"
     return "it holds infinity" if column.statistics.infinite is not None else ""
@@ -115,6 +124,17 @@ def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnD
     if feeds and not rest:
         chosen = [pair for pair in chosen if pair[0] is not feeds[0]]
     return {column.name: (column, guess) for column, guess in chosen}
+
+
+def _in_shares(column: ColumnDescription, guess: Guess) -> Guess:
+    """A head whose column has pixels of the original images, for a model that predicts shares of the image."""
+    if guess.kind not in ("Boxes", "Keypoints") or "normalized=True" in guess.args:
+        return guess
+    if not any(np.nanmax(np.asarray(row, float)[..., :2], initial=0) > 1 for row in column.values):
+        return guess
+    args = (*guess.args, "normalized=True", "column_normalized=False")
+    remark = "pixels in the column; the model predicts 0–1"
+    return replace(guess, args=args, remark=f"{guess.remark}; {remark}" if guess.remark else remark)
 
 
 def _side_by_side(scalars: list[ColumnDescription], taken: set[str]) -> dict[str, Guess]:

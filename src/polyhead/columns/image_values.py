@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 ENDINGS = (
@@ -25,6 +27,13 @@ def names_image(value: Any) -> bool:
     (True, False, False)
     """
     return isinstance(value, str) and value.lower().endswith(ENDINGS)
+
+
+def path_in(value: Any) -> str | None:
+    """The file that an entry of a column names, None for one that names none."""
+    if isinstance(value, Mapping):
+        value = value.get("path")
+    return os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
 
 
 def is_pillow(value: Any) -> bool:

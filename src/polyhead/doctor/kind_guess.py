@@ -10,7 +10,7 @@ from polyhead.checks.range_rules import SIGMOIDS
 from polyhead.columns.image_values import names_image
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
-from polyhead.errors import ContractError, DataError
+from polyhead.errors import ContractError, DataError, counted
 
 AMOUNT = re.compile(r"age|price|score|count|amount|value|size|length|year|income|rating|weight|height")
 BOX = re.compile(r"box(es)?|bbox(es)?")
@@ -246,11 +246,14 @@ def _guess_boxes(column: ColumnDescription, places: int) -> Guess:
     rows = column.values if isinstance(column.values, list) else [column.values.reshape(-1, 4)]
     flat = np.concatenate([np.asarray(row, float).reshape(-1, 4) for row in rows])
     flat = flat[~np.isnan(flat).any(axis=1)]
-    args, remark = [str(max(1, places))], ""
-    if len(flat) and ((flat[:, 2] < flat[:, 0]) | (flat[:, 3] < flat[:, 1])).any():
+    args, remarks = [str(max(1, places))], list[str]()
+    if column.form == "ragged" and not column.encoded:
+        remarks.append(f"{max(1, places)}: the most boxes in one of {counted(len(rows), 'row')}")
+    turned = len(flat) and ((flat[:, 2] < flat[:, 0]) | (flat[:, 3] < flat[:, 1])).any()
+    if turned:
         args.append('format="xywh"')
-        remark = "no xyxy, as some corners would be turned; cxcywh and yxyx are possible too"
-    ends = flat[:, :2] + flat[:, 2:] if remark else flat
+        remarks.append("no xyxy, as some corners would be turned; cxcywh and yxyx are possible too")
+    ends = flat[:, :2] + flat[:, 2:] if turned else flat
     if len(flat) and flat.min() >= 0 and flat.max() <= 1 and ends.max() <= 1:
         args.append("normalized=True")
-    return Guess("Boxes", tuple(args), remark)
+    return Guess("Boxes", tuple(args), "; ".join(remarks))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import ntpath
 import os
 from typing import Any
 
@@ -68,13 +70,23 @@ def read_file(path: Any, where: str) -> bytes:
             return file.read()
     except (OSError, TypeError, ValueError) as error:  # also for names that hold a null
         found = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise damage(where, "a file that can be read", found, _fix_of_folder(path)) from error
+        raise damage(where, "a file that can be read", found, _fix_of_path(path)) from error
 
 
-def _fix_of_folder(path: Any) -> str:
-    """Return a fix for a relative path that does not exist; an empty string for other paths."""
+def _fix_of_path(path: Any) -> str:
+    """Return a fix for a path that does not exist here, and is no absolute one; an empty string for other paths."""
     if not isinstance(path, (str, os.PathLike)) or os.path.isabs(path) or os.path.exists(path):
         return ""
+    name = os.fspath(path)
+    if "://" in name:
+        return "Download it: files are read from disk."
+    if glob.has_magic(name) and glob.glob(name):
+        return "Give the files that the pattern means: sorted(glob.glob(pattern))."
+    if "\\" in name and os.sep != "\\":
+        plain = 'name.replace("\\\\", "/")'
+        drive, _ = ntpath.splitdrive(name)
+        moved = f'.replace("{drive}/old/folder", folder)' if drive else ""
+        return f"It is a path of Windows. Turn it into one of this computer: [{plain}{moved} for name in column]."
     return (
         f"The working directory is {os.getcwd()}. If the files are in another folder, put it before their names: "
         "[os.path.join(folder, name) for name in column]."

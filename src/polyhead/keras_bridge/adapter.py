@@ -42,8 +42,8 @@ class KerasInput:
     def _specs(self, call: Call) -> Any:
         raise NotImplementedError
 
-    def _sizes(self, call: Call) -> tuple[int, ...]:
-        """The numbers of rows that a batch can have; the last one comes last."""
+    def _sizes(self, call: Call) -> dict[str, int]:
+        """The numbers of rows that a batch can have, by what says them."""
         raise NotImplementedError
 
     def _begin(self, call: Call) -> None:

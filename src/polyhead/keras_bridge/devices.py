@@ -3,44 +3,73 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from polyhead.errors import ContractError, Problem, counted, warn
 from polyhead.order.shards import this_shard
 
+BATCH_SIZE, LAST_BATCH = "batch_size", "last batch"
+"""What says how many rows a batch has."""
 
-def require_shares(use: str, sizes: tuple[int, ...]) -> None:
+
+def require_shares(use: str, sizes: Mapping[str, int]) -> None:
     """Raise where the devices cannot share a batch: JAX would in its step, which may be the last of an epoch.
 
     Rows of weight 0 do not fill a batch up: metrics without weights, and losses of steps, would count them.
 
     Args:
         use: the method of Keras, or ``"validation"``.
-        sizes: the numbers of rows that a batch can have; the last one comes last.
+        sizes: the numbers of rows that a batch can have, as `FeedIterator.sizes` has them.
 
     Raises:
-        ContractError: with the number of rows that is not divided.
+        ContractError: with the number of rows that is not divided, and what to do.
     """
     devices = sharing_devices()
-    for place, size in zip(("batch_size", "last batch"), sizes, strict=False):
+    for place, size in sizes.items():
         if size % devices:
-            if use == "validation":
-                place = f"fit(validation_data=), {place}"
+            if place == BATCH_SIZE:
+                fix = _nearest_sizes(size, devices)
+            else:
+                fix = _shared_by(devices, use, size, alone=len(sizes) == 1)
+            where = f"fit(validation_data=), {place}" if use == "validation" else place
             expected = f"a number of rows that {devices} devices divide"
-            fix = _shared_by(devices, use, size) if len(sizes) > 1 and size == sizes[-1] else ""
-            raise ContractError(Problem(place, expected, str(size), fix))
+            raise ContractError(Problem(where, expected, str(size), fix))
 
 
-def _shared_by(devices: int, use: str, last: int) -> str:
-    """Return the fix for a last batch whose rows cannot be divided among the devices."""
+def _nearest_sizes(size: int, devices: int) -> str:
+    """Return the fix for a batch size that the devices do not divide.
+
+    >>> _nearest_sizes(30, 4), _nearest_sizes(3, 4)
+    ('Say batch_size=28 or batch_size=32.', 'Say batch_size=4.')
+    """
+    below = size - size % devices
+    found = [f"batch_size={one}" for one in (below, below + devices) if one]
+    return f"Say {' or '.join(found)}."
+
+
+def _shared_by(devices: int, use: str, last: int, alone: bool) -> str:
+    """Return the fix for a last batch whose rows cannot be divided among the devices.
+
+    Args:
+        devices: how many.
+        use: as for `require_shares`.
+        last: rows of the batch.
+        alone: there is no other batch.
+    """
     if use == "predict":
         return "Say ph.predict(model, feed), which takes any number of rows."
     left = counted(last % devices, "row")
-    if use == "fit":
-        return f"Say Feed(drop_remainder=True), or leave out {left}."
-    rows = "rows" if use == "evaluate" else "val"
-    fix = f"Leave out {left}, or say feed.on({rows}, drop_remainder=True)."
-    return f"{fix} ph.evaluate(model, feed) takes any number of rows."
+    if alone and last < devices:
+        fix = f"Give at least {devices} rows, or take fewer devices."
+    elif alone:
+        fix = f"Leave out {left}."
+    elif use == "fit":
+        fix = f"Say Feed(drop_remainder=True), or leave out {left}."
+    else:
+        rows = "rows" if use == "evaluate" else "val"
+        fix = f"Leave out {left}, or say feed.on({rows}, drop_remainder=True)."
+    return fix if use == "fit" else f"{fix} ph.evaluate(model, feed) takes any number of rows."
 
 
 def sharing_devices() -> int:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.keras_bridge.adapter import KerasInput, Spec
-from polyhead.keras_bridge.devices import require_one_model
+from polyhead.keras_bridge.devices import BATCH_SIZE, LAST_BATCH, require_one_model
 from polyhead.keras_bridge.feed_iterator import FeedIterator
 from polyhead.keras_bridge.keras_call import Call, Convert
 from polyhead.keras_bridge.structure import Structure, fill
@@ -87,8 +87,7 @@ class FeedAdapter(KerasInput):
     @property
     def partial_batch_size(self) -> int | None:
         """For Keras: rows in a smaller last batch."""
-        rows = self._iterator.sizes("fit")[-1]
-        return rows if rows < self.batch_size else None
+        return self._iterator.sizes("fit").get(LAST_BATCH)
 
     def _steps(self, call: Call) -> int | None:
         if call.use == "predict":
@@ -112,10 +111,10 @@ class FeedAdapter(KerasInput):
         if call.use == "fit" and call.run is not None:
             self._iterator.end(call)
 
-    def _sizes(self, call: Call) -> tuple[int, ...]:
+    def _sizes(self, call: Call) -> dict[str, int]:
         sizes, order = self._iterator.sizes(call.use), self._iterator.orders[call.use]
         ends_before = call.use != "fit" and call.steps is not None and call.steps < len(order)
-        return sizes[:1] if ends_before else sizes
+        return {BATCH_SIZE: sizes[BATCH_SIZE]} if ends_before else sizes
 
     def _specs(self, call: Call) -> Any:
         structure = self._structure_for(call)

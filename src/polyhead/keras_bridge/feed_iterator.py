@@ -12,6 +12,7 @@ import numpy as np
 
 from polyhead.errors import ContractError, Problem, shown, warn
 from polyhead.keras_bridge import fit_epochs as keras_epochs
+from polyhead.keras_bridge.devices import BATCH_SIZE, LAST_BATCH
 from polyhead.keras_bridge.keras_call import Call, Convert, Use
 from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
@@ -101,12 +102,13 @@ class FeedIterator:
         """Threads at most."""
         return self._blocks.workers
 
-    def sizes(self, use: Use) -> tuple[int, ...]:
-        """The numbers of rows that a batch can have; the last one comes last."""
+    def sizes(self, use: Use) -> dict[str, int]:
+        """The numbers of rows that a batch can have: `BATCH_SIZE`, and that of a smaller `LAST_BATCH`."""
         order = self.orders[use]
         edges = (order.bounds(step, 1) for step in (0, len(order) - 1))
         first, last = (int(end - begin) for begin, end in edges)
-        return (first,) if first == last else (first, last)
+        whole = {BATCH_SIZE: first} if first == self._batch_size else {}
+        return whole if last == self._batch_size else {**whole, LAST_BATCH: last}
 
     # Batches -----------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, shown
+from polyhead.kinds.class_encoding import listed_fix
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.source_column import About, Column
 
@@ -64,4 +65,5 @@ def as_entries(value: Any, index: int, places: int) -> Any:
         return value
     if places == 1:
         return [value]
-    raise BadValue(index, "a list with an entry for each box", shown(value))
+    fix = listed_fix(value) if isinstance(value, str) else ""
+    raise BadValue(index, "a list with an entry for each box", shown(value), fix)

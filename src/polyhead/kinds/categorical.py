@@ -16,7 +16,7 @@ from polyhead.kinds.answers import Answer, Views, class_values
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.learned_classes import known_classes, learn, ordered, spellings
+from polyhead.kinds.learned_classes import known_classes, learn, ordered, require_names, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.missing import (
     as_float32,
@@ -191,6 +191,11 @@ class Categorical(Classes):
         return dense_output(pooled_features(features), name, self.output_shape, "softmax")
 
 
+_LEFT_OUT = (
+    "Leave it out of the lists, [[one for one in row if one != {}] for row in column]; or name the classes."
+)
+
+
 @dataclass(frozen=True, repr=False)
 class MultiLabel(Classes):
     """Any of several classes at once, as float32 ``(B, n)`` of 0 and 1.
@@ -256,6 +261,7 @@ class MultiLabel(Classes):
                 head = head.fixed(classes=probe.shape[1])
             else:
                 found = self._learned(column)
+                require_names(found, _LEFT_OUT)
                 head = head.fixed(classes=ordered(found), _spellings=spellings(found))
         if head.elementwise is None:
             probe = column.probe()

@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.errors import plain_scalar as plain_scalar
+from polyhead.kinds.lists_as_text import lists_fix
 from polyhead.kinds.missing import is_missing, plain
 
 MISSING, STRANGE = -1, -2
@@ -339,11 +340,14 @@ def class_shares(
     return text if len(classes) <= most else f"{text}, … ({len(classes)} classes)"
 
 
-def _listed_fix(found: Any) -> str:
+def listed_fix(found: Any) -> str:
     """Say what to do about labels that are not in a list."""
+    if fix := lists_fix(found):
+        return fix
     mark = next((mark for mark in ",;|" if isinstance(found, str) and mark in found), "")
     if not mark:
         return "Put a single label into a list."
+    mark += " " * (f"{mark} " in found)
     return f'Split the labels: [text.split("{mark}") for text in column].'
 
 
@@ -363,7 +367,7 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
         if is_missing(found, missing):
             continue
         if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
-            raise BadValue(row, "a list of labels", shown(found), _listed_fix(found))
+            raise BadValue(row, "a list of labels", shown(found), listed_fix(found))
         labels = found.tolist() if isinstance(found, np.ndarray) else list(found)
         if not keep_bytes and bytes in map(type, labels):
             labels = words_as_text(labels)

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.image_values import is_pillow
+from polyhead.columns.image_values import is_pillow, path_in
 from polyhead.errors import (
     BadValue,
     ContractError,
     Problem,
     as_list,
     is_number,
+    is_size,
     require_choice,
     require_size,
     shown,
@@ -87,12 +88,14 @@ class Image(Input):
     exif: str | None = None
     # found to hold what must be decoded or resized
     late: bool = field(default=False, init=False, repr=False, compare=False)
+    # found to be files
+    files: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("height", "width", "channels"):
             if getattr(self, name) is not None:
-                require_size(f"Image({name})", getattr(self, name))
+                require_size(f"Image({name})", getattr(self, name), fix=_size_fix(getattr(self, name)))
         object.__setattr__(self, "dtype", as_dtype(self.dtype))
         require_choice("Image(dtype=)", self.dtype, ("float32", "uint8"), '"float32" or "uint8"')
         require_choice("Image(fit=)", self.fit, _FITS)
@@ -132,7 +135,8 @@ class Image(Input):
                 what = "files, or arrays of unequal sizes"
                 what = "images of Pillow" if any(map(is_pillow, values)) else what
                 raise BadValue(None, "the size of the images", what, fix)
-            return self.fixed(channels=self.channels or 3, late=True)
+            files = any(path_in(value) is not None for value in values)
+            return self.fixed(channels=self.channels or 3, late=True, files=files)
         found = self._pixels(values).shape[1:]
         known = found[2] in _CHANNELS or found[2] == self.channels
         if self.height and self.width and known and self.channels in (None, found[2]):
@@ -261,6 +265,12 @@ def _checked_range(given: Any) -> tuple[float, float]:
     raise ContractError(
         Problem("Image(range=)", "(low, high), the numbers that become 0 and 1", shown(given))
     )
+
+
+def _size_fix(given: Any) -> str:
+    """What to do about a size that is given as one argument."""
+    sides = as_list(given) or []
+    return f"Say Image({', '.join(map(str, sides))})." if len(sides) > 1 and all(map(is_size, sides)) else ""
 
 
 _CHANNELS = (1, 3, 4)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, shown
+from polyhead.errors import BadValue, counted, shown
 from polyhead.kinds.missing import is_missing
 from polyhead.kinds.source_column import Column
 
@@ -51,6 +51,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
         else:
             found.update(piece)
     counts = {v: n for v, n in found.items() if not is_missing(v, missing)}
+    require_names(counts, 'If it means "no label", say Categorical(missing={}); else name the classes.')
     classes = _at_least_two(ordered(counts))
     if all(isinstance(c, float) and c.is_integer() for c in classes):
         classes = tuple(int(c) for c in classes)
@@ -58,6 +59,25 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
         fix = "Use ph.Regression for numbers, or name the classes."
         raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
     return classes, spellings(counts)
+
+
+def require_names(counts: Mapping[Any, int], fix: str) -> None:
+    """Raise for a text among classes that stands for nothing: an empty one, or what NaN becomes as text.
+
+    Args:
+        counts: how often each class occurs.
+        fix: what to do, with braces in the place of the text.
+
+    Raises:
+        BadValue: with the text.
+    """
+    for name, rows in counts.items():
+        if isinstance(name, str) and name.strip() in _NAMELESS:
+            found = f"{shown(name)} in {counted(rows, 'row')}"
+            raise BadValue(None, "names of classes", found, fix.format(shown(name)))
+
+
+_NAMELESS = ("", "nan", "NaN", "<NA>", "NaT")
 
 
 def ordered(found: Iterable[Any]) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from polyhead.columns.values import EvenRows, widened
 from polyhead.errors import BadValue, shown
+from polyhead.kinds.lists_as_text import lists_fix, reads_as_number
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -115,9 +116,9 @@ def conversion_fix(value: Any, fix: str = "") -> str:
         return 'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").'
     if not isinstance(value, str) or fix not in ("", NUMBERS_FIX):
         return fix
-    if _reads_as_number(value):
+    if reads_as_number(value):
         return "Turn text into numbers: np.asarray(column, float)."
-    return _comma_fix(value) or fix
+    return _comma_fix(value) or lists_fix(value) or fix
 
 
 def _comma_fix(text: str) -> str:
@@ -128,15 +129,8 @@ def _comma_fix(text: str) -> str:
         if "." in text or text.count(",") > 1:
             return f"Turn text into numbers: {without}."
         return f"Turn text into numbers: {without} if commas separate thousands, {decimal} if decimals follow them."
-    one = text.count(",") == 1 and _reads_as_number(text.replace(",", "."))
+    one = text.count(",") == 1 and reads_as_number(text.replace(",", "."))
     return f"Turn text into numbers: {decimal}." if one else ""
-
-
-def _reads_as_number(text: str) -> bool:
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
 
 
 def numbers(

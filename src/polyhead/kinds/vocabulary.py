@@ -131,3 +131,21 @@ def _every_word(values: Any) -> tuple[list[Any], int | None]:
     if first is None:
         return list(values), None
     return list(itertools.chain.from_iterable(values)), first
+
+
+def are_texts(words: Sequence[str], rows: int) -> bool:
+    """Whether the words of a column are whole texts: nearly each row has one of its own, of several words.
+
+    Args:
+        words: the distinct ones.
+        rows: of the column.
+
+    >>> texts = [f"a lovely house, number {i}" for i in range(100)]
+    >>> are_texts(texts, 105), are_texts(texts, 500), are_texts(["New York", "San Diego"], 2)
+    (True, False, False)
+    """
+    few = len(words) < _FEW_TEXTS or len(words) < 0.9 * rows
+    return not few and sum(len(word.split()) > 1 for word in words) >= 0.9 * len(words)
+
+
+_FEW_TEXTS = 20

@@ -11,9 +11,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from polyhead.columns.image_values import path_in
 from polyhead.errors import BadValue, DataError, Problem, counted
 from polyhead.foreign_errors import line_of_user
-from polyhead.pipeline.image_frame import path_in
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -15,6 +15,7 @@ from polyhead import kinds
 from polyhead.errors import (
     ContractError,
     Problem,
+    as_list,
     is_integer,
     is_size,
     other_choice,
@@ -178,7 +179,9 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
     if not inputs:
         problems.append(Problem("inputs", "at least one input", "none"))
     if not isinstance(heads, Mapping):
-        raise ContractError(Problem("heads", "a dict {name: head}", shown(type(heads).__name__)))
+        names = [heads] if isinstance(heads, str) else as_list(heads) or []
+        fix = f'Say what each is, as heads={{"{names[0]}": ph.Categorical()}}.' if names else ""
+        raise ContractError(Problem("heads", "a dict {name: head}", shown(type(heads).__name__), fix))
     for word, given, base in (("input", inputs, Input), ("head", heads, Head)):
         for name, kind in given.items():
             if not isinstance(name, str):

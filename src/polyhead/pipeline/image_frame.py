@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -64,13 +64,6 @@ def with_remedy(read: Read) -> Read:
             raise DataError(*said) from error.__cause__
 
     return cast(Read, called)
-
-
-def path_in(value: Any) -> str | None:
-    """The file that an entry of a column names, None for one that names none."""
-    if isinstance(value, Mapping):
-        value = value.get("path")
-    return os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
 
 
 def as_column_of_pixels(images: list[np.ndarray], name: str, ids: np.ndarray) -> Values:

@@ -12,6 +12,7 @@ import numpy as np
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem, place, shown, warn
 from polyhead.kinds import Image
+from polyhead.kinds.missing import is_missing
 from polyhead.pipeline.bit_depth import decoded_image, ranged
 from polyhead.pipeline.image_frame import File, Frame, with_remedy
 
@@ -48,7 +49,8 @@ class ImageReader:
                 raise DataError(Problem(place(input=name, row=row), expected, found))
             return value if value.ndim == 3 else value[..., None]
         expected = "a path, encoded bytes, or an array (H, W) or (H, W, C)"
-        raise DataError(Problem(place(input=name, row=row), expected, shown(value)))
+        fix = "Leave out rows without an image." if is_missing(value) else ""
+        raise DataError(Problem(place(input=name, row=row), expected, shown(value), fix))
 
     @with_remedy
     def frame(self, name: str, value: Any, row: int) -> Frame:

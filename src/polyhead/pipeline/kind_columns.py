@@ -11,6 +11,7 @@ from polyhead.columns.values import Values, take
 from polyhead.errors import BadValue, DataError, Problem, hints, listed, place, shown, similar
 from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
+from polyhead.kinds.missing import conversion_fix
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.faults import NAMED, every_wrong_row, file_at
 from polyhead.progress import shown_while
@@ -134,6 +135,7 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
     same = [p for p in found.problems if p.expected == bad.expected and p.rows]
     if not any(row_of(source, bad.index) in p.rows for p in same):
         same = list(located(bad, bad.index).problems)
+    same.sort(key=lambda one: len(one.rows))  # a column is text because of the few that are no numbers
     known = {row for p in same for row in p.rows}
     refused = known.union(*(p.rows for p in found.problems))
     like = _resolved_by_right_rows(kind, values, np.flatnonzero([row not in refused for row in ids.tolist()]))
@@ -178,7 +180,10 @@ def as_one_column(columns: Mapping[str, Any]) -> Any:
             array = np.asarray([np.nan if v is None else v for v in array])
         if array.dtype.kind not in "iufb":
             row = next((i for i, value in enumerate(given) if not _may_be_number(value)), 0)
-            fix = "Turn words into numbers, or leave the column out."
+            words = (
+                'Turn words into numbers, or give them an input of their own, ph.Array(vocabulary="auto").'
+            )
+            fix = conversion_fix(given[row]) or words
             raise BadValue(row, f"numbers in column `{name}`", shown(given[row]), fix)
         parts.append(array.reshape(len(array), -1))
     kind = np.result_type(*(p.dtype for p in parts))

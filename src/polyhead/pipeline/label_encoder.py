@@ -60,6 +60,7 @@ class Labels:
     Attributes:
         head: with balanced class weights worked out.
         weighted: whether this head needs sample weights.
+        of_one_class: a warning said that all labels are of one class.
 
     Raises:
         DataError: for a label that is neither valid nor missing, with its row.
@@ -71,7 +72,7 @@ class Labels:
         self._source = source.only(head.reads(name))
         self._ready: Encoded | None = None
         self._mean_weights: dict[bool, float] = {}
-        self.weighted = True
+        self.weighted, self.of_one_class = True, False
         weight = head.sample_weight
         self._form = (
             ()
@@ -91,7 +92,7 @@ class Labels:
             every = shown_while(f"counting {name}", self.everything(), len(source))
             counts = np.sum([self.head.count(found.labels, here) for found, here in every], axis=0)
             self.head = head.balanced(counts)
-            warn_of_one_class(name, self.head, counts)
+            self.of_one_class = warn_of_one_class(name, self.head, counts)
         chosen = self.head.class_weight is not None or self.head.sample_weight is not None
         self.weighted = given is not None or chosen or self._may_miss()
         if self._ready is not None and self.weighted and (given is None or given._ready is not None):

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.image_values import path_in
 from polyhead.errors import BadValue, DataError, Problem, place
 from polyhead.kinds import Each, Head, Image, is_each
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_missing
-from polyhead.pipeline.image_frame import Frame, path_in
+from polyhead.pipeline.image_frame import Frame
 from polyhead.pipeline.pixel_labels import label_pixels, require_sides
 from polyhead.pipeline.target_images import Frames
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.image_values import path_in
 from polyhead.columns.values import Values
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Head, Image, Input
@@ -25,7 +26,6 @@ from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import BoxWeights
 from polyhead.kinds.source_column import About, Origins
 from polyhead.pipeline.faults import readable
-from polyhead.pipeline.image_frame import path_in
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
 from polyhead.pipeline.target_images import require_frames

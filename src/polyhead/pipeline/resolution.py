@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from polyhead.errors import BadValue, ContractError, DataError, Problem, place
-from polyhead.kinds import Each, Head, Image, Input, for_boxes, is_each
+from polyhead.errors import BadValue, ContractError, DataError, Problem, counted, place, warn
+from polyhead.kinds import Array, Each, Head, Image, Input, for_boxes, is_each
 from polyhead.kinds.sample_weights import weights_key
+from polyhead.kinds.vocabulary import are_texts
 from polyhead.pipeline.feed_arguments import given_first
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import KindColumns, absent_columns, unresolved
@@ -86,11 +87,25 @@ class Resolution:
     def _resolve_input(self, name: str, kind: Input) -> None:
         try:
             column = KindColumns(self._source, kind.columns(name))
-            self.inputs[name] = kind.told(column).resolve(column)
+            self.inputs[name] = found = kind.told(column).resolve(column)
+            if isinstance(kind, Array) and isinstance(kind.vocabulary, str) and found.shape == (1,):
+                self._warn_of_texts(name, kind, found.names)
         except BadValue as bad:
             self._errors.extend(unresolved(self._source, kind, name, bad).problems)
         except DataError as error:
             self._errors.extend(error.problems)
+
+    def _warn_of_texts(self, name: str, kind: Array, words: Sequence[str]) -> None:
+        """Warn if the words that are learned are whole texts."""
+        rows, known = len(self._source), words[2:]
+        if are_texts(known, rows):
+            where = place(input=name, column=", ".join(kind.columns(name)))
+            found = f"{len(known):,} different texts in {counted(rows, 'row')}, each taken as one word"
+            fix = (
+                'Split them into words, all lists of one length: [(text.lower().split() + [""] * 20)[:20] for text in '
+                "column]; or leave the column out."
+            )
+            warn(Problem(where, "words that several rows share", found, fix, "texts", warning=True))
 
     def _informed(self, heads: Mapping[str, Head]) -> dict[str, Head]:
         """The heads with what the source knows of their columns."""

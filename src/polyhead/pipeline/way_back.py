@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.image_values import path_in
 from polyhead.columns.values import Values
 from polyhead.images import geometry
 from polyhead.kinds import Head, Image
 from polyhead.kinds.missing import is_dense, plain
-from polyhead.pipeline.image_frame import Frame, path_in
+from polyhead.pipeline.image_frame import Frame
 from polyhead.pipeline.image_reader import ImageReader
 from polyhead.pipeline.target_images import require_frames
 from polyhead.sources.source import Source

@@ -8,8 +8,8 @@ from polyhead.errors import Problem, counted, place, shown, warn
 from polyhead.kinds import Head
 
 
-def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> None:
-    """Warn if there is nothing to balance, as one class has all labels.
+def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> bool:
+    """Warn if there is nothing to balance, as one class has all labels; return whether it is so.
 
     Args:
         name: of the head.
@@ -17,7 +17,7 @@ def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> None:
         counts: of each class ``(n,)``, or of zeros and ones of each label ``(n, 2)``.
     """
     if not counts.sum() or ((counts > 0).sum(-1) > 1).any():
-        return
+        return False
     found = "the same labels in every row"
     if counts.ndim == 1:
         classes = list(head.class_weight or ())  # a dict, as it is balanced
@@ -28,6 +28,7 @@ def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> None:
     expected = 'labels of several classes, which class_weight="balanced" balances'
     fix = "All weights are 1. Leave class_weight out, or look for the rows of the other classes."
     warn(Problem(where, expected, found, fix, "one-class", warning=True))
+    return True
 
 
 def unweighed(there: np.ndarray | None, factor: np.ndarray | None) -> bool:
@@ -54,6 +55,6 @@ def warn_of_no_weight(name: str, head: Head, rows: int) -> None:
         rows: how many were looked at.
     """
     where = place(head=name, column=head.sample_weight)
-    fix = "The head learns nothing. Look for what made them, or leave sample_weight= out."
+    fix = "None of its labels counts, in training or evaluation. Look for what made them, or leave sample_weight= out."
     found = f"0 in {counted(rows, 'row')}, all that were looked at"
     warn(Problem(where, "a weight above 0 in some row", found, fix, "zero-weight", warning=True))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, as_path, listed, place, shown, similar
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import sizes_of
@@ -30,7 +30,7 @@ def coco_path(annotations: Any, images: Any) -> Path:
         there = sorted(str(p) for way in ("*.json", "*/*.json") for p in path.glob(way))
         found = f"a folder with {listed(there, _SHOWN)}" if there else "a folder without one"
         given = there[0] if there else "annotations.json"
-        folder = _images_below(path) if images is None else os.fspath(images)
+        folder = _suggested_images(Path(given)) if images is None else os.fspath(images)
         fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of images.'
         if not there:
             fix = "For images in folders say ph.read_folder(path), for YOLO's text files ph.read_yolo(path)."
@@ -38,22 +38,64 @@ def coco_path(annotations: Any, images: Any) -> Path:
             Problem(f"{where}, {place(file=str(path))}", "COCO's JSON file", found, fix, "folder")
         )
     if images is None and path.is_file():
-        fix = f'Say read_coco("{path}", "{_images_below(path.parent)}").'
+        fix = f'Say read_coco("{path}", "{_suggested_images(path)}").'
         raise DataError(Problem("read_coco(images)", "the folder of images", "none", fix, "folder"))
     return path
 
 
-def _images_below(folder: Path) -> str:
-    """The first folder that holds images: this one, one in it, or one next to it."""
-    homes = (folder, folder.parent) if folder.name.lower().startswith("annotation") else (folder,)
-    for home in homes:
-        for one in (home, *sorted(p for p in home.iterdir() if p.is_dir())):
-            if any(name.lower().endswith(ENDINGS) for name in os.listdir(one)):
-                return str(one)
-    return str(folder / "images")
+def _suggested_images(path: Path) -> str:
+    """The folder of images to suggest for a JSON file."""
+    with contextlib.suppress(DataError):
+        if found := folders_of_images(path, content_of(path)):
+            return str(found[0])
+    return str(path.parent / "images")
+
+
+def folders_of_images(path: Path, content: Mapping[str, Any]) -> list[Path]:
+    """The folders near a JSON file in which the first images that it names are.
+
+    Args:
+        path: the file; its own folder is searched, and the one above a folder such as ``annotations``.
+        content: what is in it.
+
+    Returns:
+        The one that holds most of them; several that hold equally many, unless the file is in one of them or named
+        after it; none if no folder holds any.
+    """
+    entries = [entry.get("file_name") for entry in content["images"] if isinstance(entry, dict)]
+    names = [name.replace("\\", "/") for name in entries if isinstance(name, str)]
+    names = [name for name in names if name and not os.path.isabs(name) and ".." not in name][:_TRIED]
+    homes = [path.parent]
+    if path.parent.name.lower().startswith("annotation"):
+        homes.append(path.parent.parent)
+    near = dict.fromkeys(folder for home in homes for folder in _folders_below(home))
+    held = {folder: sum(os.path.isfile(folder / name) for name in names) for folder in near}
+    most = max(held.values())
+    found = [folder for folder, count in held.items() if count == most and most]
+    own = [one for one in found if one == path.parent] or [
+        one for one in found if one.name.lower() in path.stem.lower()
+    ]
+    return own if len(own) == 1 else found
+
+
+def _folders_below(home: Path) -> Iterator[Path]:
+    """A folder, those in it, and those in these, as ``images/train``."""
+    yield home
+    inside = _folders_in(home)
+    yield from inside
+    for one in inside:
+        yield from _folders_in(one)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return sorted(Path(e.path) for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
 _SHOWN = 4
+
+_TRIED = 8
+"""Images that are searched for in the folders near a file."""
 
 
 def content_of(path: Path) -> dict[str, Any]:

@@ -120,6 +120,26 @@ class Root:
                 return os.path.join(self.path, *parts[start:])
         return None
 
+    def from_elsewhere(self, name: str, near: str | None) -> str | None:
+        """Find the file that a path names on another computer, such as ``C:\\photos\\a.jpg``, by its last component.
+
+        Args:
+            name: the path.
+            near: a file, relative to this folder, that is taken first if it has this name.
+
+        Returns:
+            The file, relative to this folder. None if ``name`` is a file of this folder, or no file has its name.
+        """
+        path = name.replace("\\", "/")
+        leaves = self._leaves(name) is not None
+        if not leaves and os.path.isfile(os.path.join(self.path, path)):
+            return None
+        end = posixpath.basename(path)
+        if near is not None and os.path.basename(near).lower() == end.lower():
+            return near
+        here = leaves and self._leaves(end) is None and os.path.isfile(os.path.join(self.path, end))
+        return end if here else None
+
     def _leaves(self, name: Any) -> str | None:
         if not isinstance(name, str) or not name or "\0" in name:
             return shown(name)

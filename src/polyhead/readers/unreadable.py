@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from polyhead.errors import DataError, Problem, Report, counted, listed, place, 
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.progress import shown_while
 from polyhead.readers.as_source import as_source
+from polyhead.readers.loose_images import loose_images
+from polyhead.sources.arrays import Arrays
 from polyhead.sources.combining import Rows
 from polyhead.sources.scanning import first_rows, pieces
 from polyhead.sources.source import Source, names_in
@@ -23,6 +26,12 @@ from polyhead.sources.source import Source, names_in
 _WHERE = "drop_unreadable(data)"
 _AT_ONCE = 512
 """Rows whose images are read and decoded together."""
+
+_COLUMN = "image"
+"""The column of images that are given by themselves."""
+
+_PROBED = 32
+"""Values that are looked at, to tell paths and the like from numbers."""
 
 _NAMED = 5
 """Rows that the warning names."""
@@ -36,6 +45,13 @@ class ReadableRows(Rows):
     """
 
     report: Report = Report()
+    _loose: Any = None
+    """The images as they were given, if they were given by themselves."""
+
+    def of_column(self, name: str) -> Source:
+        """The same rows with their images in a column of this name, if they had no column."""
+        named = self._loose is None or name == _COLUMN
+        return self if named else Rows(Arrays({name: self._loose}), self.ids)
 
 
 def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> ReadableRows:
@@ -43,14 +59,15 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
 
     For images from the web or from many cameras: a single file that was cut off would otherwise end an epoch. It is
     decided here, before anything trains, so the rows are the same in every epoch, on every worker and after a resume.
-    One warning counts the rows that are left out, and names the first. They keep their ids: that of a row is its number
-    in the data.
+    One warning counts the rows that are left out and names the first five. They keep their ids: that of a row is its
+    number in the data.
 
     Images are decoded in threads, JPEGs at an eighth of their size. What can be decoded and is not as declared, such as
     a mask in colors or an image that is too large, stays: the feed says what to do about it.
 
     Args:
-        data: a source or a table, as for `Feed`, but no generator.
+        data: a source or a table, as for `Feed`, but no generator. Also images by themselves, as for `predict`, which
+            become the column ``image``: a folder, or a list of paths, bytes or Pillow images.
         columns: the columns of images, masks and maps: paths, encoded bytes or Pillow images. By default those in
             whose first rows there is an image. None and NaN in them are no damage.
 
@@ -76,13 +93,17 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
     >>> print(rows.report.problems[0].place)
     column `image`, row 1
     """
-    source = as_source(data)
+    loose = loose_images(data)
+    if loose is not None and not any(map(_is_encoded, islice(loose, _PROBED))):
+        loose = None  # numbers, say, or arrays of pixels
+    source = as_source(data if loose is None else {_COLUMN: loose})
     if source.sequential:
         fix = "Leave such images out in the generator."
         raise DataError(Problem(_WHERE, "rows that can be read in any order", "those of a generator", fix))
-    names = (
-        _columns_with_images(source) if columns is None else names_in(columns, "drop_unreadable(columns=)")
-    )
+    if columns is not None:
+        names = names_in(columns, "drop_unreadable(columns=)")
+    else:
+        names = _columns_with_images(source) if loose is None else [_COLUMN]
     only, wrong = source.only(names), dict[int, Problem]()
 
     def read() -> Iterator[tuple[dict[str, Any], np.ndarray]]:
@@ -100,6 +121,7 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
         raise DataError(Problem(_WHERE, "images that can be decoded in most rows", few), *first)
     kept = ReadableRows(source, np.array([i for i in range(len(source)) if i not in wrong], np.int64))
     notes = f"{counted(len(source), 'row')} with {listed(names)} decoded", f"{len(wrong):,} left out"
+    kept._loose = loose
     kept.report = Report(tuple(wrong.values()), notes)
     if wrong:
         _warn_of_left_out(list(wrong.values()), len(source))
@@ -129,15 +151,19 @@ def _encoded(value: Any) -> Any:
     return value if isinstance(value, files) or is_pillow(value) else None
 
 
+def _is_encoded(value: Any) -> bool:
+    """Whether an entry of a column is what may be an image: a path, bytes, or an image of Pillow."""
+    return not is_missing(value) and _encoded(value) is not None
+
+
 def _opens(value: Any) -> bool:
     """Whether an entry of a column is an image, as far as its header tells."""
     from polyhead.images.decode import header_of
 
-    image = None if is_missing(value) else _encoded(value)
-    if image is None:
+    if not _is_encoded(value):
         return False
     try:
-        header_of(image)
+        header_of(_encoded(value))
     except DataError:
         return False
     return True
@@ -149,11 +175,10 @@ def _damage_in(rows: Mapping[str, Any], told: Sequence[int], i: int) -> Problem 
     from polyhead.images.encoded import DAMAGED
 
     for name, values in rows.items():
-        image = None if is_missing(values[i]) else _encoded(values[i])
-        if image is None:
+        if not _is_encoded(values[i]):
             continue
         try:
-            require_undamaged(image, place(column=name, row=told[i]))
+            require_undamaged(_encoded(values[i]), place(column=name, row=told[i]))
         except DataError as error:
             (problem,) = error.problems
             if problem.code == DAMAGED:

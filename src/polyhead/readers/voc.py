@@ -221,9 +221,12 @@ def _listed_stems(home: Root, places: Places, split: str, findings: Findings) ->
 def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
     """The name of the image of an XML file; None, with a note, if it leads out of the folder."""
     where = place(file=xml)
-    given = (tree.findtext("filename") or "").strip()
+    given = next(filter(None, ((tree.findtext(tag) or "").strip() for tag in ("filename", "path"))), "")
     if not given:
         return by_stem or os.path.splitext(os.path.basename(xml))[0] + ".jpg"
+    elsewhere = images.from_elsewhere(given, by_stem)
+    if elsewhere is not None:
+        return elsewhere
     path = images.find(given, f"{where}, <filename>")
     if path is None:
         return None

@@ -103,7 +103,7 @@ class _Trial(KerasInput):
     def _specs(self, call: Call) -> Any:
         return self._feed._specs(call)
 
-    def _sizes(self, call: Call) -> tuple[int, ...]:
+    def _sizes(self, call: Call) -> dict[str, int]:
         return self._feed._sizes(call)
 
     def _lends(self, array: Any) -> bool:

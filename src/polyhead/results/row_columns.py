@@ -32,8 +32,8 @@ class RowColumns:
         kept: Sequence[str],
     ) -> None:
         self._source = source
-        images = [kind.columns(name)[0] for name, kind in inputs.items() if isinstance(kind, Image)]
-        self._files = images[0] if images and self._holds_files(images[0]) else None
+        images = [(kind.columns(name)[0], kind) for name, kind in inputs.items() if isinstance(kind, Image)]
+        self._files = images[0][0] if images and self._holds_files(*images[0]) else None
         read = {c for name, kind in inputs.items() for c in kind.columns(name)}
         read |= {c for name, head in heads.items() for c in head.columns(name)}
         self._own_ids = "id" in source.columns and "id" not in read
@@ -42,10 +42,11 @@ class RowColumns:
         self._kept = source.only(wanted) if wanted else None
         self._types: dict[str, Any] = {}
 
-    def _holds_files(self, column: str) -> bool:
-        if not len(self._source):  # nothing but an array says that images would not be files
+    def _holds_files(self, column: str, kind: Image) -> bool:
+        if not len(self._source):  # their form says it, or else what the model was trained on
             values: Any = plain(self._source.column(column)) if self._source.columns else None
-            return not (isinstance(values, np.ndarray) and values.ndim > 2)
+            sure = isinstance(values, np.ndarray) and (values.ndim > 1 or values.dtype.kind in "US")
+            return values.dtype.kind == "U" if sure else kind.files
         first = np.zeros(1, np.int64)
         known = self._source.origins(column, first[:0])
         if known is not None and known.lost:

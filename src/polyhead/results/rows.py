@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from polyhead.columns.image_values import ENDINGS, is_pillow
+from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.kinds import Image, Input
 from polyhead.readers.as_source import as_source
 from polyhead.readers.foreign_datasets import way_by_rows
+from polyhead.readers.loose_images import loose_images
+from polyhead.readers.unreadable import ReadableRows
 from polyhead.sources.arrays import are_rows, columns_from_rows
 from polyhead.sources.source import Source
 from polyhead.sources.tables import is_table
-from polyhead.store.files import is_store
 
 
 def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) -> Source:
@@ -41,6 +41,8 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
     asked = (*columns, *labels)
     if _holds_nothing(data):
         return as_source({column: [] for column in asked})
+    if isinstance(data, ReadableRows) and len(columns) == 1:
+        data = data.of_column(*columns)
     if isinstance(data, Source) or is_table(data):
         return as_source(data, asked, least=0)
     if not isinstance(data, (Sequence, np.ndarray)) and (words := way_by_rows(data)):
@@ -85,12 +87,7 @@ def _by_column(rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Input]) -
 def _values(data: Any, kind: Input) -> Any:
     """The values of the only input column; None if ``data`` is something else, such as the path of a table."""
     if isinstance(data, (str, os.PathLike)):
-        path = Path(data)
-        if not isinstance(kind, Image) or is_store(path):
-            return None
-        if path.is_dir():
-            return _images_in(path) or _without_images(path)
-        return [os.fspath(data)] if path.suffix.lower() in ENDINGS else None
+        return loose_images(data) if isinstance(kind, Image) else None
     if isinstance(data, (bytes, bytearray, memoryview)) or is_pillow(data):
         return [data]
     if isinstance(data, (list, tuple, np.ndarray)):
@@ -130,14 +127,3 @@ def _shape(value: Any) -> tuple[int, ...] | None:
         return np.shape(value)
     except ValueError:
         return None
-
-
-def _images_in(folder: Path) -> list[str]:
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
-    return [os.fspath(path) for path in sorted(found) if not path.name.startswith(".")]
-
-
-def _without_images(folder: Path) -> list[str] | None:
-    if any(folder.glob("*.parquet")):
-        return None
-    raise DataError(Problem(f"data, folder `{folder}`", "images in it", "none"))

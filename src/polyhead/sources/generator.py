@@ -12,6 +12,7 @@ from polyhead.columns.image_values import is_pillow
 from polyhead.columns.values import Values, objects
 from polyhead.errors import DataError, Problem, as_list, counted, is_size, shown
 from polyhead.foreign_errors import quoted_error
+from polyhead.sources.arrays import are_rows
 from polyhead.sources.source import OwnSource, Source
 
 CURSORS = 3
@@ -147,6 +148,14 @@ class _Generator:
         where = f"generator `{self.name}`, batch {number}"
         if batch is None:
             raise DataError(Problem(where, "a batch (x, y)", "None", "Remove the yield, or yield a batch."))
+        if (
+            self.names is None
+            and isinstance(batch, list)
+            and are_rows(batch)
+            and not _of_parts(batch, None, None)
+        ):
+            fix = "Yield columns, {name: [row[name] for row in rows] for name in rows[0]}, or a tuple (x, y)."
+            raise DataError(Problem(where, "a batch (x, y), or a dict of columns", "a list of rows", fix))
         leaves = dict(_batch_parts(batch, like=self.names, rows=_rows_of_batch(batch)))
         if self._places is None:
             self._places = self._named(batch, list(leaves), where)

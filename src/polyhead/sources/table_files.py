@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from functools import partial
@@ -10,9 +11,10 @@ from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 from polyhead.columns.arrow import column_of
+from polyhead.columns.image_values import names_image
 from polyhead.columns.lazy import Stored
 from polyhead.columns.values import LIMIT_BYTES, Values
-from polyhead.errors import DataError, Problem, place, similar
+from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.foreign_errors import quoted_error
 
 T = TypeVar("T")
@@ -117,9 +119,25 @@ def _text_fix(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "Save it as UTF-8, or pass the frame from pandas.read_csv(path, encoding=...)."
     reason = str(error)
-    if "CSV parse error" in reason and ";" in reason:
-        return 'Pass the frame from pandas.read_csv(path, sep=";").'
-    return ""
+    marks = [mark for mark in _SEPARATORS if "CSV parse error" in reason and mark in reason]
+    return _separated_by(marks[0]) if marks and marks[0] != "," else ""
+
+
+_SEPARATORS = (";", "\t", "|", ",")
+
+
+def _separated_by(mark: str) -> str:
+    """What to do about a text file with another separator."""
+    return f"Pass the frame from pandas.read_csv(path, sep={json.dumps(mark)})."
+
+
+def _require_separated(name: str, first: Any, where: str, delimiter: str) -> None:
+    """Raise if the only column of a text file, by its name and its first value, is several with another separator."""
+    for mark in _SEPARATORS:
+        count = name.count(mark)
+        if count and mark != delimiter and isinstance(first, str) and first.count(mark) == count:
+            expected = f"columns separated by {json.dumps(delimiter)}, as the file is called"
+            raise DataError(Problem(where, expected, f"a single one, {shown(name)}", _separated_by(mark)))
 
 
 def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
@@ -177,7 +195,15 @@ def _open_folder(path: Path, where: str) -> Opened:
         if p.suffix.lower() in (".parquet", ".pq") and not p.name.startswith((".", "_")) and p.is_file()
     )
     if not files:
-        raise DataError(Problem(where, "a folder of Parquet files", "no file that ends in .parquet or .pq"))
+        images = any(names_image(name) for _, _, names in os.walk(path) for name in names)
+        fix = (
+            f"Images are read by ph.read_folder({json.dumps(str(path), ensure_ascii=False)})."
+            if images
+            else ""
+        )
+        raise DataError(
+            Problem(where, "a folder of Parquet files", "no file that ends in .parquet or .pq", fix)
+        )
     data = pds.dataset(
         files, format="parquet", partitioning=pds.partitioning(flavor="hive"), partition_base_dir=str(path)
     )
@@ -215,6 +241,9 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
     alone = csv.ReadOptions(use_threads=False)  # with threads, Arrow does not say which row it can't read
     with csv.open_csv(path, read_options=alone, parse_options=shape) as head:
         names = list(head.schema.names)
+        first = next(iter(head), None) if len(names) == 1 else None
+    if first is not None and len(first):
+        _require_separated(names[0], first.column(0)[0].as_py(), where, delimiter)
     known = set(names)
     take = [n for n in wanted if n in known] if wanted and len(known) == len(names) else None
     if take is not None and len(take) < len(wanted or ()):
