@@ -281,6 +281,11 @@ STRUCTURES = {
     "dict": dict,
     "list": lambda made: list(made.values()),
     "nested": lambda made: {"all": [made["number"], made["kind"]], "more": {"mask": made["mask"]}},
+    "under names of heads": lambda made: {
+        "number": (made["number"],),
+        "kind": {"out": made["kind"]},
+        "mask": made["mask"],
+    },
 }
 
 
