@@ -287,6 +287,57 @@ def test_boxes_beyond_the_image():
     ]
 
 
+def places_filled(pad, kind, fit="stretch", given=None, missing=None):
+    """The words on boxes or points of 40 rows, of which 60 of 120 are there and ``pad`` fills the others."""
+    width = 4 if kind is ph.Boxes else 2
+    column = np.full((40, 3, width), pad, float)
+    for row in range(40):
+        there = [[2.0, 2, 8 + row % 3, 9], [4, 1, 7, 10 + row % 2], [3, 5, 9, 11]][: row % 4]
+        column[row, : row % 4] = np.reshape(there, (-1, 4))[:, :width]
+    data = {"image": np.zeros((40, 12, 16, 3), "uint8"), "at": column, "seen": np.zeros(40)}
+    heads = {"at": kind(3, given=given, missing=missing), "seen": ph.Binary()}
+    feed = ph.Feed(data, inputs={"image": ph.Image(16, 16, fit=fit)}, heads=heads, batch_size=20)
+    outputs = {
+        "at": lambda h: layers.Reshape((3, width))(layers.Dense(3 * width)(h)),
+        "seen": dense(1, "sigmoid"),
+    }
+    return [str(problem) for problem in feed.check(build(feed, outputs)).problems if problem.code == "filler"]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("pad", "kind", "fit", "expected", "found", "say"),
+    [
+        (
+            0,
+            ph.Boxes,
+            "stretch",
+            "boxes with a size",
+            "[0.0, 0.0, 0.0, 0.0], and 60 of 120 boxes",
+            "missing=0)",
+        ),
+        (
+            *(0, ph.Boxes, "contain", "boxes with a size", "[0.0, 2.0, 0.0, 2.0], and 60 of 120 boxes"),
+            "missing=...) with the number that fills them",
+        ),
+        (0, ph.Keypoints, "stretch", "points in the image", "[0.0, 0.0], and 60 of 120 points", "missing=0)"),
+    ],
+)
+def test_boxes_and_points_that_fill_places(pad, kind, fit, expected, found, say):
+    assert places_filled(pad, kind, fit) == [
+        f"head `at`, row 0: expected {expected}, got {found} like it. They count as labels. "
+        f"If they fill places without one, say ph.{kind.__name__}(3, {say}."
+    ]
+
+
+@pytest.mark.once
+def test_boxes_and_points_that_are_marked_or_do_not_count_are_no_fillers():
+    for kind in (ph.Boxes, ph.Keypoints):
+        assert places_filled(0, kind, missing=0) == []
+        assert places_filled(0, kind, given="seen") == []
+        assert places_filled(np.nan, kind) == []
+
+
 def test_pixels_that_are_scaled_twice():
     rescale = layers.Rescaling(1 / 255)
     report = check(YES, {"yes": dense(1)}, inputs=IMAGE, start=rescale)

@@ -137,6 +137,23 @@ def test_a_step_s_gradient_is_that_of_the_labeled_rows_alone():
         assert np.allclose(mine, plain, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # JAX has it only if told so
+def test_training_in_double_precision():
+    keras.config.set_floatx("float64")
+    try:
+        x, y = RNG.random((9, 3)), RNG.random((9, 2))
+        y[4, 1] = np.nan
+        feed = ph.Feed({"x": x, "y": y}, inputs="x", heads={"y": ph.Regression(2)}, batch_size=3)
+        inputs = keras.Input((3,), name="x")
+        model = keras.Model(inputs, ph.outputs(inputs, feed))
+        ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+        wanted = np.nanmean((model.predict(x, verbose=0)["y"] - y) ** 2)
+        assert model.fit(feed, verbose=0).history["y_loss"][0] == pytest.approx(wanted, rel=1e-4)
+        assert model.evaluate(feed, verbose=0, return_dict=True)["loss"] == pytest.approx(wanted, rel=1e-4)
+    finally:
+        keras.config.set_floatx("float32")
+
+
 def test_training_with_a_user_s_loss_and_metrics():
     feed, model, *_ = problem()
     own = feed.on(
@@ -281,6 +298,11 @@ STRUCTURES = {
     "dict": dict,
     "list": lambda made: list(made.values()),
     "nested": lambda made: {"all": [made["number"], made["kind"]], "more": {"mask": made["mask"]}},
+    "under names of heads": lambda made: {
+        "number": (made["number"],),
+        "kind": {"out": made["kind"]},
+        "mask": made["mask"],
+    },
 }
 
 

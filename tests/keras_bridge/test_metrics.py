@@ -287,6 +287,56 @@ def test_a_metric_of_a_whole_batch_is_refused_where_labels_are_missing(metric):
 
 
 PIXELS = RNG.integers(0, 3, (8, 4, 4))
+
+
+def hit(t, p):
+    """The share of a mask that is found, one value an image."""
+    return keras.ops.sum(t * p, axis=(1, 2, 3)) / keras.ops.sum(t, axis=(1, 2, 3))
+
+
+def over_pixels(head, column, **data):
+    pixels = RNG.random((8, 4, 4, 3)).astype("float32")
+    feed = ph.Feed({"x": pixels, "y": column, **data}, inputs="x", heads={"y": head}, batch_size=4)
+    x = keras.Input((4, 4, 3), name="x")
+    model = keras.Model(x, {"y": layers.Conv2D(1, 1, activation="sigmoid", name="y")(x)})
+    return ph.compile(model, feed, optimizer="sgd"), feed, model.predict(pixels, verbose=0)["y"][..., 0]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_metric_of_each_image_counts_the_images_that_have_a_mask(weighted):
+    drawn, weights = (PIXELS > 0) * 1, RNG.random(8) if weighted else np.ones(8)
+    head = ph.Mask(size=(4, 4), metrics=[hit], sample_weight="w" if weighted else None)
+    column = drawn if weighted else [None if row == 2 else mask for row, mask in enumerate(drawn)]
+    model, feed, pred = over_pixels(head, column, w=weights)
+    kept = weights * (weighted | (np.arange(8) != 2))
+    wanted = ((drawn * pred).sum((1, 2)) / drawn.sum((1, 2)) * kept).sum() / kept.sum()
+    assert model.evaluate(feed, verbose=0, return_dict=True)["y_hit"] == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("head", "column", "fix"),
+    [
+        (
+            ph.Mask(size=(4, 4), missing=2, metrics=[hit]),
+            PIXELS,
+            "or leave out missing=, class_weight= or sample_weight=, which weigh them one by one.",
+        ),
+        (
+            ph.Map(metrics=[hit]),
+            np.where(PIXELS == 2, np.nan, 0.5),
+            "as a part of them can be missing in a row.",
+        ),
+    ],
+)
+def test_a_metric_of_each_image_is_refused_where_pixels_weigh_differently(head, column, fix):
+    with pytest.raises(ph.ContractError) as error:
+        over_pixels(head, column)
+    assert str(error.value) == (
+        "head `y`: expected a metric with a value for each weight of a row, (4, 4), got hit, with a single one. Take a "
+        f"metric that has one value for each label or pixel, {fix}"
+    )
+
+
 MASKS = {
     "ids": (ph.Mask(3), PIXELS, 3, "softmax", lambda: M.MeanIoU(3, sparse_y_pred=False)),
     "one": (ph.Mask(), (PIXELS > 0) * 1, 1, "sigmoid", M.BinaryIoU),

@@ -226,6 +226,34 @@ def test_a_loaded_model_refuses_what_means_something_else(tmp_path, heads, words
             assert words in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "rows", "others", "words"),
+    [
+        (ph.Array(scale="standard"), [1.0, 2.0, 3.0], [5.0, 6.0, 9.0], "input `x`: expected scale="),
+        (
+            ph.Array(vocabulary="auto"),
+            ["a", "b", "c"],
+            ["b", "c", "d"],
+            "input `x`: expected vocabulary=('a', 'b', 'c')",
+        ),
+    ],
+)
+def test_a_prediction_from_inputs_that_mean_something_else_is_refused(tmp_path, kind, rows, others, words):
+    def feed(values):
+        data = {"x": values, "y": np.zeros(3)}
+        return ph.Feed(data, inputs={"x": kind}, heads={"y": ph.Regression()}, batch_size=3)
+
+    train = feed(rows)
+    x = keras.Input(train.inputs["x"].shape, name="x")
+    model = keras.Model(x, {"y": keras.layers.Dense(1, name="y")(x)})
+    ph.compile(model, train, optimizer="sgd").save(tmp_path / "model.keras")
+    for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        with pytest.raises(ph.ContractError) as error:
+            one.predict(feed(others), verbose=0)
+        assert words in str(error.value)
+        assert one.predict(train.on({"x": others}), verbose=0)["y"].shape == (3, 1)
+
+
 def test_a_model_without_a_declaration_is_told():
     x = keras.Input((3,))
     with pytest.raises(ph.ContractError) as error:

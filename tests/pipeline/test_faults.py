@@ -193,6 +193,19 @@ def test_labels_in_memory_are_named_when_the_feed_is_made(tmp_path):
         assert re.fullmatch(r"head `kind`, row 4: expected .*\. Likewise row 20; row 21\.", str(raised.value))
 
 
+@pytest.mark.parametrize("fine", [False, True])
+def test_weights_that_are_wrong_are_named_with_every_row(fine):
+    weights = np.ones((50, 3) if fine else 50)
+    weights[(4, 20, 21), ...] = [[-1.0], [np.nan], [np.inf]] if fine else [-1.0, np.nan, np.inf]
+    data = {"x": np.zeros(50), "sizes": np.zeros((50, 3)), "weight": weights}
+    head = ph.Regression(3, sample_weight="weight")
+    with pytest.raises(ph.DataError) as raised:
+        ph.Feed(data, inputs="x", heads={"sizes": head}, batch_size=8)
+    (problem,) = raised.value.problems
+    assert problem.rows == (4, 20, 21)
+    assert problem.also == ("row 20", "row 21")
+
+
 @pytest.mark.parametrize("row", [10, 50])
 def test_a_label_that_is_wrong_names_its_file_as_soon_as_it_is_read(rows, row):
     with open(rows["mask"][row], "wb") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from polyhead.checks.compiled_declaration import other_meaning
 from polyhead.checks.compiled_model import compiled_loss, head_losses, user_loss
 from polyhead.checks.contract import Declared, check
 from polyhead.checks.model_match import Fit, match_model
@@ -70,15 +71,20 @@ class Binding:
         return by_polyhead and problem.code == "label-scale"
 
     def structure_to_predict(self, model: Any) -> Structure:
-        """The places of inputs and heads in a model that is only asked to predict."""
+        """The places of inputs and heads in a model that is only asked to predict.
+
+        Raises:
+            ContractError: for a model that the feed does not fit, or that was compiled for inputs of another meaning.
+        """
         known = self.met.get(model)
         if known is not None:
             return known[1]
         if model not in self._predicting:
             declared = self._declared
             fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
-            if fit.structure is None:
-                raise ContractError(*fit.errors)
+            problems = [*fit.errors, *other_meaning(model, declared.inputs, {})]
+            if problems or fit.structure is None:
+                raise ContractError(*problems)
             self._predicting[model] = fit.structure
         return self._predicting[model]
 

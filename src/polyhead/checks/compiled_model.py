@@ -126,8 +126,6 @@ def unweighable(
         weighted: those that have sample weights.
         fine: those whose column of weights has one for each label of a row.
     """
-    from polyhead.keras_bridge.losses import finer
-
     for name, loss in losses.items():
         head = heads.get(name)
         if head is None or name not in weighted:
@@ -155,12 +153,30 @@ def unweighable(
             yield Problem(place(head=name), expected, "one number for the whole batch", fix)
             continue
         wanted = head.weight_shape[:-1] if loss.whole_vectors else head.weight_shape
-        while len(wanted) >= len(shape) and wanted and wanted[-1] == 1:
-            wanted = wanted[:-1]
-        if len(wanted) > len(shape) - 1 or any(
-            w not in (1, v) for w, v in zip(wanted, shape[1:], strict=False)
-        ):
-            yield finer(name, (None, *wanted), shape)
+        yield from too_fine(name, head, wanted, shape)
+
+
+def too_fine(
+    name: str, head: Head, weights: tuple[int, ...], values: tuple[int, ...], what: str = "loss"
+) -> Iterator[Problem]:
+    """The problem of a head whose weights are finer than the values of a loss or metric.
+
+    Args:
+        name: of the head.
+        head: resolved.
+        weights: the shape of a row's weights.
+        values: the shape of a batch of values.
+        what: "loss", or "metric".
+    """
+    from polyhead.keras_bridge.losses import finer
+
+    said = any(given is not None for given in (head.missing, head.class_weight, head.sample_weight))
+    while len(weights) >= len(values) and weights and weights[-1] == 1:
+        weights = weights[:-1]
+    if len(weights) > len(values) - 1 or any(
+        w not in (1, v) for w, v in zip(weights, values[1:], strict=False)
+    ):
+        yield finer(name, (None, *weights), values, what, said)
 
 
 def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, ...] | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from polyhead.checks.compiled_model import values_shape
+from polyhead.checks.compiled_model import too_fine, values_shape
 from polyhead.errors import Problem, place
 from polyhead.keras_bridge.identifiers import snake_name
 from polyhead.kinds import Head
@@ -104,7 +105,8 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
 def judge_reductions(
     name: str, head: Head, metrics: Iterable[Any], by_hand: bool = False
 ) -> Iterator[Problem]:
-    """Find functions that give one number for a batch, in which labels that are missing would count as others do.
+    """Find functions that give one number for a batch, in which labels that are missing would count as others do, or
+    coarser values than the sample weights.
 
     Args:
         name: of the head.
@@ -117,7 +119,12 @@ def judge_reductions(
         if function is None or metric_kind(metric):
             continue
         shape = values_shape(partial(function, **(getattr(metric, "_fn_kwargs", None) or {})), head)
-        if shape == ():
+        if shape and not by_hand:  # Keras gives weights to `weighted_metrics` alone
+            # with a weight for each number, a metric counts numbers one by one, or whole rows by their least weight
+            weights = head.weight_shape[:-1] if head.elementwise else head.weight_shape
+            for problem in too_fine(name, head, weights, shape, "metric"):
+                yield replace(problem, found=f"{metric.name}, with {problem.found}", code="metric")
+        elif shape == ():
             expected = "a metric with one value a row, as labels are missing or weighted"
             fix = (
                 "Mean over the axes of one row alone, as axis=-1: polyhead means over rows, by their weights."

@@ -36,6 +36,9 @@ _NAMED = 3
 FEW = 30
 """With fewer rows, labels may be equal by chance."""
 
+FILLING = 0.05
+"""The share of boxes or points that look like fillers from which on they are meant for some."""
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -224,6 +227,7 @@ def judge_labels(
         size: height and width of the only image, if there is one.
     """
     yield from _spelled_alike(name, head)
+    yield from _filled_places(name, head, seen)
     where = place(head=name)
     if not seen.labeled:
         if seen.complete and seen.rows:
@@ -263,6 +267,22 @@ def judge_labels(
                 "coordinates",
                 warning=True,
             )
+
+
+def _filled_places(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
+    """Find boxes without a size, and points at (0, 0) or (-1, -1), that likely fill places without a label."""
+    if seen.filler is None or seen.fillers < FILLING * seen.entries:
+        return
+    filler, row = seen.filler
+    boxes, kind = head.layer == "boxes", type(head.inner).__name__
+    what = "boxes" if boxes else "points"
+    expected = "boxes with a size" if boxes else "points in the image"
+    found = f"{shown(filler)}, and {seen.fillers:,} of {seen.entries:,} {what} like it"
+    known = min(filler) == max(filler)
+    marker, more = (f"{filler[0]:g}", "") if known else ("...", " with the number that fills them")
+    said = f"ph.{kind}({head.inner.shape[0]}, missing={marker}){more}"
+    fix = f"They count as labels. If they fill places without one, say {said}."
+    yield Problem(place(head=name, row=row), expected, found, fix, "filler", warning=True)
 
 
 def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:

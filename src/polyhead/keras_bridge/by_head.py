@@ -42,15 +42,15 @@ def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dic
     given = list(leaves(nested))
     if len(paths) == len(given) == 1:
         return dict.fromkeys(paths, given[0][1])
-    named = isinstance(nested, Mapping) and set(nested) == set(paths)
-    if not named and {path for path, _ in given} != set(paths.values()):
+    structured = {path for path, _ in given} == set(paths.values())
+    if not structured and not (isinstance(nested, Mapping) and set(nested) == set(paths)):
         keys = list(nested) if isinstance(nested, Mapping) else []
         near = [hint for key in keys if key not in paths and (hint := similar(key, set(paths) - set(keys)))]
         wanted = ", ".join(f"`{name}` at {_where(path)}" for name, path in paths.items())
         expected = f"{what} for each head, in the model's structure ({wanted})"
         fix = hints(*near[:1], "A feed gives them so: model.fit(feed).")
         raise ContractError(Problem(what, expected, _structure_in_words(nested), fix))
-    return {name: nested[name] if named else at(nested, path) for name, path in paths.items()}
+    return {name: at(nested, path) if structured else nested[name] for name, path in paths.items()}
 
 
 def weights_by_head(nested: Any, paths: Mapping[str, Path]) -> dict[str, Any]:

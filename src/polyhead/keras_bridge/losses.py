@@ -190,16 +190,32 @@ class LabeledMean(keras.losses.Loss):
         }
 
 
-def finer(head: str, weights: Sequence[int | None], values: Sequence[int | None]) -> Problem:
-    """The problem of weights that are finer than the values of a loss."""
+def finer(
+    head: str,
+    weights: Sequence[int | None],
+    values: Sequence[int | None],
+    what: str = "loss",
+    said: bool = True,
+) -> Problem:
+    """The problem of weights that are finer than the values of a loss, or of a metric.
+
+    Args:
+        head: its name.
+        weights: their shape, with the rows.
+        values: their shape, with the rows.
+        what: "loss", or "metric".
+        said: the user may have declared what makes them fine; else parts of a label can be missing by themselves.
+    """
 
     def a_row(shape: Sequence[int | None]) -> str:
         return f"({', '.join(str(n) for n in shape[1:])})" if len(shape) > 1 else "a single one"
 
-    expected = f"a loss with a value for each weight of a row, {a_row(weights)}"
-    fix = (
-        "Take a loss that has one value for each label or pixel, or leave out missing=, class_weight= or "
-        "sample_weight=, which weigh them one by one."
+    expected = f"a {what} with a value for each weight of a row, {a_row(weights)}"
+    fix = f"Take a {what} that has one value for each label or pixel"
+    fix += (
+        ", or leave out missing=, class_weight= or sample_weight=, which weigh them one by one."
+        if said
+        else ", as a part of them can be missing in a row."
     )
     return Problem(place(head=head), expected, f"{a_row(values)}", fix, "finer-weights")
 

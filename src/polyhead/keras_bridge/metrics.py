@@ -86,7 +86,7 @@ def add_batch(metric: keras.metrics.Metric, true: Any, pred: Any, weight: Any) -
         metric.update_state(true, pred, weight)
         return
     values = ops.where(kept > 0, values, ops.zeros_like(values))
-    keras.metrics.Mean.update_state(metric, values, sample_weight=weight)
+    keras.metrics.Mean.update_state(metric, values, sample_weight=kept)
 
 
 def _means(metric: keras.metrics.Metric) -> bool:

@@ -35,6 +35,9 @@ class ArrayStatistics:
         fraction: the first number that is not whole, and its place.
         distinct: how often each whole number occurs; None where there are too many, or fractions.
         ones: each row sums to 1, or each position of it along the last axis.
+        entries: of boxes or points, how many count.
+        fillers: how many of these look as if they filled unused places.
+        filler: the first of them, and its place.
 
     >>> found = ArrayStatistics()
     >>> found.add(np.array([[0.5], [2.0]]), lambda row: (7, 3)[row])
@@ -60,6 +63,9 @@ class ArrayStatistics:
     fraction: tuple[float, Any] | None = None
     distinct: dict[Any, int] | None = field(default_factory=dict)
     ones: bool = True
+    entries: int = 0
+    fillers: int = 0
+    filler: tuple[list[float], Any] | None = None
     _first: np.ndarray | None = field(default=None, repr=False)
 
     @property

@@ -182,6 +182,10 @@ class Boxes(Coordinates):
         found: np.ndarray = ~np.any(counts, axis=1) & np.all(labels == 0, axis=(1, 2))
         return found
 
+    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.all(labels[..., :2] == labels[..., 2:], axis=2) & counts
+        return found
+
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         empty = int(self.empty(labels, counts).sum())
         words = [super().describe(labels, counts)] if counts.any() or not empty else []

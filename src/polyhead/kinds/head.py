@@ -246,6 +246,10 @@ class Head(Kind, InImage):
         """Return the rows that are annotated as empty, bool ``(B,)``; arguments as for `count`."""
         return np.zeros(len(labels), bool)
 
+    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Return the boxes or points that count and look as if they filled unused places; arguments as for `count`."""
+        return np.zeros(0, bool)
+
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         """Describe the distribution of the labels that count."""
         found = ArrayStatistics()

@@ -138,6 +138,10 @@ class Keypoints(Coordinates):
             self._check(array, "keypoints")
         return as_float32(array, check), there
 
+    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        found: np.ndarray = (np.all(labels == 0, axis=2) | np.all(labels == -1, axis=2)) & counts
+        return found
+
     def mixable(self, way: str) -> tuple[int, ...]:
         fix = "Leave the augmentation out, or the head."
         raise unmixable("one set of points a row, which has no room for another", fix)

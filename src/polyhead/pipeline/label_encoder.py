@@ -74,11 +74,7 @@ class Labels:
         self._mean_weights: dict[bool, float] = {}
         self.weighted, self.of_one_class = True, False
         weight = head.sample_weight
-        self._form = (
-            ()
-            if weight is None
-            else self._located(lambda: weights_shape(head, first_rows(self._source, weight)))
-        )
+        self._form = () if weight is None else self._form_of_weights(weight)
         column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
         row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
         if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
@@ -331,27 +327,56 @@ class Labels:
 
     def _factor(self, values: Any, ids: np.ndarray | None, there: np.ndarray | None) -> np.ndarray | None:
         """The user's own weights of some rows, float32 ``(B, *form)``; ``there`` says which labels are."""
-        return None if values is None else self._located(lambda: read_weights(values, self._form, there), ids)
+        if values is None:
+            return None
 
-    def _located(self, get: Callable[[], Any], ids: np.ndarray | None = None) -> Any:
+        def read(at: np.ndarray | None) -> np.ndarray:
+            if at is None:
+                return read_weights(values, self._form, there)
+            return read_weights(take(values, at), self._form, None if there is None else there[at])
+
+        def located(bad: BadValue, index: int | None) -> DataError:
+            row = row_of(self._source, index, ids)
+            return bad.located(head=self.name, column=self.head.sample_weight, row=row)
+
+        found: np.ndarray = self._of_every_row(read, len(values), ids, located)
+        return found
+
+    def _form_of_weights(self, column: str) -> tuple[int, ...]:
         try:
-            return get()
+            return weights_shape(self.head, first_rows(self._source, column))
         except BadValue as bad:
-            row = row_of(self._source, bad.index, ids)
-            raise bad.located(head=self.name, column=self.head.sample_weight, row=row) from None
+            raise bad.located(head=self.name, column=column) from None
 
     def _encode(
         self, values: Any, ids: np.ndarray | None, check: bool, files: Callable[[], Any] = list
     ) -> tuple[np.ndarray, np.ndarray | None]:
+        def encode(at: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+            return self.head.encode(values if at is None else take(values, at), check)
+
         def located(bad: BadValue, index: int | None) -> DataError:
             row = row_of(self._source, index, ids)
             return bad.located(head=self.name, row=row, file=file_at(files(), index))
 
+        found: tuple[np.ndarray, np.ndarray | None] = self._of_every_row(encode, len(values), ids, located)
+        return found
+
+    def _of_every_row(
+        self,
+        read: Callable[[np.ndarray | None], Any],
+        rows: int,
+        ids: np.ndarray | None,
+        located: Callable[[BadValue, int | None], DataError],
+    ) -> Any:
+        """What ``read`` makes of ``rows`` entries, all of them where it gets None.
+
+        Raises:
+            DataError: for a value that is wrong; of a whole column, where ``ids`` is None, with every such row.
+        """
         try:
-            return self.head.encode(values, check)
+            return read(None)
         except BadValue as bad:
             error = located(bad, bad.index)
             if ids is not None or bad.index is None:
                 raise error from None
-        told = self._source.ids_of(np.arange(len(values), dtype=np.int64))
-        raise every_wrong_row(lambda at: self.head.encode(take(values, at), check), told, located)
+        raise every_wrong_row(read, self._source.ids_of(np.arange(rows, dtype=np.int64)), located)

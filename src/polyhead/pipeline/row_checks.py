@@ -67,8 +67,13 @@ def check_rows(
     known = {name: label.known() for name, label in assembler.labels.items()}
 
     def add(name: str, labels: np.ndarray, counts: np.ndarray, ids: np.ndarray) -> None:
-        named = assembler.source.ids_of(ids)
-        seen.setdefault(name, ArrayStatistics()).add(labels, lambda row: int(named[row]), counts)
+        named, one = assembler.source.ids_of(ids), seen.setdefault(name, ArrayStatistics())
+        one.add(labels, lambda row: int(named[row]), counts)
+        fillers = np.argwhere(assembler.heads[name].fillers(labels, counts))
+        one.entries, one.fillers = one.entries + int(counts.sum()), one.fillers + len(fillers)
+        if len(fillers) and one.filler is None:
+            row, entry = fillers[0]
+            one.filler = labels[row, entry].tolist(), int(named[row])
 
     for name, whole in known.items():
         if whole is not None:
