@@ -173,3 +173,21 @@ def test_outputs_without_names_are_to_be_a_dict(form, found):
         'return {"price": ..., "age": ...}.'
     ]
     assert feed.check(Returns(lambda price, age: {"price": price, "age": age})).ok
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda price, age: {"A": price, "B": age},
+        lambda price, age: {"price": price, "B": age, "C": age},
+        lambda price, age: {"prices": {"price": price}, "ages": [age]},
+    ],
+    ids=["other keys", "one key more", "nested"],
+)
+def test_outputs_with_other_keys_are_named_in_call_and_not_by_their_layers(form):
+    rows = np.zeros((8, 2), "float32")
+    data = {"x": rows, "price": rows[:, :1], "age": rows[:, :1]}
+    feed = ph.Feed(data, inputs="x", heads={"price": ph.Regression(), "age": ph.Regression()}, batch_size=4)
+    report = str(feed.check(Returns(form)))
+    assert 'Return it from call() in a dict, with the key "age", or give the head the name' in report
+    assert "Name the layer" not in report

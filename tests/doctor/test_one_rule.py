@@ -25,14 +25,17 @@ def weights(labels, layer, loss="mse", head=None):
     x = keras.Input((3,), name="x")
     model = keras.Model(x, {"y": layer(x)})
     model.compile("sgd", loss)
-    data = {"x": X, "y": labels}
+    data, given = (
+        {"x": X, "y": labels},
+        labels[:, None] if labels.dtype.kind == "f" and labels.ndim == 1 else labels,
+    )
     feed = ph.Feed(data, inputs="x", heads={"y": head or ph.Regression()}, batch_size=16)
 
     def generator():
         while True:
             for start in range(0, 64, 16):
                 part = slice(start, start + 16)
-                yield {"x": X[part]}, {"y": labels[part, None]}
+                yield {"x": X[part]}, {"y": given[part]}
 
     reports = feed.check(model), ph.examine(generator, model, 8, steps_per_epoch=4)
     return tuple([(p.code, p.warning) for p in report.problems if "`y`" in p.place] for report in reports)
@@ -77,6 +80,39 @@ YES = (X[:, 0] > 0.5).astype("float32")
 def test_an_activation_and_a_loss_against_each_other(activation, loss, code):
     check, doctor = weights(YES, keras.layers.Dense(1, activation=activation, name="y"), loss, ph.Binary())
     assert check == doctor == ([] if code is None else [(code, False)])
+
+
+@keras.saving.register_keras_serializable("test_one_rule")
+def own(z):
+    """An activation that somebody wrote, of which nothing is known."""
+    return keras.ops.sigmoid(z)
+
+
+CLASSES = {
+    "binary": (ph.Binary(), YES, 1, "binary_crossentropy", "sigmoid"),
+    "ids": (ph.Categorical(3), (X * 2.99).astype(int)[:, 0], 3, "sparse_categorical_crossentropy", "softmax"),
+    "several": (ph.MultiLabel(3), (X > 0.5).astype("float32"), 3, "binary_crossentropy", "sigmoid"),
+}
+
+
+@pytest.mark.parametrize(
+    "activation", ["sigmoid", "hard_sigmoid", "softmax", "tanh", "relu", "softplus", "elu", "gelu", own]
+)
+@pytest.mark.parametrize("kind", CLASSES)
+def test_an_activation_that_gives_no_probabilities(kind, activation):
+    head, labels, units, loss, proper = CLASSES[kind]
+    labels = labels if kind == "ids" else labels.reshape(64, units)
+    layer = keras.layers.Dense(units, activation=activation, name="y")
+    check, doctor = weights(labels, layer, loss, head)
+    if activation in (proper, own) or (proper == "sigmoid" and activation == "hard_sigmoid"):
+        assert check == doctor == []
+    elif proper == "softmax" and "sigmoid" in activation:
+        assert check == doctor == [("activation", True)]
+    elif activation == "softmax":
+        assert check == [("activation" if units > 1 else "one-unit-softmax", False)]
+        assert doctor == [("not-one-class" if units > 1 else "one-unit-softmax", False)]
+    else:
+        assert check == doctor == [("activation", False)]
 
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "dice", keras.losses.BinaryFocalCrossentropy()])

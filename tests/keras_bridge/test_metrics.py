@@ -77,7 +77,7 @@ def test_a_function_that_keras_knows_as_an_attribute_alone_is_a_metric():
 
 
 def test_metrics_by_name_are_told_of_logits():
-    names = ["accuracy", "acc", "binary_accuracy", "auc", "binary_crossentropy"]
+    names = ["accuracy", "acc", "binary_accuracy", "auc", "binary_crossentropy", "binary_focal_crossentropy"]
     head = ph.Binary(metrics=names)
     feed = ph.Feed(DATA, inputs="x", heads={"yes": head, "other": ph.Regression()}, batch_size=ROWS)
     found = []
@@ -120,6 +120,18 @@ def codes(head, output, metric, by_hand):
 
 
 M = keras.metrics
+
+
+def function(name):
+    """Make a metric of a function of Keras, as it is given by name."""
+
+    def made():
+        return keras.metrics.MeanMetricWrapper(getattr(keras.losses, name), name=name)
+
+    made.__name__ = name
+    return made
+
+
 ONE, LOGIT, MANY, LOGITS, EACH = (1, "sigmoid"), (1, None), (3, "softmax"), (3, None), (3, "sigmoid")
 WRONG_FORM, MAYBE_FORM, SCALE = [("metric", False)], [("metric", True)], [("metric-scale", True)]
 HOT = ph.Categorical(3, one_hot=True, column="kind")
@@ -157,6 +169,19 @@ JUDGED = [
     (HOT, MANY, M.CategoricalAccuracy, {}, []),
     (HOT, MANY, M.SparseCategoricalAccuracy, {}, WRONG_FORM),
     (HOT, LOGITS, M.AUC, {}, SCALE),
+    (HOT, LOGITS, M.AUC, {"from_logits": True}, SCALE),
+    (HOT, LOGITS, M.BinaryAccuracy, {"threshold": 0.0}, SCALE),
+    (HOT, LOGITS, M.CategoricalAccuracy, {}, []),
+    (HOT, LOGITS, M.CategoricalCrossentropy, {"from_logits": True}, []),
+    (HOT, MANY, M.TopKCategoricalAccuracy, {"k": 3}, []),
+    (HOT, MANY, M.TopKCategoricalAccuracy, {}, WRONG_FORM),
+    (ph.Categorical(3), MANY, M.SparseTopKCategoricalAccuracy, {}, WRONG_FORM),
+    (ph.Categorical(3), MANY, function("huber"), {}, WRONG_FORM),
+    (ph.Categorical(3), MANY, function("binary_focal_crossentropy"), {}, WRONG_FORM),
+    (ph.Binary(), LOGIT, M.MeanAbsoluteError, {}, SCALE),
+    (ph.Binary(), LOGIT, function("huber"), {}, SCALE),
+    (ph.Binary(), LOGIT, M.Hinge, {}, []),
+    (ph.MultiLabel(3), LOGITS, M.MeanSquaredError, {}, SCALE),
     (ph.MultiLabel(3), EACH, M.BinaryAccuracy, {}, []),
     (ph.MultiLabel(3), LOGITS, M.BinaryAccuracy, {}, SCALE),
     (ph.MultiLabel(3), EACH, M.CategoricalAccuracy, {}, MAYBE_FORM),

@@ -106,6 +106,38 @@ VECTORS = {
 }
 
 
+@pytest.mark.parametrize("initializer", ["zeros", "ones"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        ph.Embedding(3),
+        ph.Regression(3, loss="cosine_similarity"),
+        ph.Regression(3, loss=keras.losses.CosineSimilarity()),
+    ],
+    ids=["default", "name", "object"],
+)
+def test_cosine_similarity_learns_from_outputs_of_zeros(head, initializer):
+    """Keras's own gradient of them is NaN, and so is the whole model after the first step."""
+    labels, x = RNG.normal(size=(20, 3)), X.copy()
+    x[:7] = 0  # of a layer without bias this gives zeros, as a ReLU does that cuts off all
+    labels[3] = np.nan
+    dense = layers.Dense(3, use_bias=False, kernel_initializer=initializer, name="y")
+    model, feed, pred = problem(labels, head, dense, batch_size=20, x=x, optimizer=keras.optimizers.SGD(0.1))
+    before = ops.convert_to_numpy(dense.kernel).copy()
+    with np.errstate(invalid="ignore"):
+        losses = -(labels * pred).sum(-1) / np.linalg.norm(labels, axis=-1) / np.linalg.norm(pred, axis=-1)
+    there = ~np.isnan(labels).any(1)
+    zero = ~pred.any(1)
+    wanted = np.where(zero, 0, losses)[there].mean()
+    assert model.fit(feed, verbose=0).history["loss"][0] == pytest.approx(wanted, abs=1e-5)
+    to = labels / np.linalg.norm(labels, axis=-1, keepdims=True)
+    length = np.where(zero, 1, np.linalg.norm(pred, axis=-1))[:, None]
+    along = np.where(zero[:, None], 0, pred / length)
+    gradient = -(to - (to * along).sum(-1, keepdims=True) * along) / length
+    step = 0.1 * x[there].T @ gradient[there] / there.sum()
+    np.testing.assert_allclose(ops.convert_to_numpy(dense.kernel), before - step, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("loss", "sample_weight"),
     [

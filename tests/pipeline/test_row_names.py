@@ -283,6 +283,26 @@ def test_transposed_masks_in_memory_are_named_by_an_id():
         ph.Feed(data.select([6, 7]), inputs={"image": ph.Image()}, heads={"mask": ph.Mask()})
 
 
+@pytest.mark.parametrize("image", [ph.Image(), ph.Image(2, 4)], ids=["as they are", "resized"])
+@pytest.mark.parametrize("shape", [(8, 4), (4, 8)])
+def test_transposed_masks_of_boxes_are_an_error(image, shape):
+    data = {
+        "image": np.zeros((3, 4, 8, 3), np.uint8),
+        "box": [[], [[1.0, 1, 3, 3]], [[0.0, 0, 4, 4], [1, 1, 2, 2]]],
+        "mask": [[], [np.ones(shape, np.uint8)], [np.ones(shape, np.uint8)] * 2],
+    }
+
+    def made():
+        heads = {"box": ph.Boxes(2), "mask": ph.Mask(each="box")}
+        return ph.Feed(data, inputs={"image": image}, heads=heads).peek()[1]["mask"]
+
+    if shape == (4, 8):
+        assert made()[2, 1].all()
+        return
+    with pytest.raises(ph.DataError, match=r"^head `mask`.*got 8 x 4, which has height and width exchanged"):
+        made()
+
+
 class Gone(ph.Source):
     """Rows that cannot be read, whichever column is asked for."""
 

@@ -154,6 +154,22 @@ def test_voc_in_folders_of_any_name(tmp_path):
     assert "read_voc(images=)" in message(lambda: ph.read_voc(tmp_path, images="gone"))
 
 
+@pytest.mark.parametrize("images", ["img", "JPEGImages", "."])
+@pytest.mark.parametrize("usual", [None, "labels"], ids=["none", "without XML"])
+def test_xml_files_in_a_folder_of_another_name_are_no_images_without_annotation(tmp_path, images, usual):
+    gif(tmp_path / images / "a.gif")
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "a.xml").write_text(XML)
+    if usual:
+        (tmp_path / usual).mkdir()
+        (tmp_path / usual / "a.txt").write_text("0 .5 .5 .2 .2")
+    assert message(lambda: ph.read_voc(tmp_path)) == (
+        f"read_voc(root), file {tmp_path}: expected XML files in a folder such as Annotations, or next to their "
+        "images, got XML files in ann. Say read_voc(annotations='ann')."
+    )
+    assert ph.read_voc(tmp_path, annotations="ann").read([0])["labels"] == [["cat"]]
+
+
 def test_the_folder_of_voc_comes_before_others(tmp_path):
     gif(tmp_path / "JPEGImages" / "a.gif")
     gif(tmp_path / "images" / "b.gif")

@@ -42,6 +42,8 @@ def activation(tensor: Any) -> str | None:
     >>> activation(logits), activation(keras.layers.Softmax()(logits))
     ('linear', 'softmax')
     """
+    import keras
+
     for _ in range(_STEPS):
         history = getattr(tensor, "_keras_history", None)
         if history is None:
@@ -55,7 +57,10 @@ def activation(tensor: Any) -> str | None:
         function = getattr(operation, "activation", None)
         applied = getattr(function, "__name__", None)
         if function is not None and applied != "linear":
-            return None if applied in (None, "<lambda>") or hasattr(operation, "cell") else str(applied)
+            known = applied is not None and hasattr(
+                keras.activations, applied
+            )  # nothing is known of a user's own
+            return None if not known or hasattr(operation, "cell") else str(applied)
         if function is not None and hasattr(operation, "kernel"):
             return "linear"
         if name == "ReLU":

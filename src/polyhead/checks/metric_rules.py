@@ -17,6 +17,7 @@ _IDS = {"sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "spa
 _ONE_HOT = {
     "categorical_accuracy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
     "categorical_hinge",
     "one_hot_io_u",
     "one_hot_mean_io_u",
@@ -43,13 +44,13 @@ _CUTS = {
 }
 _ID_OVERLAPS = {"io_u", "mean_io_u"}
 """Metrics that read class ids, of outputs as well unless they are told that it holds scores."""
-_OTHERS = {
-    "accuracy",
-    "auc",
-    "binary_crossentropy",
+_BY_SIGMOID = {"auc", "binary_crossentropy", "binary_focal_crossentropy"}
+"""Metrics that take the sigmoid of logits."""
+_DISTANCES = {
     "cosine_similarity",
-    "hinge",
+    "huber",
     "kl_divergence",
+    "log_cosh",
     "log_cosh_error",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
@@ -58,8 +59,10 @@ _OTHERS = {
     "poisson",
     "r2_score",
     "root_mean_squared_error",
-    "squared_hinge",
 }
+"""Metrics that compare labels with outputs as numbers of one kind."""
+_OTHERS = {"accuracy", "hinge", "squared_hinge"} | _BY_SIGMOID | _DISTANCES
+_OF_BEST = {"sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy"}
 _KNOWN = _IDS | _ONE_HOT | _SWEEPS | _CUTS | _ID_OVERLAPS | _OTHERS
 
 
@@ -96,8 +99,10 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
             continue
         check = _check_overlap if kind in _ID_OVERLAPS else _check_form
         problem = check(name, head, kind, metric)
+        if problem is None and kind in _OF_BEST:
+            problem = _check_best(name, head, kind, metric)
         if problem is None and logits is not None and head.probabilities:
-            problem = _check_scale(name, kind, metric, logits)
+            problem = _check_scale(name, head, kind, metric, logits)
         if problem is not None:
             yield problem
 
@@ -205,25 +210,38 @@ def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None
     return Problem(place(head=name), expected, title, fix, "metric", warning=warning)
 
 
-def _check_scale(name: str, kind: str, metric: Any, logits: bool) -> Problem | None:
+def _check_best(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
+    """The problem of a metric of the ``k`` best classes, of which there are fewer."""
+    best = (getattr(metric, "_fn_kwargs", None) or {}).get("k", 5)
+    classes = head.output_shape[-1]
+    if best <= classes:
+        return None
+    expected = f"a metric of at most {classes} classes, as there are no more"
+    fix = "Say metrics=[keras.metrics."
+    fix += f"{'Sparse' * kind.startswith('sparse')}TopKCategoricalAccuracy(k={max(1, classes - 1)})]."
+    return Problem(place(head=name), expected, f"the best {best}", fix, "metric")
+
+
+def _check_scale(name: str, head: Head, kind: str, metric: Any, logits: bool) -> Problem | None:
     """The problem of a metric that takes logits for probabilities, or probabilities for logits."""
     config: Mapping[str, Any] = metric.get_config()
-    title = type(metric).__name__
+    title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
+    activation = f'Give the output layer activation="{head.probabilities[0]}".'
     told = config.get("from_logits")
     if told is None and isinstance(getattr(metric, "_fn_kwargs", None), Mapping):
         told = metric._fn_kwargs.get("from_logits", False if kind.endswith("crossentropy") else None)
-    cuts = _thresholds(kind, config)
+    cuts, one_by_one = _thresholds(kind, config), _BY_SIGMOID | {"binary_accuracy"}
     if logits:
-        if told is False:
+        if kind in _SWEEPS | _DISTANCES or ("softmax" in head.probabilities and kind in one_by_one):
+            fix = activation
+        elif told is False:
             fix = f"Say {title}(from_logits=True), or metrics=[{metric.name!r}]."
         elif any(0 < cut < 1 for cut in cuts):
             fix = (
                 'Say metrics=["accuracy"], or BinaryAccuracy(threshold=0).'
                 if kind == "binary_accuracy"
-                else 'Give the output layer activation="sigmoid".'
+                else activation
             )
-        elif kind in _SWEEPS:
-            fix = 'Give the output layer activation="sigmoid".'
         else:
             return None
         expected, found = "a metric for logits, as the output has no activation", f"{title} for probabilities"

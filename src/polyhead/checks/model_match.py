@@ -20,6 +20,11 @@ _KERAS_PREFACES = (
 )
 
 
+_NAME_LAYER = 'Name the layer: name="{}"'
+_NAME_KEY = 'Return it from call() in a dict, with the key "{}"'
+"""How an output of a model gets its name; the outputs of a subclassed model don't have those of its layers."""
+
+
 @dataclass(frozen=True)
 class Fit(Report):
     """A report on a feed and a model.
@@ -45,7 +50,8 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
     unlike: list[Problem] = []
     told: list[str] = []
     outputs = model_tensors(leaves(y), model)
-    matched_heads = _match_names("head", outputs, shapes, unlike, told) if heads else {}
+    naming = _NAME_LAYER if symbolic(model) is not None else _NAME_KEY
+    matched_heads = _match_names("head", outputs, shapes, unlike, told, naming) if heads else {}
     if unlike and outputs and not any(leaf.names for leaf in outputs):
         unlike = [_nameless(heads, y)]
     if unlike and not problems and makes_own_loss(model):
@@ -133,6 +139,7 @@ def _match_names(
     shapes: Mapping[str, tuple[int, ...]],
     problems: list[Problem],
     notes: list[str],
+    naming: str = _NAME_LAYER,
 ) -> dict[Path, str]:
     """Assign declared names to the tensors of a model: by name, else in order if the shapes leave no doubt."""
     matched: dict[Path, str] = {}
@@ -163,8 +170,7 @@ def _match_names(
         expected = f"a model with an {other} `{name}` {shapes[name]}"
         found = f"{other}s {', '.join(str(t) for t in tensors)}"
         near = similar(name, [names for t in rest for names in t.names])
-        fix = f'Name the layer: name="{name}", or give the {word} the name that the model has.'
-        fix = hints(near, fix)
+        fix = hints(near, f"{naming.format(name)}, or give the {word} the name that the model has.")
         where = place(input=name) if word == "input" else place(head=name)
         problems.append(Problem(where, expected, found, fix))
     for tensor in rest:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyhead.checks.range_rules import (
-    SIGMOIDS,
     UNIT_LOSSES,
+    activation_problem,
     beyond,
     bounds_of,
     logits_problem,
@@ -110,19 +110,9 @@ def _check_activation(where: str, head: Head, applied: str | None, units: int) -
     single = one_unit_softmax(where, applied, units, better)
     if single is not None:
         return single
-    if applied in (None, "linear") or not head.probabilities or applied in head.probabilities:
+    if not head.probabilities or (applied == "tanh" and isinstance(head.loss, str) and "hinge" in head.loss):
         return None
-    if applied == "tanh" and isinstance(head.loss, str) and "hinge" in head.loss:
-        return None
-    first = head.probabilities[0]
-    many = f"{applied} gives no probabilities"
-    if applied == "softmax":
-        many = "all classes share one probability"
-    elif applied in SIGMOIDS:
-        many = f"{applied} gives each class a probability of its own"
-    expected = f'activation="{first}", or none for logits, as {type(head.inner).__name__} needs'
-    fix = f'Say activation="{first}" in the output layer.'
-    return Problem(where, expected, f"{applied}: {many}", fix, "activation", warning=applied in SIGMOIDS)
+    return activation_problem(where, applied, head.probabilities, type(head.inner).__name__)
 
 
 def _check_loss(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from polyhead.errors import Problem
@@ -81,6 +82,29 @@ def span(low: float, high: float) -> str:
     if high == math.inf:
         return f"of at least {low:g}"
     return f"in {low:g}–{high:g}" if low >= 0 else f"from {low:g} to {high:g}"
+
+
+def activation_problem(
+    where: str, applied: str | None, wanted: Sequence[str], needed_by: str
+) -> Problem | None:
+    """The problem of an activation that gives no probabilities, or not those that are needed.
+
+    Args:
+        where: the place.
+        applied: the output's last activation.
+        wanted: the activations that give them, the usual one first.
+        needed_by: what needs them.
+    """
+    if applied in (None, "linear", *wanted):
+        return None
+    many = f"{applied} gives no probabilities"
+    if applied == "softmax":
+        many = "all classes share one probability"
+    elif applied in SIGMOIDS:
+        many = f"{applied} gives each class a probability of its own"
+    expected = f'activation="{wanted[0]}", or none for logits, as {needed_by} needs'
+    fix = f'Say activation="{wanted[0]}" in the output layer.'
+    return Problem(where, expected, f"{applied}: {many}", fix, "activation", warning=applied in SIGMOIDS)
 
 
 def one_unit_softmax(where: str, applied: str | None, units: int | None, better: str) -> Problem | None:

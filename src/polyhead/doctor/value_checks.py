@@ -7,13 +7,22 @@ import math
 
 from polyhead.checks.model_match import fits
 from polyhead.checks.output_rules import FEW
-from polyhead.checks.range_rules import BOUNDED, ONE_CLASS, beyond, logits_problem, one_unit_softmax, span
+from polyhead.checks.range_rules import (
+    BOUNDED,
+    ONE_CLASS,
+    activation_problem,
+    beyond,
+    logits_problem,
+    one_unit_softmax,
+    span,
+)
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.places import Matches, in_row
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
+from polyhead.kinds.keras_names import SIGMOID, SOFTMAX
 
 
 def check_finite(reading: Reading, places: Matches) -> list[Problem]:
@@ -167,9 +176,20 @@ def check_losses(places: Matches, known: list[Problem]) -> list[Problem]:
         for found in (
             one_unit_softmax(name, slot.activation, slot.classes, better),
             logits_problem(name, slot.activation, slot.loss or "", slot.from_logits),
+            _no_probabilities(name, slot),
         ):
             problems += [found] if found is not None else []
     return problems
+
+
+def _no_probabilities(name: str, slot: ExaminedTensor) -> Problem | None:
+    """The problem of a cross-entropy of an output that gives no probabilities."""
+    if slot.from_logits is None or slot.loss is None or (slot.from_logits and slot.activation in BOUNDED):
+        return None
+    binary = slot.loss.startswith("binary_")
+    if slot.activation in ONE_CLASS and (binary or slot.classes == 1):
+        return None  # which is right for shares, and told of by the labels or the single unit
+    return activation_problem(name, slot.activation, SIGMOID if binary else SOFTMAX, slot.loss)
 
 
 def judge_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
@@ -300,5 +320,8 @@ def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> lis
     if (slot.activation in ONE_CLASS or slot.one_hot) and slot.classes not in (None, 1) and not stats.ones:
         expected = "labels that sum to 1 in each row, as one class is chosen"
         fix = 'For any number of classes a row use a sigmoid and "binary_crossentropy".'
-        return [Problem(name, expected, "rows with other sums", fix, "not-one-class", warning=True)]
+        each = (slot.loss or "").startswith(
+            "binary_"
+        ) and stats.whole  # yes or no for each, which no softmax gives
+        return [Problem(name, expected, "rows with other sums", fix, "not-one-class", warning=not each)]
     return []

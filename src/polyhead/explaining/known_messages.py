@@ -253,7 +253,7 @@ keras.layers.Dense(1, activation="sigmoid"), loss=keras.losses.BinaryCrossentrop
 keras.layers.Dense(1), loss=keras.losses.BinaryCrossentropy(from_logits=True)   # one or the other""",
         polyhead='ph.compile(model, feed, optimizer="adam")   # reads from the layer which of both it is',
         pattern=r"does not represent logits|from_logits|logits (vs|or|and) prob",
-        codes=_code_set("logits one-unit-softmax"),
+        codes=_code_set("logits one-unit-softmax activation"),
     ),
     KnownMessage(
         "load",

@@ -73,6 +73,9 @@ class LabeledMean(keras.losses.Loss):
         return self.elementwise and not self.apart
 
     def _plain(self, y_true: Any, y_pred: Any) -> Any:
+        axis = _cosine_axis(self.loss)
+        if axis is not None:
+            return _cosine(y_true, y_pred, axis)
         return (self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss)(y_true, y_pred)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -252,6 +255,24 @@ def _is_of_batch(values: Any, y_pred: Any) -> bool:
         return True
     found = values.shape[0]
     return found is not None and found != y_pred.shape[0]
+
+
+def _cosine_axis(loss: Any) -> int | None:
+    """The axis of Keras's cosine similarity; None for other losses."""
+    if loss is keras.losses.cosine_similarity:
+        return -1
+    return loss._fn_kwargs["axis"] if type(loss) is keras.losses.CosineSimilarity else None
+
+
+def _cosine(y_true: Any, y_pred: Any, axis: int) -> Any:
+    """Keras's cosine similarity as a loss, of which an output of zeros has a gradient: towards the label.
+
+    Keras's own is NaN there, and so after one step is the whole model. Zeros are what a layer gives that starts with
+    zeros, or whose inputs a ReLU has all cut off.
+    """
+    square = ops.sum(ops.square(y_pred), axis=axis, keepdims=True)
+    length = ops.sqrt(ops.where(square > 0, square, ops.ones_like(square)))
+    return -ops.sum(ops.normalize(y_true, axis=axis) * y_pred / length, axis=axis)
 
 
 def _computed(y_pred: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, DataError, Problem, place, similar, warn
-from polyhead.kinds import Head, Image, Input
+from polyhead.kinds import Head, Image, Input, is_each
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.pixel_labels import exchanged_sides, label_pixels, transposed
@@ -147,13 +147,15 @@ def transposed_sides(
     """
     images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
     for name, head in heads.items():
-        if head.size is None or head.of not in (None, *images):
+        size = head.inner.size
+        if size is None or head.of not in (None, *images):
             continue
         shown = [images[head.of]] if head.of is not None else list(images.values())
         sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]
-        if sizes and all(transposed(head.size, size) for size in sizes):
-            words = exchanged_sides(str(head.layer), head.size, sizes[0])
-            yield Problem(place(head=name, row=row_of(source, 0)), *words, "transposed")
+        if sizes and all(transposed(size, one) for one in sizes):
+            words = exchanged_sides(str(head.layer), size, sizes[0])
+            row = None if is_each(head) else row_of(source, 0)  # the first row may have no box
+            yield Problem(place(head=name, row=row), *words, "transposed")
 
 
 def require_images(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
