@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from polyhead.checks.model_match import symbolic
-from polyhead.checks.range_rules import ONE_CLASS, SIGMOIDS
+from polyhead.checks.range_rules import ONE_CLASS
 from polyhead.doctor.model_signature import examined_tensors, nesting_form
+from polyhead.kinds.keras_names import SIGMOID
 
 METHODS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch")
 
@@ -111,5 +112,5 @@ def outputs_of(model: Any) -> OutputNames:
     if known is None:
         return OutputNames(tuple(map(str, getattr(model, "output_names", None) or ())))
     slots = examined_tensors(known[1], model, getattr(model, "output_names", None))
-    classes = tuple(slot.name for slot in slots if slot.activation in (*ONE_CLASS, *SIGMOIDS))
+    classes = tuple(slot.name for slot in slots if slot.activation in (*ONE_CLASS, *SIGMOID))
     return OutputNames(tuple(slot.name for slot in slots), nesting_form(known[1]) == "dict", classes)
