@@ -246,6 +246,56 @@ def test_a_state_of_other_rows_or_another_declaration_is_refused():
             make(drop_remainder=True).restore({k: v for k, v in state.items() if k != name})
 
 
+def weighed(**kind):
+    rows = {"x": np.zeros((4, 2)), "there": [0, 1, 1, 1], "kind": ["a", "b", "a", "b"]}
+    heads = {"there": ph.Binary(class_weight="balanced"), "kind": ph.Categorical(["a", "b"], **kind)}
+    return ph.Feed(rows, inputs="x", heads=heads, batch_size=2)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "told"),
+    [
+        ({}, {"class_weight": {"a": 1.0, "b": 3.0}}, "class_weight="),
+        ({"class_weight": {"a": 1.0, "b": 3.0}}, {"class_weight": {"a": 1.0, "b": 2.0}}, "class_weight="),
+        (
+            {"class_weight": "balanced", "given": "there"},
+            {"missing": "c"},
+            "class_weight= and given= and missing=",
+        ),
+    ],
+)
+def test_a_state_from_before_weights_were_changed_continues_with_a_warning(then, now, told):
+    feed = weighed(**then)
+    next(iter(feed))
+    state = json.loads(json.dumps(feed.state()))
+    with pytest.warns(ph.PolyheadWarning) as caught:
+        other = weighed(**now).restore(state)
+    assert [str(one.message) for one in caught] == [
+        f"head `kind`: expected {told} as when the state was taken, got another value. Training continues at the same "
+        "row, and labels count by the new declaration from there on."
+    ]
+    assert (other.epoch, other.state()["step"]) == (0, 1)
+    weighed(**now).restore(json.loads(json.dumps(other.state())))  # and no word of it again
+
+
+def test_a_state_continues_without_a_warning_where_labels_count_as_before():
+    masks = {"image": np.zeros((4, 6, 6, 3), np.uint8), "mask": np.zeros((4, 6, 6), np.uint8)}
+
+    def of_masks(**more):
+        heads = {"mask": ph.Mask(2, weight=1.0 + len(more))}
+        return ph.Feed(masks, inputs={"image": ph.Image()}, heads=heads, batch_size=2, **more)
+
+    of_masks(augment=[ph.Rotate(20)]).restore(
+        of_masks().state()
+    )  # pixels without a label, and another weight=
+    weighed(class_weight="balanced").restore(weighed(class_weight="balanced").state())
+    state = weighed(class_weight={"a": 1.0, "b": 3.0}).state()
+    weighed(class_weight=[1.0, 3.0]).restore(state)
+    weighed().restore(
+        {key: value for key, value in state.items() if key != "weighing"}
+    )  # of an older version
+
+
 def test_a_declaration_is_told_by_kinds_columns_shapes_and_classes_alone():
     rows = {"x": np.zeros((4, 2)), "z": np.zeros((4, 2)), "k": ["a", "b", "a", "b"], "y": [0, 1, 0, 1]}
 

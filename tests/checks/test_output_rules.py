@@ -350,6 +350,50 @@ def test_pixels_that_are_scaled_twice():
     ).problems
 
 
+@pytest.mark.parametrize(
+    ("start", "warned"),
+    [
+        (layers.Conv2D(2, 3, name="first"), True),
+        (lambda h: layers.Conv2D(2, 3, name="first")(layers.RandomFlip()(layers.ZeroPadding2D()(h))), True),
+        (keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3, name="first")]), True),
+        (layers.BatchNormalization(), False),
+        (
+            keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1 / 127.5, -1), layers.Conv2D(2, 3)]),
+            False,
+        ),
+    ],
+    ids=["convolution", "after layers that move", "in a model within", "normalized", "rescaled within"],
+)
+def test_bytes_that_the_first_layer_takes_as_they_are(start, warned):
+    report = check(YES, {"yes": dense(1)}, inputs={"image": ph.Image(dtype="uint8")}, start=start)
+    told = (
+        "input `image`: expected pixels near 0–1, as layer `first` takes them as they are, got pixels of 0–255. Leave "
+        "dtype= out of ph.Image, or begin the model with keras.layers.Rescaling(1 / 255)."
+    )
+    assert [(str(p), p.warning) for p in report.problems] == [(told, True)] * warned
+
+
+def test_an_embedding_that_is_smaller_than_the_vocabulary():
+    data = {"words": [["a", "b"], ["c", "d"]] * 20, "yes": [0, 1] * 20}
+    feed = ph.Feed(data, inputs={"words": ph.Array(vocabulary="auto")}, heads=YES)
+    size = len(feed.inputs["words"].names)
+    for rows, problems in ((size, 0), (size - 1, 1)):
+        model = build(feed, {"yes": dense(1)}, start=layers.Embedding(rows, 3, name="of_words"))
+        found = feed.check(model).errors
+        assert [p.code for p in found] == ["token-range"] * problems
+    assert str(found[0]) == (
+        f"input `words`: expected an embedding of {size} rows, one for each word of the vocabulary, got {size - 1} in "
+        "`of_words`. Say keras.layers.Embedding(len(feed.inputs['words'].names), ...)."
+    )
+
+
+@pytest.mark.parametrize("head", [ph.Binary(), ph.Binary(loss="hinge"), ph.Binary(loss=keras.losses.Hinge())])
+def test_tanh_and_hinge(head):
+    compiled = {"loss": {"yes": keras.losses.SquaredHinge()}} if head.loss is None else None
+    assert not check({"yes": head}, {"yes": dense(1, "tanh")}, compiled).problems
+    assert [p.code for p in check(YES, {"yes": dense(1, "tanh")}).problems] == ["activation"]
+
+
 def test_numbers_that_an_integer_input_would_cut_off():
     report = check(YES, {"yes": dense(1)}, dtype="int32")
     assert [str(p) for p in report.problems] == [

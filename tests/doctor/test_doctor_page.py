@@ -29,7 +29,7 @@ def test_the_page_lists_every_code():
     listed = set(
         re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)*)`", PAGE.split("## What it finds")[1].split("What may")[0])
     )
-    rules = [*(ROOT / "src/polyhead/doctor").glob("*.py"), ROOT / "src/polyhead/checks/range_rules.py"]
+    rules = [*(ROOT / "src/polyhead/doctor").glob("*.py"), *(ROOT / "src/polyhead/checks").glob("*_rules.py")]
     source = "".join(path.read_text(encoding="utf-8") for path in rules)
     assert {code for code in listed - {"code"} if f'"{code}"' not in source} == set()
     mentioned = (ROOT / "tests" / "doctor").glob("test_*.py")

@@ -178,8 +178,8 @@ def test_a_buffer_that_is_used_again():
     assert ("buffer-reused") in [p.code for p in ph.examine(generator, steps_per_epoch=6).errors]
     reused = next(p for p in ph.examine(generator, steps_per_epoch=6).errors if p.code == "buffer-reused")
     assert str(reused) == (
-        "batch 0: expected an array that stays as it is once it was yielded, got one that was overwritten by the "
-        "next batch. Make a new array for each batch, or yield array.copy(): Keras keeps batches ahead of training."
+        "input x, batch 0: expected an array that stays as it is once it was yielded, got one that was overwritten by "
+        "the next batch. Make a new array for each batch, or yield array.copy(): Keras keeps batches ahead of training."
     )
 
 

@@ -99,7 +99,7 @@ CLASSES = {
     "activation", ["sigmoid", "hard_sigmoid", "softmax", "tanh", "relu", "softplus", "elu", "gelu", own]
 )
 @pytest.mark.parametrize("kind", CLASSES)
-def test_an_activation_that_gives_no_probabilities(kind, activation):
+def test_each_activation_of_each_kind_of_head(kind, activation):
     head, labels, units, loss, proper = CLASSES[kind]
     labels = labels if kind == "ids" else labels.reshape(64, units)
     layer = keras.layers.Dense(units, activation=activation, name="y")
@@ -109,10 +109,63 @@ def test_an_activation_that_gives_no_probabilities(kind, activation):
     elif proper == "softmax" and "sigmoid" in activation:
         assert check == doctor == [("activation", True)]
     elif activation == "softmax":
-        assert check == [("activation" if units > 1 else "one-unit-softmax", False)]
-        assert doctor == [("not-one-class" if units > 1 else "one-unit-softmax", False)]
+        assert check == doctor == [("activation" if units > 1 else "one-unit-softmax", False)]
     else:
         assert check == doctor == [("activation", False)]
+
+
+KIND = np.arange(64) % 3
+
+
+@pytest.mark.parametrize(
+    "activation", ["tanh", "hard_tanh", "softsign", "relu", "relu6", "softplus", "elu", "gelu"]
+)
+@pytest.mark.parametrize(
+    ("head", "units", "labels", "losses"),
+    [
+        (
+            ph.Binary(),
+            1,
+            YES,
+            [
+                "binary_crossentropy",
+                keras.losses.BinaryCrossentropy(from_logits=True),
+                "binary_focal_crossentropy",
+                "dice",
+            ],
+        ),
+        (
+            ph.Categorical(3),
+            3,
+            KIND,
+            [
+                "sparse_categorical_crossentropy",
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            ],
+        ),
+    ],
+    ids=["binary", "classes"],
+)
+def test_an_activation_that_gives_no_probabilities(activation, head, units, labels, losses):
+    for loss in losses:
+        check, doctor = weights(labels, keras.layers.Dense(units, activation, name="y"), loss, head)
+        assert check == doctor
+        assert ("activation", False) in check
+
+
+@pytest.mark.parametrize(
+    ("labels", "activation", "loss", "head", "found"),
+    [
+        (YES, "sigmoid", "dice", ph.Binary(), []),
+        (YES, "hard_sigmoid", "binary_crossentropy", ph.Binary(), []),
+        (KIND, "sigmoid", "sparse_categorical_crossentropy", ph.Categorical(3), [("activation", True)]),
+        (KIND, "softmax", "sparse_categorical_crossentropy", ph.Categorical(3), []),
+    ],
+)
+def test_an_activation_that_gives_probabilities(labels, activation, loss, head, found):
+    units = 3 if labels is KIND else 1
+    check, doctor = weights(labels, keras.layers.Dense(units, activation, name="y"), loss, head)
+    assert check == doctor == found
 
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "dice", keras.losses.BinaryFocalCrossentropy()])

@@ -19,6 +19,7 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(ROWS, 4)).astype("float32")
 BOUGHT = (X[:, :1] > 0).astype("float32")
 PRICE = X[:, 1:2].copy()
+ANSWERS = {"bought": BOUGHT, "price": PRICE}
 WORDS = np.array([["cat"], ["dog"]] * (ROWS // 2))
 ONES = np.ones(ROWS, "float32")
 
@@ -87,6 +88,11 @@ FIT = {
     "cardinality": [
         (lambda: fit(two_heads(), X, [BOUGHT, PRICE[:9]]), "row-count", "got 9 in output `price`"),
         (lambda: fit(two_heads(dict), X, {"bought": BOUGHT, "price": PRICE[:9]}), "row-count", "`price`"),
+        (
+            lambda: fit(two_heads(), X, [BOUGHT, PRICE], validation_data=(X, [BOUGHT, PRICE[:9]])),
+            "row-count",
+            "validation_data, arrays: expected 12 rows in every array, got 9 in output `price`",
+        ),
     ],
     "class-weight": [
         (lambda: fit(two_heads(), X, [BOUGHT, PRICE], class_weight={0: 1.0, 1: 2.0}), "", ""),
@@ -139,6 +145,11 @@ FIT = {
             "Rename `prize` to `price`.",
         ),
         (lambda: fit(two_heads(dict), X, {"bought": BOUGHT}), "target-keys", "got no `price`"),
+        (
+            lambda: fit(two_heads(dict), X, ANSWERS, validation_data=(X, {"bought": BOUGHT})),
+            "target-keys",
+            "validation_data, y: expected the keys `bought`, `price`, got no `price`",
+        ),
         (lambda: fit(two_heads(), X, {"bought": BOUGHT, "prize": PRICE}), "target-keys", "`prize`"),
     ],
     "list-batches": [
@@ -175,20 +186,34 @@ FIT = {
     "names-in-compile": [
         (
             lambda: fit(two_heads(loss={"bought": "mse", "prize": "mse"}), X, [BOUGHT, PRICE]),
-            "",
-            "",
+            "loss-keys",
+            "model.compile(loss=), `prize`: expected the name of an output (bought, price), got no such output.",
         ),
         (
             lambda: fit(
                 two_heads(dict, loss={"bought": "mse", "prize": "mse"}), X, {"bought": BOUGHT, "price": PRICE}
             ),
-            "",
-            "",
+            "loss-keys",
+            "Did you mean `price`?",
         ),
         (
             lambda: fit(two_heads(loss=["mse", "mse"], metrics={"prize": ["mae"]}), X, [BOUGHT, PRICE]),
-            "",
-            "",
+            "loss-keys",
+            "model.compile(metrics=), `prize`",
+        ),
+        (
+            lambda: fit(
+                two_heads(dict, loss={"bought": "mse", "price": "mse"}, loss_weights={"price": 2.0}),
+                X,
+                {"bought": BOUGHT, "price": PRICE},
+            ),
+            "loss-weights",
+            "model.compile(loss_weights=): expected the keys of loss (bought, price), got price.",
+        ),
+        (
+            lambda: fit(two_heads(loss=["mse", "mse"], metrics=["mae"] * 3), X, [BOUGHT, PRICE]),
+            "loss-keys",
+            'loss=("binary_crossentropy", "mse"), metrics=(["accuracy"], ["mae"])',
         ),
     ],
     "validation-split": [
@@ -426,7 +451,39 @@ def test_what_is_not_known_gets_no_note():
     assert not hasattr(raised.value, "__notes__")
     found = ph.explain(raised.value)
     assert (found.name, found.problems) == ("", ())
-    assert found.what == "This message isn't one that polyhead knows: KeyError: 'id'"
+    line = inspect.getsourcelines(raising)[1] + 2
+    assert found.what == f"Your own code raised this, at {__file__}, line {line}: KeyError: 'id'"
+    assert ph.explain("KeyError: 'id'").what == "This message isn't one that polyhead knows: KeyError: 'id'"
+
+
+def test_train_on_batch_is_a_call_too():
+    with pytest.raises(ValueError, match="structure") as raised:
+        two_heads(dict).train_on_batch(X, {"bought": BOUGHT})
+    found = ph.explain(raised.value)
+    assert (found.name, [p.code for p in found.problems]) == ("output-names", ["target-keys"])
+    assert '{"bought": bought, "price": price}' in found.keras
+
+
+def one_by_one():
+    yield from ((X[i], (BOUGHT[i], PRICE[i])) for i in range(ROWS))
+
+
+def test_single_rows_are_told_whatever_the_message():
+    with pytest.raises(ValueError) as raised:
+        fit(two_heads(), one_by_one(), steps_per_epoch=2)
+    found = ph.explain(raised.value)
+    assert (found.what, [p.code for p in found.problems]) == (
+        "The data does not fit the model.",
+        ["single-rows"],
+    )
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="JAX and PyTorch take them for weights of losses")
+def test_one_weight_for_each_output():
+    with pytest.raises(ValueError, match="at least rank 1") as raised:
+        fit(two_heads(), stream(lambda rows: (*good(rows), (1.0, 0.5))), steps_per_epoch=2)
+    found = ph.explain(raised.value)
+    assert (found.name, [p.code for p in found.problems]) == ("sample-weight", ["weights-structure"])
 
 
 def test_an_error_of_polyhead_says_everything_itself():

@@ -286,6 +286,50 @@ def picture_feed(folder, max_boxes):
     return ph.Feed(data, inputs={"image": ph.Image(20, 20)}, heads=heads)
 
 
+class Encoded(ph.Source):
+    """Images as dicts, which name a file or hold its bytes."""
+
+    def __init__(self, **entries):
+        self.entries = [{key: value} for key, values in entries.items() for value in values]
+
+    def __len__(self):
+        return len(self.entries)
+
+    def read(self, ids):
+        return {"image": [self.entries[i] for i in ids]}
+
+
+def test_rows_from_files_and_from_memory_keep_the_column_of_files(tmp_path):
+    feed = picture_feed(tmp_path, 1)
+    files = [str(tmp_path / f"{i}.png") for i in range(2)]
+    arrays = np.zeros((3, 40, 80, 3), np.uint8)
+    memory = ph.read_table({"image": arrays})
+    ph.pack(
+        ph.Feed({"image": files}, inputs={"image": ph.Image(40, 80, dtype="uint8")}, heads={}), tmp_path / "s"
+    )
+    packed = ph.open_store(tmp_path / "s")
+    content = [Path(file).read_bytes() for file in files]
+    model = Fixed({"box": [[0, 0, 0.5, 0.5]], "there": [[0.8]], "kind": [[0.9, 0.1]]})
+    for rows, expected in {
+        "a list": ({"image": [arrays[0], files[1], arrays[1]]}, [None, files[1], None]),
+        "a store after arrays": (memory.concat(packed), [None] * 3 + files),
+        "a store before arrays": (packed.concat(memory), [*files, *[None] * 3]),
+        "a selection": (memory.concat(packed).select([2, 4, 0]), [None, files[1], None]),
+        "a mixture": (memory.mix(packed, weights=(1, 1), length=4), [None, files[0], None, files[1]]),
+        "other sources": (Encoded(bytes=content).concat(Encoded(path=files)), [None, None, *files]),
+    }.values():
+        assert ph.predict(model, feed.on(rows))["file"] == expected
+    assert "file" not in ph.predict(model, feed.on(memory)).columns
+    found = ph.predict(model, feed.on({"image": [files[0], arrays[0]]}))
+    with pytest.raises(ph.DataError) as wrong:
+        found.write_yolo(tmp_path / "labels")
+    assert str(wrong.value) == (
+        "write_yolo(), row 1: expected an image file, got an image in memory. Write the rows with files alone: "
+        "predict(model, source.select(...))."
+    )
+    assert not (tmp_path / "labels").exists()
+
+
 def test_boxes_come_in_pixels_of_the_original_sure_and_without_doubles(tmp_path):
     feed = picture_feed(tmp_path, 4)
     boxes = [[0, 0, 0.5, 0.5], [0, 0, 0.5, 0.45], [0.5, 0.5, 1, 1], [0.1, 0.1, 0.2, 0.2]]

@@ -16,6 +16,7 @@ from polyhead.checks.compiled_model import (
     user_losses,
     user_metrics,
 )
+from polyhead.checks.input_rules import judge_inputs
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions
 from polyhead.checks.model_match import Fit, makes_own_loss, match_model
 from polyhead.checks.model_tensors import symbolic
@@ -24,7 +25,6 @@ from polyhead.checks.output_rules import (
     exchanged_heads,
     half_precision,
     judge,
-    judge_inputs,
     judge_labels,
 )
 from polyhead.checks.scale_rules import unscaled, unsuited_losses

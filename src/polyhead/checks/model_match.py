@@ -101,7 +101,7 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
         try:
             return x, model(x), None
         except Exception as error:  # a user's call() may raise anything at all
-            errors.append(f"{type(error).__name__}: {_first_line(error)}")
+            errors.append(f"{type(error).__name__}: {first_line(error)}")
     found = "; ".join(dict.fromkeys(errors))
     ways = " or ".join(
         "a dict" if isinstance(x, dict) else "a tuple" if isinstance(x, tuple) else "a tensor" for x in tries
@@ -112,9 +112,10 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
     return None, None, Problem("model", expected, found, "Build the model first, or fix its call().")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The first line of an error, without Keras's prefaces and colors."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()]
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", text).splitlines()]
     lines = [line for line in lines if line and not line.startswith(_KERAS_PREFACES)]
     return lines[0].rstrip(".") if lines else ""
 

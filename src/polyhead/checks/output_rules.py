@@ -10,18 +10,17 @@ from typing import Any
 
 from polyhead.checks.range_rules import (
     UNIT_LOSSES,
-    activation_problem,
     beyond,
     bounds_of,
     logits_problem,
+    no_probabilities,
     one_unit_softmax,
     span,
     suits,
 )
 from polyhead.errors import Problem, counted, place, shown
 from polyhead.keras_bridge.identifiers import snake_name
-from polyhead.keras_bridge.rescaling import rescaling
-from polyhead.kinds import Head, Image, Input
+from polyhead.kinds import Head
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 _CROSSENTROPIES = re.compile("crossentropy|cross_entropy")
@@ -95,7 +94,7 @@ def judge(
     """
     where = place(head=name)
     units = head.output_shape[-1]
-    wrong_activation = _check_activation(where, head, applied, units)
+    wrong_activation = _check_activation(where, head, applied, loss, units)
     if wrong_activation is not None:
         yield wrong_activation
     if loss is not None:
@@ -104,15 +103,17 @@ def judge(
         yield from _check_reach(where, applied, seen)
 
 
-def _check_activation(where: str, head: Head, applied: str | None, units: int) -> Problem | None:
+def _check_activation(
+    where: str, head: Head, applied: str | None, loss: Loss | None, units: int
+) -> Problem | None:
     """The problem of an activation that cannot give what the head predicts."""
     better = "sigmoid" if head.probabilities else "linear"
     single = one_unit_softmax(where, applied, units, better)
     if single is not None:
         return single
-    if not head.probabilities or (applied == "tanh" and isinstance(head.loss, str) and "hinge" in head.loss):
+    if applied == "tanh" and loss is not None and "hinge" in loss.name:
         return None
-    return activation_problem(where, applied, head.probabilities, type(head.inner).__name__)
+    return no_probabilities(where, applied, head.probabilities, type(head.inner).__name__)
 
 
 def _check_loss(
@@ -296,32 +297,3 @@ def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
     expected = f"{what} that differ in more than spaces and case"
     fix = f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {other}."
     yield Problem(where, expected, "; ".join(groups[:_NAMED]) + more, fix, "class-spelling", warning=True)
-
-
-def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:
-    """Find inputs whose numbers the model does not expect.
-
-    Args:
-        model: the model.
-        inputs: resolved kinds.
-        tensors: the model's symbolic input for each.
-    """
-    scale = rescaling(model)
-    for name, kind in inputs.items():
-        dtype = str(getattr(tensors.get(name), "dtype", "float32"))
-        if kind.dtype == "float32" and ("int" in dtype or dtype == "bool"):
-            expected = f"whole numbers, as the model's input is {dtype}"
-            found = "float32, which Keras would cut off"
-            fix = 'Say ph.Array(dtype="int32"), or keras.Input(..., dtype="float32").'
-            yield Problem(place(input=name), expected, found, fix, "input-dtype")
-        if not isinstance(kind, Image) or scale is None:
-            continue
-        if kind.dtype == "float32" and scale < 0.01:
-            yield Problem(
-                place(input=name),
-                "pixels of 0–255, as the model has Rescaling(1 / 255)",
-                "pixels of 0–1, scaled by the feed",
-                'Say ph.Image(dtype="uint8"), or leave Rescaling out of the model.',
-                "rescaled-twice",
-                warning=True,
-            )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from polyhead.errors import Problem
 from polyhead.kinds.array_statistics import ArrayStatistics
+from polyhead.kinds.keras_names import SIGMOID, SOFTMAX, SPARSE_LOSSES
 
 RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -33,9 +33,6 @@ BOUNDED = tuple(name for name, (_, high) in RANGES.items() if high < math.inf)
 ONE_CLASS = ("softmax", "sparsemax")
 """Activations that choose one class of several."""
 
-SIGMOIDS = ("sigmoid", "hard_sigmoid")
-"""Activations that give each class a probability of its own."""
-
 UNIT_LOSSES = frozenset(
     {
         "binary_crossentropy",
@@ -47,6 +44,14 @@ UNIT_LOSSES = frozenset(
     }
 )
 """Losses whose labels are in 0–1."""
+
+PROBABILITIES_OF = {
+    **dict.fromkeys(("binary_crossentropy", "binary_focal_crossentropy"), SIGMOID),
+    **dict.fromkeys(("categorical_crossentropy", "categorical_focal_crossentropy"), SOFTMAX),
+    **dict.fromkeys(SPARSE_LOSSES, SOFTMAX),
+    **dict.fromkeys(("dice", "tversky"), (*SIGMOID, *SOFTMAX)),
+}
+"""The activations that give the probabilities that a loss reads."""
 
 SLACK = 1e-4
 """The tolerance at the ends of a range, for rounding in scaled numbers."""
@@ -84,29 +89,6 @@ def span(low: float, high: float) -> str:
     return f"in {low:g}–{high:g}" if low >= 0 else f"from {low:g} to {high:g}"
 
 
-def activation_problem(
-    where: str, applied: str | None, wanted: Sequence[str], needed_by: str
-) -> Problem | None:
-    """The problem of an activation that gives no probabilities, or not those that are needed.
-
-    Args:
-        where: the place.
-        applied: the output's last activation.
-        wanted: the activations that give them, the usual one first.
-        needed_by: what needs them.
-    """
-    if applied in (None, "linear", *wanted):
-        return None
-    many = f"{applied} gives no probabilities"
-    if applied == "softmax":
-        many = "all classes share one probability"
-    elif applied in SIGMOIDS:
-        many = f"{applied} gives each class a probability of its own"
-    expected = f'activation="{wanted[0]}", or none for logits, as {needed_by} needs'
-    fix = f'Say activation="{wanted[0]}" in the output layer.'
-    return Problem(where, expected, f"{applied}: {many}", fix, "activation", warning=applied in SIGMOIDS)
-
-
 def one_unit_softmax(where: str, applied: str | None, units: int | None, better: str) -> Problem | None:
     """The problem of a softmax over a single unit.
 
@@ -121,6 +103,27 @@ def one_unit_softmax(where: str, applied: str | None, units: int | None, better:
     expected = f'activation="{better}" for an output of one unit'
     found = "softmax, which is 1 whatever the model learns"
     return Problem(where, expected, found, f'Say Dense(1, activation="{better}").', "one-unit-softmax")
+
+
+def no_probabilities(where: str, applied: str | None, wanted: tuple[str, ...], reader: str) -> Problem | None:
+    """The problem of an activation that does not give the probabilities that a head or a loss needs.
+
+    Args:
+        where: the place.
+        applied: the output's last activation.
+        wanted: the activations that do; none if no probabilities are needed.
+        reader: what needs them.
+    """
+    if applied in (None, "linear") or not wanted or applied in wanted:
+        return None
+    many = f"{applied} gives no probabilities"
+    if applied == "softmax":
+        many = "all classes share one probability"
+    elif applied in SIGMOID:
+        many = f"{applied} gives each class a probability of its own"
+    expected = f'activation="{wanted[0]}", or none for logits, as {reader} needs'
+    fix = f'Say activation="{wanted[0]}" in the output layer.'
+    return Problem(where, expected, f"{applied}: {many}", fix, "activation", warning=applied in SIGMOID)
 
 
 def logits_problem(where: str, applied: str | None, loss: str, from_logits: bool | None) -> Problem | None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from polyhead.doctor.leaf_statistics import NONE
+from polyhead.doctor.leaf_statistics import NONE, NUMBERS_AS, SINGLE
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Place, ReadBatch, Reading
@@ -20,11 +20,12 @@ def check_batches(reading: Reading, subject: Subject, places: Matches, shape: st
     """Find problems in the layout; ``shape`` is what to yield for the model, if there is one."""
     return [
         *_container(reading, subject, shape),
+        *_frames_in_batches(reading, subject, places),
         *_drift(reading, places),
         *_odd(reading, places, shape),
         *_none(reading, places),
         *_uneven(reading, subject, places),
-        *_reused(reading),
+        *_reused(reading, places),
     ]
 
 
@@ -43,11 +44,22 @@ def _container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
                 "batch 0",
                 "a tuple (x, y) or (x, y, weights)",
                 found,
-                "Keras refuses all else from a generator: yield x, y.",
+                f"Keras refuses all else from a generator: yield {shape or 'x, y'}.",
                 "not-a-tuple",
             )
         ]
     return []
+
+
+def _frames_in_batches(reading: Reading, subject: Subject, places: Matches) -> list[Problem]:
+    """Find frames in batches, of which TensorFlow's pipeline asks a dtype."""
+    expected, found = "an array", "a DataFrame (works on JAX and torch, AttributeError on TensorFlow)"
+    fix, safe = 'Say frame.to_numpy("float32").', _backend() not in ("tensorflow", "")
+    return [
+        Problem(f"{places.name(place)}, batch 0", expected, found, fix, "not-an-array", safe)
+        for place in reading.frames
+        if subject.yields
+    ]
 
 
 def _drift(reading: Reading, places: Matches) -> list[Problem]:
@@ -97,11 +109,16 @@ def _odd(reading: Reading, places: Matches, shape: str) -> list[Problem]:
         stacked = place == ("y", ()) and bool(
             shape
         )  # one list for several outputs, which has a problem of its own
-        if stats.odd is not None and not stacked and not (slot is not None and slot.dtype == "string"):
+        told = stacked or (place[0] == "w" and reading.weighs_outputs)
+        if stats.odd is not None and not told and not (slot is not None and slot.dtype == "string"):
             step, words = stats.odd
             fix = f"Give NumPy arrays: {_as_arrays(reading, place, places, shape)}."
             if "unequal length" in words:
                 fix = "Pad the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
+            elif NUMBERS_AS in words:
+                fix = 'Say values.astype("float32").'
+            elif words.startswith(SINGLE):
+                fix = "An array of a batch has one entry for each row: collect rows and yield np.stack(rows)."
             elif "text" in words or "objects" in words:
                 fix = "Turn words into ids first, and mixed lists into one array of numbers."
             # a layer in the model may take words in; nobody predicts them
@@ -206,13 +223,15 @@ def _uneven(reading: Reading, subject: Subject, places: Matches) -> list[Problem
     return [Problem(where, f"{counted(usual, 'row')} in every array", found, fix, "row-count")]
 
 
-def _reused(reading: Reading) -> list[Problem]:
+def _reused(reading: Reading, places: Matches) -> list[Problem]:
     if reading.reused is None:
         return []
+    step, shared = reading.reused
+    where = f"{', '.join(map(places.name, shared))}, batch {step}"
     expected = "an array that stays as it is once it was yielded"
     found = "one that was overwritten by the next batch"
     fix = "Make a new array for each batch, or yield array.copy(): Keras keeps batches ahead of training."
-    return [Problem(f"batch {reading.reused}", expected, found, fix, "buffer-reused")]
+    return [Problem(where, expected, found, fix, "buffer-reused")]
 
 
 def nesting(layout: Any) -> str:

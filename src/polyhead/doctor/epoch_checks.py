@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem, counted
+from polyhead.keras_bridge.structure import Path
 
 _SMALL = 64
 """Rows of at most this many whole numbers may be equal by chance."""
@@ -48,7 +50,9 @@ class EpochRows:
         return np.concatenate(self.batches) if self.batches else np.zeros(0, np.uint64)
 
 
-def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps: int | None) -> CheckResult:
+def check_epochs(
+    subject: Subject, first: Reading, second: Reading | None, steps: int | None, places: Matches | None = None
+) -> CheckResult:
     """Check all that concerns epochs.
 
     Args:
@@ -56,6 +60,7 @@ def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps
         first: from the beginning.
         second: read anew, or None.
         steps: ``steps_per_epoch``, if it is known.
+        places: what messages call the labels.
     """
     out = CheckResult()
     if not first.steps or first.failure is not None:
@@ -64,7 +69,8 @@ def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps
     x_period = period([rows[:, 0] for rows in first.rows]) if streams else None
     _ends(subject, first, steps, x_period, streams, out)
     one, two = _two_epochs(first, second, steps, x_period, streams)
-    _labels_move(one, two, first, second, streams, out)
+    again = _Part(second.rows, True, second.labels) if second is not None and streams else None
+    _labels_move(one, two or again, places or Matches(), out)
     column, known = _telling_hash(one, two, x_period)
     if known:
         _order(subject, _row_keys(one, column), _row_keys(two, column) if two else None, out)
@@ -82,10 +88,20 @@ def check_epochs(subject: Subject, first: Reading, second: Reading | None, steps
 
 @dataclass(frozen=True)
 class _Part:
-    """Some batches of a reading, as hashes of inputs and of labels."""
+    """Some batches of a reading, as hashes of inputs and of labels, and of each array of labels."""
 
     rows: list[np.ndarray]
     complete: bool
+    labels: list[dict[Path, np.ndarray]]
+
+    def moved(self, at: np.ndarray, other: _Part, there: np.ndarray) -> list[Path]:
+        """The labels that are others in the rows ``at`` than in the rows ``there`` of another part, if not all are."""
+        paths = set.intersection(*(set(batch) for batch in (*self.labels, *other.labels)))
+        columns = (
+            [np.concatenate([batch[p] for batch in part.labels]) for part in (self, other)] for p in paths
+        )
+        found = [p for p, (a, b) in zip(paths, columns, strict=True) if (a[at] != b[there]).any()]
+        return found if len(found) < len(paths) else []
 
 
 def _row_keys(part: _Part, column: int) -> EpochRows:
@@ -99,11 +115,12 @@ def _two_epochs(
     if streams:
         length = found or steps
         if length is None or length >= first.steps:
-            return _Part(first.rows, False), None
-        rest = first.rows[length : 2 * length]
-        return _Part(first.rows[:length], True), _Part(rest, len(rest) == length)
-    two = None if second is None or not second.steps else _Part(second.rows, second.ended)
-    return _Part(first.rows, first.ended), two
+            return _Part(first.rows, False, first.labels), None
+        rest = slice(length, 2 * length)
+        after = _Part(first.rows[rest], len(first.rows[rest]) == length, first.labels[rest])
+        return _Part(first.rows[:length], True, first.labels[:length]), after
+    two = None if second is None or not second.steps else _Part(second.rows, second.ended, second.labels)
+    return _Part(first.rows, first.ended, first.labels), two
 
 
 def period(batches: list[np.ndarray]) -> int | None:
@@ -346,14 +363,11 @@ def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[in
     raise AssertionError("no row comes twice")
 
 
-def _labels_move(
-    one: _Part, two: _Part | None, first: Reading, second: Reading | None, streams: bool, out: CheckResult
-) -> None:
+def _labels_move(one: _Part, two: _Part | None, places: Matches, out: CheckResult) -> None:
     """Find equal inputs with other labels."""
-    other = two.rows if two is not None else second.rows if second is not None and streams else None
-    if not other:
+    if two is None or not two.rows:
         return
-    a, b = np.concatenate(one.rows), np.concatenate(other)
+    a, b = np.concatenate(one.rows), np.concatenate(two.rows)
     shared, at, there = np.intersect1d(a[:, 0], b[:, 0], return_indices=True)
     if len(shared) < 2 or len(np.unique(a[:, 0])) < 0.9 * len(a):
         return
@@ -362,7 +376,8 @@ def _labels_move(
         edges = np.cumsum([0, *map(len, one.rows)])
         position = int(at[moved].min())
         batch = int(np.searchsorted(edges, position, side="right")) - 1
-        where = f"batch {batch}, row {position - int(edges[batch])}"
+        names = [f"{places.name(('y', path))}, " for path in one.moved(at, two, there)]
+        where = f"{''.join(names)}batch {batch}, row {position - int(edges[batch])}"
         found = f"other labels the next time ({counted(int(moved.sum()), 'row')} of {len(shared):,})"
         fix = "Shuffle inputs and labels by one order: x[ids], y[ids]."
         out.found(where, "the same labels whenever the same inputs come", found, fix, "labels-move")

@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from polyhead.doctor import batch_layout, cost, declare, matching, value_checks
+from polyhead.doctor import batch_layout, cost, declare, input_checks, matching, value_checks
 from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
 from polyhead.doctor.examination import Examination
 from polyhead.doctor.model_signature import Model, signature_of
@@ -133,27 +133,23 @@ def _examine(
     item = _item(what, first, worker, clock.left * 0.3)
     second = _again(what, batches, worker, clock, first, unseen, problems)
     side, why = signature_of(model, first.first.parts["x"]) if model is not None else (None, "")
-    if why:
+    if isinstance(why, Problem):
+        problems.append(why)
+    elif why:
         unseen.append(why)
     if model is None:
         unseen.append("whether it fits a model: none was given")
     problems += check_pairs(first.turned or (second.turned if second is not None else None))
-    places, matched = _match_batch(first, side)
+    places, matched = _match_batch(what, first, side)
+    alone = input_checks.single_rows(first, places, what)
+    if alone is not None:
+        return Examination((alone,), tuple(notes), kind=what.kind, batches=first.steps, unseen=tuple(unseen))
     problems += matched
-    shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
-    problems += batch_layout.list_targets(first.first, what, shape)
-    judged, outputs = value_checks.check_outputs(first, places)
-    problems += judged
-    places = Matches(places.inputs, outputs)
-    problems += value_checks.check_losses(places, judged)
-    problems += batch_layout.check_batches(first, what, places, shape)
-    problems += matching.check_inputs(first, places)
-    problems += check_weights(first, side, places)
-    problems += value_checks.check_finite(first, places)
-    problems += value_checks.check_constant(first, places)
+    fit, places = _compare(what, first, side, places, model, matched)
+    problems += fit
     for found in (
         item,
-        check_epochs(what, first, second, steps),
+        check_epochs(what, first, second, steps, places),
         check_workers(what, worker, clock.left * 0.5),
     ):
         problems += found.problems
@@ -179,6 +175,27 @@ def _examine(
     )
 
 
+def _compare(
+    what: Subject, first: Reading, side: Model | None, places: Matches, model: Any, matched: list[Problem]
+) -> tuple[list[Problem], Matches]:
+    """Compare the arrays of the batches with each other and with the model; the places as they were meant."""
+    assert first.first is not None
+    shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
+    judged, outputs = value_checks.check_outputs(first, places)
+    places = Matches(places.inputs, outputs)
+    labels_as_weights = any(problem.code == "stacked-targets" for problem in matched)
+    return [
+        *batch_layout.list_targets(first.first, what, shape),
+        *judged,
+        *value_checks.check_losses(first, places, judged),
+        *batch_layout.check_batches(first, what, places, shape),
+        *input_checks.check_inputs(first, places, model),
+        *([] if labels_as_weights else check_weights(first, side, places)),
+        *value_checks.check_finite(first, places),
+        *value_checks.check_constant(first, places),
+    ], places
+
+
 def _value_notes(first: Reading, places: Matches) -> list[str]:
     return [
         *(f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)),
@@ -195,9 +212,10 @@ def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> Chec
     return check_item(what, first.rows, worker, seconds)
 
 
-def _match_batch(first: Reading, side: Model | None) -> tuple[Matches, list[Problem]]:
+def _match_batch(what: Subject, first: Reading, side: Model | None) -> tuple[Matches, list[Problem]]:
     assert first.first is not None
-    if side is None or first.first.size > 3:
+    alone = what.kind.startswith("generator") and first.first.container != "tuple" and first.first.size == 1
+    if side is None or first.first.size > 3 or alone:  # of which the container is told
         return Matches(), []
     inputs, problems = matching.match_inputs(first.first.parts["x"], side)
     outputs, more = matching.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)

@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 
-from polyhead.checks.range_rules import SIGMOIDS
 from polyhead.columns.image_values import names_image
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
 from polyhead.errors import ContractError, DataError, counted
+from polyhead.kinds.keras_names import SIGMOID
 
 AMOUNT = re.compile(r"age|price|score|count|amount|value|size|length|year|income|rating|weight|height")
 BOX = re.compile(r"box(es)?|bbox(es)?")
@@ -168,7 +168,7 @@ def _guess_vector(column: ColumnDescription) -> Guess:
     size, output = str(column.shape[0]), column.output
     if not column.statistics.zero_one:
         return Guess("Regression", (size,))
-    if not column.statistics.one_hot or (output is not None and output.activation in SIGMOIDS):
+    if not column.statistics.one_hot or (output is not None and output.activation in SIGMOID):
         return Guess("MultiLabel", (size,))
     if not column.changeable:
         return Guess("MultiLabel", (size,), "one-hot: give ids, labels.argmax(-1), to say ph.Categorical")

@@ -13,6 +13,8 @@ Spot = tuple[int, int]
 """A batch and a row in it, both from 0."""
 
 NONE = "None"
+SINGLE = "a single number"
+NUMBERS_AS = "numbers as"
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,28 @@ class LeafStatistics(ArrayStatistics):
         if array.dtype.kind not in "iufb" and "bfloat16" not in str(array.dtype):
             self.odd = self.odd or (step, f"an array of {_dtype_words(array)}")
         elif array.ndim == 0:
-            self.odd = self.odd or (step, f"a single number, {array.item()!r}")
+            self.odd = self.odd or (step, f"{SINGLE}, {array.item()!r}")
         else:
             self.shapes.setdefault(array.shape[1:], step)
             self.dtypes.setdefault(str(array.dtype), step)
             self.add(array, lambda row: (step, row))
 
 
+def _are_numbers(array: np.ndarray) -> bool:
+    """Whether text or objects can be read as numbers; of a large array the first ones are looked at."""
+    some = array.reshape(-1)[:1000]
+    try:
+        some.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return all(value is not None for value in some)
+
+
 def _dtype_words(array: np.ndarray) -> str:
     if array.dtype.kind in "USO" and array.size:
         first = array.reshape(-1)[0]
+        kind = "objects" if array.dtype.kind == "O" else "text"
+        if _are_numbers(array):
+            return f"{NUMBERS_AS} {kind} ({str(first)[:30]!r}, ...)"
         return f"{'text' if isinstance(first, str) else 'objects'} ({str(first)[:30]!r}, ...)"
     return str(array.dtype)

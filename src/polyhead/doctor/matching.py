@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polyhead.checks.model_match import fits
 from polyhead.doctor.batch_layout import shown_nesting
 from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
-from polyhead.doctor.places import Matches, quoted
-from polyhead.doctor.reading import Reading
+from polyhead.doctor.places import quoted
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path, rebuild
 
@@ -59,10 +57,27 @@ def match_outputs(
 def example_yield(model: Model, codes: Sequence[str] = ()) -> str:
     """Show what to yield for this model; ``codes`` for the labels of each output, if they are known."""
     names = [slot.name for slot in model.outputs]
-    if model.output_form == "dict":
-        codes = codes or ["..."] * len(names)
-        return "x, {" + ", ".join(f'"{name}": {code}' for name, code in zip(names, codes, strict=True)) + "}"
-    return f"x, ({', '.join(codes or [name if name.isidentifier() else '...' for name in names])})"
+    dicts = model.output_form == "dict"
+    if not codes:
+        words = [name.rpartition("/")[2] for name in names]
+        codes = [word if word.isidentifier() and not dicts else "..." for word in words]
+    return f"x, {_nested_code([(slot.path, code) for slot, code in zip(model.outputs, codes, strict=True)])}"
+
+
+def _nested_code(codes: Sequence[tuple[Path, str]]) -> str:
+    """Write code for each place of a nesting as the code of the whole.
+
+    >>> _nested_code([(("a", 0), "x"), (("a", 1), "y"), (("b",), "z")])
+    '{"a": (x, y), "b": z}'
+    """
+    if codes[0][0] == ():
+        return codes[0][1]
+    parts: dict[Any, list[tuple[Path, str]]] = {}
+    for path, code in codes:
+        parts.setdefault(path[0], []).append((path[1:], code))
+    if isinstance(codes[0][0][0], str):
+        return "{" + ", ".join(f'"{key}": {_nested_code(part)}' for key, part in parts.items()) + "}"
+    return f"({', '.join(map(_nested_code, parts.values()))})"
 
 
 def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
@@ -168,24 +183,3 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ExaminedTensor], list
         fix = "Yield a tuple or a dict of inputs, one for each keras.Input."
         return {}, [Problem("x", f"inputs for {listed}", counted(len(flat), "array"), fix, "input-count")]
     return {path: slot for (path, _), slot in zip(flat, inputs, strict=True)}, []
-
-
-def check_inputs(reading: Reading, places: Matches) -> list[Problem]:
-    """Compare the shapes of inputs with the model's."""
-    problems = []
-    for path, slot in places.inputs.items():
-        stats = reading.stats.get(("x", path))
-        if stats is None or stats.odd is not None or not stats.rows or fits(stats.shape, slot.shape):
-            continue
-        fix = ""
-        if len(stats.shape) == 3 and fits((*stats.shape[1:], stats.shape[0]), slot.shape):
-            fix = "These are channels first: give images.transpose(0, 2, 3, 1)."
-        elif stats.shape == () and slot.shape == (1,):
-            continue  # Keras gives it an axis
-        others = [s for p, s in places.inputs.items() if p != path and fits(stats.shape, s.shape)]
-        if others:
-            fix = f"It has the shape of input `{others[0].name}`: is the order of the inputs right?"
-        expected = f"rows of shape {slot.shape}"
-        found = f"rows of shape {stats.shape}"
-        problems.append(Problem(places.name(("x", path)), expected, found, fix, "input-shape"))
-    return problems

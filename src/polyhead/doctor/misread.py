@@ -22,9 +22,9 @@ def plain_frames(obj: Any) -> Any:
     >>> plain_frames((1, 2))
     (1, 2)
     """
-    if not isinstance(obj, tuple) or not any(_is_frame(leaf) for _, leaf in leaves(obj)):
+    if not isinstance(obj, tuple) or not any(is_frame(leaf) for _, leaf in leaves(obj)):
         return obj
-    return rebuild(obj, lambda _, leaf: np.asarray(leaf.to_numpy()) if _is_frame(leaf) else leaf)
+    return rebuild(obj, lambda _, leaf: np.asarray(leaf.to_numpy()) if is_frame(leaf) else leaf)
 
 
 def misread(obj: Any) -> Problem | None:
@@ -40,7 +40,7 @@ def misread(obj: Any) -> Problem | None:
 
 
 def _found_instead(obj: Any) -> tuple[str, str] | None:
-    if _is_frame(obj):
+    if is_frame(obj):
         columns = [str(name) for name in getattr(obj, "columns", ())]
         held = f" of {listed(columns, 8)}" if columns else ""
         fix = "Say examine((frame[inputs].to_numpy(), frame[label].to_numpy()))."
@@ -66,7 +66,8 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
     return None
 
 
-def _is_frame(obj: Any) -> bool:
+def is_frame(obj: Any) -> bool:
+    """Whether something is a frame, a series or an index of pandas or polars."""
     family, names = family_of(obj)
     return family in ("pandas", "polars") and bool(names & {"DataFrame", "Series", "Index"})
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import losses_of
+from polyhead.checks.input_rules import first_layers
+from polyhead.checks.model_match import first_line
 from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
 from polyhead.checks.output_rules import as_loss
 from polyhead.checks.range_rules import UNIT_LOSSES, bounds_of
-from polyhead.doctor.leaf_statistics import is_none
+from polyhead.doctor.leaf_statistics import Odd, is_none
+from polyhead.errors import Problem
 from polyhead.keras_bridge.structure import Path, leaves
 from polyhead.kinds.keras_names import SPARSE_LOSSES
 
@@ -26,6 +29,7 @@ class ExaminedTensor(ModelTensor):
         loss: the name of its loss, where the model is compiled.
         own_loss: whether that loss is a class of the user's own.
         from_logits: what its loss was told of the output; None where it reads neither logits nor probabilities.
+        takers: the layers that take an input.
     """
 
     name: str = ""
@@ -33,6 +37,7 @@ class ExaminedTensor(ModelTensor):
     loss: str | None = None
     own_loss: bool = False
     from_logits: bool | None = None
+    takers: tuple[Any, ...] = ()
 
     @property
     def classes(self) -> int | None:
@@ -72,12 +77,12 @@ class Model:
     output_form: str
 
 
-def signature_of(model: Any, x: Any) -> tuple[Model | None, str]:
-    """Describe a model's inputs and outputs, or say why it cannot be done.
+def signature_of(model: Any, x: Any) -> tuple[Model | None, str | Problem]:
+    """Describe a model's inputs and outputs, or say why it cannot be done, which may be a mistake in the inputs.
 
     Args:
         model: a Keras model.
-        x: the inputs of a batch, to call a subclassed model symbolically.
+        x: the inputs of a batch, to call a subclassed model: symbolically, else with these numbers.
     """
     known = symbolic(model)
     if known is None:
@@ -85,21 +90,44 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str]:
             return None, "the model is not built, so nothing was compared with it: call it once, or build it"
         import keras
 
+        if any(isinstance(leaf, Odd) and not is_none(leaf) for _, leaf in leaves(x)):
+            return None, "the model could not be called on the first batch, which holds no arrays"
+        given = keras.tree.map_structure(lambda a: None if is_none(a) else a, x)
         try:
-            tensors = keras.tree.map_structure(
-                lambda a: None if is_none(a) else keras.KerasTensor(a.shape, str(a.dtype)), x
-            )
-            known = tensors, model(tensors)
+            known = given, _outputs_of_call(model, given)
         except Exception as error:  # a user's call() may raise anything at all
-            words = str(error).strip().splitlines()
-            return None, f"the model could not be called on the first batch: {words[0] if words else error!r}"
+            return None, _refused(model, x, error)
         inputs: tuple[ExaminedTensor, ...] = ()
     else:
-        inputs = tuple(examined_tensors(known[0], model, getattr(model, "input_names", None)))
+        slots = examined_tensors(known[0], model, getattr(model, "input_names", None))
+        takers = [tuple(first_layers(model, tensor)) for _, tensor in in_order(known[0])]
+        inputs = tuple(replace(slot, takers=some) for slot, some in zip(slots, takers, strict=True))
     outputs = list(examined_tensors(known[1], model, getattr(model, "output_names", None)))
     losses = losses_of(model, known[1])
     outputs = [_with_loss(slot, losses.get(slot.path)) for slot in outputs]
     return Model(inputs, tuple(outputs), nesting_form(known[0]), nesting_form(known[1])), ""
+
+
+def _outputs_of_call(model: Any, given: Any) -> Any:
+    """The outputs of a subclassed model; of real numbers where its call() does not take symbolic tensors."""
+    import keras
+
+    try:
+        shapes = keras.tree.map_structure(
+            lambda a: a if a is None else keras.KerasTensor(a.shape, str(a.dtype)), given
+        )
+        return model(shapes)
+    except Exception:  # a user's call() may raise anything at all
+        return model(given)
+
+
+def _refused(model: Any, x: Any, error: Exception) -> Problem:
+    """The problem of inputs that a subclassed model's call() does not take."""
+    keys = f" with the keys {', '.join(f'`{key}`' for key in x)}" if isinstance(x, Mapping) else ""
+    found = f"{type(x).__name__ if nesting_form(x) != 'one' else 'one array'}{keys}: {type(error).__name__}: "
+    fix = "Yield x as call() reads it, in names, order and shapes."
+    code = "input-keys" if isinstance(error, (KeyError, IndexError, TypeError)) else "input-shape"
+    return Problem("x", f"what {type(model).__name__}.call() takes", found + first_line(error), fix, code)
 
 
 def nesting_form(nested: Any) -> str:

@@ -43,7 +43,8 @@ class Pairs:
         if not masks:
             return cls({})
         # a mask without an edge looks the same however it is turned
-        told = np.any([np.ptp(m.reshape(len(m), -1), axis=1) > 0 for m in masks], axis=0)
+        flat = [mask.reshape(len(mask), -1) for mask in masks]
+        told = np.any([(mask != mask[:, :1]).any(axis=1) for mask in flat], axis=0)
         return cls({int(rows[i, 1]): x[0][i].copy() for i in np.flatnonzero(told[: len(rows)])})
 
     def turned(self, x: list[np.ndarray], rows: np.ndarray) -> tuple[int, str] | None:

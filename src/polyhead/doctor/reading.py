@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.leaf_statistics import NONE, LeafStatistics, Odd, is_none
+from polyhead.doctor.leaf_statistics import NONE, SINGLE, LeafStatistics, Odd, is_none
+from polyhead.doctor.misread import is_frame
 from polyhead.doctor.pairs import Pairs
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import counted, shown
@@ -67,15 +68,17 @@ class Reading:
         stats: what each array held, by place.
         layouts: each nesting that was met, with the batch where it was met first.
         rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of the inputs, of the labels.
+        labels: for each batch one hash a row for each array of labels.
         seconds: for each batch how long it took.
         bytes: for each batch the size of its arrays.
         ended: the object had no more batches.
         failure: what it raised, and at which batch.
         late: the time was over at this batch; it was still being made.
         nothing: the first batch that was None.
-        reused: a batch that changed when the next one was made.
+        reused: a batch that changed when the next one was made, and the arrays that both have.
         pairs: images of the first batch, by their masks.
         turned: a batch and a row whose image was turned beside the same mask, and how.
+        frames: the DataFrames in the first batch.
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
     """
 
@@ -83,21 +86,32 @@ class Reading:
     stats: dict[Place, LeafStatistics] = field(default_factory=dict)
     layouts: list[tuple[int, Any, str]] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
+    labels: list[dict[Path, np.ndarray]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     bytes: list[int] = field(default_factory=list)
     ended: bool = False
     failure: tuple[int, BaseException] | None = None
     late: int | None = None
     nothing: int | None = None
-    reused: int | None = None
+    reused: tuple[int, list[Place]] | None = None
     pairs: Pairs | None = None
     turned: tuple[int, int, str] | None = None
     uneven: tuple[int, dict[Place, int]] | None = None
+    frames: list[Place] = field(default_factory=list)
 
     @property
     def steps(self) -> int:
         """Batches read."""
         return len(self.rows)
+
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether the weights are single numbers, such as one for each output or class, instead of one for each row."""
+        weights = [stats for (part, _), stats in self.stats.items() if part == "w"]
+        labels = sum(part == "y" for part, _ in self.stats)
+        singles = [stats.odd is not None and stats.odd[1].startswith(SINGLE) for stats in weights]
+        in_a_row = len(weights) == 1 and labels > 1 and weights[0].listed == (labels,)
+        return in_a_row or (bool(singles) and all(singles))
 
     def take(self, step: int, item: Any, seconds: float) -> ReadBatch:
         """Add a batch."""
@@ -106,9 +120,14 @@ class Reading:
         if item is None:
             self.nothing = step if self.nothing is None else self.nothing
             self.rows.append(np.zeros((0, 2), np.uint64))
+            self.labels.append({})
             self.bytes.append(0)
             return batch
-        self.first = self.first or batch
+        if self.first is None:
+            self.first = batch
+            parts = dict(zip(PARTS, item, strict=False)) if isinstance(item, (tuple, list)) else {}
+            frames = [p for p, leaf in leaves(parts) if is_frame(leaf) and hasattr(leaf, "columns")]
+            self.frames = [(path[0], path[1:]) for path in frames]
         layout = rebuild(batch.parts, lambda _, __: "*")
         if not self.layouts or all(layout != known for _, known, _ in self.layouts):
             self.layouts.append((step, layout, batch.container))
@@ -125,7 +144,9 @@ class Reading:
                 counts |= {place: len(leaf)} if leaf.ndim else {}
         if len(set(counts.values())) > 1 and self.uneven is None:
             self.uneven = (step, counts)
-        self.rows.append(hashes(batch))
+        rows, labels = row_hashes(batch)
+        self.rows.append(rows)
+        self.labels.append(labels)
         if self.pairs is None:
             self.pairs = Pairs.of(batch.numbers("x"), batch.numbers("y"), self.rows[-1])
         elif self.turned is None:
@@ -193,6 +214,8 @@ def _leaf(value: Any) -> Any:
         return Odd(NONE)  # an optional of TensorFlow, which Keras takes for None
     if isinstance(value, (list, tuple)):
         return _odd_list(value)
+    if isinstance(value, (int, float)):
+        return Odd(f"{SINGLE}, {value!r}")
     return Odd(shown(value, 40))
 
 
@@ -226,19 +249,23 @@ def _is_plain(values: Any) -> bool:
 
 def hashes(batch: ReadBatch) -> np.ndarray:
     """Two hashes a row, of its inputs and of its labels, uint64 ``(n, 2)``."""
-    arrays: dict[str, list[np.ndarray]] = {"x": [], "y": []}
-    for (part, _), leaf in batch.arrays():
-        if part in arrays and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:
-            arrays[part].append(np.ascontiguousarray(leaf))
-    rows = min((len(leaf) for part in arrays.values() for leaf in part), default=0)
-    found = np.zeros((rows, 2), np.uint64)
-    for column, held in enumerate(arrays.values()):
-        for row in range(rows):
-            digest = hashlib.blake2b(digest_size=8)
-            for leaf in held:
-                digest.update(leaf[row].tobytes())
-            found[row, column] = int.from_bytes(digest.digest(), "little")
-    return found
+    return row_hashes(batch)[0]
+
+
+def row_hashes(batch: ReadBatch) -> tuple[np.ndarray, dict[Path, np.ndarray]]:
+    """The same, and one hash a row for each array of labels, uint64 ``(n,)``."""
+    found: dict[Place, np.ndarray] = {}
+    for place, leaf in batch.arrays():
+        if place[0] != "w" and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:
+            parts = (np.ascontiguousarray(row).tobytes() for row in leaf)
+            digests = b"".join(hashlib.blake2b(part, digest_size=8).digest() for part in parts)
+            found[place] = np.frombuffer(digests, "<u8")
+    rows = np.zeros((min(map(len, found.values()), default=0), 2), np.uint64)
+    for (part, _), leaf in found.items():
+        column = rows[:, PARTS.index(part)]
+        column *= np.uint64(0x9E3779B97F4A7C15)  # the same numbers in another array are other rows
+        column += leaf[: len(rows)]
+    return rows, {path: leaf for (part, path), leaf in found.items() if part == "y"}
 
 
 class Clock:
@@ -342,9 +369,9 @@ def read_batches(
         if step == limit:
             break
         batch = found.take(step, item, taken)
-        if before is not None and found.reused is None and _overlap(before[0], batch):
-            changed = hashes(before[0])
-            found.reused = step - 1 if not np.array_equal(changed, before[1]) else None
+        shared = _in_same_memory(before[0], batch) if before is not None and found.reused is None else []
+        if before is not None and shared and not np.array_equal(hashes(before[0]), before[1]):
+            found.reused = (step - 1, shared)
         before = (batch, found.rows[-1])
     close = getattr(opened[0], "close", None) if opened and subject.again else None
     if callable(close):
@@ -355,12 +382,13 @@ def read_batches(
     return found
 
 
-def _overlap(one: ReadBatch, other: ReadBatch) -> bool:
-    """Whether two batches may share memory."""
+def _in_same_memory(one: ReadBatch, other: ReadBatch) -> list[Place]:
+    """The arrays of two batches that may lie in the same memory."""
     theirs = dict(other.arrays())
-    return any(
-        isinstance(leaf, np.ndarray)
+    return [
+        place
+        for place, leaf in one.arrays()
+        if isinstance(leaf, np.ndarray)
         and isinstance(theirs.get(place), np.ndarray)
         and np.may_share_memory(leaf, theirs[place])
-        for place, leaf in one.arrays()
-    )
+    ]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 from polyhead.checks.model_match import fits
 from polyhead.checks.output_rules import FEW
 from polyhead.checks.range_rules import (
     BOUNDED,
     ONE_CLASS,
-    activation_problem,
+    PROBABILITIES_OF,
     beyond,
     logits_problem,
+    no_probabilities,
     one_unit_softmax,
     span,
 )
@@ -22,7 +24,9 @@ from polyhead.doctor.places import Matches, in_row
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
-from polyhead.kinds.keras_names import SIGMOID, SOFTMAX
+
+_FEW_OUTPUTS = 12
+"""The most outputs of which groups of three are looked at."""
 
 
 def check_finite(reading: Reading, places: Matches) -> list[Problem]:
@@ -108,35 +112,46 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
         The problems, and the outputs as they were meant.
     """
     outputs = dict(places.outputs)
-    found = {
-        path: judge_values(places.name(("y", path)), slot, reading.stats[("y", path)])
-        for path, slot in outputs.items()
-        if ("y", path) in reading.stats
-    }
+    stats = {path: reading.stats[("y", path)] for path in outputs if ("y", path) in reading.stats}
+    found = {path: judge_values(places.name(("y", path)), outputs[path], stats[path]) for path in stats}
+
+    def suit(meant: dict[Path, ExaminedTensor]) -> bool:
+        return not any(_wrong(judge_values("", slot, stats[path])) for path, slot in meant.items())
+
+    def turned(taken: tuple[Path, ...]) -> dict[Path, ExaminedTensor]:
+        others = dict(zip(taken, (*taken[1:], taken[0]), strict=True))
+        return {path: outputs[others[path]] for path in stats if path in others}
+
     problems: list[Problem] = []
-    for one, other in itertools.combinations(list(found), 2):
-        if not (_wrong(found[one]) or _wrong(found[other])):
+    for taken in _cycles(list(stats)):
+        meant = turned(taken)
+        if not any(_wrong(found[path]) for path in taken) or not suit(meant):
             continue
-        names = places.name(("y", one)), places.name(("y", other))
-        crossed = {
-            one: judge_values(names[1], outputs[other], reading.stats[("y", one)]),
-            other: judge_values(names[0], outputs[one], reading.stats[("y", other)]),
-        }
-        if any(_wrong(p) for p in crossed.values()):
-            continue
-        reason = next(p for path in (one, other) for p in found[path] if not p.warning)
+        as_it_is = {path: outputs[path] for path in taken}
+        if len(taken) == 3 and any(suit(as_it_is | turned(two)) for two in itertools.combinations(taken, 2)):
+            continue  # two of them are exchanged
+        reason = next(p for path in taken for p in found[path] if not p.warning)
+        way = "the other way round" if len(taken) == 2 else "in another order"
         problems.append(
             Problem(
-                f"outputs `{outputs[one].name}` and `{outputs[other].name}`",
+                f"outputs {_and([f'`{outputs[path].name}`' for path in meant])}",
                 "each output's own labels",
-                f"labels that fit only the other way round ({reason.place} got {reason.found})",
-                _exchange(one, other),
+                f"labels that fit only {way} ({reason.place} got {reason.found})",
+                _exchange(meant),
                 "swapped-targets",
             )
         )
-        outputs[one], outputs[other] = outputs[other], outputs[one]
-        found |= {one: [], other: []}
+        outputs |= meant
+        found |= {path: [] for path in taken}
     return problems + [p for path in found for p in found[path]], outputs
+
+
+def _cycles(paths: list[Path]) -> Iterator[tuple[Path, ...]]:
+    """Of a few outputs groups of three, each in both directions; then pairs."""
+    for one, other, third in itertools.combinations(paths if len(paths) <= _FEW_OUTPUTS else [], 3):
+        yield one, other, third
+        yield one, third, other
+    yield from itertools.combinations(paths, 2)
 
 
 def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
@@ -156,16 +171,23 @@ def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
     return Matches(places.inputs, dict(zip(places.outputs, ways[1], strict=True)))
 
 
-def _exchange(one: Path, other: Path) -> str:
-    keys = [f"`{path[-1]}`" if isinstance(path[-1], str) else f"y[{path[-1]}]" for path in (one, other)]
-    return f"Exchange {keys[0]} and {keys[1]}."
+def _exchange(meant: dict[Path, ExaminedTensor]) -> str:
+    """What to do about labels that are those of other outputs."""
+    keys = {path: f"`{path[-1]}`" if isinstance(path[-1], str) else f"y[{path[-1]}]" for path in meant}
+    if len(keys) == 2:
+        return f"Exchange {_and(list(keys.values()))}."
+    return f"{_and([f'{keys[path]} has the labels of `{slot.name}`' for path, slot in meant.items()])}."
+
+
+def _and(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _wrong(problems: list[Problem]) -> bool:
     return any(not p.warning for p in problems)
 
 
-def check_losses(places: Matches, known: list[Problem]) -> list[Problem]:
+def check_losses(reading: Reading, places: Matches, known: list[Problem]) -> list[Problem]:
     """Compare activations and losses of outputs whose labels have no problem yet."""
     problems = []
     for path, slot in places.outputs.items():
@@ -173,23 +195,19 @@ def check_losses(places: Matches, known: list[Problem]) -> list[Problem]:
         if any(p.place.startswith(name) and not p.warning for p in known):
             continue
         better = "linear" if slot.loss is not None and slot.from_logits is None else "sigmoid"
-        for found in (
-            one_unit_softmax(name, slot.activation, slot.classes, better),
-            logits_problem(name, slot.activation, slot.loss or "", slot.from_logits),
-            _no_probabilities(name, slot),
-        ):
-            problems += [found] if found is not None else []
+        found = one_unit_softmax(name, slot.activation, slot.classes, better)
+        found = found or _activation_problem(name, slot, reading.stats.get(("y", path)))
+        unlike = logits_problem(name, slot.activation, slot.loss or "", slot.from_logits)
+        problems += [problem for problem in (found, unlike) if problem is not None]
     return problems
 
 
-def _no_probabilities(name: str, slot: ExaminedTensor) -> Problem | None:
-    """The problem of a cross-entropy of an output that gives no probabilities."""
-    if slot.from_logits is None or slot.loss is None or (slot.from_logits and slot.activation in BOUNDED):
+def _activation_problem(name: str, slot: ExaminedTensor, stats: LeafStatistics | None) -> Problem | None:
+    """The problem of an activation that does not give what its loss reads; of one class of several a softmax does."""
+    if slot.activation in ONE_CLASS and stats is not None and stats.ones:
         return None
-    binary = slot.loss.startswith("binary_")
-    if slot.activation in ONE_CLASS and (binary or slot.classes == 1):
-        return None  # which is right for shares, and told of by the labels or the single unit
-    return activation_problem(name, slot.activation, SIGMOID if binary else SOFTMAX, slot.loss)
+    loss = slot.loss or ""
+    return no_probabilities(name, slot.activation, PROBABILITIES_OF.get(loss, ()), loss)
 
 
 def judge_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
@@ -317,11 +335,10 @@ def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> lis
         fix += "scale the labels, or give the output layer no activation and a loss for numbers."
         expected = f"labels {span(low, high)}, as {why}"
         return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")]
-    if (slot.activation in ONE_CLASS or slot.one_hot) and slot.classes not in (None, 1) and not stats.ones:
+    several = slot.classes not in (None, 1) and not stats.ones
+    alone = _activation_problem(name, slot, stats) is not None
+    if (slot.activation in ONE_CLASS or slot.one_hot) and several and not alone:
         expected = "labels that sum to 1 in each row, as one class is chosen"
         fix = 'For any number of classes a row use a sigmoid and "binary_crossentropy".'
-        each = (slot.loss or "").startswith(
-            "binary_"
-        ) and stats.whole  # yes or no for each, which no softmax gives
-        return [Problem(name, expected, "rows with other sums", fix, "not-one-class", warning=not each)]
+        return [Problem(name, expected, "rows with other sums", fix, "not-one-class", warning=True)]
     return []

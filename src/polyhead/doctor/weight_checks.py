@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from dataclasses import replace
 from typing import Any
 
+from polyhead.doctor.batch_layout import shown_nesting
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.matching import example_yield
-from polyhead.doctor.model_signature import ExaminedTensor, Model, nesting_form
+from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
 from polyhead.doctor.places import Matches, quoted
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
+from polyhead.keras_bridge.structure import rebuild
 
 
 def check_weights(reading: Reading, model: Model | None, places: Matches) -> list[Problem]:
@@ -21,6 +23,8 @@ def check_weights(reading: Reading, model: Model | None, places: Matches) -> lis
     w = first.parts.get("w")
     if w is None:
         return []
+    if reading.weighs_outputs:
+        return [_single_numbers(w, places)]
     problems = _weights_nesting(w, model) if model is not None else []
     if model is not None and model.output_form == "list" and isinstance(w, Mapping):
         return problems
@@ -34,6 +38,30 @@ def check_weights(reading: Reading, model: Model | None, places: Matches) -> lis
             slot = places.outputs.get(path)
             problems += _check_weights_shape(places.name(place), stats.shape, labels.shape, slot)
     return problems
+
+
+def _single_numbers(w: Any, places: Matches) -> Problem:
+    """The problem of weights of classes, or of outputs, in the place of weights of rows."""
+    classes = [group for group in _dicts_in(w) if group and all(isinstance(key, int) for key in group)]
+    expected = "arrays with one number for each row"
+    if classes:
+        told = "{" + ", ".join(f"{key}: ..." for key in list(classes[0])[:3]) + "}"
+        fix = f"Give each row the weight of its class: np.vectorize({told}.get)(labels); or declare the data as a "
+        fix += "ph.Feed, whose heads take class_weight=."
+        return Problem("weights", expected, "one number for each class", fix, "weights-structure")
+    names = ", ".join(f'"{slot.name}": ...' for slot in places.outputs.values()) or "..."
+    fix = f"To weigh whole outputs say model.compile(loss_weights={{{names}}})."
+    found = "one number for each output (JAX and torch take it for loss weights, TensorFlow refuses it)"
+    return Problem("weights", expected, found, fix, "weights-structure")
+
+
+def _dicts_in(nested: Any) -> Iterator[Mapping[Any, Any]]:
+    """The dicts in a nesting."""
+    if isinstance(nested, Mapping):
+        yield nested
+    parts = nested.values() if isinstance(nested, Mapping) else nested
+    for part in parts if isinstance(parts, (list, tuple, ValuesView)) else ():
+        yield from _dicts_in(part)
 
 
 def _for_every_output(
@@ -86,6 +114,10 @@ def _weights_nesting(w: Any, model: Model) -> list[Problem]:
             missing, extra = [n for n in names if n not in w], [n for n in w if n not in names]
             words = [f"no {quoted(missing)}"] * bool(missing) + [f"{quoted(extra)} too many"] * bool(extra)
             return problem(expected, " and ".join(words))
+    if model.output_form == "nested" and {path for path, _ in in_order(w)} != {s.path for s in model.outputs}:
+        return problem(
+            f"the nesting of the outputs, {quoted(names)}", shown_nesting(rebuild(w, lambda *_: "*"))
+        )
     return []
 
 

@@ -15,8 +15,16 @@ import numpy as np
 from polyhead.doctor.examination import Examination
 from polyhead.doctor.examine import glance
 from polyhead.errors import ContractError, PolyheadError, Problem, Report, shown
-from polyhead.explaining.keras_error import FailedCall, OutputNames, failed_call, outputs_of
+from polyhead.explaining.keras_error import (
+    FailedCall,
+    OutputNames,
+    compile_problems,
+    failed_call,
+    outputs_of,
+    raised_by_user,
+)
 from polyhead.explaining.known_messages import KNOWN, KnownMessage
+from polyhead.foreign_errors import line_of_user
 
 
 @dataclass(frozen=True)
@@ -96,13 +104,16 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
         expected = "an error, a warning, the text of either, or the History that fit returned"
         raise ContractError(Problem("explain(error)", expected, shown(error)))
     data = call.data if data is None else data
-    found = examined(data, model)
+    found = with_validation(examined(data, model), call, model)
     if not text and isinstance(history, dict):
         return _of_finite_losses(found)
-    return explain_message(text, replace(call, model=model), found, data)
+    own = line_of_user(error) if isinstance(error, BaseException) and _raised_by_user(error) else ""
+    return explain_message(text, replace(call, model=model), found, data, own)
 
 
-def explain_message(text: str, call: FailedCall, found: Examination, data: Any = None) -> Explanation:
+def explain_message(
+    text: str, call: FailedCall, found: Examination, data: Any = None, own: str = ""
+) -> Explanation:
     """The explanation of a message.
 
     Args:
@@ -110,14 +121,20 @@ def explain_message(text: str, call: FailedCall, found: Examination, data: Any =
         call: where it comes from.
         found: what is wrong with the data.
         data: what was read.
+        own: the line of the user's own code that raised it; empty for what Keras raised.
     """
-    known = _chosen(text, call, {problem.code for problem in found.errors}, type(data).__name__)
+    codes = {problem.code for problem in found.errors}
+    known = None if codes & _TELLING else _chosen(text, call, codes, type(data).__name__)
     outputs = outputs_of(call.model)
+    found = replace(found, problems=_without_ends(found.problems, known))
     if known is None:
         what = f"This message isn't one that polyhead knows: {text.strip().splitlines()[0][:200]}"
+        what = f"Your own code raised this, at {own}: {text.strip().splitlines()[0][:200]}" if own else what
         tip = "ph.examine(data, model) compares your data with your model."
         what = what if not found.errors else "The data does not fit the model."
         return Explanation(found.errors, (tip,), what=what, feed=found.declaration)
+    if known.compiled:
+        found = replace(found, problems=tuple(compile_problems(call.model)))
     there = tuple(p for p in found.problems if p.code in known.codes) or (known.codes and found.errors) or ()
     weighted, weights = _class_weights(call.arguments.get("class_weight"))
     wrong = weighted if weighted in outputs.names else _named_in(there, outputs)
@@ -130,6 +147,21 @@ def explain_message(text: str, call: FailedCall, found: Examination, data: Any =
         heading=known.heading,
         feed=found.declaration,
     )
+
+
+_TELLING = {"single-rows"}
+"""Mistakes in data that say all, whatever message they lead to."""
+
+
+def _without_ends(problems: tuple[Problem, ...], known: KnownMessage | None) -> tuple[Problem, ...]:
+    """Leave out that a generator ended, where that is not the message: it may have been meant to."""
+    if known is not None and "exhausted" in known.codes:
+        return problems
+    return tuple(p for p in problems if p.code != "exhausted")
+
+
+def _raised_by_user(error: BaseException) -> bool:
+    return error.__traceback__ is not None and raised_by_user(error)
 
 
 def _chosen(text: str, call: FailedCall, codes: set[str], owner: str) -> KnownMessage | None:
@@ -181,14 +213,23 @@ def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed
         y=outputs.written(keys),
         y_flat=", ".join(keys.values()),
         y_rows=outputs.written({name: f"{key}[rows]" for name, key in keys.items()}),
-        losses=outputs.written(dict.fromkeys(names, '"mse"')),
-        metrics=outputs.written(dict.fromkeys(names, '["mae"]')),
+        losses=outputs.written({name: f'"{_loss_of(name, outputs)}"' for name in names}),
+        metrics=outputs.written(
+            {name: '["accuracy"]' if name in outputs.classes else '["mae"]' for name in names}
+        ),
         weights=outputs.written({name: f"{key}_weight" for name, key in keys.items()}),
         first_weight=f"{first}_weight",
         some=outputs.written(
             {n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()}
         ),
     )
+
+
+def _loss_of(name: str, outputs: OutputNames) -> str:
+    """The loss that an output most likely has."""
+    if name in outputs.one_of:
+        return "sparse_categorical_crossentropy"
+    return "binary_crossentropy" if name in outputs.classes else "mse"
 
 
 def examined(data: Any, model: Any) -> Examination:
@@ -201,6 +242,15 @@ def examined(data: Any, model: Any) -> Examination:
         return Examination()
     over = inspect.isgenerator(data) and not found.batches  # one that raised has nothing more to give
     return Examination() if over else found
+
+
+def with_validation(found: Examination, call: FailedCall, model: Any) -> Examination:
+    """The same with what is wrong with ``validation_data``, if nothing is wrong with the data of training."""
+    if found.errors or call.validation is None:
+        return found
+    problems = examined(call.validation, model).problems
+    beside = tuple(replace(p, place=f"validation_data, {p.place}") for p in problems)
+    return replace(found, problems=(*found.problems, *beside))
 
 
 def _diverged(history: dict[str, list[float]]) -> str:

@@ -12,11 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from polyhead.checks.compiled_model import user_losses, user_metrics
 from polyhead.checks.model_match import symbolic
-from polyhead.checks.range_rules import ONE_CLASS, SIGMOIDS
+from polyhead.checks.range_rules import ONE_CLASS
 from polyhead.doctor.model_signature import examined_tensors, nesting_form
+from polyhead.errors import Problem
+from polyhead.keras_bridge.structure import Structure, rebuild
+from polyhead.kinds.keras_names import SIGMOID
 
-METHODS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch")
+ON_BATCH = ("train_on_batch", "test_on_batch")
+METHODS = ("fit", "evaluate", "predict", *ON_BATCH)
+_LIBRARIES = ("keras", "jax", "tensorflow", "torch", "optree")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,12 @@ class FailedCall:
         return (x, y) if weights is None else (x, y, weights)
 
     @property
+    def validation(self) -> Any:
+        """What ``fit`` was given as ``validation_data``, with arrays in tuples; None without it."""
+        given = self.arguments.get("validation_data")
+        return tuple(given) if isinstance(given, list) else given
+
+    @property
     def held(self) -> bool:
         """Whether the data lies in memory, so that reading it runs no code of the user."""
         return self.arguments.get("y") is not None
@@ -59,7 +71,17 @@ def failed_call(error: BaseException) -> FailedCall:
             call = bound(function, given, names.get("kwargs") or {})
             if call.method:
                 return call
+        if frame.f_code.co_name in ON_BATCH and hasattr(names.get("self"), "compute_loss"):
+            held: tuple[str, ...] = ("x", "y", "sample_weight", "class_weight")
+            arguments = {name: names[name] for name in held if names.get(name) is not None}
+            return FailedCall(frame.f_code.co_name, names["self"], arguments)
     return FailedCall()
+
+
+def raised_by_user(error: BaseException) -> bool:
+    """Whether an error was raised outside of Keras and its backends, as in a callback or a generator."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).partition(".")[0] not in _LIBRARIES
 
 
 def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> FailedCall:
@@ -76,6 +98,18 @@ def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
     return FailedCall(name, args[0], {key: value for key, value in given.items() if value is not None})
 
 
+def compile_problems(model: Any) -> list[Problem]:
+    """The losses, loss weights and metrics of ``model.compile`` that Keras matches with no output, or a wrong one."""
+    known = None if model is None else symbolic(model)
+    if known is None:
+        return []
+    slots = examined_tensors(known[1], model, getattr(model, "output_names", None))
+    names = {slot.path: slot.name for slot in slots}
+    structure = Structure({}, rebuild(known[1], lambda path, _: names[path]))
+    _, losses = user_losses(model, structure) or ({}, [])
+    return [p for p in (*losses, *user_metrics(model, structure)[1]) if p.code != "loss-missing"]
+
+
 @dataclass(frozen=True)
 class OutputNames:
     """The outputs of a model as code writes them.
@@ -84,11 +118,13 @@ class OutputNames:
         names: in the order of declaration.
         keyed: they are in a dict.
         classes: the names of those that are probabilities.
+        one_of: the names of those that are one of several classes.
     """
 
     names: tuple[str, ...] = ()
     keyed: bool = False
     classes: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
 
     def written(self, values: Mapping[str, str] | None = None) -> str:
         """A value for each output, in the structure of the outputs.
@@ -111,5 +147,6 @@ def outputs_of(model: Any) -> OutputNames:
     if known is None:
         return OutputNames(tuple(map(str, getattr(model, "output_names", None) or ())))
     slots = examined_tensors(known[1], model, getattr(model, "output_names", None))
-    classes = tuple(slot.name for slot in slots if slot.activation in (*ONE_CLASS, *SIGMOIDS))
-    return OutputNames(tuple(slot.name for slot in slots), nesting_form(known[1]) == "dict", classes)
+    classes = tuple(slot.name for slot in slots if slot.activation in (*ONE_CLASS, *SIGMOID))
+    one_of = tuple(slot.name for slot in slots if slot.activation in ONE_CLASS)
+    return OutputNames(tuple(slot.name for slot in slots), nesting_form(known[1]) == "dict", classes, one_of)

@@ -30,6 +30,7 @@ class KnownMessage:
         keras: what to write in plain Keras.
         polyhead: what to write with polyhead.
         lists_outputs: whether the names of the model's outputs help.
+        compiled: whether the mistake is in what ``compile`` was given.
     """
 
     name: str
@@ -43,6 +44,7 @@ class KnownMessage:
     argument: str = ""
     owner: str = ""
     lists_outputs: bool = False
+    compiled: bool = False
 
     def matches(self, text: str, arguments: Mapping[str, Any], codes: set[str], owner: str) -> bool:
         """Whether it explains this message."""
@@ -101,7 +103,7 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
         keras="model.fit(x, $y, sample_weight=$some)   # ones where all rows count",
         polyhead='heads={"$first": ph.$kind(sample_weight="$first_weight"), ...}   # a column of the data',
         pattern=r"one `sample_weight` array per output",
-        perhaps=rf"{_STRUCTURES}|KeyError|IndexError|tuple index|list index",
+        perhaps=rf"{_STRUCTURES}|KeyError|IndexError|tuple index|list index|at least rank 1",
         codes=_code_set("weights-structure weights-shape"),
         argument="sample_weight",
         lists_outputs=True,
@@ -276,8 +278,13 @@ keras.saving.load_model("model.keras", compile=False)   # or without losses, to 
         polyhead="""\
 heads={"$first": ph.$kind(metrics=["accuracy"]), ...}
 ph.compile(model, feed, optimizer="adam")""",
-        pattern=r"Invalid `(weighted_)?metrics`|in loss dict|in the `loss` argument|Could not interpret (metric|loss)",
+        pattern=(
+            r"Invalid `(weighted_)?metrics`|in loss dict|in the `loss` argument|Could not interpret (metric|loss)"
+            r"|`loss_weights` must match"
+        ),
+        codes=_code_set("loss-keys loss-weights"),
         lists_outputs=True,
+        compiled=True,
     ),
     KnownMessage(
         "monitor",

@@ -7,18 +7,16 @@ nothing else is, so no code of the user runs.
 from __future__ import annotations
 
 import functools
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 from polyhead.doctor.examination import Examination
 from polyhead.errors import PolyheadError
-from polyhead.explaining.explanation import examined, explain_message, often_of_data
-from polyhead.explaining.keras_error import bound
+from polyhead.explaining.explanation import examined, explain_message, often_of_data, with_validation
+from polyhead.explaining.keras_error import bound, raised_by_user
 
 _NOTED = ("fit", "evaluate", "predict")
 _LOOK = "The batches may not fit the model. ph.explain(error) reads them, and names the output and the row."
-_LIBRARIES = ("keras", "jax", "tensorflow", "torch", "optree")
 
 
 def add_notes() -> None:
@@ -47,12 +45,6 @@ def _explaining(method: Callable[..., Any]) -> Callable[..., Any]:
     return noted
 
 
-def _in_code_of_user(error: Exception) -> bool:
-    """Whether the error was raised outside of Keras and its backends, as in a callback or a generator."""
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals.get("__name__")).partition(".")[0] not in _LIBRARIES
-
-
 def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
     call = bound(method, args, kwargs)
     explained_before = any(note.startswith("polyhead: ") for note in getattr(error, "__notes__", ()))
@@ -61,6 +53,8 @@ def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: A
     text = f"{type(error).__name__}: {error}"
     try:
         found = examined(call.data, call.model) if call.held else Examination()
+        if call.held and isinstance(call.validation, tuple):
+            found = with_validation(found, call, call.model)
         explanation = explain_message(text, call, found, call.data)
     except Exception:  # a failing explanation must not hide the error
         return
@@ -68,5 +62,5 @@ def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: A
     if explanation.name:
         more = "\n  ph.explain(error) also reads the batches, and names the output and the row."
         error.add_note(explanation.note + more * unread)
-    elif unread and often_of_data(text) and not _in_code_of_user(error):
+    elif unread and often_of_data(text) and not raised_by_user(error):
         error.add_note("polyhead: " + _LOOK)

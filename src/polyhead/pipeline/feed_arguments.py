@@ -248,4 +248,22 @@ def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
         (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, json_form(kind.names))
         for word, name, kind, reads in kinds
     ]
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
+    return _digest(parts)
+
+
+def weighing_prints(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
+    """The arguments of each head that say which labels count and how much, as short texts; the same in every process.
+
+    >>> from polyhead.kinds import Binary
+    >>> list(weighing_prints({"sold": Binary(class_weight={0: 1.0, 1: 5.0}), "late": Binary()})["sold"])
+    ['class_weight']
+    """
+    found = {}
+    for name, head in heads.items():
+        given = {word: getattr(head, word) for word in ("class_weight", "given", "missing")}
+        found[name] = {word: _digest(json_form(v)) for word, v in given.items() if v is not None}
+    return {name: told for name, told in found.items() if told}
+
+
+def _digest(value: Any) -> str:
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()

@@ -17,6 +17,7 @@ from polyhead.kinds.missing import is_dense, plain
 from polyhead.pipeline.image_frame import Frame
 from polyhead.pipeline.image_reader import ImageReader
 from polyhead.pipeline.target_images import require_frames
+from polyhead.sources.scanning import SCAN_ROWS
 from polyhead.sources.source import Source
 
 _EDGE = 1e-6
@@ -206,3 +207,22 @@ def files_of(source: Source, column: str, ids: np.ndarray) -> list[str | None]:
         for place, value in zip(rest, values, strict=True):
             found[place] = path_in(value)
     return found
+
+
+def any_file(source: Source, column: str) -> bool:
+    """Whether an image of a column is a file, or was one before a store held it.
+
+    Of a list in memory all rows are looked at, and all that stores keep of the originals; else the first row and the
+    last, which sources that are joined have one each.
+    """
+    whole: Any = source.column(column)
+    if isinstance(whole, list) and any(path_in(value) is not None for value in whole):
+        return True
+    ends = np.unique([0, 0 if source.sequential else len(source) - 1])
+    if any(files_of(source, column, ends)):
+        return True
+    starts = range(0, len(source), SCAN_ROWS) if source.origins(column, ends[:0]) is not None else ()
+    pieces = (np.arange(start, min(start + SCAN_ROWS, len(source)), dtype=np.int64) for start in starts)
+    return any(
+        known is not None and any(known.files) for known in (source.origins(column, p) for p in pieces)
+    )

@@ -281,6 +281,13 @@ class Predictions:
         if "file" not in self.columns:
             fix = "Predict files: YOLO's coordinates are fractions of the image size."
             raise DataError(Problem("write_yolo()", "rows with image files", "images in memory", fix))
+        files = self._only(["file"]).column("file")
+        if files.null_count:
+            row = self["id"][files.is_null().to_pylist().index(True)]
+            fix = "Write the rows with files alone: predict(model, source.select(...))."
+            raise DataError(
+                Problem("write_yolo(), row " + shown(row), "an image file", "an image in memory", fix)
+            )
         target = as_path(folder, "write_yolo(folder)")
         write_yolo_labels(iter(self), self.heads, name, target, self._stored_sides)
 

@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.errors import DataError, Problem, place, warn
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.missing import plain
-from polyhead.pipeline.way_back import files_of
+from polyhead.pipeline.way_back import any_file, files_of
 from polyhead.sources.source import Source
 
 
@@ -47,8 +47,7 @@ class RowColumns:
             values: Any = plain(self._source.column(column)) if self._source.columns else None
             sure = isinstance(values, np.ndarray) and (values.ndim > 1 or values.dtype.kind in "US")
             return values.dtype.kind == "U" if sure else kind.files
-        first = np.zeros(1, np.int64)
-        known = self._source.origins(column, first[:0])
+        known = self._source.origins(column, np.zeros(0, np.int64))
         if known is not None and known.lost:
             found = "it has images that an older version packed, without their files and their sizes"
             fix = (
@@ -56,7 +55,7 @@ class RowColumns:
                 "originals, pack the data again, into a new folder."
             )
             warn(Problem(f"store {known.lost}", "", found, fix, "origins", warning=True))
-        return files_of(self._source, column, first)[0] is not None
+        return any_file(self._source, column)
 
     def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
         """The columns of some rows, as pyarrow arrays, renamed if their name is taken."""

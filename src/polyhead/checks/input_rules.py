@@ -1,0 +1,132 @@
+"""Checks inputs against the layers that take them, for `Feed.check` and `examine`: scale, dtype, ids of embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from polyhead.errors import Problem, place
+from polyhead.keras_bridge.rescaling import rescaling
+from polyhead.kinds import Image, Input
+
+_MOVES = {
+    "CenterCrop", "Cropping1D", "Cropping2D", "ExpandDims", "Flatten", "Identity", "Permute", "RandomCrop",
+    "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "Reshape", "Resizing", "Squeeze",
+    "ZeroPadding1D", "ZeroPadding2D",
+}  # fmt: skip
+"""Layers that give the numbers that they get."""
+
+_SUMS = ("Conv1D", "Conv2D", "Conv3D", "Dense", "DepthwiseConv2D", "EinsumDense", "SeparableConv2D")
+"""Layers whose output grows with the numbers that they get."""
+
+
+def first_layers(model: Any, tensor: Any) -> list[Any]:
+    """The layers that take an input of a model, behind those that only move its numbers.
+
+    >>> import keras
+    >>> x = keras.Input((8, 8, 3))
+    >>> h = keras.layers.Conv2D(2, 3, name="first")(keras.layers.ZeroPadding2D()(x))
+    >>> [layer.name for layer in first_layers(keras.Model(x, h), x)]
+    ['first']
+    """
+    found: list[Any] = []
+    todo = [(model, tensor)]
+    while todo:
+        owner, given = todo.pop()
+        owner = getattr(owner, "_functional", None) or owner
+        for layer in getattr(owner, "operations", ()):
+            for node in layer._inbound_nodes:
+                at = [i for i, one in enumerate(node.input_tensors) if one is given]
+                inner = getattr(layer, "inputs", None) if hasattr(layer, "layers") else None
+                if at and isinstance(inner, list) and at[0] < len(inner):
+                    todo.append((layer, inner[at[0]]))
+                elif at and type(layer).__name__ in _MOVES:
+                    todo += [(owner, output) for output in node.outputs]
+                elif at:
+                    found.append(layer)
+    return found
+
+
+def unscaled_images(where: str, layers: Iterable[Any], fix: str) -> Problem | None:
+    """The problem of bytes that a layer sums up as they are.
+
+    Args:
+        where: the input.
+        layers: that take it.
+        fix: what to do.
+    """
+    first = next(iter(layers), None)
+    if first is None or any(type(layer).__name__ not in _SUMS for layer in layers):
+        return None
+    expected = f"pixels near 0–1, as layer `{first.name}` takes them as they are"
+    return Problem(where, expected, "pixels of 0–255", fix, "unscaled-images", warning=True)
+
+
+def rescaled_twice(where: str, model: Any, found: str, fix: str) -> Problem | None:
+    """The problem of pixels in 0–1 for a model that divides them by 255.
+
+    Args:
+        where: the input.
+        model: the model.
+        found: the pixels, in words.
+        fix: what to do.
+    """
+    scale = rescaling(model)
+    if scale is None or scale >= 0.01:
+        return None
+    expected = "pixels of 0–255, as the model has Rescaling(1 / 255)"
+    fix = f"{fix}, or leave Rescaling out of the model."
+    return Problem(where, expected, found, fix, "rescaled-twice", warning=True)
+
+
+def fractions_cut(where: str, dtype: str, found: str, fix: str) -> Problem | None:
+    """The problem of floats for an input of whole numbers.
+
+    Args:
+        where: the input, or the row.
+        dtype: of the model's input.
+        found: what is given.
+        fix: what to do.
+    """
+    if not ("int" in dtype or dtype == "bool"):
+        return None
+    expected = f"whole numbers, as the model's input is {dtype}"
+    fix = f'{fix}, or keras.Input(..., dtype="float32").'
+    return Problem(where, expected, f"{found}, which Keras would cut off", fix, "input-dtype")
+
+
+def rows_of_embedding(layers: Iterable[Any]) -> tuple[int, str] | None:
+    """The fewest ids that an embedding among these layers knows, and its name; None without one."""
+    sizes = [(int(one.input_dim), one.name) for one in layers if type(one).__name__ == "Embedding"]
+    return min(sizes, default=None)
+
+
+def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:
+    """Find inputs whose numbers the model does not expect.
+
+    Args:
+        model: the model.
+        inputs: resolved kinds.
+        tensors: the model's symbolic input for each.
+    """
+    for name, kind in inputs.items():
+        where = place(input=name)
+        layers = first_layers(model, tensors.get(name))
+        if kind.dtype == "float32":
+            dtype = str(getattr(tensors.get(name), "dtype", "float32"))
+            cut = fractions_cut(where, dtype, "float32", 'Say ph.Array(dtype="int32")')
+            yield from [cut] if cut is not None else []
+        known = rows_of_embedding(layers)
+        if known is not None and len(kind.names) > known[0]:
+            expected = f"an embedding of {len(kind.names):,} rows, one for each word of the vocabulary"
+            fix = f"Say keras.layers.Embedding(len(feed.inputs[{name!r}].names), ...)."
+            yield Problem(where, expected, f"{known[0]:,} in `{known[1]}`", fix, "token-range")
+        if not isinstance(kind, Image):
+            continue
+        fix = 'Say ph.Image(dtype="uint8")'
+        if kind.dtype == "uint8":
+            fix = "Leave dtype= out of ph.Image, or begin the model with keras.layers.Rescaling(1 / 255)."
+            problem = unscaled_images(where, layers, fix)
+        else:
+            problem = rescaled_twice(where, model, "pixels of 0–1, scaled by the feed", fix)
+        yield from [problem] if problem is not None else []
