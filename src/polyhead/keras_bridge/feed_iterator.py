@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, place, shown, warn
+from polyhead.errors import ContractError, Problem, shown, warn
 from polyhead.keras_bridge import fit_epochs as keras_epochs
 from polyhead.keras_bridge.devices import BATCH_SIZE, LAST_BATCH
 from polyhead.keras_bridge.keras_call import Call, Convert, Use
@@ -18,7 +18,7 @@ from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
 from polyhead.order.position import Pass, Position, unknown_count
 from polyhead.pipeline import Assembler, Block, Blocks
-from polyhead.pipeline.feed_arguments import print_of, weighing_prints
+from polyhead.pipeline.feed_arguments import other_weights, print_of, weighing_prints
 from polyhead.profiling import Meter
 from polyhead.sources.source import Source
 from polyhead.store.fingerprint import of_some_rows
@@ -270,8 +270,8 @@ class FeedIterator:
 
     def state(self) -> dict[str, Any]:
         """The position of training, and what identifies the rows."""
-        at = {"epoch": self.position.epoch, "step": self.position.step}
-        return {**at, **self._identity, **self._prints(), "weighing": weighing_prints(self._assembler.heads)}
+        known = {**self._identity, **self._prints(), "weighing": weighing_prints(self._assembler.heads)}
+        return {"epoch": self.position.epoch, "step": self.position.step, **known}
 
     def _prints(self) -> dict[str, Any]:
         inputs, heads = self._assembler.inputs, self._assembler.heads
@@ -305,7 +305,7 @@ class FeedIterator:
                 problems.append(Problem(f"state, `{name}`", expected, shown(value)))
         if problems:
             raise ContractError(*problems)
-        for problem in _other_weights(state.get("weighing"), weighing_prints(self._assembler.heads)):
+        for problem in other_weights(state.get("weighing"), weighing_prints(self._assembler.heads)):
             warn(problem)
         self.position.go(state["epoch"], state["step"])
 
@@ -347,17 +347,6 @@ def _other_fingerprint(name: str, state: Mapping[str, Any]) -> Problem:
         ),
     }[name]
     return Problem(f"state, `{name}`", expected, found, fix)
-
-
-def _other_weights(known: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
-    """The problems of heads whose labels count by other arguments than in a state; older states do not say."""
-    for name in dict.fromkeys([*known, *now]) if isinstance(known, Mapping) else ():
-        then, here = known.get(name, {}), now.get(name, {})
-        changed = [f"{word}=" for word in dict.fromkeys([*then, *here]) if then.get(word) != here.get(word)]
-        if changed:
-            expected = f"{' and '.join(changed)} as when the state was taken"
-            fix = "Training continues at the same row, and labels count by the new declaration from there on."
-            yield Problem(place(head=name), expected, "another value", fix, "other-weights", warning=True)
 
 
 class _Going:

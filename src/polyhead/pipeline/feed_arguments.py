@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -267,3 +267,14 @@ def weighing_prints(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
 
 def _digest(value: Any) -> str:
     return hashlib.blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()
+
+
+def other_weights(known: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
+    """The problems of heads whose labels count by other arguments than in a state; older states do not say."""
+    for name in dict.fromkeys([*known, *now]) if isinstance(known, Mapping) else ():
+        then, here = known.get(name, {}), now.get(name, {})
+        changed = [f"{word}=" for word in dict.fromkeys([*then, *here]) if then.get(word) != here.get(word)]
+        if changed:
+            words = f"{' and '.join(changed)} as when the state was taken", "another value"
+            fix = "Training continues at the same row, and labels count by the new declaration from there on."
+            yield Problem(place(head=name), *words, fix, "other-weights", warning=True)
