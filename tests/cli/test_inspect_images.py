@@ -199,7 +199,7 @@ def test_a_coco_file_whose_images_may_be_in_two_folders(tmp_path):
         image(tmp_path / "test" / f"{i}.jpg", i)
     result = inspect(file)
     assert result.exit_code == 2
-    assert result.stderr == (
+    assert result.output == (
         f"polyhead: file {file}: expected one folder near it with its images, got {tmp_path / 'test'}, "
         f'{tmp_path / "val"}. Write rows = ph.read_coco("{file}", folder) into a Python file, with the folder of its '
         "images, and name it as file.py:rows.\n"
@@ -209,7 +209,7 @@ def test_a_coco_file_whose_images_may_be_in_two_folders(tmp_path):
     for folder in ("train", "val"):
         for one in (tmp_path / folder).iterdir():
             one.unlink()
-    assert "expected one folder near it with its images, got none. Write" in inspect(file).stderr
+    assert "expected one folder near it with its images, got none. Write" in inspect(file).output
 
 
 @pytest.mark.parametrize("text", ["{}", '[{"x": 1, "y": 2}]', "{"])
@@ -217,8 +217,8 @@ def test_another_json_file_is_no_table(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     result = inspect(tmp_path / "a.json")
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"polyhead: file {tmp_path / 'a.json'}: expected ")
-    assert result.stderr.endswith(
+    assert result.output.startswith(f"polyhead: file {tmp_path / 'a.json'}: expected ")
+    assert result.output.endswith(
         "For other JSON, name a function of a Python file that returns its rows, as file.py:name.\n"
     )
 

@@ -137,7 +137,9 @@ class Predictions:
             sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
             ends = np.cumsum(sizes, dtype=np.int64)
             groups = np.flatnonzero((ends > start) & (ends - sizes < stop))
-            begin = int(ends[groups[0]] - sizes[groups[0]]) if len(groups) else start
+            if not len(groups):  # which older versions of Arrow refuse
+                return file.schema_arrow.empty_table()
+            begin = int(ends[groups[0]] - sizes[groups[0]])
             return file.read_row_groups(groups.tolist()).slice(start - begin, stop - start)
 
     def _only(self, names: list[str]) -> Any:
