@@ -367,6 +367,18 @@ def test_arguments_that_keras_would_drop_are_refused(argument, value, message):
     assert str(error.value) == message
 
 
+def test_fit_of_arrays_with_a_batch_size_may_validate_on_a_feed():
+    """Keras passes on the batch size of the arrays to the evaluation of the feed, which has its own."""
+    model, feed = build(), make(shuffle=False)
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    x, labels = feed.on(data(), batch_size=ROWS).peek()
+    logs = model.fit(x["x"], labels, batch_size=16, validation_data=feed, epochs=2, verbose=0).history
+    wanted = model.evaluate(feed, verbose=0, return_dict=True)["loss"]
+    assert logs["val_loss"] == pytest.approx([wanted, wanted], rel=1e-4)
+    with pytest.raises(ph.ContractError, match=r"evaluate\(batch_size=\): expected no batch_size="):
+        model.evaluate(feed, batch_size=8, verbose=0)
+
+
 def test_an_order_that_agrees_with_the_feed_is_taken():
     model, feed = build(), make(shuffle=False)
     ph.compile(model, feed, optimizer="sgd")

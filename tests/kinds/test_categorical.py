@@ -348,6 +348,23 @@ def test_a_marker_may_be_a_valid_id():
 # MultiLabel ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("head", [MultiLabel(2), MultiLabel()], ids=["declared", "learned"])
+def test_a_list_of_0_and_1_for_each_of_two_labels_is_no_list_of_labels(head):
+    """Read as ids, [1, 0] and [0, 1] would both be both labels."""
+    exclusive = [[1, 0], [0, 1], None, [0, 1]]
+    assert message(resolved, head, exclusive) == (
+        "head `h`: expected lists of the labels of each row, got two numbers in each, 0 and 1. If these are 0 and 1 "
+        "for each label, give the column as np.array(column)."
+    )
+    assert message(resolved, head, exclusive, [[1.0, 0.0]]).endswith("give the column as np.array(column).")
+    lists = [[1, 0], [0], None, [0, 1], []]
+    assert encoded(resolved(head, lists), lists)[0].tolist() == [[1, 1], [1, 0], [0, 0], [1, 1], [0, 0]]
+    array = np.array([[1, 0], [0, 1]])
+    assert encoded(resolved(head, array), array)[0].tolist() == array.tolist()
+    for few in ([None, None], [[0, 1]]):  # such as one row to predict
+        assert resolved(MultiLabel(2), few).classes == 2
+
+
 @pytest.mark.parametrize(
     "column",
     [

@@ -146,9 +146,11 @@ _REMEDY = {
 
 
 def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
+    # for its validation, fit passes on the batch size of its arrays
+    meant = [name for name in _REMEDY if name != "batch_size" or not names.get("use_cached_eval_dataset")]
     found = tuple(
-        Problem(f"{method}({name}=)", f"no {name}= together with a Feed", shown(names[name]), fix)
-        for name, fix in _REMEDY.items()
+        Problem(f"{method}({name}=)", f"no {name}= together with a Feed", shown(names[name]), _REMEDY[name])
+        for name in meant
         if names.get(name) is not None and not (name == "validation_split" and names[name] == 0)
     )
     order = names.get("shuffle", True)

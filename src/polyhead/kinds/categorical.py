@@ -16,7 +16,7 @@ from polyhead.kinds.answers import Answer, Views, class_values
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.learned_classes import known_classes, learn, ordered, require_names, spellings
+from polyhead.kinds.learned_classes import are_flags, known_classes, learn, ordered, require_names, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.missing import (
     as_float32,
@@ -275,6 +275,9 @@ class MultiLabel(Classes):
             )
             head = head.fixed(elementwise=partly)
         head.encode(column.probe())
+        if head.names == (0, 1) and are_flags(column, self.missing):
+            fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
+            raise BadValue(None, "lists of the labels of each row", "two numbers in each, 0 and 1", fix)
         return head
 
     @staticmethod

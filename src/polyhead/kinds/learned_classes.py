@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, counted, shown
-from polyhead.kinds.missing import is_missing
-from polyhead.kinds.source_column import Column
+from polyhead.kinds.missing import is_missing, plain
+from polyhead.kinds.source_column import Column, over
 
 Spellings = tuple[Mapping[str, int], ...]
 """Groups of names that differ only in spaces or case, each with its count; 0 if that is not known."""
@@ -111,3 +111,24 @@ def spellings(counts: Mapping[Any, int]) -> Spellings:
             word = " ".join(name.split())
             groups.setdefault(word.casefold() if len(word) > 1 else word, {})[name] = times
     return tuple(dict(sorted(group.items())) for _, group in sorted(groups.items()) if len(group) > 1)
+
+
+def are_flags(column: Column, missing: Any) -> bool:
+    """Whether each row is a list of 0 and 1, in either order: read as ids, all rows would have both labels.
+
+    Args:
+        column: of the head.
+        missing: as in the head.
+    """
+    met = set()
+    for piece in over(column, plain):
+        if isinstance(piece, np.ndarray) and piece.ndim == 2:
+            return False
+        for row in piece:
+            if is_missing(row, missing):
+                continue
+            flags = row.tolist() if isinstance(row, np.ndarray) else row
+            if not isinstance(flags, (list, tuple)) or list(flags) not in ([0, 1], [1, 0]):
+                return False
+            met.add(flags[0])
+    return len(met) == 2
