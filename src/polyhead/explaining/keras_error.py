@@ -80,8 +80,8 @@ def failed_call(error: BaseException) -> FailedCall:
 
 def raised_by_user(error: BaseException) -> bool:
     """Whether an error was raised outside of Keras and its backends, as in a callback or a generator."""
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals.get("__name__")).partition(".")[0] not in _LIBRARIES
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and str(frames[-1].f_globals.get("__name__")).partition(".")[0] not in _LIBRARIES
 
 
 def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> FailedCall:
