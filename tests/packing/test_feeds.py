@@ -12,6 +12,7 @@ import polyhead as ph
 from polyhead.columns.mask_values import Rle
 from polyhead.errors import ContractError
 from polyhead.readers.yolo import read_yolo
+from polyhead.store import fingerprint
 
 PIL = pytest.importorskip("PIL.Image")
 DATA = Path(__file__).parents[3] / "shared" / "data" / "coco128"
@@ -228,6 +229,49 @@ def test_a_generator_is_stored(tmp_path):
     found = store.read(np.arange(10))
     assert found["x"][:, 0].tolist() == list(range(10))
     assert found["y"].tolist() == [0, 1] * 5
+
+
+@pytest.mark.parametrize(
+    ("column", "whole"),
+    [
+        (lambda ids: ids % 2, 1),
+        (lambda ids: [str(i) for i in ids], 1),
+        (lambda ids: [["a"] * (i % 3) for i in ids], 2),
+    ],
+    ids=["numbers", "text", "lists"],
+)
+def test_how_often_a_generator_is_read(column, whole, tmp_path, monkeypatch):
+    """To its end once for all columns, and once more if a type is told by all rows; else only its first rows."""
+    monkeypatch.setattr(fingerprint, "HASHED_BYTES", 800)
+    read = []
+
+    def batches():
+        read.append(0)
+        for start in range(0, 1000, 10):
+            read[-1] += 1
+            ids = np.arange(start, start + 10)
+            yield ids[:, None] * 1.0, (column(ids), column(ids))
+
+    rows = ph.from_generator(batches, length=1000, names=("x", ("y", "z")))
+    store = ph.pack(rows, tmp_path / "s", workers=1)
+    assert sorted(read)[-whole:] == [100] * whole
+    assert sum(read) < 100 * whole + 20
+    assert [str(value) for value in store.read([999])["z"]] == [
+        str(value) for value in column(np.array([999]))
+    ]
+
+
+def test_each_column_of_a_generator_that_no_store_holds_is_named(tmp_path):
+    def batches():
+        yield np.zeros((2, 1)), ([["a"], ["b"]], [[1], [object()]], [[object()], [2]])
+
+    rows = ph.from_generator(batches, length=2, names=("x", ("names", "late", "early")))
+    with pytest.raises(ph.DataError) as error:
+        ph.pack(rows, tmp_path / "s")
+    assert [problem.place for problem in error.value.problems] == [
+        "column `late`, row 1",
+        "column `early`, row 0",
+    ]
 
 
 def yolo_rows(_folder):

@@ -1,5 +1,6 @@
 """Maps through feeds: in arrays and files, beside an image, cut, mixed, stored, looked at; and what stays put."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -216,13 +217,18 @@ def moving(inputs=None, heads=None, augment=FLIPPED, **columns):
     return ph.Feed(data, inputs=inputs, heads=heads or {"y": ph.Binary()}, augment=augment, batch_size=ROWS)
 
 
+def refused(**declared):
+    """What a feed that cannot move its rows says."""
+    with pytest.raises(ph.ContractError) as caught:
+        moving(**declared)
+    return str(caught.value)
+
+
 PLANES = RNG.random((ROWS, 8, 8, 1)).astype(np.float32)
 
 
 def test_a_regression_of_the_images_size_cannot_be_moved():
-    with pytest.raises(ph.ContractError) as caught:
-        moving(heads={"depth": ph.Regression((8, 8, 1))}, depth=PLANES)
-    assert str(caught.value) == (
+    assert refused(heads={"depth": ph.Regression((8, 8, 1))}, depth=PLANES) == (
         "head `depth`: expected a kind that moves with the image, which Flip(p=1.0) moves, got ph.Regression, which "
         "does not move, of the image's height and width, (8, 8, 1). Use ph.Map(1), which holds numbers for each pixel "
         "and moves with the image."
@@ -230,9 +236,7 @@ def test_a_regression_of_the_images_size_cannot_be_moved():
 
 
 def test_an_array_of_the_images_size_cannot_be_moved():
-    with pytest.raises(ph.ContractError) as caught:
-        moving(inputs={"band": ph.Array()}, band=PLANES, augment=[ph.Crop(0.5)])
-    assert str(caught.value) == (
+    assert refused(inputs={"band": ph.Array()}, band=PLANES, augment=[ph.Crop(0.5)]) == (
         "input `band`: expected a kind that moves with the image, which Crop(0.5) moves, got ph.Array, which does not "
         "move, of the image's height and width, (8, 8, 1). Declare it as ph.Image(photometric=False), with numbers in "
         "0–1: it moves as the other image does."
@@ -241,28 +245,25 @@ def test_an_array_of_the_images_size_cannot_be_moved():
 
 def test_arrays_with_channels_or_times_first_cannot_be_moved():
     first = np.moveaxis(PLANES, -1, 1)
-    with pytest.raises(ph.ContractError) as caught:
-        moving(heads={"depth": ph.Regression((1, 8, 8))}, depth=first)
-    assert str(caught.value) == (
+    assert refused(heads={"depth": ph.Regression((1, 8, 8))}, depth=first) == (
         "head `depth`: expected a kind that moves with the image, which Flip(p=1.0) moves, got ph.Regression, which "
         "does not move, of the image's height and width, (1, 8, 8). Put the channels last, "
         "array.transpose(0, 2, 3, 1). Use ph.Map(1), which holds numbers for each pixel and moves with the image."
     )
-    with pytest.raises(ph.ContractError, match=r"input `band`.*Put the channels last"):
-        moving(inputs={"band": ph.Array()}, band=first)
-    with pytest.raises(ph.ContractError, match=r"input `band`.*\(2, 8, 8, 1\)"):
-        moving(inputs={"band": ph.Array()}, band=np.stack([PLANES, PLANES], 1))
+    assert re.search(r"input `band`.*Put the channels last", refused(inputs={"band": ph.Array()}, band=first))
+    assert re.search(
+        r"input `band`.*\(2, 8, 8, 1\)",
+        refused(inputs={"band": ph.Array()}, band=np.stack([PLANES, PLANES], 1)),
+    )
 
 
 def test_numbers_of_each_box_cannot_be_moved():
     boxes = np.tile([1.0, 1, 5, 5], (len(PLANES), 1, 1))
-    with pytest.raises(ph.ContractError) as caught:
-        moving(
-            heads={"box": ph.Boxes(1), "part": ph.Regression((8, 8), each="box")},
-            box=boxes,
-            part=PLANES[:, None, ..., 0],
-        )
-    assert str(caught.value) == (
+    assert refused(
+        heads={"box": ph.Boxes(1), "part": ph.Regression((8, 8), each="box")},
+        box=boxes,
+        part=PLANES[:, None, ..., 0],
+    ) == (
         "head `part`: expected a kind that moves with the image, which Flip(p=1.0) moves, got ph.Regression, which "
         "does not move, of the image's height and width, (8, 8). Use ph.Mask(each='box') for a mask of each box, "
         "which moves with the image."
@@ -279,8 +280,12 @@ def test_a_band_as_an_image_moves_and_keeps_its_light():
 
 
 def test_images_that_are_resized_are_known_by_their_own_size():
-    with pytest.raises(ph.ContractError, match="of the image's height and width, \\(8, 8\\)"):
-        moving(inputs={"image": ph.Image(4, 4)}, heads={"depth": ph.Regression((8, 8))}, depth=PLANES[..., 0])
+    assert re.search(
+        "of the image's height and width, \\(8, 8\\)",
+        refused(
+            inputs={"image": ph.Image(4, 4)}, heads={"depth": ph.Regression((8, 8))}, depth=PLANES[..., 0]
+        ),
+    )
 
 
 def test_what_moves_nothing_or_is_no_map_is_left_alone():
@@ -314,9 +319,7 @@ def test_a_function_of_ones_own_cannot_move_a_map():
     def turned(image, mask):
         return {"image": image[::-1].copy(), "mask": mask[::-1].copy()}
 
-    with pytest.raises(ph.ContractError) as caught:
-        moving(heads={"depth": ph.Map()}, depth=PLANES, augment=[ph.Apply(turned)])
-    assert str(caught.value) == (
+    assert refused(heads={"depth": ph.Map()}, depth=PLANES, augment=[ph.Apply(turned)]) == (
         "head `depth`: expected augmentations that move a map, got Apply(turned). Use ph.Flip, ph.Rotate and the "
         "like, or a pipeline of albumentations, which move maps; or leave the head out."
     )

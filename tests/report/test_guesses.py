@@ -167,6 +167,32 @@ def test_predicted_masks_are_class_ids_whatever_the_column_holds(head, held):
         assert sample.loss == pytest.approx(1 - inside.mean())
 
 
+@pytest.mark.parametrize("fit", ["contain", "stretch"])
+@pytest.mark.parametrize(
+    "head",
+    [ph.Mask(values=(0, 100), missing=255), ph.Mask(2, values=(0, 100), missing=255)],
+    ids=["binary", "classes"],
+)
+def test_predicted_masks_beside_pixels_without_a_label(head, fit):
+    """A prediction has a class in each pixel of the original, and none in the bars beside it."""
+    mask = np.zeros((1, 8, 16), np.uint8)
+    mask[:, :4], mask[:, :, :4] = 100, 255
+    data = {"image": np.zeros((1, 8, 16, 3), np.uint8), "mask": mask}
+    feed = ph.Feed(data, inputs={"image": ph.Image(16, 16, fit=fit)}, heads={"mask": head})
+    bias = keras.initializers.Constant(9.0 if head.binary else [0.0, 9.0])
+    channels, activation = (1, "sigmoid") if head.binary else (2, "softmax")
+    x = keras.Input((16, 16, 3), name="image")
+    options = {"kernel_initializer": "zeros", "bias_initializer": bias, "name": "mask"}
+    model = keras.Model(x, keras.layers.Conv2D(channels, 1, activation=activation, **options)(x))
+    (sample,) = feed.preview(predictions=ph.predict(model, feed)).samples
+    true, guess = sample.labels["mask"], sample.guess.labels["mask"]
+    assert guess.value.shape[:2] == true.value.shape[:2] == (8, 16)
+    assert guess.counts.all()
+    assert (guess.value == 1).all()
+    assert true.counts.mean() == 0.75
+    assert sample.loss == pytest.approx(0.5)
+
+
 def test_rows_whose_ids_are_not_distinct_are_paired_by_their_place_or_not_at_all():
     data = {"x": np.arange(4.0), "age": np.arange(4.0), "id": [1, 2, 1, 2]}
     feed = ph.Feed(data, inputs="x", heads={"age": ph.Regression()}, batch_size=4)

@@ -107,7 +107,7 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
     found = with_validation(examined(data, model), call, model)
     if not text and isinstance(history, dict):
         return _of_finite_losses(found)
-    own = line_of_user(error) if isinstance(error, BaseException) and _own_code_raised(error) else ""
+    own = line_of_user(error) if isinstance(error, BaseException) and raised_by_user(error) else ""
     return explain_message(text, replace(call, model=model), found, data, own)
 
 
@@ -160,11 +160,6 @@ def _without_ends(problems: tuple[Problem, ...], known: KnownMessage | None) -> 
     return tuple(p for p in problems if p.code != "exhausted")
 
 
-def _own_code_raised(error: BaseException) -> bool:
-    """Whether the user's own code raised an error, as far as its traceback is there to tell."""
-    return error.__traceback__ is not None and raised_by_user(error)
-
-
 def _chosen(text: str, call: FailedCall, codes: set[str], owner: str) -> KnownMessage | None:
     """The known message that fits best: one whose mistake is in the data comes first."""
     able = [known for known in KNOWN if known.matches(text, call.arguments, codes, owner)]
@@ -214,7 +209,7 @@ def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed
         y=outputs.written(keys),
         y_flat=", ".join(keys.values()),
         y_rows=outputs.written({name: f"{key}[rows]" for name, key in keys.items()}),
-        losses=outputs.written({name: f'"{_loss_by_hand(name, outputs)}"' for name in names}),
+        losses=outputs.written({name: f'"{_usual_loss(name, outputs)}"' for name in names}),
         metrics=outputs.written(
             {name: '["accuracy"]' if name in outputs.classes else '["mae"]' for name in names}
         ),
@@ -226,7 +221,7 @@ def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed
     )
 
 
-def _loss_by_hand(name: str, outputs: OutputNames) -> str:
+def _usual_loss(name: str, outputs: OutputNames) -> str:
     """The loss that an output most likely has."""
     if name in outputs.one_of:
         return "sparse_categorical_crossentropy"

@@ -79,9 +79,11 @@ def failed_call(error: BaseException) -> FailedCall:
 
 
 def raised_by_user(error: BaseException) -> bool:
-    """Whether an error was raised outside of Keras and its backends, as in a callback or a generator."""
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals.get("__name__")).partition(".")[0] not in _LIBRARIES
+    """Whether the user's own code, such as a callback or a generator, raised an error or called what raised it."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
+    last = max((i for i, package in enumerate(packages) if package in _LIBRARIES), default=-1)
+    return any("site-packages" not in frame.f_code.co_filename for frame in frames[last + 1 :])
 
 
 def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> FailedCall:

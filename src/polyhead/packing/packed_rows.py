@@ -31,9 +31,10 @@ from polyhead.pipeline.made_columns import MadeColumns
 from polyhead.pipeline.resized import Placed
 from polyhead.pipeline.way_back import files_of
 from polyhead.readers.as_source import as_source
-from polyhead.sources.scanning import first_rows
+from polyhead.sources.generator import Stream
+from polyhead.sources.scanning import first_rows, pieces
 from polyhead.sources.source import Source, checked_rows, row_of
-from polyhead.store.column_codec import Spec, like, spec_of
+from polyhead.store.column_codec import SharedType, Spec, like, spec_of, spec_of_text
 from polyhead.store.fingerprint import of_source
 
 ENCODINGS = ("pixels", "jpeg", "png")
@@ -207,9 +208,13 @@ def specs_of(rows: Source) -> list[Spec]:
     """Describe each column of the rows. Raises a `DataError` for every column that a store can't hold."""
     found: list[Spec] = []
     problems: list[Problem] = []
+    known = _specs_of_objects(rows) if isinstance(rows, Stream) else {}
     for name in rows.columns:
         try:
-            found.append({"name": name, **_spec(rows, name), **_facts_in_manifest(rows, name)})
+            spec = known[name] if name in known else _spec(rows, name)
+            if isinstance(spec, BadValue):
+                raise spec
+            found.append({"name": name, **spec, **_facts_in_manifest(rows, name)})
         except BadValue as bad:
             problems.extend(bad.located(column=name, row=row_of(rows, bad.index)).problems)
         except DataError as error:
@@ -217,6 +222,25 @@ def specs_of(rows: Source) -> list[Spec]:
     if problems:
         raise DataError(*problems)
     return found
+
+
+def _specs_of_objects(rows: Source) -> dict[str, Spec | BadValue]:
+    """Describe the columns of a generator whose type all rows tell, which are read once for all of them."""
+    found: dict[str, SharedType] = {}
+    wrong: dict[str, BadValue] = {}
+    for name in rows.columns:
+        probe = first_rows(rows, name)
+        if isinstance(probe, np.ndarray) and probe.dtype.kind == "O" and not spec_of_text(probe):
+            found[name] = SharedType()
+    only = rows.only(list(found)) if found else rows
+    for ids in pieces(only, list(found)) if found else ():
+        for name, values in only.coded(ids).items():
+            try:
+                if name not in wrong:
+                    found[name].add(values, int(ids[0]))
+            except BadValue as bad:
+                wrong[name] = bad
+    return {name: wrong.get(name) or one.spec for name, one in found.items()}
 
 
 def _spec(rows: Source, name: str) -> Spec:

@@ -112,7 +112,8 @@ def _resampled(label: Label, inner: Any, view: ImageView) -> Label:
     view = replace(view, size=size, there=there)
     rest = inner.shape[2:]
     lead = label.value.shape[: label.value.ndim - len(inner.shape)]
-    counts = label.counts.reshape(*lead, *inner.weight_shape)
+    whole = label.counts.size < np.prod((*lead, *inner.weight_shape))  # as of what was predicted
+    counts = label.counts.reshape(*lead, *((1, 1) if whole else inner.weight_shape))
     parts = rest if counts.ndim == len(lead) + 3 else ()
     counts = np.broadcast_to(counts, (*lead, height, width, *parts))
     known = _planes(counts.reshape(-1, height, width, int(np.prod(parts))), view) > 0

@@ -60,29 +60,49 @@ def spec_of(source: Source, name: str) -> Spec:
         return _spec_of_array(probe)
     if isinstance(probe, Coded):
         return _spec_of_codes(source, name)
+    return spec_of_text(probe) or _spec_of_values(source, name)
+
+
+def spec_of_text(probe: Any) -> Spec | None:
+    """The description of text or bytes, which the first rows tell; None for other values."""
     some = [value for value in probe if not is_missing(value)]
-    for kind in (str, bytes):
-        if some and all(isinstance(value, kind) for value in some):
-            return like(some[0])
-    return _spec_of_values(source, name)
+    alike = any(some and all(isinstance(value, kind) for value in some) for kind in (str, bytes))
+    return like(some[0]) if alike else None
 
 
 def _spec_of_values(source: Source, name: str) -> Spec:
-    import pyarrow as pa
+    found = SharedType()
+    for start, values in scan(source, name):
+        found.add(values, start)
+    return found.spec
 
-    from polyhead.store.value_types import common, settled, type_of, type_to_text
 
-    found, start = pa.null(), 0
-    for _, values in scan(source, name):
+class SharedType:
+    """The Arrow type that holds all values that were added."""
+
+    def __init__(self) -> None:
+        import pyarrow as pa
+
+        self._type = pa.null()
+
+    def add(self, values: Values, start: int) -> None:
+        """Add the values of the rows from ``start`` on; raise a `BadValue` for one that no store can hold."""
+        from polyhead.store.value_types import common, type_of
+
         plain: Any = values.values() if isinstance(values, Coded) else values
         for i, value in enumerate(plain):
             try:
-                found = common([found, type_of(value)])
+                self._type = common([self._type, type_of(value)])
             except BadValue as bad:
                 bad.index = start + i
                 raise
-        start += len(plain)
-    return {"is": "values", "of": type_to_text(settled(found))}
+
+    @property
+    def spec(self) -> Spec:
+        """The description of the column."""
+        from polyhead.store.value_types import settled, type_to_text
+
+        return {"is": "values", "of": type_to_text(settled(self._type))}
 
 
 def _spec_of_array(probe: np.ndarray) -> Spec:

@@ -34,20 +34,18 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
     """Return a fingerprint of all rows.
 
     It depends on the columns, the number of rows and the values: all values of a column of up to 64 MB, 1,024 rows of a
-    larger one. For the files that paths name, it depends on their sizes and modification times.
+    larger one; of sequential sources the first 8,192 rows, or 64 MB, which are read once for all columns. For the files
+    that paths name, it depends on their sizes and modification times.
 
     Raises:
         DataError: for rows that can't be read.
     """
     digest = hashlib.blake2b(json.dumps([len(source), source.columns, more]).encode(), digest_size=16)
-    for name in source.columns:
-        spec, only = _spec_or_none(source, name), source.only([name])
-        for ids in _hashed(source, name):
-            values = only.coded(ids)[name]
-            for part in _parts(spec, values, source.ids_of(ids)):
-                digest.update(part)
-            if name in files:
-                digest.update(json.dumps(_stats(values)).encode())
+    for name, spec, ids, values in _leading(source) if source.sequential else _spread_out(source):
+        for part in _parts(spec, values, source.ids_of(ids)):
+            digest.update(part)
+        if name in files:
+            digest.update(json.dumps(_stats(values)).encode())
     return digest.hexdigest()
 
 
@@ -137,6 +135,21 @@ def arrow_of(spec: Spec, values: Values, ids: np.ndarray, gone: np.ndarray | Non
         raise bad.located(column=spec["name"], row=int(ids[bad.index or 0])) from None
 
 
+def _leading(source: Source) -> Iterator[tuple[str, Spec | None, np.ndarray, Values]]:
+    row = sum(size(first_rows(source, name, 1)) for name in source.columns)
+    ids = np.arange(min(len(source), SCAN_ROWS, max(1, HASHED_BYTES // max(1, row))), dtype=np.int64)
+    for name, values in source.coded(ids).items():  # the type of lists would need all rows
+        numbers = isinstance(values, np.ndarray) and values.dtype != object
+        yield name, _spec_or_none(source, name) if numbers else None, ids, values
+
+
+def _spread_out(source: Source) -> Iterator[tuple[str, Spec | None, np.ndarray, Values]]:
+    for name in source.columns:
+        spec, only = _spec_or_none(source, name), source.only([name])
+        for ids in _hashed(source, name):
+            yield name, spec, ids, only.coded(ids)[name]
+
+
 def _spec_or_none(rows: Source, name: str) -> Spec | None:
     """Describe a column; None if its rows are of several types."""
     try:
@@ -160,11 +173,9 @@ def _parts(spec: Spec | None, values: Values, ids: np.ndarray) -> Iterator[bytes
 def _hashed(rows: Source, name: str) -> Any:
     count = len(rows)
     held = size(first_rows(rows, name)) * max(1, count // max(1, min(32, count)))
-    if held <= HASHED_BYTES or rows.sequential:
+    if held <= HASHED_BYTES:
         for start in range(0, count, SCAN_ROWS):
             yield np.arange(start, min(start + SCAN_ROWS, count), dtype=np.int64)
-            if rows.sequential:
-                return
     else:
         some = np.unique(np.linspace(0, count - 1, min(HASHED_ROWS, count)).astype(np.int64))
         for start in range(0, len(some), 64):
