@@ -449,6 +449,7 @@ def test_a_correct_generator_brings_nothing(way):
 
 
 @pytest.mark.full
+@pytest.mark.filterwarnings("ignore:.*structure of `inputs`")
 @pytest.mark.parametrize("way", CORRECT)
 def test_keras_trains_on_what_is_called_correct(way):
     make, model = CORRECT[way]
