@@ -48,7 +48,7 @@ class Content:
         return found
 
     def unpack(self, form: str, at: int) -> tuple[Any, ...]:
-        """Unpack numbers by a format of ``struct``. Raises a `Broken` if the content ends too early."""
+        """Unpack numbers with a ``struct`` format. Raises `Broken` if the content ends too early."""
         if self._file is not None:
             return struct.unpack(form, self.read(at, struct.calcsize(form)))
         try:
