@@ -10,7 +10,7 @@ ENDS = "a file that ends within its header"
 
 
 class Broken(Exception):
-    """A truncated or contradictory header; the text says what was found."""
+    """A truncated or contradictory header; the message states what was found."""
 
 
 class Content:

@@ -153,7 +153,7 @@ def decode_colors(source: Encoded, *, max_pixels: int | None = None, where: str 
 
 
 def require_undamaged(source: Encoded, where: str = "") -> None:
-    """Decode an image or a mask to detect damage, without checking its size, channels or pages.
+    """Decode an image or a mask to detect damage, whatever its channels and pages.
 
     Args:
         source: as for `decode`.

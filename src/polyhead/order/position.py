@@ -139,6 +139,6 @@ class Position:
         one.ended = one.used
 
     def settle(self) -> None:
-        """Close the last run: all its batches count as trained on, except one whose step was interrupted."""
+        """Before a new run, count all batches of the last one as trained on, except one whose step was interrupted."""
         if self._pass is not None:
             self.place(self.at - self._pass.lost)

@@ -52,7 +52,7 @@ ODDITIES = {
 
 LEFT_OUT = 'It is left out; say invalid="raise" to make it an error.'
 SAY_DROP = 'Say invalid="drop" to leave such objects out.'
-"""The advice for the first unusable object if ``invalid`` was not given."""
+"""The advice for an object that was left out, and for the first error if ``invalid`` was not given."""
 
 
 class Findings:
