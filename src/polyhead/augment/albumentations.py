@@ -31,7 +31,7 @@ _STAYS = {"BaseDropout", "Lambda", "MaskDropout", "Morphological", "OverlayEleme
 """Transforms that change masks without moving them; a 0 that they write is the user's label."""
 
 _UNCOVERS = {"GridElasticDeform"}
-"""Transforms that uncover the outside of a mask without an argument for its fill."""
+"""Transforms that uncover pixels from outside a mask but have no argument for their fill value."""
 
 _TO_TENSORS = {"ToTensorV2", "ToTensor3D"}
 
@@ -50,7 +50,8 @@ def check_pipeline(pipeline: Any, place: str) -> None:
     """Validate a pipeline; warn if its results cannot be reproduced.
 
     Raises:
-        ContractError: for a single transform, one that makes tensors, or coordinates in another format.
+        ContractError: for a single transform, for a transform that returns tensors, or for coordinates in an
+            unsupported format.
     """
     if not is_pipeline(pipeline):
         if hasattr(pipeline, "processors") and hasattr(pipeline, "available_keys"):
@@ -106,7 +107,7 @@ def run_pipeline(
     maps = list(given.get("maps", ()))
     images = {name: value for name, value in given.items() if name not in _TARGETS}
     call = {own.image(name, name in unlit, place): value for name, value in images.items()}
-    # some transforms look for the first mask, which a map is not
+    # some transforms look for the first mask, so a map must not be number 0
     numbers = [*range(len(masks)), *range(len(masks) + 1, len(masks) + 1 + len(maps))]
     layers = {own.mask(i, place): _as_taken(mask) for i, mask in zip(numbers, [*masks, *maps], strict=True)}
     ones = own.ones(layers.values(), place) if own.fills else {}
@@ -141,9 +142,7 @@ class _Own:
         self.pipeline = copy.deepcopy(pipeline)
         self._leaves = list(_transforms_of(self.pipeline))
         self._ready: set[str] = set()
-        self._unlit: dict[
-            str, list[Any]
-        ] = {}  # by target, the functions of the photometric transforms that are off
+        self._unlit: dict[str, list[Any]] = {}  # target -> functions removed from the photometric transforms
         self._light_alone = bool(self._leaves) and not any(
             "mask" in leaf.available_keys for leaf in self._leaves
         )
@@ -183,7 +182,7 @@ class _Own:
         return target
 
     def _switch(self, target: str, unlit: bool) -> None:
-        """Turn photometric transforms, those without masks, off or on for a target."""
+        """Turn photometric transforms (those that do not accept masks) off or on for a target."""
         light = [leaf for leaf in self._leaves if "mask" not in leaf.available_keys]
         if unlit:
             self._unlit[target] = [leaf._key2func.pop(target, None) for leaf in light]
@@ -193,17 +192,17 @@ class _Own:
                 leaf._key2func[target] = function
 
     def mask(self, which: int, place: str) -> str:
-        """The target name of a mask; some transforms look for the name of the first one."""
+        """The target name of a mask; the first is always ``mask``, which some transforms look up."""
         if which == 0:
             return "mask"
         return self._target(f"polyhead_mask_{which}", "mask", place, "several masks")
 
     def inside(self, mask: np.ndarray) -> str:
-        """The target name of the ones for a mask's dtype and channels; OpenCV's rounding depends on them."""
+        """The target name of the mask of ones with a mask's dtype and channels; OpenCV's rounding depends on both."""
         return f"polyhead_inside_{mask.dtype}_{mask.shape[2:]}"
 
     def ones(self, masks: Iterable[np.ndarray], place: str) -> dict[str, np.ndarray]:
-        """A mask of ones for each dtype and number of channels among the masks."""
+        """One mask of ones for each combination of dtype and channels among the masks."""
         found = {}
         for mask in masks:
             name = self.inside(mask)
@@ -228,7 +227,7 @@ class _Own:
         return name
 
     def coordinates(self, given: Mapping[str, Any], place: str) -> dict[str, Any]:
-        """The existing boxes and points, each with its index; empty arrays for what only the pipeline expects."""
+        """The boxes and points that are not NaN, each with its index; empty arrays if only the pipeline has them."""
         cuts = (
             [type(leaf).__name__ for leaf in self._leaves if is_one_of(leaf, CUTS)]
             if "boxes" in given
@@ -262,7 +261,7 @@ class _Own:
     def moved(
         self, given: Mapping[str, Any], result: Mapping[str, Any], swaps: Sequence[tuple[int, int]]
     ) -> dict[str, np.ndarray]:
-        """The boxes and points at their old indices, NaN where one was dropped; pairs swapped in a mirrored image."""
+        """The boxes and points at their old indices, NaN where dropped; pairs are swapped if the image is mirrored."""
         out: dict[str, np.ndarray] = {}
         for name, their in _THEIRS.items():
             if name not in given:
@@ -286,7 +285,7 @@ class _Own:
 
 
 def first_of(pipeline: Any, names: set[str]) -> str:
-    """The class of a pipeline's first transform that is one of these, or an empty string."""
+    """The class name of the first transform in the pipeline that is one of ``names``, or an empty string."""
     return next((type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, names)), "")
 
 
@@ -294,7 +293,8 @@ def _own(pipeline: Any) -> _Own:
     """This thread's copy of a pipeline; threads cannot share one, as seeding changes it."""
     copies = _local.__dict__.setdefault("copies", {})
     if id(pipeline) not in copies:
-        copies[id(pipeline)] = pipeline, _Own(pipeline)  # the first keeps the id alive
+        # the original is kept so that its id is not reused
+        copies[id(pipeline)] = pipeline, _Own(pipeline)
     found: _Own = copies[id(pipeline)][1]
     return found
 
@@ -311,7 +311,7 @@ def _transforms_of(pipeline: Any) -> Iterator[Any]:
 
 
 def _as_taken(mask: np.ndarray) -> np.ndarray:
-    """A mask in a type that all of OpenCV takes, and that holds its ids exactly."""
+    """Convert a mask to a dtype that all OpenCV functions accept and that holds its ids exactly."""
     if mask.dtype in (np.uint8, np.uint16, np.int16, np.float32, np.float64):
         return mask
     return mask.astype(
@@ -330,7 +330,7 @@ def _given_back(found: Any, before: np.ndarray) -> Any:
 
 
 def _with_fill(mask: Any, inside: Any, fill: float) -> Any:
-    """A mask with ``fill`` where nothing of it came to lie."""
+    """Set the pixels of a mask that come from outside the image to ``fill``."""
     outside = np.asarray(inside) == 0
     if not outside.any() or np.shape(mask) != outside.shape:
         return mask
@@ -340,6 +340,6 @@ def _with_fill(mask: Any, inside: Any, fill: float) -> Any:
 
 
 def _shaped(found: Any, before: np.ndarray) -> Any:
-    """An array with the axis of one channel that some transforms drop."""
+    """Restore the axis of a single channel, which some transforms drop."""
     dropped = isinstance(found, np.ndarray) and found.ndim == 2 and before.shape[2:] == (1,)
     return found[..., None] if dropped else found

@@ -16,10 +16,10 @@ _RESIZES = {"MaxSizeTransform", "RandomScale", "Resize"}
 """Transforms that resize the whole image."""
 
 _RESIZED_CROPS = {"CropAndPad", "RandomSizedBBoxSafeCrop", "_BaseRandomSizedCrop"}
-"""Transforms that resize a crop; they scale coordinates, which is right only if these count from the edge."""
+"""Transforms that resize a crop by scaling coordinates, which is correct only for coordinates from the edge."""
 
 NEAREST, NEAREST_EXACT = 0, 6
-"""OpenCV's codes for nearest-neighbor interpolation, by the edges and by the centers of pixels."""
+"""OpenCV's codes for nearest-neighbor interpolation, aligned to pixel edges and to pixel centers."""
 
 _THIN = 0.01
 """The shortest side of a box in pixels; albumentations rejects boxes without area."""
@@ -31,14 +31,14 @@ _FAR = 1e6
 """The coordinate at which a map samples for pixels that come from outside the image."""
 
 _MIRRORS = {"D4", "Flip", "HorizontalFlip", "Transpose", "VerticalFlip"}
-"""Transforms that mirror the image, always or by what they draw."""
+"""Transforms that mirror the image, always or depending on their random numbers."""
 
 CUTS = {"RandomGridShuffle"}
 """Transforms that shuffle parts of the image, so that one box would become several."""
 
 
 def is_one_of(leaf: Any, names: set[str]) -> bool:
-    """Whether a transform is of one of these classes."""
+    """Whether a transform's class, or a base class, is among ``names``."""
     return any(kind.__name__ in names for kind in type(leaf).__mro__)
 
 
@@ -89,7 +89,7 @@ Moves = Callable[..., Any]
 
 
 def note_mirrors(leaf: Any, note: Callable[[], None]) -> None:
-    """Have a transform call ``note`` each time that it mirrors points, which it shows on a triangle."""
+    """Make a transform call ``note`` whenever it mirrors points, detected by transforming a triangle."""
     move = leaf._key2func.get("keypoints")
     if move is None or not is_one_of(leaf, _MIRRORS):
         return
@@ -107,7 +107,7 @@ def note_mirrors(leaf: Any, note: Callable[[], None]) -> None:
 
 
 def _by_size(resize: Moves) -> tuple[Moves, Moves]:
-    """Functions that resize an image, and scale points by the size it gets after rounding to whole pixels."""
+    """Functions to resize an image, and to scale points by the ratio of its actual, rounded sizes."""
     size = [1.0, 1.0]
 
     def resized(image: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
@@ -124,7 +124,7 @@ def _by_size(resize: Moves) -> tuple[Moves, Moves]:
 
 
 def _from_the_edge(move: Moves) -> Moves:
-    """Move points counted from the edge, not the center, of the first pixel."""
+    """Pass points to ``move`` measured from the edge of the first pixel instead of its center."""
 
     def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         points = np.array(points, np.float64)
@@ -137,7 +137,7 @@ def _from_the_edge(move: Moves) -> Moves:
 
 
 def _half_a_pixel_on(move: Moves) -> Moves:
-    """Move boxes of `SafeRotate` by half a pixel, as it rotates pixels about another center than boxes."""
+    """Shift boxes of `SafeRotate` by half a pixel, as it rotates boxes about a different center than pixels."""
 
     def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         found = np.array(move(boxes, *args, **params))
@@ -150,7 +150,7 @@ def _half_a_pixel_on(move: Moves) -> Moves:
 
 
 def _by_corners(move: Moves, points: Moves) -> Moves:
-    """Move the corners of boxes as points, and return the boxes around them."""
+    """Transform the corners of boxes as points, and return the boxes around them."""
 
     def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         if len(boxes) == 0:
@@ -169,7 +169,7 @@ def _by_corners(move: Moves, points: Moves) -> Moves:
 
 
 def _with_map(move: Moves, read: Moves) -> Moves:
-    """Move by a map that the transform does not give: it is read from an image of pixel coordinates."""
+    """Pass ``move`` the map that the transform does not provide, found by transforming an image of coordinates."""
 
     def moved(values: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         rows, columns = np.indices(params["shape"][:2], np.float32)
@@ -182,7 +182,7 @@ def _with_map(move: Moves, read: Moves) -> Moves:
 
 
 def _points_by_map(move: Moves, hidden: float = np.inf) -> Moves:
-    """Move points by a distortion's map, which gives the position in the input of each output pixel.
+    """Move points by a distortion's map, which gives the input position of each output pixel.
 
     A point is NaN if no pixel samples within ``hidden`` pixels of it.
     """
@@ -201,7 +201,7 @@ def _points_by_map(move: Moves, hidden: float = np.inf) -> Moves:
 
 
 def _place_in_map(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float) -> np.ndarray:
-    """Invert a map at a point: start at the pixel that samples nearest to it, and follow the slope there."""
+    """Invert a map at a point, by a linear fit around the pixel that samples nearest to it."""
     if np.isnan(point).any():
         return point
     away = np.square(x - point[0]) + np.square(y - point[1])

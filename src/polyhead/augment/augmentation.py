@@ -86,12 +86,12 @@ class Geometric(Augmentation):
     """Whether the output can show pixels from outside the image."""
 
     def told(self, drawn: np.ndarray) -> list[str]:
-        """Describe the change of a sample in words, from its draws ``(draws,)``; empty if it is not changed."""
+        """Describe how a sample changes, given its random numbers ``(draws,)``; empty if it does not."""
         return [type(self).__name__] if self.happens(drawn[None])[0] else []
 
     @abstractmethod
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        """The movement of each sample.
+        """Compute the transformation of each sample.
 
         Args:
             drawn: ``(B, draws)``, uniform in [0, 1).

@@ -19,15 +19,15 @@ from polyhead.images.libraries import opencv
 LUMA = np.array([0.299, 0.587, 0.114])
 """The weights of red, green and blue in luma (ITU-R BT.601)."""
 
-# From RGB to luma and two axes of color at right angles (YIQ, as NTSC television had it): turning those two
-# changes the hue and leaves luma and gray alone.
+# From RGB to luma and two orthogonal chroma axes (YIQ, as in NTSC): rotating the chroma axes changes the hue, and
+# leaves luma and gray unchanged.
 _YIQ = np.array([LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 
 def color_matrix(brightness: Any, contrast: Any, saturation: Any, hue: Any) -> np.ndarray:
-    """Matrices ``(B, 4, 4)`` on (r, g, b, 1), the range of pixels being 0-1.
+    """Matrices ``(B, 4, 4)`` that act on (r, g, b, 1), for pixels in 0-1.
 
-    Hue first, then saturation, contrast, brightness. ``B @ A`` does A first.
+    They apply hue, then saturation, contrast and brightness. ``B @ A`` applies A first.
 
     Args:
         brightness: a factor.

@@ -21,10 +21,10 @@ TARGETS = ("mask", "masks", "maps", "boxes", "points")
 class Apply(Augmentation):
     """Call a function on the whole sample.
 
-    The function is called with those of these keywords that it accepts, and returns a dict with all that it was given:
+    The function is called with the keywords below that it accepts, and returns a dict with all of them except ``rng``:
 
-    - ``image``: ``(H, W, C)`` in the size of the output, after all previous augmentations: the input of that name, or
-      the first one. Further images are passed under their names.
+    - ``image``: ``(H, W, C)`` in the size of the output, after all previous augmentations: the input named ``image``,
+      or the first image. Further images are passed under their names.
     - ``mask``: ``(H, W)`` or ``(H, W, C)``; several masks are passed as a list, ``masks``.
     - ``boxes``: float64 ``(k, 4)`` of ``xyxy`` in pixels; NaN for boxes that were dropped.
     - ``points``: float64 ``(n, 2)`` of (x, y) in pixels; NaN for points that were dropped.
@@ -41,7 +41,7 @@ class Apply(Augmentation):
     the head has ``missing=``, unless the pipeline's ``fill_mask`` is not 0; boxes with less than the head's
     ``min_visible`` left are dropped; the ``pairs=`` of keypoints change places if the pipeline mirrors.
 
-    The geometric augmentations before and after it compose into one matrix each, so the image is resampled once more.
+    Geometric augmentations before and after it compose into one matrix each, so the image is resampled one extra time.
     A function that mirrors must swap pairs of keypoints itself.
 
     Attributes:
@@ -69,7 +69,7 @@ class Apply(Augmentation):
             return
         try:
             parameters = inspect.signature(self.function).parameters.values()
-        except (TypeError, ValueError):  # some that are written in C
+        except (TypeError, ValueError):  # some functions written in C have no signature
             return
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             names = frozenset(
@@ -130,7 +130,7 @@ class Apply(Augmentation):
             The transformed layers under the same keys.
 
         Raises:
-            ContractError: if the function does not accept or return what it must.
+            ContractError: if the function does not accept or return the required layers.
             DataError: if it raises.
         """
         try:
@@ -232,6 +232,6 @@ def _channels_first(found: Sequence[int], before: Sequence[int]) -> bool:
 
 
 def _in_dtype_of(found: Any, before: np.ndarray) -> Any:
-    """A mask in its former dtype, if both are integers."""
+    """Cast a mask back to its original dtype if both dtypes are integers."""
     whole = isinstance(found, np.ndarray) and found.dtype.kind in "biu" and before.dtype.kind in "biu"
     return found.astype(before.dtype, copy=False) if whole else found

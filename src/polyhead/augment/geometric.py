@@ -16,8 +16,8 @@ class Flip(Geometric):
     """Mirror left to right, top to bottom, or both; pairs of keypoints are swapped.
 
     Attributes:
-        horizontal: exchange left and right.
-        vertical: exchange top and bottom.
+        horizontal: mirror left to right.
+        vertical: mirror top to bottom.
         p: the probability of each direction, independently.
 
     >>> Flip()

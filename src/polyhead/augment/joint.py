@@ -1,4 +1,4 @@
-"""Combines augmentations: draws their random numbers for a batch and makes a plan of them."""
+"""Combines augmentations: draws their random numbers for a batch and turns them into a plan."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ class Joint:
             ids: the samples' ids, ``(B,)``.
             sizes: (height, width) of their images, whole and upright, ``(B, 2)``.
             target: (height, width) of the output.
-            orientations: Exif orientations ``(B,)``, 1 to 8, where masks, boxes and keypoints refer to the pixels
-                as stored and must be turned with the image; None where they refer to the upright image.
+            orientations: Exif orientations ``(B,)``, 1 to 8, if masks, boxes and keypoints refer to the pixels as
+                stored and must be turned with the image; None if they refer to the upright image.
         """
         ids, sizes = np.asarray(ids, np.int64), np.asarray(sizes, np.int64).reshape(-1, 2)
         stages = [self._draw(stage, epoch, ids) for stage in self._stages]
@@ -112,7 +112,7 @@ class Joint:
         return Plan(tuple(map(int, target)), sizes, matrices, turns, stages, self.fit, self.min_visible)  # type: ignore[arg-type]
 
     def told(self, epoch: int, ids: Sequence[int] | np.ndarray) -> list[list[str]]:
-        """Describe in words how each of some samples is changed.
+        """Describe in words how each sample is changed.
 
         >>> from polyhead.augment import Blur, Flip, Rotate
         >>> Joint([Flip(p=1.0), Rotate(10), Blur(1.5, p=1.0)], seed=7).told(0, [3])

@@ -1,7 +1,7 @@
 """The augmentations that combine rows: MixUp, CutMix, Mosaic.
 
-The other rows are drawn from the whole source, not from the batch. They, the shares and the positions depend only on
-(seed, epoch, sample id). Each row is augmented before it is mixed.
+The other rows are drawn from the whole source, not from the batch. The choice of rows, shares and positions depends
+only on (seed, epoch, sample id). Each row is augmented before it is mixed.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Mixer(Augmentation):
             ids: the rows, int64 ``(B,)``.
             stream: see `hashing.stream`.
             rows: the number of rows in the source, from which the other rows are drawn.
-            size: (height, width) of the images as the model gets them.
+            size: (height, width) of the model's input images.
 
         Returns:
-            The ids of the components, int64 ``(K, B)``, the row itself first, and for rows that are not mixed in all
-            places; and how they are mixed.
+            The ids of the components, int64 ``(K, B)``, starting with the row itself (repeated for rows that are not
+            mixed), and how they are mixed.
         """
         drawn = uniform(seed, epoch, ids, stream, self.draws)
         happens = self.happens(drawn)
@@ -62,7 +62,7 @@ class Mixer(Augmentation):
 
         Args:
             drawn: ``(B, n)``, random numbers for the parameters.
-            happens: bool ``(B,)``; other rows consist of the first component only.
+            happens: bool ``(B,)``; rows with False consist of the first component only.
             size: (height, width) of the frame.
         """
 
@@ -111,7 +111,7 @@ class CutMix(Mixer):
     et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features", 2019.
 
     - Labels of `Binary`, `MultiLabel` and ``Categorical(one_hot=True)`` heads are averaged by area and weight.
-    - `Mask` heads of every kind are cut as the image is, with their weights.
+    - `Mask` labels of every kind are cut like the image, together with their weights.
     - `Boxes` of both rows are clipped to their visible part, and dropped below their ``min_visible``; labels that
       belong to a box (``each=``) go with it, and points and masks among them are cut too.
     - `Regression`, class ids, `Embedding` and `Keypoints` of a whole row, and inputs other than images, raise an
@@ -156,7 +156,7 @@ class Mosaic(Mixer):
     """Combine random crops of four images around a common corner; no pixel is resampled.
 
     The corner is drawn from the middle half of the image. After Bochkovskiy et al., "YOLOv4: Optimal
-    Speed and Accuracy of Object Detection", 2020, without its enlarged canvas. Labels are treated as by `CutMix`.
+    Speed and Accuracy of Object Detection", 2020, without its enlarged canvas. Labels are treated as in `CutMix`.
 
     >>> Mosaic(p=0.3)
     Mosaic(p=0.3)
@@ -176,7 +176,7 @@ class Mosaic(Mixer):
         none, right, low = np.zeros_like(x), np.full_like(x, frame[0]), np.full_like(y, frame[1])
         quarters = [(none, none, x, y), (x, none, right, y), (none, y, x, low), (x, y, right, low)]
         patches = np.stack([np.stack(quarter, 1) for quarter in quarters])
-        # the range of positions of the crop in its image, and the one drawn
+        # the number of possible positions of each crop in its image, and the position drawn
         room = frame - (patches[..., 2:] - patches[..., :2]) + 1
         corner = np.floor(drawn[:, 2:].reshape(-1, 4, 2).swapaxes(0, 1) * room).astype(np.int64)
         return Mixing(_areas(patches) / (size[0] * size[1]), size, patches, patches[..., :2] - corner)
@@ -205,7 +205,7 @@ def _quantiles(alpha: float) -> tuple[np.ndarray, float, np.ndarray]:
     """The cumulative distribution of Beta(alpha, alpha) at nodes in the lower half, stored as ``x ** (1 / power)``.
 
     The density is ``x ** (alpha - 1) * (1 - x) ** (alpha - 1)``, with a pole at 0 for alpha below 1. Over
-    ``v = x ** alpha`` it is ``(1 - x) ** (alpha - 1)``, without one.
+    ``v = x ** alpha`` it is ``(1 - x) ** (alpha - 1)``, which has no pole there.
     """
     power = 1 / min(alpha, 1.0)
     nodes = np.linspace(0, 0.5 ** (1 / power), NODES + 1)

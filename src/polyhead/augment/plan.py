@@ -39,14 +39,14 @@ class StageDraws:
     keys: list[int | None]
 
     def row(self, i: int) -> StageDraws:
-        """The same for one sample."""
+        """The draws of sample ``i`` alone."""
         moves = [(move, drawn[i : i + 1]) for move, drawn in self.moves]
         return StageDraws(
             moves, [(aug, p[i : i + 1]) for aug, p in self.lights], self.apply, self.keys[i : i + 1]
         )
 
     def matrices(self, sizes: np.ndarray, target: Size, fit: str) -> np.ndarray:
-        """From coordinates of images of ``sizes``, ``(B, 2)``, to those of the target."""
+        """Matrices ``(B, 3, 3)`` from coordinates of images of ``sizes``, ``(B, 2)``, to those of the target."""
         frame = np.asarray(sizes, np.float64)
         matrices: Any = np.eye(3)
         for move, drawn in self.moves:
@@ -101,7 +101,7 @@ class Plan:
 
     @cached_property
     def _whole(self) -> list[bool]:
-        """Whether the whole of an image is only resized to the output."""
+        """Whether each image is only resized as a whole."""
         (height, width), rows = self.target, self.sizes
         plain = np.zeros((len(rows), 3, 3))
         plain[:, 0, 0], plain[:, 1, 1], plain[:, 2, 2] = width / rows[:, 1], height / rows[:, 0], 1
@@ -123,7 +123,7 @@ class Plan:
             i: the sample.
             image: ``(H, W)`` or ``(H, W, C)``, upright; any resolution of the same frame.
             size: (height, width) of the result, if not the target's.
-            photometric: apply photometric augmentations; False for depth and the like.
+            photometric: apply photometric augmentations; False for images that are not colors, such as depth.
             fill: the value of pixels from outside the image.
 
         Returns:
@@ -140,7 +140,7 @@ class Plan:
         return _lit(result, lights) if lights else result
 
     def mask(self, i: int, mask: np.ndarray, *, size: Size | None = None, fill: float = 0) -> np.ndarray:
-        """Transform a mask of the sample by nearest pixels; arguments as for `image`."""
+        """Transform a mask of the sample with nearest-neighbor sampling; arguments as for `image`."""
         self._only_stage()
         size = size or self.target
         if self._whole[i] and self.turns[i] == 1:
@@ -228,7 +228,7 @@ class Plan:
 
     def _scaled(self, i: int, matrix: np.ndarray, whole: Any, shape: Sequence[int], size: Size) -> np.ndarray:
         if shape[0] != whole[0] or shape[1] != whole[1]:
-            matrix = matrix * (whole[1] / shape[1], whole[0] / shape[0], 1)  # a matrix that scales, by hand
+            matrix = matrix * (whole[1] / shape[1], whole[0] / shape[0], 1)  # faster than @ scale(...)
         return matrix if size == self.target else geometry.resize(self.target, size) @ matrix
 
 

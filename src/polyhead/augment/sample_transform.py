@@ -1,7 +1,7 @@
 """Transforms a whole sample through all stages of a plan.
 
 With an `Apply`, each stage is a plan of its own for the result of the previous one. Boxes and keypoints are in pixels
-of the current image; a dropped one is NaN from then on, and so stays dropped.
+of the current image; dropped ones become NaN and stay dropped.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ OVERSHOT = 0.25
 
 @dataclass(frozen=True)
 class TransformedSample:
-    """A sample after all stages, under the names that its layers came with.
+    """A sample after all stages, with its layers under their original names.
 
     Attributes:
         images: arrays of the images' dtype.
         masks: arrays of the masks' dtype.
-        maps: float32, as `Plan.map` has them.
-        boxes: ``(boxes, kept)``, as `geometry.warp_boxes` has them.
-        points: ``(points, visible)``, as `geometry.warp_points` has them.
+        maps: float32, as `Plan.map` returns them.
+        boxes: ``(boxes, kept)``, as `geometry.warp_boxes` returns them.
+        points: ``(points, visible)``, as `geometry.warp_points` returns them.
     """
 
     images: dict[str, np.ndarray]
@@ -56,18 +56,18 @@ def transform_sample(
     photometric: Collection[str] | None = None,
     where: str = "",
 ) -> TransformedSample:
-    """Transform all layers of a sample together; with an `Apply` this is the only way.
+    """Transform all layers of a sample together; the only way to run a plan with an `Apply`.
 
     Args:
         plan: the plan of the batch.
-        i: the place of the sample in the batch.
+        i: the index of the sample in the batch.
         images: arrays, or `Decoded`, by name; `Apply` gets the image called ``image``, or the first, under that name.
-        masks: by name, ``(H, W)`` or ``(H, W, C)``; those of boxes ``(k, H, W)``, one for each.
+        masks: by name, ``(H, W)`` or ``(H, W, C)``; ``(k, H, W)`` for names in ``of_boxes``, one mask for each box.
         maps: by name, as `Plan.map` takes them; an `Apply` of a function that moves the image cannot move them.
         boxes: by name, ``(k, 4)``.
         points: by name, ``(n, 2)`` or ``(k, n, 2)``.
         swaps: pairs of keypoints that are swapped when mirrored, by name.
-        of_boxes: the names of the masks that have one for each box.
+        of_boxes: the names of masks that belong to boxes, one mask for each box.
         sizes: (height, width) of the result by name, if not the target's.
         fills: the value outside the image, by name.
         nearest: the names of the maps that take the nearest pixel instead of interpolating.
@@ -75,7 +75,7 @@ def transform_sample(
         where: the name of the sample in errors.
 
     Raises:
-        ContractError: if an `Apply` does not return what it must.
+        ContractError: if an `Apply` does not return the required layers.
         DataError: if the function of an `Apply` raises.
     """
     layers = _Layers(
@@ -94,7 +94,7 @@ def transform_sample(
     last = len(plan.stages) - 1
     for number, stage in enumerate(plan.stages):
         one, at = replace(plan, stages=[stage]) if last else plan, i
-        if number:  # from what the stage before gave
+        if number:  # a later stage starts from the result of the previous one
             first = next(iter(layers.images.values()))
             now, stage, at = np.array([first.shape[:2]], np.int64), stage.row(i), 0
             matrices = np.broadcast_to(stage.matrices(now, plan.target, plan.fit), (1, 3, 3))
@@ -115,7 +115,7 @@ def transform_sample(
 
 @dataclass
 class _Layers:
-    """The layers of a sample by name, as they are between two stages, and the arguments of `transform_sample`."""
+    """The layers of a sample by name, in their state between two stages, and the arguments of `transform_sample`."""
 
     images: dict[str, Any]
     masks: dict[str, np.ndarray]
@@ -131,7 +131,7 @@ class _Layers:
     def move(
         self, plan: Plan, i: int, sizes: Mapping[str, Size]
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Move all layers as a plan says for its row ``i``; return which boxes are kept and which points visible."""
+        """Transform all layers by row ``i`` of a plan; return which boxes are kept and which points are visible."""
         kept, visible, fill = {}, {}, self.fills.get
         for name, box in self.boxes.items():
             self.boxes[name], kept[name] = plan.boxes(i, box, size=sizes.get(name))
@@ -150,7 +150,7 @@ class _Layers:
         return kept, visible
 
     def apply(self, apply: Apply, key: int, options: Mapping[str, Any]) -> None:
-        """Run an `Apply`, with the ``options`` of `Apply.run`, on all layers that it takes."""
+        """Run an `Apply` on all layers that it accepts; ``options`` are passed to `Apply.run`."""
         if apply.light_alone:
             lit = {name: image for name, image in self.images.items() if name in self.photometric}
             if lit:
@@ -199,7 +199,7 @@ class _Layers:
         return list(mask) if name in self.of_boxes else [mask]
 
     def _given(self, apply: Apply, names: Sequence[str], masks: Sequence[np.ndarray]) -> dict[str, Any]:
-        """The layers under the keywords of `Apply`; ``names`` are those of the images."""
+        """The layers under the keywords of `Apply`; ``names`` are the keywords of the images."""
         images = map(_as_floats, self.images.values()) if apply.takes_floats else self.images.values()
         given: dict[str, Any] = dict(zip(names, images, strict=True))
         if masks:
@@ -221,7 +221,7 @@ def _as_floats(image: np.ndarray) -> np.ndarray:
 
 
 def _in_range(image: Any) -> Any:
-    """Clip floats that are slightly outside 0–1, as cubic interpolation makes at edges."""
+    """Clip floats that are slightly outside 0–1, which cubic interpolation produces at edges."""
     if not isinstance(image, np.ndarray) or image.dtype.kind != "f" or not image.size:
         return image
     least, most = float(image.min()), float(image.max())
@@ -230,7 +230,7 @@ def _in_range(image: Any) -> Any:
 
 
 def _keywords(images: Mapping[str, Any]) -> list[str]:
-    """The keywords of images in `Apply`: ``image`` for one of them, their names for the others."""
+    """The keywords of images in `Apply`: ``image`` for one of them, and their own names for the others."""
     first = "image" if "image" in images else next(iter(images))
     names = ["image" if name == first else name for name in images]
     taken = [name for name in names if name in (*TARGETS, "rng")]

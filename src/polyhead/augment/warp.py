@@ -1,13 +1,13 @@
 """Resamples an image through one matrix.
 
-A pixel of the output is sampled at the position that its center came from. Inside the source, edges included, only
-pixels of the source contribute; outside, it is ``fill``. OpenCV puts the center of the first pixel at 0, polyhead at
-0.5: matrices are shifted by half a pixel here, and nowhere else.
+Each output pixel is sampled at the source position of its center. Inside the source, edges included, only pixels of
+the source contribute; outside, the value is ``fill``. OpenCV puts the center of the first pixel at 0, polyhead at 0.5:
+matrices are shifted by half a pixel here, and nowhere else.
 
-Linear interpolation samples four pixels, and would skip the others when it shrinks an image. So an image that shrinks
-by more than 1.5 is first halved, repeatedly if needed, averaging four pixels each: OpenCV's fastest path, about 15
-times faster than averaging over fractions of pixels. The remaining factor, between 0.75 and 1.5, is interpolated. Only
-the visible part of the source is halved.
+Linear interpolation samples four pixels, and would skip others when it shrinks an image. So an image that shrinks by
+more than 1.5 is first halved, repeatedly if needed, by averaging blocks of four pixels: OpenCV's fastest path, about
+15 times faster than averaging over fractions of pixels. The remaining factor, between 0.75 and 1.5, is interpolated.
+Only the visible part of the source is halved.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def warp(
 
 
 def resized(image: np.ndarray, size: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
-    """Resize the whole image, as `warp` would but faster.
+    """Resize the whole image: the result of `warp`, but faster.
 
     Args:
         image: as for `warp`.
@@ -107,7 +107,7 @@ def groups(image: np.ndarray) -> list[np.ndarray]:
 
 @lru_cache(maxsize=256)
 def _places(length: int, count: int) -> np.ndarray:
-    """For each of ``count`` pixels, the one of ``length`` pixels over the same extent that holds its center."""
+    """Indices of the nearest source pixels when ``length`` pixels are resized to ``count``."""
     return (2 * np.arange(count) + 1) * length // (2 * count)
 
 
@@ -134,7 +134,7 @@ def _warp_with_opencv(
         return np.full((*size, *image.shape[2:]), fill, image.dtype)
     a, b, c, d, e, f = _inverse(matrix)
     (rows, columns), (height, width) = size, part.shape[:2]
-    # the corner pixels, whose centers reach furthest
+    # corner pixels have the outermost centers
     x0, y0 = a * 0.5 + b * 0.5 + c, d * 0.5 + e * 0.5 + f
     right_x, right_y, down_x, down_y = a * (columns - 1), d * (columns - 1), b * (rows - 1), e * (rows - 1)
     covered = (

@@ -1,1 +1,1 @@
-"""Columns: one type for arrays, lists, frames, Arrow data and files."""
+"""Columns: a common form for arrays, lists, data frames, Arrow data and files."""

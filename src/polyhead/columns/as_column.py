@@ -1,4 +1,4 @@
-"""The one place that decides what kind of column a value is."""
+"""Converts a user's values to a column; the only module that decides what kind of column they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caches the chunks of a chunked column (HDF5, zarr) that were read last."""
+"""Caches the most recently used chunks of a chunked column (HDF5, zarr)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST, LEAST = 128, 16
 
 
 class Chunked(Stored):
-    """Reads whole chunks and keeps the last ones, so that block shuffling reads each chunk once per epoch.
+    """Reads whole chunks and caches the most recent, so that block shuffling reads each chunk once per epoch.
 
-    It keeps as many chunks as fit in a quarter of a gigabyte, at least 16 and at most 128. Threads that need the same
-    chunk at the same time read it once.
+    It caches as many chunks as fit in 256 MiB, at least 16 and at most 128. Threads that need the same chunk at the
+    same time read it once.
     """
 
     def __init__(self, column: OnDisk, rows: int) -> None:
@@ -30,7 +30,7 @@ class Chunked(Stored):
         self._reading: dict[int, threading.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle: without the chunks."""
+        """Pickle without the cached chunks."""
         return Chunked, (self._column, self._rows)
 
     def __len__(self) -> int:

@@ -68,7 +68,7 @@ def _from_pandas(series: Any) -> Values:
 
 
 def _named(value: Any) -> Any:
-    """The name of an interval, such as ``(0, 18]`` of ``pd.cut``; any other value as it is."""
+    """Return an interval, such as ``(0, 18]`` from ``pd.cut``, as a string, and any other value unchanged."""
     return str(value) if type(value).__name__ == "Interval" else value
 
 

@@ -1,4 +1,4 @@
-"""Pillow images as values: recognized without importing Pillow, and read as the files that they were opened from."""
+"""Pillow images as values: recognizes them without importing Pillow, and reads the files they were opened from."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ENDINGS = (
     *(".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2"),
     *(".pgm", ".ppm", ".pnm"),
 )
-"""The endings of the names of image files."""
+"""The file name extensions of images."""
 
 READS = threading.RLock()
 """Held while an image is read or decoded, because Pillow images share a file position and decoded pixels."""
 
 
 def names_image(value: Any) -> bool:
-    """Whether a value is the name of an image file, by its ending.
+    """Whether a value is the name of an image file, judging by its extension.
 
     >>> names_image("photos/1.JPG"), names_image("a cat"), names_image(1)
     (True, False, False)
@@ -30,7 +30,7 @@ def names_image(value: Any) -> bool:
 
 
 def path_in(value: Any) -> str | None:
-    """The file that an entry of a column names, None for one that names none."""
+    """Return the path in an entry of a column, or None if it has none."""
     if isinstance(value, Mapping):
         value = value.get("path")
     return os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
@@ -38,7 +38,7 @@ def path_in(value: Any) -> str | None:
 
 def is_pillow(value: Any) -> bool:
     """Whether a value is a Pillow image."""
-    # another thread may be importing it, and has not come to its class yet: so this is none
+    # while another thread imports Pillow, the module may not have its class yet
     image = getattr(sys.modules.get("PIL.Image"), "Image", None)
     return image is not None and isinstance(value, image)
 
@@ -50,10 +50,10 @@ def file_of(image: Any) -> str:
 
 
 def content(image: Any) -> bytes | None:
-    """Return the bytes of the file of an image that has not been decoded yet, or that has several frames.
+    """Return the bytes of an image's file if it has not been decoded yet, or if it has several frames.
 
-    Decoding these bytes ourselves keeps all bits and checks, and leaves the image unchanged. Returns None if the pixels
-    are in memory, as they may have been changed since.
+    Decoding these bytes with polyhead keeps all bits and checks, and leaves the image unchanged. Returns None if the
+    pixels are in memory, as they may have been modified.
     """
     if not hasattr(image, "tile"):
         return None
@@ -79,12 +79,12 @@ def content(image: Any) -> bytes | None:
 
 
 def frames(image: Any) -> int:
-    """Return the number of frames of an image; 1 for MPO, whose further frames are previews."""
+    """Return the number of frames of an image; 1 for MPO, whose other frames are previews."""
     if getattr(image, "format", None) == "MPO":
         return 1
     try:
         return int(getattr(image, "n_frames", 1))
-    except Exception:  # Pillow counts them in the file, which may be closed
+    except Exception:  # Pillow counts frames by reading the file, which may be closed
         return 1
 
 

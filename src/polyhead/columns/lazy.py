@@ -55,7 +55,7 @@ class OnDisk(Stored):
         self.chunk_rows = int(chunks[0]) if isinstance(chunks, tuple) and chunks else 0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle: what a file holds is opened again."""
+        """Pickle a column in a file as its location; unpickling opens it again."""
         return _on_disk_again, (self._name, *reopening(self._origin))
 
     def __len__(self) -> int:

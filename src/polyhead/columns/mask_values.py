@@ -1,4 +1,4 @@
-"""Masks in the formats of annotation files, drawn on request.
+"""Masks in the formats of annotation files, rasterized on request.
 
 Pixel (row i, column j) covers [j, j+1) x [i, i+1); it belongs to a polygon if its center is inside.
 """
@@ -48,7 +48,7 @@ class Polygons:
         object.__setattr__(self, "rings", rings)
 
     def to_mask(self) -> np.ndarray:
-        """Return the pixels whose center is inside one of the rings, uint8 ``(H, W)`` of 0 and 1."""
+        """Return the mask of pixels whose center is inside a ring, uint8 ``(H, W)`` of 0 and 1."""
         mask = np.zeros(self.size, np.uint8)
         for ring in self.rings:
             _fill_ring(mask, ring)
@@ -135,7 +135,7 @@ class Rle:
         object.__setattr__(self, "counts", counts)
 
     def to_mask(self) -> np.ndarray:
-        """Return the pixels of the object, uint8 ``(H, W)`` of 0 and 1."""
+        """Return the mask of the object, uint8 ``(H, W)`` of 0 and 1."""
         values = np.zeros(len(self.counts), np.uint8)
         values[1::2] = 1
         return np.ascontiguousarray(np.repeat(values, self.counts).reshape(self.size[1], self.size[0]).T)
@@ -189,7 +189,7 @@ def _run_lengths(counts: Any) -> np.ndarray:
 
 
 def _uncompressed(text: str | bytes) -> np.ndarray:
-    """Decode COCO's string: base 32, sign in the last digit, differences to the count before last from the 4th on."""
+    """Decode COCO's string: base 32, sign in the last digit; from the 4th on, differences to the count two before."""
     raw = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     codes = np.frombuffer(raw, np.uint8) - np.int64(48)
     if not len(codes):

@@ -1,4 +1,4 @@
-"""How a column on a disk is pickled: as the place where it is opened again."""
+"""Pickles columns on disk as their location, so that unpickling opens them again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def reopening(values: Any) -> tuple[str, Any]:
-    """How to open a memory map or an HDF5 dataset again, and with what; another object is pickled itself."""
+    """Return the kind of a memory map or HDF5 dataset and the arguments to reopen it; other objects as they are."""
     if isinstance(values, np.memmap) and values.filename is not None and values.flags.c_contiguous:
         return "memmap", (os.path.abspath(values.filename), values.dtype, _offset(values), values.shape)
     if type(values).__module__.startswith("h5py") and hasattr(values, "file"):
@@ -18,7 +18,7 @@ def reopening(values: Any) -> tuple[str, Any]:
 
 
 def opened_again(how: str, arguments: Any) -> Any:
-    """Open a column again, as `reopening` described it."""
+    """Reopen a column from the result of `reopening`."""
     if how == "memmap":
         path, dtype, offset, shape = arguments
         return np.memmap(path, dtype, "r", offset, shape)
@@ -31,7 +31,7 @@ def opened_again(how: str, arguments: Any) -> Any:
 
 
 def _offset(values: np.memmap) -> int:
-    """Compute where a memory map begins in its file. A slice of one still reports the offset of the whole."""
+    """Compute where a memory map begins in its file; a slice of a memory map reports the offset of the whole map."""
     base: Any = values
     while isinstance(base.base, np.memmap):
         base = base.base

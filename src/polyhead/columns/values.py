@@ -13,7 +13,7 @@ LIMIT_BYTES = 64 << 20
 """A column is copied, or read in one piece, only up to this size, which labels rarely exceed."""
 
 EXACT = 2**53
-"""float64 holds every integer up to this one exactly."""
+"""float64 represents every integer up to this one exactly."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Coded:
 
     def values(self) -> np.ndarray:
         """Return the plain values, an object array ``(N,)`` with None where missing."""
-        if len(self.codes) < len(self.categories):  # a batch of a column of names: look up only its own
+        if len(self.codes) < len(self.categories):  # a batch with many categories: look up only those it uses
             return objects([self.categories[code] if code >= 0 else None for code in self.codes.tolist()])
         return objects([*self.categories, None])[self.codes]  # code -1 indexes the last entry, None
 
 
 class EvenRows(list[Any]):
-    """A list of arrays of one shape that lie in one array.
+    """A list of arrays of the same shape, stored in one array.
 
     Attributes:
         array: ``(N, ...)``, the rows.
@@ -130,9 +130,9 @@ def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
 
 
 def alike(arrays: Sequence[np.ndarray]) -> bool:
-    """Whether arrays can be joined: rows of one shape, and all numbers, or all of one kind of dtype.
+    """Whether arrays can be joined: rows of the same shape, and either all numeric or all of the same dtype kind.
 
-    Images must also be of one scale.
+    Images must also have the same scale.
     """
     shapes = {array.shape[1:] for array in arrays}
     kinds = {array.dtype.kind for array in arrays}
@@ -142,14 +142,14 @@ def alike(arrays: Sequence[np.ndarray]) -> bool:
 
 
 def one_scale(dtypes: Iterable[np.dtype]) -> bool:
-    """Whether white is the same number in images of these dtypes: it is 255 in uint8 and 1 in floats."""
+    """Whether white has the same value in images of these dtypes (255 in uint8, 1 in floats)."""
     return not {"u1", "f"} <= {"u1" if dtype == np.uint8 else dtype.kind for dtype in dtypes}
 
 
 def united(parts: Sequence[Coded]) -> tuple[Sequence[Any], bool]:
     """Return the categories of all parts, and whether their order is the user's.
 
-    It is if the ordered categories of one part include those of all others, in the same order.
+    The order is the user's if the ordered categories of one part include those of all others, in the same order.
     """
     first = parts[0]
     if all(p.categories is first.categories for p in parts):
@@ -177,7 +177,7 @@ def recoded(values: Coded, categories: Sequence[Any], ordered: bool = False) -> 
 
 
 def size(values: Values) -> int:
-    """Estimate the bytes that values take; for a list, from a few of its entries."""
+    """Estimate the bytes that values take; for a list, from a sample of its entries."""
     if isinstance(values, Coded):
         return values.codes.nbytes
     if isinstance(values, np.ndarray) and values.dtype != object:
@@ -228,7 +228,7 @@ def _from_numbers(values: list[Any]) -> Values:
 
 
 def widened(array: np.ndarray) -> np.ndarray:
-    """Numbers of bfloat16 and other narrow types, of which NumPy knows only the name, as float32.
+    """Convert bfloat16 and other narrow float types, which NumPy cannot compute with, to float32.
 
     >>> import ml_dtypes
     >>> widened(np.array([1.5], ml_dtypes.bfloat16)).dtype

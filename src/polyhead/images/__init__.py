@@ -1,1 +1,1 @@
-"""Image files as far as no image library is needed: what their headers say."""
+"""Image files: reading headers, decoding and encoding pixels, and coordinates in images."""

@@ -36,7 +36,7 @@ def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
     """Convert to the requested channels, ``(H, W, channels)``; None for all.
 
     Raises:
-        Unfit: for bands that are not known to be colors, or too many of them.
+        Unfit: if the bands are not marked as colors, or if there are too many of them.
     """
     pixels, have = samples.pixels, samples.pixels.shape[2]
     if channels is None or channels == have:
@@ -71,7 +71,7 @@ def _luma(pixels: np.ndarray) -> np.ndarray:
 
 
 def over_full_range(pixels: np.ndarray, top: int) -> np.ndarray:
-    """Numbers from 0 to ``top`` as numbers up to 255, or to 65535 if it is larger than that."""
+    """Rescale numbers from [0, top] to [0, 255], or to [0, 65535] if ``top`` is above 255."""
     if top in (255, 65535):
         return pixels
     full = np.uint32(65535 if top > 255 else 255)

@@ -27,7 +27,7 @@ class _ContainerBox(NamedTuple):
 
 
 def _boxes_between(content: Content, at: int, stop: int) -> Iterator[_ContainerBox]:
-    """The boxes between two positions. Raises a `Broken` for a box that is longer than its container."""
+    """Iterate over the boxes between two positions. Raises `Broken` for a box longer than its container."""
     for _ in range(_MOST_BOXES):
         if at + 8 > stop:
             return
@@ -44,7 +44,7 @@ def _boxes_between(content: Content, at: int, stop: int) -> Iterator[_ContainerB
 
 
 def _find(content: Content, at: int, stop: int, *path: bytes) -> _ContainerBox | None:
-    """The first box at a path of names."""
+    """Find the first box at a path of names, or None."""
     box: _ContainerBox | None = _ContainerBox(b"", at, stop)
     for name in path:
         if box is None:
@@ -57,7 +57,7 @@ def _find(content: Content, at: int, stop: int, *path: bytes) -> _ContainerBox |
 
 
 def read_heif(content: Content) -> Header | None:
-    """The header of the first image of an AVIF or HEIC file; None where the file is neither.
+    """Read the header of the first image of an AVIF or HEIC file; None for other files.
 
     Raises:
         Broken: if the file has no size.
@@ -97,7 +97,7 @@ def read_heif(content: Content) -> Header | None:
 
 
 def _brands(content: Content) -> tuple[bytes, ...]:
-    """The brands of a file of boxes; empty for other files."""
+    """The brands in the ``ftyp`` box of a file; empty if there is none."""
     length, name = struct.unpack(">I4s", content.some(0, 8).ljust(8, b"\0"))
     if name != b"ftyp" or length < 16:
         return ()
@@ -156,7 +156,7 @@ def is_jpeg2000(start: bytes) -> bool:
 
 
 def read_jpeg2000(content: Content) -> Header:
-    """The header of a JPEG 2000. Raises a `Broken` for an invalid codestream."""
+    """Read the header of a JPEG 2000. Raises `Broken` for an invalid codestream."""
     at = 0
     if content.some(0, 4) != _CODESTREAM:
         box = next((b for b in _boxes_between(content, 0, content.size) if b.name == b"jp2c"), None)

@@ -10,7 +10,7 @@ ENDS = "a file that ends within its header"
 
 
 class Broken(Exception):
-    """A truncated or contradictory header; the text says what was found."""
+    """A truncated or contradictory header; the message states what was found."""
 
 
 class Content:
@@ -48,7 +48,7 @@ class Content:
         return found
 
     def unpack(self, form: str, at: int) -> tuple[Any, ...]:
-        """Unpack numbers by a format of ``struct``. Raises a `Broken` if the content ends too early."""
+        """Unpack numbers with a ``struct`` format. Raises `Broken` if the content ends too early."""
         if self._file is not None:
             return struct.unpack(form, self.read(at, struct.calcsize(form)))
         try:

@@ -1,8 +1,8 @@
 """Decodes images to upright pixels, no larger than needed.
 
 JPEG is decoded by libjpeg-turbo, at 1/2, 1/4 or 1/8 of the size if that suffices; PNG, BMP and WebP by OpenCV; TIFF and
-PGM here, with all their bands and bits; palettes of masks and rare formats by Pillow. The libraries disagree on
-orientations, between versions and formats, so the orientation comes from polyhead's own header parser.
+Netpbm by polyhead, with all their bands and bits; palettes of masks and rare formats by Pillow. The libraries treat the
+orientation differently, depending on version and format, so it comes from polyhead's own header parser.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Decoded:
 
     Attributes:
         pixels: ``(H, W, C)``, RGB, upright; uint8, or the file's dtype with ``deep``.
-        size: (height, width) of the whole image, upright; larger than the pixels if it was decoded smaller.
+        size: (height, width) of the whole image, upright; larger than ``pixels`` if it was decoded at a smaller scale.
         scale: 1, 1/2, 1/4 or 1/8.
         orientation: the Exif orientation in the file, 1 to 8; the pixels are upright already.
     """
@@ -60,10 +60,10 @@ class Decoded:
 
     @property
     def matrix(self) -> np.ndarray:
-        """The matrix from coordinates of the whole image to those of the pixels.
+        """The matrix from coordinates of the whole image to those of ``pixels``.
 
-        It is not only a scale: if the scale does not divide the size, the last pixel covers less, and the orientation
-        may have made it the first.
+        It can include a shift: if the scale does not divide the size, the last pixel covers a smaller area, and turning
+        the image upright may make it the first.
         """
         if self.scale == 1:
             return np.eye(3)
@@ -86,20 +86,20 @@ def decode(
     """Decode an image.
 
     Args:
-        source: the encoded bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow.
-        channels: 1 for gray, 3 for RGB, 4 for RGB and alpha, another number for that many bands, None for those in
-            the file.
+        source: the encoded bytes, also as a uint8 array ``(n,)``; a path; or a Pillow image.
+        channels: 1 for gray, 3 for RGB, 4 for RGB and alpha, another number for that many bands, None for the
+            channels in the file.
         at_least: a sufficient (height, width); a JPEG may be decoded at 1/2, 1/4 or 1/8 if that is not smaller.
-        max_pixels: the largest size to decode; by default 134 million pixels, and fewer if the file is far too small
-            for its size in pixels.
-        page: the page of a TIFF or frame of an animation, from 0 on; with None, a file of several is an error.
-        deep: keep numbers of more than 8 bits, instead of scaling them to 8.
+        max_pixels: the largest size to decode; by default 134 million pixels, or fewer if the file has suspiciously few
+            bytes for its size in pixels.
+        page: the page of a TIFF or frame of an animation, from 0 on; with None, a file with several is an error.
+        deep: keep more than 8 bits per channel, instead of scaling to 8.
         layer: the name of the image in errors: ``"image"`` or ``"mask"``.
-        where: its place in errors.
+        where: the location of the image in errors.
 
     Raises:
-        DataError: for a file that is missing, empty, truncated, not an image, too large, of several pages, or of bands
-            that cannot become these channels.
+        DataError: for a file that is missing, empty, truncated, not an image, too large, has several pages, or has
+            bands that cannot be converted to the requested channels.
     """
     data, where = read_encoded(source, where)
     header = checked_header(data, max_pixels, page, where, layer)
@@ -116,9 +116,9 @@ def decode(
 def decode_mask(
     source: Encoded, *, max_pixels: int | None = None, page: int | None = None, where: str = ""
 ) -> np.ndarray:
-    """Decode a mask of class ids, exactly as stored: the indices of a palette, or gray values.
+    """Decode a mask of class ids, exactly as stored: palette indices or gray values.
 
-    Gray of 1, 2 or 4 bits gives ids from 0 on, not shades of 255.
+    Gray values of 1, 2 or 4 bits are not scaled to 0–255.
 
     Returns:
         ``(H, W)``, in the dtype of the file.
@@ -139,7 +139,7 @@ def decode_mask(
 
 
 def decode_colors(source: Encoded, *, max_pixels: int | None = None, where: str = "") -> np.ndarray:
-    """Decode a mask in colors, exactly as stored, or those of its palette.
+    """Decode the colors of a mask, exactly as stored or as in its palette.
 
     Returns:
         RGB, uint8 ``(H, W, 3)``.
@@ -153,28 +153,28 @@ def decode_colors(source: Encoded, *, max_pixels: int | None = None, where: str 
 
 
 def require_undamaged(source: Encoded, where: str = "") -> None:
-    """Decode an image or a mask, to find damage; its size, channels and pages are not judged.
+    """Decode an image or a mask to detect damage, whatever its channels and pages.
 
     Args:
         source: as for `decode`.
-        where: its place in errors.
+        where: the location of the image in errors.
 
     Raises:
-        DataError: for a file that is missing, is no image, or does not decode, with the code `DAMAGED`; for one that
-            cannot be judged, as it is too large or of an unsupported format, with another one.
+        DataError: with the code `DAMAGED` if the file is missing, not an image, or cannot be decoded; with another
+            code if it cannot be checked, because it is too large or its format is not supported.
     """
     data, where = read_encoded(source, where)
     header = checked_header(data, None, 0, where, "image")
     if header.format == "JPEG" and isinstance(data, bytes):
-        _decode_jpeg(data, header, None, (1, 1), where)  # the smallest, for which all of it is read as well
+        _decode_jpeg(data, header, None, (1, 1), where)  # the smallest scale also reads the whole file
         return
     _decode_other(data, header, 0, where)
-    if header.format == "PNG" and header.kind == _PALETTE:  # as a mask it is decoded by another library
+    if header.format == "PNG" and header.kind == _PALETTE:  # another library decodes it as a mask
         _stored_ids(data, header, 0, where)
 
 
 _PALETTE = 3
-"""The kind of PNGs whose pixels are numbers of colors."""
+"""The PNG color type of images with a palette."""
 
 
 def _require_exact(header: Header, where: str) -> None:
@@ -187,7 +187,7 @@ def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
     """The header of an image, with its size and orientation.
 
     Raises:
-        DataError: for a file that is missing, empty, or no image.
+        DataError: for a file that is missing, empty, or not an image.
     """
     if isinstance(source, (str, os.PathLike)):
         try:
@@ -199,7 +199,7 @@ def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn stored pixels upright, for one of Exif's eight orientations."""
+    """Turn stored pixels upright, given their Exif orientation (1 to 8)."""
     if orientation == 1:
         return pixels
     if pixels.dtype in _TURNED_BY_OPENCV and pixels.shape[2:] < (5,):
@@ -223,7 +223,7 @@ _TURNED_BY_OPENCV = (np.uint8, np.uint16, np.int16, np.int32, np.float32, np.flo
 
 
 _SCANNED = 1 << 28
-"""Pixels that the scans of a JPEG may cover in sum, beyond 32 scans: empty scans cost time without taking space."""
+"""The limit on scans times pixels of a JPEG, beyond 32 scans: empty scans take time to decode, but few bytes."""
 
 
 def _decode_jpeg(
@@ -266,7 +266,7 @@ def _decode_jpeg(
 
 
 def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
-    """The pixels as stored."""
+    """Decode any image that is not a JPEG file; pixels as stored."""
     found = _read_here(data, header, page, False, where)
     if found is not None:
         return found
@@ -292,7 +292,7 @@ def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> 
 
 
 def _read_here(data: bytes | Held, header: Header, page: int, ids: bool, where: str) -> Samples | None:
-    """The pixels of an image in memory, or of a file that no library has to read, as stored; else None."""
+    """Read an image in memory, or a file that polyhead decodes itself, as stored; None for other formats."""
     try:
         if isinstance(data, Held):
             return data.samples(page, ids)
@@ -310,7 +310,7 @@ def _read_here(data: bytes | Held, header: Header, page: int, ids: bool, where: 
 
 
 def _gray(pixels: np.ndarray, header: Header) -> Samples:
-    """Gray pixels, with alpha if one value is transparent."""
+    """Wrap gray pixels, and add alpha if one value is transparent."""
     if header.clear is None:
         return Samples(pixels[..., None], "gray")
     full = np.iinfo(pixels.dtype).max
@@ -320,7 +320,7 @@ def _gray(pixels: np.ndarray, header: Header) -> Samples:
 
 
 def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
-    """The numbers of a mask as stored, ``(H, W, bands)``."""
+    """Read the numbers of a mask as stored, ``(H, W, bands)``."""
     found = _read_here(data, header, page, True, where)
     if found is not None:
         return found.pixels[..., :1] if found.meaning == "gray" else found.pixels

@@ -1,4 +1,4 @@
-"""Directories of tags in TIFF and Exif, and the orientation in them.
+"""Reads the tag directories of TIFF and Exif, and the orientation in them.
 
 Sources: TIFF 6.0, the description of BigTIFF, Exif 2.32; for the orientation in XMP, Adobe's XMP specification.
 """
@@ -53,7 +53,7 @@ class Directories:
         self.first: int = content.unpack(self.order + ("Q" if self.big else "I"), 8 if self.big else 4)[0]
 
     def directory(self, at: int, only: int | None = None) -> Directory:
-        """The directory at a position, or only one tag of it; entries beyond the end of the file are left out.
+        """Read the directory at a position, or only one of its tags; entries beyond the end of the file are skipped.
 
         Raises:
             Broken: if there is no directory.
@@ -94,7 +94,7 @@ class Directories:
                 raise Broken(f"a TIFF of more than {_MOST_TAGS:,} tags")
 
     def pages(self) -> Iterator[tuple[int, Directory]]:
-        """The images of a TIFF with their places in the chain: no thumbnails, and no masks of transparency."""
+        """The images of a TIFF with their index in the chain, without thumbnails and transparency masks."""
         for i, one in enumerate(self):
             if i == 0 or (not self.number(one, 254, 0) & 5 and self.number(one, 255, 1) != 2):
                 yield i, one
@@ -103,7 +103,7 @@ class Directories:
         """The integers of a tag; empty if it is missing or of another type.
 
         Raises:
-            Broken: for more than the file can hold.
+            Broken: if the tag claims more values than the file can hold.
         """
         entry = directory.tags.get(tag)
         if entry is None or entry.type not in _FORMS or not entry.length:
@@ -118,18 +118,18 @@ class Directories:
         return self.content.unpack(f"{self.order}{entry.length}{form}", at)
 
     def number(self, directory: Directory, tag: int, default: int) -> int:
-        """The one number of a tag."""
+        """The number in a tag with a single value, else ``default``."""
         found = self.numbers(directory, tag)
         return found[0] if len(found) == 1 else default
 
 
 def valid(orientation: int) -> int:
-    """An orientation from 1 to 8; 1 for invalid ones, as viewers do."""
+    """Return an orientation from 1 to 8; invalid ones become 1, as in image viewers."""
     return orientation if 1 <= orientation <= 8 else 1
 
 
 def exif_orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """The orientation in a block of Exif, else in XMP; 1 if it is missing or damaged."""
+    """Read the orientation from an Exif block, else from XMP; 1 if it is missing or damaged."""
     try:
         found = Directories(Content(exif.removeprefix(b"Exif\0\0")))
         first = found.directory(found.first, only=ORIENTATION)

@@ -1,4 +1,4 @@
-"""Encoding: pixels into the bytes of a file."""
+"""Encodes pixels as JPEG or PNG."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def encode(pixels: np.ndarray, format: str, quality: int = 95) -> bytes:
 
     Args:
         pixels: uint8, or uint16 for PNG, ``(H, W, C)``, gray, RGB, or (for PNG) RGB and alpha.
-        format: ``"jpeg"``, or ``"png"``, which loses nothing.
-        quality: of JPEG, 1 to 100; from 90 on without halving the resolution of colors.
+        format: ``"jpeg"``, or ``"png"``, which is lossless.
+        quality: the quality of JPEG, 1 to 100; from 90 on without chroma subsampling.
 
     >>> from polyhead.images.decode import decode
     >>> pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)

@@ -17,11 +17,11 @@ from polyhead.images.image_header import Header, NoPage
 from polyhead.images.pillow_files import Held, rare_header
 
 Encoded = Any
-"""Bytes, also as an array ``(n,)`` of uint8; a path; or an image of Pillow."""
+"""Bytes, also as a uint8 array ``(n,)``; a path; or a Pillow image."""
 
 
 def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
-    """The bytes of a file, or an image in memory; and its place, with the name of the file.
+    """Return the bytes of a file, or an image in memory, and its location in errors, with the name of the file.
 
     Raises:
         DataError: for an empty or unreadable source.
@@ -46,7 +46,7 @@ def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
 
 
 def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
-    """The file of an image that is not decoded yet, else its pixels; and its place, with the name of the file."""
+    """Like `read_encoded`, for a Pillow image: the bytes of its file if it is not decoded yet, else its pixels."""
     file = file_of(image)
     where = file_place(file, where) if file and not where.endswith(place(file=file)) else where
     data = content(image)
@@ -60,21 +60,21 @@ def _of_pillow(image: Any, where: str) -> tuple[bytes | Held, str]:
 
 
 def read_file(path: Any, where: str) -> bytes:
-    """The bytes of a file; ``where`` is its place in errors.
+    """Read the bytes of a file; ``where`` is its location in errors.
 
     Raises:
-        DataError: for one that cannot be read.
+        DataError: if it cannot be read.
     """
     try:
         with open(path, "rb") as file:
             return file.read()
-    except (OSError, TypeError, ValueError) as error:  # also for names that hold a null
+    except (OSError, TypeError, ValueError) as error:  # ValueError: a path with a null character
         found = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise damage(where, "a file that can be read", found, _fix_of_path(path)) from error
 
 
 def _fix_of_path(path: Any) -> str:
-    """Return a fix for a path that does not exist here, and is no absolute one; an empty string for other paths."""
+    """Suggest a fix for a relative path that does not exist; an empty string for other paths."""
     if not isinstance(path, (str, os.PathLike)) or os.path.isabs(path) or os.path.exists(path):
         return ""
     name = os.fspath(path)
@@ -94,13 +94,13 @@ def _fix_of_path(path: Any) -> str:
 
 
 def file_place(path: Any, where: str) -> str:
-    """The place of a file in errors."""
+    """Add a file to a location in errors."""
     file = place(file=str(path))
     return f"{where}, {file}" if where else file
 
 
 def header_in(data: bytes | Held, page: int, where: str) -> Header:
-    """The header of an image. Raises a `DataError` for data that is not an image, or has no such page."""
+    """Read the header of an image. Raises `DataError` if the data is not an image or has no such page."""
     try:
         header = data.header if isinstance(data, Held) else parse(data, page) or rare_header(data)
     except NoPage as error:
@@ -118,7 +118,7 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
 def checked_header(
     data: bytes | Held, max_pixels: int | None, page: int | None, where: str, layer: str
 ) -> Header:
-    """The header of an image or mask, after all checks that allow decoding it."""
+    """Read the header of an image or mask, and check that it is safe to decode."""
     header = header_in(data, page or 0, where)
     if isinstance(data, Held):
         _require_one(header, page, where, layer)
@@ -136,7 +136,7 @@ def checked_header(
 
 
 def _require_one(header: Header, page: int | None, where: str, layer: str) -> None:
-    """Raise for several pages without a choice, and for a page that does not exist."""
+    """Raise if a file has several pages and ``page`` is None, or if the page does not exist."""
     if page and header.pages == 1:
         raise no_page(NoPage(header.format, 1), page, where)
     if page is None and header.pages > 1:
@@ -159,7 +159,7 @@ def _cost(header: Header) -> int:
 _BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "TIFF": 2, "JPEG 2000": 16}
 _FREE = 1 << 28
 _LEAST_SHARE = 1100
-"""Decoding more than 256 MB needs a byte in the file for every 1,100 decoded; deflate packs at most 1,032 into one."""
+"""Above 256 MB, a file must have one byte for every 1,100 decoded; deflate compresses by at most 1,032."""
 
 
 def no_page(error: NoPage, page: int, where: str) -> DataError:
@@ -177,9 +177,9 @@ def refusal(where: str, expected: str, found: str, fix: str = "", code: str = ""
 
 
 DAMAGED = "image"
-"""The code of problems with a file that is missing, is no image, or is broken, however it is declared."""
+"""The code of problems with a file that is missing, not an image, or damaged, whatever the declaration."""
 
 
 def damage(where: str, expected: str, found: str, fix: str = "") -> DataError:
-    """The error for an image that no declaration can read."""
+    """The error for an image that is damaged, so that no declaration could read it."""
     return refusal(where, expected, found, fix, DAMAGED)

@@ -1,7 +1,7 @@
 """Affine matrices, and their application to boxes and keypoints.
 
-Coordinates are continuous: x to the right, y down, the pixel (row i, column j) covers [j, j+1) x [i, i+1). A
-matrix ``(3, 3)`` maps (x, y, 1) of a source to (x, y, 1) of an output. ``B @ A`` does A first. Where an argument
+Coordinates are continuous: x to the right, y down; the pixel (row i, column j) covers [j, j+1) x [i, i+1). A
+matrix ``(3, 3)`` maps (x, y, 1) of a source to (x, y, 1) of an output. ``B @ A`` applies A first. If an argument
 is an array ``(B,)`` or ``(B, 2)``, the result is ``(B, 3, 3)``. Sizes are (height, width).
 """
 
@@ -77,8 +77,8 @@ def resize(size: Any, target: Any, fit: str = "stretch") -> np.ndarray:
     Args:
         size: (height, width) of the source.
         target: (height, width) of the output.
-        fit: ``"stretch"`` changes the aspect; ``"contain"`` keeps it and leaves bars at two sides, ``"cover"`` keeps
-            it and crops two sides, both about the center.
+        fit: ``"stretch"`` changes the aspect ratio; ``"contain"`` keeps it and leaves bars on two sides, ``"cover"``
+            keeps it and crops two sides; both are centered.
     """
     (height, width), (rows, columns) = _height_and_width(size), _height_and_width(target)
     x, y = columns / width, rows / height
@@ -88,7 +88,7 @@ def resize(size: Any, target: Any, fit: str = "stretch") -> np.ndarray:
 
 
 def orient(orientation: int, size: Any) -> np.ndarray:
-    """The matrix from stored pixels in ``size`` to upright pixels, for one of Exif's eight orientations."""
+    """The matrix from pixels stored in ``size`` to upright pixels, for an Exif orientation (1 to 8)."""
     height, width = (float(side) for side in size)
     rows = {
         1: (1, 0, 0, 0, 1, 0),
@@ -121,7 +121,7 @@ def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 def warp_boxes(
     matrix: np.ndarray, boxes: Any, size: tuple[int, int], min_visible: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Transform boxes by a matrix: the upright boxes around their corners, clipped to the frame.
+    """Transform boxes by a matrix into axis-aligned boxes around their corners, clipped to the frame.
 
     Args:
         matrix: ``(3, 3)``.
@@ -175,8 +175,8 @@ def warp_points(
         swaps: pairs of indices to swap if the matrix mirrors, such as (left eye, right eye).
 
     Returns:
-        The points, float64 of the same shape, and which of them exist and are inside the frame, bool
-        ``(..., n)``. Points outside keep their coordinates.
+        The points, float64 of the same shape; and a mask of those that exist and are inside the frame, bool
+        ``(..., n)``. Points outside the frame keep their coordinates.
 
     >>> points, visible = warp_points(flip(True, False, (4, 10)), [[1, 2], [8, 2]], (4, 10), swaps=[(0, 1)])
     >>> points.tolist(), visible.tolist()

@@ -1,7 +1,7 @@
 """Reads the header of an image file: format, size, orientation, depth, pages. No pixel is decoded.
 
-This is the only parser of headers: readers ask it for sizes, the decoder for everything. Where viewers disagree, it
-follows Pillow. Reads are bounded, so that a broken file costs an error, not memory.
+This is the only header parser: readers use it for sizes, the decoder for everything. Where image viewers disagree, it
+follows Pillow. Reads are bounded, so a broken file causes an error and cannot exhaust memory.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def read_header(path: str | os.PathLike[str], where: str = "", page: int = 0) ->
     """Read the header of an image file.
 
     Args:
-        path: the file; its format is found from its content, not from its name.
-        where: its place in errors; by default the file.
+        path: the file; its format is detected from its content, not from its name.
+        where: the location in errors; by default the file.
         page: the page of a TIFF, from 0 on.
 
     Raises:

@@ -1,8 +1,8 @@
 """Imports the image libraries of an optional extra when they are first needed.
 
-OpenCV has a thread pool for the whole process, which is not changed here, as a library must not do that silently.
-OpenCV does not split images below 65,536 pixels, such as those of a model's size, so calls from several threads run in
-parallel; for larger ones the pool is busy, and they run in the calling thread. An application may call
+OpenCV has one thread pool for the whole process. It is not changed here, as a library should not do that silently.
+OpenCV does not split images below 65,536 pixels, such as typical model inputs, so calls from several threads run in
+parallel; larger images run in the calling thread if the pool is busy. An application may call
 ``cv2.setNumThreads(1)`` to disable the pool.
 """
 

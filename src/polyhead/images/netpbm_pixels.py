@@ -66,7 +66,7 @@ def _bitmap(data: bytes, head: NetpbmHeader) -> np.ndarray:
 
 
 def _written_numbers(data: bytes, head: NetpbmHeader, count: int) -> np.ndarray:
-    """Numbers that are written as text."""
+    """Parse numbers that are stored as text."""
     text = _without_comments(data[head.start :])
     if text.translate(None, b"0123456789 \t\n\v\f\r"):
         raise Broken("a file with characters that are not numbers")

@@ -18,7 +18,7 @@ _HEAD = 12_000
 
 
 class NpyHeader(NamedTuple):
-    """The header of an array: shape, dtype, order, and the position of the first number."""
+    """The header of an array: shape, dtype, memory order, and the position of the first number."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -47,10 +47,10 @@ def read_npy_header(content: Content) -> NpyHeader:
 
 
 def read_npy(data: bytes) -> np.ndarray:
-    """The pixels, ``(H, W, channels)``.
+    """Read the pixels, ``(H, W, channels)``.
 
     Raises:
-        Broken: as `read_npy_header` does.
+        Broken: as for `read_npy_header`.
     """
     found = read_npy_header(Content(data))
     numbers = np.frombuffer(data, found.dtype, math.prod(found.shape), found.start)

@@ -1,7 +1,7 @@
 """Reads files with Pillow: GIF, AVIF, JPEG 2000, palettes of masks, and rare formats.
 
-A file is opened only by the plugin for the format in its header. Plugins that start other programs are not used, and
-Pillow's global limit on pixels is not changed.
+A file is opened only with the plugin for the format in its header. Plugins that start other programs are not used, and
+Pillow's global pixel limit is not changed.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def _readers() -> dict[str, Any]:
 
 
 def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> Any:
-    """The Pillow image of a file, decoded.
+    """Open a file as a Pillow image and decode it.
 
     Args:
         data: the file.
         format: the format in its header.
-        size: (height, width) in its header; a file of another size is not decoded.
+        size: (height, width) in its header; it is an error if Pillow finds a different size.
         page: the page or frame, from 0 on.
 
     Raises:
@@ -90,13 +90,13 @@ def _seek(image: Any, page: int, format: str) -> None:
 
 
 class Held:
-    """An image of Pillow whose pixels are in memory.
+    """A Pillow image whose pixels are in memory.
 
     Attributes:
-        header: the header that a file of it would have.
+        header: the header that the image would have as a file.
 
     Raises:
-        Broken: if it cannot be decoded any more.
+        Broken: if it can no longer be decoded.
     """
 
     def __init__(self, image: Any) -> None:
@@ -116,11 +116,11 @@ class Held:
         )
 
     def samples(self, page: int, ids: bool = False) -> Samples:
-        """Its pixels, not turned.
+        """Return the pixels as stored, not turned upright.
 
         Raises:
-            NoPage: if it has fewer pages.
-            Broken: for another frame than the one in memory, or a mode that cannot be converted.
+            NoPage: if the image has fewer pages.
+            Broken: for a frame other than the one in memory, or a mode that cannot be converted.
         """
         if page >= self.header.pages:
             raise NoPage(self.header.format, self.header.pages)
@@ -136,7 +136,7 @@ class Held:
 
 
 def rare_header(data: bytes) -> Header | None:
-    """The header of an image in a format that only Pillow knows, or None."""
+    """Read the header of an image in a format that only Pillow supports, or return None."""
     for name in _RARE:
         factory, accept = _readers().get(name, (None, None))
         if factory is None:
@@ -153,7 +153,7 @@ def rare_header(data: bytes) -> Header | None:
 
 @contextlib.contextmanager
 def _as_broken() -> Iterator[None]:
-    """Raise `Broken` for any error of a decoder, which can fail in any way on invalid bytes."""
+    """Convert any exception of a decoder to `Broken`, as invalid bytes can raise anything."""
     try:
         yield
     except (PolyheadError, MemoryError, Broken):
@@ -163,7 +163,7 @@ def _as_broken() -> Iterator[None]:
 
 
 def are_shades(image: Any) -> bool:
-    """Whether a palette maps indices to other gray values, so that it is unclear which of them are the ids."""
+    """Whether a palette maps indices to different gray values, so it is ambiguous which of the two are the ids."""
     if image.mode != "P":
         return False
     colors = np.array(image.getpalette(), np.uint8).reshape(-1, 3)

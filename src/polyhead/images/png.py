@@ -1,4 +1,4 @@
-"""Writes PNG files without an image library, as the page of a feed without images draws too (masks, heat maps).
+"""Writes PNG files without an image library, for masks and heat maps on pages of feeds without images.
 
 Source: PNG specification, W3C 2003.
 """
@@ -17,7 +17,7 @@ _COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 
 
 def png(pixels: np.ndarray, palette: Sequence[tuple[int, int, int, int]] | None = None) -> bytes:
-    """Encode a picture as a PNG file.
+    """Encode an image as a PNG file.
 
     Args:
         pixels: uint8 ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)``.

@@ -1,4 +1,4 @@
-"""The headers of JPEG, PNG, WebP, BMP and GIF: chains of small parts, read until the size and orientation are known.
+"""Reads the headers of JPEG, PNG, WebP, BMP and GIF, part by part, until the size and orientation are known.
 
 Sources: ITU-T T.81 (JPEG), the PNG specification, RFC 9649 (WebP), GIF89a, and Microsoft's description
 of bitmap headers.
@@ -14,7 +14,7 @@ from polyhead.images.directories import exif_orientation
 from polyhead.images.image_header import Header
 
 LARGEST_TEXT = 1 << 20
-"""Bytes of Exif or XMP that are read at most."""
+"""The maximum number of bytes read of Exif or XMP."""
 
 _SEGMENTS = 4096
 _CHUNKS = 1 << 17
@@ -59,7 +59,7 @@ def read_jpeg(content: Content) -> Header:
         elif marker == 0xE1:
             body = content.read(at + 4, length - 2)
             if body.startswith(_EXIF) and len(exif) < LARGEST_TEXT:
-                exif += body[6:]  # one block may go on in the next
+                exif += body[6:]  # Exif may be split over several segments
             elif body.startswith(_XMP):
                 xmp = body[len(_XMP) :]
         at += 2 + length
@@ -71,7 +71,7 @@ def read_jpeg(content: Content) -> Header:
 
 
 def _marker(content: Content, at: int) -> int:
-    """The position of the next marker, after bytes that belong to no segment.
+    """Find the next marker, skipping bytes that do not belong to a segment.
 
     Raises:
         Broken: if there is none nearby.
@@ -137,7 +137,7 @@ def _text(name: bytes, chunk: bytes) -> bytes:
 
 
 def _unhexed(text: bytes) -> bytes:
-    """Exif in the text of a PNG, as ImageMagick writes it: a name, a length, and hex digits."""
+    """Decode Exif in a text chunk, as ImageMagick writes it: a name, a length, and hex digits."""
     digits = b"".join(text.split(b"\n")[3:])
     return bytes.fromhex(digits.decode()) if re.fullmatch(rb"([0-9a-fA-F]{2})*", digits) else b""
 
@@ -219,7 +219,7 @@ def read_gif(content: Content) -> Header:
 
 
 def _after_blocks(content: Content, at: int) -> int:
-    """The end of the chain of blocks that begins here."""
+    """The end of the chain of sub-blocks that begins at ``at``."""
     for _ in range(_CHUNKS):
         length = content.some(at, 1)
         if not length or not length[0]:

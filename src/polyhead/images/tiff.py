@@ -1,7 +1,7 @@
 """Reads the pixels of TIFFs as stored: strips or tiles, any number of bands, 1 to 64 bits.
 
-Pillow and OpenCV fail on some of these (bands besides RGB, several bands of 16 bits, small tiles), so Pillow is used
-only for what it does well: unpacking LZW and the like, and CMYK, YCbCr, fax and JPEG.
+Pillow and OpenCV fail on some of these (bands besides RGB, several 16-bit bands, small tiles), so Pillow is used only
+where it is reliable: to decompress LZW and PackBits, and for CMYK, YCbCr, fax and JPEG.
 
 Sources: TIFF 6.0; Adobe's technical notes on Photoshop TIFF (deflate) and on the predictor of floats.
 """
@@ -26,7 +26,7 @@ _PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, _DEFLATE = 1, 5, 32773, 34925, 50000, (8,
 _BYTES = (_PLAIN, _LZW, _PACKBITS, _LZMA, _ZSTD, *_DEFLATE)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = range(4)
 _PACKED = (1, 2, 4, 10, 12, 14)
-"""Bits of samples that are packed without padding, the highest bit first."""
+"""Bit depths of samples that are packed without padding, highest bit first."""
 
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 _LARGEST_DICTIONARY = 1 << 27
@@ -76,7 +76,7 @@ def read_tiff(data: bytes, page: int, ids: bool = False) -> Samples:
     Args:
         data: the file.
         page: the page, from 0 on.
-        ids: keep palette indices, and do not scale few bits to 0–255.
+        ids: keep palette indices, and do not scale low bit depths to 0–255.
 
     Raises:
         Broken: for damaged files and unsupported storage.
@@ -93,7 +93,7 @@ def read_tiff(data: bytes, page: int, ids: bool = False) -> Samples:
 
 
 def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
-    """How a page is stored; None if it is left to Pillow."""
+    """Parse how a page is stored; None if Pillow must decode it."""
 
     def number(tag: int, default: int) -> int:
         return found.number(directory, tag, default)
@@ -144,7 +144,7 @@ def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
 
 
 def _samples_in(data: bytes, layout: TiffLayout) -> np.ndarray:
-    """All samples, ``(H, W, bands)``, in their stored dtype or the next larger one."""
+    """Read all samples, ``(H, W, bands)``, in their stored dtype or the next larger one."""
     count = layout.across * layout.down
     if len(layout.offsets) < count * layout.planes:
         found = f"{len(layout.offsets):,} of {count * layout.planes:,} strips or tiles"
@@ -176,10 +176,10 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def _unpacked(chunks: list[tuple[bytes, int]], layout: TiffLayout) -> np.ndarray:
-    """The bytes of all strips or tiles, one behind the other.
+    """Decompress all strips or tiles and concatenate their bytes.
 
     Raises:
-        Broken: for one that is damaged, or shorter than it should be.
+        Broken: if a strip or tile is damaged or too short.
     """
     if layout.compression in (_LZW, _PACKBITS):
         return _by_pillow([chunk for chunk, _ in chunks], sum(whole for _, whole in chunks), layout)
@@ -207,7 +207,7 @@ def _expanded(chunk: bytes, whole: int, compression: int) -> bytes:
 
 
 def _by_pillow(chunks: Sequence[bytes], whole: int, layout: TiffLayout) -> np.ndarray:
-    """Unpack strips or tiles with Pillow, as the strips of a gray image of bytes."""
+    """Decompress strips or tiles with Pillow, by presenting them as the strips of an 8-bit gray image."""
     count = len(chunks)
     rows, start = whole // layout.row_bytes, 8
     table = 8 + 2 + 9 * 12 + 4
@@ -224,7 +224,7 @@ def _by_pillow(chunks: Sequence[bytes], whole: int, layout: TiffLayout) -> np.nd
 
 
 def _samples(rows: np.ndarray, layout: TiffLayout) -> np.ndarray:
-    """Rows of bytes as rows of samples, ``(rows, columns, bands)``."""
+    """Convert rows of bytes to rows of samples, ``(rows, columns, bands)``."""
     bands = layout.bands // layout.planes
     if layout.bits in _PACKED:
         return _unpacked_bits(rows, layout, bands)
@@ -244,7 +244,7 @@ def _samples(rows: np.ndarray, layout: TiffLayout) -> np.ndarray:
 
 
 def _unpacked_bits(rows: np.ndarray, layout: TiffLayout, bands: int) -> np.ndarray:
-    """Unpack samples of odd bits, some rows at a time, as each bit takes a byte meanwhile."""
+    """Unpack samples that do not fill bytes, a few rows at a time, as each bit temporarily takes a byte."""
     shape = (len(rows), layout.columns, bands)
     found = np.zeros(shape, np.uint8 if layout.bits < 8 else np.uint16)
     across = layout.columns * bands * layout.bits
@@ -296,7 +296,7 @@ def _colored(indices: np.ndarray, layout: TiffLayout) -> np.ndarray:
 
 
 def _straight(pixels: np.ndarray) -> np.ndarray:
-    """Divide colors by the alpha that they were multiplied by."""
+    """Convert premultiplied alpha to straight alpha."""
     if pixels.dtype.kind != "u":
         return pixels
     top = np.iinfo(pixels.dtype).max
@@ -307,7 +307,7 @@ def _straight(pixels: np.ndarray) -> np.ndarray:
 
 
 def _through_pillow(data: bytes, found: Directories, directory: Directory, index: int, ids: bool) -> Samples:
-    """Read CMYK, YCbCr, fax and JPEG with Pillow, without turning them upright."""
+    """Read CMYK, YCbCr, fax and JPEG with Pillow, as stored (not turned upright)."""
     if ORIENTATION in directory.tags:
         tag = directory.tags[ORIENTATION]
         size = struct.calcsize("=" + {3: "H", 4: "I"}.get(tag.type, "B"))

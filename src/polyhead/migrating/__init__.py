@@ -1,1 +1,1 @@
-"""Turns the data pipeline of a script into a feed: what a script does is read, never guessed from its name."""
+"""Turns the data pipelines of a script into feeds, by reading its code."""

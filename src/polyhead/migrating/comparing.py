@@ -1,4 +1,4 @@
-"""Compares the rows of a pipeline with those of the feed in its place."""
+"""Compares the rows of a pipeline with those of the feed that replaces it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polyhead.kinds.missing import spread_over
 
 
 def rows_before(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]]:
-    """The first rows of ``(x, y)`` batches, an array for each input and each label, in order."""
+    """Collect the first rows of ``(x, y)`` batches: one array for each input and each label, in order."""
     parts: dict[str, list[list[np.ndarray]]] = {"x": [], "y": []}
     seen = 0
     for batch in batches:
@@ -32,7 +32,7 @@ def rows_before(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]
 
 
 def rows_of_feed_alone(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray]], list[str]]:
-    """The first rows of a feed as it reads them: in the order of the data, without augmentation."""
+    """Read the first rows of a feed in the order of the data, without augmentation."""
     source = feed.source
     if not source.sequential:
         source = source.select(np.arange(min(rows, feed.num_samples)))
@@ -50,7 +50,7 @@ def rows_of_feed_alone(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray
 
 
 def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) -> list[str]:
-    """Say for each input and head whether it has the same rows, and if not how they differ."""
+    """Report for each input and head whether its rows are the same, and otherwise how they differ."""
     after, names = rows_of_feed_alone(feed, rows)
     arrays = [*after["x"], *after["y"]]
     old = [*before["x"], *before["y"]]
@@ -78,7 +78,7 @@ def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) 
 
 
 def _in_one_form(old: np.ndarray, new: np.ndarray, head: Any) -> tuple[np.ndarray, np.ndarray, str]:
-    """Both in one form, and what the form was."""
+    """Convert both arrays to a common form; also return a note on the conversion."""
     classes = getattr(head, "classes", None)
     if old.dtype.kind in "OUS" and classes is not None and not isinstance(classes, int):
         ids = new.argmax(-1) if new.ndim == 2 and new.shape[1] > 1 else new.reshape(len(new)).astype(int)
@@ -102,7 +102,7 @@ def _equal(old: np.ndarray, new: np.ndarray) -> bool:
 
 
 def _sorted(arrays: Iterable[np.ndarray]) -> list[np.ndarray]:
-    """The rows of all arrays in an order that depends on what they hold alone."""
+    """Sort the rows of all arrays by their values alone."""
     arrays = list(arrays)
     keys = [a.reshape(len(a), -1)[:, i] for a in arrays for i in range(min(a[0].size, 8))]
     keys = [key.astype(str) if key.dtype.kind in "OUS" else np.round(key.astype(float), 4) for key in keys]

@@ -24,7 +24,7 @@ _NOT_HERE = {
 
 
 def generator_arguments(tree: ast.Module, call: ast.Call) -> dict[str, Any]:
-    """The arguments of the ``ImageDataGenerator`` whose flow a call makes, as far as they are literals."""
+    """The arguments of the ``ImageDataGenerator`` behind a call of ``flow``; those that are not literals, as code."""
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     made: ast.AST | None = owner
     if isinstance(owner, ast.Name):
@@ -40,7 +40,7 @@ def generator_arguments(tree: ast.Module, call: ast.Call) -> dict[str, Any]:
 
 
 def augmentations(settings: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """The augmentations as code, and what has no counterpart or differs.
+    """The augmentations as code, and notes on those that differ or have no counterpart.
 
     >>> augmentations({"horizontal_flip": True, "rotation_range": 20})[0]
     ['ph.Flip()', 'ph.Rotate(20)']
@@ -71,13 +71,13 @@ def augmentations(settings: dict[str, Any]) -> tuple[list[str], list[str]]:
 def frame_feed(
     call: ast.Call, settings: dict[str, Any], frame: Any, chosen: dict[str, dict[str, Guess]]
 ) -> tuple[str, list[str]]:
-    """The feed of ``flow_from_dataframe``, and what changed.
+    """The code of a feed for ``flow_from_dataframe``, and notes on what changed.
 
     Args:
-        call: of the flow.
+        call: the call of ``flow_from_dataframe``.
         settings: the arguments of the generator.
-        frame: the frame itself, by whose columns heads are chosen; None where it is not known.
-        chosen: the heads of the flows before, by what they were asked for; those of this one are added.
+        frame: the data frame, whose columns determine the heads; None if it is not known.
+        chosen: the heads of previous flows, by ``y_col`` and ``class_mode``; those of this flow are added.
     """
     given = {name: call_argument(call, i, name) for i, name in enumerate(FRAME)}
     data = ast.unparse(given["dataframe"]) if given["dataframe"] is not None else "frame"
@@ -95,7 +95,7 @@ def frame_feed(
     if not heads:
         return "", more
     asked = f"{literal(given['y_col'], 'class')} {literal(given['class_mode'], 'categorical')}"
-    if asked in chosen:  # for validation: a few rows may look like something else
+    if asked in chosen:  # for validation: use the same heads, as a few rows may look different
         more.append("for the validation of the feed before, feed.on(data) is all that is needed")
     heads = chosen.setdefault(asked, heads)
     weights = literal(given["weight_col"])
@@ -110,7 +110,7 @@ def frame_feed(
 
 
 def folder_feed(call: ast.Call, settings: dict[str, Any], classes: list[str]) -> tuple[str, list[str]]:
-    """The feed of ``flow_from_directory``, and what changed; ``classes`` are its folders, if they are known."""
+    """The code of a feed for ``flow_from_directory``, and notes; ``classes`` are the names of its folders, if known."""
     given = {name: call_argument(call, i, name) for i, name in enumerate(FOLDER)}
     folder = ast.unparse(given["directory"]) if given["directory"] is not None else '"images"'
     cut, changed = _part(call, settings)
@@ -132,7 +132,7 @@ def folder_feed(call: ast.Call, settings: dict[str, Any], classes: list[str]) ->
 def flow_code(
     lines: list[str], image: dict[str, Guess], heads: dict[str, Guess], given: Any, settings: dict[str, Any]
 ) -> tuple[str, list[str]]:
-    """The feed of a flow of image files, and what changed."""
+    """The code of a feed for a flow of image files, and notes on what changed."""
     augment, changed = augmentations(settings)
     scale = settings.get("rescale")
     if not scale:
@@ -146,7 +146,7 @@ def flow_code(
 
 
 def _part(call: ast.Call, settings: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """The lines that take the subset of the rows, and what changed by that."""
+    """The lines of code that select the ``subset`` of the rows, and notes on what changed."""
     subset, share = literal(call_argument(call, None, "subset")), settings.get("validation_split")
     if not subset or not share:
         return [], []
@@ -201,12 +201,12 @@ def _class_head(mode: str, frame: Any, name: str, classes: list[str] | None = No
 
 
 def _fraction(shift: Any) -> float:
-    """A shift as a part of the image; those in pixels (whole numbers from 1) are not known."""
+    """A shift as a fraction of the image; 0 for shifts in pixels (from 1 on), as the size is not known here."""
     return float(shift) if isinstance(shift, (int, float)) and 0 < shift < 1 else 0.0
 
 
 def array_feed(call: ast.Call, settings: dict[str, Any]) -> tuple[str, list[str]]:
-    """The feed of ``flow(x, y)``, and what changed."""
+    """The code of a feed for ``flow(x, y)``, and notes on what changed."""
     x, y = call_argument(call, 0, "x"), call_argument(call, 1, "y")
     if x is None or y is None:
         return "", ["there are no labels: say by hand what is predicted"]
@@ -222,7 +222,7 @@ def array_feed(call: ast.Call, settings: dict[str, Any]) -> tuple[str, list[str]
 
 
 def plain_batches(flow: Any) -> Any:
-    """The batches of a flow in the order of its files, without what it draws at random."""
+    """Iterate over the batches of a flow in the order of its files, without random augmentation."""
     made = flow.image_data_generator
     flow.image_data_generator = type(made)(
         rescale=made.rescale, preprocessing_function=made.preprocessing_function

@@ -1,4 +1,4 @@
-"""Translates two zipped flows of ``ImageDataGenerator``, images and masks, to one feed."""
+"""Translates two zipped flows of ``ImageDataGenerator``, of images and masks, into one feed."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _OF_PIXELS = ("rescale", "preprocessing_function", "brightness_range", "channel_
 
 
 def pair_feed(found: Found, tree: ast.Module, flows: Any) -> tuple[str, list[str], list[str]]:
-    """The feed of a pair of flows, what changed, and what was wrong before.
+    """The code of a feed for a pair of flows, notes on what changed, and mistakes in the script.
 
     Args:
-        found: the flow of the images, with that of the masks.
+        found: the flow of the images, with the flow of the masks.
         tree: the script.
-        flows: both, if they were made; else None.
+        flows: both flow objects, if they were created; otherwise None.
     """
     assert found.call is not None
     assert found.masks is not None
@@ -65,7 +65,7 @@ def pair_feed(found: Found, tree: ast.Module, flows: Any) -> tuple[str, list[str
 
 
 def _said(node: ast.expr | None) -> Any:
-    """The value of an argument, or its code where that is no literal; None where it was left out."""
+    """The value of an argument, or its code if it is not a literal; None if it was omitted."""
     return None if node is None else literal(node, ast.unparse(node))
 
 
@@ -83,7 +83,7 @@ def settings_differ(images: dict[str, Any], masks: dict[str, Any]) -> bool:
 
 
 def mask_guess(flow: Any) -> Guess:
-    """The head for the masks of a flow, by their values before they are scaled."""
+    """Choose the head for the masks of a flow by their unscaled values."""
     values = np.unique(np.concatenate([np.unique(batch) for batch in _unscaled_batches(flow)]))
     whole = bool((values == np.round(values)).all())
     if set(values.tolist()) <= {0, 1}:
@@ -99,7 +99,7 @@ def mask_guess(flow: Any) -> Guess:
 
 
 def _unscaled_batches(flow: Any) -> Iterator[np.ndarray]:
-    """Some masks of a flow, with the values of their files."""
+    """Iterate over some batches of masks, with the values in the files."""
     made = flow.image_data_generator
     flow.image_data_generator = type(made)()
     try:
@@ -112,9 +112,9 @@ def _unscaled_batches(flow: Any) -> Iterator[np.ndarray]:
 
 
 def pairs_of_batches(flows: Sequence[Any]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The batches of both flows in the order of their files, without what they draw at random.
+    """Iterate over the batches of both flows in the order of their files, without random augmentation.
 
-    Masks that were read as RGB, with three equal channels, have one.
+    Masks that were read as RGB, with three equal channels, are reduced to one channel.
     """
     for images, masks in zip(*map(plain_batches, flows), strict=False):
         if masks.ndim == 4 and masks.shape[3] == 3 and (masks == masks[..., :1]).all():
@@ -166,7 +166,7 @@ def _data_of_folders(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], 
 
 
 def _data_of_unknown_folders(calls: Sequence[ast.Call]) -> tuple[list[str], list[str], list[str]]:
-    """The files below folders of which only the code is known."""
+    """The files in folders that are known only as expressions."""
     columns = []
     for call in calls:
         folder, kinds = call_argument(call, 0, "directory"), literal(call_argument(call, 3, "classes"))
@@ -188,7 +188,7 @@ _DATA = {
 
 
 def _folder_of(call: ast.Call, flow: Any) -> str:
-    """The folder with the files of a flow: the one that all are in, or that of the flow."""
+    """The folder with the files of a flow: their common subfolder, or else the flow's directory."""
     folder = str(literal(call_argument(call, 0, "directory"), "images"))
     if flow is not None:
         inside = {os.path.dirname(name) for name in flow.filenames}
@@ -204,7 +204,7 @@ def _stems(place: str, flow: Any) -> list[str]:
 
 
 def _names_of_masks(images: Sequence[str], masks: Sequence[str]) -> str | None:
-    """How masks are named, ``{stem}`` for the name of the image; None where names don't say what belongs together.
+    """The naming pattern of masks, with ``{stem}`` for the image's name; None if names do not match.
 
     >>> _names_of_masks(["a", "b"], ["a_mask", "b_mask"]), _names_of_masks(["a", "b"], ["1", "2"])
     ('{stem}_mask', None)
@@ -212,7 +212,7 @@ def _names_of_masks(images: Sequence[str], masks: Sequence[str]) -> str | None:
     if not images or len({*images} & {*masks}) * 2 >= len(images):
         return "{stem}"
     for image, mask in zip(images, masks, strict=False):
-        places = [at for at in range(len(mask)) if mask.startswith(image, at)]  # "a" stands in "a_mask" twice
+        places = [at for at in range(len(mask)) if mask.startswith(image, at)]  # "a" occurs twice in "a_mask"
         forms = [(mask[:at], mask[at + len(image) :]) for at in places]
         found = {form: len({f"{form[0]}{one}{form[1]}" for one in images} & {*masks}) for form in forms}
         before, after = max(found, key=found.__getitem__, default=("/", ""))
@@ -222,7 +222,7 @@ def _names_of_masks(images: Sequence[str], masks: Sequence[str]) -> str | None:
 
 
 def _unpaired(flows: Any) -> list[str]:
-    """What is wrong with the numbers of two flows, which were paired by position."""
+    """A mistake if two flows, which were paired by position, differ in length."""
     if not flows or flows[0].n == flows[1].n:
         return []
     both = f"{counted(flows[0].n, 'image')} and {counted(flows[1].n, 'mask')}"

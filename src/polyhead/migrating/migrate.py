@@ -1,4 +1,4 @@
-"""`migrate`: the feeds in the place of the data pipelines of a script, and how their rows compare."""
+"""`migrate`: writes feeds that replace the data pipelines of a script, and compares their rows."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from polyhead.migrating.windows import window_feed
 from polyhead.migrating.zipped_flows import with_masks
 
 _OF_FIT = ("endless", "exhausted", "steps", "not-shuffled")
-"""What depends on how fit is called, or no longer matters with a feed."""
+"""Problems that depend on the call of ``fit``, or no longer matter with a feed."""
 
 _NAMES = "the labels have no names in the script: name the heads like the outputs of the model"
 
 
 @dataclass(frozen=True)
 class Migration:
-    """What becomes of one data pipeline.
+    """The result of migrating one data pipeline.
 
     Attributes:
-        kind: what it is.
+        kind: the kind of pipeline, see `Found`.
         name: the variable that holds it.
-        line: where it is made.
-        code: the feed in its place; empty where it could not be migrated.
+        line: the line that creates it.
+        code: the code of the feed that replaces it; empty if it could not be migrated.
         changed: what is different with the feed.
-        mistakes: what `examine` finds in the pipeline.
+        mistakes: the problems that `examine` found in the pipeline.
         compared: how the rows compare, if both were run.
         ran: the lines of the script that were run.
         why: why it was not migrated or not compared.
-        by: the pipeline that it draws from, whose feed replaces both.
+        by: another pipeline whose feed replaces this one too.
     """
 
     kind: str
@@ -72,15 +72,15 @@ class Migration:
 
 
 def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[Migration]:
-    """Read a script, write the feeds in the place of its data pipelines, and compare their rows.
+    """Read a script, write feeds that replace its data pipelines, and compare their rows.
 
     Args:
-        path: of the script.
-        execute: run the lines that make the pipelines, and compare; otherwise the script is read alone.
-        rows: how many rows are compared.
+        path: the script.
+        execute: run the lines that create the pipelines, and compare rows; otherwise the script is only read.
+        rows: the number of rows to compare.
 
     Raises:
-        DataError: the file is no Python.
+        DataError: if the file is not valid Python.
     """
     path = Path(path)
     try:
@@ -148,7 +148,7 @@ def _with_code(
     object_: Any,
     chosen: dict[str, Any],
 ) -> Migration:
-    """The same with the code of the feed, or why there is none."""
+    """Add the code of the feed, or the reason why there is none."""
     if found.masks is not None:
         code, changed, wrong = mask_flows.pair_feed(found, tree, object_)
         return replace(made, code=code, changed=tuple(changed), mistakes=tuple(wrong))
@@ -174,7 +174,7 @@ def _with_code(
 
 
 def _made(found: Found, tree: ast.Module, path: Path) -> tuple[dict[str, Any], Any, Slice]:
-    """Run the lines that a pipeline needs, and make it."""
+    """Run the lines that a pipeline depends on, and create it."""
     if found.masks is not None:
         pair = [one.name or one.expression for one in (found, found.masks)]
         found = replace(found, name="", expression=f"({', '.join(pair)})", masks=None)
@@ -207,7 +207,7 @@ def _id(node: ast.expr) -> str:
 
 
 def _value(call: ast.Call, position: int, name: str, names: dict[str, Any]) -> Any:
-    """An argument of a call that was run, as an array; None where it was not."""
+    """An argument of a call as an array; None if it was omitted or the script was not run."""
     node = call_argument(call, position, name)
     if node is None or not names:
         return None
@@ -229,7 +229,7 @@ def _flow(
 
 
 def _under_own_name(code: str, found: Found, name: str) -> str:
-    """The code with the expression of the script in place of the name that `examine` gives to what it read."""
+    """Replace the name that `examine` gives to its subject in the code by the expression in the script."""
     own = found.name or found.expression
     if found.kind == "generator":
         own = found.name if found.expression == f"{found.name}()" else f"lambda: {found.expression}"

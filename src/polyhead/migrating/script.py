@@ -1,4 +1,4 @@
-"""Finds the data pipelines of a script by reading its code; nothing runs."""
+"""Finds the data pipelines of a script by reading its code, without running it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Found:
     Attributes:
         kind: a method of ``ImageDataGenerator``, ``timeseries_dataset_from_array``, ``from_generator``,
             ``PyDataset`` or ``generator``.
-        name: the variable that holds it; of a generator its function.
-        line: where it is made.
-        call: the call that makes it.
-        function: the function that it is inside of, whose arguments are not known.
-        expression: what makes it, as code.
-        masks: the flow of masks that a flow of images is zipped with.
-        by: where the pipeline is made whose feed replaces this one.
+        name: the variable that holds it; for a generator, its function.
+        line: the line that creates it.
+        call: the call that creates it.
+        function: the enclosing function, whose arguments are not known.
+        expression: the code that creates it.
+        masks: the flow of masks that is zipped with this flow of images.
+        by: the line of another pipeline whose feed replaces this one.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Found:
 
 
 def parse_script(text: str) -> ast.Module:
-    """The statements of a script; those under ``if __name__ == "__main__"`` count as its own."""
+    """Parse a script; statements under ``if __name__ == "__main__"`` are moved to the top level."""
     tree = ast.parse(text)
     body: list[ast.stmt] = []
     for statement in tree.body:
@@ -52,7 +52,7 @@ def parse_script(text: str) -> ast.Module:
 
 
 def _note_constants(tree: ast.Module) -> None:
-    """Keep with each use of a name what it stands for, if one literal is all that it is ever given."""
+    """Annotate each use of a name that is assigned exactly once with the assigned expression."""
     given: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
@@ -61,7 +61,7 @@ def _note_constants(tree: ast.Module) -> None:
                 if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                     pairs = list(zip(target.elts, node.value.elts, strict=False))
                 elif isinstance(target, ast.Tuple):
-                    pairs *= 2  # what each name gets is not known
+                    pairs *= 2  # the value of each name is not known; counting it twice leaves them out
                 for one, value in pairs:
                     for name in [n.id for n in ast.walk(one) if isinstance(n, ast.Name)]:
                         given.setdefault(name, []).append(value)
@@ -95,7 +95,7 @@ def pipelines(tree: ast.Module) -> list[Found]:
 
 
 def call_argument(call: ast.Call, position: int | None, name: str) -> ast.expr | None:
-    """An argument of a call by its position or name; None where it was left out."""
+    """An argument of a call by position or name; None if it was omitted."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == name]
     if named:
         return named[0]
@@ -103,7 +103,7 @@ def call_argument(call: ast.Call, position: int | None, name: str) -> ast.expr |
 
 
 def named_arguments(call: ast.Call) -> dict[str, ast.expr]:
-    """The named arguments of a call, those in ``**settings`` among them, if one dict is all that settings ever is."""
+    """The keyword arguments of a call, including those in ``**settings`` if ``settings`` is assigned once, a dict."""
     found: dict[str, ast.expr] = {}
     for keyword in call.keywords:
         value: ast.expr | None = keyword.value
@@ -125,7 +125,7 @@ def named_arguments(call: ast.Call) -> dict[str, ast.expr]:
 
 
 def literal(node: ast.expr | None, default: Any = None) -> Any:
-    """The value of a literal, as ``(64, 64)`` or ``1 / 255``; the default for anything else."""
+    """The value of a literal, such as ``(64, 64)`` or ``1 / 255``; the default for anything else."""
     if node is None:
         return default
     if isinstance(node, ast.Name):
@@ -145,14 +145,14 @@ def literal(node: ast.expr | None, default: Any = None) -> Any:
 
 
 def called(call: ast.Call) -> str:
-    """The last part of what is called: ``flow`` of ``gen.flow(x)``."""
+    """The name of the called function, without its owner: ``flow`` for ``gen.flow(x)``."""
     function = call.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _kind_of_call(call: ast.Call, classes: set[str]) -> str | None:
     name = called(call)
-    if name == "flow":  # a common word: arrays are given to it
+    if name == "flow":  # a common word, so require positional arguments: the arrays
         return name if call.args and isinstance(call.func, ast.Attribute) else None
     if name in (*FLOWS, WINDOWS, "from_generator"):
         own = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") in (
@@ -164,7 +164,7 @@ def _kind_of_call(call: ast.Call, classes: set[str]) -> str | None:
 
 
 def statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
-    """Simple statements with the name of the function around them."""
+    """Iterate over simple statements, each with the name of its enclosing function or class."""
 
     def inside(body: list[ast.stmt], function: str) -> Iterator[tuple[ast.stmt, str]]:
         for statement in body:
@@ -186,7 +186,7 @@ def _calls(statement: ast.stmt) -> list[ast.Call]:
 
 
 def _target(statement: ast.stmt) -> str:
-    """The variable that a statement assigns to; empty for none."""
+    """The variable that a statement assigns to, or an empty string."""
     targets = statement.targets if isinstance(statement, ast.Assign) else []
     return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else ""
 
@@ -203,7 +203,7 @@ def _yields(node: ast.FunctionDef) -> bool:
 
 
 def _generator(tree: ast.Module, name: str, node: ast.FunctionDef) -> Found:
-    """A generator function, with the first call of it outside of functions as the arguments to use."""
+    """A generator function, with the arguments of its first call outside of functions."""
     for statement, function in statements(tree):
         for call in _calls(statement):
             if not function and called(call) == name:

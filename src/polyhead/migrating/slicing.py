@@ -1,4 +1,4 @@
-"""Runs only the lines of a script that make one of its objects: not the model, not the training."""
+"""Runs only the lines of a script that create one of its objects, without the model and the training."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Slice:
     statements: tuple[ast.stmt, ...]
 
     def without_imports_of(self, names: Collection[str]) -> Slice:
-        """The same without statements that import nothing but these names."""
+        """Drop statements that import only these names."""
         kept = [one for one in self.statements if not _imports_only(one, set(names))]
         return Slice(tuple(kept))
 
     @property
     def lines(self) -> str:
-        """The lines, as ``1-4, 9``."""
+        """The line numbers, such as ``1-4, 9``."""
         spans = [(node.lineno, node.end_lineno or node.lineno) for node in self.statements]
         merged: list[tuple[int, int]] = []
         for first, last in sorted(spans):
@@ -43,9 +43,9 @@ class Slice:
 
 
 def slice_for(tree: ast.Module, expression: ast.AST, before: int) -> Slice:
-    """The statements above a line that an expression depends on, by the names that it uses.
+    """Find the statements up to line ``before`` that an expression depends on, by the names that it uses.
 
-    An ``import *`` is one of them if a name is used that no statement defines.
+    If a used name is not defined by any statement, every ``import *`` is included.
     """
     needed = _used(expression)
     above = [node for node in tree.body if node.lineno <= before]
@@ -62,7 +62,7 @@ def slice_for(tree: ast.Module, expression: ast.AST, before: int) -> Slice:
 
 
 def trains(code: Slice) -> str:
-    """The first call in the statements that trains or saves a model, outside of functions; empty for none."""
+    """The first call outside of functions that trains or saves a model, or an empty string."""
     for statement in code.statements:
         if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
             for node in ast.walk(statement):
@@ -72,7 +72,7 @@ def trains(code: Slice) -> str:
 
 
 def run_slice(code: Slice, path: Path, given: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Run the statements, with the folder of the script on the path; the names that they define."""
+    """Run the statements with the script's folder on ``sys.path``; return the names that they define."""
     names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path), **(given or {})}
     before = list(sys.path)
     sys.path.insert(0, str(path.resolve().parent))
@@ -105,14 +105,14 @@ def _defined(statement: ast.stmt) -> set[str]:
 
 
 def _bound_anywhere(statement: ast.stmt) -> set[str]:
-    """The names that a statement binds, within functions too: arguments and local variables."""
+    """The names that a statement binds, including arguments and local variables of functions."""
     arguments = {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
     stored = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     return _defined(statement) | arguments | stored
 
 
 def _changed(statement: ast.stmt) -> set[str]:
-    """The names whose objects a statement changes: ``frame["age"] = ...``, ``files.append(...)``."""
+    """The names of objects that a statement mutates, as in ``frame["age"] = ...`` or ``files.append(...)``."""
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return set()
     found = set()

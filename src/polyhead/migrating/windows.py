@@ -17,11 +17,11 @@ _ARGUMENTS = (
 
 
 def window_feed(call: ast.Call, targets: Any) -> tuple[str, list[str]]:
-    """The feed of windows, and what changed; no code where the call has no targets.
+    """The code of a feed of windows, and notes on what changed; empty code if the call has no targets.
 
     Args:
-        call: of ``timeseries_dataset_from_array``.
-        targets: the array of targets; None where it is not known.
+        call: the call of ``timeseries_dataset_from_array``.
+        targets: the array of targets; None if it is not known.
     """
     given = {name: call_argument(call, i, name) for i, name in enumerate(_ARGUMENTS)}
     if given["data"] is None or literal(given["targets"], "") is None or given["targets"] is None:

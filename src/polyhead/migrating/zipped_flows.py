@@ -1,4 +1,4 @@
-"""Finds two flows that a script zips by hand, images and their masks, also where a function makes or zips them."""
+"""Finds flows of images and masks that a script zips, including flows that a function creates or zips."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Arguments = Mapping[str, ast.expr]
 
 
 def with_masks(tree: ast.Module, found: Sequence[Found]) -> list[Found]:
-    """The pipelines of a script, where a flow of images has the flow of its masks as ``masks``.
+    """Return the pipelines of a script, with the flow of masks in ``masks`` of the flow of images it is zipped with.
 
-    The flow of the masks, and the generator that zips both, are said to be replaced ``by`` that one. Flows made inside
-    a function are written with the arguments of each call of it.
+    In ``by``, the flow of masks and the generator that zips both refer to the flow of images. A flow that is created
+    in a function is expanded with the arguments of each call of that function.
     """
     made: dict[tuple[str, str], Found] = {}
     used: dict[int, Found] = {}
@@ -45,7 +45,7 @@ def with_masks(tree: ast.Module, found: Sequence[Found]) -> list[Found]:
 
 
 def _zipped(tree: ast.Module) -> Iterator[tuple[str, ast.expr, ast.expr]]:
-    """What is zipped in pairs: the function around it, and both parts."""
+    """Iterate over zipped pairs: the name of the enclosing function, and both expressions."""
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     module = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef)], [])
     for scope, body in {"": module, **functions}.items():
@@ -70,7 +70,7 @@ def _zipped(tree: ast.Module) -> Iterator[tuple[str, ast.expr, ast.expr]]:
 
 
 def _drawn_from(node: ast.expr) -> ast.expr | None:
-    """What ``next(x)``, ``x.next()`` or ``x.__next__()`` draws from."""
+    """The ``x`` in ``next(x)``, ``x.next()`` or ``x.__next__()``; None for other expressions."""
     if not isinstance(node, ast.Call) or called(node) not in ("next", "__next__"):
         return None
     if isinstance(node.func, ast.Attribute):
@@ -79,7 +79,7 @@ def _drawn_from(node: ast.expr) -> ast.expr | None:
 
 
 def _calls_of(tree: ast.Module, scope: str) -> Iterator[Arguments]:
-    """The arguments of each call of a function outside of functions; nothing to know outside of them."""
+    """The arguments of each top-level call of the function ``scope``; one empty mapping if there is no function."""
     if not scope:
         yield {}
         return
@@ -105,7 +105,7 @@ def _arguments_of(function: ast.FunctionDef, call: ast.Call) -> Arguments:
 def _flow_behind(
     node: ast.expr, scope: str, given: Arguments, tree: ast.Module, found: Sequence[Found]
 ) -> tuple[Found, Found] | None:
-    """The flow that an expression stands for: as it was found, and as a call outside of functions."""
+    """The flow that an expression refers to: as it was found, and as a call outside of functions."""
     name = node.id if isinstance(node, ast.Name) else ""
     if name in given:
         return _flow_behind(given[name], "", {}, tree, found)
@@ -124,7 +124,7 @@ def _flow_behind(
 
 
 def _assigned_once(tree: ast.Module, scope: str) -> Arguments:
-    """The names that a function assigns once, and what it assigns."""
+    """The names that a function assigns exactly once, and their values."""
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == scope)
     given: dict[str, list[ast.expr]] = {}
     for node in ast.walk(function):
@@ -136,7 +136,7 @@ def _assigned_once(tree: ast.Module, scope: str) -> Arguments:
 
 
 class _Inlining(ast.NodeTransformer):
-    """Puts arguments and local names of a function in the place of their names."""
+    """Replaces the names of a function's arguments and local variables by their values."""
 
     def __init__(self, local: Arguments, given: Arguments) -> None:
         self._local, self._given = dict(local), given
@@ -153,7 +153,7 @@ class _Inlining(ast.NodeTransformer):
 
 
 def _yields_images_alone(flow: Found) -> bool:
-    """Whether a flow yields images alone."""
+    """Whether a flow yields images without labels."""
     assert flow.call is not None
     if flow.kind == "flow":
         return call_argument(flow.call, 1, "y") is None

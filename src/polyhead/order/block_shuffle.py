@@ -1,14 +1,13 @@
-"""An order that reads a disk in blocks: blocks of neighboring rows come in a new order, and are mixed within a window.
+"""A shuffle for storage with slow random access: blocks of rows are shuffled, and rows are mixed within a window.
 
-The blocks of the file are permuted. Some of them at a time are a window, and the rows of a window are permuted among
-themselves. So each block is needed once in an epoch, for as long as its window lasts, and not again: what was read
-stays in the cache for just that long. Like the full shuffle it is a function of seed, epoch and position, without
-an index array.
+The blocks of neighboring rows are permuted. A window consists of several consecutive blocks of that order, and its rows
+are permuted among themselves. So each block is needed only once per epoch, while its window lasts, and can stay in the
+cache for that time. Like the full shuffle, it is a function of seed, epoch and position, without an index array.
 
-Of how good a shuffle it is: two rows of a batch come from one block with a chance of one in ``window``. Where all
-rows of a block are alike, as in a file that is sorted by class, the share of a class in batches of B rows spreads by
-about ``sqrt(1 + (B - 1) / window)`` times what it does in a full shuffle; where neighbors in the file have nothing in
-common, there is no difference.
+Quality of the shuffle: two rows of a batch come from the same block with probability ``1 / window``. If all rows of a
+block are alike, as in a file sorted by class, the standard deviation of a class's share in batches of B rows is about
+``sqrt(1 + (B - 1) / window)`` times that of a full shuffle; if neighbors in the file are unrelated, there is no
+difference.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ MOST, LEAST = 64, 8
 
 
 def plan(row_bytes: int, chunk_rows: int | None = None) -> tuple[int, int]:
-    """The rows of a block, and the blocks of a window.
+    """Choose the number of rows in a block, and of blocks in a window.
 
     >>> plan(12288)
     (85, 64)
@@ -39,14 +38,14 @@ def in_blocks(positions: np.ndarray, rows: int, block: int, window: int, seed: i
     """The rows at positions of an epoch.
 
     Args:
-        positions: int64 ``(n,)``, rising, each in ``[0, rows)``.
-        rows: in the source.
-        block: rows in a block. What is left behind the last whole block comes in the last window.
-        window: blocks in a window; the last one has up to twice as many.
+        positions: int64 ``(n,)``, ascending, each in ``[0, rows)``.
+        rows: the number of rows in the source.
+        block: rows per block. Rows after the last whole block belong to the last window.
+        window: blocks per window; the last window has up to twice as many.
         seed: a 64-bit key.
 
     Returns:
-        int64 ``(n,)``; over all positions each row comes exactly once.
+        int64 ``(n,)``; over all positions, each row occurs exactly once.
 
     >>> sorted(in_blocks(np.arange(23), 23, block=4, window=2, seed=1).tolist()) == list(range(23))
     True

@@ -17,7 +17,7 @@ RUN = 1 << 13
 
 @lru_cache(maxsize=8)
 def _rows_at(rows: int, seed: int, shard: tuple[int, int], number: int) -> np.ndarray:
-    """``RUN`` rows of a shuffled shard: small batches share one call, which costs far more than its elements."""
+    """``RUN`` rows of a shuffled shard, cached so that small batches share the overhead of one `permute` call."""
     rank, count = shard
     positions = np.arange(
         number * RUN * count + rank, min((number + 1) * RUN * count, rows), count, dtype=np.int64
@@ -34,17 +34,18 @@ class Order:
     Args:
         rows: rows in the source, at least 1.
         batch_size: rows in a batch.
-        shuffle: a new order each epoch; else row 0, 1, 2 … always.
-        blocks: ``(rows of a block, blocks of a window)`` of a shuffle that reads blocks, see `blocks.in_blocks`;
-            None for a full one.
-        seed: another seed, other orders.
-        drop_remainder: leave out what does not fill a last batch (another few rows each epoch if shuffled).
-        shard: ``(rank, count)``: this process's part. Shards are disjoint, together complete, and have the
-            same number of steps; batch ``t`` of all shards together is batch ``t`` of the whole order.
-        first: the row that an order without shuffle begins with; it goes through ``rows`` rows from there.
+        shuffle: use a new order in each epoch; otherwise rows come in ascending order.
+        blocks: ``(rows per block, blocks per window)`` for a block shuffle, see `block_shuffle.in_blocks`; None for
+            a full shuffle.
+        seed: the seed of the shuffle.
+        drop_remainder: drop the rows of an incomplete last batch (different rows in each epoch if shuffled).
+        shard: ``(rank, count)``, the part of this process. Shards are disjoint, cover all rows, and have the same
+            number of steps; batch ``t`` of all shards together is batch ``t`` of the whole order.
+        first: the first row of an order without shuffle, which covers ``rows`` rows from there.
 
     Raises:
-        DataError: no rows, a batch size below 1, a shard outside, or too few rows for the shards.
+        DataError: if there are no rows, the batch size is below 1, the shard is invalid, or there are too few rows for
+            the shards.
 
     >>> order = Order(rows=10, batch_size=4, shuffle=True, seed=7)
     >>> len(order)
@@ -94,25 +95,25 @@ class Order:
 
     @property
     def rows_per_epoch(self) -> int:
-        """Rows that this shard gives in one epoch."""
+        """The number of rows of this shard in one epoch."""
         rank, count = self.shard
         if self.drop_remainder:
             return len(self) * self.batch_size
         return (self.rows - rank + count - 1) // count
 
     def bounds(self, first: int, steps: int) -> list[int]:
-        """The edges of batches ``first … first + steps`` in this shard's rows: one more than there are batches."""
+        """The bounds of ``steps`` batches from ``first`` on among this shard's rows: ``steps + 1`` numbers."""
         last, rows = len(self), self.rows_per_epoch
         edges = list(range(first * self.batch_size, (first + steps) * self.batch_size + 1, self.batch_size))
         if edges[-1] >= rows:
-            # a shard with one row less than the largest may end on a full batch one step early: it keeps one row back
+            # a shard with one row less than the largest could run out one step early: it saves one row for that step
             short = last > 1 and rows == (last - 1) * self.batch_size
             for k in range(len(edges)):
                 edges[k] = rows - 1 if short and first + k == last - 1 else min(edges[k], rows)
         return edges
 
     def block(self, epoch: int, first: int, steps: int) -> tuple[np.ndarray, list[int]]:
-        """The rows of several consecutive batches: ids, int64, and the bounds of each batch among them.
+        """The rows of several consecutive batches: their ids, int64, and the bounds of the batches among them.
 
         >>> ids, bounds = Order(rows=10, batch_size=4).block(0, first=1, steps=2)
         >>> ids.tolist(), bounds
@@ -138,5 +139,5 @@ class Order:
         return np.concatenate(runs) if len(runs) != 1 else runs[0].copy()
 
     def ids(self, epoch: int, step: int) -> np.ndarray:
-        """The rows of one batch, int64 ``(batch,)``: a pure function of its arguments and the order's own."""
+        """The rows of one batch, int64 ``(batch,)``; depends only on the arguments and the order's fields."""
         return self.block(epoch, step, 1)[0]

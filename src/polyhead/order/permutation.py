@@ -1,11 +1,11 @@
 """A bijection on [0, n), computed for any position, without an index array.
 
-The rows are laid out as an ``a x b`` rectangle, a little larger than ``n``. A row's two coordinates are
-shifted in turn, each by a hash of the other, taken round the rectangle: an unbalanced Feistel network over
-mixed radices (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002). Every step can be undone, so
-the whole is a bijection; places that fall outside ``[0, n)`` walk on until they are inside.
+The rows are arranged in an ``a x b`` rectangle, slightly larger than ``n``. A row's two coordinates are shifted
+in turn, each by a hash of the other, modulo the side of the rectangle: an unbalanced Feistel network over mixed
+radices (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002). Every step is invertible, so the whole
+is a bijection; results outside ``[0, n)`` are mapped again until they are inside (cycle walking).
 
-The result is part of the library's promise: for one seed it is the same in every version. A golden test pins it.
+The result for a seed is guaranteed to be the same in every version of the library. A golden test pins it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from polyhead.jit import Loop
 
 ROUNDS = 6
 SMALL = 1 << 16
-SMALL_ROUNDS = 16  # a small rectangle mixes less in a round, and costs next to nothing
+SMALL_ROUNDS = 16  # a small rectangle mixes less per round, and more rounds cost almost nothing
 
 WORTH = 1 << 16
-"""Rows of a source from which on it is worth the while to have the network compiled."""
+"""The smallest source, in rows, for which compiling the network is worthwhile."""
 
 MANY = 256
-"""Rows that are permuted at once, as a part of `SMALL`, from which on tables of hashes are quicker."""
+"""Tables of hashes are faster for at least ``SMALL / MANY`` rows in a call."""
 
-_EXACT = 1 << 52  # below, a division of floats gives the whole quotient of integers
+_EXACT = 1 << 52  # below this, float division gives the exact integer quotient
 _CHUNK = 512
 
 _15, _16, _32 = np.uint32(15), np.uint32(16), np.uint64(32)
@@ -45,7 +45,7 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
         seed: a 64-bit key.
 
     Returns:
-        int64 of the same shape; over all positions each row comes exactly once.
+        int64 of the same shape; over all positions, each row occurs exactly once.
 
     >>> sorted(permute(np.arange(5), 5, seed=3).tolist())
     [0, 1, 2, 3, 4]
@@ -73,7 +73,7 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _round_keys(seed: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    """The lower and the upper halves of ``key(seed, r)`` for each round, uint32."""
+    """The lower and upper halves of ``key(seed, r)`` for each round ``r``, uint32."""
     keys = mixed(np.uint64(mix64(mix64(seed & MASK))) ^ mixed(np.arange(rounds, dtype=np.uint64)))
     return keys.astype(np.uint32), (keys >> _32).astype(np.uint32)
 
@@ -81,7 +81,7 @@ def _round_keys(seed: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
 def _network_for(
     rows: np.ndarray, a: int, b: int, low: np.ndarray, high: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What takes rows of the rectangle to others: compiled where there is much to do and it is ready."""
+    """The fastest available implementation of the network; for large sources the compiled one, once it is ready."""
     network = NETWORK.ready if a * b >= WORTH else NETWORK.there
     if network is not None and rows.ndim == 1 and a * b < _EXACT:
 
@@ -98,7 +98,7 @@ def _network_for(
 
 
 def _by_tables(rows: np.ndarray, a: int, b: int, tables: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """`_network` of a small rectangle, whose `_hash_tables` are looked up."""
+    """`_network` for a small rectangle, with hashes looked up in `_hash_tables`."""
     left, right, room = rows // b, np.empty_like(rows), np.empty_like(rows)
     np.subtract(rows, np.multiply(left, b, out=right), out=right)
     unsigned, rest = (left.view(np.uint64), right.view(np.uint64)), room.view(np.uint64)
@@ -106,7 +106,7 @@ def _by_tables(rows: np.ndarray, a: int, b: int, tables: tuple[np.ndarray, np.nd
         move, by, size = (left, right, a) if r % 2 == 0 else (right, left, b)
         np.take(tables[r % 2][r // 2], by, out=room, mode="clip")
         move += room
-        # below `size` the difference wraps to something huge, so the smaller of both is the remainder
+        # below `size` the difference wraps to a huge number, so the smaller of the two is the remainder
         np.subtract(move, size, out=room)
         np.minimum(unsigned[r % 2], rest, out=unsigned[r % 2])
     left *= b
@@ -115,7 +115,7 @@ def _by_tables(rows: np.ndarray, a: int, b: int, tables: tuple[np.ndarray, np.nd
 
 
 def _hash_tables(size: int, by: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """For each round how far each coordinate below ``by`` moves the other one round ``[0, size)``, int64."""
+    """For each round and each coordinate below ``by``, the shift of the other coordinate modulo ``size``, int64."""
     h = np.arange(by, dtype=np.uint32) + low[:, None]
     h ^= h >> _16
     h *= _FIRST
@@ -127,7 +127,7 @@ def _hash_tables(size: int, by: int, low: np.ndarray, high: np.ndarray) -> np.nd
 
 
 def _network(rows: np.ndarray, a: int, b: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Rows of the rectangle, int64, to others; both coordinates fit 32 bits, as ``b`` is at most 2**31."""
+    """Map rows of the rectangle, int64, to others; coordinates fit in 32 bits, as ``b`` is at most 2**31."""
     quotient = rows // b
     left = quotient.astype(np.uint32)
     right = (rows - quotient * b).astype(np.uint32)
@@ -150,7 +150,7 @@ def _add_hash(
     t: np.ndarray,
     wide: np.ndarray,
 ) -> None:
-    """Move by a hash of ``by``, round ``[0, size)``, in place; the last three are room to work in."""
+    """Shift ``move`` in place by a hash of ``by``, modulo ``size``; the last three arguments are scratch buffers."""
     np.add(by, low, out=h)
     h ^= np.right_shift(h, _16, out=t)
     h *= _FIRST
@@ -163,14 +163,14 @@ def _add_hash(
     wide >>= _32
     np.copyto(h, wide, casting="unsafe")
     move += h
-    # unsigned: below `size` the difference wraps to something huge, so the smaller of both is the remainder
+    # unsigned: below `size` the difference wraps to a huge number, so the smaller of the two is the remainder
     np.minimum(move, np.subtract(move, np.uint32(size), out=t), out=move)
 
 
 def _compiled_network(
     rows: np.ndarray, out: np.ndarray, a: int, b: int, low: np.ndarray, high: np.ndarray
 ) -> None:
-    """`_network`, chunk by chunk, so that all steps of a chunk stay in the cache and in wide registers."""
+    """`_network` to be compiled: runs chunk by chunk, so that a chunk stays in the cache and loops vectorize."""
     left, right = np.empty(_CHUNK, np.uint32), np.empty(_CHUNK, np.uint32)
     width = np.float64(b)
     for begin in range(0, len(rows), _CHUNK):

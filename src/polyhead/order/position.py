@@ -1,4 +1,4 @@
-"""The position of training among the batches of all epochs."""
+"""Tracks the position of training, counted in batches over all epochs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 def unknown_count() -> int | None:
-    """A count that is not known."""
+    """Return None, for a count that is not known."""
     return None
 
 
@@ -16,15 +16,15 @@ class Pass:
     """Counts the batches of one iterator.
 
     Attributes:
-        begun: the batch that it began with.
-        asked: counts those that training steps have asked for so far; None if unknown. Keras may draw a batch or two
-            before its step asks for them.
-        by_hand: drawn in a loop of the user's own rather than by ``fit``.
-        moves: of the position, when this began.
-        drawn: how many were drawn.
-        ended: how many were used when the last epoch of ``fit`` ended.
-        base: how many were used when the epoch of ``fit`` that is under way began.
-        trained: counts the steps that the optimizer has taken since then; None if unknown.
+        begun: the first batch.
+        asked: returns the number of batches that training steps have requested so far; None if unknown. Keras may draw
+            a batch or two ahead of the step that uses them.
+        by_hand: whether batches are drawn in the user's own loop rather than by ``fit``.
+        moves: the value of `Position.moves` when this pass began.
+        drawn: the number of batches drawn.
+        ended: the number of batches used at the end of the last epoch of ``fit``.
+        base: the number of batches used at the start of the current epoch of ``fit``.
+        trained: returns the number of optimizer steps since the start of that epoch; None if unknown.
     """
 
     begun: int
@@ -38,37 +38,37 @@ class Pass:
     _seen: int | None = None
 
     def look(self) -> None:
-        """Note how many were asked for."""
+        """Record how many batches have been requested."""
         asked = self.asked()
         if asked is not None:
             self._seen = max(self._seen or 0, asked)
 
     @property
     def used(self) -> int:
-        """The number that were handed to a training step."""
+        """The number of batches passed to training steps."""
         self.look()
         return self.drawn if self._seen is None else min(self.drawn, self._seen)
 
     @property
     def lost(self) -> bool:
-        """Whether the run broke off in the step of its last batch, so that this was used but not trained on."""
+        """Whether the run was interrupted in the step of its last batch, which was used but not trained on."""
         count = self.used - self.base
         return count > 0 and self.ended != self.used and self.trained() == count - 1
 
 
 class Position:
-    """Counts the batches of training, of all epochs one after the other.
+    """Counts the batches of training over all epochs.
 
-    ``fit`` continues with the batch after the last one that it trained on. A loop of the user's own that ends within
-    an epoch shows in ``at``, but the next pass starts that epoch again: the user may only have had a look.
+    ``fit`` continues with the batch after the last one that it trained on. If the user's own loop stops within an
+    epoch, ``at`` shows it, but the next pass restarts that epoch, as the user may only have inspected some batches.
 
     Args:
         steps: batches in an epoch.
 
     Attributes:
-        fresh: nothing was trained yet, and the user set no position.
-        said: the user set the position, and nothing was trained since.
-        moves: how often the user did so.
+        fresh: whether nothing has been trained yet and the user has not set a position.
+        said: whether the user set the position and nothing has been trained since.
+        moves: the number of times the user set the position.
 
     >>> position = Position(steps=4)
     >>> position.go(epoch=1, step=3)
@@ -86,32 +86,32 @@ class Position:
 
     @property
     def at(self) -> int:
-        """The batch that comes next, counted over all epochs."""
+        """The next batch, counted over all epochs."""
         return self._at if self._pass is None else self._pass.begun + self._pass.used
 
     @property
     def start(self) -> int:
-        """The batch with which the next pass begins."""
+        """The first batch of the next pass."""
         return self._start if self._pass is None else self.at
 
     @property
     def epoch(self) -> int:
-        """The epoch that comes next, or is under way."""
+        """The current epoch, or the next one if the position is between two epochs."""
         return self.at // self.steps
 
     @property
     def step(self) -> int:
-        """The batch of that epoch that comes next."""
+        """The next batch within that epoch."""
         return self.at % self.steps
 
     def go(self, epoch: int, step: int = 0) -> None:
-        """Set the position, for the user; a pass in progress ends first."""
+        """Set the position on behalf of the user; this ends a pass in progress."""
         self.place(epoch * self.steps + step)
         self.fresh, self.said = False, True
         self.moves += 1
 
     def place(self, at: int) -> None:
-        """Set the position, as it was found out."""
+        """Set the position to a known batch; this ends a pass in progress."""
         self._start = self._at = at
         self._pass = None
 
@@ -120,7 +120,7 @@ class Position:
         return Pass(self.start, asked, by_hand, self.moves)
 
     def draw(self, one: Pass) -> None:
-        """A batch of a pass was drawn."""
+        """Record that a batch of a pass was drawn."""
         one.drawn += 1
         one.look()
         if one.moves != self.moves:
@@ -133,12 +133,12 @@ class Position:
             self._start, self.fresh, self.said = self._at, False, False
 
     def end(self, one: Pass, last: bool) -> None:
-        """An epoch of ``fit`` has ended, all that it had drawn was used where it was the ``last`` of its pass."""
+        """Record the end of an epoch of ``fit``; after the ``last`` one of a pass, all drawn batches count as used."""
         if last and self._pass is one:
             self.place(one.begun + one.drawn)
         one.ended = one.used
 
     def settle(self) -> None:
-        """Begin a new run: all batches of the last one count as trained on, except one in whose step it broke off."""
+        """Before a new run, count all batches of the last one as trained on, except one whose step was interrupted."""
         if self._pass is not None:
             self.place(self.at - self._pass.lost)

@@ -1,4 +1,4 @@
-"""This process's part of the rows."""
+"""Determines which part of the rows this process reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from polyhead.errors import ContractError, Problem, as_list, is_integer, shown, 
 
 
 def checked_shard(shard: Any) -> tuple[int, int] | str:
-    """A process's part as ``(rank, count)``, or ``"auto"``.
+    """Validate the ``shard=`` argument; return it as ``(rank, count)`` or ``"auto"``.
 
     Raises:
         ContractError: for anything else.
@@ -27,7 +27,7 @@ def checked_shard(shard: Any) -> tuple[int, int] | str:
 
 
 def this_shard() -> tuple[int, int]:
-    """This process's rank and the number of processes, of a framework that is loaded and set up."""
+    """The rank of this process and the number of processes, from torch or JAX if initialized; else ``(0, 1)``."""
     torch = sys.modules.get("torch.distributed")
     if torch is not None and torch.is_available() and torch.is_initialized():
         return torch.get_rank(), torch.get_world_size()

@@ -1,4 +1,4 @@
-"""Writing stores: rows of any source, or of a feed, into a folder of Arrow files."""
+"""Writes stores: the rows of a source or a feed, in a folder of Arrow files."""
 
 from polyhead.packing.pack import pack
 from polyhead.packing.verify import verify

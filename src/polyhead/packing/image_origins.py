@@ -1,4 +1,4 @@
-"""Packs beside each image which one it was: its file, its size, and where it lies in the image that is stored."""
+"""Packs the origin of each image: its file, its size, and the matrix from its pixels to those of the stored image."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from polyhead.store.origin_columns import FILE, origin_specs
 
 
 def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list[Spec], bool]:
-    """Add the columns that say which images those of the rows were.
+    """Add columns for the origins of images.
 
     Args:
         rows: the rows to pack.
-        old: the columns of the store to which they are appended; None for a new one.
+        old: the columns of the store to which the rows are appended; None for a new store.
 
     Returns:
-        The rows, the descriptions of these columns, and whether all originals are known, which those of a store of an
-        older version are not.
+        The rows, the descriptions of the added columns, and whether all origins are known; they are not for rows from
+        a store of an older version.
 
     Raises:
-        DataError: if the rows have a column of the same name.
+        DataError: if the rows already have a column with one of these names.
     """
     images, every = image_columns(rows), np.zeros(0, np.int64)
     known = {name: rows.origins(name, every) for name in rows.columns}
@@ -43,7 +43,7 @@ def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list
 
 
 class _WithOrigins(MadeColumns):
-    """Rows with the columns that say which images theirs were."""
+    """Rows with additional columns for the origins of images."""
 
     placed: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Packs all rows of some data into a store."""
+"""Packs rows into a store."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SHARD_BYTES = 256 << 20
 CHUNK_BYTES = 4 << 20
 CHUNK_ROWS = 256
 DECODED_ROWS = 32
-"""Rows that a thread decodes in one call; Ctrl-C takes effect after these."""
+"""Rows that a thread decodes in one call; Ctrl-C takes effect after that call."""
 
 
 def pack(
@@ -56,24 +56,24 @@ def pack(
 
     For a feed, this writes the declared columns: images decoded and resized, with masks, boxes and keypoints resized
     accordingly, each in the format of its column, and all other labels unchanged. Nothing is augmented. The store also
-    keeps the file and the size of each original image, so predictions of it are in pixels of the original. The same
-    declaration reads the store: ``feed.on("pets.store", shuffle=True, augment=...)``. For other data, it writes all
+    keeps the file and the size of each original image, so predictions are in pixels of the original. The same
+    declaration reads the store: ``feed.on("pets.store", shuffle=True, augment=...)``. For other data, this writes all
     columns unchanged; the image files in a column of paths are stored as bytes.
 
     An interrupted run continues where it stopped when it is started again, and writes the same bytes. The store can't
     be opened before it is complete.
 
     Args:
-        data: a `Feed`; or a `Source`, a mapping of arrays, a frame, an Arrow table, the path of a table.
+        data: a `Feed`; or a `Source`, a mapping of arrays, a data frame, an Arrow table, the path of a table.
         path: the folder to write.
-        image_size: (height, width) of the images of a feed, instead of the declared size; masks of the images' size get
-            it too.
+        image_size: (height, width) of the images of a feed, instead of the declared size; masks of the same size are
+            resized too.
         encoding: how the images of a feed are stored. ``"pixels"``, ``(H, W, C)``, is the fastest to read: uint8, or
             float32 if the feed has more than 8 bits per channel. ``"jpeg"`` stores 8 bits, with loss according to
             ``quality``; ``"png"`` stores 8 or 16 bits.
         quality: the quality of JPEG, 1 to 100.
-        append: add the rows to a store with the same columns; their ids follow its last. An interrupted run leaves the
-            store unchanged.
+        append: add the rows to a store with the same columns; their ids follow its last id. An interrupted run leaves
+            the store unchanged.
         workers: threads that read and decode.
         shard_bytes: the approximate size of a file; packing needs about twice as much memory.
         progress: show a progress bar on a terminal.
@@ -84,7 +84,7 @@ def pack(
     Raises:
         DataError: if data can't be read, a store can't hold it, or an image can't be decoded.
         ContractError: if arguments are invalid or contradict each other.
-        StoreError: if the folder already holds something else, or has other columns than the appended rows.
+        StoreError: if the folder already holds something else, or its columns differ from those of the appended rows.
 
     >>> import tempfile
     >>> import numpy as np
@@ -146,7 +146,7 @@ def _threads(workers: Any) -> int:
 
 
 def _old(folder: Path, part: Mapping[str, Any], append: bool) -> dict[str, Any] | None:
-    """Return the manifest of the existing store, an empty one if there is none, None if the rows are packed already.
+    """Return the manifest of the existing store; an empty one if there is none; None if the rows are already packed.
 
     Raises:
         StoreError: if the folder holds something else.
@@ -174,10 +174,10 @@ def _old(folder: Path, part: Mapping[str, Any], append: bool) -> dict[str, Any] 
 
 
 def _joined_specs(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tuple[list[Spec], list[Spec]]:
-    """Return the columns of the new rows, and those of the whole store with them.
+    """Return the columns of the new rows, and the columns of the store after appending them.
 
     Raises:
-        StoreError: for every column that the store lacks, or has in another form.
+        StoreError: for every column that the store lacks, or has in a different form.
     """
     if not old["parts"]:
         return specs, specs
@@ -214,7 +214,7 @@ def _joined_specs(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tu
 
 
 def _merged(old: Spec, new: Spec) -> tuple[Spec, Spec]:
-    """Return a column of new rows in the form of the store, and the column of the store with them.
+    """Return a column of the new rows in the form of the store, and the column of the store after appending them.
 
     Raises:
         ValueError: if they can't be combined.
@@ -236,7 +236,7 @@ def _merged(old: Spec, new: Spec) -> tuple[Spec, Spec]:
 
 
 def _stored_row_bytes(rows: Source, specs: list[Spec]) -> int:
-    """Estimate the bytes of a row; those of dense columns are exact."""
+    """Estimate the bytes of a row; dense columns are exact."""
     total = sum(dense_row_bytes(spec) for spec in specs if spec["is"] == "dense")
     light = [spec for spec in specs if spec["is"] != "dense"]
     if light:

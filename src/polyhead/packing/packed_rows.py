@@ -1,4 +1,4 @@
-"""The rows to pack: those of a source, with image files as bytes, or those of a feed."""
+"""Prepares the rows to pack: those of a source, with image files as bytes, or those of a feed."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     """Return the rows to pack.
 
     Raises:
-        ContractError: for an invalid size or encoding, or if they are given for a source.
-        DataError: for anything that is not data.
+        ContractError: for an invalid size or encoding, or if one is given for data other than a feed.
+        DataError: for an object that is not data.
     """
     require_choice("pack(encoding=)", encoding, ENCODINGS)
     if not is_integer(quality) or not 1 <= quality <= 100:
@@ -76,7 +76,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
 
 
 def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
-    """Raise if an encoding would lose bits, or numbers in a declared range."""
+    """Raise if an encoding would lose bits, or can't hold numbers with a declared range."""
     problems = []
     for name, kind in feed.inputs.items():
         column = kind.columns(name)[0]
@@ -94,7 +94,7 @@ def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
 
 
 def _ids_in(source: Source) -> tuple[str, ...]:
-    """The column by which predictions name rows, if there is one and a store can hold it."""
+    """The ``id`` column, by which predictions name rows, if there is one and a store can hold it."""
     try:
         return (ID,) if ID in source.columns and spec_of(source, ID) else ()
     except (BadValue, DataError):
@@ -102,7 +102,7 @@ def _ids_in(source: Source) -> tuple[str, ...]:
 
 
 def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
-    """Store what is appended as the store has it: 8 bits as floats if it has floats, and no ids if it has none."""
+    """Adapt appended rows to the columns of the store: 8-bit images as floats if it has floats, and no extra ids."""
     rows = rows.resized if isinstance(rows, EncodedImages) else rows
     if isinstance(rows, Placed):
         if columns and ID not in [spec["name"] for spec in columns]:
@@ -114,7 +114,7 @@ def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
 
 
 def image_columns(rows: Source) -> dict[str, bool]:
-    """The columns of images of rows to pack, as far as it is known, and whether they may be resized."""
+    """The columns of rows to pack that are known to hold images, and whether the images may be resized."""
     if isinstance(rows, EncodedImages):
         rows = rows.resized
     if isinstance(rows, Placed):
@@ -148,7 +148,7 @@ def _is_files(values: Values) -> bool:
 
 
 class WithImageFiles(MadeColumns):
-    """A source in which some columns of paths are replaced by the bytes of the files."""
+    """A source with some columns of paths replaced by the bytes of the files."""
 
     placed: tuple[str, ...] = ()
 
@@ -180,7 +180,7 @@ class WithImageFiles(MadeColumns):
 
 
 class EncodedImages(MadeColumns):
-    """The rows of a feed with its images encoded again after resizing."""
+    """The rows of a feed with images encoded again after resizing."""
 
     placed: tuple[str, ...] = ()
 
@@ -199,7 +199,7 @@ class EncodedImages(MadeColumns):
 
 
 def _of_16_bits(image: Any) -> np.ndarray:
-    """Convert floats in 0–1 to the 16 bits of PNG; keep bytes."""
+    """Convert floats in 0–1 to uint16 for PNG; uint8 pixels stay unchanged."""
     pixels = np.asarray(image)
     return pixels if pixels.dtype == np.uint8 else np.rint(pixels * np.float64(65535)).astype(np.uint16)
 
@@ -254,7 +254,7 @@ def _spec(rows: Source, name: str) -> Spec:
 
 
 def _facts_in_manifest(rows: Source, name: str) -> Spec:
-    """Return what is known of a column besides its values, for the manifest; nothing if its sources disagree."""
+    """Return the metadata of a column for the manifest; an empty dict if its sources disagree."""
     try:
         known = rows.about(name)._asdict()
     except DataError:
@@ -268,7 +268,7 @@ def _facts_in_manifest(rows: Source, name: str) -> Spec:
 
 
 def fingerprint(rows: Source) -> str:
-    """Return a fingerprint of the rows and of how they are resized."""
+    """Return a fingerprint of the rows, including how they are resized."""
     if isinstance(rows, EncodedImages):
         rows = rows.resized
     if isinstance(rows, Placed):

@@ -1,4 +1,4 @@
-"""Writes the shards of a store, with a journal of those that are complete."""
+"""Writes the shards of a store, and records complete ones in the journal."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def verify(path: str | os.PathLike[str], done: Callable[[int], Any] = lambda byt
 
     Args:
         path: the folder of the store.
-        done: called with the bytes of each file that was read.
+        done: called with the number of bytes of each file after it was read.
 
     Returns:
         A `Report` with a problem for each damaged file or column.

@@ -1,1 +1,1 @@
-"""Files of data sets as sources: folders, COCO, YOLO, PASCAL VOC."""
+"""Reads data sets in files as sources: folders, COCO, YOLO, PASCAL VOC."""

@@ -1,4 +1,4 @@
-"""The steps that the readers of annotated images share, and the source that they return."""
+"""Steps shared by the readers of annotated images, and the source that they return."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ CHOICES = {
     "missing_files": ("raise", "drop"),
     "unannotated": ("missing", "empty"),
 }
-"""The arguments of readers that take one of a few words."""
+"""The arguments of readers that accept one of a few strings."""
 
 SLACK = 0.01
-"""Pixels that a box may extend beyond its image without a warning, for the rounding of decimals."""
+"""How far a box may extend beyond its image without a warning, in pixels, to allow for rounded decimals."""
 
 SWITCHES = ("verify", "classes", "one_based")
 """The arguments of readers that are True or False."""
@@ -88,18 +88,18 @@ def clip_boxes(
     invalid: str | None = None,
     unread: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clip boxes to their images, and find those that are usable.
+    """Clip boxes to their images, and determine which are usable.
 
     Args:
         boxes: float64 ``(M, 4)`` of ``xyxy`` in pixels.
         sizes: ``(M, 2)``, height and width of the image of each box.
-        where: the place of a box, for the findings.
-        findings: gets a note of boxes that are negative, empty, outside or not finite.
+        where: returns the location of a box, for the findings.
+        findings: records boxes that are negative, empty, outside or not finite.
         invalid: ``"raise"`` to make unusable boxes errors; otherwise they are dropped.
-        unread: bool ``(M,)``, boxes that could not be read and are noted already.
+        unread: bool ``(M,)``, True for boxes that could not be read and are already recorded.
 
     Returns:
-        The clipped boxes, float32 ``(M, 4)``, and which are usable, bool ``(M,)``.
+        The clipped boxes, float32 ``(M, 4)``, and a mask of usable ones, bool ``(M,)``.
     """
     finite = np.isfinite(boxes).all(axis=1)
     with np.errstate(invalid="ignore"):
@@ -153,7 +153,7 @@ def number_lists(
     """Convert lists of ``width`` numbers to an array.
 
     Returns:
-        float64 ``(M, width)``, and bool ``(M,)``, True for invalid lists, which are NaN and noted.
+        float64 ``(M, width)``, with NaN for invalid lists, which are recorded; and bool ``(M,)``, True for these.
     """
     whole = _plain_numbers(rows)
     if whole is not None and whole.shape == (len(rows), width):
@@ -171,7 +171,7 @@ def number_lists(
 
 
 def _plain_numbers(values: Any) -> np.ndarray | None:
-    """Numbers as float64; None for anything else, digits in text included."""
+    """Convert numbers to float64; None for anything else, including numbers in strings."""
     try:
         found = np.array(values)
     except (ValueError, OverflowError):  # lists of unequal length
@@ -182,14 +182,14 @@ def _plain_numbers(values: Any) -> np.ndarray | None:
 def note_keypoints(
     given: np.ndarray, seen: np.ndarray, limits: Any, where: Callable[[int], str], findings: Findings
 ) -> None:
-    """Note keypoints outside their image, and how many are labeled.
+    """Record keypoints outside their image, and the number of labeled ones.
 
     Args:
         given: float64 ``(M, n, 2 or 3)``, x and y first.
-        seen: ``(M, n)``, the visibility of each; 0 is not labeled.
-        limits: the largest x and y in the image, for all or ``(M, 1, 2)``.
-        where: the place of an object, for the findings.
-        findings: where they are noted.
+        seen: ``(M, n)``, the visibility of each keypoint; 0 means not labeled.
+        limits: the largest x and y in the image, one number for all or ``(M, 1, 2)``.
+        where: returns the location of an object, for the findings.
+        findings: records them.
     """
     away = (seen > 0) & ((given[..., :2] < 0) | (given[..., :2] > limits)).any(axis=2)
     findings.add_all(
@@ -206,7 +206,7 @@ def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
 
     Args:
         values: an array ``(M, ...)`` or a list of M.
-        rows: int64 ``(M,)``, the row of each.
+        rows: int64 ``(M,)``, the row of each object.
         missing: bool ``(N,)``.
 
     >>> by_row(["cat", "dog", "cow"], np.array([2, 0, 2]), np.array([False, True, False]))
@@ -224,7 +224,7 @@ def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:
 def by_image(columns: Mapping[str, Any], rows: np.ndarray, missing: np.ndarray) -> dict[str, Any]:
     """Group the columns of objects by image, see `by_row`.
 
-    Adds ``annotated``, and beside ``labels`` the distinct ones of each image as ``categories``, for `MultiLabel`.
+    Adds ``annotated`` and, if there are ``labels``, ``categories``: each image's distinct labels, for `MultiLabel`.
 
     >>> by_image({"labels": ["cat", "dog", "cat"]}, np.zeros(3, int), np.array([False, True]))
     {'annotated': array([ True, False]), 'labels': [['cat', 'dog', 'cat'], None], 'categories': [['cat', 'dog'], None]}
@@ -247,16 +247,16 @@ def missing_images(
     said: np.ndarray | None = None,
     unannotated: str | None,
 ) -> np.ndarray:
-    """Which images have no label, bool ``(count,)``; the others without objects are empty. Both are noted.
+    """Determine which images have no label, bool ``(count,)``; other images without objects are empty.
 
     Args:
-        findings: where the numbers of images are noted.
+        findings: records the numbers of missing and empty images.
         count: the number of images.
         annotated: the image of each annotation, -1 for none.
-        wanted: the same of those that are not of another category: they show something, also if they are left out,
-            as crowds and unusable boxes are.
-        kept: the same of those that are kept.
-        said: bool ``(count,)``, the images that the files say are empty where they have no annotation.
+        wanted: the image of each annotation of a wanted category, including those that are left out, such as crowds
+            and unusable boxes, as these images are not empty.
+        kept: the image of each annotation that is kept.
+        said: bool ``(count,)``, True for images that are empty if they have no annotation, as the files state.
         unannotated: ``"missing"`` or ``"empty"``, the meaning of an image without annotation; None for missing, with
             a warning.
     """
@@ -296,7 +296,7 @@ def missing_images(
 def wanted_categories(
     what: str, names: Sequence[str], categories: Iterable[str] | None, findings: Findings
 ) -> np.ndarray:
-    """Which of the names the user wants, bool for each; unknown categories are noted as errors."""
+    """A mask of the names that the user wants, bool; unknown categories are recorded as errors."""
     if categories is None:
         return np.ones(len(names), bool)
     wanted = names_in(categories, what)
@@ -308,5 +308,5 @@ def wanted_categories(
 
 
 def sizes_of(sizes: Sequence[tuple[int, int]]) -> np.ndarray:
-    """Sizes (height, width) as a column, int32 ``(N, 2)``."""
+    """Convert sizes (height, width) to a column, int32 ``(N, 2)``."""
     return np.array(sizes, np.int32).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Makes a source of the data that a user gives."""
+"""Converts data that a user passes to a source."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from polyhead.store.reader import open_store
 
 
 def as_source(data: Any, asked: Sequence[str] | None = None, least: int = 1) -> Source:
-    """Make a source of a user's data.
+    """Convert a user's data to a source.
 
     Args:
         data: a source, a mapping of arrays, a list of rows, a table, or a path.
         asked: the columns that will be read; other entries of a mapping are ignored. None for all.
-        least: the rows that a table has to have.
+        least: the minimum number of rows in a table.
 
     Raises:
-        DataError: for other data.
+        DataError: for unsupported data.
     """
     if isinstance(data, Source):
         return data
@@ -42,7 +42,7 @@ def as_source(data: Any, asked: Sequence[str] | None = None, least: int = 1) -> 
 
 
 def _require_no_datasets(columns: Mapping[str, Any]) -> None:
-    """Raise for a dataset of another library whose items are whole rows, where a column is expected."""
+    """Raise if a column is a dataset of another library whose items are whole rows."""
     for name, values in columns.items():
         if words := way_by_rows(values):
             expected = "one entry per row: an array, a list, or anything with a length and batch indexing"

@@ -34,7 +34,7 @@ def read_coco(
 ) -> Images:
     """Read the images and annotations of a COCO file, one row per image.
 
-    Columns; from ``boxes`` to ``keypoints``, they hold one entry for each object of the image:
+    Columns (those from ``boxes`` to ``keypoints`` hold one entry for each object of the image):
 
     - ``image``: the path of the image; ``file`` and ``id``: its name and id in the annotation file.
     - ``size``: int32 ``(N, 2)``, height and width of the image file. If the annotation file has another size of the
@@ -44,24 +44,24 @@ def read_coco(
     - ``categories``: each name once, for `MultiLabel`.
     - ``ids``: the ids of the annotations; ``crowd``: bool ``(k,)``, with ``crowds="keep"``.
     - ``area``, ``score``, ``attributes``, if the file has any: float32 ``(k,)`` in square pixels; float32 ``(k,)``; the
-      attributes as they are in the file, and a column ``attributes.NAME`` for each name among them. NaN or None for
-      objects without.
-    - ``masks``, if the file has any: `Polygons`, `Rle` or None for each object; ``to_mask()`` draws it. For panoptic
-      segments, the `Segment` of each thing, with -1 for pixels without a label: ``Mask(missing=-1)``.
+      attributes as in the file, and a column ``attributes.NAME`` for each name among them. Objects without a value have
+      NaN or None.
+    - ``masks``, if the file has any: `Polygons`, `Rle` or None for each object; ``to_mask()`` rasterizes it. For
+      panoptic segments, the `Segment` of each thing, with -1 for pixels without a label: ``Mask(missing=-1)``.
     - ``keypoints``, with this kind: float32 ``(k, n, 3)``, x, y, and visibility 0, 1 or 2.
     - ``panoptic``, with this kind: a `Panoptic` per image. Boxes and labels are then those of the things.
 
     By default ``Categorical``, ``MultiLabel`` and, for ``panoptic``, ``Mask`` use all categories of the file, in its
-    order, and ``Keypoints`` use the names and the skeleton that it gives for keypoints.
+    order, and ``Keypoints`` uses the names and the skeleton of its keypoints.
 
-    An entry is None if the image has no label, and empty if the image has no objects. An image whose every annotation
-    was dropped has no label, as there is something in it.
+    An entry is None if the image has no label, and empty if the image has no objects. If every annotation of an image
+    was dropped, the image has no label, as it is not empty.
 
     Args:
         annotations: the JSON file.
-        images: the folder of images, required; no name in the file may lead out of it.
+        images: the folder of images, required; file names must not lead out of it.
         kind: ``"instances"``, ``"keypoints"`` or ``"panoptic"``; by default inferred from the file.
-        segments: the folder of the panoptic PNGs; by default named like the JSON file without its ending.
+        segments: the folder of the panoptic PNGs; by default named like the JSON file without its extension.
         categories: the names to keep; objects of other categories are dropped and counted.
         crowds: ``"skip"`` or ``"keep"`` boxes around many objects (``iscrowd``); by default they are skipped with a
             warning.
@@ -106,7 +106,7 @@ def read_coco(
     reader = Reader(path, pictures, known, findings, crowds, unannotated, invalid)
     keep = wanted_categories("read_coco(categories=)", known.names, categories, findings)
     if findings.count("category-form") + findings.count("category-twice"):
-        findings.stop()  # else each of their objects would be an error as well
+        findings.stop()  # otherwise each of their objects would be reported too
     names = tuple(np.array(known.names, object)[keep].tolist())
     about = {"image": About(exif=exif)}
     if kind == "panoptic":

@@ -1,4 +1,4 @@
-"""Turns the annotations of one COCO file into columns."""
+"""Converts the annotations of a COCO file to columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from polyhead.readers.findings import Findings
 
 
 class Reader:
-    """Turns the annotations of one file into columns."""
+    """Converts the annotations of one file to columns."""
 
     def __init__(
         self,
@@ -33,10 +33,10 @@ class Reader:
         self.count = len(pictures.ids)
         self.said, size = sizes_of(pictures.said), sizes_of(pictures.sizes)
         self.scale = (size / np.maximum(self.said, 1))[:, ::-1].astype(np.float64)
-        """The factors of x and y in each image: other than 1 if it was resized."""
+        """The scale of x and y in each image: not 1 if the image was resized after annotation."""
 
     def where(self, entry: Mapping[str, Any]) -> str:
-        """The place of an annotation."""
+        """The location of an annotation, for messages."""
         number = id_of(entry.get("id"))
         which = "an annotation without id" if number is None else f"annotation {number}"
         return f"{place(file=self.file)}, {which} of image {shown(entry.get('image_id'))}"
@@ -65,7 +65,7 @@ class Reader:
         return rows
 
     def classes(self, found: Sequence[dict[str, Any]], where: Any) -> np.ndarray:
-        """The position of each entry's category, -1 for an unknown one."""
+        """The index of each entry's category, -1 for an unknown one."""
         known = self.known
         classes = np.full(len(found), -1, np.int64)
         for i, entry in enumerate(found):
@@ -79,7 +79,7 @@ class Reader:
         return classes
 
     def crowded(self, found: Sequence[dict[str, Any]], where: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Which entries are crowds, and which have an invalid ``iscrowd``."""
+        """Masks of the entries that are crowds, and of those with an invalid ``iscrowd``."""
         crowd, unread = np.zeros(len(found), bool), np.zeros(len(found), bool)
         for i, entry in enumerate(found):
             value = entry.get("iscrowd") or 0  # null means absent
@@ -90,7 +90,7 @@ class Reader:
         return crowd, unread
 
     def chosen_of(self, rows: np.ndarray, classes: np.ndarray, crowd: np.ndarray, keep: np.ndarray) -> Any:
-        """Which annotations are kept, and which are skipped as crowds; the others are counted."""
+        """Masks of the annotations to keep, and of those skipped as crowds; the others are counted."""
         there = rows >= 0
         wanted = there & (classes >= 0) & np.append(keep, False)[classes]
         others = int((there & (classes >= 0) & ~wanted).sum())
@@ -176,7 +176,7 @@ class Reader:
     def boxes(
         self, some: Sequence[dict[str, Any]], masks: Sequence[Any], rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes in pixels of the size in the file, and which of them are usable."""
+        """Boxes in pixels of the size in the annotation file, and a mask of usable ones."""
 
         def where(i: int) -> str:
             return self.where(some[i])

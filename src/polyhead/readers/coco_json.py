@@ -1,4 +1,4 @@
-"""Reads a COCO file: its form, its images, its categories."""
+"""Reads the structure, images and categories of a COCO file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def coco_path(annotations: Any, images: Any) -> Path:
     """The path of the JSON file.
 
     Raises:
-        DataError: for an invalid path, a folder, or a missing folder of images; it suggests existing files.
+        DataError: for an invalid path, a folder, or if ``images`` is missing; the error suggests existing files.
     """
     where = "read_coco(annotations)"
     path = as_path(annotations, where)
@@ -52,15 +52,15 @@ def _suggested_images(path: Path) -> str:
 
 
 def folders_of_images(path: Path, content: Mapping[str, Any]) -> list[Path]:
-    """The folders near a JSON file in which the first images that it names are.
+    """Search near a JSON file for the folder with the images that it names; only the first names are tried.
 
     Args:
-        path: the file; its own folder is searched, and the one above a folder such as ``annotations``.
-        content: what is in it.
+        path: the file; its own folder is searched, and the parent of a folder such as ``annotations``.
+        content: its content.
 
     Returns:
-        The one that holds most of them; several that hold equally many, unless the file is in one of them or named
-        after it; none if no folder holds any.
+        The folder with the most of these images. In a tie, the one that holds the file or whose name is in the file's
+        name, otherwise all of them. Empty if no folder holds any.
     """
     entries = [entry.get("file_name") for entry in content["images"] if isinstance(entry, dict)]
     names = [name.replace("\\", "/") for name in entries if isinstance(name, str)]
@@ -79,7 +79,7 @@ def folders_of_images(path: Path, content: Mapping[str, Any]) -> list[Path]:
 
 
 def _folders_below(home: Path) -> Iterator[Path]:
-    """A folder, those in it, and those in these, as ``images/train``."""
+    """Iterate over a folder and its subfolders down to two levels, such as ``images/train``."""
     yield home
     inside = _folders_in(home)
     yield from inside
@@ -95,11 +95,11 @@ def _folders_in(folder: Path) -> list[Path]:
 _SHOWN = 4
 
 _TRIED = 8
-"""Images that are searched for in the folders near a file."""
+"""The number of images to look for in the folders near a file."""
 
 
 def content_of(path: Path) -> dict[str, Any]:
-    """The content of a JSON file in COCO's form."""
+    """Load a JSON file in COCO's format. Raises `DataError` if it cannot be read or has another structure."""
     where = place(file=str(path))
     try:
         content = json.loads(path.read_bytes())
@@ -133,7 +133,7 @@ def coco_kind(content: Mapping[str, Any]) -> str:
 
 
 def entries_of(values: Sequence[Any], what: str, path: Path, findings: Findings) -> list[dict[str, Any]]:
-    """The entries of a list that are objects; others are noted."""
+    """The entries of a list that are JSON objects; others are recorded as errors."""
     for i, value in enumerate(values):
         if not isinstance(value, dict):
             findings.add("form", f"{place(file=str(path))}, {what} {i}", "an object", shown(value))
@@ -148,8 +148,8 @@ class Pictures:
         files: their names in the file.
         paths: their paths.
         sizes: ``(height, width)`` of the image files.
-        said: ``(height, width)`` in the annotation file, which its coordinates refer to.
-        row_of: the row of an image's id, -1 for one that was left out.
+        said: ``(height, width)`` in the annotation file, to which its coordinates refer.
+        row_of: the row for each image id; -1 for images that were left out.
     """
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ class Pictures:
 
 
 def id_of(value: Any) -> int | str | None:
-    """An id in any notation; None if it is invalid.
+    """Normalize an id, given as a number or text; None if it is invalid.
 
     >>> id_of(480), id_of(480.0), id_of("480"), id_of("0480"), id_of(True)
     (480, 480, 480, '0480', None)
@@ -184,13 +184,13 @@ def id_of(value: Any) -> int | str | None:
 
 
 def side_of(value: Any) -> int | None:
-    """The height or width of an image in any notation; None if it is invalid."""
+    """Normalize the height or width of an image, given as a number or text; None if it is invalid."""
     found = id_of(value)
     return found if isinstance(found, int) and 0 < found < 2**31 else None
 
 
 def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files, verify: bool) -> Pictures:
-    """The images in the file, with their paths and sizes."""
+    """Read the images listed in the file, with their paths and sizes."""
     findings, found = root.findings, Pictures()
     names = set()
     pictures = entries_of(content["images"], "image", path, findings)
@@ -235,7 +235,7 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
 
 
 class CocoCategories(NamedTuple):
-    """The categories of the file, in its order: names, ids, whole entries, and the position of each id."""
+    """The categories of the file, in its order: names, ids, complete entries, and the index of each id."""
 
     names: list[str]
     ids: list[int]

@@ -1,4 +1,4 @@
-"""Reads the masks, keypoints and further values of objects in COCO's JSON."""
+"""Reads the masks, keypoints and additional values of objects in COCO's JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polyhead.readers.annotations import note_keypoints, number_lists
 from polyhead.readers.findings import Findings
 
 MOST_NAMES = 200
-"""Attributes that get a column each, at most; more of them are probably not names."""
+"""The maximum number of attributes with a column each; if there are more, they are probably not names."""
 
 Where = Callable[[Mapping[str, Any]], str]
 
@@ -21,13 +21,13 @@ Where = Callable[[Mapping[str, Any]], str]
 def mask_of(
     entry: Mapping[str, Any], size: tuple[int, int], where: Where, findings: Findings
 ) -> Polygons | Rle | None:
-    """The mask of an annotation, or None.
+    """Read the mask of an annotation, or return None.
 
     Args:
         entry: the annotation.
         size: (height, width) of its image.
-        where: its place, for the findings.
-        findings: gets a note of invalid masks.
+        where: returns its location, for the findings.
+        findings: records invalid masks.
     """
     given = entry.get("segmentation")
     if not given and isinstance(given, (list, dict, type(None))):
@@ -41,7 +41,7 @@ def mask_of(
     if not any(isinstance(flat, (list, dict)) for flat in given):
         given = [given]  # one polygon without a list around it
     elif len(given) > 2 and all(isinstance(flat, list) and len(flat) == 2 for flat in given):
-        given = [given]  # the same, of pairs x, y
+        given = [given]  # one polygon of pairs x, y
     rings = []
     for flat in given:
         ring = _ring(flat)
@@ -65,12 +65,12 @@ def mask_of(
 
 
 def _ring(flat: Any) -> np.ndarray | None:
-    """A polygon as float64 ``(2 n,)``, or None if it is invalid."""
+    """Convert a polygon to float64 ``(2 n,)``; None if it is invalid."""
     try:
         ring = np.array(flat)
     except (ValueError, OverflowError):
         return None
-    if ring.ndim == 2 and ring.shape[1] == 2:  # of pairs x, y
+    if ring.ndim == 2 and ring.shape[1] == 2:  # pairs x, y
         ring = ring.reshape(-1)
     if ring.ndim != 1 or (len(ring) and ring.dtype.kind not in "iuf") or len(ring) % 2:
         return None
@@ -111,14 +111,14 @@ def keypoints_of(
     where: Where,
     findings: Findings,
 ) -> np.ndarray:
-    """The keypoints of annotations, float32 ``(k, n, 3)``.
+    """Read the keypoints of annotations, float32 ``(k, n, 3)``.
 
     Args:
         some: the annotations.
-        names: the names of the keypoints of each wanted category, or None.
+        names: for each wanted category, the names of its keypoints, or None.
         sizes: ``(k, 2)``, the sizes of their images.
-        where: the place of an annotation, for the findings.
-        findings: gets a note of invalid keypoints.
+        where: returns the location of an annotation, for the findings.
+        findings: records invalid keypoints.
     """
     counts = sorted({len(n) for n in names if isinstance(n, list) and n})
     if len(counts) != 1:
@@ -132,7 +132,7 @@ def keypoints_of(
         return where(some[i])
 
     given = [entry.get("keypoints") for entry in some]
-    bare = [not points for points in given]  # of a category without keypoints, or not labeled
+    bare = [not points for points in given]  # the category has no keypoints, or they are not labeled
     listed = [points or [0] * (3 * count) for points in given]
     expected = f"keypoints, {3 * count} numbers (x, y, visibility of each)"
     flat, unread = number_lists(listed, 3 * count, at, "keypoints", expected, findings)
@@ -145,7 +145,7 @@ def keypoints_of(
     for i in np.flatnonzero(strange).tolist():
         found = shown(points[i, :, 2].tolist())
         findings.leave_out("visibility", at(i), "a visibility of 0, 1 or 2", found)
-    points[wrong | unread | strange] = 0  # as if its keypoints were not labeled
+    points[wrong | unread | strange] = 0  # treat its keypoints as not labeled
     note_keypoints(points, points[..., 2], sizes[:, None, ::-1], at, findings)
     if any(bare):
         findings.note(f"{counted(sum(bare), 'object')} without keypoints")
@@ -155,13 +155,13 @@ def keypoints_of(
 def extras_of(
     some: Sequence[Mapping[str, Any]], scale: np.ndarray, where: Where, findings: Findings
 ) -> dict[str, Any]:
-    """The columns of area, score and attributes that any object has.
+    """Make the columns for area, score and attributes, if any object has them.
 
     Args:
         some: the annotations.
-        scale: float64 ``(k,)``, the change of area of their images since annotation.
-        where: the place of an annotation, for the findings.
-        findings: gets a note of values that are not numbers.
+        scale: float64 ``(k,)``, the factor by which the area of their images changed after annotation.
+        where: returns the location of an annotation, for the findings.
+        findings: records values that are not numbers.
     """
     columns: dict[str, Any] = {}
     for name in ("area", "score"):

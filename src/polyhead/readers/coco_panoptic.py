@@ -1,4 +1,4 @@
-"""Turns COCO's panoptic segments into columns."""
+"""Converts COCO's panoptic segments to columns."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class _Segments(NamedTuple):
 
     Attributes:
         masks: the panoptic mask of each image, or None.
-        parts: the segments of those that are there, with ``image_id`` and ``row``.
-        unread: the rows of the images whose mask cannot be read.
+        parts: the segments of all readable masks, with ``image_id`` and ``row``.
+        unread: the rows of images whose mask cannot be read.
     """
 
     masks: list[Panoptic | None]
@@ -81,7 +81,7 @@ def _segments_of(
     files: Files,
     verify: bool,
 ) -> _Segments:
-    """The segments of all annotations; ``wanted`` are the ids of the categories that are kept."""
+    """Read the segments of all annotations; ``wanted`` are the ids of the categories to keep."""
     findings, segments = reader.findings, _Segments([None] * reader.count, [], [])
     seen = set()
     pairs = list(zip(found, rows.tolist(), strict=True))

@@ -15,16 +15,16 @@ from polyhead.readers.findings import Findings
 def named_points(
     known: CocoCategories, keep: np.ndarray, path: Path, findings: Findings
 ) -> tuple[tuple[str, ...] | None, tuple[tuple[int, int], ...] | None]:
-    """The names of the keypoints and the pairs that a line joins, counted from 0; None where the file doesn't say.
+    """Read the names of the keypoints and the pairs in the skeleton, counted from 0; None if the file has none.
 
-    COCO counts points from 1 in ``skeleton``. A skeleton that can't be read is left out and noted. Names or skeletons
-    that differ between the wanted categories are left out, as one head has one of each.
+    COCO counts points from 1 in ``skeleton``. An invalid skeleton is left out and recorded. Names or skeletons that
+    differ between the wanted categories are left out, as a head has one of each.
 
     Args:
         known: the categories of the file.
-        keep: bool for each of them, whether it is wanted.
+        keep: bool for each category, whether it is wanted.
         path: the file.
-        findings: gets a note of what is left out.
+        findings: records what is left out.
     """
     names: list[tuple[str, ...]] = []
     lines: list[tuple[tuple[int, int], ...]] = []
@@ -51,7 +51,7 @@ def named_points(
 
 
 def _joined(skeleton: Any, count: int) -> tuple[tuple[int, int], ...] | None:
-    """The pairs of a skeleton, counted from 0; None if one of them is none."""
+    """The pairs of a skeleton, counted from 0; None if any is invalid."""
     pairs = [as_list(pair) or [] for pair in as_list(skeleton) or [None]]
     whole = all(len(pair) == 2 and all(map(is_integer, pair)) for pair in pairs)
     if not whole or any(a == b or not 1 <= min(a, b) <= max(a, b) <= count for a, b in pairs):

@@ -1,4 +1,4 @@
-"""Collects the problems of files by kind, with a count and some places of each."""
+"""Collects problems in files by kind, with their number and some locations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.errors import DataError, Problem, Report, counted, warn
 
 SHOWN = 10
-"""How many places are listed for each kind of problem."""
+"""The number of locations that are listed for each kind of problem."""
 
 ODDITIES = {
     "no-image": "annotations without image",
@@ -52,14 +52,14 @@ ODDITIES = {
 
 LEFT_OUT = 'It is left out; say invalid="raise" to make it an error.'
 SAY_DROP = 'Say invalid="drop" to leave such objects out.'
-"""The advice for an unusable object, and for the first one if ``invalid`` was not given."""
+"""The advice for an object that was left out, and for the first error if ``invalid`` was not given."""
 
 
 class Findings:
-    """The problems of files by kind, reported together and abridged.
+    """Problems in files by kind, reported together in abridged form.
 
     Args:
-        invalid: ``"drop"`` unreadable objects with a warning, or ``"raise"``, which None means as well.
+        invalid: ``"drop"`` unreadable objects with a warning, or ``"raise"``; None also means raise.
 
     >>> findings = Findings()
     >>> for line in range(12):
@@ -79,7 +79,7 @@ class Findings:
     def add(
         self, code: str, where: str, expected: str, found: str, fix: str = "", *, warning: bool = False
     ) -> None:
-        """Note a problem; ``expected`` should be the same for all of its kind."""
+        """Record a problem; ``expected`` should be the same for all problems of a kind."""
         kind = (code, warning)
         some = self._problems.setdefault(kind, [])
         self._totals[kind] = self._totals.get(kind, 0) + 1
@@ -87,7 +87,7 @@ class Findings:
             some.append(Problem(where, expected, found, fix, code, warning))
 
     def leave_out(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
-        """Note an unusable object or part of it: a warning if such objects are dropped, else an error."""
+        """Record an unusable object or part of one: a warning if such objects are dropped, otherwise an error."""
         if not self.lenient:
             advice = "" if self.count(code) else self._advice
             self.add(code, where, expected, found, f"{fix} {advice}".strip())
@@ -96,7 +96,7 @@ class Findings:
         self.add(code, where, expected, found, f"{fix} {LEFT_OUT}".strip(), warning=True)
 
     def stop_if_most(self, objects: int) -> None:
-        """Raise if more than half of all objects were left out, as the whole file is wrong then.
+        """Raise if more than half of all objects were left out, as the whole file is probably wrong.
 
         Raises:
             DataError: with the problems of these objects.
@@ -113,23 +113,23 @@ class Findings:
     def add_all(
         self, code: str, at: np.ndarray, words: Callable[[int], Sequence[str]], *, warning: bool = False
     ) -> None:
-        """Note a problem at each of ``at``; ``words`` is called only for the places that are listed."""
+        """Record a problem for each index in ``at``; ``words`` is called only for those that are listed."""
         for i in at[:SHOWN].tolist():
             self.add(code, *words(i), warning=warning)
         if len(at) > SHOWN:
             self._totals[code, warning] += len(at) - SHOWN
 
     def note(self, text: str) -> None:
-        """Add a line on what was counted or assumed."""
+        """Add a line to the report, on what was counted or assumed."""
         self._notes.append(text)
 
     def odd(self, text: str, count: int) -> None:
-        """Count something that belongs to no single place in the warning."""
+        """Add a count to the warning, for something without a single location."""
         if count:
             self._odd.append((text, count))
 
     def head(self, *texts: str) -> None:
-        """Insert lines before those added so far."""
+        """Insert lines at the top of the report."""
         self._notes[:0] = texts
 
     def count(self, code: str) -> int:
@@ -137,13 +137,13 @@ class Findings:
         return self._totals.get((code, True), 0) + self._totals.get((code, False), 0)
 
     def stop(self) -> None:
-        """Raise a `DataError` with all errors noted so far, if any of them makes the data unusable."""
+        """Raise a `DataError` with all errors recorded so far, if there are any."""
         errors = self.report().errors
         if errors:
             raise DataError(*errors)
 
     def told(self, where: str) -> Report:
-        """The report of a usable source; one warning counts its problems."""
+        """Return the report of a usable source, and warn once with the counts of its problems."""
         counted = [(ODDITIES.get(code, code), n) for (code, warning), n in self._totals.items() if warning]
         counted += self._odd
         if counted:

@@ -1,4 +1,4 @@
-"""Reads folders of images with class folders, folders of masks, or a table of labels."""
+"""Reads folders of images, with labels from class folders, folders of masks, or a table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from polyhead.sources.source import Source
 from polyhead.sources.tables import read_table
 
 KEYS = ("file", "file_name", "filename", "image", "image_path", "path", "name")
-"""The usual names of the column of file names."""
+"""Common names of the column with file names."""
 
 
 def read_folder(
@@ -41,27 +41,27 @@ def read_folder(
     Columns:
 
     - ``image``: the path of the image; ``file``: its path relative to the folder of images.
-    - ``label``, with class folders: the name of the first folder, None for images in none.
+    - ``label``, with class folders: the name of the first folder, None for images outside of them.
     - ``mask``, or the columns named in ``masks``: the path of the mask, or None.
     - the columns of the table except its key; None or NaN for images that are not in it.
 
     Args:
         root: the folder of the data set.
-        images: the folder of images in it. By default the folder ``images``, if it exists and masks or a table are
-            given, else the root itself.
-        classes: use the first folder as the class of its images; by default if there are folders, and neither masks
+        images: the folder of images in the root. By default the folder ``images``, if it exists and masks or a table
+            are given, otherwise the root itself.
+        classes: use the first folder as the class of its images; the default if there are folders, and neither masks
             nor a table. Folders that hold images and their masks, such as ``photos`` and ``masks``, are then an error.
-        masks: the folder of masks, named like the images except for the ending, or several as ``{column: folder}``.
-            ``"masks/{stem}_mask"`` gives the pattern of other names.
+        masks: the folder of masks, named like the images except for the extension, or several as ``{column: folder}``.
+            For other names, give a pattern: ``"masks/{stem}_mask"``.
         table: a CSV or Parquet file in the root, or other data for `read_table`, with a row for each image.
-        key: the table's column of file names, with or without folder and ending; by default the first of
+        key: the table's column of file names, with or without folder and extension; by default the first of
             ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``.
         missing_files: ``"raise"``, or ``"drop"`` rows of the table whose image does not exist, and images
-            that cannot be read; the header of each image is read to find them. `drop_unreadable` decodes them.
+            that cannot be read, judging by their headers. `drop_unreadable` decodes whole images.
         verify: read the header of every image and mask, to check that they can be opened and have the same size.
 
     Returns:
-        A source with a ``report`` of all that was odd, and the names of the classes as ``categories``.
+        A source with a ``report`` of all irregularities, and the names of the classes as ``categories``.
 
     Raises:
         DataError: with all problems that make the data unusable.
@@ -122,7 +122,7 @@ def read_folder(
 
 
 def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) -> list[str]:
-    """The names of the images below a folder, without those in folders of masks."""
+    """List the images in a folder and its subfolders, without those in folders of masks."""
     names, others = base.files()
     inside = [os.path.relpath(m, base.path).replace(os.sep, "/") + "/" for m in masks if m != base.path]
     names = [name for name in names if not name.startswith(tuple(inside))]
@@ -140,7 +140,7 @@ def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) ->
 def _with_headers(
     base: Root, names: Sequence[str], files: Files, findings: Findings
 ) -> tuple[list[str], list[tuple[int, int]], list[str]]:
-    """The images whose header can be read, their sizes, and the other images."""
+    """Return the images whose header can be read, their sizes, and the other images."""
     every = shown_each("reading images", names)
     read = [(name, files.size(os.path.join(base.path, name))) for name in every]
     sizes = [size for _, size in read if size is not None]
@@ -172,7 +172,7 @@ def _require_classes(base: Root, names: Sequence[str], findings: Findings) -> No
 
 
 def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Coded, list[str]]:
-    """The first folder of each image as its label."""
+    """Return the first folder of each image as its label, and the names of the classes."""
     folders = sorted(
         entry.name for entry in os.scandir(base.path) if entry.is_dir() and not entry.name.startswith(".")
     )
@@ -200,7 +200,7 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
 def _verify_masks(
     masks: Any, sizes: Sequence[tuple[int, int]], column: str, files: Files, findings: Findings
 ) -> None:
-    """Open each mask; note those of another size than their image, and replace unreadable ones by None."""
+    """Read each mask's header; record masks that differ in size from their image, replace unreadable ones by None."""
     for row, (path, size) in enumerate(zip(masks, sizes, strict=True)):
         if path is None:
             continue
@@ -224,7 +224,7 @@ def _table_columns(
     files: Files,
     findings: Findings,
 ) -> dict[str, Values]:
-    """The columns of a table, in the order of the images; rows of images that were ``left_out`` are skipped."""
+    """Return the columns of a table in the order of the images; rows of images in ``left_out`` are skipped."""
     is_path = isinstance(table, (str, os.PathLike))
     path = os.path.join(home.path, os.path.expanduser(table)) if is_path else None
     source = read_table(table if path is None else path)
@@ -283,7 +283,7 @@ def _key_column(source: Source, key: str | None, where: str) -> str:
 
 
 def _index(names: Sequence[str], folder: str) -> dict[str, int]:
-    """The image for each full name, and for names without folder or ending if they are unique; else -1."""
+    """Map full names, and names without folder or extension, to indices of images; -1 if ambiguous."""
     index: dict[str, int] = {}
     for short in (
         lambda name: os.path.splitext(name.rpartition("/")[2])[0],

@@ -71,7 +71,7 @@ _WAYS = (
 
 
 def way(data: Any) -> str:
-    """The fix for data that is not a source; empty for unknown objects.
+    """The fix to suggest for data that is not a source; empty for unknown objects.
 
     >>> way([1, 2])
     'Give names: {"image": images, "label": labels}.'
@@ -96,7 +96,7 @@ def way(data: Any) -> str:
 
 
 def way_by_rows(data: Any) -> str:
-    """The fix for a dataset of another library, unless its items are single values; empty for anything else.
+    """The fix to suggest for a dataset of another library whose items are rows; empty for anything else.
 
     A dataset of single values, such as images, can be a column.
     """

@@ -33,28 +33,28 @@ PRESENT = "present"
 def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None = None) -> Source:
     """Reduce each row to its largest object: one box, one class, one mask.
 
-    For a model that predicts whether there is an object, its class and its place: ``Binary(column="present")``,
+    For a model that predicts whether there is an object, its class and its position: ``Binary(column="present")``,
     ``Categorical(column="labels", given=...)``, ``Boxes(1, column="boxes", given=...)`` and
     ``Mask(column="masks", given=...)``.
 
     Columns:
 
     - ``present``: True for rows with objects, False for rows without, None for rows without a label.
-    - ``boxes``: the box of largest area, ``(4,)`` of ``xyxy``; the first of equal ones.
+    - ``boxes``: the box with the largest area, ``(4,)`` of ``xyxy``; the first one in a tie.
     - the columns of ``along``: the entry of the same object.
     - all other columns unchanged.
 
     A row without objects has None in ``boxes`` and in the columns of ``along``.
 
     Args:
-        source: rows with several objects each, as from `read_coco`, `read_yolo` and `read_voc`.
+        source: rows with several objects each, such as those of `read_coco`, `read_yolo` and `read_voc`.
         boxes: the column of boxes, ``(k, 4)`` of ``xyxy`` per row; None for rows without a label.
-        along: the columns with one entry for each box; by default those that readers give, from ``labels`` and
+        along: the columns with one entry for each box; by default those that readers return, from ``labels`` and
             ``masks`` to ``area`` and ``attributes``.
 
     Raises:
-        DataError: for a missing column, or an existing column ``present``; and on reading, for a row that has not
-            one entry for each box.
+        DataError: for a missing column, or an existing column ``present``; and on reading, if a row does not have one
+            entry for each box.
 
     >>> from polyhead.sources.arrays import Arrays
     >>> rows = Arrays({"boxes": [[[0, 0, 2, 2], [0, 0, 9, 5]], [], None], "labels": [["cup", "cat"], [], None]})
@@ -80,7 +80,7 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
 
 
 class _Largest(DerivedSource):
-    """Rows with one object each."""
+    """Rows reduced to their largest object."""
 
     def __init__(self, source: Source, boxes: str, along: tuple[str, ...]) -> None:
         super().__init__(source)
@@ -118,7 +118,7 @@ class _Largest(DerivedSource):
         return out
 
     def _choose(self, value: Any, row: int) -> tuple[np.ndarray, int, int] | None:
-        """A row's boxes, their number, and the index of the largest; None without a label."""
+        """Return a row's boxes, their number, and the index of the largest; None if the row has no label."""
         if is_missing(value):
             return None
         try:

@@ -1,4 +1,4 @@
-"""Folders of masks: the names of masks by those of their images, and folders of masks beside those of images."""
+"""Folders of masks: matches masks to images by name, and detects folders of masks next to folders of images."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _LOSSLESS = tuple(end for end in ENDINGS if end not in (".jpg", ".jpeg", ".jp2",
 
 
 def folders_of_masks(names: Sequence[str]) -> tuple[str, dict[str, str]] | None:
-    """The folder of images and those of their masks, if the first folders are these rather than classes.
+    """Detect top-level folders that hold images and their masks rather than classes.
 
-    A folder holds masks if most of its files have the names of images in another one, and the folders are called so:
-    one is named like a folder of masks, or the other like one of images and these files are lossless. Classes may
-    number their images alike.
+    A folder holds masks if at least half of its files are named after images in another folder, and the names of the
+    folders agree: this one is named like a folder of masks; or the other like a folder of images, and all files in this
+    one are lossless. File names alone do not suffice, as classes may number their images in the same way.
 
     Args:
-        names: of all files, as ``folder/name.ending``.
+        names: the names of all files, such as ``folder/name.jpg``.
 
     Returns:
-        As ``images=`` and ``masks=`` of `read_folder` take them; None for other folders.
+        The values of ``images=`` and ``masks=`` for `read_folder`; None for other folders.
 
     >>> folders_of_masks(["photos/1.jpg", "photos/2.jpg", "masks/1_m.png", "masks/2_m.png"])
     ('photos', {'mask': 'masks/{stem}_m'})
@@ -66,7 +66,7 @@ def folders_of_masks(names: Sequence[str]) -> tuple[str, dict[str, str]] | None:
 
 
 def _pattern(images: Collection[str], masks: Sequence[str]) -> str | None:
-    """The name of a mask by that of its image; None if that holds for less than half of them.
+    """The pattern of the masks' names, with ``{stem}`` for the image's name; None if fewer than half match.
 
     >>> _pattern({"1", "2"}, ["1_mask", "2_mask"]), _pattern({"1"}, ["1"]), _pattern({"1"}, ["7"]) is None
     ('{stem}_mask', '{stem}', True)
@@ -83,7 +83,7 @@ def _pattern(images: Collection[str], masks: Sequence[str]) -> str | None:
 
 
 def _folder_above(images: Sequence[str], masks: Sequence[str]) -> str:
-    """The one folder below which the images have the names of the masks; empty if there is none.
+    """The folder in which images have the names of masks; an empty string if there is none, or more than one.
 
     >>> _folder_above(["photos/a", "photos/b"], ["a"])
     'photos'
@@ -113,13 +113,13 @@ class MaskFolder:
         self.path = self._root.path
 
     def of(self, names: Sequence[str], left_out: Sequence[str], root: str, findings: Findings) -> list[Any]:
-        """The path of each image's mask, or None.
+        """Find the path of each image's mask, or None.
 
         Args:
-            names: of the images.
-            left_out: the names of images that were left out: their masks lack none.
-            root: the folder that was searched for images; empty if the user named it.
-            findings: gets what is odd.
+            names: the names of the images.
+            left_out: the names of images that were left out, so that their masks are not reported.
+            root: the folder that was searched for images; empty if the user gave ``images=``.
+            findings: records irregularities.
         """
         masks: dict[str, str] = {}
         for name in self._root.files()[0]:

@@ -1,4 +1,4 @@
-"""The files of a data set: found below one folder that no path leaves, there or not, readable or not."""
+"""Finds the files of a data set within one folder, and checks that they exist and can be read."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
-    """The lines of a text file, without line ends.
+    """Read the lines of a text file, without line ends; ``what`` describes the file in errors.
 
     Raises:
-        DataError: for a file that cannot be read, which ``what`` describes, and for one that is not UTF-8.
+        DataError: for a file that cannot be read or is not UTF-8.
     """
     where = place(file=os.fspath(path))
     try:
@@ -51,7 +51,7 @@ _READERS = (
 
 
 def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> str:
-    """The fix for a file of the wrong kind, by the ending of its name.
+    """The fix to suggest for a file of the wrong kind, judging by its extension.
 
     >>> way_for("pets/data.yaml", "read_voc"), way_for("pets/a.xml", "read_voc")
     ('A data YAML of YOLO is read by ph.read_yolo(path).', 'Give the folder that holds it.')
@@ -63,7 +63,7 @@ def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> s
 
 
 class Root:
-    """A folder that no path may leave.
+    """A folder that paths must not lead out of.
 
     Raises:
         DataError: for a path that is not a folder.
@@ -87,7 +87,7 @@ class Root:
         self._folders: dict[str, bool] = {}
 
     def find(self, name: Any, where: str, fix: str = "Name files relative to their folder.") -> str | None:
-        """The path of a file named by an annotation; None, with an error noted, if it leaves the folder."""
+        """The path of a file named in an annotation; None, with an error recorded, if it leads out of the folder."""
         found = self._leaves(name)
         if found is None:
             return os.path.normpath(os.path.join(self.path, name.replace("\\", "/")))
@@ -96,11 +96,11 @@ class Root:
         return None
 
     def inside(self, name: Any) -> str | None:
-        """Find the end of a path that leads out of this folder inside it; None if nothing is there.
+        """For a path that leads out of this folder, find its last components inside; None if there is no match.
 
         A data set that was moved still has its old paths: ``../train/images``, ``/data/pets/train/images``. The last
         component alone does not count, as ``images`` may hold all splits, unless it follows this folder's own name or
-        nothing but ``..``. A path that ends in this folder's name is this folder.
+        only ``..``. A path that ends in this folder's name is this folder.
         """
         if not isinstance(name, str) or "\0" in name:
             return None
@@ -125,10 +125,10 @@ class Root:
 
         Args:
             name: the path.
-            near: a file, relative to this folder, that is taken first if it has this name.
+            near: a file, relative to this folder, that is preferred if it has this name.
 
         Returns:
-            The file, relative to this folder. None if ``name`` is a file of this folder, or no file has its name.
+            The file, relative to this folder. None if ``name`` is a file in this folder, or no file has its name.
         """
         path = name.replace("\\", "/")
         leaves = self._leaves(name) is not None
@@ -174,9 +174,9 @@ class Root:
         return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
 
     def files(self, below: str = "", endings: Sequence[str] = ENDINGS) -> tuple[list[str], int]:
-        """The files below a folder with some endings, sorted, as ``a/b.jpg``; and the number of other files.
+        """List files below a folder by extension, sorted, such as ``a/b.jpg``; also count the other files.
 
-        Hidden files are skipped, and links that lead out of the folder are noted as errors.
+        Hidden files are skipped, and links that lead out of the folder are recorded as errors.
         """
         found: list[str] = []
         others = 0
@@ -185,9 +185,9 @@ class Root:
         while open_ or linked:
             folder = (
                 open_.pop() if open_ else linked.pop()
-            )  # links last, so that their targets are found by their own names
+            )  # links last, so that their targets are listed under their own names
             real = os.path.realpath(os.path.join(self.path, folder))
-            if real in seen:  # a link to a folder that was visited
+            if real in seen:  # a link to a folder that was already visited
                 where, fix = place(file=os.path.join(self.path, folder)), "It is skipped."
                 found_ = f"a link to {real}"
                 self.findings.add("link", where, "each folder once", found_, fix, warning=True)
@@ -225,10 +225,10 @@ class Files:
     """Checks the files of images, and reads their sizes.
 
     Args:
-        findings: gets a note of files that do not exist or cannot be read.
+        findings: records files that do not exist or cannot be read.
         missing_files: ``"raise"``, or ``"drop"`` to leave them out.
         what: the name of the files in messages.
-        exif: ``"ignored"`` for sizes as stored, without the Exif orientation.
+        exif: ``"ignored"`` for sizes as stored, without applying the Exif orientation.
     """
 
     def __init__(
@@ -239,7 +239,7 @@ class Files:
         self._dropped = 0
 
     def note(self) -> None:
-        """Note how many files were left out."""
+        """Record how many files were left out."""
         if self._dropped:
             which = counted(self._dropped, self._what.removesuffix("s"), self._what)
             self._findings.note(f"{which} left out, as the file does not exist or cannot be read")
@@ -250,14 +250,14 @@ class Files:
         self._dropped += self._drop
 
     def exists(self, path: str, where: str) -> bool:
-        """Whether a file exists; noted if not."""
+        """Whether a file exists; if not, this is recorded."""
         if os.path.isfile(path):
             return True
         self._fail("no-file", f"{where}, {place(file=path)}", "a file at this path", "none")
         return False
 
     def size(self, path: str) -> tuple[int, int] | None:
-        """``(height, width)`` from the header; None, with a note, if it cannot be read."""
+        """Read ``(height, width)`` from the header; None, with a problem recorded, if it cannot be read."""
         try:
             return self._of(path)
         except DataError as error:
@@ -270,15 +270,16 @@ class Files:
         return header.stored if self._exif == "ignored" else header.size
 
     def sized(self, path: str, said: tuple[int, int] | None, verify: bool) -> tuple[int, int] | None:
-        """The size of an image file, compared with the one in the annotation.
+        """Read the size of an image file, and compare it with the size in the annotation.
 
         Args:
             path: the image.
             said: ``(height, width)`` in the annotation, or None.
-            verify: note an unreadable file, instead of using the size in the annotation.
+            verify: record an unreadable file as a problem, instead of using the size in the annotation.
 
         Returns:
-            None, with a problem noted, if the file cannot be read or has other proportions than the annotation.
+            The size; None, with a problem recorded, if the file cannot be read or its proportions differ from those in
+            the annotation.
         """
         if said is None or verify:
             found = self.size(path)

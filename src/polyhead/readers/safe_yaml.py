@@ -1,20 +1,20 @@
-"""Loads untrusted YAML, whose aliases could expand to more than fits into memory."""
+"""Loads untrusted YAML, whose aliases could expand beyond the available memory."""
 
 from __future__ import annotations
 
 from typing import Any
 
 LARGEST = 1 << 20
-"""Bytes of a file at most: enough for 20,000 class names, for which PyYAML already takes seconds."""
+"""The maximum size of a file in bytes: enough for 20,000 class names, which already take PyYAML seconds."""
 
 MOST = 200_000
-"""Values in a file at most, with all aliases expanded."""
+"""The maximum number of values in a file, with all aliases expanded."""
 
 DEEPEST = 100
 
 
 def load_yaml(text: bytes) -> Any:
-    """Load a YAML file, except if its aliases expand to too much.
+    """Load a YAML file, unless its aliases expand to too many values.
 
     Nested aliases such as ``b: &b [*a, *a]`` grow exponentially.
 
@@ -41,14 +41,14 @@ def load_yaml(text: bytes) -> Any:
 
 
 def _count(node: Any, known: dict[int, int], depth: int) -> int:
-    """The number of values in a node, with aliases expanded."""
+    """Count the values in a node, with aliases expanded."""
     if id(node) in known:
         if not known[id(node)]:
             raise ValueError("an alias of a value that contains it")
         return known[id(node)]
     if depth > DEEPEST:
         raise ValueError(f"lists in lists, more than {DEEPEST} deep")
-    known[id(node)] = 0  # an alias that finds 0 is inside its own anchor
+    known[id(node)] = 0  # an alias that finds 0 refers to a value that contains it
     parts = node.value if isinstance(node.value, list) else []
     flat = [part for one in parts for part in (one if isinstance(one, tuple) else (one,))]
     total = 1 + sum(_count(part, known, depth + 1) for part in flat)

@@ -1,4 +1,4 @@
-"""Reads data sets in PASCAL VOC's folders: one XML file per image, masks as PNG, splits as lists of names."""
+"""Reads data sets in PASCAL VOC's format: one XML file per image, masks as PNG, splits as lists of names."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ def read_voc(
     exif: str | None = None,
     verify: bool = False,
 ) -> Images:
-    """Read the images and annotations of a data set in PASCAL VOC's folders, one row per image.
+    """Read the images and annotations of a data set in PASCAL VOC's format, one row per image.
 
     ``JPEGImages`` holds the images, ``Annotations`` an XML file for each, ``ImageSets/Main`` lists of names,
     ``SegmentationClass`` and ``SegmentationObject`` masks for some. Folders named ``images`` and ``annotations``
-    are found as well, and XML files next to their images, as labelImg writes them. An XML file without objects means
-    that the image has none; the meaning of an image without XML file is set by ``unannotated``.
+    are also found, as are XML files next to their images, as written by labelImg. An XML file without objects means
+    that the image has none; ``unannotated`` sets the meaning of an image without an XML file.
 
     Columns:
 
     - ``image``: the path of the image; ``file``: its name.
-    - ``size``: int32 ``(N, 2)``, height and width of the image file. If the XML has another size of the same
-      proportions, the image was resized after it was annotated, and its boxes are scaled accordingly.
+    - ``size``: int32 ``(N, 2)``, height and width of the image file. If the XML has a different size of the same
+      proportions, the image was resized after annotation, and its boxes are scaled accordingly.
     - ``annotated``: whether the image was annotated: False if its labels are missing.
     - ``boxes``: float32 ``(k, 4)``, ``xyxy`` in pixels; ``labels``: names; ``difficult``: bool ``(k,)``;
       ``categories``: each name once, for `MultiLabel`. None if the image has no label.
@@ -69,19 +69,19 @@ def read_voc(
     By default ``Categorical`` and ``MultiLabel`` use the names in the order of ``categories``.
 
     Args:
-        root: the folder that holds the others; no path may leave it.
+        root: the folder that contains the others; paths must not lead out of it.
         split: a list in ``ImageSets/Main``, such as ``"train"``, or in ``ImageSets``, such as
             ``"Segmentation/val"``; by default all images.
         images: the folder of images in the root, if it has another name; ``"."`` for the root itself.
         annotations: the folder of the XML files, likewise.
         categories: the names to keep; objects of other categories are dropped and counted.
-        known: all valid names, in the order of their ids; by default those in the XML files, sorted. Another name is an
-            error, or dropped with ``invalid="drop"``.
+        known: all valid names, in the order of their ids; by default those in the XML files, sorted. Any other name is
+            an error, or is dropped with ``invalid="drop"``.
         difficult: ``"keep"`` or ``"skip"`` objects marked as difficult.
-        one_based: the first pixel is 1, and a box includes the pixel at ``xmax``, as in VOC itself. False for tools
-            that write the edges of boxes, from 0.
-        unannotated: whether the label of an image without XML file is ``"missing"`` or ``"empty"``; by default it is
-            missing, with a warning.
+        one_based: the first pixel is 1, and a box includes the pixel at ``xmax``, as in VOC itself. Set it to False
+            for tools that write the edges of boxes, counted from 0.
+        unannotated: whether the label of an image without an XML file is ``"missing"`` or ``"empty"``; by default it
+            is missing, with a warning.
         invalid: ``"drop"`` objects that cannot be used, with a warning, or ``"raise"``. By default, boxes that are
             negative, empty or outside are dropped, and what cannot be read, such as an object without a name, is an
             error. Data of mostly unreadable objects is always an error.
@@ -148,7 +148,7 @@ class _Entry(NamedTuple):
 
 
 def _image_entries(home: Root, places: Places, split: str | None, findings: Findings) -> list[_Entry]:
-    """The images in the list of the split, or in the folders."""
+    """Collect the images in the list of the split, or in the folders."""
     images = places.images
     found, others = images.files()
     by_stem: dict[str, str] = {}
@@ -175,7 +175,7 @@ def _image_entries(home: Root, places: Places, split: str | None, findings: Find
             at = place(file=xml or image)
             findings.add("file-twice", at, "a separate image for each XML file", image)
         entries[image] = _Entry(image, xml, tree)
-    if split is None:  # and the images without an XML file
+    if split is None:  # also include images without an XML file
         paths = [os.path.join(images.path, name) for name in found]
         bare = {path: _Entry(path, None, None) for path in paths if path not in entries}
         entries = dict(sorted({**entries, **bare}.items()))
@@ -190,7 +190,7 @@ def _image_entries(home: Root, places: Places, split: str | None, findings: Find
 
 
 def _listed_stems(home: Root, places: Places, split: str, findings: Findings) -> tuple[list[str], str]:
-    """The names in a list of ImageSets; lists of a category have a second column, 1 or -1, which is ignored."""
+    """Read the names in a list in ``ImageSets``; lists of a category have a second column, which is ignored."""
     name = split if "/" in split else f"Main/{split}"
     path = home.find(f"ImageSets/{name}.txt", "read_voc(split)")
     findings.stop()
@@ -219,7 +219,7 @@ def _listed_stems(home: Root, places: Places, split: str, findings: Findings) ->
 
 
 def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
-    """The name of the image of an XML file; None, with a note, if it leads out of the folder."""
+    """The name of the image of an XML file; None, with an error recorded, if it leads out of the folder."""
     where = place(file=xml)
     given = next(filter(None, ((tree.findtext(tag) or "").strip() for tag in ("filename", "path"))), "")
     if not given:
@@ -238,12 +238,12 @@ def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findin
 
 
 class _Sized(NamedTuple):
-    """The images that are there.
+    """The images that exist and are kept.
 
     Attributes:
-        entries: the number of the entry of each.
-        said: int32 ``(N, 2)``, the sizes that boxes refer to.
-        sizes: int32 ``(N, 2)``, the sizes of the files.
+        entries: the indices of their entries.
+        said: int32 ``(N, 2)``, the sizes to which boxes refer.
+        sizes: int32 ``(N, 2)``, the sizes of the image files.
     """
 
     entries: list[int]
@@ -252,7 +252,7 @@ class _Sized(NamedTuple):
 
 
 def _readable_images(entries: Sequence[_Entry], files: Files, verify: bool) -> _Sized:
-    """The entries whose image is there."""
+    """Find the entries whose image exists and can be used."""
     kept, said, sizes = [], [], []
     for number, entry in enumerate(shown_each("reading images", entries)):
         if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
@@ -283,7 +283,7 @@ def _voc_columns(
     unannotated: str | None,
     invalid: str | None,
 ) -> dict[str, Any]:
-    """The columns of the objects of all images; ``names`` are those of the categories that are kept."""
+    """Make the columns of objects; ``names`` are the categories to keep."""
     row_of = {entry: row for row, entry in enumerate(images.entries)}
     objects = [one for one in objects if one.entry in row_of]
     rows = np.array([row_of[one.entry] for one in objects], np.int64)
@@ -345,7 +345,7 @@ def _clipped_boxes(
 def _masks(
     home: Root, images: Root, entries: Sequence[_Entry], findings: Findings
 ) -> dict[str, list[str | None]]:
-    """The paths of the masks."""
+    """Make the columns of paths of masks."""
     columns: dict[str, list[str | None]] = {}
     for column, folder in (("mask", "SegmentationClass"), ("instances", "SegmentationObject")):
         if not os.path.isdir(os.path.join(home.path, folder)):

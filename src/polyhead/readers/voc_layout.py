@@ -1,4 +1,4 @@
-"""Finds the images and XML files of a data set in PASCAL VOC's form, and parses the XML."""
+"""Finds the images and XML files of a data set in PASCAL VOC's format, and parses the XML."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Places(NamedTuple):
 
     @property
     def beside(self) -> bool:
-        """Whether XML files are in the folder of images, or below it."""
+        """Whether XML files are in the folder of images or its subfolders."""
         inside = self.images.path.rstrip(os.sep) + os.sep
         return self.notes is not None and f"{self.notes.path}{os.sep}".startswith(inside)
 
     def xmls(self) -> list[str]:
-        """The names of the XML files."""
+        """List the names of the XML files."""
         return [] if self.notes is None else self.notes.files("", (".xml",))[0]
 
     def xml(self, stem: str) -> str:
@@ -39,7 +39,7 @@ class Places(NamedTuple):
 
 
 def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> Places:
-    """The folders that the user names, or the usual ones. Raises a `DataError` if none of the usual folders exists."""
+    """Find the folders that the user gave, or the usual ones. Raises `DataError` if none of these exists."""
     with os.scandir(home.path) as entries:
         there = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
     folders = {name.lower(): name for name, folder in there if folder}
@@ -74,7 +74,7 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
 
 
 def _has_annotations(folder: str) -> bool:
-    """Whether there are XML files in a folder or below it."""
+    """Whether there are XML files in a folder or its subfolders."""
     return any(name.lower().endswith(".xml") for _, _, names in os.walk(folder) for name in names)
 
 
@@ -83,7 +83,7 @@ class _EntityError(Exception):
 
 
 def parsed(path: str, findings: Findings) -> Element | None:
-    """The tree of an XML file; None, with a problem noted, if it is invalid or defines entities, which can explode."""
+    """Parse an XML file; None, with an error recorded, if it is invalid or defines entities, which can be malicious."""
     where = place(file=path)
     builder = TreeBuilder()
     parser = expat.ParserCreate()
@@ -115,7 +115,7 @@ def _refuse(*declaration: Any) -> None:
 
 
 def number_of(text: str | None) -> Any:
-    """A text as a number if it is one, else unchanged."""
+    """Convert a text to a number if it is one; otherwise return it unchanged."""
     try:
         return float(text or "")
     except ValueError:

@@ -17,7 +17,7 @@ MARKS = ("truncated", "occluded", "pose")
 
 
 class VocObject(NamedTuple):
-    """An object: the number of its entry, its place for errors, and its values in the XML."""
+    """An object: the index of its image's entry, its location for errors, and its values in the XML."""
 
     entry: int
     where: str
@@ -30,12 +30,12 @@ class VocObject(NamedTuple):
 def objects_of(
     trees: Sequence[tuple[int, str | None, Element | None]], known: Sequence[str] | None, findings: Findings
 ) -> tuple[list[VocObject], list[int]]:
-    """The objects of XML files, and the number of the entry of each unusable one.
+    """Read the objects of XML files; also return the index of the entry of each unusable object.
 
     Args:
-        trees: the number of each entry, the path of its XML file and its tree.
+        trees: for each entry its index, the path of its XML file and its tree.
         known: the valid names, or None.
-        findings: gets a note of unusable objects.
+        findings: records unusable objects.
     """
     found: list[VocObject] = []
     dropped: list[int] = []
@@ -84,13 +84,13 @@ def _object(
 
 
 def _mark_value(mark: str, word: str) -> Any:
-    """The value of a mark, or None if it is not stated."""
+    """The value of a mark, or None if it is unspecified."""
     if word.lower() in _UNSAID:
         return None
     return word if mark == "pose" else _TRUTHS.get(word.lower())
 
 
 def mark_columns(some: Sequence[VocObject]) -> dict[str, list[Any]]:
-    """The columns of those marks that any object has."""
+    """Make a column for each mark that any object has."""
     columns = {mark: [one.marks[mark] for one in some] for mark in MARKS}
     return {mark: values for mark, values in columns.items() if any(value is not None for value in values)}

@@ -27,7 +27,7 @@ from polyhead.readers.paths import Files, lines_of
 from polyhead.readers.yolo_layout import Layout, layout_of
 
 PIXELS = 2.0
-"""Coordinates beyond this are pixels rather than fractions."""
+"""Coordinates above this are taken to be in pixels rather than fractions."""
 
 
 def read_yolo(
@@ -47,12 +47,12 @@ def read_yolo(
     """Read the images and labels of a YOLO data set, one row per image.
 
     A line is a class and a box (center x, center y, width, height), a class and a polygon of at least three
-    corners, or, where the data YAML has ``kpt_shape``, a class, a box and keypoints. An empty label file
-    means that the image has no objects; the meaning of an image without label file is set by ``unannotated``.
+    corners, or, if the data YAML has ``kpt_shape``, a class, a box and keypoints. An empty label file means
+    that the image has no objects; ``unannotated`` sets the meaning of an image without a label file.
 
-    Columns; from ``boxes`` on, they hold one entry for each object of the image, and None if the image has no label:
+    Columns (those from ``boxes`` on hold one entry for each object of the image, or None if the image has no label):
 
-    - ``image``: the path of the image; ``file``: the same relative to the root.
+    - ``image``: the path of the image; ``file``: its path relative to the root.
     - ``size``: int32 ``(N, 2)``, height and width of the upright image; with ``exif="ignored"``, of its pixels as
       stored.
     - ``annotated``: whether the image was annotated: False if its labels are missing.
@@ -66,20 +66,20 @@ def read_yolo(
         data: the data YAML, or the folder of the data set, which contains such a file, or images in
             ``images/<split>``, ``<split>/images``, or ``images`` if it has no splits.
         split: the key in the data YAML, or the name of the folder.
-        root: the folder that paths are relative to and may not leave; by default the ``path`` of the data YAML, which
-            must be in the folder of that file, or that folder. For paths that lead out of it, such as absolute ones
-            and Roboflow's ``../train/images``, the end of the path is looked up in it.
-        images: the folder of images, from the working directory or the folder of the data set; by default as in the
-            data YAML.
+        root: the folder that paths are relative to and must not leave; by default the ``path`` in the data YAML, which
+            must be inside the folder of that file, or that folder itself. If a path leads out of the root, such as an
+            absolute one or Roboflow's ``../train/images``, its last components are looked up in the root.
+        images: the folder of images, relative to the working directory or the folder of the data set; by default as in
+            the data YAML.
         labels: the folder of the label files, likewise; by default the folder of images with its last ``images``
             replaced by ``labels``.
         names: the names of the classes; by default those in the data YAML.
         categories: the names to keep; objects of other categories are dropped and counted.
-        unannotated: whether the label of an image without label file is ``"missing"`` or ``"empty"``; by default it is
-            missing, with a warning.
+        unannotated: whether the label of an image without a label file is ``"missing"`` or ``"empty"``; by default it
+            is missing, with a warning.
         invalid: ``"drop"`` objects that cannot be used, with a warning, or ``"raise"``. By default, boxes that are
-            negative, empty or outside are dropped, and what cannot be read, such as an unknown class or a line that is
-            not numbers, is an error. Data of mostly unreadable lines is always an error.
+            negative, empty or outside are dropped, and unreadable lines, such as those with an unknown class or with
+            text other than numbers, are errors. Data with mostly unreadable lines is always an error.
         missing_files: ``"raise"``, or ``"drop"`` images that do not exist or cannot be read.
         exif: whether the images were annotated with their Exif orientation ``"applied"``, as viewers show them, or
             ``"ignored"``, as their pixels are stored; by default applied. `polyhead.Image` follows it.
@@ -125,10 +125,10 @@ class _Lines(NamedTuple):
     """The objects of all label files.
 
     Attributes:
-        rows: int64 ``(M,)``, the image of each.
+        rows: int64 ``(M,)``, the image of each object.
         classes: int64 ``(M,)``.
-        lines: int64 ``(M,)``, counted from 1.
-        values: the float64 numbers after the class; their count differs.
+        lines: int64 ``(M,)``, line numbers from 1 on.
+        values: the numbers after the class, float64 arrays of varying length.
         unread: int64 ``(L,)``, the image of each unusable line.
     """
 
@@ -142,7 +142,7 @@ class _Lines(NamedTuple):
 def _pictures(
     layout: Layout, files: Files, findings: Findings
 ) -> tuple[list[str], list[tuple[int, int]], list[str | None]]:
-    """The readable images, their sizes, and their label files or None."""
+    """Return the readable images, their sizes, and their label files or None."""
     paths, sizes, texts = [], [], []
     pairs = list(zip(layout.images, layout.labels, strict=True))
     for image, label in shown_each("reading images", pairs):
@@ -167,7 +167,7 @@ def _pictures(
 
 
 def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _Lines:
-    """Read the lines of all label files; unusable ones are noted with file and line."""
+    """Read the lines of all label files; unusable lines are recorded with file and line number."""
     rows: list[int] = []
     classes: list[int] = []
     numbers: list[int] = []
@@ -210,7 +210,7 @@ def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -
 def _numbers_of_line(
     words: Sequence[str], where: str, layout: Layout, findings: Findings
 ) -> np.ndarray | None:
-    """The numbers of a line; None, with a note, if it cannot be used."""
+    """Parse the numbers in a line; None, with a problem recorded, if it cannot be used."""
     try:
         found = np.array(words, np.float64)
     except ValueError:
@@ -265,7 +265,7 @@ def _yolo_columns(
     invalid: str | None,
     texts: Sequence[str | None],
 ) -> dict[str, Any]:
-    """The columns of the objects of all images; ``kept`` says of each class whether it is wanted."""
+    """Make the columns of objects; ``kept`` maps each class to whether it is wanted."""
     size = sizes_of(sizes)
     wanted = np.array([kept[c] for c in found.classes.tolist()], bool)
     others = int((~wanted).sum())
@@ -312,7 +312,7 @@ def _yolo_columns(
 def _shapes(
     values: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]], scale: np.ndarray, layout: Layout
 ) -> tuple[np.ndarray, list[Polygons | None]]:
-    """Boxes in pixels, float64 ``(M, 4)`` of ``xyxy``, and the polygon of each object or None."""
+    """Return boxes in pixels, float64 ``(M, 4)`` of ``xyxy``, and the polygon of each object or None."""
     boxes = np.zeros((len(values), 4))
     masks: list[Polygons | None] = [None] * len(values)
     for i, found in enumerate(values):
@@ -331,12 +331,12 @@ def _shapes(
 def _keypoints(
     values: Sequence[np.ndarray], shape: tuple[int, int], scale: np.ndarray, where: Any, findings: Findings
 ) -> np.ndarray:
-    """Keypoints in pixels, float32 ``(M, n, 3)``; if the file has no visibility, those at (0, 0) are missing."""
+    """Return keypoints in pixels, float32 ``(M, n, 3)``; if the file has no visibility, (0, 0) means missing."""
     given = np.array([v[4:] for v in values], np.float64).reshape(-1, *shape)
     places = given[..., :2] * scale[:, None]
     seen = given[..., 2] if shape[1] == 3 else np.where((given[..., :2] != 0).any(axis=2), 2.0, 0.0)
     for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
         findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
-        places[i] = seen[i] = 0  # as if its keypoints were not labeled
+        places[i] = seen[i] = 0  # treat its keypoints as not labeled
     note_keypoints(given, seen, 1, where, findings)
     return np.concatenate([places, seen[..., None]], axis=2).astype(np.float32)

@@ -22,10 +22,10 @@ class Layout(NamedTuple):
 
     Attributes:
         root: the folder that names are relative to.
-        where: the file or folder that names the images, for errors.
+        where: the data YAML or the folder of the data set, as a location in errors.
         images: the paths of the images.
         labels: the path of each image's label file, which may not exist.
-        orphans: label files without image.
+        orphans: label files without an image.
         names: the class names by number.
         points: the shape of an object's keypoints, ``(n, 2)`` or ``(n, 3)``, or None.
     """
@@ -46,10 +46,10 @@ class Layout(NamedTuple):
 def layout_of(
     data: Any, split: str, root: Any, images: Any, labels: Any, names: Any, findings: Findings
 ) -> Layout:
-    """Find the files of `read_yolo` from its arguments and the data YAML.
+    """Find the files for `read_yolo` from its arguments and the data YAML.
 
     Raises:
-        DataError: for an unusable data YAML, and folders that do not exist.
+        DataError: for an unusable data YAML, or folders that do not exist.
     """
     if not isinstance(data, (str, os.PathLike)):
         expected = "the path of a data YAML or of a folder"
@@ -80,7 +80,7 @@ def layout_of(
 
 
 def _here_or_in(home: Root, folder: Any) -> Any:
-    """A folder as it was given, or the one of that path in the folder of the data set."""
+    """Return a folder as given if it exists, otherwise the folder with this path in the data set, if it exists."""
     if not isinstance(folder, (str, os.PathLike)) or os.path.isdir(os.path.expanduser(folder)):
         return folder
     inside = os.path.join(home.path, folder)
@@ -88,7 +88,7 @@ def _here_or_in(home: Root, folder: Any) -> Any:
 
 
 def _base(folder: Root, given: Any, where: str) -> Path:
-    """The ``path`` of the data YAML: its own folder, or one below."""
+    """The folder that ``path`` in the data YAML refers to: its own folder, or a subfolder."""
     inner = folder.inside(given) or folder.find(given, f"{where}, `path`", "Say read_yolo(root=...).")
     folder.findings.stop()
     assert inner is not None
@@ -131,7 +131,7 @@ def _yaml_content(file: Path) -> dict[str, Any]:
 
 
 def _as_plain_names(given: Any) -> Any:
-    """Class names without arrays, indices and NumPy scalars."""
+    """Convert class names in arrays, pandas indices or NumPy scalars to plain Python values."""
     if isinstance(given, Mapping):
         return {plain_scalar(number): plain_scalar(name) for number, name in given.items()}
     return given if as_list(given) is None else as_list(given)
@@ -171,7 +171,7 @@ def _is_list(given: Any) -> bool:
 
 
 def _is_name(name: Any) -> bool:
-    # in YAML a bare `no` is False and `1` a number
+    # in YAML, an unquoted `no` is False and `1` is a number
     return isinstance(name, (str, int, float)) and not isinstance(name, bool)
 
 
@@ -189,11 +189,11 @@ def _points(content: Mapping[str, Any], where: str) -> tuple[int, int] | None:
 def _image_parts(
     content: Mapping[str, Any], split: str, home: Root, where: str, file: Path | None, folder: Path
 ) -> list[str]:
-    """The folders of images, or the files that list them."""
+    """Find the folders of images, or the files that list them."""
     if file is None:
         names = [f"images/{split}", f"{split}/images"]
         whole = os.path.join(home.path, "images")
-        # a data set without splits, which must not be used as two of them
+        # a data set without splits is read as train only, so that it cannot be used for validation as well
         if split == "train" and os.path.isdir(whole) and not any(e.is_dir() for e in os.scandir(whole)):
             names.append("images")
         for name in names:
@@ -230,14 +230,14 @@ _SHOWN = 6
 
 
 def _parts_in(folder: Path) -> list[str]:
-    """The names of the splits that a folder seems to have."""
+    """Guess the names of the splits in a folder."""
     below = folder / "images"
     parts = [p.name for p in below.iterdir() if p.is_dir()] if below.is_dir() else []
     return sorted({*parts, *(p.parent.name for p in folder.glob("*/images") if p.is_dir())})
 
 
 def _path_within(home: Root, name: Any, where: str) -> str | None:
-    """A path in the data set's folder; None, with an error noted, for one that leads out of it."""
+    """Resolve a path in the data set's folder; None, with an error recorded, if it leads out of it."""
     fix = "Use read_yolo(root=...), the folder of the data set, or images= and labels=."
     return home.inside(name) or home.find(name, where, fix)
 
@@ -301,7 +301,7 @@ def _layout_of_parts(
 
 
 def _listed_in(file: str, home: Root) -> list[str]:
-    """The images listed in a text file, one per line, relative to the root or, as ``./a.jpg``, to the file."""
+    """Read the images listed in a text file, one per line, relative to the root or, for ``./a.jpg``, to the file."""
     found = []
     for number, line in enumerate(lines_of(file, "a list of images"), 1):
         name = line.strip()
@@ -325,7 +325,7 @@ def _label_of(image: str, base: str, label_root: str | None) -> str:
 
 
 def _orphans(folder: str, labels: Sequence[str]) -> list[str]:
-    """Label files without an image."""
+    """Find label files without an image."""
     if not os.path.isdir(folder):
         return []
     known = set(labels)

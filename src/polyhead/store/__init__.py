@@ -1,1 +1,1 @@
-"""Stores: folders of Arrow files, their format, reader and writer."""
+"""Stores: folders of Arrow files, with their format, reader and writer."""

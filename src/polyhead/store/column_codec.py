@@ -1,4 +1,4 @@
-"""The columns of a store: how each is described, written to a file, and read from its memory map.
+"""The columns of a store: describes each one, writes it to a file, and reads it from its memory map.
 
 A description is JSON. ``dense`` columns hold numbers of one shape: an Arrow array or fixed-shape tensors in the file, a
 view of the file in memory. ``coded`` columns hold codes into categories. ``values`` columns hold anything else, one
@@ -22,13 +22,13 @@ from polyhead.sources.source import Source
 
 Spec = dict[str, Any]
 FEW = 1 << 16
-"""A column with more categories than this, such as names of files, is stored as values instead of codes."""
+"""A column with more categories than this, such as file names, is stored as values instead of codes."""
 
 _UNITS = ("s", "ms", "us", "ns", "D")
 
 
 def dense(shape: tuple[int, ...], dtype: Any, nullable: bool = False) -> Spec:
-    """Describe a column of numbers of one shape; ``nullable`` if a row may be None."""
+    """Describe a column whose rows are numbers of one shape; ``nullable`` if rows may be None."""
     return {"is": "dense", "dtype": np.dtype(dtype).name, "shape": list(shape), "nullable": nullable}
 
 
@@ -50,7 +50,7 @@ def holds(spec: Spec, other: Spec) -> bool:
 
 
 def spec_of(source: Source, name: str) -> Spec:
-    """Describe a column of a source. If it is not plain numbers, text or bytes, all of it is read.
+    """Describe a column of a source. All of it is read, unless it holds plain numbers, text or bytes.
 
     Raises:
         BadValue: for a value that a store can't hold, with its row.
@@ -151,7 +151,7 @@ def _type(spec: Spec) -> Any:
 
 
 def number_type(dtype: np.dtype) -> Any:
-    """Return the Arrow type of numbers; booleans are stored as bytes, so that they can be mapped."""
+    """Return the Arrow type of numbers; booleans are stored as bytes, so that they can be memory-mapped."""
     import pyarrow as pa
 
     return pa.uint8() if dtype.kind == "b" else pa.from_numpy_dtype(dtype)
@@ -180,8 +180,8 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
 
     Args:
         spec: the description of the column.
-        values: for a dense column, an array of its dtype; else any values.
-        gone: bool ``(n,)``, which rows of a dense column are None.
+        values: for a dense column, an array of its dtype; otherwise any values.
+        gone: bool ``(n,)``, True for rows of a dense column that are None.
 
     Raises:
         BadValue: for a value that does not fit, with its position.
@@ -213,10 +213,10 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
 
 
 def fitting_rows(spec: Spec, values: Any) -> Any:
-    """Convert rows to the form that `to_arrow` takes.
+    """Convert rows to the form that `to_arrow` accepts.
 
     Raises:
-        BadValue: for rows of a dense column that have another shape, or do not fit its dtype.
+        BadValue: for rows of a dense column that have a different shape, or do not fit its dtype.
     """
     if spec["is"] != "dense":
         return values
@@ -244,7 +244,7 @@ def _fitting_array(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], i
 
 
 def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
-    """Convert numbers to a dtype; return also the first that it can't hold, as text for an error.
+    """Convert numbers to a dtype; also return the first number that it can't represent, as text for an error.
 
     >>> fitted(np.array([1.0, 0.5]), np.dtype("uint8"))[1]
     '0.5'
@@ -263,7 +263,7 @@ def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
 
 
 def column_from(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
-    """Make a column from its Arrow arrays in one or several files."""
+    """Make a column from its Arrow arrays, one per file."""
     if spec["is"] == "values":
         return _Objects(_type(spec), pieces)
     if spec["is"] == "coded":
@@ -291,7 +291,7 @@ def view(spec: Spec, array: Any) -> np.ndarray:
 
 
 def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
-    """Return the memory of an Arrow array of numbers without nulls as ``(n,)`` of ``dtype``."""
+    """View the memory of an Arrow array of numbers without nulls as an array ``(n,)`` of ``dtype``."""
     import pyarrow as pa
 
     if pa.types.is_boolean(array.type):
@@ -303,7 +303,7 @@ def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
 
 
 class _Nullable(Stored):
-    """Numbers of one shape with rows of None: always read as a list."""
+    """A dense column in which rows may be None; if some are, rows are read as a list."""
 
     def __init__(self, spec: Spec, pieces: Sequence[Any]) -> None:
         self._there = np.concatenate([np.asarray(piece.is_valid()) for piece in pieces])
@@ -350,7 +350,7 @@ class _Codes(Stored):
 
 
 class _Objects(Stored):
-    """One value per row, converted when it is read."""
+    """A column of values, each converted when it is read."""
 
     def __init__(self, kind: Any, pieces: Sequence[Any]) -> None:
         self._kind, self._pieces = kind, pieces

@@ -1,6 +1,6 @@
-"""The files of a store: the manifest, the journal while it is written, and the memory maps of its shards.
+"""The files of a store: the manifest, the journal during writing, and the memory maps of shards.
 
-A folder is a store once it has a `MANIFEST`, which is written last. Until then, `JOURNAL` lists what is being written,
+A folder is a store once it has a `MANIFEST`, which is written last. Until then, `JOURNAL` records what is being written
 and which shards are complete; each of its lines is synced to disk before the next is written.
 """
 
@@ -22,10 +22,10 @@ from polyhead.store.schema import wrong_header, wrong_manifest, wrong_shard
 MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
 VERSION = 3
 WITHOUT_ORIGINS = 2
-"""The version before, whose stores open, and do not keep which images theirs were."""
+"""The previous version: its stores can be opened, but do not record the original images."""
 AGAIN = "The store is damaged: polyhead pack --verify lists what is; pack it again."
 NEAR = 1 << 14
-"""If a row of some column has more bytes than this, the kernel reads the file ahead; else page by page."""
+"""If a column has more bytes per row than this, the kernel may read ahead; otherwise files are read page by page."""
 
 
 def is_store(path: Any) -> bool:
@@ -87,7 +87,7 @@ def _no_store(folder: Path) -> Problem:
 
 
 def read_journal(folder: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Return what was to be written, and the shards that are complete."""
+    """Return the header of the journal, which describes what is being written, and the complete shards."""
     found = [json.loads(line) for line in journal_lines(folder)]
     return (found[0], found[1:]) if found else (None, [])
 
@@ -113,7 +113,7 @@ def journal_lines(folder: Path) -> list[bytes]:
 
 
 def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]:
-    """Yield a problem for each file that is missing or of another size."""
+    """Yield a problem for each file that is missing or has the wrong size."""
     for shard in shards:
         path = folder / shard["file"]
         where = place(file=str(path))
@@ -128,7 +128,7 @@ def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]
 
 
 def require_sizes(folder: Path, shards: list[dict[str, Any]]) -> None:
-    """Raise a `StoreError` if files are missing or of another size."""
+    """Raise a `StoreError` if files are missing or have the wrong size."""
     problems = list(check_sizes(folder, shards))
     if problems:
         raise StoreError(*problems)
@@ -172,7 +172,7 @@ def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | No
 
 
 def _require_schema(path: Path, schema: Any, count: int, types: Mapping[str, Any]) -> None:
-    """Raise if a file has other columns, before its rows are read by its own schema."""
+    """Raise if a file has unexpected columns, before its rows are read according to its own schema."""
     where = place(file=str(path))
     if count != 1:
         raise StoreError(Problem(where, "one record batch", f"{count}", AGAIN))
@@ -203,7 +203,7 @@ def checked_column(path: Path, batch: Any, name: str) -> Any:
 
 
 def _advise(mapped: mmap.mmap, name: str) -> None:
-    """Tell the kernel how a map will be read, if the platform can."""
+    """Tell the kernel how a memory map will be read, if the platform supports it."""
     if hasattr(mmap, name):
         mapped.madvise(getattr(mmap, name))
 
@@ -230,7 +230,7 @@ def crc_of_file(path: Path) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync the names in a folder to disk."""
+    """Sync the entries of a folder to disk."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -242,7 +242,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def synced(path: Path) -> Iterator[BinaryIO]:
-    """A file that has another name until it is written and synced to disk."""
+    """Open a file for writing under a temporary name; rename it once it is complete and synced to disk."""
     temporary = path.with_name(path.name + ".tmp")
     with open(temporary, "wb") as file:
         yield file
@@ -253,6 +253,6 @@ def synced(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_manifest(folder: Path, found: Mapping[str, Any]) -> None:
-    """Write the manifest of a store, which finishes it."""
+    """Write the manifest of a store, which completes it."""
     with synced(folder / MANIFEST) as file:
         file.write(f"{json.dumps(found, indent=1, ensure_ascii=False)}\n".encode())

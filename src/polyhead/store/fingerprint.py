@@ -22,10 +22,10 @@ HASHED_BYTES = 64 << 20
 HASHED_ROWS = 1024
 
 SOME_BYTES = 1 << 20
-"""The part of a column in memory that `of_some_rows` uses, but at least two rows."""
+"""The number of bytes of a column in memory that `of_some_rows` uses, but at least two rows."""
 
 SOME_READ = 8
-"""The rows that `of_some_rows` reads of columns that are not in memory."""
+"""The number of rows that `of_some_rows` reads of columns that are not in memory."""
 
 LONGEST_PATH = 1024
 
@@ -34,8 +34,8 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
     """Return a fingerprint of all rows.
 
     It depends on the columns, the number of rows and the values: all values of a column of up to 64 MB, 1,024 rows of a
-    larger one; of sequential sources the first 8,192 rows, or 64 MB, which are read once for all columns. For the files
-    that paths name, it depends on their sizes and modification times.
+    larger one; of sequential sources the first 8,192 rows, or 64 MB, which are read once for all columns. For files
+    named by paths, it depends on their sizes and modification times.
 
     Raises:
         DataError: for rows that can't be read.
@@ -52,11 +52,11 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
 def of_some_rows(source: Source, columns: Sequence[str]) -> str | None:
     """Return a fingerprint of a few rows, the same in every process.
 
-    It depends on a megabyte of each column in memory, and on at most eight rows of the others. For the files that paths
-    name, it depends on their names without the folder, and on their sizes.
+    It depends on a megabyte of each column in memory, and on at most eight rows of the others. For files named by
+    paths, it depends on their names without the folder and on their sizes.
 
     Returns:
-        None for sequential sources, whose rows reading would consume, and for rows that can't be read.
+        None for sequential sources, as reading would consume their rows, and for rows that can't be read.
     """
     if source.sequential:
         return None
@@ -90,7 +90,7 @@ def _spread(rows: int, row_bytes: int, most: int) -> np.ndarray:
 
 
 def json_form(value: Any) -> Any:
-    """Convert a value to JSON, the same in every process; an unknown object to the name of its type.
+    """Convert a value to JSON that is the same in every process; an unknown object becomes the name of its type.
 
     >>> json_form((1, np.float32(0.5), None, {"b": "x"}))
     [1, '0x1.0000000000000p-1', None, {'b': 'x'}]
@@ -151,7 +151,7 @@ def _spread_out(source: Source) -> Iterator[tuple[str, Spec | None, np.ndarray, 
 
 
 def _spec_or_none(rows: Source, name: str) -> Spec | None:
-    """Describe a column; None if its rows are of several types."""
+    """Describe a column; None if a store can't hold it, as its rows have several types."""
     try:
         return {"name": name, **spec_of(rows, name)}
     except BadValue:
@@ -159,7 +159,7 @@ def _spec_or_none(rows: Source, name: str) -> Spec | None:
 
 
 def _parts(spec: Spec | None, values: Values, ids: np.ndarray) -> Iterator[bytes]:
-    """Yield rows as bytes: all at once if they are of one type, else one by one."""
+    """Yield rows as bytes: all at once if they have one type, otherwise one by one."""
     if spec is not None:
         yield _bytes(arrow_of(spec, values, ids))
         return

@@ -1,4 +1,4 @@
-"""The columns of a store that say which images those of another column were: not columns of the rows."""
+"""Hidden columns of a store that record the origins of the images in another column."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from polyhead.store.column_codec import Spec, dense, like
 
 FILE, PLACE = "file", "place"
 MOST_PIXELS = 1 << 32
-"""The largest image that is believed, as predictions make masks of its size."""
+"""The largest original image that is accepted, as predictions create masks of its size."""
 
 
 def origin_specs(image: str, resized: bool) -> list[Spec]:
-    """Describe the columns for a column of images: its files, and for resized images their places in the originals.
+    """Describe the origin columns of a column of images: its files, and for resized images the sizes and matrices.
 
     >>> [spec["name"] for spec in origin_specs("photo", True)]
     ['photo: file', 'photo: place']
@@ -28,7 +28,7 @@ def origin_specs(image: str, resized: bool) -> list[Spec]:
 
 
 def wrong_origin(spec: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Find the mistakes in the description of such a column; ``names`` are those of all columns."""
+    """Find the mistakes in the description of an origin column; ``names`` are the names of all columns."""
     origin = spec["origin"]
     if not isinstance(origin, list) or len(origin) != 2 or origin[1] not in (FILE, PLACE):
         yield "origin", f'[column, "{FILE}" or "{PLACE}"]', shown(origin)
@@ -43,10 +43,10 @@ def wrong_origin(spec: Mapping[str, Any], names: Sequence[str]) -> Iterator[tupl
 
 
 def believable(places: np.ndarray, folder: Any, column: str) -> np.ndarray:
-    """Return places of images, ``(n, 8)``, if they can be those of images; a damaged file may hold anything.
+    """Validate and return places of images, ``(n, 8)``, as a damaged file may hold anything.
 
     Raises:
-        StoreError: if a size is none, or a matrix cannot be inverted.
+        StoreError: if a size is invalid, or a matrix cannot be inverted.
     """
     known = places[~np.isnan(places[:, 0])]
     sizes, matrices = known[:, :2], known[:, 2:]

@@ -33,8 +33,8 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     """Open a store.
 
     This reads only the manifest and the end of each file, so it takes milliseconds for a store of any size. Rows are
-    read through memory maps: numbers and images are views of the files, and a row costs the pages that it is on.
-    `Feed` and all other functions that take data also take the path of a store.
+    read through memory maps: numbers and images are views of the files, and reading a row loads only its pages.
+    `Feed` and all other functions that accept data also accept the path of a store.
 
     Args:
         path: the folder that `pack` wrote.
@@ -43,8 +43,8 @@ def open_store(path: str | os.PathLike[str]) -> Store:
         A source, with ``select``, ``split``, ``concat`` and ``mix``.
 
     Raises:
-        StoreError: if there is no store, it is unfinished or of another version, or a file is missing or of another
-            size.
+        StoreError: if there is no store, it is unfinished or of another version, or a file is missing or has the
+            wrong size.
 
     >>> import tempfile
     >>> import polyhead as ph
@@ -83,7 +83,7 @@ class Store(Arrays):
         self._columns = late
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle: the store is opened again."""
+        """Pickle the path; unpickling opens the store again."""
         return _reopened, (self.path.absolute(), list(self._columns))
 
     def column(self, name: str) -> Values | None:

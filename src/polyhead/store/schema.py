@@ -1,6 +1,6 @@
 """Validates manifests and journals before anything in them is used.
 
-A file may be damaged or malicious, and its numbers become sizes of memory, its names paths.
+A file may be damaged or malicious, and its numbers are used as memory sizes, its names as paths.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from polyhead.errors import counted, is_size, shown
 from polyhead.store.origin_columns import wrong_origin
 
 Found = Iterator[tuple[str, str, str]]
-"""For each mistake: the place, what is expected, what is found."""
+"""For each mistake: the location, what was expected, what was found."""
 
 _FILE = re.compile(r"part-[0-9]{5,9}\.arrow")
 _CRC = 2**32
@@ -40,7 +40,7 @@ def wrong_manifest(found: Mapping[str, Any]) -> Found:
 
 
 def wrong_columns(columns: Any) -> Found:
-    """Find the mistakes in the columns of a manifest, or of the header of a journal."""
+    """Find the mistakes in the columns of a manifest or of a journal's header."""
     if not isinstance(columns, list) or not columns:
         yield "columns", "a list of columns", shown(columns)
         return
@@ -118,7 +118,7 @@ def _wrong_shards(shards: Any, names: list[Any], rows: Any) -> Found:
 
 
 def wrong_shard(shard: Any, names: list[Any]) -> Found:
-    """Find the mistakes in the entry of one file; ``names`` are those of the columns."""
+    """Find the mistakes in the entry of one file; ``names`` are the names of the columns."""
     if not isinstance(shard, dict):
         yield "", "a file", shown(shard)
         return

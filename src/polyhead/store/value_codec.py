@@ -1,4 +1,4 @@
-"""Converts values other than plain numbers to Arrow and back; `value_types` has their types."""
+"""Converts values other than plain numbers to Arrow and back; their types are in `value_types`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write(kind: Any, values: Sequence[Any]) -> Any:
     """Convert values of a type to a pyarrow array, with null for missing ones.
 
     Raises:
-        BadValue: for a value of another type, with its position.
+        BadValue: for a value of a different type, with its position.
     """
     plain, found = _plainer(kind), []
     for i, value in enumerate(values):
@@ -42,7 +42,7 @@ def write(kind: Any, values: Sequence[Any]) -> Any:
 
 
 def _built(kind: Any, values: Sequence[Any]) -> Any:
-    """Convert results of `_plainer` to Arrow; arrays as a whole, because Arrow would convert number by number."""
+    """Convert results of `_plainer` to Arrow; arrays are joined first, as Arrow would convert number by number."""
     if _reads_as_written(kind):
         return pa.array(values, kind)
     mask = pa.array([value is None for value in values], pa.bool_())
@@ -128,7 +128,7 @@ def _wrong_value(kind: Any, value: Any) -> BadValue:
 
 
 def read(kind: Any, array: Any) -> list[Any]:
-    """Return the values of a pyarrow array that `write` made."""
+    """Return the values of a pyarrow array written by `write`."""
     form = form_of(kind)
     if _reads_as_written(kind):
         values: list[Any] = array.to_pylist()
@@ -151,7 +151,7 @@ def read(kind: Any, array: Any) -> list[Any]:
 
 
 def _reads_as_written(kind: Any) -> bool:
-    """Whether Arrow itself converts to the values that were written."""
+    """Whether Arrow's own conversion returns the values that were written."""
     form = form_of(kind)
     if form == "list":
         return _reads_as_written(kind.value_type)
@@ -169,7 +169,7 @@ def _read_rows(kind: Any, array: Any) -> np.ndarray:
 
 
 def _apart(form: str, value: Any) -> dict[str, Any] | None:
-    """Convert an object to the fields that are stored; None for an object of another form."""
+    """Convert an object to the fields that are stored; None if it does not have this form."""
     if form == "array":
         array = np.asarray(value)
         return {"shape": list(array.shape), "values": array.reshape(-1)} if array.ndim else None

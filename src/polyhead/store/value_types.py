@@ -1,8 +1,8 @@
 """The Arrow type of a column whose rows are text, lists, arrays, masks or dicts.
 
-Names inside an Arrow type tell which Python object a list or a struct was. The items of a list that was an array are
-called `ROW`. The fields of a struct that was an object start with the name of its form; keys of a user's dict that
-look like that get the prefix `DICT`.
+Names inside an Arrow type record which Python object a list or struct was made from. The items of a list made from an
+array are called `ROW`. The fields of a struct made from an object start with the name of its form; keys of a user's
+dict that look like this get the prefix `DICT`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from polyhead.kinds.missing import is_missing
 ROW = "row"
 DICT = "fields:"
 NAN = pa.float16()
-"""Stands for the type of a NaN while types are merged: a number among numbers, else a missing value."""
+"""Represents the type of NaN while types are merged: a number among numbers, otherwise a missing value."""
 
 SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
     pa.bool_(): ((bool, np.bool_), "booleans"),
@@ -71,7 +71,7 @@ _RESERVED = (DICT, *(f"{form}:" for form in _FORMS.values()))
 
 
 def form_of(kind: Any) -> str:
-    """Return what values of a type are: "rows" of an array, a "list", "fields" of a dict, a "scalar", or an object."""
+    """Return the form of values of a type: "rows" of an array, "list", "fields" of a dict, "scalar", or an object."""
     if pa.types.is_large_list(kind):
         return "rows" if kind.value_field.name == ROW else "list"
     if pa.types.is_struct(kind):
@@ -172,7 +172,7 @@ def is_same(a: Any, b: Any) -> bool:
 
 
 def settled(kind: Any) -> Any:
-    """Replace `NAN`, where no number was found besides, by float64."""
+    """Replace `NAN`, which is left where all values are NaN or missing, by float64."""
     form = form_of(kind)
     if form == "list":
         return list_of(settled(kind.value_type))
@@ -201,7 +201,7 @@ def _both(a: Any, b: Any) -> Any:
         (dtype, row), (other, rest) = array_layout(a), array_layout(b)
         image = row != () and (
             row != rest or row is None or len(row) > 1 or row[0] > 4
-        )  # not boxes or points
+        )  # boxes and points are not images
         if image and not one_scale((dtype, other)):
             return None
         return array_of(np.result_type(dtype, other), row if row == rest else None)

@@ -27,7 +27,7 @@ from polyhead.store.files import (
 
 @contextlib.contextmanager
 def on_disk(folder: Path, fix: str) -> Iterator[None]:
-    """Turn an OSError while a store is written, such as a full disk, into a `StoreError`."""
+    """Convert an OSError during writing, such as a full disk, to a `StoreError`."""
     try:
         yield
     except OSError as error:
@@ -112,7 +112,7 @@ class Journal:
 
 
 def write_shard(path: Path, specs: Sequence[Spec], arrays: Sequence[Any], rows: int) -> dict[str, Any]:
-    """Write a shard, sync it to disk, and read it back for its checksums."""
+    """Write a shard, sync it to disk, and read it back to compute its checksums."""
     import pyarrow as pa
 
     names = [spec["name"] for spec in specs]
