@@ -178,7 +178,7 @@ class Gather:
 
     def __init__(self, columns: Mapping[Any, MemoryColumn], pool: Pool) -> None:
         self._columns, self._pool = columns, pool
-        self._worth = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
+        self._worth = self._waits = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
         if self._worth:  # all of them, so that they are compiled together
             for whole in columns.values():
                 whole.ask_for_loops()
@@ -202,11 +202,9 @@ class Gather:
             For each column ``(B, *shape)``.
         """
         rows = _SomeRows(ids, self._worth, first=check)
-        begun = (
-            None
-            if not self._worth or all(c.loop.there for c in self._columns.values())
-            else profiling.clock()
-        )
+        if self._waits:
+            self._waits = any(whole.loop.there is None for whole in self._columns.values())
+        begun = profiling.clock() if self._waits else None
         found = {}
         for name, whole in self._columns.items():
             if check and whole.conversion.looked_at:
