@@ -23,6 +23,9 @@ WORTH = 1 << 22
 STREAMED = 1 << 23
 """Bytes of scaled images in a block from which on they are written past the cache, which could not hold them."""
 
+SMALL_FILE = 1 << 24
+"""Bytes of a column up to which it is no matter that it may have to come from a disk, as it does so once."""
+
 PROVEN = 4096
 """Rows that are looked at in one call, beside the steps."""
 
@@ -163,6 +166,11 @@ def gathers(column: Any) -> TypeGuard[np.ndarray]:
     )
 
 
+def soon_in_memory(column: Any) -> TypeGuard[np.ndarray]:
+    """Return whether the rows of a column, which may lie in a file, can be gathered as those in memory are."""
+    return gathers(column) and column.nbytes <= SMALL_FILE
+
+
 class Gather:
     """Gathers rows of several columns.
 
@@ -224,7 +232,7 @@ class Gather:
     def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
         """Whether the numbers of some rows are valid; a whole column is looked at once, beside the first steps."""
         proven = self._proven.get(whole.asked)
-        if proven is None and whole.owned:
+        if proven is None and (whole.owned or soon_in_memory(whole.column)):
             loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
             if not self._worth:
                 proven = self._proven[whole.asked] = whole.all_valid()
