@@ -35,6 +35,9 @@ def test_values_are_packed_into_the_template(template):
 def test_keys_of_any_kind_are_kept():
     _, pack = packer({"it's": "p", 'a "b"': "q", 3: "r"})
     assert pack(1, 2, 3) == {"it's": 1, 'a "b"': 2, 3: 3}
+    _, other = packer({"x": "p", "y": "q", "z": "r"})  # of the same form, so that its code is the same
+    assert other(1, 2, 3) == {"x": 1, "y": 2, "z": 3}
+    assert pack(1, 2, 3) == {"it's": 1, 'a "b"': 2, 3: 3}
 
 
 def test_before_a_model_is_known_batches_are_dicts():

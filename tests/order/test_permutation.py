@@ -1,6 +1,7 @@
 """The permutation: a bijection, pinned for all versions, and a fair shuffle."""
 
 import hashlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyhead.hashing import key, mix64
+from polyhead.jit import Loop
 from polyhead.order import permutation
 from polyhead.order.permutation import NETWORK, permute
 
@@ -76,11 +78,31 @@ def test_a_billion_rows_need_no_index_array():
     assert peak < 1_000_000
 
 
-@pytest.mark.parametrize("n", [65_536, 65_537, 100_003, 10**7 + 1, 10**9, 2**40 + 9, 2**51])
-def test_the_compiled_network_gives_what_numpy_gives(n):
+SIZES = [2, 3, 30, 255, 4000, 16_384, 16_385, 40_000, 65_025, 65_026, 65_535]
+LARGE = [65_536, 65_537, 100_003, 10**7 + 1, 10**9, 2**40 + 9, 2**51]
+
+
+@pytest.mark.parametrize("n", SIZES + LARGE)
+def test_each_way_to_compute_it_gives_the_same(n, monkeypatch):
     positions = np.concatenate([np.random.default_rng(0).integers(0, n, 3000), [0, 1, n - 2, n - 1]])
-    NETWORK.wait()
-    found = permute(positions, n, seed=5)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(permutation, "WORTH", float("inf"))
-        assert np.array_equal(found, permute(positions, n, seed=5))
+    found = []
+    for loop in (NETWORK.wait(), None):
+        monkeypatch.setattr(Loop, "ready", property(lambda _, loop=loop: loop))
+        monkeypatch.setattr(Loop, "there", property(lambda _, loop=loop: loop))
+        permutation._small_order.cache_clear()
+        found.append(permute(positions, n, seed=5))
+    assert np.array_equal(*found)
+    if n < permutation.SMALL:
+        b = int(np.ceil(np.sqrt(n)))
+        low, high = permutation._round_keys(5, permutation.SMALL_ROUNDS)
+        through = partial(permutation._network, a=-(-n // b), b=b, low=low, high=high)
+        rows = through(positions)
+        while (outside := rows >= n).any():
+            rows[outside] = through(rows[outside])
+        assert np.array_equal(rows, found[0])
+
+
+def test_an_order_that_is_kept_is_no_ones_to_change():
+    rows = permute(np.arange(100), 100, 1)
+    rows[:] = 0
+    assert sorted(permute(np.arange(100).reshape(4, 25), 100, 1).ravel().tolist()) == list(range(100))

@@ -10,7 +10,7 @@ from keras import ops
 import polyhead as ph
 from polyhead.jit import Loop
 from polyhead.pipeline import gather as gathering
-from polyhead.pipeline.buffer_pool import KEPT, LEAST, Pool, is_pooled
+from polyhead.pipeline.buffer_pool import HUGE, KEPT, LEAST, Pool, is_pooled
 
 SHAPE = (64, 1024)
 
@@ -48,6 +48,18 @@ def test_other_shapes_of_the_same_size_share_memory():
     assert other.dtype == np.int32
     other[:] = 7
     assert (other == 7).all()
+
+
+def test_large_arrays_begin_with_a_huge_page():
+    pool = Pool()
+    arrays = [pool.empty((size,), np.uint8) for size in (HUGE, HUGE + 100, 3 * HUGE)]
+    assert [place(array) % HUGE for array in arrays] == [0, 0, 0]
+    for number, array in enumerate(arrays):
+        array[:] = number
+    assert [(int(array[0]), int(array[-1])) for array in arrays] == [(0, 0), (1, 1), (2, 2)]
+    here = place(arrays[1])
+    del array, arrays
+    assert place(pool.empty((HUGE + 100,), np.uint8)) == here
 
 
 def test_small_arrays_are_left_to_numpy_and_too_much_is_not_kept():

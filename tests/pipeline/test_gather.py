@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
+from polyhead.columns.lazy import OnDisk
 from polyhead.jit import Loop, wait_until_compiled
 from polyhead.kinds import Array, Image, Mask
 from polyhead.kinds.conversion import FINITE, FLOAT32, Conversion
@@ -206,6 +207,37 @@ def test_a_column_in_memory_is_looked_at_once(how, monkeypatch):
         wait_until_compiled()
 
 
+@pytest.mark.parametrize("small", [True, False])
+def test_a_column_in_a_file_is_looked_at_once_if_it_is_small(how, small, tmp_path, monkeypatch):
+    asked = []
+    looked = gathering._SomeRows.valid
+    monkeypatch.setattr(
+        gathering._SomeRows, "valid", lambda rows, whole: asked.append(0) or looked(rows, whole)
+    )
+    monkeypatch.setattr(gathering, "SMALL_FILE", 5 * 6 * 4 if small else 5 * 6 * 4 - 1)
+    np.save(tmp_path / "y.npy", np.zeros((5, 6), np.float32))
+    mapped = np.asarray(np.load(tmp_path / "y.npy", mmap_mode="r"))
+    gather = Gather({"y": MemoryColumn(mapped, FINITE, (6,), always=True)}, Pool())
+    for _ in range(4):
+        assert "y" in gather(np.array([3, 1]))
+        wait_until_compiled()
+    assert len(asked) == (4 if not small else 0 if how == "numpy" else 1)
+
+
+@pytest.mark.parametrize(("small", "reads"), [(400, 0), (399, 7)])
+def test_labels_in_a_small_file_are_read_as_those_in_memory(small, reads, tmp_path, monkeypatch):
+    np.save(tmp_path / "y.npy", np.arange(50) % 2)
+    data = {"x": np.zeros(50), "y": np.load(tmp_path / "y.npy", mmap_mode="r")}
+    monkeypatch.setattr(gathering, "SMALL_FILE", small)
+    feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=8, shuffle=True)
+    feed._iterator._blocks._steps = 1
+    read, take = [], OnDisk.take
+    monkeypatch.setattr(OnDisk, "take", lambda column, ids: read.append(0) or take(column, ids))
+    for batch in feed.batches():
+        assert batch.labels["y"].ravel().tolist() == (batch.ids % 2).tolist()
+    assert len(read) == reads
+
+
 def test_what_may_lie_in_a_file_is_not_read_beside_the_steps(how, tmp_path):
     np.save(tmp_path / "y.npy", np.zeros((5, 6), np.uint8))
     mapped = np.load(tmp_path / "y.npy", mmap_mode="r")
@@ -382,9 +414,14 @@ def test_loops_are_asked_for_before_the_first_batch(monkeypatch):
     assert gathering.valid_loop(np.dtype("int16")).ready is not None
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_memory_maps_give_what_arrays_give(how, large, tmp_path, monkeypatch):
-    monkeypatch.setattr(gathering, "_MEMORY", 1 if large else 1 << 40)
+@pytest.mark.parametrize(
+    ("small", "memory"),
+    [(1 << 24, 1 << 40), (0, 1 << 40), (0, 1)],
+    ids=["small", "fits into memory", "large"],
+)
+def test_memory_maps_give_what_arrays_give(how, small, memory, tmp_path, monkeypatch):
+    monkeypatch.setattr(gathering, "SMALL_FILE", small)
+    monkeypatch.setattr(gathering, "_MEMORY", memory)
     rng = np.random.default_rng(7)
     data = {
         "image": rng.integers(0, 256, (50, 8, 8, 3), dtype=np.uint8),

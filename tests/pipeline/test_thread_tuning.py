@@ -71,6 +71,41 @@ def test_threads_that_pay(making, using, threads):
     assert worthwhile(making, using, most=4) == threads
 
 
+def chosen(line, threads, using, tried):
+    """The threads that are taken where it takes some seconds to make results in line, and others by threads."""
+    tuning, taken = Threads(most=2), []
+    for seconds in (line, threads):
+        trial = tuning.trial()
+        taken.append(trial.workers)
+        for number in range(trial.left):
+            trial.note(seconds[number % len(seconds)], using)
+    assert taken == [0, tried]
+    return tuning.trial().workers
+
+
+@pytest.mark.parametrize(
+    ("line", "threads", "workers"),
+    [
+        ([0.00112], [0.00096], 2),  # images and two masks, 256 in a batch: a seventh less
+        ([0.00538], [0.00422], 2),  # masks of int64, 2,048 in a batch: a fifth less
+        ([0.00209], [0.00206], 0),  # masks of bytes, 2,048 in a batch
+        ([0.00100], [0.00092], 0),
+        ([0.00100], [0.00140], 0),  # they hinder each other
+        ([0.001] * 5 + [0.003] * 3, [0.0012], 0),  # another program slowed down what was made in line
+        ([0.001], [0.0016, 0.0], 2),  # two finish together
+        ([0.001], [0.0004] * 15 + [0.009], 2),  # one of them had to wait
+        ([0.001], [0.0004, 0.0004, 0.0036, 0.0004], 0),  # they wait for each other again and again
+    ],
+)
+def test_threads_that_are_kept_save_a_tenth(line, threads, workers):
+    assert chosen(line, threads, using=1e-5, tried=2) == workers
+
+
+@pytest.mark.parametrize(("waits", "workers"), [(0.0001, 1), (0.0004, 1), (0.0006, 0), (0.002, 0)])
+def test_a_thread_beside_a_training_step_saves_a_twentieth(waits, workers):
+    assert chosen([0.001], [waits], using=0.009, tried=1) == workers
+
+
 def test_threads_that_hinder_each_other_are_given_up_and_tried_again_later(clock):
     where = []
 

@@ -137,7 +137,7 @@ class FeedAdapter(KerasInput):
             return iter([iterator.peek(structure, convert)])
         if call.use != "fit":
             return iterator.through(call.use, structure, convert)
-        timer = step_timer(call, self._setup, warn=self.warn_if_slow and self.shard[0] == 0)
+        timer = step_timer(call, lambda: self._setup, warn=self.warn_if_slow and self.shard[0] == 0)
         meter = None if timer is None else timer.meter
         batches = iterator.train(structure, convert, call.run, call.epochs, meter)
         return batches if timer is None else timer.timed(batches)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 Template = Any
@@ -127,4 +129,10 @@ def packer(template: Template) -> tuple[list[str], Callable[..., Any]]:
 
     body = expression(template)
     arguments = ", ".join(f"a{i}" for i in range(len(names)))
-    return names, eval(f"lambda {arguments}: {body}", keys)  # of nothing but these letters and numbers
+    return names, eval(_code(f"lambda {arguments}: {body}"), keys)  # of nothing but these letters and numbers
+
+
+@lru_cache
+def _code(text: str) -> CodeType:
+    """The code of an expression: compiling it takes longer than some batches, and each epoch asks for it."""
+    return compile(text, "<structure>", "eval")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -126,12 +126,12 @@ class StepTimer:
 _RUNS: weakref.WeakKeyDictionary[Any, StepTimer] = weakref.WeakKeyDictionary()
 
 
-def step_timer(call: Call, setup: Setup, warn: bool) -> StepTimer | None:
+def step_timer(call: Call, setup: Callable[[], Setup], warn: bool) -> StepTimer | None:
     """The timer of the run of ``fit`` that asks for batches; None where it is not measured, or no longer.
 
     Args:
         call: of Keras.
-        setup: of the feed.
+        setup: gives that of the feed.
         warn: whether a run without the callback `Profile` is measured, to warn if it waits too long.
     """
     if call.use != "fit" or call.probing or call.model is None or call.run is None:
@@ -142,9 +142,9 @@ def step_timer(call: Call, setup: Setup, warn: bool) -> StepTimer | None:
     if found is None:
         profile = next((one for one in call.callbacks if isinstance(one, Profile)), None)
         if profile is not None:
-            found = profile.timer = StepTimer(setup, call.model, profile.steps)
+            found = profile.timer = StepTimer(setup(), call.model, profile.steps)
         elif warn and call.verbose:
-            found = StepTimer(setup, call.model)
+            found = StepTimer(setup(), call.model)
         else:
             return None
         _RUNS[call.run] = found

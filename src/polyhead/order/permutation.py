@@ -23,17 +23,12 @@ ROUNDS = 6
 SMALL = 1 << 16
 SMALL_ROUNDS = 16  # a small rectangle mixes less per round, and more rounds cost almost nothing
 
-WORTH = 1 << 16
-"""The smallest source, in rows, for which compiling the network is worthwhile."""
-
-MANY = 256
-"""Tables of hashes are faster for at least ``SMALL / MANY`` rows in a call."""
-
 _EXACT = 1 << 52  # below this, float division gives the exact integer quotient
 _CHUNK = 512
 
 _15, _16, _32 = np.uint32(15), np.uint32(16), np.uint64(32)
 _FIRST, _SECOND = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
+_ROUND_HASHES = mixed(np.arange(SMALL_ROUNDS, dtype=np.uint64))
 
 
 def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -56,33 +51,53 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
     while b * b < n:  # the square root of a large n is rounded
         b += 1
     a = -(-n // b)
-    keys = _round_keys(seed, SMALL_ROUNDS if n < SMALL else ROUNDS)
     positions = np.asarray(positions, np.int64)
     begun = profiling.clock()
-    through = _network_for(positions, a, b, *keys)
-    rows = through(positions)
-    flat = rows.reshape(-1)
-    outside = np.flatnonzero(flat >= n)
-    while len(outside):
-        flat[outside] = through(flat[outside])
-        outside = outside[flat[outside] >= n]
+    rows: np.ndarray
+    if n < SMALL:
+        rows = _small_order(n, a, b, seed).take(positions)
+    else:
+        through = _network_for(positions, a, b, *_round_keys(seed, ROUNDS))
+        rows = through(positions)
+        flat = rows.reshape(-1)
+        outside = np.flatnonzero(flat >= n)
+        while len(outside):
+            flat[outside] = through(flat[outside])
+            outside = outside[flat[outside] >= n]
     if NETWORK.there is None:
         jit.spent(profiling.clock() - begun)
+    return rows
+
+
+@lru_cache(maxsize=4)
+def _small_order(n: int, a: int, b: int, seed: int) -> np.ndarray:
+    """The rows at all positions of a small ``[0, n)``, at once: the overhead of NumPy calls exceeds the work."""
+    keys = _round_keys(seed, SMALL_ROUNDS)
+    if NETWORK.there is None:
+        cells = _small_network(a, b, *keys)
+    else:
+        cells = np.empty(a * b, np.int64)
+        NETWORK.there(np.arange(a * b, dtype=np.int64), cells, a, b, *keys)
+    rows = cells[:n].copy()
+    outside = np.flatnonzero(rows >= n)
+    while len(outside):
+        rows[outside] = cells[rows[outside]]
+        outside = outside[rows[outside] >= n]
     return rows
 
 
 @lru_cache(maxsize=16)
 def _round_keys(seed: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
     """The lower and upper halves of ``key(seed, r)`` for each round ``r``, uint32."""
-    keys = mixed(np.uint64(mix64(mix64(seed & MASK))) ^ mixed(np.arange(rounds, dtype=np.uint64)))
+    keys = mixed(np.uint64(mix64(mix64(seed & MASK))) ^ _ROUND_HASHES[:rounds])
     return keys.astype(np.uint32), (keys >> _32).astype(np.uint32)
 
 
 def _network_for(
     rows: np.ndarray, a: int, b: int, low: np.ndarray, high: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """The fastest available implementation of the network; for large sources the compiled one, once it is ready."""
-    network = NETWORK.ready if a * b >= WORTH else NETWORK.there
+    """The fastest available implementation of the network: the compiled one, once it is ready."""
+    network = NETWORK.ready
     if network is not None and rows.ndim == 1 and a * b < _EXACT:
 
         def compiled(rows: np.ndarray) -> np.ndarray:
@@ -91,39 +106,41 @@ def _network_for(
             return out
 
         return compiled
-    if a * b < SMALL <= MANY * rows.size:
-        tables = _hash_tables(a, b, low[::2], high[::2]), _hash_tables(b, a, low[1::2], high[1::2])
-        return partial(_by_tables, a=a, b=b, tables=tables)
     return partial(_network, a=a, b=b, low=low, high=high)
 
 
-def _by_tables(rows: np.ndarray, a: int, b: int, tables: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """`_network` for a small rectangle, with hashes looked up in `_hash_tables`."""
-    left, right, room = rows // b, np.empty_like(rows), np.empty_like(rows)
-    np.subtract(rows, np.multiply(left, b, out=right), out=right)
-    unsigned, rest = (left.view(np.uint64), right.view(np.uint64)), room.view(np.uint64)
-    for r in range(sum(map(len, tables))):
+def _small_network(a: int, b: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """`_network` for all cells of a rectangle with sides of at most 256, int64 ``(a * b,)``.
+
+    Coordinates are bytes, and each round looks up its hashes in a table of 256 bytes.
+    """
+    cells = np.empty((2, a, b), np.uint8)
+    cells[0], cells[1] = np.arange(a, dtype=np.uint8)[:, None], np.arange(b, dtype=np.uint8)
+    left, right = cells.reshape(2, -1)
+    less = np.empty(left.shape, bool)
+    wraps = less.view(np.uint8)
+    for r, table in enumerate(_steps_back(a, b, low, high)):
         move, by, size = (left, right, a) if r % 2 == 0 else (right, left, b)
-        np.take(tables[r % 2][r // 2], by, out=room, mode="clip")
-        move += room
-        # below `size` the difference wraps to a huge number, so the smaller of the two is the remainder
-        np.subtract(move, size, out=room)
-        np.minimum(unsigned[r % 2], rest, out=unsigned[r % 2])
-    left *= b
-    left += right
-    return left
+        back = np.frombuffer(by.tobytes().translate(table), np.uint8)
+        np.less(move, back, out=less)
+        move -= back
+        move += np.multiply(wraps, np.uint8(size % 256), out=wraps)  # a byte wraps at 256, not at `size`
+    return left.astype(np.int64) * b + right
 
 
-def _hash_tables(size: int, by: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """For each round and each coordinate below ``by``, the shift of the other coordinate modulo ``size``, int64."""
-    h = np.arange(by, dtype=np.uint32) + low[:, None]
+def _steps_back(a: int, b: int, low: np.ndarray, high: np.ndarray) -> list[bytes]:
+    """For each round a table of 256 bytes: how far each coordinate shifts the other one back, modulo its side."""
+    sides = np.array([a, b] * (len(low) // 2), np.uint64)[:, None]
+    h = np.arange(b, dtype=np.uint32) + low[:, None]  # `b` is the larger one
     h ^= h >> _16
     h *= _FIRST
     h ^= h >> _15
     h += high[:, None]
     h *= _SECOND
     h ^= h >> _16
-    return (h.astype(np.int64) * size) >> 32
+    back = np.zeros((len(low), 256), np.uint8)
+    back[:, :b] = sides - (h * sides >> _32)
+    return [table.tobytes() for table in back]
 
 
 def _network(rows: np.ndarray, a: int, b: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:

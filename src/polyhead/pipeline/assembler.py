@@ -18,7 +18,7 @@ from polyhead.pipeline.batch import Block
 from polyhead.pipeline.buffer_pool import Pool
 from polyhead.pipeline.faults import MOST, Found, file_at, no_stop, stopped, wrong_rows_apart
 from polyhead.pipeline.feed_arguments import given_first
-from polyhead.pipeline.gather import Gather, MemoryColumn, gathers
+from polyhead.pipeline.gather import Gather, MemoryColumn, gathers, soon_in_memory
 from polyhead.pipeline.kind_columns import BatchRows, as_one_column
 from polyhead.pipeline.label_encoder import Encoded, Labels
 from polyhead.pipeline.label_sources import laid_alone
@@ -74,7 +74,7 @@ class Assembler:
         source, labels = self.source, self._labels
         in_inputs = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
         in_labels = dict.fromkeys(c for n, k in self.heads.items() if not labels[n].ready for c in k.reads(n))
-        columns = {c: source.column(c) for c in in_inputs | in_labels}
+        columns = {c: _in_memory(source, c) for c in in_inputs | in_labels}
         self._whole = {c: values for c, values in columns.items() if values is not None}
         gathered = self._gathered(source)
         inputs = {key: whole for key, whole in gathered.items() if not key[0]}
@@ -355,6 +355,13 @@ class Assembler:
             row = row_of(self.source, bad.index, ids)
             file = file_at(rows[kind.columns(name)[0]], bad.index) if name in laid else None
             raise bad.located(input=name, row=row, file=file) from None
+
+
+def _in_memory(source: Source, name: str) -> Any:
+    """A whole column, if it is in memory, or a memory map so small that it soon is; else None."""
+    values: Any = source.column(name)
+    mapped = mapped_column(source, name) if values is None else None
+    return mapped if soon_in_memory(mapped) else values
 
 
 def _only(source: Source, columns: list[str]) -> Source | None:

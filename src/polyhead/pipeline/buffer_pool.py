@@ -16,6 +16,9 @@ SPARE = 2
 
 _ALIGNED = 64
 
+HUGE = 1 << 21
+"""Bytes of a huge page. NumPy asks for them for arrays of 4 MB and more; one that begins with a page gets most."""
+
 
 class Pool:
     """Allocates arrays, and reuses their memory when the last view of one is deleted, never before.
@@ -47,22 +50,19 @@ class Pool:
             shape: of the array.
             dtype: of numbers.
         """
-        return self.placed(shape, np.dtype(dtype))[0]
-
-    def placed(self, shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, int]:
-        """An uninitialized array, and its address."""
+        dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
         if size < LEAST:
-            array = np.empty(shape, dtype)
-            return array, address(array)
+            return np.empty(shape, dtype)
         try:
             memory, start = self._free[size].pop()
             self._kept -= size
         except (KeyError, IndexError):
-            memory = np.empty(size + _ALIGNED, np.uint8)
+            aligned = HUGE if size >= HUGE else _ALIGNED
+            memory = np.empty(size + aligned, np.uint8)  # what is never written to takes no memory
             start = address(memory)
-            start += -start % _ALIGNED
-        return np.asarray(_Lease(self, memory, start, size, shape, dtype)), start
+            start += -start % aligned
+        return np.asarray(_Lease(self, memory, start, size, shape, dtype))
 
     def _back(self, memory: np.ndarray, start: int, size: int) -> None:
         free = self._free.setdefault(size, [])

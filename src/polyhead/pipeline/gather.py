@@ -23,6 +23,9 @@ WORTH = 1 << 22
 STREAMED = 1 << 23
 """Bytes of scaled images in a block from which on they are written past the cache, which could not hold them."""
 
+SMALL_FILE = 1 << 24
+"""Bytes of a column up to which it is no matter that it may have to come from a disk, as it does so once."""
+
 PROVEN = 4096
 """Rows that are looked at in one call, beside the steps."""
 
@@ -163,6 +166,11 @@ def gathers(column: Any) -> TypeGuard[np.ndarray]:
     )
 
 
+def soon_in_memory(column: Any) -> TypeGuard[np.ndarray]:
+    """Return whether the rows of a column, which may lie in a file, can be gathered as those in memory are."""
+    return gathers(column) and column.nbytes <= SMALL_FILE
+
+
 class Gather:
     """Gathers rows of several columns.
 
@@ -178,7 +186,7 @@ class Gather:
 
     def __init__(self, columns: Mapping[Any, MemoryColumn], pool: Pool) -> None:
         self._columns, self._pool = columns, pool
-        self._worth = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
+        self._worth = self._waits = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
         if self._worth:  # all of them, so that they are compiled together
             for whole in columns.values():
                 whole.ask_for_loops()
@@ -202,11 +210,9 @@ class Gather:
             For each column ``(B, *shape)``.
         """
         rows = _SomeRows(ids, self._worth, first=check)
-        begun = (
-            None
-            if not self._worth or all(c.loop.there for c in self._columns.values())
-            else profiling.clock()
-        )
+        if self._waits:
+            self._waits = any(whole.loop.there is None for whole in self._columns.values())
+        begun = profiling.clock() if self._waits else None
         found = {}
         for name, whole in self._columns.items():
             if check and whole.conversion.looked_at:
@@ -226,7 +232,7 @@ class Gather:
     def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
         """Whether the numbers of some rows are valid; a whole column is looked at once, beside the first steps."""
         proven = self._proven.get(whole.asked)
-        if proven is None and whole.owned:
+        if proven is None and (whole.owned or soon_in_memory(whole.column)):
             loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
             if not self._worth:
                 proven = self._proven[whole.asked] = whole.all_valid()

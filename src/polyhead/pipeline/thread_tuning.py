@@ -13,8 +13,11 @@ AGAIN, SELDOM = 64, 1024
 as many each time, up to the second number.
 """
 
-KEPT = 0.95
-"""Threads must take less than this share of the time in line: they occupy a core that others could use."""
+ONE_KEPT, KEPT = 0.95, 0.9
+"""A thread must take less than the first share of the time in line, as it occupies a core that others could use.
+Several must take less than the second: where they write to the same memory, they take up to half as much processor time
+again.
+"""
 
 HANDOVER = 200e-6
 """Seconds that handing a result from thread to thread may take on a busy machine."""
@@ -47,11 +50,14 @@ class Phase:
     def takes(self) -> float:
         """Seconds from one result to the next.
 
-        The slowest is left out, as the program may have done something else then. Threads that work side by side
-        finish together, so the slowest round, of one result for each thread, is left out.
+        In line it is the median, as other programs may slow down some. Of threads it is the mean, as they may wait for
+        each other now and then: those that work side by side finish together, so it is taken over rounds of one
+        result for each thread, and the slowest round is left out.
         """
-        n = max(1, self.workers)
         each = [sum(both) for both in zip(self.making, self.using, strict=True)]
+        n = self.workers
+        if not n:
+            return statistics.median(each)
         rounds = sorted(sum(each[i : i + n]) / n for i in range(0, len(each) - n + 1, n))
         return statistics.mean(rounds[:-1]) if len(rounds) > 1 else math.inf
 
@@ -86,7 +92,8 @@ class Threads:
         if trial.chosen:
             return Phase()
         if trial.workers:  # on trial
-            return self._chosen(trial.workers if trial.takes() < KEPT * trial.line else 0)
+            share = ONE_KEPT if trial.workers == 1 else KEPT
+            return self._chosen(trial.workers if trial.takes() < share * trial.line else 0)
         making, using = statistics.median(trial.making), statistics.median(trial.using)
         workers = worthwhile(making, using, self._most)
         if workers:
