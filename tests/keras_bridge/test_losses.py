@@ -137,6 +137,30 @@ def test_a_step_s_gradient_is_that_of_the_labeled_rows_alone():
         assert np.allclose(mine, plain, atol=1e-5)
 
 
+@pytest.fixture
+def double_precision():
+    if keras.backend.backend() == "jax":
+        pytest.skip("JAX has double precision only if told so before it starts")
+    policy = keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy(policy)
+
+
+def test_training_in_double_precision(double_precision):
+    x, y = RNG.random((9, 3)), RNG.random((9, 2))
+    y[4, 1] = np.nan
+    feed = ph.Feed({"x": x, "y": y}, inputs="x", heads={"y": ph.Regression(2)}, batch_size=3)
+    inputs = keras.Input((3,), name="x")
+    model = keras.Model(inputs, ph.outputs(inputs, feed))
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    wanted = np.nanmean((model.predict(x, verbose=0)["y"] - y) ** 2)
+    assert model.fit(feed, verbose=0).history["y_loss"][0] == pytest.approx(wanted, rel=1e-5)
+    assert model.evaluate(feed, verbose=0, return_dict=True)["loss"] == pytest.approx(wanted, rel=1e-5)
+
+
 def test_training_with_a_user_s_loss_and_metrics():
     feed, model, *_ = problem()
     own = feed.on(

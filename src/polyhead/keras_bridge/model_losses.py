@@ -34,7 +34,7 @@ class HeadLoss(keras.metrics.Metric):
             for part in ("total", "weight", "stepped", "rows")
         ]
         start = 1.0 if loss.mean_weight is None else loss.mean_weight
-        self.mean_weight = keras.Variable(start, trainable=False, name="mean_weight")
+        self.mean_weight = keras.Variable(start, dtype=self.dtype, trainable=False, name="mean_weight")
 
     def update_state(self, step: Any, total: Any, weight: Any, rows: Any) -> None:
         """Count one batch of ``rows``: its loss, and the sums of which its mean over what is labeled is made."""
@@ -141,7 +141,7 @@ class EpochLoss(keras.metrics.Mean):
     def __init__(self, losses: HeadLosses) -> None:
         super().__init__(name="loss")
         self._losses = losses
-        self.evaluates = keras.Variable(0.0, trainable=False, name="evaluates")
+        self.evaluates = keras.Variable(0.0, dtype=self.dtype, trainable=False, name="evaluates")
 
     def reset_state(self) -> None:
         """Start a new epoch; whether it is an evaluation stays."""
