@@ -18,7 +18,7 @@ AREA = 0.53
 """The fraction of the box around its points that an object fills, if no area is known."""
 
 LEVELS = np.linspace(0.5, 0.95, 10)
-"""The similarities from which an object counts as found."""
+"""The thresholds of similarity at which an object counts as found."""
 
 _PERSON = (
     0.26,
@@ -125,7 +125,7 @@ class KeypointsJudge(Judge):
         size = np.where(items["known"], items["longer"], 1)
         apart = far.max(1) / np.maximum(size, 1e-12)
         found = outlying(apart)
-        # as the model gives them, which knows no pixels
+        # back to the coordinates of the model's outputs
         label, said = ((items[name][found, point[found]] / self.scale).tolist() for name in ("label", "said"))
         return Doubts(found, apart[found], label, said, point[found].tolist())
 
