@@ -53,7 +53,7 @@ class KeypointsJudge(Judge):
         points: the number of points.
         size: (height, width) of the image, if known.
         normalized: whether coordinates are fractions of its sides.
-        given: the name of the binary head that says whether there is an object, whose probability is the score.
+        given: the name of the binary head for the presence of the object; its probability is the score.
     """
 
     less_is_better = ("distance",)

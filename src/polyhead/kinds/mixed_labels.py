@@ -60,7 +60,7 @@ class Mixing:
     def cut(self, parts: np.ndarray) -> np.ndarray:
         """Paste the patches of arrays ``(K, B, H, W, ...)`` into one, ``(B, H, W, ...)``.
 
-        An array of another size than the frame is cut at the nearest edges of its own pixels.
+        An array whose size differs from the frame's is cut at the nearest edges of its own pixels.
         """
         across, down, left, up = self._cuts(*parts.shape[2:4])
         found = np.empty(parts.shape[1:], parts.dtype)

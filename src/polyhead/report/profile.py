@@ -54,7 +54,7 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
         steps: the number of steps of each run, after the one in which Keras compiles.
 
     Raises:
-        ContractError: ``steps`` is no integer of at least 2, or the feed does not fit the model.
+        ContractError: ``steps`` is not an integer of at least 2, or the feed does not fit the model.
     """
     steps = TRAINED if steps is None else steps
     require_size("train(steps=)", steps, 2)

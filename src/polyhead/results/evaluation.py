@@ -108,7 +108,7 @@ class Evaluation(dict[str, HeadEvaluation]):
             `Suspects`: print it, look at them with ``suspects.save("suspects.html")``, or read ``suspects.ids``.
 
         Raises:
-            ContractError: there is no such head, or ``n`` is no integer of at least 1.
+            ContractError: there is no such head, or ``n`` is not an integer of at least 1.
         """
         if n is not None:
             require_size("suspects(n=)", n)

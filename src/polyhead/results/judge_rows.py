@@ -113,7 +113,7 @@ class RowJudges:
         return named
 
     def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
-        """Map boxes or points from pixels of the model's images to pixels of the originals, as in predictions.
+        """Map boxes or points from the model's images to pixels of the original images, as in predictions.
 
         Args:
             name: the head.
