@@ -32,7 +32,7 @@ def evaluate(
     Every row counts once, in order and without augmentation, whatever the feed's ``drop_remainder=`` and ``shard=``;
     the batch size does not change the results. Rows without a label, and rows that ``given=`` excludes, do not count
     for a head. Rows are weighted by ``sample_weight=``, but not by ``class_weight=``, which is meant for training and
-    does not tell how often a class occurs. Errors are in the units of the data.
+    does not tell how often a class occurs. Metrics of numbers are in the units of the data.
 
     Args:
         model: a model, compiled or not, or loaded from a file.
