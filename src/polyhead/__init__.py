@@ -97,7 +97,7 @@ _LATER = {
     "read_voc": "polyhead.readers.voc",
     "read_yolo": "polyhead.readers.yolo",
 }
-"""What only some programs need is imported when it is asked for; augmentations, named in `__all__` alone, too."""
+"""Names that only some programs need are imported on first access; so are augmentations, listed only in `__all__`."""
 
 
 def __getattr__(name: str) -> Any:
@@ -119,11 +119,11 @@ _WITH_KERAS = (
     "polyhead.kinds.accuracy",
     "polyhead.kinds.iou",
 )
-"""The modules that register losses and metrics, or are imported by one that does."""
+"""The modules that register losses and metrics, or that such a module imports."""
 
 
 def _register(module: Any) -> None:
-    """Make Keras know the losses and metrics of saved models and explain its errors, unless one is being imported."""
+    """Register losses and metrics with Keras and add notes to its errors, unless such a module is being imported."""
     others = [sys.modules.get(name) for name in _WITH_KERAS if name != module.__name__]
     if any(getattr(one.__spec__, "_initializing", False) for one in others if one):
         return

@@ -1,4 +1,4 @@
-"""``python -m polyhead``, where the command itself is not on the path."""
+"""Runs the command as ``python -m polyhead``, for when it is not on the path."""
 
 from _polyhead_command import main
 

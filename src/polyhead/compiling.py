@@ -38,10 +38,10 @@ class BoundFeed(Protocol):
     finely_weighted: frozenset[str]
 
     def peek(self) -> Any:
-        """The batch that comes next."""
+        """The next batch."""
 
     def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
-        """The mean sample weight of each head over the rows, as its loss reads weights."""
+        """The mean sample weight of each head over the rows, as its loss uses weights."""
 
     def _bind(self, model: Any, compiled: bool = True) -> Structure: ...
 
@@ -107,29 +107,29 @@ def _require_resolved(name: str, head: Head) -> None:
 def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", **kwargs: Any) -> Any:
     """Call ``model.compile`` with the losses, weighted metrics and loss weights of the feed's heads.
 
-    A head's loss is the weighted mean over what is labeled, in the step and in the logged epoch. A step divides the
-    sum of weight times value by the values of the batch and by the head's mean weight over the training rows, so that
-    class weights, sample weights, rare ``given=`` and missing labels act in batches of any size. Where labels are in
-    memory or small, all rows give that mean, else 1,024 rows spread over the source.
+    A head's loss is the weighted mean over its labels, both in a step and in the logged epoch. A step divides the sum
+    of weight times value by the number of values in the batch and by the head's mean weight over the training rows, so
+    class weights, sample weights, rare ``given=`` and missing labels take effect with any batch size. That mean is
+    over all rows if labels are in memory or small, else over 1,024 rows spread over the source.
 
-    Whether an output is logits or probabilities is read from its layer, or else from its values on one batch. The feed
-    is bound to the model.
+    Whether an output is logits or probabilities is inferred from its layer, or else from its values on one batch. The
+    feed is bound to the model.
 
-    Write ``ph.compile``: ``from polyhead import *`` leaves it out, so that Python's own ``compile`` stays what it is.
+    Write ``ph.compile``: ``from polyhead import *`` omits it, so as not to hide Python's own ``compile``.
 
     Args:
-        model: built or not.
+        model: a Keras model, built or not.
         feed: a `Feed` of the training rows.
         optimizer: as for ``model.compile``.
-        normalize: ``"data"``, or ``"batch"`` to divide a step by the weights of its own batch instead: the weight of a
-            row that is alone in its batch then has no effect.
-        **kwargs: other arguments of ``model.compile``, as ``jit_compile`` or ``steps_per_execution``.
+        normalize: ``"data"``, or ``"batch"`` to divide a step by the weights of its own batch instead: then the weight
+            of a single row in a batch has no effect.
+        **kwargs: other arguments of ``model.compile``, such as ``jit_compile`` or ``steps_per_execution``.
 
     Returns:
         The model.
 
     Raises:
-        ContractError: the feed does not fit the model, or an argument that belongs to a head.
+        ContractError: the feed does not fit the model, or an argument belongs to a head.
     """
     from polyhead.keras_bridge.losses import LabeledMean
     from polyhead.keras_bridge.metrics import HeadMetrics, UnscaledMetric, elementwise, resolve
@@ -190,10 +190,10 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
 
 
 def _declared(feed: Any, name: str) -> str | Declaration:
-    """The JSON of what is declared of one head, with which its loss is saved.
+    """The declaration of one head as JSON, which is saved with its loss.
 
-    A loss or metric that Keras cannot serialize stays out of it: whether the model can be saved with it is for Keras
-    to say. With a scale that has no JSON it is the declaration itself, and an error where the model is saved.
+    It omits a loss or metric that Keras cannot serialize; Keras decides whether such a model can be saved. With a scale
+    that JSON cannot represent, the declaration itself is returned, and saving the model raises an error.
     """
     head = feed.heads[name]
     whole, bare = (
@@ -208,7 +208,7 @@ def _declared(feed: Any, name: str) -> str | Declaration:
 
 
 def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise for arguments that belong to a head, or do not exist."""
+    """Raise for arguments that belong to a head or do not exist."""
     expected = '"data" or "batch"'
     problems = other_choice("compile(normalize=)", normalize, ("data", "batch"), expected)
     head = {"loss_weights": "weight", "weighted_metrics": "metrics"}
@@ -240,7 +240,7 @@ def _require_metrics(
     logits: Mapping[str, bool],
     weighted: frozenset[str],
 ) -> None:
-    """Raise for metrics that cannot read a head's labels or weights, and warn of those that misread its output."""
+    """Raise for metrics that don't accept a head's labels or weights, and warn of those that misread its output."""
     problems = [
         problem
         for name, head in heads.items()
@@ -268,7 +268,7 @@ def _metrics_of(head: Head, logits: bool) -> list[Any]:
 
 
 def _logits_by_head(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
-    """Whether the output of each head is logits: by its loss, the activation of its layer, or else its values."""
+    """Whether the output of each head is logits, inferred from its loss, the activation of its layer, or its values."""
     paths = {name: path for path, name in leaves(structure.outputs)}
     found: dict[str, bool | None] = {}
     for name, head in feed.heads.items():
@@ -285,7 +285,7 @@ def _logits_by_head(model: Any, feed: Any, structure: Structure) -> dict[str, bo
 
 
 def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None:
-    """Warn of outputs in half precision of a subclassed model, which shows them only when it is called."""
+    """Warn of half-precision outputs of a subclassed model, which are known only once it is called."""
     if symbolic(model) is None and "float16" in str(getattr(model, "compute_dtype", "")):
         values = model(feed.peek()[0], training=False)
         for path, name in leaves(structure.outputs):
@@ -294,7 +294,7 @@ def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None
 
 
 def _loud(x: Any) -> list[Any]:
-    """Inputs as they are, and a thousand times as large: logits grow with them, probabilities stay in 0-1."""
+    """Inputs unchanged, and multiplied by 1000: logits grow with them, probabilities stay in 0-1."""
     import keras
 
     def louder(array: Any) -> Any:

@@ -26,7 +26,7 @@ def place(
     file: str | None = None,
     row: int | None = None,
 ) -> str:
-    """The words that name a place, outermost first.
+    """Describe a place in words, outermost first.
 
     >>> place(head="age", row=1203)
     'head `age`, row 1203'
@@ -42,7 +42,7 @@ def place(
 
 
 def shown(value: Any, limit: int = 80) -> str:
-    """A value as an error shows it: its ``repr``, shortened.
+    """Format a value for an error: its ``repr``, shortened.
 
     >>> shown("x" * 200)[-4:]
     'x...'
@@ -61,7 +61,7 @@ _BRACKETS: dict[type, str] = {list: "[]", tuple: "()", dict: "{}", set: "{}"}
 def _start(value: Any, most: int, depth: int = 0) -> str:
     """Return at least the first ``most`` characters of a ``repr``, without making the rest of a large or deep one.
 
-    A few lists in each other, each with the next one ten times, are small in memory and endless as a text.
+    Nested lists that contain the same list several times are small in memory, but their text grows exponentially.
     """
     kind = type(value)
     if kind in (str, bytes) and len(value) > most:
@@ -84,7 +84,7 @@ def _start(value: Any, most: int, depth: int = 0) -> str:
 
 
 def similar(name: Any, names: Iterable[Any]) -> str:
-    """Return a hint at the known name most like an unknown one; empty if none is similar.
+    """Return a hint at the known name most similar to an unknown one; empty if none is similar.
 
     >>> similar("presense", ["presence", "box"]), similar("Box", ["presence", "box"]), similar("age", ["box"])
     ('Did you mean `presence`?', 'Did you mean `box`?', '')
@@ -127,7 +127,7 @@ def counted(number: int, word: str, plural: str = "") -> str:
 
 
 def hints(*texts: str) -> str:
-    """Join pieces of advice, without the empty ones.
+    """Join pieces of advice, skipping empty ones.
 
     >>> hints("", "Leave it out.", "Or not.")
     'Leave it out. Or not.'
@@ -136,7 +136,7 @@ def hints(*texts: str) -> str:
 
 
 def plain_scalar(value: Any) -> Any:
-    """Return a NumPy scalar, or an array without axes, as a Python object; anything else unchanged.
+    """Convert a NumPy scalar, or an array without axes, to a Python object; anything else is unchanged.
 
     >>> import numpy as np
     >>> plain_scalar(np.int64(3)), plain_scalar(np.array(0.5)), plain_scalar("a")
@@ -144,7 +144,9 @@ def plain_scalar(value: Any) -> Any:
     """
     if not hasattr(value, "item") or getattr(value, "shape", None) != ():
         return value
-    dates = getattr(getattr(value, "dtype", None), "kind", "") in "mM"  # of a unit, which Python's have not
+    dates = (
+        getattr(getattr(value, "dtype", None), "kind", "") in "mM"
+    )  # these have a unit, which Python's do not
     return value if dates else value.item()
 
 
@@ -159,7 +161,7 @@ def plain_fields(spec: Any) -> None:
 def as_list(values: Any) -> list[Any] | None:
     """Return an ordered collection as a list of Python objects; None for anything else.
 
-    They may be in a list, a tuple, a range, an array, an index or a series, or be the keys or values of a dict.
+    Collections are lists, tuples, ranges, arrays, indexes, series, and the keys or values of a dict.
 
     >>> import numpy as np
     >>> as_list(np.array([1, 2])), as_list(("a", "b")), as_list({"a": "b"}.values()), as_list("ab"), as_list({1: 2})
@@ -179,7 +181,7 @@ def as_path(path: Any, where: str) -> Path:
     """Return a path as a `Path`, with ``~`` expanded.
 
     Raises:
-        DataError: if it is no path.
+        DataError: if it is not a path.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise DataError(Problem(where, "a path", shown(path)))
@@ -187,7 +189,7 @@ def as_path(path: Any, where: str) -> Path:
 
 
 def is_integer(value: Any) -> TypeGuard[int]:
-    """Whether a value is an integer of Python or NumPy, but not a bool.
+    """Whether a value is a Python or NumPy integer, but not a bool.
 
     >>> is_integer(3), is_integer(3.0), is_integer(True)
     (True, False, False)
@@ -196,7 +198,7 @@ def is_integer(value: Any) -> TypeGuard[int]:
 
 
 def is_size(value: Any, least: int = 1) -> TypeGuard[int]:
-    """Whether a value is an integer of at least ``least`` that 64 bits hold.
+    """Whether a value is an integer of at least ``least`` that fits in 64 bits.
 
     >>> is_size(1), is_size(0), is_size(10**30)
     (True, False, False)
@@ -211,7 +213,7 @@ def require_size(where: str, value: Any, least: int = 1, fix: str = "") -> None:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether a value is a finite number of Python or NumPy, but not a bool or text.
+    """Whether a value is a finite Python or NumPy number, but not a bool or text.
 
     >>> is_number(0.5), is_number(3), is_number("3"), is_number(True), is_number(float("nan"))
     (True, True, False, False, False)
@@ -225,14 +227,14 @@ class Problem:
     """One thing that is wrong.
 
     Attributes:
-        place: where, as `place` words it.
-        expected: what should be there; empty where nothing is compared and ``found`` is the whole message.
-        found: what is there.
-        fix: what to do, whole sentences or empty.
-        code: a word for this kind of mistake that stays the same from version to version, for programs.
-        warning: it may be meant: a report that holds nothing else is still ok.
-        rows: the ids of the rows in which it is wrong, where it is known; a thousand at most.
-        also: the places of further rows in which the same is wrong, in words.
+        place: where it is, in the form of `place`.
+        expected: what is expected; empty if nothing is compared and ``found`` is the whole message.
+        found: what was found.
+        fix: what to do, in whole sentences; may be empty.
+        code: an identifier of this kind of mistake for programs, stable across versions.
+        warning: it may be intended: a report with only warnings is still ok.
+        rows: the ids of the affected rows, if known; a thousand at most.
+        also: the places of further rows with the same problem, in words.
 
     >>> print(Problem("head `age`", "a number", "'old'", "Drop the row."))
     head `age`: expected a number, got 'old'. Drop the row.
@@ -259,7 +261,7 @@ class Problem:
 
 
 def other_choice(where: str, value: Any, choices: Sequence[str], expected: str = "") -> list[Problem]:
-    """Return the problem of a value that is not one of the choices, in a list that is empty if it is.
+    """Return a list with the problem if a value is not one of the choices; else an empty list.
 
     >>> [str(one) for one in other_choice("Image(fit=)", "contian", ("stretch", "contain"))]
     ["Image(fit=): expected one of stretch, contain, got 'contian'. Did you mean `contain`?"]
@@ -277,11 +279,11 @@ def require_choice(where: str, value: Any, choices: Sequence[str], expected: str
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a check found, the worst first.
+    """Everything that a check found, worst first.
 
     Attributes:
-        problems: mistakes, then what may be one.
-        notes: what fits, what was assumed, what was measured, what could not be seen.
+        problems: errors, then warnings.
+        notes: what fits, what was assumed, what was measured, what could not be checked.
 
     >>> report = Report((Problem("head `age`", "a number", "'old'", code="text"),), ("head `sex` fits",))
     >>> print(report)
@@ -300,21 +302,21 @@ class Report:
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """The mistakes."""
+        """The problems that are certainly mistakes."""
         return tuple(p for p in self.problems if not p.warning)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What may be a mistake."""
+        """The problems that may be mistakes."""
         return tuple(p for p in self.problems if p.warning)
 
     @property
     def ok(self) -> bool:
-        """Whether there is no mistake."""
+        """Whether there are no errors."""
         return not self.errors
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as JSON-able objects."""
+        """Return the report as objects that can be saved as JSON."""
         return {"ok": self.ok, "problems": [asdict(p) for p in self.problems], "notes": list(self.notes)}
 
     def _repr_html_(self) -> str:
@@ -337,7 +339,7 @@ class PolyheadError(Exception):
     """Base of all errors that polyhead raises on purpose.
 
     Attributes:
-        problems: every problem that was found, worst first.
+        problems: all problems that were found, worst first.
     """
 
     def __init__(self, *problems: Problem) -> None:
@@ -356,7 +358,7 @@ class DataError(PolyheadError, ValueError):
 
 
 class StoreError(PolyheadError):
-    """A store on disk is unfinished, damaged or of another version."""
+    """A store on disk is incomplete, damaged or of another version."""
 
 
 class PolyheadWarning(UserWarning):
@@ -364,11 +366,11 @@ class PolyheadWarning(UserWarning):
 
 
 WARNINGS = threading.RLock()
-"""Held while something catches warnings, which in Python catches those of all threads: a warning waits for it."""
+"""Held while warnings are being caught, which in Python affects all threads: other warnings wait for it."""
 
 
 def warn(problem: Problem) -> None:
-    """Warn of a problem at the line of the user's program that led here."""
+    """Emit a warning of a problem, at the line of the user's program that led here."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         level, frame = level + 1, frame.f_back
@@ -380,10 +382,10 @@ _INSIDE = ("polyhead", "keras", "tensorflow", "torch", "jax")
 
 
 class BadValue(Exception):
-    """A bad value, raised by a kind; callers that know the row and the name turn it into a `DataError`.
+    """A bad value, raised by a kind; callers that know the row and name convert it to a `DataError`.
 
     Attributes:
-        index: position of the value in what was given to the kind, or None for the column as a whole.
+        index: the position of the value among the values given to the kind, or None for the column as a whole.
     """
 
     def __init__(self, index: int | None, expected: str, found: str, fix: str = "") -> None:
@@ -391,7 +393,7 @@ class BadValue(Exception):
         self.index, self.expected, self.found, self.fix = index, expected, found, fix
 
     def located(self, *, row: int | None = None, file: str | None = None, **names: str | None) -> DataError:
-        """The public error for this value at a named place."""
+        """Return the public error for this value at a named place."""
         where = ", ".join(filter(None, (place(row=row, **names), place(file=file))))
         rows = () if row is None else (row,)
         return DataError(Problem(where, self.expected, self.found, self.fix, rows=rows))

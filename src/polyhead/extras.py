@@ -1,4 +1,4 @@
-"""What only some programs need is imported where it is needed, and named where it is missing."""
+"""Imports optional packages on demand, with a helpful error if one is missing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from polyhead.errors import PolyheadError, Problem
 
 @contextmanager
 def requiring(where: str, package: str, install: str) -> Iterator[None]:
-    """Say what to install if an optional package is missing.
+    """Raise an error that says what to install if an optional package is missing.
 
     Args:
         where: what needs the package.
         package: its name on the package index.
-        install: what to give to ``pip install``.
+        install: the argument for ``pip install``.
 
     Raises:
         PolyheadError: if the import inside fails.

@@ -32,7 +32,7 @@ _PUBLIC |= {"num_samples", "on", "peek", "preview", "profile", "restore", "sourc
 class Feed(FeedAdapter):
     """Feeds batches to a multi-output Keras model.
 
-    A feed has a position, which training moves: the next `fit` continues where the last one stopped, with the same
+    A feed has a position that training advances: the next `fit` continues where the last one stopped, with the same
     model or another. ``feed.epoch = 0`` starts again; `state` and `restore` continue in another process.
 
     Args:
@@ -43,21 +43,21 @@ class Feed(FeedAdapter):
         shuffle: True draws a new order each epoch; False goes from the first row to the last. ``"blocks"`` is for
             data larger than memory on storage with slow random access: blocks of about a megabyte, or the chunks of
             an HDF5 or zarr file, come in a new order, and rows are mixed over 64 blocks (at least 8 large ones).
-        seed: fixes the order and the augmentations, equally on every machine.
-        augment: augmentations, as ``[ph.Flip(), ph.Rotate(10)]``, in the order in which they run. They move images,
-            masks, boxes and keypoints together, and run only during training: `evaluate` and `predict` get rows as
-            they are. `MixUp`, `CutMix` and `Mosaic`, which make one row of several, come last.
+        seed: determines the order and the augmentations, identically on every machine.
+        augment: augmentations, as ``[ph.Flip(), ph.Rotate(10)]``, in the order in which they run. They transform
+            images, masks, boxes and keypoints together, and run only during training: `evaluate` and `predict` get
+            rows unchanged. `MixUp`, `CutMix` and `Mosaic`, which make one row of several, come last.
         workers: threads that prepare batches ahead; 0 prepares them in line. ``"auto"`` takes up to four if batches
             have to be read or decoded; if all data is in memory, the first steps of an epoch are timed to find how
             many pay off. The batches are the same.
         drop_remainder: leave out a smaller last batch.
         shard: ``(rank, count)``, this process's part; ``"auto"`` asks ``torch.distributed`` or JAX, if they are set
-            up. ``(0, 1)`` gives each process all rows, and a model of its own.
+            up. With ``(0, 1)``, each process gets all rows, to train its own model.
         warn_if_slow: ``fit`` prints one line to stderr if it waits for data for more than a fifth of its first
             seconds; not with ``verbose=0``.
-        cache: a folder that keeps decoded images: the first epoch decodes, later ones read, in this run and in others
-            of the same rows and images. Without augmentation the batches are the same. With it, images are kept as
-            large as the augmentations of eight epochs need, so pixels differ slightly, and nothing else.
+        cache: a folder for decoded images: the first epoch decodes, later ones read, in this run and in others with
+            the same rows and images. Without augmentation the batches are the same. With it, images are stored as
+            large as the augmentations of eight epochs need, so only pixels differ slightly.
 
     Attributes:
         inputs: the input kinds, resolved against the data.
@@ -135,7 +135,7 @@ class Feed(FeedAdapter):
         self._binding = Binding(gives, self._assembler, self._iterator.order)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle: the same feed at the same place, wherever its rows can be opened again."""
+        """For pickle: the same feed at the same position, if its rows can be opened again."""
         same = {name: getattr(self, name) for name in ("batch_size", "seed", "augment", "drop_remainder")}
         make = partial(self.declaration.feed, **same, **self._again, shard=self._shard)
         return make, (self._given,), (self.epoch, self._iterator.position.step, self._bound)
@@ -146,7 +146,7 @@ class Feed(FeedAdapter):
         self._bound = state[2]
 
     def __dir__(self) -> list[str]:
-        """The names for users, without those that Keras and other parts of the library call."""
+        """The names for users, without those that only Keras and other parts of the library call."""
         return sorted({*_PUBLIC, *(name for name in super().__dir__() if name.startswith("__"))})
 
     def __len__(self) -> int:
@@ -160,7 +160,7 @@ class Feed(FeedAdapter):
 
     @property
     def declaration(self) -> Declaration:
-        """The inputs and heads, resolved, by themselves."""
+        """The resolved inputs and heads, without the data."""
         return Declaration(self.inputs, self.heads)
 
     @property
@@ -241,7 +241,7 @@ class Feed(FeedAdapter):
             A `Speed`: print it, or read ``bottleneck``, ``remedy``, ``samples_per_s``, ``as_dict()``.
 
         Raises:
-            ContractError: ``steps`` is no integer of at least 1.
+            ContractError: ``steps`` is not an integer of at least 1.
             DataError: for a row that does not match the declaration.
         """
         from polyhead.report.profile import profile
@@ -251,11 +251,11 @@ class Feed(FeedAdapter):
     # Batches -----------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
-        """Iterate over an epoch of training, and move the position: ``(x, y)`` or ``(x, y, weights)``."""
+        """Iterate over an epoch of training, ``(x, y)`` or ``(x, y, weights)``, and advance the position."""
         return EpochInProgress(self._batches(Call(steps=None)))
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the batches of the coming epoch, from its first on; nothing moves. To train, iterate over the feed.
+        """Yield the batches of the coming epoch without moving the position. To train, iterate over the feed.
 
         >>> import numpy as np
         >>> import polyhead as ph
@@ -264,7 +264,7 @@ class Feed(FeedAdapter):
         >>> [batch.ids.tolist() for batch in feed.batches()]
         [[0, 1], [2]]
 
-        Rows that were selected keep the ids that they had:
+        Selected rows keep their ids:
 
         >>> [batch.ids.tolist() for batch in feed.on(feed.source.select([2, 1])).batches()]
         [[2, 1]]
@@ -273,7 +273,7 @@ class Feed(FeedAdapter):
             yield replace(batch, ids=self.source.ids_of(batch.ids))
 
     def _numbered(self) -> Iterator[Batch]:
-        """The same, with ids that count the rows of the feed's own source."""
+        """Yield the same batches, with indices into the feed's own source as ids."""
         for block in self._iterator.blocks(self.epoch):
             yield from block.batches()
 
@@ -282,14 +282,14 @@ class Feed(FeedAdapter):
         return self._iterator.peek(self._own)
 
     def on(self, data: Any, *, shuffle: bool | str = False, **changes: Any) -> Feed:
-        """Make a feed of other rows, as for validation, with the same inputs and heads, as resolved here.
+        """Make a feed of other rows, as for validation, with the inputs and heads resolved here.
 
         Rows without labels can be predicted: if a column of labels or weights is missing, batches have inputs only,
         and `fit` and `evaluate` raise an error.
 
         Args:
             data: as for `Feed`.
-            shuffle: as for `Feed`; False by default, whatever this feed says.
+            shuffle: as for `Feed`; False by default, even if this feed is shuffled.
             **changes: other arguments of `Feed` that replace this feed's.
 
         >>> import numpy as np
@@ -334,7 +334,7 @@ class Feed(FeedAdapter):
         return Report((*wrong, *fit.problems), notes)
 
     def bind(self, model: Any) -> Feed:
-        """Give batches in a model's structure from now on, if `check` finds no problem.
+        """Yield batches in a model's structure from now on, if `check` finds no problem.
 
         Raises:
             ContractError: with every problem.
@@ -364,16 +364,16 @@ class Feed(FeedAdapter):
 
     @property
     def _own(self) -> Structure:
-        """The structure of batches in a loop of the user's own."""
+        """The structure of batches in the user's own loop."""
         return self._bound or Structure.flat(list(self.inputs), list(self.heads))
 
-    # Its position ---------------------------------------------------------------------------------------
+    # The position ---------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
         """Return the position of this feed, as a small dict that can be saved as JSON.
 
         It also identifies the feed: rows, batch size, order, shard, and fingerprints of a few rows and the declaration.
-        If it was bound, it has the structure of batches: `restore` gives it to a feed that was not.
+        For a bound feed it includes the structure of batches, which `restore` gives to an unbound feed.
 
         >>> import numpy as np
         >>> import polyhead as ph
@@ -390,7 +390,7 @@ class Feed(FeedAdapter):
     def restore(self, state: Mapping[str, Any]) -> Feed:
         """Continue where `state` was taken, exact to the sample; the next epoch starts at its step.
 
-        ``fit(initial_epoch=)`` does not move a restored feed. An epoch in progress ends first.
+        ``fit(initial_epoch=)`` does not change the position of a restored feed. An epoch in progress ends first.
 
         Raises:
             ContractError: if the state belongs to a feed of other rows, batches, order or declaration.

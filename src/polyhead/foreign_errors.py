@@ -1,4 +1,4 @@
-"""Quotes errors of a user's code and of libraries, and finds the user's line that led to them."""
+"""Quotes errors from users' code and libraries, and finds the line of the user's code that led to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOT_THE_USERS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib
 
 
 def quoted_error(error: BaseException) -> str:
-    """Quote an error in one line: its type and its message, shortened; all problems of one of ours.
+    """Quote an error in one line: its type and shortened message, or all problems of a `PolyheadError`.
 
     >>> quoted_error(ValueError("no such file:\\n  a.png."))
     'ValueError: no such file: a.png'
@@ -28,7 +28,7 @@ def quoted_error(error: BaseException) -> str:
 
 
 def line_of_user(error: BaseException) -> str:
-    """Name the innermost line of the user's own code that led to an error; else the innermost of all."""
+    """Name the innermost line of the user's own code that led to an error, or else the innermost line."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
         frame

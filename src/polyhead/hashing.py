@@ -1,14 +1,14 @@
-"""Hashes of integers: keys of the order of rows, and chance as a pure function of (seed, epoch, sample id).
+"""Hashes of integers: keys for the order of rows, and randomness as a pure function of (seed, epoch, sample id).
 
 No generator, no state: each random number is a hash of its place. So a sample's augmentation is the same in any
 batch, for any number of workers, on any machine, after any resume.
 
-An augmentation draws from a stream of its own, named by its class (see `Augmentation.stream_name`) and by how many
-of that class come before it.
-Adding, taking away, moving or changing another kind of augmentation therefore leaves its draws as they are. The
-first draw of a stream is whether it happens at all, so a change of ``p`` does not move the others.
+An augmentation draws from its own stream, named by its class (see `Augmentation.stream_name`) and the number of
+augmentations of that class before it.
+Adding, removing, moving or changing another kind of augmentation therefore does not change its draws. The first draw
+of a stream decides whether the augmentation happens at all, so changing ``p`` does not change the other draws.
 
-Numbers are part of the library's promise: the same in every version. Golden values in the tests pin them.
+The numbers are guaranteed to be the same in every version; golden values in the tests pin them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def mix64(value: int) -> int:
 
 @lru_cache(maxsize=256)
 def key(*parts: int) -> int:
-    """One 64-bit key from several integers; their order counts.
+    """Combine several integers to one 64-bit key; their order matters.
 
     >>> key(1, 2) != key(2, 1)
     True
@@ -50,14 +50,14 @@ def key(*parts: int) -> int:
 
 
 def bits(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndarray:
-    """64 random bits for each sample and draw.
+    """Draw 64 random bits for each sample and draw.
 
     Args:
         seed: any integer.
-        epoch: from 0 on.
+        epoch: the epoch, from 0 on.
         ids: the samples' ids, integers ``(B,)``.
-        stream: whose draws these are, see `stream`.
-        draws: how many a sample; more of them leave the first ones as they are.
+        stream: the stream of the augmentation, see `stream`.
+        draws: the number of draws per sample; the first ones do not depend on it.
 
     Returns:
         uint64 ``(B, draws)``.
@@ -83,7 +83,7 @@ def uniform(seed: int, epoch: int, ids: Any, stream: int, draws: int) -> np.ndar
 
 
 def uniform_in(epochs: Iterable[int], seed: int, stream: int, draws: int) -> np.ndarray:
-    """The numbers that `uniform` gives the sample 0 in each of several epochs, float64 ``(E, draws)``.
+    """The numbers of `uniform` for sample 0 in each of several epochs, float64 ``(E, draws)``.
 
     >>> ours = stream("evaluate")
     >>> bool((uniform_in([3, 4], 7, ours, 2)[1:] == uniform(7, 4, [0], ours, 2)).all())
@@ -94,12 +94,12 @@ def uniform_in(epochs: Iterable[int], seed: int, stream: int, draws: int) -> np.
 
 
 def _in_unit(bits: np.ndarray) -> np.ndarray:
-    """Random bits as float64 in [0, 1)."""
+    """Convert random bits to float64 in [0, 1)."""
     return (bits >> np.uint64(11)) * 2.0**-53
 
 
 def stream(name: str, before: int = 0) -> int:
-    """The stream of the augmentation called ``name`` that has ``before`` others of that name before it."""
+    """The stream of the augmentation called ``name`` with ``before`` others of that name before it."""
     return zlib.crc32(name.encode()) | before << 32
 
 

@@ -1,8 +1,8 @@
-"""Loops that numba compiles in the background, and other work beside the first steps.
+"""Compiles loops with numba in the background, and runs other work in the same thread.
 
-Getting numba ready takes a second, for most of which it holds Python's lock. So callers ask for a loop, use NumPy
-until it is ready, and say how long that took: once it took as long as numba does, compiling pays. Where nobody draws
-batches yet, as while a model is built, it begins at once. Both must give the same numbers, to the last bit.
+Loading numba takes a second, during most of which it holds the GIL. So callers request a loop, use NumPy until it is
+ready, and report how long that took: once it took as long as numba does, compiling pays off. If no batches are drawn
+meanwhile, as while a model is built, compiling starts soon. Both must give the same numbers, to the last bit.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import Any
 from polyhead.errors import WARNINGS
 
 FINISH = 5.0
-"""Seconds that a program waits at its end for a loop that is being compiled."""
+"""Seconds that a program waits at exit for a loop that is being compiled."""
 
 PAYS = 1.0
-"""Seconds spent on what loops would do, from which on those that were asked for are compiled."""
+"""Requested loops are compiled once this many seconds were spent on their work without them."""
 
 IDLE: float | None = 0.25
-"""Seconds after which loops that were asked for are compiled if nothing was spent meanwhile; None for never."""
+"""Seconds after which requested loops are compiled if no time was spent on their work meanwhile; None for never."""
 
 _LOCK = threading.Lock()
 _ASKED: list[Callable[[], None]] = []
-"""Compile what was asked for, and not begun."""
+"""Functions that compile the requested loops that have not been started."""
 
 _SPENT = 0.0
 _WAITING: list[Callable[[], None]] = []
@@ -35,13 +35,13 @@ _THREAD: threading.Thread | None = None
 
 
 class Loop:
-    """A function of arrays that is compiled in the background once it was asked for, and compiling pays.
+    """A function of arrays that is compiled in the background once it was requested and compiling pays off.
 
     Args:
-        function: plain Python over arrays and numbers, as numba takes it; or ``"module:name"``, where the module
-            itself needs numba.
+        function: plain Python over arrays and numbers, as numba supports it; or ``"module:name"`` if the module itself
+            needs numba.
         example: arguments of the types that it will get; it is called with them once.
-        **options: of ``numba.njit``, beside ``nogil`` and ``cache``.
+        **options: options of ``numba.njit``, besides ``nogil`` and ``cache``.
 
     >>> import numpy as np
     >>> def total(a):
@@ -61,18 +61,18 @@ class Loop:
 
     @property
     def ready(self) -> Callable[..., Any] | None:
-        """The compiled function; None until it is ready."""
+        """The compiled function, or None until it is ready; requests compilation."""
         if not self._asked:
             self._ask()
         return self._compiled
 
     @property
     def there(self) -> Callable[..., Any] | None:
-        """The compiled function where it is ready; it is not asked for."""
+        """The compiled function, or None until it is ready; does not request compilation."""
         return self._compiled
 
     def wait(self) -> Callable[..., Any]:
-        """The compiled function; waits for it.
+        """Wait for the compiled function, and return it.
 
         Raises:
             RuntimeError: numba could not be imported, or could not compile it.
@@ -100,7 +100,7 @@ class Loop:
             timer.start()
 
     def _try_to_compile(self) -> None:
-        # numba catches warnings while it compiles, and so those that other threads give
+        # numba catches warnings while it compiles, including those of other threads
         with contextlib.suppress(Exception), WARNINGS:  # on an error the caller keeps using NumPy
             self._compile()
         self._done.set()
@@ -114,14 +114,14 @@ class Loop:
             function = getattr(importlib.import_module(module), name)
         try:
             compiled = numba.njit(function, nogil=True, cache=True, **self._options)
-        except RuntimeError:  # no folder that a cache could be written to
+        except RuntimeError:  # no folder to write a cache to
             compiled = numba.njit(function, nogil=True, **self._options)
         compiled(*self._example)
         self._compiled = compiled
 
 
 def spent(seconds: float) -> None:
-    """Seconds were spent on what a loop would do that is not ready."""
+    """Report seconds spent on the work of a loop that is not ready."""
     global _SPENT
     _SPENT += seconds  # two threads at once may lose a little
     if _SPENT >= PAYS and _ASKED:
@@ -129,13 +129,13 @@ def spent(seconds: float) -> None:
 
 
 def _begin_if_idle(before: float) -> None:
-    """Compile what was asked for, unless more than ``before`` was spent by now."""
+    """Compile the requested loops, unless more than ``before`` has been spent by now."""
     if before == _SPENT:
         _begin()
 
 
 def _begin() -> None:
-    """Compile what was asked for."""
+    """Compile the requested loops."""
     with _LOCK:
         asked = _ASKED.copy()
         _ASKED.clear()
@@ -144,7 +144,7 @@ def _begin() -> None:
 
 
 def do_later(work: Callable[[], None]) -> None:
-    """Do something in the thread that compiles, after what waits there; it must not raise."""
+    """Run something in the compiling thread, after the work that is queued; it must not raise."""
     global _THREAD
     with _LOCK:
         _WAITING.append(work)
@@ -154,13 +154,13 @@ def do_later(work: Callable[[], None]) -> None:
 
 
 def wait_until_compiled() -> None:
-    """Compile what was asked for, and wait for it, so that it is not measured with what comes after."""
+    """Compile the requested loops and wait, so that compiling does not distort measurements that follow."""
     _begin()
     wait_for_compiler()
 
 
 def wait_for_compiler() -> None:
-    """Wait for what is being compiled."""
+    """Wait for the compiling thread to finish."""
     with _LOCK:
         thread = _THREAD
     if thread is not None:

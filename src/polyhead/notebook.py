@@ -1,4 +1,4 @@
-"""Tables as HTML, for notebooks."""
+"""Renders tables as HTML for notebooks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CELL = "text-align:left;padding:3px 12px 3px 0;vertical-align:top"
 
 
 def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
-    """Render a table that takes the colors and fonts of the notebook; all text is escaped.
+    """Render a table in the colors and fonts of the notebook; all text is escaped.
 
     >>> html_table("1 row", ["head"], [["<a>"]]).count("&lt;a&gt;")
     1
@@ -28,7 +28,7 @@ def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]],
 
 
 def small_histogram(counts: Sequence[float]) -> str:
-    """Counts as a line of bars.
+    """Render counts as a line of bars.
 
     >>> small_histogram([0, 1, 4, 8])
     ' ▁▄█'
@@ -38,7 +38,7 @@ def small_histogram(counts: Sequence[float]) -> str:
 
 
 def feed_html(feed: Any) -> str:
-    """A feed's inputs and heads as a table."""
+    """Render a feed's inputs and heads as a table."""
     title, *_ = repr(feed).removeprefix("Feed(").splitlines()
     rows = [
         (word, name, repr(kind), f"{kind.dtype} {kind.shape}")

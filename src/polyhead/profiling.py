@@ -31,16 +31,16 @@ STAGES = {
     "labels": "encoding labels and weights",
     "hand over": "handing batches over",
 }
-"""The stages in the order in which data passes them, and their names."""
+"""The stages in the order in which data passes through them, and their names."""
 
 WAITING = 0.2
-"""The share of the time that training may wait for data before the feed is its bottleneck."""
+"""The fraction of time that training may wait for data before the feed counts as the bottleneck."""
 
 SLOWER = 0.1
-"""The share by which a step may take longer beside a feed than on one batch before that is said."""
+"""The fraction by which a step may take longer with a feed than on one batch before it is reported."""
 
 SECONDS = 2.0
-"""Seconds to measure at least, if no number of steps is given."""
+"""The least seconds to measure, if no number of steps is given."""
 
 
 class Laps:
@@ -53,17 +53,17 @@ class Laps:
         self._last = meter.clock()
 
     def __call__(self, stage: str) -> None:
-        """Count the time since the last call as this stage."""
+        """Attribute the time since the last call to a stage."""
         now = self._meter.clock()
         self.seconds[stage] += now - self._last
         self._last = now
 
     def beside(self) -> Laps:
-        """A clock of its own for a part of the work, which another thread may do."""
+        """Return a separate stopwatch for a part of the work, which another thread may do."""
         return Laps(self._meter)
 
     def include(self, parts: Iterable[Laps]) -> None:
-        """Add the time of parts of the work, in place of the time since the last call."""
+        """Add the times of parts of the work instead of the time since the last call."""
         for part in parts:
             for stage, value in part.seconds.items():
                 self.seconds[stage] += value
@@ -99,7 +99,7 @@ NO_LAPS = _NoLaps()
 
 
 class Meter:
-    """Seconds by stage, summed over threads, from when it is made until `end`.
+    """Measures seconds by stage, summed over threads, from its creation until `end`.
 
     >>> meter = Meter()
     >>> laps = meter.laps()
@@ -116,12 +116,12 @@ class Meter:
         self._warming = False
 
     def begin(self) -> None:
-        """Start again: what was measured so far, much of which happens once only, is dropped with the next work."""
+        """Restart: measurements so far, which include one-time work, are discarded when the next work is added."""
         with self._lock:
             self._begun, self._busy, self._warming = self.clock(), 0.0, True
 
     def end(self, at: float | None = None) -> None:
-        """Stop measuring; ``at`` is the time on the meter's clock when what was measured ended."""
+        """Stop measuring; ``at`` is the time on the meter's clock when the measured work ended."""
         if self.on:
             self.on, self._ended = False, self.clock() if at is None else at
 
@@ -132,16 +132,16 @@ class Meter:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the beginning, until the end."""
+        """Seconds from the beginning until the end, or until now."""
         return (self.clock() if self.on else self._ended) - self._begun
 
     @property
     def per_row(self) -> dict[str, float]:
-        """Seconds of a row in one thread, by stage."""
+        """Seconds per row in one thread, by stage."""
         return {stage: value / max(1, self.rows) for stage, value in self.seconds.items()}
 
     def laps(self) -> Laps | None:
-        """A stopwatch for one piece of work; None once the meter has ended."""
+        """Return a stopwatch for one piece of work; None once the meter has ended."""
         return Laps(self) if self.on else None
 
     def add(self, seconds: Mapping[str, float], rows: int) -> None:
@@ -163,17 +163,17 @@ class Meter:
         return Speed(rows, steps, self.elapsed, seconds, self._threads_busy(workers), None, None, setup)
 
     def beside_model(self, setup: Setup, steps: int, worked: float, waited: float, settled: float) -> Speed:
-        """The speed of a feed beside a model.
+        """The speed of a feed with a model.
 
-        What was prepared ahead hides for a while that a feed is too slow, so training is taken to wait for at least
-        as long as the feed needs more than the model does.
+        Batches that were prepared ahead hide for a while that a feed is too slow, so waiting is taken to be at least
+        the time that the feed needs beyond the model's.
 
         Args:
-            setup: of the feed and the model.
-            steps: batches that were measured.
+            setup: the feed and the model.
+            steps: the number of measured batches.
             worked: seconds that the model worked.
-            waited: seconds that it was seen to wait for data.
-            settled: seconds of ``worked`` in which the device worked and the program waited for it.
+            waited: seconds that it was observed to wait for data.
+            settled: seconds of ``worked`` in which the program waited for the device.
         """
         rows, seconds = steps * setup.batch_size, self.per_row
         if self.steady:
@@ -188,13 +188,13 @@ class Meter:
 
 
 def cores() -> int:
-    """Processors that this process may use."""
+    """The number of processors that this process may use."""
     known = getattr(os, "sched_getaffinity", None)
     return len(known(0)) if known is not None else os.cpu_count() or 1
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, as 12.3 ms."""
+    """Format seconds, as 12.3 ms."""
     return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
@@ -203,13 +203,13 @@ class Speed:
     """The speed of a feed by stage; with a model, how long training waits for it; the bottleneck and a remedy.
 
     Attributes:
-        rows: rows that were measured.
-        steps: batches that were measured.
-        elapsed: seconds that they took; beside a model, waiting and working together.
+        rows: the number of measured rows.
+        steps: the number of measured batches.
+        elapsed: seconds that they took; with a model, waiting and working together.
         seconds: seconds for one row in one thread, by stage.
-        threads_busy: threads at work on average; at most the feed's workers, or 1 where it has none.
+        threads_busy: the average number of busy threads; at most the feed's workers, or 1 without workers.
         waited: seconds that training waits for data, once prepared batches are used up; None without a model.
-        alone: seconds of a step on one batch that is given again and again; None if it was not measured.
+        alone: seconds of a step on one repeated batch; None if it was not measured.
         setup: the feed, the machine and the model.
 
     >>> fast = Speed(64, 2, 0.2, {"read": 0.001}, 0.7, 0.002, None, Setup(workers=1, row_bytes=10))
@@ -228,32 +228,32 @@ class Speed:
 
     @property
     def samples_per_s(self) -> float:
-        """Rows a second."""
+        """Rows per second."""
         return self.rows / self.elapsed if self.elapsed else 0.0
 
     @property
     def bytes_per_s(self) -> float:
-        """Bytes of inputs and labels a second, as the model gets them."""
+        """Bytes of inputs and labels per second, as the model gets them."""
         return self.samples_per_s * self.setup.row_bytes
 
     @property
     def step(self) -> float:
-        """Seconds of a step, waiting and working."""
+        """Seconds per step, waiting and working."""
         return self.elapsed / self.steps if self.steps else 0.0
 
     @property
     def waiting(self) -> float | None:
-        """The share of a step that goes to waiting for data, 0 to 1; None where no model was there."""
+        """The fraction of a step spent waiting for data, 0 to 1; None without a model."""
         return None if self.waited is None else self.waited / (self.elapsed or 1)
 
     @property
     def slower(self) -> float | None:
-        """How much longer a step takes with the feed than on one batch, 0.15 for 15 %; None if not measured."""
+        """How much longer a step takes with the feed than on a repeated batch, 0.15 for 15 %; None if not measured."""
         return None if not self.alone else self.step / self.alone - 1
 
     @property
     def bottleneck(self) -> str:
-        """``"model"`` where it hardly waits for data, else the slowest stage of the feed."""
+        """``"model"`` if it hardly waits for data, else the slowest stage of the feed."""
         if self.waiting is not None and self.waiting <= WAITING:
             return "model"
         return self._slowest
@@ -273,7 +273,7 @@ class Speed:
 
     @property
     def also(self) -> str:
-        """A further mistake: pixels that feed and model both scale; else empty."""
+        """A further mistake: pixels that both feed and model scale; else empty."""
         if not self.setup.rescales or not self.setup.floats or "uint8" in self.remedy:
             return ""
         say = 'say ph.Image(..., dtype="uint8"), which is a quarter of the bytes as well.'
@@ -281,7 +281,7 @@ class Speed:
 
     @property
     def verdict(self) -> str:
-        """The bottleneck, the remedy, and a further mistake."""
+        """The bottleneck, the remedy and any further mistake, in words."""
         stage, remedy = self.bottleneck, self.remedy
         if stage == "model" and (self.slower or 0) > SLOWER:
             found = f"A step takes {self.slower:.0%} longer with the feed than on one batch, though it hardly waits: "
@@ -302,14 +302,14 @@ class Speed:
         return f"polyhead: {_lower(self.verdict)}"
 
     def _threads_needed(self) -> int | None:
-        """Threads that would hide the feed's time behind the model's; None where no model was there."""
+        """The number of threads that would hide the feed's time behind the model's; None without a model."""
         if self.waited is None or not self.rows:
             return None
         works = (self.elapsed - self.waited) / self.rows
         return math.ceil(round(sum(self.seconds.values()) / max(works, 1e-9), 3))
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it for JSON; times in seconds."""
+        """Return all results as a dict for JSON; times are in seconds."""
         return {
             "rows": self.rows,
             "steps": self.steps,

@@ -1,4 +1,4 @@
-"""A progress bar for long work, shown only on a terminal."""
+"""Progress bars for long work, shown only on a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 @contextlib.contextmanager
 def bar(word: str, rows: int, wanted: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show how many of ``rows`` are done, how fast, and the time left; yields a function to tell of done rows.
+    """Show how many of ``rows`` are done, the speed and the time left; yields a function that reports finished rows.
 
     Args:
         word: what is done with the rows, such as ``"packing"``.
@@ -47,7 +47,7 @@ def bar(word: str, rows: int, wanted: bool = True) -> Iterator[Callable[[int], N
 def shown_while(
     word: str, pieces: Iterable[tuple[Any, Any]], rows: int, after: float = 1.0
 ) -> Iterator[tuple[Any, Any]]:
-    """Pass pieces ``(_, values)`` of rows on, with a bar once they took longer than ``after`` seconds.
+    """Yield pieces ``(_, values)`` of rows unchanged, with a bar once they take longer than ``after`` seconds.
 
     >>> import numpy as np
     >>> len(list(shown_while("reading", [(None, np.zeros(3))], 3)))
@@ -57,7 +57,7 @@ def shown_while(
 
 
 def shown_each(word: str, items: Sequence[Item], after: float = 1.0) -> Iterator[Item]:
-    """Pass items on, one a row, with a bar once they took longer than ``after`` seconds.
+    """Yield items unchanged, one per row, with a bar once they take longer than ``after`` seconds.
 
     >>> list(shown_each("reading", ["a.jpg", "b.jpg"]))
     ['a.jpg', 'b.jpg']

@@ -1,4 +1,4 @@
-"""What to do where a feed is slow, in a sentence or two."""
+"""Gives advice on slow feeds, in a sentence or two."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ MOST_READERS = 16
 
 @dataclass(frozen=True)
 class Setup:
-    """The feed, machine and model that were measured, on which the remedy depends.
+    """The properties of the measured feed, machine and model that the remedy depends on.
 
     Attributes:
-        workers: threads of the feed.
-        cores: processors.
+        workers: the number of the feed's threads.
+        cores: the number of processors.
         row_bytes: bytes of one row as the model gets it.
         batch_size: rows in a batch.
-        sequential: rows come only in one order, from one thread.
-        floats: image inputs that are handed over as float32.
+        sequential: whether rows can be read only in one order, by one thread.
+        floats: the image inputs that are passed as float32.
         rescales: whether the model scales pixels itself; None if no model is known.
     """
 
@@ -31,10 +31,10 @@ class Setup:
 
 
 def remedy_beside(stage: str, setup: Setup) -> str:
-    """What to do about a feed that training does not wait for, but that takes processors from it.
+    """Say what to do about a feed that training does not wait for, but that takes processors from it.
 
     Args:
-        stage: the slowest.
+        stage: the slowest stage.
         setup: what was measured.
     """
     if setup.floats:
@@ -47,12 +47,12 @@ def remedy_beside(stage: str, setup: Setup) -> str:
 
 
 def remedy_for(stage: str, setup: Setup, needed: int | None) -> str:
-    """What to do about a stage that training waits for.
+    """Say what to do about a stage that training waits for.
 
     Args:
-        stage: the slowest.
+        stage: the slowest stage.
         setup: what was measured.
-        needed: threads that would hide the feed's time behind the model's; None without a model.
+        needed: the number of threads that would hide the feed's time behind the model's; None without a model.
     """
     floats = bool(setup.floats) and stage in ("inputs", "hand over")
     if floats:

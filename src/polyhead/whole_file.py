@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all."""
+"""Writes a file completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polyhead.errors import DataError, Problem, place
 
 @contextlib.contextmanager
 def writing(file: Path) -> Iterator[Path]:
-    """The name that a file has until it is done; it is deleted on an error.
+    """Yield a temporary path, which is renamed to ``file`` at the end, or deleted on an error.
 
     Raises:
         DataError: if the file cannot be written.

@@ -36,7 +36,7 @@ MODEL_NAME = "FILE.PY:NAME|MODEL.KERAS"
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")]
 
 NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
-"""An object of a Python file, as an argument names it."""
+"""The form of an argument that names an object of a Python file."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Given:
 
 
 def load_data(text: str) -> Given:
-    """The data behind an argument: a table, or an object of a Python file."""
+    """Load the data that an argument names: a table, a folder of images, or an object of a Python file."""
     named = NAMED.fullmatch(text)
     return _from_file(Path(named["file"]), named["name"]) if named else _from_path(Path(text))
 
@@ -76,7 +76,7 @@ def _from_path(path: Path) -> Given:
 
 
 def load_objects(*texts: str) -> list[Any]:
-    """The objects behind arguments ``file.py:name``, unchanged; each file runs once."""
+    """Load the objects that arguments ``file.py:name`` name, unchanged; each file runs once."""
     named = [_file_and_name(text) for text in texts]
     check_all(*(partial(_require_object, text) for text in texts))
     ran = {path: _run_file(path) for path in dict.fromkeys(path for path, _ in named)}
@@ -96,12 +96,12 @@ def _require_object(text: str) -> None:
 
 
 def load_value(text: str) -> Any:
-    """The object behind an argument ``file.py:name``, or what it returns if it is a function."""
+    """Load the object that an argument ``file.py:name`` names; a function is called."""
     return _returned(text, load_objects(text)[0])
 
 
 def load_feed(feed: str, model: str | None) -> tuple[Feed, Any]:
-    """A feed, or what a function of that name returns, and the model or None."""
+    """Load a feed, calling a function that returns one, and the model or None."""
     found, net = load_with_model(feed, model)
     given = _returned(feed, found, WRONG_USE)
     if not isinstance(given, Feed):
@@ -110,7 +110,7 @@ def load_feed(feed: str, model: str | None) -> tuple[Feed, Any]:
 
 
 def load_with_model(text: str, model: str | None) -> tuple[Any, Any]:
-    """An object of a Python file, unchanged, and the model or None: of a Python file, or a saved one."""
+    """Load an object of a Python file, unchanged, and the model or None; the model may be a saved one."""
     if model is None:
         return load_objects(text)[0], None
     if Path(model).suffix != ".keras":
@@ -122,7 +122,7 @@ def load_with_model(text: str, model: str | None) -> tuple[Any, Any]:
 
 
 def load_saved_model(path: Path) -> Any:
-    """The Keras model in a file; the command ends if Keras cannot load it."""
+    """Load a Keras model from a file; the command ends if Keras cannot load it."""
     import keras
 
     try:
@@ -133,7 +133,7 @@ def load_saved_model(path: Path) -> Any:
 
 
 def _as_model(text: str, value: Any) -> Any:
-    """A Keras model, or the one that the given function returns."""
+    """Return a Keras model, or the one that a function returns."""
     model = _returned(text, value, WRONG_USE)
     if not callable(getattr(model, "fit", None)):
         fail(f"{text}: expected a Keras model, got {type(model).__name__}.", WRONG_USE)
@@ -194,7 +194,7 @@ def _run_file(path: Path) -> dict[str, Any]:
 
 
 def _returned(text: str, value: Any, code: int = WRONG_DATA) -> Any:
-    """What a function returns, and any other object itself; ``code`` ends the command if the function raises."""
+    """Call a function, and return any other object itself; the command ends with ``code`` if the function raises."""
     if not inspect.isroutine(value):
         return value
     try:

@@ -1,4 +1,4 @@
-"""Opens a folder or file of annotated images that a command is given, by the reader of its format."""
+"""Opens a folder or file of annotated images with the reader of its format."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _JSON = ".json"
 
 
 def opened_images(path: Path) -> tuple[Source, str] | None:
-    """The rows of a folder of images, a data YAML or a COCO file, and the code that reads them; None for anything else.
+    """Read a folder of images, a data YAML or a COCO file; returns rows and code that reads them, or None for others.
 
     Raises:
-        ContractError: for a COCO file without a folder near it that holds its images.
-        DataError: for another JSON file, and for what the reader refuses.
+        ContractError: for a COCO file unless exactly one folder near it has its images.
+        DataError: for another JSON file, or if the reader fails.
     """
     if path.is_file():
         if path.suffix.lower() == _JSON:
@@ -56,7 +56,7 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
 
 
 def _opened_coco(path: Path) -> tuple[Source, str]:
-    """The rows of a COCO file, with the folder near it that holds its images."""
+    """Read a COCO file with the folder near it that has its images."""
     try:
         folders = folders_of_images(path, content_of(path))
     except DataError as error:

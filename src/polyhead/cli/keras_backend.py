@@ -1,4 +1,4 @@
-"""Chooses the backend of Keras for a command, and says what to do without one."""
+"""Chooses the Keras backend for a command, and explains what to do without one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 BACKENDS = ("jax", "torch", "tensorflow")
-"""In the order in which they are chosen."""
+"""The backends in order of preference."""
 
 
 def installed(module: str) -> bool:
@@ -21,14 +21,14 @@ def installed(module: str) -> bool:
 
 
 def choose_backend() -> None:
-    """Set ``KERAS_BACKEND`` to the only backend that is installed, where Keras would take another."""
+    """Set ``KERAS_BACKEND`` to the only installed backend, if Keras would choose another."""
     there = [name for name in BACKENDS if installed(name)]
     if "KERAS_BACKEND" not in os.environ and len(there) == 1 and _backend_of_keras() not in there:
         os.environ["KERAS_BACKEND"] = there[0]
 
 
 def _backend_of_keras() -> str:
-    """Return the backend that Keras uses if the environment names none: that of its settings file, else TensorFlow."""
+    """Return the backend that Keras uses without ``KERAS_BACKEND``: that of its settings file, else TensorFlow."""
     file = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
     try:
         return str(json.loads(file.read_text(encoding="utf-8"))["backend"])
@@ -37,7 +37,7 @@ def _backend_of_keras() -> str:
 
 
 def without_backend(error: ImportError) -> str | None:
-    """The error of a command for a backend that cannot be imported; None if something else cannot."""
+    """Return the error message for a backend that cannot be imported; None for other modules."""
     if error.name not in BACKENDS:
         return None
     there = [name for name in BACKENDS if installed(name)]

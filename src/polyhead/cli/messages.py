@@ -1,4 +1,4 @@
-"""How a command reports errors: on stderr, all at once, without a traceback."""
+"""Reports errors of a command: on stderr, all at once, without a traceback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fail(message: str, code: int = WRONG_DATA) -> NoReturn:
 
 
 def check_all(*checks: Callable[[], Any]) -> None:
-    """Run all checks of arguments, so that every error is printed, and end the command if there was one."""
+    """Run all checks of arguments, so that every error is printed; end the command if there was one."""
     failed: typer.Exit | None = None
     for check in checks:
         try:
@@ -38,8 +38,8 @@ def check_all(*checks: Callable[[], Any]) -> None:
 
 @contextlib.contextmanager
 def reporting(given: str, output: Path | None = None) -> Iterator[None]:
-    """Keep stdout for the command's result, and end the command with its problems instead of a traceback."""
-    with contextlib.redirect_stdout(sys.stderr):  # what the user's files print
+    """Keep stdout for the command's result, and end the command with error messages instead of a traceback."""
+    with contextlib.redirect_stdout(sys.stderr):  # for the output of the user's files
         try:
             yield
         except ContractError as error:
@@ -59,6 +59,6 @@ def reporting(given: str, output: Path | None = None) -> Iterator[None]:
 
 
 def _placed(given: str, error: PolyheadError) -> str:
-    """An error's problems, after what was given unless they begin with it."""
+    """The text of an error, prefixed with the argument unless it begins with it."""
     text = str(error)
     return text if text.startswith(f"file {given}: ") else f"{given}: {text}"

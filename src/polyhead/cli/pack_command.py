@@ -78,7 +78,7 @@ def run_pack(
 
 
 def _one_output(output: Path | None, named: Path | None) -> Path:
-    """The folder to write, which is given either way."""
+    """Return the folder to write, given as an argument or as an option."""
     if output is not None and named is not None:
         fail(f"name one folder to write, not {output} and {named}.", WRONG_USE)
     found = output or named

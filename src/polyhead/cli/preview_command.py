@@ -50,7 +50,7 @@ def run_preview(
 
 
 def _require_fit(report: Report) -> None:
-    """Warn of what may be wrong, and raise for what is, as when the feed is bound to the model."""
+    """Emit warnings, and raise for errors, as binding the feed to the model would."""
     for problem in report.warnings:
         warn(problem)
     if not report.ok:
@@ -59,7 +59,7 @@ def _require_fit(report: Report) -> None:
 
 
 def _rows_named(text: str | None) -> Any:
-    """The rows that a user names: ids, or conditions ``head=class``, of which all must hold."""
+    """Parse the rows that a user names: ids, or conditions ``head=class`` that must all hold."""
     if text is None or not text.strip():
         return None
     parts = [part.strip() for part in text.split(",")]

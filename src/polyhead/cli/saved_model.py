@@ -1,4 +1,4 @@
-"""The saved model that a command is given, and the rows for it."""
+"""Loads the saved model that a command gets, and the rows for it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ModelArgument = Annotated[
 
 
 def require_arguments(model: Path, data: list[str], *others: Callable[[], Any]) -> None:
-    """End the command with every file that does not exist, and what the other checks find."""
+    """End the command if a file does not exist or another check fails, with all errors."""
     several = len(data) > 1 and not _are_images(data)
     together = [partial(fail, "give image files, or a single table, folder or FILE.PY:NAME.", WRONG_USE)]
     check_all(
@@ -42,7 +42,7 @@ def require_arguments(model: Path, data: list[str], *others: Callable[[], Any]) 
 
 
 def require_output(output: Path, formats: tuple[str, ...]) -> None:
-    """End the command unless the ending of the file to write names a format, and its folder exists."""
+    """End the command unless the file to write has a known ending and its folder exists."""
     problems = []
     if output.suffix.lower() not in formats:
         problems.append(partial(fail, f"{output}: name a file that ends in {', '.join(formats)}.", WRONG_USE))
@@ -54,10 +54,10 @@ def require_output(output: Path, formats: tuple[str, ...]) -> None:
 def load_model_and_rows(
     method: str, model: Path, data: list[str], keep: Sequence[str] = ()
 ) -> tuple[Any, Any]:
-    """A saved model, and the data behind the arguments: a table, folder or object, or a list of image files.
+    """Load a saved model and the data that the arguments name: a table, folder or object, or a list of image files.
 
-    The command ends with what is wrong with either: a model that cannot be loaded or has no declaration, an object that
-    does not exist, columns to keep that the data does not have.
+    The command ends with the errors of both: a model that cannot be loaded or has no declaration, an object that does
+    not exist, columns to keep that the data does not have.
     """
     found: dict[str, Any] = {}
 
@@ -96,7 +96,7 @@ def _data_named(data: list[str]) -> Any:
 
 
 def _require_columns(rows: Any, keep: Sequence[str]) -> None:
-    """Raise a `ContractError` for columns to keep that a table does not have; those of other rows are not known."""
+    """Raise a `ContractError` for columns to keep that the data does not have, if its columns are known."""
     if isinstance(rows, Feed):
         rows = rows.source
     is_path = (

@@ -1,4 +1,4 @@
-"""Guesses which columns of some data go into a model, and which it predicts."""
+"""Guesses which columns are inputs of a model, and which it predicts."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _GUESS = "# A guess from names and values: decide yourself what goes in and what
 
 @dataclass
 class Suggestion:
-    """The columns that go in, those that are predicted, and those that are left out."""
+    """The suggested inputs and heads, and the columns that are left out, with reasons."""
 
     inputs: dict[str, Guess] = field(default_factory=dict)
     heads: dict[str, Guess] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def code(self, data: str, imports: str = "") -> str:
-        """A program that makes the feed of ``data``, a piece of Python."""
+        """Return a program that makes the feed; ``data`` is a Python expression."""
         before = [imports, ""] if imports else []
         before += ["import polyhead as ph", "", f"data = {data}", _GUESS]
         left_out = [f"left out: {name}: {why}" for name, why in self.left_out.items()]
@@ -47,7 +47,7 @@ class Suggestion:
 
 
 def suggest(columns: list[ColumnDescription]) -> Suggestion:
-    """Inputs and heads for these columns. Either may be empty where no column can be one."""
+    """Suggest inputs and heads for these columns. Either may be empty if no column is suitable."""
     found = Suggestion()
     usable, beside = [], beside_images(columns)
     for column in columns:
@@ -82,7 +82,7 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
 
 
 def _useless(column: ColumnDescription) -> str:
-    """Why a column is neither an input nor a head; empty where it may be one."""
+    """Return why a column is neither an input nor a head; empty if it may be one."""
     if column.form == "empty":
         return "it holds no value"
     if column.form == "other":
@@ -107,8 +107,9 @@ def _useless(column: ColumnDescription) -> str:
 
 
 def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnDescription, Guess]]:
-    """The heads: columns named like one, or words beside pictures, or else the last that can be one; at least one
-    input is left.
+    """Suggest heads: columns named like one, or words if there are pictures, else the last suitable column.
+
+    At least one input is left.
     """
     able = [(column, guess) for column in usable if (guess := guess_head(column)) is not None]
     pictures = any(holds_pictures(column) or holds_files(column) for column in usable)
@@ -127,7 +128,7 @@ def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnD
 
 
 def _in_shares(column: ColumnDescription, guess: Guess) -> Guess:
-    """A head whose column has pixels of the original images, for a model that predicts shares of the image."""
+    """Let the model predict coordinates in 0–1 if the column of a head is in pixels."""
     if guess.kind not in ("Boxes", "Keypoints") or "normalized=True" in guess.args:
         return guess
     if not any(np.nanmax(np.asarray(row, float)[..., :2], initial=0) > 1 for row in column.values):
@@ -138,7 +139,7 @@ def _in_shares(column: ColumnDescription, guess: Guess) -> Guess:
 
 
 def _side_by_side(scalars: list[ColumnDescription], taken: set[str]) -> dict[str, Guess]:
-    """Single numbers as one input, a vector."""
+    """Combine columns of single numbers into one input, a vector."""
     if not scalars:
         return {}
     args: tuple[str, ...] = () if all(c.complete for c in scalars) else ("fill=0.0",)
@@ -153,7 +154,7 @@ def _side_by_side(scalars: list[ColumnDescription], taken: set[str]) -> dict[str
 def _give(
     found: Suggestion, heads: dict[str, tuple[ColumnDescription, Guess]], scalars: list[ColumnDescription]
 ) -> None:
-    """Add ``given=`` to heads that are missing wherever a binary column is 0; that column becomes a head too."""
+    """Add ``given=`` to heads whose labels are missing wherever a binary column is 0; that column becomes a head."""
     for name, (column, guess) in heads.items():
         if column.there.all():
             continue

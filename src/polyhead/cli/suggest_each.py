@@ -1,4 +1,4 @@
-"""Guesses for annotated images: the columns with an entry for each box, and those that only describe the images."""
+"""Guesses which columns of annotated images have an entry for each box, and which only describe the images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polyhead.doctor.kind_guess import POINTS, has_word, holds_files
 
 
 def beside_images(columns: Sequence[ColumnDescription]) -> dict[str, str]:
-    """The columns that readers of annotated images add about the images, and why they are left out of a feed."""
+    """Find columns that readers of annotated images add to describe images, and why a feed leaves them out."""
     files = [column for column in columns if holds_files(column)]
     if not files:
         return {}
@@ -35,18 +35,18 @@ def beside_images(columns: Sequence[ColumnDescription]) -> dict[str, str]:
 def guessed_each(
     columns: Sequence[ColumnDescription], heads: Mapping[str, tuple[ColumnDescription, Guess]]
 ) -> tuple[dict[str, Guess], dict[str, str]]:
-    """The heads with ``each=``, and columns with an entry for each box that are left out, with the reason.
+    """Guess the heads with ``each=``; also return columns with an entry for each box that are left out, and why.
 
     Args:
-        columns: that may be used.
-        heads: those that were guessed for each column alone.
+        columns: the usable columns.
+        heads: the heads guessed for each column separately.
     """
     boxes = next((column for column, guess in heads.values() if _holds_several(column, guess)), None)
     if boxes is None:
         return {}, {}
     along = [one for one in columns if one.name != boxes.name and _are_as_many(one, boxes)]
     if boxes.form == "numbers" and not any(one.form in ("lists", "masks") for one in along):
-        return {}, {}  # vectors of as many numbers, perhaps
+        return {}, {}  # these may be vectors that happen to have as many numbers
     found: dict[str, Guess] = {}
     left_out: dict[str, str] = {}
     each = f"each={quoted_text(boxes.name)}"
@@ -64,7 +64,7 @@ def _holds_several(column: ColumnDescription, guess: Guess) -> bool:
 
 
 def _guess_each(column: ColumnDescription, each: str) -> Guess | str:
-    """The head of a column with an entry for each box, or why there is none."""
+    """Guess the head of a column with an entry for each box; else return why there is none."""
     if column.form == "lists":
         if len(column.texts or {}) < 2:
             return "one class alone, which the boxes say already"

@@ -10,9 +10,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("polyhead")
 class BinaryAccuracy(keras.metrics.BinaryAccuracy):
-    """Keras's BinaryAccuracy, with labels above 0.5 counted as 1.
+    """Keras's BinaryAccuracy, counting labels above 0.5 as 1.
 
-    Keras compares labels as they are, so that none between 0 and 1, as rows that are mixed have them, is ever met.
+    Keras compares labels unchanged, so a prediction can never equal a label between 0 and 1, as mixed rows have.
     """
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:

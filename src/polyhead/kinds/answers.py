@@ -1,4 +1,4 @@
-"""From what a model gives back to the words, units and pixels of the data."""
+"""Converts a model's outputs to the class names, units and pixels of the data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 Item = Literal["number", "class", "flag", "mask", "masks", "map"]
-"""A number, a class by its name, yes or no, a mask ``(H, W)`` of ids, one for each box, or numbers for each pixel."""
+"""A number, a class name, a bool, a mask ``(H, W)`` of ids, a mask for each box, or numbers for each pixel."""
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,15 @@ class Answer:
     """One column of predictions.
 
     Attributes:
-        values: one entry a row, an array ``(B, ...)`` or a list.
-        item: what its single values are.
+        values: one entry per row, an array ``(B, ...)`` or a list.
+        item: the kind of its single values.
     """
 
     values: Any
     item: Item = "number"
 
     def per_box(self, places: int) -> Answer:
-        """The same with one entry for each of ``places`` boxes a row, where it has one entry a box."""
+        """Regroup an answer with one entry per box into rows of ``places`` boxes."""
         values = self.values
         if isinstance(values, np.ndarray):
             return Answer(values.reshape(-1, places, *values.shape[1:]), self.item)
@@ -34,20 +34,20 @@ class Answer:
 
 
 class InOriginal(Protocol):
-    """How one row's image as the model gets it lies in the original image."""
+    """Maps one row's image, as the model gets it, to the original image."""
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the original image."""
 
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes ``(..., 4)`` of ``xyxy`` in pixels of the original, clipped to it."""
+        """Map boxes ``(..., 4)``, as ``xyxy``, to pixels of the original, clipped to it."""
 
     def points(self, points: np.ndarray) -> np.ndarray:
-        """Points ``(..., 2)`` in pixels of the original."""
+        """Map points ``(..., 2)`` to pixels of the original."""
 
     def pixels(self, image: np.ndarray, fill: float, nearest: bool = False) -> np.ndarray:
-        """Numbers for each pixel, float32 ``(h, w)``, resampled to the original; ``fill`` where it was not seen."""
+        """Resample a number per pixel, float32 ``(h, w)``, to the original; ``fill`` where the model did not see it."""
 
     @property
     def target(self) -> tuple[int, int]:
@@ -55,11 +55,11 @@ class InOriginal(Protocol):
 
 
 Views = Sequence[InOriginal] | None
-"""One for each row; None where a head lies in no image."""
+"""One for each row; None for a head without an image."""
 
 
 class Move(Protocol):
-    """How one view of an image was made: see `Head.unmoved`."""
+    """The transformation of one view of an image, see `Head.unmoved`."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -67,28 +67,28 @@ class Move(Protocol):
 
     @property
     def mirrors(self) -> bool:
-        """Whether left and right are exchanged."""
+        """Whether the view is flipped left-right."""
 
     def points(self, points: np.ndarray) -> np.ndarray:
-        """Points ``(..., 2)`` of the view in pixels of the image."""
+        """Map points ``(..., 2)`` of the view to pixels of the image."""
 
     def pixels(self, image: np.ndarray) -> np.ndarray:
-        """Numbers for each pixel of the view, float32 ``(h, w)``, as those of the image; NaN where it was not seen."""
+        """Map a number per pixel of the view, float32 ``(h, w)``, to the image; NaN where the view does not show it."""
 
 
 def unmoved_pixels(outputs: np.ndarray, move: Move) -> np.ndarray:
-    """Numbers for each pixel ``(B, h, w, n)`` of a view as those of the image."""
+    """Map numbers for each pixel ``(B, h, w, n)`` of a view to the image."""
     rows = [[move.pixels(np.ascontiguousarray(one)) for one in np.moveaxis(row, -1, 0)] for row in outputs]
     return np.moveaxis(np.array(rows, np.float32), 1, -1)
 
 
 def view_of_each(rows: np.ndarray, views: Views) -> Iterator[tuple[np.ndarray, InOriginal | None]]:
-    """Each row with its view, or with None."""
+    """Yield each row with its view, or with None."""
     yield from zip(rows, views or itertools.repeat(None), strict=views is not None)
 
 
 def class_values(names: Sequence[Any]) -> np.ndarray:
-    """The classes as an array ``(n,)`` that ids index, of objects where they are words."""
+    """The classes as an array ``(n,)`` to index with ids: int64 for integers, else objects."""
     if all(type(name) is int for name in names):
         return np.array(names, np.int64)
     found = np.empty(len(names), object)
@@ -99,14 +99,14 @@ def class_values(names: Sequence[Any]) -> np.ndarray:
 def label_masks(
     outputs: np.ndarray, views: Views, binary: bool, multi: bool, logits: bool, fill: int
 ) -> Answer:
-    """Masks of the original images, of the classes ``(B, h, w, n)`` of their pixels.
+    """Make masks of the original images from the scores ``(B, h, w, n)`` of classes.
 
     Args:
-        outputs: how much each class is in each pixel.
-        views: None leaves the size as it is.
-        binary: each class is there or not; else each pixel has the class that is largest.
-        multi: each class has a mask of its own, ``(H, W, n)``.
-        logits: they are logits rather than probabilities.
+        outputs: the score of each class in each pixel.
+        views: None keeps the size of the outputs.
+        binary: whether classes are thresholded one by one; otherwise each pixel gets the class with the highest score.
+        multi: whether each class has a mask of its own, ``(H, W, n)``.
+        logits: whether scores are logits rather than probabilities.
         fill: the id of pixels that the model did not see.
     """
     found, threshold = [], None
@@ -123,7 +123,7 @@ def label_masks(
 def _label_mask(
     channels: Sequence[np.ndarray], view: InOriginal | None, fill: int, threshold: float | None
 ) -> np.ndarray:
-    """One class after the other, as all of them together may be large in the original."""
+    """Resample one class at a time, as all classes at the original size may need much memory."""
 
     def resampled(one: np.ndarray) -> np.ndarray:
         return one if view is None else view.pixels(one.astype(np.float32, copy=False), np.nan)

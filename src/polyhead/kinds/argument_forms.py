@@ -24,7 +24,7 @@ def as_shape(shape: Any, where: str) -> tuple[int, ...]:
     """Return a shape as a tuple of positive integers.
 
     Raises:
-        ContractError: if it is no shape.
+        ContractError: if it is not a shape.
     """
     given = (shape,) if is_integer(plain_scalar(shape)) else as_list(shape)
     if not given or any(not is_size(n) for n in given):
@@ -53,7 +53,7 @@ def as_class_weight(given: Any, where: str) -> Any:
 
 
 def as_weights(given: Any) -> Mapping[Any, float] | tuple[float, ...] | None:
-    """Return class weights by name (of a series with an index) or by id; None for anything else.
+    """Return class weights by name for a series with an index, by id for a list; None for anything else.
 
     >>> as_weights(np.array([1.0, 2.0]))
     (1.0, 2.0)

@@ -1,4 +1,4 @@
-"""The input of numbers, and of words as ids."""
+"""The input for numbers, and for words as ids."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ _WHOLE = Conversion("int32", low=_INT32.min, high=_INT32.max)
 
 @dataclass(frozen=True, repr=False)
 class Array(Input):
-    """Numbers of any shape; floats as float32, integers and booleans as int32; words as their ids.
+    """Numbers of any shape: floats as float32, integers and booleans as int32; or words as ids.
 
     Attributes:
         shape: the shape of one row, an int or a tuple; by default as found. A column ``(N,)`` gives rows of
             shape ``(1,)``.
         dtype: ``"float32"`` or ``"int32"``; by default by the column's own type.
-        fill: the number put where a value is NaN or None; without it, such a value is an error.
-        scale: ``"standard"``, ``"minmax"``, ``"robust"``, ``"log"`` or a scale of your own, as for `Regression`: the
-            model gets scaled numbers, each place of the last axis by the rows of training.
+        fill: the number that replaces NaN and None; without it, such a value is an error.
+        scale: ``"standard"``, ``"minmax"``, ``"robust"``, ``"log"`` or a scale of your own, as for `Regression`. The
+            model gets scaled numbers; each position of the last axis is scaled by the training rows.
         vocabulary: for a column of words (a whole text is one), or of lists of words of one length: the known words, or
             ``"auto"`` for those of the training rows, sorted. The model gets int32 ids: 0 for no word (missing or
             ``""``), 1 for a word that is not in the vocabulary, and its words from 2 on. ``names`` has the word of each
             id, so an `keras.layers.Embedding` has ``len(feed.inputs[name].names)`` of them. The vocabulary is part of
             the declaration, and so of a saved model.
-        column: one column, or several that stand side by side as one vector.
+        column: one column, or several that are concatenated into one vector.
 
     >>> Array(column=["age", "fare"], fill=0.0)
     Array(column=['age', 'fare'], fill=0.0)
@@ -130,7 +130,7 @@ class Array(Input):
         return self.fixed(shape=found, dtype="int32", vocabulary=words)
 
     def _present(self, values: Any) -> tuple[np.ndarray, None]:
-        """Numbers, NaN where they are missing, whatever `fill` puts there."""
+        """The numbers with NaN where they are missing, regardless of `fill`."""
         array = _as_numbers(values)
         return array[:, None] if array.ndim == 1 else array, None
 

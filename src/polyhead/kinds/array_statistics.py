@@ -12,32 +12,32 @@ import numpy as np
 
 @dataclass
 class ArrayStatistics:
-    """Statistics of the rows of one array; ``add`` takes one batch after another.
+    """Statistics of the rows of one array, updated by ``add`` batch by batch.
 
-    Only finite numbers that count enter the statistics. Places are what ``add`` was told to call a row.
+    Only finite numbers that count enter the statistics. A place is the name that ``add`` got for a row.
 
     Attributes:
-        most_distinct: up to so many distinct numbers are kept; 0 leaves ``distinct``, ``fraction`` and ``ones`` alone.
-        shape: of a row of the first batch.
-        dtype: of the first batch.
-        rows: all rows.
-        labeled: rows in which a number counts.
-        low: the smallest number and its place; infinity where there is none.
-        high: the largest, likewise.
-        alike: every row that counts equals the first one.
-        complete: the rows were all rows of the data.
+        most_distinct: the most distinct numbers to keep; 0 leaves ``distinct``, ``fraction`` and ``ones`` unchanged.
+        shape: the shape of a row in the first batch.
+        dtype: the dtype of the first batch.
+        rows: the number of rows.
+        labeled: the number of rows in which a number counts.
+        low: the smallest number and its place; infinity and None without numbers.
+        high: the largest number and its place; minus infinity and None without numbers.
+        alike: whether every row that counts equals the first one.
+        complete: whether these were all rows of the data.
         numbers: how many numbers count.
-        total: their sum.
+        total: the sum of the numbers.
         squares: the sum of their squares.
         nan: the place of the first NaN.
         infinite: the place of the first infinity.
-        not_finite: rows with either.
+        not_finite: the number of rows with NaN or infinity.
         fraction: the first number that is not whole, and its place.
-        distinct: how often each whole number occurs; None where there are too many, or fractions.
-        ones: each row sums to 1, or each position of it along the last axis.
-        entries: of boxes or points, how many count.
-        fillers: how many of these look as if they filled unused places.
-        filler: the first of them, and its place.
+        distinct: how often each whole number occurs; None if there are too many, or fractions.
+        ones: whether each row, or each position of it, sums to 1 along the last axis.
+        entries: how many boxes or points count.
+        fillers: how many of these look like fillers of unused places.
+        filler: the first filler, and its place.
 
     >>> found = ArrayStatistics()
     >>> found.add(np.array([[0.5], [2.0]]), lambda row: (7, 3)[row])
@@ -75,7 +75,7 @@ class ArrayStatistics:
 
     @property
     def deviation(self) -> float:
-        """Their standard deviation."""
+        """The standard deviation of the numbers."""
         variance = self.squares / self.numbers - self.mean**2 if self.numbers else 0.0
         return math.sqrt(max(0.0, variance))
 
@@ -96,12 +96,12 @@ class ArrayStatistics:
 
     @property
     def zero_255(self) -> bool:
-        """Whether all numbers are 0 or 255, as masks in files have them."""
+        """Whether all numbers are 0 or 255, as in masks in files, and some are 255."""
         return self.distinct is not None and 255 in self.distinct and self.distinct.keys() <= {0, 255}
 
     @property
     def one_hot(self) -> bool:
-        """Whether each row, or each position of it, is 0 but for one 1."""
+        """Whether each row, or each position of it, is 0 except for a single 1."""
         return self.zero_one and self.ones and len(self.shape) > 0 and self.shape[-1] > 1
 
     def add(self, array: np.ndarray, place: Callable[[int], Any], counts: np.ndarray | None = None) -> None:
@@ -109,7 +109,7 @@ class ArrayStatistics:
 
         Args:
             array: numbers ``(B, *shape)``.
-            place: what to call row ``i`` of it.
+            place: gives the place of row ``i`` of the batch.
             counts: which numbers count, bool ``(B, *leading axes of shape)``; None for all.
         """
         if not self.dtype:
@@ -192,7 +192,7 @@ class ArrayStatistics:
 
 
 def _spread_counts(counts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Spread presence over all numbers of a row, bool ``(B, numbers in a row)``."""
+    """Broadcast ``counts`` over all numbers of a row, bool ``(B, numbers in a row)``."""
     spread = counts.reshape(*counts.shape, *([1] * (len(shape) - counts.ndim)))
     return np.broadcast_to(spread, shape).reshape(shape[0], -1)
 

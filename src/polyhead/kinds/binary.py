@@ -1,4 +1,4 @@
-"""A head of yes and no."""
+"""The head for binary labels."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from polyhead.kinds.source_column import Column, over
 
 @dataclass(frozen=True, repr=False)
 class Binary(Head):
-    """Yes or no: 0 and 1, or booleans, as float32 ``(B, 1)``.
+    """A binary label: 0 or 1, or a boolean, as float32 ``(B, 1)``.
 
     Attributes:
-        positive: the value that counts as 1, every other as 0; for columns that are not 0 and 1.
-        threshold: the probability from which on `evaluate` takes it for 1; `Evaluation.tune` finds one.
-        temperature: what logits are divided by before they become probabilities; `Evaluation.calibrate` finds one.
+        positive: the value that means 1, while every other value means 0; for columns that are not 0 and 1.
+        threshold: the least probability that counts as 1 in predictions; `Evaluation.tune` finds the best one.
+        temperature: the divisor of logits before they become probabilities; `Evaluation.calibrate` finds the best one.
 
     >>> Binary(positive="yes").encode(np.array(["no", "yes", None], object))[0].tolist()
     [[0.0], [1.0], [0.0]]
@@ -39,7 +39,7 @@ class Binary(Head):
     positive: Any = None
     threshold: float = 0.5
     temperature: float = 1.0
-    # the rows it was learned from have a positive one
+    # whether a row with the positive value was found
     _met: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
@@ -87,7 +87,7 @@ class Binary(Head):
         return self
 
     def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
-        """Whether the positive value occurs, and the first values that are others."""
+        """Whether the positive value occurs, and the first other values."""
         found = class_encoding.class_ids(values, [self.positive], self.missing)
         strange = np.flatnonzero(found == class_encoding.STRANGE)[:100].tolist()
         return bool((found == 0).any()), [class_encoding.value_at(values, index) for index in strange]
@@ -110,7 +110,7 @@ class Binary(Head):
         return as_float32(array, check=False), collapse(there)
 
     def _positives(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        # as ids of the one class there is: 0 where positive
+        # encoded as a single class: its id 0 means positive
         found = class_encoding.class_ids(values, [self.positive], self.missing)
         labels = (found == 0).astype(np.float32)[:, None]
         there = found != class_encoding.MISSING

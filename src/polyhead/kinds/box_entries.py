@@ -1,4 +1,4 @@
-"""Flattens a column of one entry a box into one column of entries."""
+"""Flattens a column with one entry per box into a column of entries."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from polyhead.kinds.source_column import About, Column
 
 
 class Entries:
-    """The entries of all rows as one column, by which the inner head is resolved."""
+    """The entries of all rows as one column, for resolving the inner head."""
 
     def __init__(self, column: Column, places: int) -> None:
         self._column, self._places = column, places
         self._rows: list[int] = []
 
     def probe(self) -> Any:
-        """Entries of the first rows."""
+        """The entries of the first rows."""
         self._rows = []
         return self._spread(self._column.probe(), 0)
 
     def scan(self) -> Iterator[Any]:
-        """Entries of all rows, in pieces."""
+        """Yield the entries of all rows, in pieces."""
         self._rows, start = [], 0
         for piece in self._column.scan():
             yield self._spread(piece, start)
             start += len(piece)
 
     def counting(self) -> Iterator[Any]:
-        """Entries of the rows that count."""
+        """Yield the entries of the rows that count, in pieces."""
         for piece in self._column.counting():
             yield self._spread(piece, 0)
 
@@ -60,7 +60,7 @@ class Entries:
 
 
 def as_entries(value: Any, index: int, places: int) -> Any:
-    """Return a row's entries; with room for one box, an entry may stand alone."""
+    """Return a row's entries; if there is one box, the entry need not be in a list."""
     if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
         return value
     if places == 1:

@@ -1,4 +1,4 @@
-"""A head of boxes."""
+"""The head for boxes."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from polyhead.kinds.mixed_labels import Mixing, choose, take_places, together
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 UNKNOWN = np.float32(-1)
-"""In all places of a row that was not annotated; places without a box in other rows are 0."""
+"""Fills all places of a row that was not annotated; places without a box in other rows are 0."""
 
 _OVERFLOWS = ("raise", "largest", "first")
 
 
 @dataclass(frozen=True, repr=False)
 class Boxes(Coordinates):
-    """Up to ``max_boxes`` boxes a row, as float32 ``(B, max_boxes, 4)`` of ``xyxy``, a weight for each.
+    """Up to ``max_boxes`` boxes per row, as ``xyxy`` in float32 ``(B, max_boxes, 4)``, each with a weight.
 
-    The column is ``(N, 4)``, ``(N, max_boxes, 4)``, or a list of ``(k, 4)`` a row; NaN or None where there is
-    no box. Places without a box are zero and weigh nothing.
+    The column is ``(N, 4)``, ``(N, max_boxes, 4)``, or a list of ``(k, 4)`` per row; NaN or None where there is
+    no box. Places without a box are 0 and have weight 0.
 
-    An empty list says that nothing is there, None that nobody looked: of such a row all places are -1. To train on
-    what is not there, add ``ph.Binary(each=..., column=...)`` on the same column: it is 1 where there is a box, 0 in
-    the places left, and weighs nothing in rows of None. A row of nothing but NaN counts as None.
+    An empty list means that a row has no boxes; None means that it was not annotated, and all its places are -1. To
+    train on absent boxes, add ``ph.Binary(each=..., column=...)`` on the same column: it is 1 where there is a box,
+    0 in the remaining places, and has weight 0 in rows of None. A row of only NaN counts as None.
 
     Attributes:
-        max_boxes: room for so many boxes.
-        format: ``"xyxy"``, ``"xywh"``, ``"cxcywh"`` or ``"yxyx"``: what the column holds.
+        max_boxes: the largest number of boxes in a row.
+        format: the format of the column: ``"xyxy"``, ``"xywh"``, ``"cxcywh"`` or ``"yxyx"``.
         normalized: the model predicts coordinates in 0–1 of the image's size rather than in pixels.
-        column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
-        overflow: of more boxes than there is room for, ``"raise"``, keep the ``"largest"``, or the ``"first"``.
-        min_visible: the least share of a box inside the image with which it is kept when the image is moved.
-        nms: non-maximum suppression in `polyhead.predict`: a box whose intersection over union with a surer one of its
-            class is larger than this, in [0, 1], is left out. None keeps all.
+        column_normalized: the column has coordinates in 0–1 of the image's size; by default as ``normalized``.
+        overflow: what to do with more than ``max_boxes`` boxes: ``"raise"``, keep the ``"largest"`` or the ``"first"``.
+        min_visible: the smallest visible fraction with which a box is kept when the image is augmented.
+        nms: non-maximum suppression in `polyhead.predict`: a box is left out if its intersection over union with a
+            higher-scoring box of its class exceeds this number in [0, 1]. None keeps all.
 
     >>> Boxes(1, format="xywh").encode(np.array([[2.0, 2, 3, 4]]))[0].tolist()
     [[[2.0, 2.0, 5.0, 6.0]]]
@@ -88,10 +88,10 @@ class Boxes(Coordinates):
         return (self.max_boxes, 4)
 
     def corners(self, value: Any) -> np.ndarray:
-        """A row's boxes as ``xyxy``, float64 ``(k, 4)``, in the unit of the column; NaN for those that are missing.
+        """Return a row's boxes as ``xyxy``, float64 ``(k, 4)``, in the unit of the column; NaN for missing boxes.
 
         Raises:
-            BadValue: for what is none, or has a negative size.
+            BadValue: for values that are not boxes, or a box with a negative size.
         """
         found = self._laid_out(value, "boxes (k, 4)")
         boxes = found if self.format == "xyxy" else _as_xyxy(found, self.format)
@@ -102,14 +102,14 @@ class Boxes(Coordinates):
         return boxes
 
     def chosen(self, boxes: np.ndarray, index: int = 0) -> np.ndarray:
-        """Choose which of a row's boxes to keep, at most ``max_boxes``; returns their places, in order.
+        """Choose which of a row's boxes to keep, at most ``max_boxes``; returns their indices, in order.
 
         Args:
-            boxes: ``(k, 4)`` of ``xyxy``.
-            index: of the row, for the error.
+            boxes: the boxes as ``xyxy``, ``(k, 4)``.
+            index: the index of the row, for errors.
 
         Raises:
-            BadValue: for more boxes than there is room for, where ``overflow`` says so.
+            BadValue: for more than ``max_boxes`` boxes, if ``overflow="raise"``.
         """
         count = len(boxes)
         if count <= self.places or self.overflow == "first":
@@ -118,7 +118,7 @@ class Boxes(Coordinates):
             fix = f'Say Boxes({count}), or overflow="largest" or "first".'
             raise BadValue(index, f"at most {self.places} of them", str(count), fix)
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        order = np.argsort(-area, kind="stable")  # one that is missing is NaN, and so the last
+        order = np.argsort(-area, kind="stable")  # a missing box is NaN, and therefore last
         return np.sort(order[: self.places])
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
@@ -128,7 +128,7 @@ class Boxes(Coordinates):
         return super().fitting(boxes) if self.overflow == "raise" else self.chosen(boxes)
 
     def unknown(self, boxes: np.ndarray) -> bool:
-        """Whether a row was not annotated: it has boxes ``(k, 4)``, and all are NaN."""
+        """Whether a row was not annotated: it has boxes ``(k, 4)``, all of them NaN."""
         return bool(len(boxes)) and bool(np.isnan(boxes).any(1).all())
 
     def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
@@ -136,7 +136,7 @@ class Boxes(Coordinates):
         return boxes / np.tile(size[::-1], 2) if self.normalized else boxes
 
     def written(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes ``(k, 4)`` of ``xyxy`` in the format of the column."""
+        """Convert boxes ``(k, 4)`` from ``xyxy`` to the format of the column."""
         return boxes if self.format == "xyxy" else _from_xyxy(boxes, self.format)
 
     def corners_of(self, written: np.ndarray) -> np.ndarray:
@@ -222,7 +222,7 @@ class Boxes(Coordinates):
         beside, sides = together(boxes), None
         if self.overflow == "largest":
             sides = (beside[..., 2] - beside[..., 0]) * (beside[..., 3] - beside[..., 1])
-            if mixing.patches is None:  # a box that is hardly seen makes no room for itself
+            if mixing.patches is None:  # a box with a small share ranks lower
                 sides = sides * np.repeat(mixing.shares.T, self.max_boxes, 1)
         places = choose(together(kept), self.max_boxes, sides)
         found = take_places(beside / scale, places).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Heads with several classes: one of them, or any number of them."""
+"""Heads for several classes: one of them, or any number of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from polyhead.kinds.source_column import Column, over
 
 @dataclass(frozen=True, repr=False)
 class Classes(Head):
-    """A head with classes that are listed, known to the source, or learned from the column."""
+    """A head whose classes are listed by the user, known to the source, or learned from the column."""
 
     classes: int | Sequence[Any] | None = None
     _: KW_ONLY
@@ -78,13 +78,13 @@ class Categorical(Classes):
     """One of several classes, as int32 ids ``(B,)``, or one-hot, float32 ``(B, n)``.
 
     Attributes:
-        classes: their number (the column then holds ids from 0), or their names in order. Without, they are
-            those of the source, all of them and in its order, where it has one (`read_coco`, `read_yolo`, `read_voc`,
-            `read_folder`); else they are learned from the column: a category's own order, else sorted. Learned
-            once, they are fixed: give ``feed.heads`` to the feeds of other splits. The check against a model warns of
-            learned names that differ only in spaces or case, as "cat" and "Cat "; those that you list may be anything.
-        one_hot: labels of 1 for the class and 0 for all others, which can be mixed by `MixUp` and the like.
-        temperature: what logits are divided by before they become probabilities; `Evaluation.calibrate` finds one.
+        classes: the number of classes (the column then has ids from 0), or their names in order. By default, all
+            classes that the source declares, in its order (`read_coco`, `read_yolo`, `read_voc`, `read_folder`); else
+            they are learned from the column: in the order of an ordered category, else sorted. Once learned, they are
+            fixed: give ``feed.heads`` to the feeds of other splits. The check against a model warns of learned names
+            that differ only in spaces or case, as "cat" and "Cat "; names that you list may be anything.
+        one_hot: labels are 1 for the class and 0 for all others; `MixUp` and the like need this.
+        temperature: the divisor of logits before they become probabilities; `Evaluation.calibrate` finds the best one.
 
     >>> Categorical(["cat", "dog"]).encode(["dog", None, "cat"])
     (array([1, 0, 0], dtype=int32), array([ True, False,  True]))
@@ -200,15 +200,15 @@ _LEFT_OUT = (
 class MultiLabel(Classes):
     """Any of several classes at once, as float32 ``(B, n)`` of 0 and 1.
 
-    The column is 0/1 ``(N, n)``, or a list of names or ids a row. NaN in a place means that this label alone
-    is missing.
+    The column is 0/1 ``(N, n)``, or a list of names or ids per row. NaN in a position means that only this label is
+    missing.
 
     Attributes:
-        classes: their number, or their names in order; by default those of the source, in its order, where it has one,
-            else the distinct labels, sorted.
-        elementwise: one weight for each label rather than one a row; by default, where labels are missing in
-            part.
-        threshold: the probability from which on `evaluate` takes a label as given; `Evaluation.tune` finds one.
+        classes: the number of classes, or their names in order; by default the classes that the source declares, in its
+            order, else the distinct labels, sorted.
+        elementwise: one weight for each label rather than one per row; by default only if some rows have both missing
+            and present labels.
+        threshold: the least probability that counts as a label in predictions; `Evaluation.tune` finds the best one.
         temperature: as for `Categorical`.
 
     >>> MultiLabel(["red", "round"]).encode([["round"], [], ["red", "round"]])[0].tolist()
@@ -286,7 +286,7 @@ class MultiLabel(Classes):
         return any(over(column, lambda piece: _holds_labels(plain(piece))))
 
     def _learned(self, column: Column) -> Counter[Any]:
-        """The labels that occur, and in how many rows."""
+        """The labels that occur, with the number of their rows."""
         found: Counter[Any] = Counter()
         for some in over(column, lambda piece: list(class_encoding.label_lists(piece, self.missing))):
             found.update(label for _, labels in some for label in labels)
@@ -326,7 +326,7 @@ class MultiLabel(Classes):
         return labels, None if there.all() else there
 
     def _lists(self, rows: np.ndarray) -> bool:
-        """Whether rows of one length are lists of labels, and not 0 or 1 for each label."""
+        """Whether rows of one length are lists of labels rather than 0 or 1 for each label."""
         known: set[Any] = set(self.names)
         if rows.dtype.kind not in "iuf":
             return _holds_labels(rows)
@@ -383,7 +383,7 @@ class MultiLabel(Classes):
 
 
 def _holds_labels(rows: Any) -> bool:
-    """Whether rows of one length hold words, or whole numbers of which some are neither 0 nor 1."""
+    """Whether rows of one length contain words, or an integer other than 0 and 1."""
     if not isinstance(rows, np.ndarray) or rows.ndim != 2:
         return False
     if rows.dtype.kind in "iu":

@@ -1,4 +1,4 @@
-"""Encodes classes: names, ids, weights."""
+"""Encodes classes: their names, ids and weights."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from polyhead.kinds.lists_as_text import lists_fix
 from polyhead.kinds.missing import is_missing, plain
 
 MISSING, STRANGE = -1, -2
-"""Stand-ins for an id: a missing label, and a value that is no class."""
+"""Used in place of an id: for a missing label, and for a value that is not a class."""
 
 _NOTHING = {"background", "bg", "none", "nothing", "void", "unlabeled", "unlabelled"}
 
 
 def checked_classes(kind: str, classes: Any, least: int) -> Any:
-    """Validate classes, a number or distinct names, at least ``least`` of them."""
+    """Validate classes: a number or distinct names, at least ``least`` of them."""
     if classes is None:
         return None
     classes = plain_scalar(classes)
@@ -49,12 +49,12 @@ def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
     """Return ``class_weight`` by class, once the classes are known.
 
     Args:
-        kind: of head.
+        kind: the kind of head, for errors.
         given: ``{class: weight}``, numbers in the order of the ids, ``"balanced"`` or None.
-        names: of the classes, None where they are learned from the data.
+        names: the names of the classes; None if they will be learned from the data.
 
     Raises:
-        ContractError: for a class that does not exist, or another number of weights.
+        ContractError: for an unknown class, or a wrong number of weights.
     """
     where = f"{kind}(class_weight=)"
     if isinstance(given, tuple):
@@ -96,7 +96,7 @@ def classes_in_words(classes: int | Sequence[Any]) -> str:
 
 
 def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
-    """Say what to do about a value that is none of the classes of a Categorical head."""
+    """Say what to do about a value that is not among the classes of a Categorical head."""
     missing = f'If {value!r} means "no label", say Categorical(missing={value!r}).'
     number = isinstance(value, (int, float))
     if number and value < 0:
@@ -130,7 +130,7 @@ VOLUMES = 'say Regression((D, H, W, n), loss="categorical_crossentropy"), with o
 
 
 def _several(values: Any, count: int | None) -> str:
-    """Say what to do about rows of several values.
+    """Say what to do about rows with several values.
 
     Args:
         values: the column.
@@ -159,15 +159,15 @@ _AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 
 
 def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = False) -> Any:
-    """Return a column of one class a row, as codes, an array ``(B,)`` or a list.
+    """Return a column with one class per row as codes, an array ``(B,)`` or a list.
 
     Args:
         values: the column.
         count: of classes, where it is known.
-        keep_bytes: whether words in bytes stay as they are; otherwise they become text.
+        keep_bytes: whether bytes are kept; otherwise they become text.
 
     Raises:
-        BadValue: for rows of several values.
+        BadValue: for rows with several values.
     """
     if hasattr(values, "codes"):
         if keep_bytes or not any(isinstance(category, bytes) for category in values.categories):
@@ -198,7 +198,7 @@ def _bare(value: Any) -> Any:
 
 
 def python_times(values: np.ndarray) -> list[Any]:
-    """Dates or time spans ``(B,)`` as Python's own, to the microsecond, as those of NumPy are other keys; NaT as None.
+    """Convert dates or time spans ``(B,)`` to Python's (NumPy's are other dict keys), to microseconds; NaT to None.
 
     Raises:
         BadValue: for spans of months or years, which have no fixed length.
@@ -216,7 +216,7 @@ def python_times(values: np.ndarray) -> list[Any]:
 
 
 def words_as_text(values: Any) -> Any:
-    """Decode words in bytes, as TensorFlow and HDF5 give them, as UTF-8; anything else is unchanged.
+    """Decode words that are UTF-8 bytes, as in TensorFlow and HDF5; anything else is unchanged.
 
     >>> words_as_text([b"cat", None]), words_as_text(np.array([b"cat"])).tolist()
     (['cat', None], ['cat'])
@@ -241,7 +241,7 @@ def _in_bytes(names: Iterable[Any], missing: Any) -> bool:
 
 
 def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
-    """Return a column as int32 ids ``(B,)``; `MISSING` for no label, `STRANGE` for a value that is no class."""
+    """Return a column as int32 ids ``(B,)``; `MISSING` for no label, `STRANGE` for a value that is not a class."""
     count, names = (classes, ()) if isinstance(classes, int) else (len(classes), classes)
     values = one_class_a_row(values, count, keep_bytes=_in_bytes(names, missing))
     if hasattr(values, "codes"):
@@ -253,7 +253,7 @@ def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.nda
 
 
 def value_at(values: Any, index: int) -> Any:
-    """Return one value of a column of one class a row."""
+    """Return one value of a column with one class per row."""
     if hasattr(values, "codes"):
         return values.categories[values.codes[index]]
     value = values[index]
@@ -265,7 +265,7 @@ def _ids_by_lookup(values: Sequence[Any], classes: int | Sequence[Any], missing:
     try:
         found = (MISSING if is_missing(v, missing) else place.get(v, STRANGE) for v in values)
         return np.fromiter(found, np.int32, len(values))
-    except TypeError as error:  # values that are no keys, as rows of a structured array
+    except TypeError as error:  # values that are not hashable, as rows of a structured array
         raise BadValue(None, "names or ids of classes", f"{shown(values[0])} ({error})") from None
 
 
@@ -306,25 +306,25 @@ def _gone(array: np.ndarray, missing: Any) -> np.ndarray | None:
 
 
 def weights_by_id(classes: Sequence[Any], weights: Any) -> np.ndarray:
-    """Return ``class_weight`` as float32 by id; 1 for a class that is not named."""
+    """Return ``class_weight`` as float32 by id; 1 for a class without a weight."""
     return np.array([weights.get(c, 1.0) for c in classes], np.float32)
 
 
 def balanced(counts: np.ndarray) -> list[float]:
-    """Return weights that balance the classes: rows / (classes seen * rows of the class)."""
+    """Return weights that balance the classes: rows / (number of classes that occur * rows of the class)."""
     seen = int((counts > 0).sum())
     return [float(counts.sum() / (seen * n)) if n else 1.0 for n in counts.tolist()]
 
 
 def count_each(labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Count zeros and ones of each of ``n`` classes, ``(n, 2)``, in labels ``(..., n)`` that count."""
+    """Count the zeros and ones of each of ``n`` classes, ``(n, 2)``, among the labels ``(..., n)`` that count."""
     axes = tuple(range(labels.ndim - 1))
     ones = ((labels == 1) & counts).sum(axes)
     return np.stack([counts.sum(axes) - ones, ones], 1)
 
 
 def balanced_each(counts: np.ndarray) -> list[float]:
-    """Return for each class the weight of its ones that balances them with its zeros."""
+    """Return, for each class, the weight that balances its ones with its zeros."""
     return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
 
 
@@ -352,15 +352,15 @@ def listed_fix(found: Any) -> str:
 
 
 def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterable[tuple[int, Any]]:
-    """Yield each row that is a list of labels, with its position; missing rows are left out.
+    """Yield each row's position and list of labels; missing rows are skipped.
 
     Args:
         values: the column.
         missing: the value that means "no label".
-        names: of the classes; words in bytes stay as they are if a name is in bytes, otherwise they become text.
+        names: the names of the classes; bytes are kept if a name is in bytes, otherwise they become text.
 
     Raises:
-        BadValue: for a row that is neither, or names a label twice.
+        BadValue: for a row that is not a list, or contains a label twice.
     """
     keep_bytes = _in_bytes(names, missing)
     for row, found in enumerate(plain(values)):

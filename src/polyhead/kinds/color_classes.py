@@ -1,4 +1,4 @@
-"""Masks in colors, one color for each class."""
+"""Converts between masks in colors, one for each class, and masks of class ids."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Colors:
 
     @classmethod
     def declared(cls, values: Any, missing: Any, count: int, multi: bool) -> Colors | None:
-        """The colors that ``Mask(values=, missing=)`` says; None where values are no colors.
+        """The colors declared by ``Mask(values=, missing=)``; None if the values are not colors.
 
         Raises:
-            ContractError: for colors that are not right.
+            ContractError: for invalid colors.
         """
         if not isinstance(values, (list, tuple, np.ndarray)) or not any(_is_listed(v) for v in values):
             return None
@@ -61,23 +61,23 @@ class Colors:
 
     @property
     def nowhere(self) -> int | None:
-        """The id in place of those colors that mean no label; None where there is none."""
+        """The id that stands for the colors without a label; None if there are none."""
         if not self.missing:
             return None
         return 255 if len(self.classes) <= _FEW else len(self.classes)
 
     def ids(self, mask: np.ndarray, index: int = 0) -> np.ndarray:
-        """Class ids of one mask, or of several.
+        """Convert one mask or several to class ids.
 
         Args:
-            mask: whole numbers of 0 to 255, ``(..., 3)``.
-            index: of the row, where it is one mask.
+            mask: integers from 0 to 255, ``(..., 3)``.
+            index: the index of the row, if it is one mask.
 
         Returns:
-            ``(...)``, uint8, or int32 for more than 250 classes.
+            uint8 ``(...)``, or int32 for more than 250 classes.
 
         Raises:
-            BadValue: for a color that no class has.
+            BadValue: for a color that belongs to no class.
         """
         if mask.ndim < 3 or mask.shape[-1] != 3 or mask.dtype.kind not in "iub":
             raise BadValue(
@@ -107,14 +107,14 @@ class Colors:
         return BadValue(index, f"one of the colors {known} in each pixel", str(found), fix)
 
     def column(self, values: Any) -> Any:
-        """A column of masks in colors as one of ids; None where a mask is missing."""
+        """Convert a column of masks in colors to ids; None where a mask is missing."""
         values = plain(values)
         if is_dense(values) and values.ndim == 4:
             return self.ids(values)
         return [None if is_missing(v) else self.ids(np.asarray(v), i) for i, v in enumerate(values)]
 
     def painted(self, ids: np.ndarray) -> np.ndarray:
-        """Class ids in colors again, uint8 ``(..., 3)``."""
+        """Convert class ids back to colors, uint8 ``(..., 3)``."""
         last = max(len(self.classes) - 1, self.nowhere or 0)
         table = np.zeros((last + 1, 3), np.uint8)
         table[: len(self.classes)] = self.classes
@@ -140,7 +140,7 @@ def _color_table(colors: Colors) -> np.ndarray:
 
 
 def color(value: Any) -> Color | None:
-    """Return three whole numbers of 0 to 255 as a color; None for anything else."""
+    """Return three integers from 0 to 255 as a color; None for anything else."""
     numbers = as_list(value)
     if numbers is None:
         return None

@@ -1,4 +1,4 @@
-"""How the numbers of a column become those of an array, as data that a kind says and the gather carries out."""
+"""Describes how to convert a column's numbers to a kind's array, as data that the gather step executes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any, Self
 import numpy as np
 
 FLOAT32 = float(np.finfo(np.float32).max)
-"""The bounds of numbers that are finite and fit float32 are ``-FLOAT32`` and ``FLOAT32``."""
+"""The largest finite float32."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What each number of a column becomes; by default itself, cast.
+    """How to convert each number of a column; by default, it is only cast.
 
     Attributes:
-        dtype: of the result.
-        scale: bytes are divided by 255.
-        values: what each number of the column becomes, ``{number: number}``; others are not valid. None for all.
-        weights: for the same numbers the sample weight of each, float32; None where a number does not say it.
-        low: the least number that is valid, and finite; None for any.
-        high: the greatest.
-        looked_at: ``encode`` looks at more than single numbers, so that it has to check them.
+        dtype: the dtype of the result.
+        scale: whether to divide bytes by 255.
+        values: the result for each number, ``{number: number}``; other numbers are invalid. None keeps all numbers.
+        weights: the sample weight for each of these numbers, float32; None if weights do not depend on them.
+        low: the smallest valid number, which must be finite; None for any.
+        high: the largest valid number.
+        looked_at: whether ``encode`` must still check the rows, as validity depends on more than single numbers.
 
     >>> Conversion("int32", values={0: 0, 1: 1, 255: 0}, weights={0: 1.0, 1: 1.0, 255: 0.0}).of_weights.dtype
     'float32'
@@ -40,7 +40,7 @@ class Conversion:
 
     @property
     def of_weights(self) -> Self:
-        """The same column's numbers as weights."""
+        """The conversion of the same column to weights."""
         assert self.weights is not None
         return replace(self, dtype="float32", values=self.weights, weights=None)
 
@@ -51,13 +51,13 @@ FINITE = Conversion("float32", low=-FLOAT32, high=FLOAT32)
 def of_classes(
     dtype: str, held: Sequence[int], weights: Sequence[float] | None, missing: Any
 ) -> Conversion | None:
-    """The conversion of classes to their ids; None where no whole number means "no label", but something else does.
+    """The conversion of classes to ids; None if "no label" is marked by something other than a whole number.
 
     Args:
-        dtype: of the ids.
-        held: what the column holds for each class, in order.
-        weights: of the classes; None where pixels have none.
-        missing: the value that means "no label", which becomes id 0 of weight 0.
+        dtype: the dtype of the ids.
+        held: the column's value for each class, in order.
+        weights: the weights of the classes; None if pixels have none.
+        missing: the value that means "no label"; it becomes id 0 with weight 0.
 
     >>> of_classes("int32", (0, 1), (1.0, 2.0), 255).weights
     {0: 1.0, 1: 2.0, 255: 0.0}

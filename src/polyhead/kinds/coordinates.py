@@ -1,4 +1,4 @@
-"""Heads of coordinates in the image."""
+"""The base of heads with coordinates in the image."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PIXELS = (
 
 @dataclass(frozen=True, repr=False)
 class Coordinates(Head):
-    """Several points or boxes a row, each with a weight of its own."""
+    """Several points or boxes per row, each with its own weight."""
 
     _: KW_ONLY
     normalized: bool = False
@@ -52,7 +52,7 @@ class Coordinates(Head):
         require_size(f"{type(self).__name__}()", self.places)
 
     def _laid_out(self, value: Any, what: str) -> np.ndarray:
-        """A row's entries, float64 ``(k, width)``, NaN for those that are missing."""
+        """A row's entries, float64 ``(k, width)``, NaN for missing ones."""
         row = row_array(_without_none(value), 0, what)
         row = np.asarray(row, np.float64)
         row = row.reshape(1, -1) if row.ndim == 1 and row.size else row
@@ -83,18 +83,16 @@ class Coordinates(Head):
         return not (self.normalized if self.column_normalized is None else self.column_normalized)
 
     def late(self, values: Any) -> bool:
-        return (
-            self.column_in_pixels == self.normalized
-        )  # what is divided, or multiplied, needs the size of an image
+        return self.column_in_pixels == self.normalized  # converting needs the size of the image
 
     def stored(self) -> Self:
         return self.fixed(normalized=not self.column_in_pixels, column_normalized=None)
 
     def _in_image(self, found: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
-        """Coordinates ``(k, 2)`` or ``(k, 4)`` of the column in pixels of an image of ``size``.
+        """Convert coordinates ``(k, 2)`` or ``(k, 4)`` of the column to pixels of an image of ``size``.
 
         Raises:
-            BadValue: for what are no shares of its sides, where they should be.
+            BadValue: for coordinates far outside of 0–1, if they should be in it.
         """
         if self.column_in_pixels:
             return found
@@ -124,15 +122,15 @@ class Coordinates(Head):
         return self
 
     def _entries(self, values: Any, what: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Boxes or keypoints ``(B, places, width)``, and which of them are there: bool ``(B, places)``.
+        """Return boxes or keypoints ``(B, places, width)``, and which of them are present: bool ``(B, places)``.
 
-        One is missing where a coordinate is NaN, or where all are the marker: a single 0 or -1 is a
-        coordinate like another.
+        An entry is missing if a coordinate is NaN, or if all of them equal the marker: a single 0 or -1 can be a valid
+        coordinate.
         """
         values = plain(values)
         if is_dense(values) and values.ndim == 2 and values.shape[1] in self._widths:
             values = values[:, None] if self.places == 1 or self._may_be_fewer else values
-        # rows that all happen to have one count of boxes are rows of boxes as others are
+        # lists of boxes may become a dense array if all rows have the same number of them
         lists = is_dense(values) and values.ndim == 3 and values.shape[1] != self.places
         if not is_dense(values) or (lists and values.shape[2] in self._widths):
             values = self._padded(values, what)
@@ -147,7 +145,7 @@ class Coordinates(Head):
         return array, there
 
     def _padded(self, values: Any, what: str) -> np.ndarray:
-        """Rows of up to ``places`` entries as one array, NaN where there is none."""
+        """Pad rows of up to ``places`` entries with NaN to one array."""
         rows = np.full((len(values), self.places, self._widths[-1]), np.nan)
         for i, value in enumerate(values):
             if is_missing(value, self.missing):
@@ -170,7 +168,7 @@ class Coordinates(Head):
         return rows
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
-        """The entries to keep of a row that has too many."""
+        """Choose the entries to keep of a row that has too many."""
         fix = f"Say {type(self).__name__}({len(row)})."
         raise BadValue(index, f"at most {self.places} of them", str(len(row)), fix)
 
@@ -189,7 +187,7 @@ class Coordinates(Head):
         return (move.points(pairs) / scale).reshape(outputs.shape).astype(np.float32)
 
     def _in_pixels(self, outputs: np.ndarray, views: Sequence[InOriginal]) -> np.ndarray:
-        """What the model gives in pixels of the image as it gets it, float64."""
+        """Convert outputs to pixels of the image as the model gets it, float64."""
         found = outputs.astype(np.float64)
         if not self.normalized:
             return found
@@ -197,11 +195,11 @@ class Coordinates(Head):
         return found * np.tile(sides, found.shape[-1] // 2)[:, None]
 
     def in_original(self, found: Any, view: InOriginal) -> np.ndarray:
-        """One box or point in pixels of the original image, in the format of the column; it may lie beside the image.
+        """Map a box or point to pixels of the original image, in the format of the column, without clipping.
 
         Args:
-            found: ``(4,)`` of ``xyxy`` or ``(2,)``, as the model gives it.
-            view: how the image of its row lies in the original.
+            found: a box as ``xyxy``, ``(4,)``, or a point ``(2,)``, as the model predicts it.
+            view: maps the image of its row to the original.
         """
         pixels = self._in_pixels(np.asarray(found, np.float64).reshape(1, 1, -1), [view])
         ends = view.points(pixels.reshape(-1, 2))
@@ -218,7 +216,7 @@ class Coordinates(Head):
 
 
 def _without_none(value: Any) -> Any:
-    """A row with NaN for the entries, or numbers, that are None."""
+    """Replace entries or numbers that are None by NaN."""
     value = nested_lists(value)
     if not isinstance(value, (list, tuple)):
         return value

@@ -1,4 +1,4 @@
-"""A declaration by itself: the inputs and heads of a feed, as a file, in a model, and over other rows."""
+"""The declaration of a feed without its data: saved to a file, carried by a model, or used with other rows."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from polyhead.feed import Feed
 
 VERSION = 2
-"""2: heads and inputs may hold a fitted scale."""
+"""The version of the file format; since 2, heads and inputs may have a fitted scale."""
 
 _KEYS = ("polyhead_declaration", "inputs", "heads", "checksum")
 
 
 class KnownHeads(dict[str, Head]):
-    """Heads of another feed: where rows are only predicted, the columns of their labels may be absent."""
+    """Heads from another feed: their label columns may be absent if rows are only predicted."""
 
 
 @dataclass(frozen=True)
 class Declaration:
     """The inputs and heads of a feed, resolved: classes learned, sizes known, class weights worked out.
 
-    `Feed.declaration` gives it, a model that `polyhead.compile` compiled carries it, and `declaration_of` takes it out
-    of a loaded model.
+    `Feed.declaration` returns it, a model compiled by `polyhead.compile` carries it, and `declaration_of` reads it from
+    a loaded model.
 
     Attributes:
         inputs: ``{name: input kind}``.
@@ -52,13 +52,13 @@ class Declaration:
     heads: Mapping[str, Head]
 
     def feed(self, data: Any, **arguments: Any) -> Feed:
-        """A feed of other rows by this declaration: the same classes, sizes and weights.
+        """Make a feed of other rows with this declaration: the same classes, sizes and weights.
 
-        Columns of labels may be absent: the feed can then only predict.
+        Label columns may be absent: the feed can then only predict.
 
         Args:
             data: as for `Feed`.
-            **arguments: of `Feed`, as ``batch_size``; ``inputs`` and ``heads`` in place of those declared here.
+            **arguments: arguments of `Feed`, such as ``batch_size``; ``inputs`` and ``heads`` replace the ones here.
 
         >>> import polyhead as ph
         >>> data = {"x": [[0.0, 1.0], [2.0, 3.0]], "animal": ["dog", "cat"]}
@@ -76,7 +76,7 @@ class Declaration:
     # As data ---------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """This declaration as a dict that JSON takes.
+        """Return this declaration as a dict that can be saved as JSON.
 
         Raises:
             ContractError: for a loss or metric of a head that Keras cannot serialize.
@@ -123,7 +123,7 @@ class Declaration:
         return cls(inputs, heads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write this declaration into a JSON file, whole or not at all.
+        """Write this declaration to a JSON file, completely or not at all.
 
         Raises:
             ContractError: for a loss or metric of a head that Keras cannot serialize.

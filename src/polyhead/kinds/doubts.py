@@ -1,4 +1,4 @@
-"""Labels that a model disagrees with: which, how much, and what it says instead."""
+"""Finds labels that a model disagrees with."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 FAR = 3.0
-"""What lies so many deviations above the median stands out. The deviation is 1.4826 times the median distance from the
-median, which is the standard deviation of normal numbers."""
+"""A value is an outlier from this many deviations above the median. The deviation is 1.4826 times the median distance
+from the median, which estimates the standard deviation of a normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Doubts:
     """Items whose label may be wrong.
 
     Attributes:
-        item: their places, int ``(n,)``.
-        disagreement: how far label and model are apart, float64 ``(n,)``.
-        label: for each what is labeled, in the words of the data; None for nothing, or what has no short form.
-        predicted: for each what the model says instead, likewise.
-        part: for each which part of the row it is, as the number of a box or the name of a column; None for all of it.
+        item: the indices of the items, int ``(n,)``.
+        disagreement: how far apart label and prediction are, float64 ``(n,)``.
+        label: the label of each, in the form of the data; None for no label, or one without a short form.
+        predicted: the prediction for each, in the same form.
+        part: the part of the row, such as the number of a box or the name of a column; None for the whole row.
     """
 
     item: np.ndarray
@@ -38,7 +38,7 @@ class Doubts:
 
 
 def outlying(values: np.ndarray) -> np.ndarray:
-    """The places of values that stand out above the others; NaN does not.
+    """The indices of values that are outliers above the others; NaN never is.
 
     >>> outlying(np.array([1.0, 2.0, 1.5, 2.5, 9.0])).tolist()
     [4]
@@ -53,12 +53,12 @@ def outlying(values: np.ndarray) -> np.ndarray:
 
 
 def confident(label: np.ndarray, said: np.ndarray, own: np.ndarray, of_said: np.ndarray) -> np.ndarray:
-    """The places of labels that a model replaces by another class, as many as are estimated to be wrong.
+    """The indices of labels that are probably wrong, as many as are estimated for each pair of classes.
 
-    This is confident learning (Northcutt, Jiang, Chuang 2021, "prune by noise rate"). A row is confidently of a class
-    if its probability is at least the mean of those of the rows labeled as it, so that classes that the model is seldom
-    sure of need less. The share of the rows labeled as one class that are confidently of another estimates how many
-    are wrong; these are the ones with the least probability for their label.
+    This is confident learning (Northcutt, Jiang, Chuang 2021, "prune by noise rate"). A row confidently belongs to a
+    class if its probability is at least the mean over the rows labeled as that class, so classes that the model is
+    seldom sure of need less. The share of rows labeled as one class that confidently belong to another estimates the
+    number of wrong labels; these are the rows with the lowest probability for their label.
 
     Args:
         label: class ids, int ``(n,)``.

@@ -1,4 +1,4 @@
-"""Makes heads with ``each=`` heads for each box of the head that it names."""
+"""Turns heads with ``each=`` into heads with a label for each box."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def is_each(head: Head) -> TypeGuard[Each]:
 
 
 def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
-    """Return the heads, those with ``each=`` as heads for each box.
+    """Return the heads, with those with ``each=`` wrapped as heads for each box.
 
     Raises:
-        ContractError: where ``each=`` names no head of boxes, or stands on one.
+        ContractError: if ``each=`` does not name a head of boxes, or is set on one.
     """
     found: dict[str, Head] = {}
     problems = []

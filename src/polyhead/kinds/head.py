@@ -24,19 +24,19 @@ from polyhead.kinds.scales import Scaling
 
 @dataclass(frozen=True, repr=False)
 class Head(Kind, InImage):
-    """What the model predicts.
+    """The base of all heads: something that the model predicts.
 
     Attributes:
-        weight: this head's share in the total loss.
-        class_weight: a weight for each class, ``{class: weight}`` or ``"balanced"``; a list or array has them in the
-            order of the ids, for classes that are declared.
+        weight: the weight of this head's loss in the total loss.
+        class_weight: a weight for each class, ``{class: weight}`` or ``"balanced"``; if the classes are declared,
+            also a list or array in the order of their ids.
         given: the name of a binary head; this head counts only where that one is 1.
-        each: the name of a head of boxes; the column then holds one entry for each box of a row, and labels have
-            one more axis: ``(B, max_boxes, *shape)``. An entry goes where its box goes.
-        missing: the value that means "no label", beside NaN, None and absent.
-        sample_weight: a column of weights that multiply with the others: one a row, or one for each of the row's
-            labels, boxes, points or pixels.
-        of: the image input in which boxes, points and pixels lie, where there are several of different sizes.
+        each: the name of a head of boxes; the column then has one entry for each box of a row, and labels have one
+            more axis: ``(B, max_boxes, *shape)``. Entries are reordered and left out together with their boxes.
+        missing: the value that means "no label", besides NaN, None and absent values.
+        sample_weight: a column of weights that are multiplied with the others: one per row, or one for each of the
+            row's labels, boxes, points or pixels.
+        of: the image input that boxes, points and pixels refer to, if there are several of different sizes.
         loss: a Keras loss, its name, or a function, in place of the default.
         metrics: a list of Keras metrics in place of the default ones.
     """
@@ -51,7 +51,7 @@ class Head(Kind, InImage):
     of: str | None = None
     loss: Any = None
     metrics: Any = None
-    # axes of a row's weights, as their column has them
+    # the number of axes of a row in the weight column
     _finer: int | None = field(default=None, init=False, repr=False, compare=False)
     _spellings: Spellings = field(default=(), init=False, repr=False, compare=False)
 
@@ -60,17 +60,17 @@ class Head(Kind, InImage):
     takes_colors: ClassVar[bool] = False
     """Whether a value of the column may be a color."""
     quantities: ClassVar[bool] = False
-    """Whether labels, and so the loss, are in a unit of their own."""
+    """Whether labels, and therefore the loss, have a unit."""
     answers: ClassVar[bool] = False
-    """Whether ``given=`` may name it: it answers yes or no for each row."""
+    """Whether ``given=`` may name this head, because it is 0 or 1 for each row."""
     first_loss: ClassVar[float | None] = None
-    """The approximate default loss of an untrained output, if classes and labels do not tell."""
+    """The approximate default loss of an untrained output, if it cannot be computed from classes and labels."""
     hint_columns: ClassVar[tuple[str, ...]] = ()
-    """Columns that help to judge it, where the source has them; nobody declares them."""
+    """Columns of the source that help to judge this head, if they exist; they are not declared."""
     tunable: ClassVar[tuple[str, ...]] = ()
-    """The arguments that `Evaluation.tune` and `calibrate` find, and that do not change the labels."""
+    """The arguments that `Evaluation.tune` and `calibrate` fit, and that do not change the labels."""
     view: ClassVar[str] = "numbers"
-    """Its preview: ``"numbers"``, ``"binary"``, ``"class"``, ``"classes"`` or ``"vector"``, or by its layer."""
+    """Its view in previews: ``"numbers"``, ``"binary"``, ``"class"``, ``"classes"``, ``"vector"``, or by its layer."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -104,7 +104,7 @@ class Head(Kind, InImage):
         object.__setattr__(self, "class_weight", as_class_weight(self.class_weight, where))
 
     def reads(self, name: str) -> tuple[str, ...]:
-        """All columns that this head reads, of labels and of weights."""
+        """All columns that this head reads: of labels and of weights."""
         return (*self.columns(name), *([self.sample_weight] if self.sample_weight else []))
 
     @property
@@ -129,8 +129,8 @@ class Head(Kind, InImage):
         """Encode a column's values as labels.
 
         Returns:
-            The labels ``(B, *shape)`` of ``dtype``, finite everywhere, and which of them are there: bool
-            ``(B, *weight_shape)``, or None where all are.
+            The labels ``(B, *shape)`` of ``dtype``, finite everywhere, and which of them are present: bool
+            ``(B, *weight_shape)``, or None if all are.
 
         Raises:
             BadValue: with the position of the first value that is neither valid nor missing.
@@ -138,7 +138,7 @@ class Head(Kind, InImage):
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        """The shape of one row's sample weight: ``()`` for one a row."""
+        """The shape of one row's sample weight: ``()`` for one weight per row."""
         return ()
 
     @property
@@ -147,46 +147,46 @@ class Head(Kind, InImage):
         return ()
 
     def weighed(self, shape: tuple[int, ...]) -> Self:
-        """Return this head, not resolved yet, for a weight column of this shape a row.
+        """Return this unresolved head adapted to a weight column whose rows have this shape.
 
         Raises:
-            BadValue: where it was said, or learned, that weights are coarser.
+            BadValue: if weights were declared, or learned, to be coarser.
         """
         return self
 
     @property
     def unit_said(self) -> bool:
-        """Whether the user said the unit of its numbers."""
+        """Whether the user declared the unit of its numbers."""
         return False
 
     @property
     def unit_fix(self) -> str:
-        """What to say where its labels are far from unit scale; empty for labels without a unit."""
+        """What to declare if its labels are far from unit scale; empty for labels without a unit."""
         return ""
 
     @property
     def scaling(self) -> Scaling | None:
-        """The fitted scale of its labels and outputs; None where they are in the units of the data."""
+        """The fitted scale of its labels and outputs; None if they are in the units of the data."""
         return None
 
     @property
     def to_be_fitted(self) -> bool:
-        """Whether its scale is not fitted yet."""
+        """Whether its scale has not been fitted yet."""
         return False
 
     # Mixed with other rows ------------------------------------------------------------------------
 
     weighs_when_mixed: ClassVar[bool] = False
-    """Whether mixing rows makes sample weights."""
+    """Whether mixing rows creates sample weights."""
 
     def mixable(self, way: str) -> tuple[int, ...]:
-        """Return the shape of one row's sample weight if rows are mixed.
+        """Return the shape of one row's sample weight when rows are mixed.
 
         Args:
-            way: `BLEND`, where rows are laid over each other, or `PATCH`, where each fills a part of the image.
+            way: `BLEND`, which averages rows, or `PATCH`, in which each row fills a part of the image.
 
         Raises:
-            BadValue: where labels of several rows cannot become one, with what to do instead.
+            BadValue: if labels of several rows cannot be mixed; says what to do instead.
         """
         fix = "Leave the augmentation out, or the head."
         raise unmixable(f"a {type(self).__name__}, which does not say how", fix)
@@ -194,12 +194,12 @@ class Head(Kind, InImage):
     def mix(
         self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Mix labels and weights of rows; by default their mean by share and weight.
+        """Mix labels and weights of rows; by default, take their mean weighted by share and weight.
 
         Args:
-            labels: of the components, ``(K, B, *shape)``.
-            weights: of the components, with all that is in them (missing labels, ``given``, class weights): float32
-                ``(K, B, *weight_shape)``; None where no head has any.
+            labels: the labels of the components, ``(K, B, *shape)``.
+            weights: the weights of the components, including missing labels, ``given`` and class weights: float32
+                ``(K, B, *weight_shape)``; None if no head has any.
             mixing: how they are mixed.
 
         Returns:
@@ -214,17 +214,17 @@ class Head(Kind, InImage):
         mixing: Mixing,
         along: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Mix like `mix`, and also say which box is in each place, so that labels of boxes can follow.
+        """Mix like `mix`, and also return which box is in each place, so that labels of boxes can be reordered alike.
 
         Args:
-            labels: as those of `mix`.
-            weights: as those of `mix`.
+            labels: as for `mix`.
+            weights: as for `mix`.
             mixing: how they are mixed.
             along: the places of the head that ``each`` names.
 
         Returns:
-            Labels, weights, and of boxes int64 ``(B, max_boxes)``: the place of each among those of all components
-            beside each other, ``k * max_boxes + place``, and -1 where there is none; None of all other heads.
+            Labels, weights, and for boxes the index of each among the boxes of all components, int64
+            ``(B, max_boxes)``: ``k * max_boxes + place``, or -1 without a box; None for all other heads.
         """
         return *self.mix(labels, weights, mixing), None
 
@@ -235,7 +235,7 @@ class Head(Kind, InImage):
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     def balanced(self, counts: np.ndarray) -> Self:
-        """Return this head with balanced class weights: rows / (classes seen * rows of the class)."""
+        """Return this head with balanced class weights: rows / (number of classes that occur * rows of the class)."""
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
@@ -247,7 +247,7 @@ class Head(Kind, InImage):
         return np.zeros(len(labels), bool)
 
     def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """Return the boxes or points that count and look as if they filled unused places; arguments as for `count`."""
+        """Return the boxes or points that count but look like fillers of unused places; arguments as for `count`."""
         return np.zeros(0, bool)
 
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
@@ -267,61 +267,61 @@ class Head(Kind, InImage):
             outputs: ``(B, *output_shape)``.
 
         Returns:
-            The same where no scale was declared, else float64.
+            ``outputs`` unchanged if no scale was declared, else float64.
         """
         return outputs if self.scaling is None else self.scaling.inverse_transform(outputs)
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
-        """Return what outputs say in the words, units and pixels of the data.
+        """Convert outputs to the class names, units and pixels of the data.
 
         Args:
             outputs: float ``(B, *output_shape)``.
-            logits: they are logits rather than probabilities.
-            views: how the image of each row lies in the original; None where there is none.
+            logits: whether they are logits rather than probabilities.
+            views: the mapping of each row's image to the original; None without an image.
 
         Returns:
-            Columns of predictions by what is added to the head's name: ``""`` for what a label would be, as
-            ``"probability"`` for more.
+            Columns of predictions by the suffix of their name: ``""`` for the prediction in the form of a label, others
+            such as ``"probability"`` for more.
         """
         return {"": Answer(self.unscaled(outputs))}
 
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
-        """Return the probabilities that outputs mean, floats of the same shape; other outputs as they are.
+        """Convert outputs to probabilities of the same shape; outputs that are not scores of classes are unchanged.
 
         Args:
             outputs: floats ``(B, *output_shape)``.
-            logits: they are logits rather than probabilities.
+            logits: whether they are logits rather than probabilities.
         """
         return likelihoods(outputs, logits, self.probabilities)
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
-        """Return what makes metrics of this head's labels and outputs; by default, of its loss alone.
+        """Return the judge that computes metrics from this head's labels and outputs; by default, only its loss.
 
         Args:
-            name: of this head.
+            name: the name of this head.
             heads: all heads by name, resolved, and those of `also_read`.
-            size: (height, width) of the image that the labels lie in, if known.
+            size: (height, width) of the image that the labels refer to, if known.
         """
         return LossJudge(name, self)
 
     def also_read(self, name: str, columns: Mapping[str, Any]) -> dict[str, Head]:
-        """Return heads of further labels by which this one is judged.
+        """Return heads for further labels that are needed to judge this head.
 
         Args:
-            name: of this head.
+            name: the name of this head.
             columns: the first value of each of its `hint_columns` that the source has.
         """
         return {}
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
-        """Return outputs for a view of an image as those for the image itself.
+        """Map outputs for a view of an image back to the image itself.
 
         Args:
             outputs: float ``(B, *output_shape)``, probabilities rather than logits.
-            move: how the view was made.
+            move: the transformation of the view.
 
         Returns:
-            The same shape; NaN for pixels that the view does not show.
+            Outputs of the same shape; NaN for pixels that the view does not show.
         """
         return outputs
 
@@ -334,12 +334,12 @@ class Head(Kind, InImage):
 
     @property
     def probabilities(self) -> tuple[str, ...]:
-        """The activations that give the probabilities of its classes; none if the output is no probability."""
+        """The activations that compute the probabilities of its classes; empty if the output is not a probability."""
         return ()
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """The Keras losses that read its labels; empty if any loss for numbers does."""
+        """The Keras losses that accept its labels; empty if any loss for numbers does."""
         return ()
 
     @abstractmethod
@@ -361,7 +361,7 @@ _NAMES = {
     "each": ("the name of a head of boxes", 'Write it as text, as each="box".'),
     "of": ("the name of an image input", 'Write it as text, as of="image".'),
 }
-"""For arguments that name something: what they name, and what to do."""
+"""For arguments that name something: the expected value, and what to do."""
 
 
 def coarser(shape: tuple[int, ...]) -> BadValue:

@@ -1,4 +1,4 @@
-"""How labels lie in the image, and move with it."""
+"""The interface of heads whose labels are transformed together with the image."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ COORDINATES = ("boxes", "points")
 
 
 class InImage:
-    """The interface of heads that lie in the image; by default, a head does not.
+    """The interface of heads with labels in the image; by default, a head has none.
 
-    A head that lies in the image says in which `layer`, and has what that layer needs: for ``"mask"`` and ``"map"``
-    `size` and how pixels are made, for ``"boxes"`` and ``"points"`` `places` and in which unit coordinates are.
+    Such a head has a `layer`, and what that layer needs: `size` and the properties of pixels for ``"mask"`` and
+    ``"map"``, `places` and the unit of coordinates for ``"boxes"`` and ``"points"``.
     """
 
     @property
     def layer(self) -> str | None:
-        """The layer that moves with the image: ``"mask"``, ``"map"``, ``"boxes"`` or ``"points"``; else None.
+        """What is transformed with the image: ``"mask"``, ``"map"``, ``"boxes"`` or ``"points"``; else None.
 
-        Of a head for each box it is that of what a box has, or ``"entry"`` where that does not move.
+        For a head with a label per box, it is the layer of that label, or ``"entry"`` if that has none.
         """
         return None
 
@@ -32,22 +32,22 @@ class InImage:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(height, width) of labels for each pixel."""
+        """(height, width) of a mask or map."""
         return None
 
     @property
     def channels(self) -> int:
-        """Numbers for each pixel of a map."""
+        """The number of values for each pixel of a map."""
         return 1
 
     @property
     def in_colors(self) -> bool:
-        """Whether a mask is read in colors, rather than in ids."""
+        """Whether a mask's column has colors rather than ids."""
         return False
 
     @property
     def fill(self) -> float:
-        """The value of a mask outside of a moved image."""
+        """The value of a mask outside of a transformed image."""
         return 0.0
 
     @property
@@ -61,56 +61,56 @@ class InImage:
         return False
 
     def stored_dtype(self, some: Any) -> str:
-        """The smallest dtype that holds all values of a mask or map; ``some`` are the first of them."""
+        """The smallest dtype that can represent all values of a mask or map; ``some`` are the first values."""
         return "float32"
 
     # Boxes and points ------------------------------------------------------------------------------
 
     @property
     def places(self) -> int:
-        """The number of boxes, points or entries that a row has room for."""
+        """The number of boxes, points or entries that a row has space for."""
         return 1
 
     @property
     def labels_in_pixels(self) -> bool:
-        """Whether labels are coordinates in pixels of the image, rather than shares of its sides."""
+        """Whether labels are coordinates in pixels of the image rather than in 0–1."""
         return False
 
     @property
     def column_in_pixels(self) -> bool:
-        """Whether the column holds coordinates in pixels of the image, rather than shares of its sides."""
+        """Whether the column has coordinates in pixels of the image rather than in 0–1."""
         return False
 
     @property
     def pairs(self) -> Any:
-        """The points that are exchanged when the image is mirrored, as ``((1, 2), (3, 4))``."""
+        """The pairs of points that are swapped when the image is flipped left-right, as ``((1, 2), (3, 4))``."""
         return ()
 
     @property
     def min_visible(self) -> float | None:
-        """The smallest share of a box inside the image with which it is kept."""
+        """The smallest visible fraction with which a box is kept."""
         return None
 
     @property
     def presence(self) -> bool:
-        """Whether it says for each place whether there is a box."""
+        """Whether this head says for each place whether there is a box."""
         return False
 
     @property
     def nms(self) -> float | None:
-        """The largest overlap of a predicted box with a surer one of its class; None for any."""
+        """The largest overlap of a predicted box with a higher-scoring one of its class; None for any."""
         return None
 
     def corners_of(self, written: np.ndarray) -> np.ndarray:
-        """Boxes ``(..., 4)`` in the format of the column as ``xyxy``."""
+        """Convert boxes ``(..., 4)`` from the format of the column to ``xyxy``."""
         return written
 
     def unknown(self, found: np.ndarray) -> bool:
-        """Whether a row was not annotated, by what `lay` gave."""
+        """Whether a row was not annotated, given the result of `lay`."""
         return False
 
     def fitting(self, found: np.ndarray) -> np.ndarray:
-        """The places of the boxes to keep; all if a row with too many is an error anyway."""
+        """The indices of the boxes to keep; all of them if a row with too many is an error anyway."""
         return np.arange(len(found))
 
     # There and back --------------------------------------------------------------------------------
@@ -120,52 +120,52 @@ class InImage:
         return False
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
-        """Return one row's label in the whole image, before the image is transformed.
+        """Return one row's label in pixels of the whole image, before the image is transformed.
 
         Args:
-            value: of the column, not missing; a mask is decoded already.
+            value: a value of the column, not missing; masks are already decoded.
             size: (height, width) of the whole image.
 
         Returns:
             A mask ``(H, W)`` or ``(H, W, C)``, boxes ``(k, 4)`` as ``xyxy`` or points ``(n, 2)``, in pixels;
-            NaN for what is missing.
+            NaN for missing ones.
 
         Raises:
-            BadValue: for what is none.
+            BadValue: for an invalid label.
         """
         raise NotImplementedError(f"{type(self).__name__} does not lie in the image")
 
     def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
-        """Return the row's value for `encode`, from what `lay` gave after it was moved.
+        """Return a row's value for `encode` from the transformed result of `lay`.
 
         Args:
-            found: as `lay` gave it, in pixels of the image as the model gets it.
-            kept: bool ``(k,)`` or ``(n,)``, which boxes or points are still seen; None for a mask.
+            found: as from `lay`, in pixels of the image as the model gets it.
+            kept: which boxes or points are still visible, bool ``(k,)`` or ``(n,)``; None for a mask.
             size: (height, width) of that image.
         """
         return found
 
     def written(self, laid: Any) -> Any:
-        """Return what `lay` gave in the form of the column."""
+        """Convert the result of `lay` to the form of the column."""
         return laid
 
     def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
-        """Return the head that encodes labels in an image of ``size``.
+        """Return the head that encodes labels of an image of ``size``.
 
         Args:
             size: (height, width).
-            uncovered: whether pixels from outside of the image may be brought in.
+            uncovered: whether transformations may bring in pixels from outside of the image.
         """
         return self
 
     def stored(self) -> Self:
-        """Return this head for labels that are written to a store in the column's form."""
+        """Return this head for labels written to a store in the form of the column."""
         return self
 
     def drawn(self) -> Self:
-        """Return this head with only drawn labels counted, not the fill outside of the image."""
+        """Return this head without a label for the fill outside of the image, so that only drawn labels count."""
         return self
 
     def declared(self, raw: Any) -> Any:
-        """Return this resolved head as it reads the column again; ``raw`` is what it was placed from."""
+        """Undo `placed`: return this resolved head for reading the column; ``raw`` is the head before it was placed."""
         return self

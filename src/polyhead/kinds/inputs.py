@@ -1,4 +1,4 @@
-"""Inputs: arrays of numbers, and images."""
+"""The input for images."""
 
 from __future__ import annotations
 
@@ -42,34 +42,34 @@ class Image(Input):
     """Images, RGB or gray, channels last, as float32 in 0–1 or as uint8.
 
     A column of uint8 ``(N, H, W, C)`` or ``(N, H, W)`` is divided by 255; floats must be in 0–1 already, unless
-    ``range`` says otherwise. A column of paths, of encoded bytes, or of arrays of another size than declared, or of
-    unequal sizes, is decoded and resized batch by batch, and what lies in the images with it; of files and unequal
-    sizes, height and width must be said. Images of Pillow are read like the files that they were opened from. Files
-    of 16 bits a channel keep them in float32, also in stores and caches.
+    ``range`` is given. Paths, encoded bytes, and arrays of other or unequal sizes are decoded and resized batch by
+    batch, together with their masks, boxes and keypoints; for files and unequal sizes, height and width are required.
+    Pillow images are read like the files that they were opened from. Files with 16 bits per channel keep their
+    precision in float32, also in stores and caches.
 
-    Files are JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PBM, PGM, PPM and PFM, and HEIC where pillow-heif is
-    installed. The bands of a TIFF or an ``.npy`` file that are not said to be colors come as they are where there are
-    as many as ``channels``, and are refused otherwise.
+    Files are JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PBM, PGM, PPM and PFM, and HEIC if pillow-heif is
+    installed. Bands of a TIFF or ``.npy`` file that are not marked as colors are kept unchanged if their number is
+    ``channels``; otherwise they are an error.
 
     Attributes:
         height: rows of pixels as the model gets them; by default as found.
-        width: columns of pixels.
-        channels: 1 for gray, 3 for RGB, 4 for RGB and alpha, or another number of bands; by default as found, where
-            that is 1, 3 or 4, and 3 for what is decoded.
-        dtype: ``"float32"``, or ``"uint8"`` for a model that rescales by itself.
-        fit: how an image of another size comes to this one: ``"stretch"``, ``"contain"`` (whole, with borders) or
-            ``"cover"`` (filled, cut off).
+        width: columns of pixels; by default as found.
+        channels: 1 for gray, 3 for RGB, 4 for RGB and alpha, or another number of bands; by default 3 for decoded
+            images, else as found if that is 1, 3 or 4.
+        dtype: ``"float32"``, or ``"uint8"`` for a model that rescales pixels itself.
+        fit: how images are resized: ``"stretch"``, ``"contain"`` (the whole image, with borders) or ``"cover"``
+            (filled, with sides cut off).
         range: (low, high), the numbers in the data that become 0 and 1, such as ``(0, 4095)`` for 12 bits in 16, or
             ``(-1000, 3000)`` for a float TIFF; by default (0, 255), (0, 65535), and (0, 1) for floats. Numbers outside
             of it are an error.
-        page: which page of a TIFF, or frame of an animation, is read, from 0 on; by default files of several are an
+        page: the page of a TIFF or frame of an animation to read, from 0 on; by default, files with several are an
             error.
-        max_pixels: larger images are refused before they are decoded: by default 134 million pixels, and far fewer
-            where the file is too small to hold them.
-        photometric: whether augmentations of brightness and color change it; say False for depth and the like.
-        exif: how masks, boxes and keypoints were made: on the image with its Exif orientation ``"applied"``, as viewers
-            show it, or ``"ignored"``, as its pixels are stored; by default as the reader of the images was told, else
-            ``"applied"``. The model always gets the image with its Exif orientation applied, and its labels with it.
+        max_pixels: larger images are an error before they are decoded: by default 134 million pixels, and far fewer if
+            the file is too small to contain them.
+        photometric: whether augmentations of brightness and color change this input; say False for depth and the like.
+        exif: how masks, boxes and keypoints were annotated: on the image with its Exif orientation ``"applied"``, as
+            viewers show it, or ``"ignored"``, as its pixels are stored; by default as declared to the reader of the
+            images, else ``"applied"``. The model always gets image and labels with the Exif orientation applied.
 
     >>> Image(64, 64, dtype="uint8")
     Image(64, 64, dtype='uint8')
@@ -86,9 +86,9 @@ class Image(Input):
     max_pixels: int | None = None
     photometric: bool = True
     exif: str | None = None
-    # found to hold what must be decoded or resized
+    # whether the column must be decoded or resized
     late: bool = field(default=False, init=False, repr=False, compare=False)
-    # found to be files
+    # whether the column has files
     files: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -175,7 +175,7 @@ class Image(Input):
         """Encode a batch; ``empty`` allocates the memory of new arrays."""
         if isinstance(values, list) and self._as_bytes(values):
             out = empty((len(values), *self.shape), self.dtype)
-            for row, to in zip(values, out, strict=True):  # each while it is in the cache
+            for row, to in zip(values, out, strict=True):  # row by row, while it is in the cache
                 to[...] = row
                 if self.dtype == "float32":
                     np.divide(to, np.float32(255), out=to)  # dividing bytes at once takes half as long again
@@ -199,13 +199,13 @@ class Image(Input):
         """Scale pixels of any number type to float32 in 0–1 by the declared range.
 
         Raises:
-            BadValue: for numbers outside of it.
+            BadValue: for numbers outside of the range.
         """
         assert self.range is not None
         low, high = self.range
         if pixels.size:
             least, most = float(pixels.min()), float(pixels.max())
-            slack = 1e-5 * (high - low)  # what went through float32 on its way into a store
+            slack = 1e-5 * (high - low)  # stores may have rounded to float32
             if not (low - slack <= least and most <= high + slack):
                 fix = "Say a wider range, or leave the row out."
                 raise BadValue(
@@ -225,9 +225,9 @@ class Image(Input):
         return "float64" if max(abs(low), abs(high)) > high - low else "float32"
 
     def unranged(self, pixels: np.ndarray) -> np.ndarray:
-        """Undo `ranged`: turn float32 in 0–1, or uint8, into the numbers of the data.
+        """Undo `ranged`: convert float32 in 0–1, or uint8, to the numbers of the data.
 
-        As float32, but as float64 where the range lies further from 0 than it is wide, as float32 is too coarse there.
+        The result is float32, or float64 if the range is farther from 0 than it is wide, where float32 is too coarse.
         """
         if self.range is None:
             return pixels
@@ -268,7 +268,7 @@ def _checked_range(given: Any) -> tuple[float, float]:
 
 
 def _size_fix(given: Any) -> str:
-    """What to do about a size that is given as one argument."""
+    """What to do about a size given as a single argument."""
     sides = as_list(given) or []
     return f"Say Image({', '.join(map(str, sides))})." if len(sides) > 1 and all(map(is_size, sides)) else ""
 
@@ -278,7 +278,7 @@ _FITS = ("stretch", "contain", "cover")
 
 
 def _must_be_decoded(values: Any) -> bool:
-    """Whether a column holds paths, encoded bytes, images of Pillow, or arrays of unequal sizes."""
+    """Whether a column has paths, encoded bytes, Pillow images, or arrays of unequal sizes."""
     if isinstance(values, np.ndarray) and values.dtype != object:
         return values.dtype.kind in "US"
     rows = [value for value in values if not is_missing(value)]
@@ -291,7 +291,7 @@ def _must_be_decoded(values: Any) -> bool:
 def _image_array(values: Any) -> np.ndarray:
     values = plain(values)
     small = [] if is_dense(values) else [getattr(value, "dtype", None) == np.uint8 for value in values]
-    if any(small) and not all(small):  # each by its own type
+    if any(small) and not all(small):  # convert each row by its own dtype
         both = zip(values, small, strict=True)
         values = [np.divide(v, np.float32(255), dtype=np.float32) if s else v for v, s in both]
     array = as_one_array(values, "an image")

@@ -1,4 +1,4 @@
-"""Intersection over union as Keras metrics, of boxes and of masks. Imports keras: import this lazily."""
+"""Intersection over union of boxes and of masks as Keras metrics. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras import ops
 class BoxIoU(keras.metrics.Mean):
     """The mean intersection over union of predicted and labeled boxes, weighted.
 
-    Takes boxes ``(B, n, 4)`` of ``xyxy``, in any unit, and weights ``(B, n)``.
+    Takes boxes as ``xyxy``, ``(B, n, 4)``, in any unit, and weights ``(B, n)``.
     """
 
     def __init__(self, name: str = "iou", dtype: Any = None) -> None:
@@ -33,15 +33,15 @@ class BoxIoU(keras.metrics.Mean):
 
 @keras.saving.register_keras_serializable("polyhead")
 class MaskIoU(keras.metrics.Metric):
-    """Intersection over union of masks over all pixels seen, meaned over the classes that occur.
+    """Intersection over union of masks over all pixels seen, averaged over the classes that occur.
 
-    A pixel of weight 9 counts as nine pixels do, in the intersection and in the union; one of weight 0 not at all.
-    Weights are one a row, ``(B,)``, one a pixel, ``(B, H, W)``, or one a channel of a pixel, ``(B, H, W, C)``.
+    A pixel with weight 9 counts like nine pixels in both intersection and union; one with weight 0 does not count.
+    Weights are per row, ``(B,)``, per pixel, ``(B, H, W)``, or per channel of a pixel, ``(B, H, W, C)``.
 
     Args:
-        classes: how many; of one binary mask or several (``multi``) each channel counts as a class.
-        multi: channels are binary masks, else the last axis of a prediction scores the classes of a pixel.
-        from_logits: predictions of binary masks are logits, cut at 0 rather than at 0.5.
+        classes: the number of classes; with ``multi``, each channel counts as a class.
+        multi: whether channels are binary masks; otherwise the last axis of a prediction scores the classes of a pixel.
+        from_logits: whether predictions of binary masks are logits, with a threshold of 0 rather than 0.5.
     """
 
     def __init__(

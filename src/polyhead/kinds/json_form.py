@@ -1,8 +1,8 @@
-"""Inputs and heads as values that JSON takes, and back.
+"""Converts inputs and heads to JSON values and back.
 
-A kind is ``{"kind": its name, its fields that differ from the default}``. What JSON has no form for is a dict of one
-key that names its type, as ``{"tuple": [0, 255]}``. Nothing that is loaded is executed: a class is only found among
-those that are already imported.
+A kind is ``{"kind": its name, its fields that differ from the default}``. A type that JSON lacks is a dict whose single
+key names it, as ``{"tuple": [0, 255]}``. Loading executes no code from the file: classes are looked up only among those
+already imported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from polyhead.kinds.kind import Kind
 from polyhead.kinds.scales import NamedScaling, OwnScaling, Scaling
 
 DEEPEST = 12
-"""Values inside of each other; no declaration needs as many."""
+"""The deepest nesting of values; no declaration needs as much."""
 
 _FORMS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "bytes": (bytes, lambda v: base64.b64encode(v).decode(), lambda v: base64.b64decode(v, validate=True)),
@@ -35,20 +35,20 @@ _FORMS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda v: datetime.timedelta(microseconds=int(v)),
     ),
 }
-"""Name: type, to text, from text; a subclass stands before its base."""
+"""``{name: (type, to text, from text)}``; a subclass comes before its base."""
 
 _SCALE_FIX = 'Say scale="standard", "minmax", "robust" or "log", which files can hold.'
 
 
 def to_json(kind: Kind, where: str) -> dict[str, Any]:
-    """An input or a head as a dict that JSON takes.
+    """Convert an input or a head to a dict of JSON values.
 
     Args:
-        kind: resolved or not.
-        where: the words that name it in errors.
+        kind: the input or head, resolved or not.
+        where: its name in errors.
 
     Raises:
-        ContractError: for a loss or metric that Keras cannot serialize, or a value that has no form.
+        ContractError: for a loss or metric that Keras cannot serialize, or a value that JSON cannot represent.
 
     >>> from polyhead.kinds import Boxes
     >>> to_json(Boxes(2, given="seen"), "head `box`")
@@ -67,11 +67,11 @@ def from_json(form: Any, where: str, base: Any = Kind) -> Any:
 
     Args:
         form: the dict.
-        where: the words that name it in errors.
-        base: the class that it has to be of, `Input` or `Head`.
+        where: its name in errors.
+        base: the required base class, `Input` or `Head`.
 
     Raises:
-        ContractError: for a dict that `to_json` does not write, with the place of the mistake.
+        ContractError: for a dict that `to_json` cannot have written; names the place of the mistake.
 
     >>> from_json({"kind": "Boxes", "max_boxes": 2}, "head `box`")
     Boxes(2)
@@ -107,12 +107,12 @@ def _inside(where: str, problem: Problem) -> Problem:
 
 
 def _saved_fields(kind: Kind | type[Kind]) -> list[Field[Any]]:
-    """The fields in the order in which a declaration is read: its own, then those of all kinds."""
+    """The fields in the order of a readable declaration: the kind's own, then those common to all kinds."""
     return sorted(fields(kind), key=lambda one: (bool(one.kw_only), not one.init))
 
 
 def _kind_name(kind: type) -> str:
-    """The name of a class in a file: short for those of polyhead, with its module for those of users."""
+    """The name of a class in a file: short for polyhead's classes, with the module for the user's."""
     return (
         kind.__name__ if kind.__module__.startswith("polyhead.") else f"{kind.__module__}.{kind.__qualname__}"
     )
@@ -127,7 +127,7 @@ def _subclasses(base: type) -> Iterator[type[Kind]]:
 
 
 def _require_type(one: Field[Any], value: Any, where: str) -> None:
-    """Raise for a learned field of the wrong type, as its class does not check it."""
+    """Raise for a learned field of the wrong type, which its class does not check."""
     words = str(one.type).split(" | ")
     types = {"bool": bool, "int": int, "None": type(None)}
     if one.type == "Spellings" and isinstance(value, tuple) and all(map(_counts_names, value)):
@@ -225,7 +225,7 @@ def _is_pair(form: Any) -> bool:
 
 
 def _keras_form(value: Any, where: str, more: str = "") -> Any:
-    """A loss, a metric or a scale of the user's own, as Keras has it; ``more`` is further advice."""
+    """Serialize a user's loss, metric or scale with Keras; ``more`` is further advice for errors."""
     try:
         found = serialized(value)
         deserialized(found)

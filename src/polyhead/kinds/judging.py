@@ -1,8 +1,7 @@
-"""Judges a head: what is kept of each row, and the metrics of any selection of rows.
+"""The base of judges, which compute the metrics of a head for any selection of rows.
 
-A judge looks at labels and outputs once, batch by batch, and keeps `Items`: a few numbers for each row, or for each box
-of a row. Metrics are made of these for many selections of rows at a time, so that resampling never runs the model
-again.
+A judge reads labels and outputs once, batch by batch, and keeps `Items`: a few numbers for each row, or for each box of
+a row. From these it computes metrics for many selections of rows at a time, so resampling never runs the model again.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ Items = dict[str, np.ndarray]
 """Arrays with one entry for each item: ``row``, ``weight``, ``loss``, and whatever else the judge keeps."""
 
 Metrics = dict[str, np.ndarray]
-"""The value of each metric in each selection, ``(R,)``; NaN if a selection has nothing that it measures."""
+"""The value of each metric in each selection, ``(R,)``; NaN if a selection has nothing to measure."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,8 @@ class Judged:
 
     Attributes:
         labels: ``(B, *shape)``, as the model gets them.
-        outputs: ``(B, *output_shape)``; probabilities where the head predicts some, whether or not the model gives
-            logits.
-        weights: what counts, float64 ``(B, *weight_shape)``, or finer if outputs have a Keras mask: 0 where there is no
-            label.
+        outputs: ``(B, *output_shape)``; probabilities for heads with classes, even if the model outputs logits.
+        weights: float64 ``(B, *weight_shape)``, or finer if outputs have a Keras mask; 0 without a label.
     """
 
     labels: np.ndarray
@@ -44,16 +41,16 @@ class Judged:
 
     @classmethod
     def of(cls, head: Head, labels: Any, outputs: Any, weights: Any, logits: bool = False) -> Judged:
-        """The labels and outputs of a head, from the arrays of a batch.
+        """Make it from the arrays of a batch.
 
         Args:
-            head: resolved.
+            head: the resolved head.
             labels: ``(B, *shape)``.
             outputs: ``(B, *output_shape)``.
-            weights: ``(B, *weight_shape)``, or with fewer axes at their end; None where all count.
-            logits: outputs are logits.
+            weights: ``(B, *weight_shape)``, or without some of the last axes; None if all labels count.
+            logits: whether outputs are logits.
         """
-        # probabilities of whole images are large, and all else is small
+        # float32 for the probabilities of whole images, which are large
         dtype = np.float64 if np.prod(head.output_shape) <= 4096 else np.float32
         found = head.likely(np.asarray(outputs, dtype).reshape(len(labels), *head.output_shape), logits)
         shape = (len(labels), *head.weight_shape)
@@ -62,18 +59,18 @@ class Judged:
         return cls(np.asarray(labels), found, np.broadcast_to(given, shape))
 
     def masked(self, mask: np.ndarray) -> Judged:
-        """The same without what a Keras mask leaves out, bool ``(B, ...)``."""
+        """Set the weights to 0 where a Keras mask, bool ``(B, ...)``, is False."""
         axes = max(mask.ndim, self.weights.ndim)
         mask, weights = (a.reshape(*a.shape, *[1] * (axes - a.ndim)) for a in (mask, self.weights))
         return replace(self, weights=weights * mask)
 
 
 class Judge(ABC):
-    """Computes the metrics of one head from what a model predicted.
+    """Computes the metrics of one head from a model's predictions.
 
     Attributes:
-        name: of the head.
-        less_is_better: the metrics of which less is better; of all others, more is.
+        name: the name of the head.
+        less_is_better: the metrics for which lower values are better; for all others, higher values are.
     """
 
     name: str
@@ -91,21 +88,21 @@ class Judge(ABC):
         """Return the metrics of some selections of rows.
 
         Args:
-            items: of all batches.
+            items: the items of all batches.
             weights: float64 ``(R, items)``: how often each item counts in each of ``R`` selections, times its weight.
         """
 
     def details(self, items: Items) -> dict[str, Any]:
-        """Return what is not a single number, such as a confusion matrix, over all rows."""
+        """Return results over all rows that are not single numbers, such as a confusion matrix."""
         return {}
 
     def doubts(self, items: Items) -> Doubts:
-        """Return the items whose label may be wrong: here those with a loss that stands out."""
+        """Return the items whose label may be wrong; by default, those whose loss is an outlier."""
         found = outlying(items["loss"])
         return Doubts(found, items["loss"][found])
 
     def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        """Return what the model predicts in the form of labels, and what of it counts, bool ``(B, *weight_shape)``."""
+        """Return the predictions in the form of labels, and which of them count, bool ``(B, *weight_shape)``."""
         found = answers[self.name]
         return found.outputs, np.ones(found.weights.shape, bool)
 
@@ -114,8 +111,8 @@ class LossJudge(Judge):
     """Judges a head by its loss alone.
 
     Args:
-        name: of the head.
-        head: resolved.
+        name: the name of the head.
+        head: the resolved head.
     """
 
     less_is_better = ("loss",)
@@ -139,11 +136,11 @@ class LossJudge(Judge):
 
 
 class EachJudge(Judge):
-    """Judges the labels of boxes, each by itself.
+    """Judges a head with a label for each box, each label separately.
 
     Args:
-        name: of the head.
-        judge: of one label.
+        name: the name of the head.
+        judge: the judge of a single label.
     """
 
     def __init__(self, name: str, judge: Judge) -> None:
@@ -154,7 +151,7 @@ class EachJudge(Judge):
         return {**items, "row": items["row"] // places, "place": items["row"] % places}
 
     def _flat(self, answers: Mapping[str, Judged]) -> dict[str, Judged]:
-        """The labels of all boxes, one after the other."""
+        """The labels and outputs of all boxes along one axis."""
         found = answers[self.name]
         arrays = (found.labels, found.outputs, found.weights)
         return {self.name: Judged(*(a.reshape(-1, *a.shape[2:]) for a in arrays))}
@@ -186,11 +183,11 @@ class EachJudge(Judge):
 
 
 def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> Items:
-    """The items of rows that count, one for each row.
+    """Make one item for each row that counts.
 
     Args:
-        weights: ``(B, ...)``; a row's weight is the mean of its own.
-        loss: ``(B, ...)``, whose weighted mean is the loss of the row.
+        weights: ``(B, ...)``; a row's weight is their mean.
+        loss: ``(B, ...)``; a row's loss is the weighted mean.
         **arrays: ``(B, ...)``.
     """
     flat = weights.reshape(len(weights), -1)
@@ -203,14 +200,14 @@ def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> It
 
 
 def by_axes(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Weights with as many axes as values: with more of size 1 at the end, or the mean over those too many."""
+    """Give weights as many axes as values: append axes of size 1, or take the mean over surplus axes."""
     if weights.ndim > values.ndim:
         return weights.mean(axis=tuple(range(values.ndim, weights.ndim)))
     return weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim))
 
 
 def together_of(parts: Sequence[Items]) -> Items:
-    """The items of several batches, one after the other."""
+    """Concatenate the items of several batches."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -218,7 +215,7 @@ _FEW = 32
 """Up to this many groups, sums are faster as a matrix product."""
 
 
-# Of selections ---------------------------------------------------------------------------------------
+# Statistics of selections ----------------------------------------------------------------------------
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Judges boxes: mean average precision by the rules of COCO, and intersection over union."""
+"""Judges boxes by COCO's mean average precision and by intersection over union."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from polyhead.kinds.doubts import Doubts, outlying
 from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, nan_mean, ratio
 
 LEVELS_OF_IOU = np.linspace(0.5, 0.95, 10)
-"""The overlaps from which a box counts as found."""
+"""The thresholds of overlap at which a box counts as found."""
 
 _RECALLS = np.linspace(0, 1, 101)
 _MOST_PREDICTED = 100
-"""The most predicted boxes of one class in a row that count, as in COCO: those with the highest scores."""
+"""How many predicted boxes of one class in a row count, as in COCO: those with the highest scores."""
 
 CROWD = "{}: crowd"
-"""The name of the labels that say which boxes of a head stand for many objects."""
+"""The name of the labels for which boxes of a head are crowds."""
 
 _APART = 0.1
-"""A predicted box that overlaps no label by so much may be an object that was not labeled."""
+"""A predicted box that overlaps every label by less than this may be an unlabeled object."""
 
 _PREDICTED, _LABELED, _PLACE = 0, 1, 2
-"""What an item is: a predicted box, a labeled one, or the two of one place."""
+"""The sort of an item: a predicted box, a labeled box, or the pair at one place."""
 
 
 @dataclass(frozen=True)
 class BoxHeads:
-    """The heads that say more about the boxes of a head.
+    """The heads with further information about the boxes of a head.
 
     Attributes:
-        score: the head that says for each place whether there is a box.
-        given: the head that says whether there is any in the row.
-        kind: the head of the class of each box.
-        crowd: labels that say whether a box stands for many objects.
+        score: the head for the presence of each box.
+        given: the head for the presence of any box in the row.
+        kind: the head for the class of each box.
+        crowd: the labels for which boxes are crowds.
         classes: the classes of ``kind``.
     """
 
@@ -50,13 +50,13 @@ class BoxHeads:
 class BoxesJudge(Judge):
     """Judges boxes by COCO's mean average precision, and by the overlap of label and prediction in each place.
 
-    The score of a box is the probability of its presence, times that of ``given``; without both, that of its class, or
-    1. A row without boxes counts as well: any box predicted there is wrong. A box around a crowd is not a label, and
-    boxes predicted inside it are not wrong.
+    The score of a box is the probability of its presence, times that of ``given``; without both, the probability of its
+    class, or 1. Rows without boxes count as well: any box predicted there is wrong. A box around a crowd is not a
+    label, and boxes predicted inside it are not wrong.
 
     Args:
         name: the name of the head.
-        beside: the other heads that say something about its boxes.
+        beside: the heads with further information about its boxes.
     """
 
     def __init__(self, name: str, beside: BoxHeads) -> None:
@@ -113,7 +113,7 @@ class BoxesJudge(Judge):
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _known(self, answers: Mapping[str, Judged], there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The rows whose boxes are known, and those known to have none, each bool ``(B,)``."""
+        """The rows whose boxes are known, and the rows known to have none, each bool ``(B,)``."""
         labels = answers[self.name].labels
         unknown = (labels == -1).all((1, 2)) | ((labels != 0).any((1, 2)) & ~there.any(1))
         if self.beside.score is not None:
@@ -145,7 +145,7 @@ class BoxesJudge(Judge):
         found = np.full((len(LEVELS_OF_IOU), len(weights), count), np.nan)
         what, kind = items["what"], items["kind"]
         predicted = np.flatnonzero(what == _PREDICTED)
-        # by row first, as the batches came
+        # ties in the score are ordered by row
         predicted = predicted[np.lexsort((items["rank"][predicted], items["row"][predicted]))]
         predicted = predicted[np.argsort(-items["score"][predicted], kind="stable")]
         for one in range(count):
@@ -204,18 +204,19 @@ def _or_none(boxes: np.ndarray) -> list[list[float] | None]:
 def _nearest(
     overlap: np.ndarray, boxes: np.ndarray, labels: np.ndarray, score: np.ndarray, there: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Which boxes are near each other.
+    """Find the nearest label of each predicted box, and the nearest predicted box of each label.
 
     Args:
         overlap: ``(B, predicted, labeled)``.
-        boxes: predicted, ``(B, predicted, 4)``.
-        labels: ``(B, labeled, 4)``.
-        score: of predicted boxes.
-        there: labels that are there.
+        boxes: the predicted boxes, ``(B, predicted, 4)``.
+        labels: the labeled boxes, ``(B, labeled, 4)``.
+        score: the scores of predicted boxes, ``(B, predicted)``.
+        there: which labels are present, bool ``(B, labeled)``.
 
     Returns:
-        For each predicted box its largest overlap with a label, and NaN beside its corners, ``(B, predicted, 8)``; for
-        each label its largest overlap with a box that the model is sure of, and the corners of both; NaN for none.
+        For each predicted box, its largest overlap with a label, and NaN followed by its corners,
+        ``(B, predicted, 8)``; for each label, its largest overlap with a box with a score of at least 0.5, and the
+        corners of both, NaN without one.
     """
     of_box = np.where(there[:, None], overlap, 0).max(2, initial=0)
     known = np.where((score >= 0.5)[..., None], overlap, 0)
@@ -226,7 +227,7 @@ def _nearest(
 
 
 def overlaps(boxes: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes ``(..., 4)`` of ``xyxy``; over the box itself where the label is a crowd.
+    """Intersection over union of ``xyxy`` boxes ``(..., 4)``; for a crowd, the intersection over the box's own area.
 
     >>> box, label = np.array([0.0, 0, 2, 2]), np.array([1.0, 0, 3, 4])
     >>> overlaps(box, label, np.array(False)).round(3).item(), overlaps(box, label, np.array(True)).item()
@@ -241,17 +242,17 @@ def overlaps(boxes: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.nda
 def matched(
     overlap: np.ndarray, kind: np.ndarray, true_kind: np.ndarray, crowd: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give each predicted box, in the order of scores, the label that it overlaps most, at each level.
+    """Assign to each predicted box, in the order of scores, the free label that it overlaps most, at each level.
 
     Args:
         overlap: ``(B, predicted, labeled)``.
         kind: classes of predicted boxes, ``(B, predicted)``.
-        true_kind: classes of labeled boxes, ``(B, labeled)``; -1 where there is none.
-        crowd: bool ``(B, labeled)``: labels that take any number of boxes, none of which counts.
+        true_kind: classes of labeled boxes, ``(B, labeled)``; -1 without a label.
+        crowd: bool ``(B, labeled)``: labels that match any number of boxes, none of which counts.
 
     Returns:
-        Which boxes are found, bool ``(B, predicted, levels)``; which do not count, likewise; and the place of their
-        label.
+        Which boxes match a label, bool ``(B, predicted, levels)``; which do not count, of the same shape; and the index
+        of their label.
     """
     rows, predicted, places = overlap.shape
     levels = np.minimum(LEVELS_OF_IOU, 1 - 1e-10)
@@ -262,7 +263,7 @@ def matched(
         alike = (kind[:, i, None] == true_kind)[:, None]
         near = alike & (overlap[:, i, None] >= levels[:, None]) & free
         one = np.where(near & ~crowd[:, None], overlap[:, i, None], -1)
-        at = places - 1 - one[..., ::-1].argmax(-1)  # of equal ones the last, as in COCO
+        at = places - 1 - one[..., ::-1].argmax(-1)  # the last of equal ones, as in COCO
         hit[:, i] = np.take_along_axis(one, at[..., None], 2)[..., 0] >= 0
         ignored[:, i] = ~hit[:, i] & (near & crowd[:, None]).any(-1)
         partner[:, i] = at
@@ -272,11 +273,11 @@ def matched(
 
 
 def average_at_recalls(weights: np.ndarray, hit: np.ndarray, labeled: np.ndarray) -> np.ndarray:
-    """Average precision at 101 recalls, as COCO has it, ``(R,)``; NaN without labels.
+    """Average precision at 101 recalls, as in COCO, ``(R,)``; NaN without labels.
 
     Args:
-        weights: of predicted boxes in the order of their scores, ``(R, n)``.
-        hit: bool ``(n,)``.
+        weights: the weights of predicted boxes in the order of their scores, ``(R, n)``.
+        hit: which boxes match a label, bool ``(n,)``.
         labeled: the weight of all labels, ``(R,)``.
     """
     found = np.where(labeled > 0, 0.0, np.nan)
@@ -293,14 +294,14 @@ def average_at_recalls(weights: np.ndarray, hit: np.ndarray, labeled: np.ndarray
 
 
 def _kinds(answer: Judged) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labeled and predicted classes of boxes, and which labels are there, each ``(B, places)``."""
+    """Labeled and predicted classes of boxes, and which labels are present, each ``(B, places)``."""
     labels, outputs = answer.labels, answer.outputs
     ids = labels.argmax(-1) if labels.ndim == outputs.ndim else labels
     return ids.astype(int), outputs.argmax(-1), answer.weights.reshape(ids.shape) > 0
 
 
 def _few_enough(kind: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Which predicted boxes count, in their order: of each class as many as COCO takes."""
+    """Which predicted boxes count, in the order of scores: as many of each class as COCO takes."""
     if kind.shape[1] <= _MOST_PREDICTED:
         return np.ones(kind.shape, bool)
     ranked = np.take_along_axis(kind, order, 1)
@@ -321,7 +322,7 @@ def _items(
     near: np.ndarray,
     corners: np.ndarray,
 ) -> Items:
-    """The items of one sort; levels apply to predicted boxes only."""
+    """Make the items of one sort; levels apply to predicted boxes only."""
     rows, places = np.nonzero(chosen)
     return {
         "row": rows,
@@ -340,11 +341,11 @@ def _items(
 
 
 def beside_boxes(name: str, given: str | None, heads: Mapping[str, Any]) -> BoxHeads:
-    """Find the heads that say more about the boxes of a head, by what they are.
+    """Find the heads with further information about the boxes of a head.
 
     Args:
         name: the head of boxes.
-        given: the head that it names with ``given=``.
+        given: the value of its ``given=``.
         heads: all resolved heads.
     """
     crowd = CROWD.format(name) if CROWD.format(name) in heads else None

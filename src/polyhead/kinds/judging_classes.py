@@ -1,4 +1,4 @@
-"""Judges heads of classes: binary, one of several, any of several."""
+"""Judges heads with classes: binary, one of several, any of several."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BinaryJudge(Judge):
 
     Args:
         name: the name of the head.
-        threshold: the probability from which the answer is yes.
+        threshold: the least probability that counts as 1.
     """
 
     less_is_better = ("calibration_error", "log_loss")
@@ -93,7 +93,7 @@ class BinaryJudge(Judge):
 
 
 class CategoricalJudge(Judge):
-    """Judges a head of one class among several.
+    """Judges a head that predicts one of several classes.
 
     Args:
         name: the name of the head.
@@ -169,12 +169,12 @@ class CategoricalJudge(Judge):
 
 
 class MultiLabelJudge(Judge):
-    """Judges a head of any of several classes.
+    """Judges a head that predicts any of several classes.
 
     Args:
         name: the name of the head.
         classes: the names of the classes, in the order of their ids.
-        threshold: the probability from which a label is predicted.
+        threshold: the least probability at which a label is predicted.
     """
 
     def __init__(self, name: str, classes: Sequence[Any], threshold: float = 0.5) -> None:

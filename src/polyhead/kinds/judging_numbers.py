@@ -1,4 +1,4 @@
-"""Judges heads of numbers: columns of numbers, vectors, and a number per pixel."""
+"""Judges heads with numbers: columns of numbers, vectors, and numbers for each pixel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from polyhead.kinds.head import Head
 
 _MOST_COLUMNS = 100
-"""With more columns than this, only the mean over all of them is given."""
+"""With more columns than this, metrics of single columns are left out."""
 
 
 class RegressionJudge(Judge):
@@ -45,7 +45,7 @@ class RegressionJudge(Judge):
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         off, finer = items["off"], items["weights"]
         total = weights @ finer
-        # around the mean of all rows: squares of numbers far from zero would lose all digits
+        # relative to the mean of all rows, as squares of numbers far from zero would lose all digits
         around = items["label"] - ratio((items["label"] * finer).sum(0), finer.sum(0))
         spread = weights @ (finer * around**2) - ratio((weights @ (finer * around)) ** 2, total)
         squares = weights @ (finer * off**2)
@@ -61,7 +61,7 @@ class RegressionJudge(Judge):
     def doubts(self, items: Items) -> Doubts:
         off = np.where(items["weights"] > 0, items["off"], np.nan)
         with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of columns without a label
+            warnings.simplefilter("ignore", RuntimeWarning)  # for columns without a label
             middle = np.nanmedian(off, axis=0)
             usual = 1.4826 * np.nanmedian(np.abs(off - middle), axis=0)
             far = np.nan_to_num(np.abs(off - middle) / usual, nan=0, posinf=np.inf)

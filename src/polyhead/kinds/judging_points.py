@@ -18,7 +18,7 @@ AREA = 0.53
 """The fraction of the box around its points that an object fills, if no area is known."""
 
 LEVELS = np.linspace(0.5, 0.95, 10)
-"""The similarities from which an object counts as found."""
+"""The thresholds of similarity at which an object counts as found."""
 
 _PERSON = (
     0.26,
@@ -53,7 +53,7 @@ class KeypointsJudge(Judge):
         points: the number of points.
         size: (height, width) of the image, if known.
         normalized: whether coordinates are fractions of its sides.
-        given: the name of the binary head that says whether there is an object, whose probability is the score.
+        given: the name of the binary head for the presence of the object; its probability is the score.
     """
 
     less_is_better = ("distance",)
@@ -125,7 +125,7 @@ class KeypointsJudge(Judge):
         size = np.where(items["known"], items["longer"], 1)
         apart = far.max(1) / np.maximum(size, 1e-12)
         found = outlying(apart)
-        # as the model gives them, which knows no pixels
+        # back to the coordinates of the model's outputs
         label, said = ((items[name][found, point[found]] / self.scale).tolist() for name in ("label", "said"))
         return Doubts(found, apart[found], label, said, point[found].tolist())
 

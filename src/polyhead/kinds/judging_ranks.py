@@ -10,7 +10,7 @@ BINS = 15
 """The number of bins of equal width between 0 and 1 that calibration uses."""
 
 LEAST = 1e-7
-"""The least distance of a probability from 0 and 1 in a logarithm, as in Keras."""
+"""Probabilities are clipped to at least this distance from 0 and 1 before taking logarithms, as in Keras."""
 
 
 class Ranking:
@@ -40,7 +40,7 @@ class Ranking:
         self.negatives = weights.sum(1) - self.positives
 
     def roc_auc(self) -> np.ndarray:
-        """The area under the curve of true over false positives, ``(R,)``; NaN where one class is absent."""
+        """The area under the ROC curve, ``(R,)``; NaN if one class is absent."""
         gained = np.diff(self.false, axis=1, prepend=0)
         area = np.einsum("rn,rn->r", gained, self.true) - np.einsum("rn,rn->r", gained, self._gained) / 2
         return ratio(area, self.positives * self.negatives)
@@ -73,7 +73,7 @@ def bins_of(confidence: np.ndarray) -> np.ndarray:
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The expected calibration error: the mean distance of confidence and frequency over bins, ``(R,)``."""
+    """The expected calibration error, ``(R,)``: the mean distance between confidence and accuracy over bins."""
     apart = grouped(weights * (confidence - right), bins_of(confidence), BINS)
     return ratio(np.abs(apart).sum(1), weights.sum(1))
 
@@ -88,7 +88,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) 
 
 
 def curve_points(ranking: Ranking, most: int = 200) -> dict[str, np.ndarray]:
-    """The points of the curves of ROC, and of precision over recall, of the first selection."""
+    """The points of the ROC and precision-recall curves of the first selection."""
     count = len(ranking.thresholds)
     at = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
     true, false = ranking.true[0][at], ranking.false[0][at]

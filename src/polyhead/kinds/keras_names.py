@@ -1,4 +1,4 @@
-"""The activations and losses of Keras that fit labels of one form."""
+"""Names of the Keras activations and losses that suit each form of labels."""
 
 SIGMOID = ("sigmoid", "hard_sigmoid")
 SOFTMAX = ("softmax",)

@@ -1,4 +1,4 @@
-"""Losses and metrics as Keras saves and loads them. Imports keras inside functions alone."""
+"""Serializes losses and metrics with Keras. Imports keras only inside functions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 
 def serialized(thing: Any) -> Any:
-    """A loss or metric as plain values, with all its arguments.
+    """Serialize a loss or metric to plain values, with all its arguments.
 
-    Keras 3 leaves some out: ``Huber(delta=0.5)``, or the ``axis`` of ``CosineSimilarity``, would be loaded with the
-    default.
+    Keras 3 omits some: ``Huber(delta=0.5)``, or the ``axis`` of ``CosineSimilarity``, would be loaded with the default.
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""A head of keypoints."""
+"""The head for keypoints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def left_and_right(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
     ((1, 2),)
     """
     places = {name.lower(): i for i, name in enumerate(names)}
-    if len(places) < len(names):  # it is not known which of two equal names is meant
+    if len(places) < len(names):  # equal names are ambiguous
         return ()
     lefts = {name: name.replace("left", "right") for name in places if "left" in name}
     return tuple((places[left], places[right]) for left, right in lefts.items() if right in places)
@@ -33,21 +33,21 @@ def left_and_right(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
 
 @dataclass(frozen=True, repr=False)
 class Keypoints(Coordinates):
-    """``points`` keypoints a row, as float32 ``(B, points, 2)`` of ``(x, y)``, a weight for each.
+    """``points`` keypoints per row, as ``(x, y)`` in float32 ``(B, points, 2)``, each with a weight.
 
-    The column is ``(N, points, 2)``, or ``(N, points, 3)`` with the visibility last, 0 where a point is not
-    labeled, as COCO has it; NaN or None where there is none.
+    The column is ``(N, points, 2)``, or ``(N, points, 3)`` with the visibility last, 0 for points that are not
+    labeled, as in COCO; missing points are NaN or None.
 
     Attributes:
-        points: how many.
+        points: the number of points.
         normalized: the model predicts coordinates in 0–1 of the image's size rather than in pixels.
-        column_normalized: the column holds 0–1 of the image's size; by default as ``normalized``.
-        pairs: the points that are left and right of each other, as ``[(1, 2), (3, 4)]``: they change places when
-            the image is mirrored. By default, points whose names differ only in left and right, such as ``left_eye``
-            and ``right_eye``.
+        column_normalized: the column has coordinates in 0–1 of the image's size; by default as ``normalized``.
+        pairs: pairs of left and right points, as ``[(1, 2), (3, 4)]``: they are swapped when the image is flipped
+            left-right. By default, points whose names differ only in left and right, such as ``left_eye`` and
+            ``right_eye``.
         point_names: the name of each point, for previews; by default the names in the annotation file, if it is a COCO
             file.
-        skeleton: the pairs of points that previews join by a line, as ``[(0, 1), (1, 2)]``; by default those in the
+        skeleton: the pairs of points that previews connect by lines, as ``[(0, 1), (1, 2)]``; by default those in the
             annotation file, if it is a COCO file.
 
     >>> Keypoints(2).encode(np.array([[[1, 2, 2], [0, 0, 0]]]))[1].tolist()

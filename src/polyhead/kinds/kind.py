@@ -22,14 +22,14 @@ from polyhead.kinds.source_column import Column
 
 @dataclass(frozen=True)
 class Kind(ABC):
-    """An input or a head: declared by the user, then resolved against the data and fixed.
+    """The base of inputs and heads: declared by the user, then resolved against the data and fixed.
 
     Attributes:
-        column: the column or columns read; by default the one of the kind's own name.
+        column: the column or columns to read; by default, the column named like the input or head.
     """
 
     even: ClassVar[bool] = False
-    """A list of arrays of one shape means the same as one array of them."""
+    """Whether a list of arrays of one shape means the same as a single array."""
 
     _: KW_ONLY
     column: str | tuple[str, ...] | list[str] | None = None
@@ -64,26 +64,26 @@ class Kind(ABC):
         return (self.column,) if isinstance(self.column, str) else tuple(self.column)
 
     def told(self, column: Column) -> Self:
-        """Return this kind, not resolved yet, with what the source of its column knows and the user left out.
+        """Return this unresolved kind with the fields that the user left out and the source of its column knows.
 
         Raises:
-            BadValue: where the two contradict each other.
-            DataError: where the sources of the column do.
+            BadValue: if the declaration contradicts the source.
+            DataError: if several sources of the column contradict each other.
         """
         return self
 
     @abstractmethod
     def resolve(self, column: Column) -> Self:
-        """Return this kind with everything fixed that depends on the data: shape, dtype, classes.
+        """Return this kind with everything that depends on the data fixed: shape, dtype, classes.
 
         Raises:
-            BadValue: where the column cannot be what is declared.
+            BadValue: if the column does not match the declaration.
         """
 
     def conversion(self, column: np.ndarray) -> Conversion | None:
-        """How rows of a column of numbers in memory become this kind's array number by number; None if they cannot.
+        """Return how to encode a column of numbers in memory number by number; None if that is not possible.
 
-        It gives what ``encode`` gives for all rows whose numbers it calls valid.
+        For rows whose numbers are all valid, the result must equal that of ``encode``.
         """
         return None
 
@@ -104,14 +104,14 @@ class Kind(ABC):
 
     @property
     def meaning(self) -> dict[str, Any]:
-        """What its numbers mean, beside their shape, as ``{argument: value}``; None says nothing.
+        """What its numbers mean, besides their shape, as ``{argument: value}``; None leaves it open.
 
-        A model of one declaration fits another one where both say the same.
+        A model made for one declaration fits another if their meanings are equal.
         """
         return {}
 
     def __repr__(self) -> str:
-        """The declaration, with the arguments that differ from the default."""
+        """The constructor call, with the arguments that differ from their defaults."""
         parts: list[str] = []
         positional = True
         for f in sorted((f for f in fields(self) if f.repr), key=lambda f: bool(f.kw_only)):
@@ -123,7 +123,7 @@ class Kind(ABC):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def fixed(self, **changes: Any) -> Self:
-        """Return a copy with some fields set, including those that are learned."""
+        """Return a copy with some fields changed; learned fields can be set too, and are kept otherwise."""
         learned = {f.name: changes.pop(f.name, getattr(self, f.name)) for f in fields(self) if not f.init}
         found = replace(self, **changes)
         for name, value in learned.items():
@@ -140,7 +140,7 @@ class Input(Kind):
         """Encode a column's values as the model's input, ``(B, *shape)`` of ``dtype``.
 
         Raises:
-            BadValue: with the position of the first value that is not right, where ``check``.
+            BadValue: with the position of the first invalid value, if ``check``.
         """
 
     def require_mixable(self, way: str) -> None:
@@ -150,7 +150,7 @@ class Input(Kind):
             way: `BLEND` or `PATCH`.
 
         Raises:
-            BadValue: with what to do instead.
+            BadValue: if they cannot; says what to do instead.
         """
 
     def mix(self, parts: np.ndarray, mixing: Mixing) -> np.ndarray:

@@ -19,15 +19,15 @@ _FROM_FLOATS = ("nan", "None")
 
 
 def known_classes(column: Column, missing: Any) -> tuple[Any, ...]:
-    """Return the classes that the source of a column knows, without the missing marker; empty if it knows none."""
+    """Return the classes that the source of a column declares, without the missing marker; empty if there are none."""
     return tuple(c for c in column.about().classes or () if not is_missing(c, missing))
 
 
 def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellings]:
-    """Learn the classes of a column: the categories it declares, else its distinct values, sorted.
+    """Learn the classes of a column: its categories if they are ordered, else its distinct values, sorted.
 
     Args:
-        pieces: of the column, as `class_encoding.one_class_a_row` gives them.
+        pieces: pieces of the column, as from `class_encoding.one_class_a_row`.
         missing: the value that means "no label".
     """
     found: Counter[Any] = Counter()
@@ -44,7 +44,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
             names = distinct.tolist()
             lost = [v for v in names if piece.dtype.kind == "U" and v in _FROM_FLOATS and v != missing]
             if lost:
-                # np.array(["cat", np.nan]) turns what is missing into a word
+                # np.array(["cat", np.nan]) turns NaN into a word
                 fix = f'If it means "no label", say Categorical(missing={lost[0]!r}); else name the classes.'
                 raise BadValue(None, "names of classes", shown(lost[0]), fix)
             found.update(dict(zip(names, times.tolist(), strict=True)))
@@ -62,14 +62,14 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
 
 
 def require_names(counts: Mapping[Any, int], fix: str) -> None:
-    """Raise for a text among classes that stands for nothing: an empty one, or what NaN becomes as text.
+    """Raise for a class name that probably means a missing label: an empty text, or NaN as text.
 
     Args:
         counts: how often each class occurs.
-        fix: what to do, with braces in the place of the text.
+        fix: what to do, with braces in place of the name.
 
     Raises:
-        BadValue: with the text.
+        BadValue: for such a name.
     """
     for name, rows in counts.items():
         if isinstance(name, str) and name.strip() in _NAMELESS:
@@ -81,7 +81,7 @@ _NAMELESS = ("", "nan", "NaN", "<NA>", "NaT")
 
 
 def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
-    """Return distinct values in the order of their ids: sorted."""
+    """Return the distinct values, sorted, which is the order of their ids."""
     values = {v.item() if isinstance(v, np.generic) else v for v in found}
     try:
         return tuple(sorted(values))

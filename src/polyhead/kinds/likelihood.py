@@ -1,4 +1,4 @@
-"""From outputs to probabilities: temperature, and the temperature and threshold that suit labels best."""
+"""Converts outputs to probabilities, and finds the best temperature and threshold for labels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from polyhead.kinds.judging_ranks import Ranking, log_loss
 from polyhead.kinds.keras_names import SIGMOID
 
 OBJECTIVES = ("f1", "accuracy", "youden")
-"""What a threshold can be best for; Youden's index is recall less the share of false positives."""
+"""The objectives of a threshold; Youden's index is recall minus the false positive rate."""
 
 _TINY = 1e-30
-"""The least probability of which the logarithm is taken."""
+"""Probabilities are clipped to at least this before taking logarithms."""
 
 
 def require_tuning(kind: str, threshold: Any, temperature: Any) -> None:
-    """Raise a `ContractError` for a threshold or a temperature that is none."""
+    """Raise a `ContractError` for an invalid threshold or temperature."""
     if not is_number(threshold) or not 0 <= threshold <= 1:
         raise ContractError(Problem(f"{kind}(threshold=)", "a number in [0, 1]", shown(threshold)))
     if not is_number(temperature) or not temperature > 0:
@@ -29,13 +29,13 @@ def require_tuning(kind: str, threshold: Any, temperature: Any) -> None:
 def likelihoods(
     outputs: np.ndarray, logits: bool, activations: Sequence[str], temperature: float = 1.0
 ) -> np.ndarray:
-    """Return the probabilities that outputs mean.
+    """Convert outputs to probabilities.
 
     Args:
         outputs: logits or probabilities, floats ``(..., n)``.
-        logits: which of both.
-        activations: that give the probabilities of a head; none if its outputs are no probabilities.
-        temperature: what logits are divided by.
+        logits: whether outputs are logits.
+        activations: the activations that compute a head's probabilities; empty if its outputs are not probabilities.
+        temperature: the divisor of logits.
 
     >>> likelihoods(np.array([[0.0, 2.0]]), True, ("softmax",), 2.0).round(3).tolist()
     [[0.269, 0.731]]
@@ -63,8 +63,8 @@ def best_temperature(
 
     Args:
         shares: probabilities ``(n, k)``.
-        labels: class ids ``(n,)`` where classes share one probability, else 0 and 1 ``(n, k)``.
-        weights: of the shape of labels.
+        labels: class ids ``(n,)`` if the classes exclude each other, else 0 and 1 ``(n, k)``.
+        weights: of the shape of ``labels``.
         activations: as for `likelihoods`.
     """
 
@@ -91,9 +91,9 @@ def best_temperature(
 
 
 def best_threshold(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, objective: str) -> float:
-    """Return the threshold from which on a score means yes that is best for an objective.
+    """Return the threshold on scores that is best for an objective.
 
-    It lies halfway between two scores, so that it separates as well what is slightly different.
+    It is halfway between two scores, so that it also separates slightly different scores.
 
     Args:
         scores: ``(n,)``.

@@ -1,4 +1,4 @@
-"""Lists that are written as text, as a CSV file has them: how to read them."""
+"""Gives advice on reading lists that are text, as in CSV files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BETWEEN = re.compile(r"\s*[,;]\s*|\s+")
 
 
 def lists_fix(text: Any) -> str:
-    """Say how to turn texts like this one into lists; empty if it is none.
+    """Say how to turn texts like this one into lists; empty if it is not a list.
 
     >>> lists_fix("['new', 'red']")
     'Turn text into lists: [ast.literal_eval(text) for text in column].'
@@ -43,7 +43,7 @@ def lists_fix(text: Any) -> str:
 
 
 def reads_as_number(text: str) -> bool:
-    """Whether ``float`` reads a finite number of a text."""
+    """Whether ``float`` can parse a text as a finite number."""
     try:
         return bool(np.isfinite(float(text)))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Heads of numbers for each pixel: depth, heat, restored images."""
+"""The head for numbers for each pixel: depth, heat, restored images."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ _INTERPOLATIONS = ("bilinear", "nearest")
 class Map(Quantities, Pixels):
     """Numbers for each pixel, such as depth, heat or a restored image: float32 ``(B, H, W, channels)``.
 
-    The column holds ``(H, W)`` or ``(H, W, channels)`` a row, of floats or integers, also in arrays of unequal sizes;
-    or image files of 8 or 16 bits a channel or of floats, ``.npy`` files, or their bytes. Numbers keep their unit:
-    nothing is divided by 255 unless ``scale`` says so. They move with the image: flips, crops, rotation and ``fit``
-    happen to both, and changes of light and color to the image alone.
+    Each row of the column is ``(H, W)`` or ``(H, W, channels)``, of floats or integers, also of unequal sizes; or an
+    image file with 8 or 16 bits per channel or floats, an ``.npy`` file, or the bytes of either. Numbers keep their
+    unit: nothing is divided by 255 unless ``scale`` says so. Flips, crops, rotation and ``fit`` are applied to image
+    and map alike, changes of light and color only to the image.
 
-    NaN, and the value that ``missing`` names, mean that a pixel has no label: its weight is 0, and it does not get
-    into its neighbors when the map is resized. So do pixels that rotation or ``fit="contain"`` bring in from outside
-    of the image. None means that a whole row has no label.
+    NaN and the value ``missing`` mean that a pixel has no label: its weight is 0, and it does not affect its neighbors
+    when the map is resized. Pixels that rotation or ``fit="contain"`` bring in from outside of the image have no label
+    either. None means that the whole row has no label.
 
     Attributes:
-        channels: numbers for each pixel.
-        interpolation: between pixels, ``"bilinear"`` or ``"nearest"``; say nearest for sparse maps, as of a lidar, and
-            for numbers of which no mean makes sense.
-        scale: what the model predicts in place of the numbers of the column. A number multiplies: ``1 / 1000`` makes
-            meters of millimeters, ``1 / 255`` makes 0–1 of bytes. ``"standard"``, ``"minmax"``, ``"robust"``,
-            ``"log"`` or a scale of your own scales each channel, as for `Regression`. Metrics of `polyhead.compile` and
-            predictions are in the units of the column.
+        channels: the number of values for each pixel.
+        interpolation: ``"bilinear"`` or ``"nearest"``; use nearest for sparse maps, as from a lidar, and for numbers
+            that cannot be averaged.
+        scale: how to scale the numbers that the model predicts. A number is a factor: ``1 / 1000`` converts
+            millimeters to meters, ``1 / 255`` bytes to 0–1. ``"standard"``, ``"minmax"``, ``"robust"``, ``"log"`` or a
+            scale of your own scales each channel, as for `Regression`. Metrics of `polyhead.compile` and predictions
+            are in the units of the column.
         size: ``(height, width)`` of the map; by default as found, and as the image has it where they are files.
 
     >>> labels, there = Map(size=(2, 2), missing=0).encode(np.array([[[0, 5], [2, 1]]]))
@@ -65,9 +65,9 @@ class Map(Quantities, Pixels):
     _: KW_ONLY
     interpolation: str = "bilinear"
     scale: Any = None
-    # no pixel can lack its number
+    # whether no pixel can be missing
     _whole: bool = field(default=False, init=False, repr=False, compare=False)
-    # one weight for each number
+    # whether each number has its own weight
     _each: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     takes_each: ClassVar[bool] = False
@@ -182,7 +182,7 @@ class Map(Quantities, Pixels):
         return head
 
     def _sure(self, values: Any) -> bool:
-        """Whether values of this type have a number in each pixel: integers without a marker do."""
+        """Whether no value of this type can be missing: integers without a marker cannot."""
         return is_dense(values) and values.dtype.kind in "iub" and self.missing is None
 
     def conversion(self, column: np.ndarray) -> Conversion | None:

@@ -1,4 +1,4 @@
-"""A head with a class for each pixel of the image."""
+"""The head for a class for each pixel of the image."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ from polyhead.kinds.source_column import Column
 class Mask(Pixels):
     """A label for each pixel.
 
-    ``Mask()`` is one binary mask, float32 ``(B, H, W, 1)``. ``Mask(n)`` is a class id a pixel, int32
-    ``(B, H, W)``. ``Mask(n, multi=True)`` is ``n`` binary masks, float32 ``(B, H, W, n)``. The column holds
-    ``(H, W)`` or ``(H, W, n)`` a row; None, or NaN, where a whole mask is missing; ``missing=255`` marks
-    single pixels without a label.
+    ``Mask()`` is one binary mask, float32 ``(B, H, W, 1)``. ``Mask(n)`` is a class id per pixel, int32
+    ``(B, H, W)``. ``Mask(n, multi=True)`` is ``n`` binary masks, float32 ``(B, H, W, n)``. Each row of the column is
+    ``(H, W)`` or ``(H, W, n)``; None, or only NaN, if the whole mask is missing. With ``missing=255``, single pixels of
+    this value have no label.
 
-    Pixels from outside of the image, as rotation or ``fit="contain"`` bring them in, have no label. In binary masks,
-    and where class 0 is called "background", "bg", "void" or the like, they are class 0. ``outside`` says otherwise.
+    Pixels that rotation or ``fit="contain"`` bring in from outside of the image have no label; but in binary masks, and
+    if class 0 is named "background", "bg", "void" or the like, they are class 0. ``outside`` changes this.
 
-    ``class_weight`` weighs pixels by their class, of ``Mask()`` by 0 and 1; of several binary masks the ones of each,
-    ``"balanced"`` so that they weigh as much in all as its zeros.
+    ``class_weight`` weights pixels by their class: 0 and 1 for ``Mask()``; with ``multi``, it weights the ones of each
+    mask, ``"balanced"`` such that their total weight equals that of its zeros.
 
     Attributes:
-        classes: their number, or their names in order; of panoptic segments by default those of the source.
+        classes: the number of classes, or their names in order; for panoptic segments, by default those of the source.
         multi: several binary masks, which may overlap.
-        values: what the column holds for each class, in order, such as ``(0, 255)`` for a binary mask in black and
-            white; by default 0, 1, 2 and so on. For masks in RGB ``[(r, g, b), ...]``, and ``missing`` one or several.
-        outside: what pixels from outside of the image are: ``"missing"`` for no label, or a class by name or id.
+        values: the column's value for each class, in order, such as ``(0, 255)`` for a binary mask in black and white;
+            by default 0, 1, 2 and so on. For masks in RGB, ``[(r, g, b), ...]``; ``missing`` is then one color or
+            several.
+        outside: the label of pixels from outside of the image: ``"missing"`` for none, or a class by name or id.
         size: ``(height, width)`` of the mask; by default as found, and as the image has it where masks are files.
 
     >>> Mask(size=(2, 2)).encode([None, np.eye(2)])[1].tolist()
@@ -57,7 +58,7 @@ class Mask(Pixels):
     multi: bool = False
     values: Any = None
     outside: Any = None
-    # pixels from outside have no label
+    # whether pixels from outside of the image have no label
     _open: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
@@ -98,13 +99,13 @@ class Mask(Pixels):
 
     @cached_property
     def _colors(self) -> Colors | None:
-        """The colors that the column holds; None where it holds numbers."""
+        """The colors in the column; None if it has numbers."""
         held = self.values is not None and not isinstance(self.values[0], int)
         return Colors.declared(self.values, self.missing, len(self.values), self.multi) if held else None
 
     @cached_property
     def _of_ids(self) -> Self:
-        """This mask for a column of class ids in place of colors."""
+        """This mask for a column with class ids instead of colors."""
         assert self._colors is not None
         return self.fixed(values=None, missing=self._colors.nowhere)
 
@@ -197,7 +198,7 @@ class Mask(Pixels):
         return self._with_room(array)
 
     def _with_room(self, array: np.ndarray) -> np.ndarray:
-        """A mask of a type that holds `_nowhere`, which none of its pixels may hold so far."""
+        """Cast a mask to a dtype that can represent `_nowhere`; raise if a pixel already has this value."""
         array = holding(array, self._nowhere)
         if (array == self._nowhere).any():
             expected, fix = self._wanted(self._nowhere)
@@ -208,7 +209,7 @@ class Mask(Pixels):
 
     @property
     def _outside(self) -> int | None:
-        """The id that stands outside of an image that was moved; None for no label."""
+        """The id of pixels from outside of a transformed image; None for no label."""
         given = self.outside
         if given is None:
             if isinstance(self.missing, Real):
@@ -252,7 +253,7 @@ class Mask(Pixels):
             return self
         known = column.about()
         if known.classes is None or known.values is None:
-            return self  # names of objects, each of which has a mask of its own
+            return self  # these are classes of objects, each with its own mask
         return self.fixed(classes=known.classes, values=known.values)
 
     def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
@@ -268,7 +269,7 @@ class Mask(Pixels):
         return self.fixed(values=raw.values, missing=raw.missing)
 
     def written(self, mask: np.ndarray) -> np.ndarray:
-        """What was laid as the column holds it: ids in colors again."""
+        """Convert the result of `lay` to the form of the column: ids back to colors."""
         return mask if self._colors is None else self._colors.painted(mask)
 
     def stored_dtype(self, some: Any) -> str:
@@ -308,7 +309,7 @@ class Mask(Pixels):
         return np.ascontiguousarray(labels), None if there is None else self._there(there)
 
     def _classes_of(self, array: np.ndarray, there: np.ndarray | None) -> np.ndarray:
-        """Class ids from the values that the column holds; 0 where there is no label."""
+        """Convert the column's values to class ids; 0 without a label."""
         order = np.argsort(self.values)
         ranked = np.asarray(self.values)[order]
         at = np.minimum(np.searchsorted(ranked, array), len(ranked) - 1)

@@ -23,12 +23,12 @@ def plain(values: Any) -> Any:
 
 
 def even_rows(values: Any) -> Any:
-    """The array of a list whose rows lie in one; anything else is unchanged."""
+    """Return the array behind a list whose rows are views of it; anything else is unchanged."""
     return values.array if isinstance(values, EvenRows) else values
 
 
 def is_dense(values: Any) -> bool:
-    """Whether a column is one array of values rather than of Python objects."""
+    """Whether a column is an array of values rather than of Python objects."""
     return isinstance(values, np.ndarray) and values.dtype != object
 
 
@@ -58,7 +58,7 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
     """Return one row of a list as an array of numbers, with NaN for None.
 
     Raises:
-        BadValue: for what is not numbers, or nested lists of unequal length.
+        BadValue: for values that are not numbers, or nested lists of unequal length.
     """
     value = nested_lists(value)
     try:
@@ -68,7 +68,7 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
     if row.dtype == object and all(is_missing(v) or isinstance(v, (Real, Decimal)) for v in row.flat):
         try:
             plain_row = np.array([np.nan if is_missing(v) else float(v) for v in row.flat], np.float64)
-        except OverflowError:  # an integer that no float holds
+        except OverflowError:  # an integer too large for a float
             raise BadValue(index, expected, shown(value), "Scale the column, or leave the row out.") from None
         row = plain_row.reshape(row.shape)
     if row.dtype.kind not in "iufb":
@@ -84,7 +84,7 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 
 
 def nested_lists(value: Any) -> Any:
-    """An array of arrays, as pandas has nested lists, as a list, in which NumPy sees their common shape.
+    """Convert an array of arrays, as pandas stores nested lists, to a list that NumPy can stack.
 
     >>> nested = np.empty(1, object)
     >>> nested[0] = np.array([1.0, 2.0])
@@ -96,15 +96,15 @@ def nested_lists(value: Any) -> Any:
 
 
 NUMBERS_FIX = "Give numbers, or None where there is no label."
-"""What to do about a label that is not a number, where a head has nothing better to say."""
+"""What to do about a label that is not a number, unless a head gives better advice."""
 
 
 def conversion_fix(value: Any, fix: str = "") -> str:
     """Say what to do about a value that is not a number but can be turned into one: a time, or a number as text.
 
     Args:
-        value: what was found; of an array or a list, its first value counts.
-        fix: what to do about other values. A head's own advice on text comes first, but no head knows times.
+        value: the value that was found, or an array or list, of which the first value counts.
+        fix: what to do about other values. A head's own advice takes precedence for text, but not for times.
 
     >>> conversion_fix("1.5"), conversion_fix("cat", "Drop it.")
     ('Turn text into numbers: np.asarray(column, float).', 'Drop it.')
@@ -143,20 +143,20 @@ def numbers(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return a column as an array of numbers ``(B, *shape)``, and which of them are present.
 
-    Rows of None count as missing in every place. Where shape ends in 1, that axis may be left out: a column
-    ``(B,)`` is taken as ``(B, 1)``.
+    Rows of None are missing in every place. If ``shape`` ends in 1, the column may lack that axis: ``(B,)`` is read as
+    ``(B, 1)``.
 
     Args:
         values: the column.
         marker: the number that means "no label", or None.
-        shape: of one row.
-        what: what is expected, for the error.
+        shape: the shape of one row.
+        what: what is expected, for errors.
         fix: what to do about a value that is not a number.
         shape_fix: what to do about rows of another shape.
 
     Returns:
-        The array, of the column's own dtype and zero where missing, and bool of its shape, or None where
-        nothing is missing.
+        The array, of the column's own dtype and 0 where missing; and a bool array of its shape that tells which numbers
+        are present, or None if nothing is missing.
 
     Raises:
         BadValue: for a value that is not a number, or of another shape.
@@ -212,7 +212,7 @@ def _stacked_rows(
 
 
 def as_one_array(values: Any, what: str) -> np.ndarray:
-    """Return values as one array; raise for rows that are not numbers or differ in shape."""
+    """Stack values into one array; raise for rows that are not numbers or differ in shape."""
     values = plain(values)
     if is_dense(values):
         return values
@@ -246,7 +246,7 @@ def _finite_sum(array: np.ndarray) -> bool:
 
 
 def require_finite(array: np.ndarray, expected: str, fix: str) -> None:
-    """Raise for the first row that holds NaN or infinity."""
+    """Raise for the first row with NaN or infinity."""
     if array.dtype.kind == "f" and not _finite_sum(array):
         bad = ~np.isfinite(array)
         row = first_row(bad)
@@ -255,7 +255,7 @@ def require_finite(array: np.ndarray, expected: str, fix: str) -> None:
 
 
 def require_range(array: np.ndarray, low: float, high: float, expected: str, fix: str) -> None:
-    """Raise for the first row that holds a value outside ``[low, high]``."""
+    """Raise for the first row with a value outside ``[low, high]``."""
     if not array.size or (array.min() >= low and array.max() <= high):
         return
     bad = ~((array >= low) & (array <= high))
@@ -265,7 +265,7 @@ def require_range(array: np.ndarray, low: float, high: float, expected: str, fix
 
 
 def require_whole(array: np.ndarray, expected: str, fix: str) -> None:
-    """Raise for the first row that holds a fraction."""
+    """Raise for the first row with a fraction."""
     if array.dtype.kind == "f":
         bad = array != np.rint(array)
         row = first_row(bad)
@@ -274,10 +274,10 @@ def require_whole(array: np.ndarray, expected: str, fix: str) -> None:
 
 
 def as_float32(array: np.ndarray, check: bool) -> np.ndarray:
-    """Return finite numbers as float32, without a copy if they are that already.
+    """Convert finite numbers to float32, without a copy if they are already.
 
     Raises:
-        BadValue: for a number that float32 cannot hold, where ``check``.
+        BadValue: for a number too large for float32, if ``check``.
     """
     with np.errstate(over="ignore"):
         result = np.ascontiguousarray(array, np.float32)
@@ -287,7 +287,7 @@ def as_float32(array: np.ndarray, check: bool) -> np.ndarray:
 
 
 def spread_over(there: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Flags of rows, or of parts of them, as flags of each value; bool, of the shape of the values.
+    """Broadcast flags of rows, or of parts of rows, to the shape of the values.
 
     >>> spread_over(np.array([True, False]), np.zeros((2, 3))).sum(1).tolist()
     [3, 0]
@@ -310,7 +310,7 @@ def collapse(there: np.ndarray | None) -> np.ndarray | None:
 
 
 def partly_missing(kind: str, there: np.ndarray, fix: str = "") -> BadValue:
-    """The error for a row with some numbers missing, if weights are one a row; ``fix`` for one that stays whole."""
+    """The error for a row with some numbers missing, if there is one weight per row; ``fix`` replaces the default."""
     flat = there.reshape(len(there), -1)
     row = int((flat.any(1) & ~flat.all(1)).argmax())
     found = f"{int((~flat[row]).sum())} of {flat.shape[1]} missing"

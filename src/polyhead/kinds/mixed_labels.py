@@ -1,7 +1,7 @@
-"""Several rows as one: what becomes of their images, labels, weights and boxes.
+"""Mixes several rows into one: their images, labels, weights and boxes.
 
-A row that is mixed has K components. Each has a share, and they sum to 1. Either all are laid over each other, each
-as strong as its share, or each fills a rectangle of the image, and its share is the area of it that is seen.
+A mixed row has K components with shares that sum to 1. Either all are blended, weighted by their shares, or each fills
+a rectangle of the image, and its share is the fraction of the image where it is visible.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Mixing:
 
     Attributes:
         shares: float64 ``(K, B)``; the components of a row sum to 1.
-        size: (height, width) of the frame in which patches lie.
-        patches: int64 ``(K, B, 4)``, ``xyxy`` in pixels of the frame: what each component fills, a later one over
-            those before it; None where all are blended.
-        shifts: int64 ``(K, B, 2)``, (x, y): from a component's own coordinates to those of the result.
+        size: (height, width) of the frame that patches are in.
+        patches: int64 ``(K, B, 4)``, ``xyxy`` in pixels of the frame: the rectangle of each component; later ones cover
+            earlier ones. None if all are blended.
+        shifts: int64 ``(K, B, 2)``, the offset (x, y) from a component's own coordinates to those of the result.
 
     >>> half = Mixing(np.array([[0.5], [0.5]]))
     >>> half.image(np.array([[[0.0, 1.0]], [[1.0, 1.0]]], np.float32)).tolist()
@@ -41,13 +41,13 @@ class Mixing:
     shifts: np.ndarray | None = None
 
     def image(self, parts: np.ndarray) -> np.ndarray:
-        """Images, or other inputs, of the components as one.
+        """Mix images, or other inputs, of the components.
 
         Args:
-            parts: ``(K, B, ...)``; where there are patches, ``(K, B, H, W, ...)`` of any size.
+            parts: ``(K, B, ...)``; with patches, ``(K, B, H, W, ...)`` of any size.
 
         Returns:
-            ``(B, ...)`` of the same dtype; integers are rounded.
+            The mixed inputs, ``(B, ...)`` of the same dtype; integers are rounded.
         """
         if self.patches is not None:
             return self.cut(parts)
@@ -58,9 +58,9 @@ class Mixing:
         return np.rint(found).astype(parts.dtype) if parts.dtype.kind in "iu" else found
 
     def cut(self, parts: np.ndarray) -> np.ndarray:
-        """The patches of arrays ``(K, B, H, W, ...)`` as one, ``(B, H, W, ...)``.
+        """Paste the patches of arrays ``(K, B, H, W, ...)`` into one, ``(B, H, W, ...)``.
 
-        An array of another size than the frame is cut at the nearest edges of its own pixels.
+        An array whose size differs from the frame's is cut at the nearest edges of its own pixels.
         """
         across, down, left, up = self._cuts(*parts.shape[2:4])
         found = np.empty(parts.shape[1:], parts.dtype)
@@ -71,7 +71,7 @@ class Mixing:
         return found
 
     def alone(self, parts: np.ndarray) -> np.ndarray:
-        """What is seen of arrays ``(K, B, m, H, W, ...)``, each by itself: 0 outside of its component's patch."""
+        """The visible parts of arrays ``(K, B, m, H, W, ...)``, each separately: 0 outside of its component's patch."""
         if self.patches is None or self.shifts is None:
             return parts
         across, down, left, up = self._cuts(*parts.shape[3:5])
@@ -86,7 +86,7 @@ class Mixing:
         return found
 
     def _cuts(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Patches across and down, ``(K, B, 2)``, and shifts in x and y, in pixels of an array of a size."""
+        """The x and y ranges of patches, ``(K, B, 2)``, and their shifts, in pixels of an array of the given size."""
         assert self.patches is not None
         assert self.shifts is not None
         across, down = self.patches[..., 0::2], self.patches[..., 1::2]
@@ -99,24 +99,24 @@ class Mixing:
         )
 
     def _edges(self, pixels: np.ndarray, side: int, axis: int) -> np.ndarray:
-        """Pixels of the frame as those of an array with another side, rounded halves up: so no window leaves it."""
+        """Convert pixels of the frame to those of an array; halves are rounded up, so no patch exceeds the array."""
         whole = self.size[axis]
         found: np.ndarray = (2 * pixels * side + whole) // (2 * whole)
         return found
 
     def mean(self, labels: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Labels as their mean by share times weight, and the sum of these as the weight.
+        """Average labels weighted by share times weight; the new weight is the sum of these.
 
-        A loss that is linear in the label, as a cross-entropy, is by this the components' losses by their shares;
-        the squared error is so up to a number that no prediction changes. A component without a label weighs
-        nothing, and where none has one the label is 0.
+        For a loss that is linear in the label, as a cross-entropy, this gives the components' losses weighted by their
+        shares; for the squared error, it does so up to a constant. A component without a label has weight 0; if none
+        has a label, the result is 0.
 
         Args:
             labels: float32 ``(K, B, ...)``.
-            weights: float32 ``(K, B, ...)``, of as many axes or fewer; None where all are 1.
+            weights: float32 ``(K, B, ...)``, with as many axes as labels or fewer; None if all are 1.
 
         Returns:
-            The same without the first axis.
+            Labels and weights without the first axis.
         """
         rank = self.shares.ndim if weights is None else weights.ndim
         parts = self.shares.reshape(*self.shares.shape, *[1] * (rank - 2))
@@ -130,13 +130,13 @@ class Mixing:
         return found.astype(np.float32), None if weights is None else total.astype(np.float32)
 
     def boxes(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What is seen of the components' boxes.
+        """Clip the components' boxes to what is visible.
 
         Args:
             boxes: float64 ``(K, B, m, 4)``, ``xyxy`` in pixels of the frame.
 
         Returns:
-            The exact boxes round what is seen of each, and its share of the whole box's area, ``(K, B, m)``.
+            The tight boxes around the visible part of each, and the visible fraction of its area, ``(K, B, m)``.
         """
         if self.patches is None or self.shifts is None:
             return boxes, np.ones(boxes.shape[:3])
@@ -150,7 +150,7 @@ class Mixing:
                 shares[k] -= _area_share(hidden_low, hidden_high, whole[k])
                 across = (hidden_low <= low[k]) & (hidden_high >= high[k])
                 for axis in (0, 1):
-                    # only what reaches across the box takes a side off it
+                    # only a patch that spans the whole box moves one of its sides
                     there = across[..., 1 - axis] & (hidden_high >= hidden_low).all(-1)
                     first = there & (hidden_low[..., axis] <= low[k][..., axis])
                     last = there & (hidden_high[..., axis] >= high[k][..., axis])
@@ -160,7 +160,7 @@ class Mixing:
         return np.concatenate([low, high], -1), shares * (self.shares > 0)[..., None]
 
     def points(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The components' points ``(K, B, m, n, 2)`` as they lie in the result, and which of them are seen."""
+        """Map the components' points ``(K, B, m, n, 2)`` to the result; also return which of them are visible."""
         if self.patches is None or self.shifts is None:
             return points, np.ones(points.shape[:-1], bool)
         moved = points + self.shifts[:, :, None, None]
@@ -177,7 +177,7 @@ def _cut_to(low: np.ndarray, high: np.ndarray, patches: np.ndarray) -> tuple[np.
 
 
 def _area_share(low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """The area from low to high as a share of the whole; of a box without a side, by its other side."""
+    """The area from low to high as a fraction of the whole; for a box of zero width or height, by its other side."""
     inside = high - low
     sides = np.divide(np.maximum(inside, 0), whole, out=(inside >= 0).astype(np.float64), where=whole > 0)
     share: np.ndarray = sides.prod(-1)
@@ -185,15 +185,15 @@ def _area_share(low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> np.ndar
 
 
 def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.ndarray:
-    """Choose places if more are kept than there is room for.
+    """Choose at most ``room`` of the kept places.
 
     Args:
-        kept: bool ``(B, n)``.
-        room: for so many.
-        sizes: ``(B, n)``: the largest are chosen; None chooses the first.
+        kept: which places may be chosen, bool ``(B, n)``.
+        room: the number of places to choose.
+        sizes: ``(B, n)``, to choose the largest; None chooses the first.
 
     Returns:
-        int64 ``(B, room)``, in their order, -1 behind the last.
+        The indices of the chosen places, int64 ``(B, room)``, in order, then -1.
 
     >>> choose(np.array([[True, False, True, True]]), 2, np.array([[1, 9, 5, 7]])).tolist()
     [[2, 3]]
@@ -209,7 +209,7 @@ def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.n
 
 
 def take_places(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return values ``(B, n, ...)`` at places ``(B, room)``, 0 where a place is -1."""
+    """Take values ``(B, n, ...)`` at places ``(B, room)``; 0 where a place is -1."""
     at = places.reshape(*places.shape, *[1] * (values.ndim - 2))
     found: np.ndarray = np.where(
         at < 0, values.dtype.type(0), np.take_along_axis(values, np.maximum(at, 0), 1)
@@ -218,13 +218,13 @@ def take_places(values: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def together(parts: np.ndarray) -> np.ndarray:
-    """Entries ``(K, B, m, ...)`` of the components of a row beside each other, ``(B, K * m, ...)``."""
+    """Concatenate the entries ``(K, B, m, ...)`` of a row's components to ``(B, K * m, ...)``."""
     beside = np.moveaxis(parts, 0, 1)
     return beside.reshape(len(beside), -1, *parts.shape[3:])
 
 
 def require_soft(loss: Any) -> None:
-    """Raise for a loss that reads only labels of 0 and 1, not between.
+    """Raise for a loss that accepts only labels of 0 and 1, none in between.
 
     Raises:
         BadValue: for one of the hinge losses.

@@ -12,7 +12,7 @@ from polyhead.errors import ContractError, Problem
 
 
 def layer_names(names: Iterable[str]) -> list[str]:
-    """A layer name for each head: Keras takes no slash in one, PyTorch no dot, TensorFlow only letters of ASCII.
+    """A layer name for each head: Keras allows no slash, PyTorch no dot, TensorFlow only ASCII letters.
 
     >>> layer_names(["age", "Sale Price", "a/b"])
     ['age', 'Sale_Price', 'a_b']
@@ -31,7 +31,7 @@ def layer_names(names: Iterable[str]) -> list[str]:
 def output_dtype() -> str | None:
     """Return the dtype of output layers: float32 under mixed precision, else None for Keras's default.
 
-    float16 ends at 65,504 and has steps of 32 before that, which is too coarse for numbers and losses.
+    float16 ends at 65,504, with steps of 32 just below that, which is too coarse for numbers and losses.
     Source: Keras's guide on mixed precision.
     """
     import keras
@@ -60,14 +60,14 @@ def pooled_features(features: Any) -> Any:
 
 
 def flat_features(features: Any) -> Any:
-    """Return features as vectors, with maps flattened, so that places in the image stay apart."""
+    """Return features as vectors, with maps flattened, so that positions in the image stay distinct."""
     import keras
 
     return features if len(features.shape) == 2 else keras.layers.Flatten()(features)
 
 
 def dense_output(vectors: Any, name: str, shape: tuple[int, ...], activation: str | None = None) -> Any:
-    """Apply a dense layer to vectors ``(B, d)`` and return its output ``(B, *shape)``, of a layer called ``name``."""
+    """Apply a dense layer to vectors ``(B, d)``; returns ``(B, *shape)``, the output of a layer called ``name``."""
     import keras
 
     layers, dtype, size = keras.layers, output_dtype(), int(np.prod(shape))

@@ -1,4 +1,4 @@
-"""Heads for each box: the class, the keypoints, the mask of every object of a row."""
+"""Heads with a label for each box: the class, keypoints or mask of every object in a row."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from polyhead.kinds.source_column import Column
 
 @dataclass(frozen=True, repr=False)
 class Each(Head):
-    """A head that has one label for each box of another head: what ``each="box"`` makes of it.
+    """A head with one label for each box of another head, made from a head with ``each="box"``.
 
-    The column holds one entry a box, in the order of the boxes. An entry goes where its box goes: it is left out
-    with a box that is, and weighs nothing where a box is missing. Labels are ``(B, max_boxes, *shape)``, weights
-    ``(B, max_boxes, *weight_shape)``, by the shapes of the head itself.
+    The column has one entry per box, in the order of the boxes. Entries follow their boxes: they are left out together,
+    and have weight 0 if the box is missing. Labels are ``(B, max_boxes, *shape)``, weights
+    ``(B, max_boxes, *weight_shape)``, with the shapes of the inner head.
 
     Attributes:
-        head: what each box has.
-        boxes: as they were declared, reading their column.
-        boxes_column: that column.
+        head: the inner head, for the label of one box.
+        boxes: the head of boxes as declared.
+        boxes_column: the column of the boxes.
 
     >>> from polyhead.kinds import Categorical, for_boxes
     >>> kind = for_boxes({"box": Boxes(2), "kind": Categorical(["cat", "dog"], each="box")})["kind"]
@@ -51,7 +51,7 @@ class Each(Head):
 
     @classmethod
     def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
-        """Wrap a head for each box; without ``given`` it takes that of the boxes."""
+        """Wrap a head for each box; its ``given`` is by default that of the boxes."""
         common = {f.name: getattr(head, f.name) for f in fields(Head) if f.init}
         common["given"] = head.given or boxes.given
         return cls(head, boxes, boxes_column, **common)
@@ -110,8 +110,8 @@ class Each(Head):
 
     @property
     def classes(self) -> Any:
-        """The classes as they were declared or learned, where what each box has is one of several."""
-        return self.head.classes  # type: ignore[attr-defined]  # an AttributeError where it has none
+        """The classes of the inner head, as declared or learned; an `AttributeError` if it has none."""
+        return self.head.classes  # type: ignore[attr-defined]  # raises AttributeError
 
     @property
     def names(self) -> tuple[Any, ...]:
@@ -146,7 +146,7 @@ class Each(Head):
         return self.head.losses
 
     def located(self, name: str) -> dict[str, str]:
-        """The place of an error in its entries, as `place` takes it; ``name`` is that of the head."""
+        """The place of an error in its entries, as keywords for `place`; ``name`` is the name of the head."""
         return {"head": name}
 
     # Along with the boxes --------------------------------------------------------------------------
@@ -179,12 +179,12 @@ class Each(Head):
         """Return a row's entries, one for each of its boxes.
 
         Args:
-            value: of the column, not missing.
-            count: of boxes.
-            index: of the row, for the error.
+            value: a value of the column, not missing.
+            count: the number of boxes.
+            index: the index of the row, for errors.
 
         Raises:
-            BadValue: where there are more or fewer.
+            BadValue: if there are more or fewer entries.
         """
         if self.presence:
             return [1] * count
@@ -196,17 +196,17 @@ class Each(Head):
         return found
 
     def along(self, values: Any, boxes: Any) -> Any:
-        """Return the entries of the boxes that are kept, if no image is moved.
+        """Return the entries of the boxes that are kept, for rows without a transformed image.
 
         Args:
-            values: of the column, ``(B, ...)``.
-            boxes: of the boxes' column, ``(B, ...)``.
+            values: values of the column, ``(B, ...)``.
+            boxes: values of the boxes' column, ``(B, ...)``.
 
         Returns:
-            Entries of at most ``max_boxes`` a row, None for a box that is missing.
+            At most ``max_boxes`` entries per row, None for a missing box.
 
         Raises:
-            BadValue: where entries and boxes differ in number.
+            BadValue: if the numbers of entries and boxes differ.
         """
         values, boxes = plain(values), plain(boxes)
         if not self.presence and is_dense(values) and is_dense(boxes) and boxes.dtype.kind == "f":
@@ -266,7 +266,7 @@ class Each(Head):
         return labels, whole.reshape(rows, *self.weight_shape)
 
     def _padded(self, values: Any) -> tuple[Any, int]:
-        """All entries one after the other, None for a place without one; and the number of rows."""
+        """Concatenate all entries, with None for places without one; also return the number of rows."""
         values, filler = plain(values), 0 if self.presence else None
         if is_dense(values) and (values.shape[1:2] == (self.places,) or values.ndim == 1 == self.places):
             return values.reshape(-1, *values.shape[2:]), len(values)
@@ -288,7 +288,7 @@ class Each(Head):
     # Mixed with other rows -------------------------------------------------------------------------
 
     def mixable(self, way: str) -> tuple[int, ...]:
-        return self.weight_shape  # no label is mixed with another: each goes where its box goes
+        return self.weight_shape  # labels are not mixed with each other: each follows its box
 
     def mix_places(
         self,
@@ -297,14 +297,14 @@ class Each(Head):
         mixing: Mixing,
         along: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, None]:
-        assert weights is not None  # boxes have some
+        assert weights is not None  # boxes always have weights
         assert along is not None
         rest = self._nowhere(weights, mixing) if self.presence else None
         if mixing.patches is None:
             weights = weights * mixing.shares.reshape(*weights.shape[:2], *[1] * (weights.ndim - 2))
         elif self.layer == "mask":
             labels = mixing.alone(labels)
-            if weights.shape[3:] != (1, 1):  # pixels without a label: outside of what is seen there is none
+            if weights.shape[3:] != (1, 1):  # pixels outside of the visible part have no label
                 weights = mixing.alone(weights)
         elif self.layer == "points":
             scale = np.array((1, 1) if self.head.labels_in_pixels else mixing.size[::-1])
@@ -323,7 +323,7 @@ class Each(Head):
         return np.asarray(np.where(known, (rows * mixing.shares).sum(0), 0)[:, None])
 
     def unseen(self, boxes: np.ndarray) -> list[None]:
-        """One entry for each missing box, where the places left say that there is none."""
+        """For a head of presence, one None for each missing box; empty for other heads."""
         return [None] * int(np.isnan(boxes).any(1).sum()) if self.presence else []
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -353,7 +353,7 @@ class Each(Head):
         return {name: answer.per_box(self.places) for name, answer in flat.items()}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> EachJudge:
-        return EachJudge(name, self.head.fixed(given=None).judge(name, heads, size))  # which speaks of rows
+        return EachJudge(name, self.head.fixed(given=None).judge(name, heads, size))  # `given` refers to rows
 
     # Keras -----------------------------------------------------------------------------------------
 

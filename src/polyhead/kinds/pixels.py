@@ -24,7 +24,7 @@ class Pixels(Head):
     """A head with a label for each pixel of the image, ``(H, W)`` or ``(H, W, n)`` a row.
 
     Attributes:
-        size: ``(height, width)`` of the labels; by default as found, and as the image has it where they are files.
+        size: ``(height, width)`` of the labels; by default as found, or that of the image if labels are files.
     """
 
     _: KW_ONLY
@@ -50,7 +50,7 @@ class Pixels(Head):
             return self.size is not None and values.shape[1:3] != self.size
         there = [value for value in values if not is_missing(value, self.missing)]
         if any(not isinstance(value, (np.ndarray, list, tuple)) for value in there):
-            return True  # a file, encoded bytes, or what is drawn late
+            return True  # a file, encoded bytes, or something still to be drawn
         sizes = {_image_shape(value)[:2] for value in there}
         return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
 
@@ -65,11 +65,11 @@ class Pixels(Head):
         """Return this head with the size of the first labels, if none is declared.
 
         Args:
-            column: of the labels.
-            what: they are, in the plural, for the error.
+            column: the column of the labels.
+            what: the kind of label, for errors.
 
         Raises:
-            BadValue: where there is no label of two or three axes.
+            BadValue: if the first rows have no label with two or three axes.
         """
         if self.size is not None:
             return self
@@ -105,7 +105,7 @@ class Pixels(Head):
         return unmoved_pixels(outputs, move)
 
     def convolved(self, features: Any, name: str, channels: int, activation: str | None) -> Any:
-        """Apply a 1 x 1 convolution to a feature map, enlarged to the size of the labels."""
+        """Upsample a feature map to the size of the labels, and apply a 1 x 1 convolution."""
         import keras
 
         assert self.size is not None
@@ -127,7 +127,7 @@ class Pixels(Head):
 
 
 def as_pixels(value: Any, expected: str) -> np.ndarray:
-    """Return a row's label as an array of any type.
+    """Return a row's label as an array of any dtype.
 
     Raises:
         BadValue: for nested lists of unequal length.
@@ -139,14 +139,14 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
 
 
 def narrowest(numbers: Sequence[int]) -> str:
-    """The narrowest of uint8, int16 and int32 that holds some whole numbers."""
+    """The narrowest of uint8, int16 and int32 that can represent all numbers."""
     low, high = min(numbers), max(numbers)
     fits = (d for d in ("uint8", "int16") if np.iinfo(d).min <= low and high <= np.iinfo(d).max)
     return next(fits, "int32")
 
 
 def holding(array: np.ndarray, value: float) -> np.ndarray:
-    """Cast a mask to a dtype that also holds a given value."""
+    """Cast a mask to a dtype that can also represent a given value."""
     if array.dtype.kind not in "iu":
         return array
     bounds = np.iinfo(array.dtype)
@@ -166,7 +166,7 @@ def _image_shape(value: Any) -> tuple[int, ...]:
 def mask_numbers(
     values: Any, marker: Any, size: tuple[int, int], channels: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return masks ``(B, H, W, channels)`` and which of their numbers are there, as `missing.numbers` does.
+    """Return masks ``(B, H, W, channels)`` and which of their numbers are present, as `missing.numbers` does.
 
     Raises:
         BadValue: for masks of another shape, with what to do about one-hot classes, colors and volumes.

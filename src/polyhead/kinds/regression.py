@@ -1,4 +1,4 @@
-"""Heads of numbers: regression and embeddings."""
+"""Heads for numbers: regression and embeddings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from polyhead.kinds.source_column import Column, over
 
 
 class Quantities:
-    """The base of `Regression` and `Map`: numbers in the unit of their column, which `scale=` scales for the model."""
+    """The base of `Regression` and `Map`: numbers with a unit, which `scale=` scales for the model."""
 
     scale: Any
 
@@ -65,15 +65,15 @@ class Quantities:
 
 @dataclass(frozen=True, repr=False)
 class Regression(Quantities, Head):
-    """Numbers, as float32 ``(B, *shape)``; a column ``(N,)`` is taken as ``(N, 1)``.
+    """Numbers, as float32 ``(B, *shape)``; a column ``(N,)`` is read as ``(N, 1)``.
 
-    NaN means that the number is missing, alone or with its whole row.
+    NaN means that a number is missing, alone or together with its whole row.
 
     Attributes:
-        shape: an int or a tuple.
-        elementwise: one weight for each number rather than one a row; by default, where rows are missing in
-            part.
-        scale: the model predicts scaled numbers, each place of the last axis by the labeled rows of training:
+        shape: the shape of one row, an int or a tuple.
+        elementwise: one weight for each number rather than one per row; by default only if some rows have both missing
+            and present numbers.
+        scale: the model predicts scaled numbers; each position of the last axis is scaled by the labeled training rows:
             ``"standard"`` (mean 0, deviation 1), ``"minmax"`` (0 to 1), ``"robust"`` (median 0, 1 between the
             quartiles), ``"log"`` (the logarithm of 1 + number, to mean 0 and deviation 1), or your own: an object with
             ``fit``, ``transform`` and ``inverse_transform`` of ``(rows, n)``, as scikit-learn's, or a pair of
@@ -135,7 +135,7 @@ class Regression(Quantities, Head):
     def resolve(self, column: Column) -> Self:
         head = self
         if head.elementwise is None:
-            # a single number cannot be missing in part, nor can integers: then the column need not be read
+            # neither a single number nor integers can be missing in part, so the column need not be read
             partly = (
                 head.shape != (1,)
                 and may_hold_missing(column.probe(), head.missing)
@@ -215,7 +215,7 @@ class Embedding(Regression):
     whole_fix = "Put NaN into all numbers of the row: a vector without one of them has no direction."
 
     def weighed(self, shape: tuple[int, ...]) -> Self:
-        return self  # a vector has one direction, and so one weight
+        return self  # a vector has one direction, and therefore one weight
 
     def conversion(self, column: np.ndarray) -> Conversion | None:
         if self.missing is not None or self.scaling is not None or column.shape[1:] != self.shape:

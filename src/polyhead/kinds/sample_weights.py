@@ -20,7 +20,7 @@ _ZEROS = "Put 0 where a label does not count."
 
 @dataclass(frozen=True, repr=False)
 class BoxWeights(Each):
-    """The weights of a head, one for each box of a row: they go where the boxes go.
+    """The sample weights of a head with one for each box of a row; they follow their boxes.
 
     Attributes:
         owner: the name of the head.
@@ -33,12 +33,12 @@ class BoxWeights(Each):
 
     @classmethod
     def for_head(cls, name: str, head: Head, values: Any) -> BoxWeights | None:
-        """The weights of a head whose weight column has one for each box; None for all others.
+        """The weights of a head whose weight column has one for each box; None for all other heads.
 
         Args:
-            name: of the head.
-            head: as it was declared.
-            values: the first rows of its column of weights.
+            name: the name of the head.
+            head: the head as declared.
+            values: the first rows of its weight column.
         """
         shape = _entry_shape(values)
         if shape is None or not isinstance(head, (Boxes, Each)):
@@ -60,11 +60,11 @@ def prepared(head: Head, values: Any) -> Head:
     """Prepare a head for its weight column, before it is resolved.
 
     Args:
-        head: as it was declared.
-        values: the first rows of its column of weights.
+        head: the head as declared.
+        values: the first rows of its weight column.
 
     Raises:
-        BadValue: where the head was said to have coarser weights.
+        BadValue: if coarser weights were declared.
 
     >>> prepared(Regression(3), np.ones((5, 3))).elementwise
     True
@@ -76,14 +76,14 @@ def prepared(head: Head, values: Any) -> Head:
 
 
 def weights_shape(head: Head, values: Any) -> tuple[int, ...]:
-    """Return the shape of a row's weights: ``()`` for one a row.
+    """Return the shape of a row's weights: ``()`` for one weight per row.
 
     Args:
-        head: resolved.
-        values: the first rows of its column of weights.
+        head: the resolved head.
+        values: the first rows of its weight column.
 
     Raises:
-        BadValue: for rows of a shape that fits nothing.
+        BadValue: for rows of a shape that the head does not accept.
 
     >>> weights_shape(Regression(3, elementwise=True), np.ones((5, 3)))
     (3,)
@@ -103,11 +103,11 @@ def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) 
 
     Args:
         values: the column.
-        shape: of a row, as `weights_shape` says.
-        there: which labels are there, bool ``(B, ...)``, None where all are: other places need no weight.
+        shape: the shape of a row, from `weights_shape`.
+        there: which labels are present, bool ``(B, ...)``, None if all are; missing labels need no weight.
 
     Raises:
-        BadValue: with the row of the first weight that is none.
+        BadValue: with the row of the first invalid weight.
     """
     if not shape:
         array, found = numbers(values, None, (1,), "a weight")
@@ -137,7 +137,7 @@ def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) 
 
 
 def _padded(values: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows as one array, float64 ``(B, *shape)``, and which numbers a row has; NaN where one is None."""
+    """Pad rows to one array, float64 ``(B, *shape)``, NaN for None; also return which numbers the rows have."""
     values = plain(values)
     fewer = is_dense(values) and values.ndim - 1 == len(shape) and 0 <= values.shape[1] < shape[0]
     if is_dense(values) and not (fewer and values.shape[2:] == shape[1:]):
@@ -157,7 +157,7 @@ def _padded(values: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray
 
 
 def _row_weights(value: Any, shape: tuple[int, ...], index: int) -> np.ndarray:
-    """One row's weights as an array, NaN for None; a row of None has NaN alone."""
+    """One row's weights as an array, NaN for None; all NaN if the row is None."""
     if is_missing(value):
         return np.full(shape, np.nan)
     if isinstance(value, (list, tuple)):
@@ -174,7 +174,7 @@ def _row_weights(value: Any, shape: tuple[int, ...], index: int) -> np.ndarray:
 
 
 def _row_shape(values: Any) -> tuple[int, ...]:
-    """The shape of a row's weights, by the first that has any; ``()`` for one number, alone or in an axis."""
+    """The shape of a row's weights, from the first row with weights; ``()`` for one number, also of shape ``(1,)``."""
     values = plain(values)
     if is_dense(values):
         shape = values.shape[1:]
@@ -184,7 +184,7 @@ def _row_shape(values: Any) -> tuple[int, ...]:
 
 
 def _entry_shape(values: Any) -> tuple[int, ...] | None:
-    """The shape of one box's weights where a row has a list of them; None where it has one number."""
+    """The shape of one box's weights if rows are lists of them; None if a row is one number."""
     values = plain(values)
     if is_dense(values):
         return None if _row_shape(values) == () else values.shape[2:]
@@ -203,7 +203,7 @@ def _numbers_shape(value: Any) -> tuple[int, ...]:
 
 
 def _short(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without the axes of size 1 at its end."""
+    """A shape without trailing axes of size 1."""
     while shape and shape[-1] == 1:
         shape = shape[:-1]
     return shape

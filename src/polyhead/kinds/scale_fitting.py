@@ -1,4 +1,4 @@
-"""Fits scales in one pass over a column, in memory that does not grow with its rows."""
+"""Fits scales in one pass over a column, with memory use independent of its number of rows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from polyhead.kinds.source_column import Column
 
 SAMPLED_ROWS = 1 << 16
 SAMPLED_NUMBERS = 1 << 22
-"""Quantiles, and custom scales without ``partial_fit``, use all labeled rows up to 65,536, and a sample of that size if
-there are more; of long rows fewer, 4 million numbers in all."""
+"""Quantiles, and custom scales without ``partial_fit``, use at most 65,536 labeled rows, sampled if there are more; and
+at most 4 million numbers in all, so fewer long rows."""
 
 PIECE_NUMBERS = 1 << 18
 
@@ -64,7 +64,7 @@ def fit_scale(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> Scaling
 def pieces_of(
     column: Column, read: Callable[[Any], tuple[np.ndarray, np.ndarray | None]]
 ) -> Iterator[np.ndarray]:
-    """Yield the rows of a column that count, as `fit_scale` takes them.
+    """Yield the rows of a column that count, in the form for `fit_scale`.
 
     Args:
         column: the values of labels or of an input.
@@ -87,7 +87,7 @@ def pieces_of(
 def _right_rows(
     values: Any, read: Callable[[Any], tuple[np.ndarray, np.ndarray | None]]
 ) -> Iterator[np.ndarray]:
-    """Read rows one by one, without invalid ones: encoding refuses them and names them."""
+    """Read rows one by one and skip invalid ones: encoding reports them."""
     for i in range(len(values)):
         with suppress(BadValue):
             yield _with_nan(*read(take(values, np.array([i]))))
@@ -100,9 +100,9 @@ def _with_nan(numbers: np.ndarray, there: np.ndarray | None) -> np.ndarray:
 
 
 def _finite_runs(pieces: Iterable[np.ndarray], numbers: int) -> Iterator[np.ndarray]:
-    """Split into pieces of few numbers, without infinity, which encoding refuses."""
+    """Split into pieces of few numbers, with infinity replaced by NaN: encoding reports it."""
     for piece in pieces:
-        if piece.shape[1] != numbers:  # likewise refused
+        if piece.shape[1] != numbers:  # reported by encoding, too
             continue
         step = max(1, PIECE_NUMBERS // max(1, piece.shape[1]))
         for start in range(0, len(piece), step):
@@ -151,7 +151,7 @@ class _Moments:
 
 
 class _SampledRows:
-    """All rows or, of many, those whose row numbers have the smallest hashes, whatever the pieces are."""
+    """All rows, or a sample of many: those whose row numbers have the smallest hashes, independent of the pieces."""
 
     def __init__(self, numbers: int) -> None:
         self._most = max(64, min(SAMPLED_ROWS, SAMPLED_NUMBERS // numbers))
@@ -232,7 +232,7 @@ def _require_inverse(found: OwnScaling, rows: np.ndarray) -> None:
     """Raise if the inverse of a scale does not give the numbers back, or if it mixes them."""
     with np.errstate(all="ignore"):
         scaled = found.transform(rows) if len(rows) else rows
-    right = np.isfinite(scaled).all(1)  # numbers that it cannot take are refused where they are encoded
+    right = np.isfinite(scaled).all(1)  # encoding reports numbers that the scale cannot take
     if not right.any():
         return
     given, scaled = rows[right], scaled[right]

@@ -1,4 +1,4 @@
-"""Scales numbers for training, and brings predictions back to the units of the data."""
+"""Scales numbers for training, and converts predictions back to the units of the data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from polyhead.kinds.missing import first_row
 SCALES = ("standard", "minmax", "robust", "log")
 
 KNOTS = 1025
-"""The number of points at which metrics know the inverse of a custom scale; they interpolate between them."""
+"""The number of points at which metrics tabulate the inverse of a custom scale, to interpolate between them."""
 
 _CLOSE = 1e-6
 
@@ -43,7 +43,7 @@ class Scaling(ABC):
 
     @abstractmethod
     def inverse_transform(self, scaled: np.ndarray) -> np.ndarray:
-        """Return scaled numbers, ``(..., numbers)``, in the units of the data, as float64 of the same shape."""
+        """Convert scaled numbers, ``(..., numbers)``, to the units of the data, as float64 of the same shape."""
 
     @property
     @abstractmethod
@@ -64,7 +64,7 @@ class Scaling(ABC):
             check: raise for numbers outside its range.
 
         Raises:
-            BadValue: there is such a number.
+            BadValue: for such a number, if ``check``.
         """
         with np.errstate(all="ignore"):
             found = self.transform(np.asarray(values, np.float64))
@@ -87,7 +87,7 @@ class NamedScaling(Scaling):
     Attributes:
         name: one of `SCALES`.
         center: the value that becomes 0, one for each number.
-        width: the distance from it that becomes 1.
+        width: the distance from the center that becomes 1, one for each number.
 
     >>> scale = NamedScaling("standard", (250000.0,), (60000.0,))
     >>> scale.transform(np.array([[310000.0]])), scale.inverse_transform(np.array([[1.0]]))
@@ -187,10 +187,10 @@ class OwnScaling(Scaling):
     """A fitted custom scale. Two are equal if they give the same numbers.
 
     Attributes:
-        scaler: an object with ``transform`` and ``inverse_transform`` of ``(n, numbers)``, as scikit-learn has them,
-            or a pair of functions of arrays of any shape.
+        scaler: an object with ``transform`` and ``inverse_transform`` of ``(n, numbers)``, as in scikit-learn, or a
+            pair of functions of arrays of any shape.
         low: the smallest value of each number in the rows it was fitted on.
-        high: the largest.
+        high: the largest value of each number.
     """
 
     scaler: Any
@@ -221,7 +221,7 @@ class OwnScaling(Scaling):
         return self._applied(1, "inverse_transform", scaled)
 
     def _applied(self, place: int, name: str, values: Any) -> np.ndarray:
-        given = np.array(values, np.float64)  # a copy, as StandardScaler(copy=False) writes into what it gets
+        given = np.array(values, np.float64)  # a copy, as StandardScaler(copy=False) writes into its argument
         if isinstance(self.scaler, (list, tuple)):
             found = np.asarray(self.scaler[place](given), np.float64)
         else:
@@ -240,7 +240,7 @@ class OwnScaling(Scaling):
 
     @cached_property
     def inverse(self) -> dict[str, Any]:
-        """The inverse at `KNOTS` points: over the range it was fitted on, and as far again on both sides."""
+        """The inverse at `KNOTS` points: over the range it was fitted on, extended by its width on both sides."""
         with np.errstate(all="ignore"):
             ends = self.transform(np.array([self.low, self.high]))
         ends = np.where(np.isfinite(ends), ends, 0.0)
@@ -252,7 +252,7 @@ class OwnScaling(Scaling):
         places = np.linspace(start, stop, KNOTS)
         with np.errstate(all="ignore"):
             values = self.inverse_transform(places)
-        for i in range(self.numbers):  # a logarithm ends somewhere: from there on its last value
+        for i in range(self.numbers):  # beyond the domain of the inverse, repeat its last value
             good = np.isfinite(values[:, i])
             values[:, i] = np.interp(places[:, i], places[good, i], values[good, i]) if good.any() else 0.0
         return {
@@ -270,7 +270,7 @@ class OwnScaling(Scaling):
         return hash(self.numbers)
 
     def tabulated(self, scaled: np.ndarray) -> np.ndarray:
-        """The inverse as metrics have it, of ``(n, numbers)``."""
+        """Apply the inverse to ``(n, numbers)`` as metrics do, by its table."""
         table = self.inverse
         at = (scaled - table["start"]) / table["step"]
         places = np.arange(KNOTS)
@@ -303,9 +303,9 @@ def require_scale(scale: Any, where: str, numbers: int | None, more: str = "") -
 
     Args:
         scale: what was given, not None.
-        where: what names it in errors.
+        where: its name in errors.
         numbers: the length of the last axis, if known.
-        more: what else is allowed there, for errors.
+        more: what else is allowed, for errors.
     """
     if isinstance(scale, Scaling):
         if numbers not in (None, scale.numbers):

@@ -1,4 +1,4 @@
-"""The interface of a column for kinds that are resolved, and what its source knows of it."""
+"""The interface of a column for resolving kinds, and what its source knows about it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from polyhead.errors import BadValue
 
 
 class About(NamedTuple):
-    """What a source knows of a column beside its values.
+    """What a source knows about a column besides its values.
 
     Attributes:
-        classes: the names of all its classes, in the order of their ids, whether they occur or not; None where the
-            source does not say.
-        values: what the column holds for each class, where that is not its name.
-        exif: of a column of images, whether annotations were made with the Exif orientation ``"applied"`` or
-            ``"ignored"``.
-        points: of a column of keypoints, the name of each point.
-        skeleton: of a column of keypoints, the pairs of points that a line joins, counted from 0.
+        classes: the names of all its classes, in the order of their ids, whether they occur or not; None if unknown.
+        values: the column's value for each class, if that is not the name.
+        exif: for images, whether annotations were made with the Exif orientation ``"applied"`` or ``"ignored"``.
+        points: for keypoints, the name of each point.
+        skeleton: for keypoints, the pairs of points that are connected by lines, counted from 0.
 
     >>> About(("cat", "dog")).classes
     ('cat', 'dog')
@@ -34,14 +32,14 @@ class About(NamedTuple):
 
 
 class Origins(NamedTuple):
-    """Which images those of some rows were, before a store held them.
+    """The original images of some rows, before they were written to a store.
 
     Attributes:
-        files: the file of each; None for one that was not a file, or is not known.
+        files: the file of each; None if it was not a file, or is unknown.
         places: float64 ``(n, 8)``: height and width of the original, in the orientation of its labels, and the matrix
-            ``(2, 3)`` from its pixels to those that are held; NaN for an image that is held as it was.
-        lost: a store that does not know them, though it may have resized the images; empty if there is none.
-        kept: a store has them as columns, for some rows at least.
+            ``(2, 3)`` from its pixels to those of the stored image; NaN for an image that was stored unchanged.
+        lost: a store that does not know the originals, though it may have resized them; empty if there is none.
+        kept: whether a store has these as columns, at least for some rows.
     """
 
     files: list[str | None]
@@ -51,28 +49,28 @@ class Origins(NamedTuple):
 
     @classmethod
     def unknown(cls, count: int, lost: str = "") -> Origins:
-        """Those of images that are held as they were, or of which nothing is known."""
+        """Origins of images that were stored unchanged, or whose originals are unknown."""
         return cls([None] * count, np.full((count, 8), np.nan), lost)
 
 
 class Column(Protocol):
-    """A column as a kind sees it when it is resolved: its first rows, all of it, and what its source says of it."""
+    """A column as a kind gets it for resolving: its first rows, all rows, and what its source knows about it."""
 
     def probe(self) -> Any:
         """The first rows."""
 
     def scan(self) -> Iterator[Any]:
-        """All rows, in pieces."""
+        """Yield all rows, in pieces."""
 
     def counting(self) -> Iterator[Any]:
-        """All rows in which the head it is ``given`` is 1, in pieces; all rows where there is none."""
+        """Yield the rows in which its ``given`` head is 1, in pieces; all rows without ``given``."""
 
     def about(self) -> About:
-        """What its source knows of it."""
+        """What its source knows about it."""
 
 
 def over(column: Column, find: Callable[[Any], Any]) -> Iterator[Any]:
-    """What ``find`` gives for each piece of a column; positions in errors count from the first piece on."""
+    """Yield ``find(piece)`` for each piece of a column; positions in errors are relative to the whole column."""
     start = 0
     for piece in column.scan():
         try:

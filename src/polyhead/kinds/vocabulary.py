@@ -1,4 +1,4 @@
-"""Words of an input as ids: those of a vocabulary, which a declaration keeps."""
+"""Encodes the words of an input as ids of a vocabulary, which is part of the declaration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polyhead.errors import BadValue, ContractError, Problem, as_list, counted, 
 from polyhead.kinds.missing import even_rows, is_missing, plain
 
 NOTHING, UNKNOWN = "", "[UNK]"
-"""The words of the ids 0 and 1, as in `keras.layers.TextVectorization`: no word, and one that is not known."""
+"""The words of the ids 0 and 1, as in `keras.layers.TextVectorization`: no word, and an unknown word."""
 
 _AUTO = "auto"
 
@@ -44,7 +44,7 @@ def learned_vocabulary(pieces: Iterable[Any]) -> tuple[str, ...]:
     """The distinct words of a column, sorted.
 
     Raises:
-        BadValue: for what is no word, or if there is none.
+        BadValue: for a value that is not a word, or a column without words.
     """
     found: set[str] = set()
     for values in pieces:
@@ -61,10 +61,10 @@ def learned_vocabulary(pieces: Iterable[Any]) -> tuple[str, ...]:
 
 
 def word_ids(values: Any, vocabulary: Sequence[str]) -> np.ndarray:
-    """The ids of a column of words, int32 ``(B,)``, or of lists of words, ``(B, T)``.
+    """Encode a column of words as int32 ids ``(B,)``, or of lists of words as ``(B, T)``.
 
     Raises:
-        BadValue: for what is neither, or lists of several lengths.
+        BadValue: for other values, or lists of unequal lengths.
 
     >>> word_ids([["the", "cat"], ["a", ""]], ["cat", "the"]).tolist()
     [[3, 2], [1, 0]]
@@ -81,7 +81,7 @@ def word_ids(values: Any, vocabulary: Sequence[str]) -> np.ndarray:
 def _ids_of_words(words: list[Any], places: Mapping[str, int], length: int | None) -> np.ndarray:
     try:
         ids = np.fromiter((places.get(word, 1) for word in words), np.int32, len(words))
-    except TypeError:  # of what is no key, and so no word
+    except TypeError:  # for values that are not hashable, and therefore not words
         ids = np.ones(len(words), np.int32)
     for at in np.flatnonzero(ids == 1).tolist():
         if not isinstance(words[at], str):
@@ -93,7 +93,7 @@ def _one_word(value: Any, row: int) -> str:
     """A value as a word; `NOTHING` if it is missing.
 
     Raises:
-        BadValue: with the row, for what is no word.
+        BadValue: with the row, for a value that is not a word.
     """
     if isinstance(value, str):
         return value
@@ -109,10 +109,10 @@ def _one_word(value: Any, row: int) -> str:
 
 
 def _every_word(values: Any) -> tuple[list[Any], int | None]:
-    """All words of a column one after the other, and how many each row has; None for a single one.
+    """Concatenate all words of a column; also return the number of words in each row, None for a single word.
 
     Raises:
-        BadValue: for rows of several lengths.
+        BadValue: for rows of unequal lengths.
     """
     values = even_rows(plain(values))
     if isinstance(values, np.ndarray) and values.dtype != object:
@@ -134,11 +134,11 @@ def _every_word(values: Any) -> tuple[list[Any], int | None]:
 
 
 def are_texts(words: Sequence[str], rows: int) -> bool:
-    """Whether the words of a column are whole texts: nearly each row has one of its own, of several words.
+    """Whether the words of a column are whole texts: nearly every row has its own, of several words.
 
     Args:
-        words: the distinct ones.
-        rows: of the column.
+        words: the distinct words.
+        rows: the number of rows in the column.
 
     >>> texts = [f"a lovely house, number {i}" for i in range(100)]
     >>> are_texts(texts, 105), are_texts(texts, 500), are_texts(["New York", "San Diego"], 2)

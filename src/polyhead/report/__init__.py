@@ -1,4 +1,4 @@
-"""Looking at a feed: a page, a contact sheet, a notebook's cell."""
+"""Previews a feed as a page, as a contact sheet or in a notebook."""
 
 from polyhead.report.preview import Preview, preview
 

@@ -1,4 +1,4 @@
-"""What the augmentations of a feed did with its rows, in words."""
+"""Describes in words what a feed's augmentations did to its rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polyhead.pipeline.row_mixing import split_augmentations, with_streams
 
 
 def applied_to(feed: Feed, rows: Sequence[tuple[int, int]]) -> list[tuple[str, ...]]:
-    """What happened to each of some rows, ``(epoch, place in the source)``, in the order in which it happened.
+    """Describe the augmentations of each row ``(epoch, index in the source)``, in the order in which they ran.
 
     >>> import polyhead as ph
     >>> data = {"image": np.zeros((4, 8, 8, 3), np.uint8), "y": [0, 1, 0, 1]}

@@ -13,11 +13,11 @@ from polyhead.report.views import Bars, Chart, Heat, Histogram, shortly
 
 SHADES = 64
 MOST_BARS, IN_ORDER = 2000, 20
-"""No more classes are shown; of more than 20, the frequent ones come first."""
+"""The most classes shown, and the most shown in order of id; with more, the most frequent ones come first."""
 
 
 def coverage(found: Coverage) -> str:
-    """Render how many rows of a head are labeled, as a bar and in words."""
+    """Render the share of a head's rows that are labeled, as a bar and in words."""
     parts = [
         (word, title, count)
         for word, title, count in (

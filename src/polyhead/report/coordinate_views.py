@@ -1,4 +1,4 @@
-"""Views of heads of coordinates: boxes and keypoints."""
+"""Views of heads with coordinates: boxes and keypoints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CELLS = 24
 
 
 class _CoordinateView(DrawnView):
-    """A head of coordinates, each of which may be missing."""
+    """A head with coordinates, each of which may be missing."""
 
     def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
         super().__init__(name, head, place, color)
@@ -79,7 +79,7 @@ class BoxView(_CoordinateView):
     def difference(
         self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
     ) -> float | None:
-        """1 less the mean IoU of pairs of one class, in which each box is at most once; 1 without a partner."""
+        """1 minus the mean IoU of boxes matched one to one, within a class if known; an unmatched box has IoU 0."""
         one, other = np.flatnonzero(label.counts), np.flatnonzero(guess.counts)
         if not len(one) or not len(other):
             return float(len(one) != len(other))
@@ -115,10 +115,10 @@ class BoxView(_CoordinateView):
 
 
 def _density(boxes: np.ndarray) -> np.ndarray:
-    """How many boxes cover each cell of the image, float64 ``(CELLS, CELLS)``."""
+    """The number of boxes that cover each cell of the image, float64 ``(CELLS, CELLS)``."""
     low = np.clip(np.floor(boxes[:, :2] * CELLS), 0, CELLS - 1).astype(int)
     high = np.clip(np.ceil(boxes[:, 2:] * CELLS), low + 1, CELLS).astype(int)
-    found = np.zeros((CELLS + 1, CELLS + 1))  # differences, which cumulative sums turn into counts
+    found = np.zeros((CELLS + 1, CELLS + 1))  # differences; cumulative sums turn them into counts
     for rows, columns, sign in ((low, low, 1), (low, high, -1), (high, low, -1), (high, high, 1)):
         np.add.at(found, (rows[:, 1], columns[:, 0]), sign)
     counted: np.ndarray = found.cumsum(0).cumsum(1)[:CELLS, :CELLS]
@@ -152,7 +152,7 @@ class PointView(_CoordinateView):
     def difference(
         self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
     ) -> float | None:
-        """The mean distance, in shares of the image."""
+        """The mean distance, as a fraction of the image's width and height."""
         both = label.counts & guess.counts
         away = (label.value - guess.value)[both] / self._scale(self.canvas or (1, 1))
         return float(np.linalg.norm(away, axis=1).mean()) if both.any() else None

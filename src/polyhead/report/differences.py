@@ -16,20 +16,20 @@ PIECE = 256
 
 
 class Differences:
-    """The differences of two feeds over the same rows.
+    """The differences between two feeds over the same rows.
 
     Args:
-        labeled: with the labels.
-        guessed: with predictions in their place.
+        labeled: the feed with the labels.
+        guessed: the feed with predictions in place of the labels.
         views: the views of the heads to compare.
-        scores: how sure each prediction is, by row.
+        scores: the confidence of each prediction, by row.
     """
 
     def __init__(self, labeled: Feed, guessed: Feed, views: Mapping[str, View], scores: Scores) -> None:
         self._labeled, self._guessed, self._views, self._scores = labeled, guessed, views, scores
 
     def of_rows(self) -> np.ndarray:
-        """The mean loss over the heads of each row, float64 ``(N,)``; 0 where nothing can be compared."""
+        """The mean loss of each row over its heads, float64 ``(N,)``; 0 where nothing can be compared."""
         total, count = np.zeros(self._labeled.num_samples), np.zeros(self._labeled.num_samples)
         for name, view in self._views.items():
             if isinstance(view, EachView):

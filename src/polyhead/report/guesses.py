@@ -1,4 +1,4 @@
-"""Puts predictions beside labels, and finds the rows in which they differ most."""
+"""Shows predictions beside labels, and finds the rows where they differ most."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from polyhead.sources.source import DerivedSource, Source, checked_rows
 
 WHERE = "preview(predictions=)"
 THIN = 1e-3
-"""Predicted boxes of a smaller width or height are left out."""
+"""Predicted boxes with a smaller width or height are left out."""
 
 
 class _Guessed(DerivedSource):
@@ -43,20 +43,20 @@ class _Guessed(DerivedSource):
 def with_guesses(
     feed: Feed, predictions: Any, places: np.ndarray | None, n: int, views: Mapping[str, View]
 ) -> tuple[list[Sample], dict[str, Head]]:
-    """Samples on their original images with what was predicted of them, those with the largest loss first.
+    """Return samples on their original images with their predictions, largest loss first.
 
     Args:
-        feed: of the rows, with labels.
-        predictions: of `polyhead.predict`.
-        places: the rows; None for the ``n`` with the largest loss.
-        n: how many rows.
+        feed: a feed of the rows, with labels.
+        predictions: the result of `polyhead.predict`.
+        places: indices of the rows; None for the ``n`` rows with the largest loss.
+        n: the number of rows.
         views: the views of the heads.
 
     Returns:
-        The samples, and the heads as they have their labels.
+        The samples, and the heads in the units of the samples' labels.
 
     Raises:
-        ContractError: for anything but predictions, and for those of other rows or heads.
+        ContractError: ``predictions`` is something else, or predicts other rows or heads.
     """
     known = getattr(predictions, "columns", ())
     names = [n for n, head in feed.labeled.items() if n in known and not _is_presence(feed, n)]
@@ -100,13 +100,13 @@ def with_guesses(
 
 
 def _is_presence(feed: Feed, name: str) -> bool:
-    """Whether a head only says which boxes there are: it reads their column."""
+    """Whether a head only says which boxes exist: it reads the same columns as its boxes."""
     owner = feed.labeled[name].each
     return owner is not None and feed.labeled[name].columns(name) == feed.labeled[owner].columns(owner)
 
 
 def _as_answered(head: Any, in_images: bool) -> Any:
-    """A head that reads answers: True and False of a binary head, class ids of a mask, pixels for places in images."""
+    """A head that reads predictions: bools for a binary head, class ids for a mask, pixels for coordinates."""
     if getattr(head.inner, "positive", None) is not None:
         head = head.fixed(positive=None)
     if getattr(head.inner, "values", None) is not None:
@@ -115,7 +115,7 @@ def _as_answered(head: Any, in_images: bool) -> Any:
 
 
 def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
-    """The rows of a feed that were predicted, and the place of each in the predictions."""
+    """The rows of a feed that were predicted, and the index of each in the predictions."""
     key = "row_id" if "row_id" in predictions.columns else "id"
     said = list(plain(predictions[key]))
     rows = np.arange(feed.num_samples, dtype=np.int64)
@@ -140,7 +140,7 @@ def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
 def _columns(
     predictions: Any, heads: Mapping[str, Any], answers: dict[str, list[Any]], at: np.ndarray
 ) -> tuple[dict[str, list[Any]], list[dict[str, dict[int, float]]]]:
-    """The label columns as predicted, and the scores of each row."""
+    """The label columns with predictions in them, and the scores of each row."""
     names = list(answers)
     scores: list[dict[str, dict[int, float]]] = [{} for _ in at]
     for name in names:
@@ -165,7 +165,7 @@ def _columns(
 def _leave_out_thin(
     owner: str, head: Any, answers: dict[str, list[Any]], along: list[str], scores: list[Any]
 ) -> None:
-    """Leave out predicted boxes without an area, with all that belongs to them."""
+    """Leave out predicted boxes without an area, with their other predictions and scores."""
     for row, boxes in enumerate(answers[owner]):
         found = np.asarray(boxes if boxes is not None else [], np.float64)
         if found.size:

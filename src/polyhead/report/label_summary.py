@@ -1,4 +1,4 @@
-"""Reads all labels of a feed: how many count, how many are missing, and their distribution."""
+"""Summarizes all labels of a feed: how many count, how many are missing, and their distribution."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Coverage:
 
 
 def summarize(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
-    """Summarize the labels of each head: of all rows, or of large labels, a quarter of a gigabyte."""
+    """Summarize the labels of each head, up to a million rows or a quarter of a gigabyte."""
     labels = feed._assembler.labels
-    asked: dict[str, np.ndarray] = {}  # for heads that others are `given`: where they are 1
+    asked: dict[str, np.ndarray] = {}  # for heads named in another head's `given`: the rows where they are 1
     found: dict[str, Coverage] = {}
 
     def read(name: str) -> None:

@@ -10,10 +10,10 @@ from polyhead.report.marks import Absent, Area, Bones, Cover, Look, Mark, Point
 from polyhead.report.palette import css, ink
 
 _SHAPE = ((0, 0, 0, 0), (0, 0, 0, 255))
-"""The palette of an area, of which CSS takes the alpha."""
+"""The palette of an area; CSS uses only its alpha."""
 
 WIDTHS = (44, 64, 88, 116, 152)
-"""A tag is shown where its box is at least this wide, by the length of its text; page.css has the same."""
+"""The box widths from which tags are shown, by the length of their text; page.css has the same numbers."""
 
 
 def element(mark: Mark, small: str = "") -> str:
@@ -54,7 +54,7 @@ def element(mark: Mark, small: str = "") -> str:
 
 
 def notes(marks: Sequence[Mark]) -> str:
-    """Render what is missing in words, for the lower edge of a picture."""
+    """Render missing labels as text for the lower edge of a picture."""
     found = [mark for mark in marks if isinstance(mark, Absent)]
     said = "".join(f'<span data-h="{m.look.layer.key}">{escape(m.text)}</span>' for m in found)
     return f'<div class="notes">{said}</div>' if found else ""

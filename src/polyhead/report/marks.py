@@ -35,14 +35,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Look:
-    """What a mark belongs to, and how it is drawn.
+    """The layer and class of a mark, and its colors.
 
     Attributes:
-        layer: of its head.
+        layer: the layer of its head.
         color: its color, by class.
         own: its color, by object.
         part: the key of its class, ``"head.class"``; empty without one.
-        guess: it was predicted.
+        guess: whether it was predicted.
     """
 
     layer: Layer
@@ -54,12 +54,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Thing:
-    """An object of a row: what the labels of its box, mask and points have in common.
+    """An object of a row: what its box, mask and keypoints share.
 
     Attributes:
         text: its name; empty without one.
         color: the color of its class; None without one.
-        own: the color of its place in the row.
+        own: the color of its index in the row.
         part: the key of its class.
     """
 
@@ -71,14 +71,14 @@ class Thing:
 
 @dataclass(frozen=True)
 class On:
-    """What labels are drawn on.
+    """The picture or object that labels are drawn on.
 
     Attributes:
         size: (height, width) of the picture as the model gets it.
-        most: the longest side of a mask that is drawn.
-        things: the objects of a head of boxes, by place.
-        thing: the object that a label belongs to; None for one of the whole row.
-        guess: labels are predicted.
+        most: the longest side of a drawn mask, in pixels.
+        things: the objects of a head of boxes, by index.
+        thing: the object that a label belongs to; None for a label of the whole row.
+        guess: whether the labels are predictions.
     """
 
     size: tuple[int, int]
@@ -88,7 +88,7 @@ class On:
     guess: bool = False
 
     def look(self, layer: Layer, color: RGB | None = None, part: str = "") -> Look:
-        """The look of a mark: of the object, else of ``color``, else of the layer."""
+        """The look of a mark: ``color`` if given, else the object's color, else the layer's."""
         if self.thing is not None and color is None:
             own, part = self.thing.own, self.thing.part
             return Look(layer, self.thing.color or own, own, part, self.guess)
@@ -127,7 +127,7 @@ class Bones:
 
 @dataclass(frozen=True)
 class Area:
-    """Pixels in one color: bool ``(H, W)``, over the whole picture."""
+    """A mask of one color over the whole picture: bool ``(H, W)``."""
 
     look: Look
     there: np.ndarray
@@ -135,13 +135,13 @@ class Area:
 
 @dataclass(frozen=True)
 class Cover:
-    """Several colors over the whole picture.
+    """An image of several colors over the whole picture.
 
     Attributes:
         look: its look.
         places: uint8 ``(H, W)``, indices into the palette.
         palette: colors with alpha.
-        apart: it covers everything, and so is a picture of its own.
+        apart: whether it is opaque, and therefore shown as a separate picture.
     """
 
     look: Look
@@ -152,7 +152,7 @@ class Cover:
 
 @dataclass(frozen=True)
 class Absent:
-    """A label that is missing: of pixels it is a hatching, of others a note."""
+    """A missing label: hatching for labels of pixels, a note for others."""
 
     look: Look
     text: str
@@ -163,7 +163,7 @@ Mark = Box | Point | Bones | Area | Cover | Absent
 
 
 def own_pictures(marks: Sequence[Mark]) -> dict[str, list[Cover]]:
-    """The covers that are pictures of their own, by the titles of their layers."""
+    """The covers that are shown as separate pictures, by the titles of their layers."""
     found: dict[str, list[Cover]] = {}
     for mark in marks:
         if isinstance(mark, Cover) and mark.apart:

@@ -23,11 +23,11 @@ Size = tuple[int, int]
 
 
 def views(heads: Mapping[str, Head], size: tuple[int, int] | None = None) -> dict[str, View]:
-    """The view of each head; those that are drawn get colors in order.
+    """Make the view of each head; heads that are drawn get colors in order.
 
     Args:
-        heads: by name.
-        size: (height, width) of the image on which they are drawn.
+        heads: the heads by name.
+        size: (height, width) of the image that heads are drawn on.
     """
     found: dict[str, View] = {}
     drawn = 0
@@ -43,12 +43,12 @@ def views(heads: Mapping[str, Head], size: tuple[int, int] | None = None) -> dic
 
 @dataclass(frozen=True)
 class Drawing:
-    """How labels become marks.
+    """Turns labels into marks.
 
     Attributes:
-        inputs: of the feed.
-        heads: those with labels.
-        views: the view of each.
+        inputs: the feed's inputs.
+        heads: the heads with labels.
+        views: the view of each head.
         most: the longest side of pictures, in pixels.
     """
 
@@ -59,7 +59,7 @@ class Drawing:
 
     @classmethod
     def of(cls, feed: Feed, most: int = 512, heads: Mapping[str, Head] | None = None) -> Drawing:
-        """The drawing of a feed's labels; of ``heads``, if labels are in other units than the feed has them."""
+        """The drawing of a feed's labels; pass ``heads`` if the labels are in other units than the feed's."""
         heads = feed.labeled if heads is None else heads
         return cls(feed.inputs, heads, views(heads, canvas(feed.inputs)), most)
 
@@ -75,11 +75,11 @@ class Drawing:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(height, width) of the image on which labels are drawn."""
+        """(height, width) of the image that labels are drawn on."""
         return canvas(dict(self.inputs))
 
     def on(self, sample: Sample) -> Drawing:
-        """The drawing of a sample, whose images may be the originals."""
+        """The drawing for a sample, whose images may be originals of other sizes."""
         if not sample.sizes:
             return self
         sizes = {
@@ -89,7 +89,7 @@ class Drawing:
         return replace(self, inputs=inputs)
 
     def _size_of(self, name: str) -> Size | None:
-        """(height, width) of the image in which a head lies."""
+        """(height, width) of the image that a head belongs to."""
         image = self.heads.get(self.heads[name].each or name, self.heads[name]).of
         if image is None or image not in self.inputs:
             return self.size
@@ -97,14 +97,14 @@ class Drawing:
         return height, width
 
     def see(self, samples: Iterable[Sample]) -> Drawing:
-        """Choose the range of colors of numbers by the samples that are to be drawn."""
+        """Fit the color ranges of numbers to the samples to be drawn."""
         every = [one for s in samples for one in (s, s.original, s.guess) if one is not None]
         for name, view in self.views.items():
             view.see([one.labels[name] for one in every if name in one.labels])
         return self
 
     def marks(self, sample: Sample) -> dict[Size | None, list[Mark]]:
-        """The marks of a sample and of its guess, by (height, width) of the image on which they lie; None without one.
+        """The marks of a sample and its prediction, by (height, width) of their image; the key None without one.
 
         Masks come first, then boxes from large to small, so that each can be pointed at.
         """
@@ -124,7 +124,7 @@ class Drawing:
         return {size: sorted(marks, key=_drawing_order) for size, marks in found.items()}
 
     def class_head(self, owner: str) -> str | None:
-        """The head with the classes of the boxes of a head."""
+        """The head that classifies the boxes of a head; None without one."""
         each = [n for n, head in self.heads.items() if head.each == owner and self.views[n].classes]
         if each:
             return min(each, key=lambda n: self.heads[n].inner.view != "class")
@@ -135,14 +135,14 @@ class Drawing:
         return min(rows, key=lambda n: self.heads[n].given != self.heads[owner].given, default=None)
 
     def coloring(self) -> list[str]:
-        """The heads whose classes are the colors of marks."""
+        """The heads whose classes color the marks."""
         boxes = [n for n in self.heads if self.views[n].layer is not None]
         found = [n for n in boxes if self.views[n].legend]
         owners = dict.fromkeys(self.heads[n].each or n for n in boxes if not self.views[n].legend)
         return list(dict.fromkeys([*found, *(n for n in map(self.class_head, owners) if n is not None)]))
 
     def in_one_color(self, name: str) -> bool:
-        """Whether a head is drawn in its own color."""
+        """Whether a head is drawn in a single color of its own."""
         view, head = self.views[name], self.heads[name]
         many = head.each is not None or (head.layer == "boxes" and head.places > 1)
         return view.dot and not view.legend and not many and self.class_head(head.each or name) is None

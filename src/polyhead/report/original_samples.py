@@ -1,4 +1,4 @@
-"""Rows for pictures on their original images, instead of those that the model gets."""
+"""Transforms samples back to their original images, for previews of predictions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from polyhead.report.samples import Label, Sample
 from polyhead.sources.source import Source
 
 _LONGEST, _LEAST = 1024, 512
-"""The longest side of a picture, and of labels for each pixel that the model has coarser."""
+"""The longest side of a picture; and of a mask or map, unless the model's is larger."""
 
 
 class OriginalSamples:
-    """Lays samples on their original images, with all that lies in them.
+    """Replaces the images of samples by the originals, and transforms boxes, keypoints, masks and maps to them.
 
     Args:
         source: the source of the rows.
@@ -31,7 +31,7 @@ class OriginalSamples:
         heads: the resolved heads.
 
     Attributes:
-        heads: the heads as the samples have their labels: coordinates are in pixels of the original.
+        heads: the heads in the units of the returned samples: coordinates are in pixels of the original.
     """
 
     def __init__(self, source: Source, images: Mapping[str, Image], heads: Mapping[str, Head]) -> None:
@@ -51,7 +51,7 @@ class OriginalSamples:
         }
 
     def laid(self, row: int, *samples: Sample) -> tuple[Sample, ...]:
-        """Samples of one row, the place of which in the source is given, on its original images."""
+        """Return samples of one row on its original images; ``row`` is its index in the source."""
         if not self._views:
             return samples
         ids = np.array([row], np.int64)
@@ -65,7 +65,7 @@ class OriginalSamples:
         return tuple(found)
 
     def _picture(self, name: str, ids: np.ndarray, view: ImageView) -> np.ndarray:
-        """The original image as far as the source holds it, of at most `_LONGEST` pixels a side."""
+        """The original image, as much of it as the source holds, with sides of at most `_LONGEST` pixels."""
         from polyhead.augment import Joint
         from polyhead.augment.warp import warp
 
@@ -100,12 +100,12 @@ class OriginalSamples:
 
 
 def _differs(source: Source, name: str, kind: Image) -> bool:
-    """Whether the model gets other images than the originals: resized ones, or those of a store."""
+    """Whether the model's images may differ from the originals: they are resized, or come from a store."""
     return kind.late or source.origins(kind.columns(name)[0], np.zeros(1, np.int64)) is not None
 
 
 def _resampled(label: Label, inner: Any, view: ImageView) -> Label:
-    """Labels for each pixel of the image that the model gets, as those of the original; without one outside of it."""
+    """Resample a mask or map from the model's image to the original; pixels outside the model's have no label."""
     height, width = inner.size
     size = _at_most(view.size, min(_LONGEST, max(_LEAST, height, width)))
     there = view.there @ geometry.resize(size, view.size)
@@ -126,11 +126,11 @@ def _resampled(label: Label, inner: Any, view: ImageView) -> Label:
 
 
 def _planes(array: np.ndarray, view: ImageView) -> np.ndarray:
-    """Numbers for each pixel ``(k, h, w, n)`` as those of the original ``(k, H, W, n)``; 0 where it was not seen."""
+    """Resample planes ``(k, h, w, n)`` to the original ``(k, H, W, n)``; 0 where the model did not see it."""
     found = np.zeros((len(array), *view.size, array.shape[-1]), np.float32)
     for row, to in zip(array, found, strict=True):
         for k in range(array.shape[-1]):
-            if row[..., k].any():  # of many objects most are not there
+            if row[..., k].any():  # most planes of many objects are empty
                 to[..., k] = view.pixels(np.ascontiguousarray(row[..., k], np.float32), 0, nearest=True)
     return found
 

@@ -1,4 +1,4 @@
-"""Renders a preview as one self-contained HTML file that sends nothing."""
+"""Renders a preview as one self-contained HTML file without network access."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def page(
     report: Report | None,
     shown: str = "",
 ) -> str:
-    """Render a preview as HTML; ``shown`` says which rows these are, if not the next ones."""
+    """Render a preview as HTML; ``shown`` describes the rows, unless they are the next ones."""
     style, script = _file("page.css"), _file("page.js") + _file("viewer.js")
     views = drawing.see(samples).views
     rows = len({sample.row for sample in samples})
@@ -77,7 +77,7 @@ def page(
 
 
 def in_script(value: Any) -> str:
-    """JSON for a script element: without ``<``, ``>`` and ``&``, so that no text in it can end the element.
+    """JSON for a script element: ``<``, ``>`` and ``&`` are escaped, so that no text can end the element.
 
     >>> print(in_script("</script>"))
     "\\u003c/script\\u003e"
@@ -144,7 +144,7 @@ def _problem(problem: Problem) -> str:
 
 
 def _by_object(samples: Sequence[Sample], drawing: Drawing) -> str:
-    """The attribute that colors by object, where all boxes are of one class."""
+    """The attribute that colors marks by object, if all have one class."""
     held = {
         (name, i)
         for name in drawing.coloring()

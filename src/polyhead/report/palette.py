@@ -1,4 +1,4 @@
-"""Colors: of heads, of classes, and of numbers."""
+"""The colors of heads, classes and numbers."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ FAINT = (128, 128, 128)
 
 
 def head_color(place: int) -> RGB:
-    """The color of a head, by its index among those that are drawn."""
+    """The color of a head, by its index among the drawn heads."""
     return _HEADS[place % len(_HEADS)]
 
 
 def class_color(place: int) -> RGB:
-    """The color of a class by its id, or of an object by its index; they repeat after 128.
+    """The color of a class by its id, or of an object by its index; colors repeat after 128.
 
     >>> class_color(0), class_color(7)
     ((230, 159, 0), (130, 255, 217))
@@ -59,7 +59,7 @@ def class_color(place: int) -> RGB:
 
 
 def shades(count: int) -> list[RGB]:
-    """Colors from small to large numbers: the color map viridis, in ``count`` steps.
+    """Colors for numbers from small to large: the color map viridis in ``count`` steps.
 
     >>> shades(2)
     [(68, 1, 84), (253, 231, 37)]

@@ -1,4 +1,4 @@
-"""Views of heads with a label for each box, which show each box by the view of the head itself."""
+"""Views of heads with a label for each box; each box is shown by the view of the inner head."""
 
 from __future__ import annotations
 

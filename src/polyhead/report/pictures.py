@@ -1,4 +1,4 @@
-"""Converts arrays to pictures of 8 bits."""
+"""Converts arrays to 8-bit pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polyhead.kinds import Image, Input
 from polyhead.report.marks import reduction
 
 LEAST_JPEG, QUALITY = 160, 82
-"""The longer side from which on pictures are JPEG, and their quality."""
+"""The longer side from which pictures are saved as JPEG, and the JPEG quality."""
 
 
 def is_drawn(kind: Input) -> bool:
@@ -22,9 +22,9 @@ def is_drawn(kind: Input) -> bool:
 
 
 def as_picture(image: np.ndarray, most: int) -> np.ndarray:
-    """Convert an input image to uint8 ``(H, W, C)``, averaged down to sides of at most ``most``.
+    """Convert an input image to uint8 ``(H, W, C)``, averaged down to at most ``most`` pixels a side.
 
-    Of bands that are not colors, the first three are shown, or the first.
+    Of an image with 2 bands, the first is shown; of one with 5 or more, the first three.
     """
     if image.shape[2] not in (1, 3, 4):
         image = image[..., : 3 if image.shape[2] > 3 else 1]
@@ -40,9 +40,9 @@ def as_picture(image: np.ndarray, most: int) -> np.ndarray:
 
 
 def picture_uri(pixels: np.ndarray) -> str:
-    """A picture of uint8 ``(H, W, C)`` as a data URI.
+    """Encode a uint8 picture ``(H, W, C)`` as a data URI.
 
-    It is a JPEG if it is large; PNG if small, with alpha, or without the package simplejpeg.
+    Large pictures become JPEG; small ones and those with alpha PNG, as do all without the package simplejpeg.
     """
     if max(pixels.shape[:2]) >= LEAST_JPEG and pixels.shape[2] in (1, 3):
         with suppress(PolyheadError):
@@ -58,6 +58,6 @@ def heat(matrix: np.ndarray, most: int) -> np.ndarray:
 
 
 def canvas(inputs: dict[str, Input]) -> tuple[int, int] | None:
-    """(height, width) of the first image, on which boxes, points and masks are drawn; None without images."""
+    """(height, width) of the first image, which labels are drawn on; None without images."""
     sizes = [(kind.shape[0], kind.shape[1]) for kind in inputs.values() if is_drawn(kind)]
     return sizes[0] if sizes else None

@@ -1,4 +1,4 @@
-"""Shows samples of a feed as a page, as a picture, or in a notebook."""
+"""Shows samples of a feed as a page, as a picture or in a notebook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from polyhead.report.samples import Sample, take_samples
 ENDINGS = (".html", ".htm", ".png")
 
 FEW, PIXELS = 24, (1024, 640)
-"""The longest side of pictures in pixels, for up to 24 samples and for more."""
+"""The most samples with large pictures; the longest side of pictures in pixels up to that number, and above it."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Preview:
         feed: the feed.
         samples: rows as the model gets them.
         report: the check against the model, if one was given.
-        shown: which rows these are, in words; empty for the next ones.
-        heads: as the samples have their labels, if not as the feed has them.
+        shown: a description of the rows; empty for the next ones.
+        heads: the heads in the units of the samples' labels, if these differ from the feed's.
     """
 
     feed: Feed = field(repr=False)
@@ -106,8 +106,8 @@ def preview(
             head fulfills its condition, which is a class or number, a list of several of which one will do, None for
             rows without a label, or a function of the label.
         draws: how many times each of ``rows`` is augmented, each time as in another epoch.
-        predictions: what `polyhead.predict` says of these rows: it is drawn dashed beside the labels, on the original
-            images, and rows come by their loss, the largest first.
+        predictions: the result of `polyhead.predict` for these rows; it is drawn dashed beside the labels, on the
+            original images, and rows are sorted by loss, the largest first.
         model: a Keras model; the page then includes the result of ``feed.check(model)``.
 
     Returns:
@@ -160,7 +160,7 @@ def _words(rows: Any, draws: int, predictions: Any) -> str:
 def _taken_samples(
     feed: Feed, n: int, rows: Any, draws: int, predictions: Any
 ) -> tuple[list[Sample], Mapping[str, Head] | None]:
-    """The samples, and the heads as they have their labels; None for those of the feed."""
+    """The samples, and the heads in the units of their labels; None for the feed's heads."""
     if rows is None and predictions is None:
         return take_samples(feed, n), None
     views = Drawing.of(feed).views
@@ -176,7 +176,7 @@ def _taken_samples(
 
 
 def _each_original_once(samples: list[Sample]) -> Iterator[Sample]:
-    """Samples of some rows, each row once as it is and then as it is augmented."""
+    """Yield each row once without augmentation, then its augmented samples."""
     row = None
     for sample in samples:
         if sample.row != row and sample.original is not None:

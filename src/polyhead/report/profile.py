@@ -32,7 +32,7 @@ def profile(feed: Feed, steps: int | None = None) -> Speed:
     """
     if steps is not None:
         require_size("profile(steps=)", steps)
-    feed.peek()  # what is loaded and compiled with the first batch is not of the others
+    feed.peek()  # the first batch also pays for loading and compiling
     wait_until_compiled()
     workers = feed._setup.workers
     speed = _measure_feed(feed, 0, 0, steps)
@@ -54,7 +54,7 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
         steps: the number of steps of each run, after the one in which Keras compiles.
 
     Raises:
-        ContractError: ``steps`` is no integer of at least 2, or the feed does not fit the model.
+        ContractError: ``steps`` is not an integer of at least 2, or the feed does not fit the model.
     """
     steps = TRAINED if steps is None else steps
     require_size("train(steps=)", steps, 2)
@@ -71,7 +71,7 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
 
 
 def _measure_feed(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
-    """Make batches from step ``first`` on, and discard them."""
+    """Measure making batches from step ``first`` on, and discard them."""
     if first + (steps or FEWEST) > len(feed):
         first = 0
     stop = min(first + (steps or len(feed)), len(feed))
@@ -87,7 +87,7 @@ def _measure_feed(feed: Feed, workers: int, first: int, steps: int | None) -> Sp
 
 
 class _Trial(KerasInput):
-    """Some steps of a feed, or one batch of it repeated, for a `fit` that is measured."""
+    """Some steps of a feed, or one of its batches repeated, for measuring `fit`."""
 
     def __init__(self, feed: Feed, model: Any, steps: int, constant: bool) -> None:
         self._feed, self._count, self._constant = feed, steps, constant

@@ -1,4 +1,4 @@
-"""Chooses the rows of a preview: by their ids, or by what their labels hold."""
+"""Chooses the rows of a preview by their ids or their labels."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ WHERE = "preview(rows=)"
 
 
 def rows_to_show(feed: Feed, rows: Any, n: int, views: Mapping[str, View]) -> np.ndarray:
-    """The places of rows in a feed's source, int64.
+    """Return the indices in a feed's source of the rows to show, int64.
 
     Args:
-        feed: of the rows.
-        rows: ids of rows, all of which are taken; or ``{head: condition}``, for the first ``n`` that fulfill all.
-        n: how many rows a condition takes.
+        feed: the feed of the rows.
+        rows: ids of rows, all of which are taken; or ``{head: condition}``, for the first ``n`` that meet all of them.
+        n: the most rows that conditions select.
         views: the views of the heads.
 
     Raises:
-        ContractError: for rows, heads and classes that the feed doesn't have, or no row that fulfills the conditions.
+        ContractError: for rows, heads and classes that the feed doesn't have, or if no row meets the conditions.
     """
     if feed.source.sequential:
         fix = "Pack them, or preview the next rows."
@@ -46,7 +46,7 @@ def rows_to_show(feed: Feed, rows: Any, n: int, views: Mapping[str, View]) -> np
 
 
 def row_places(feed: Feed, ids: np.ndarray) -> np.ndarray:
-    """The places of rows in a feed's source by the ids that reports use.
+    """Return the indices in a feed's source of rows, given the ids that reports use.
 
     Raises:
         ContractError: for ids that the feed doesn't have.
@@ -78,7 +78,7 @@ def _by_labels(feed: Feed, wanted: Mapping[Any, Any], n: int, views: Mapping[str
 
 
 def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bool]:
-    """Whether each row fulfills a condition."""
+    """Whether each row meets a condition."""
     labels = feed._assembler.labels[name]
     ids = _classes_wanted(name, condition, view)
     for piece, counts in labels.everything():
@@ -97,7 +97,7 @@ def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bo
 
 
 def _own_value(head: Head, view: View, value: np.ndarray, counts: np.ndarray) -> Any:
-    """A label as a condition gets it: classes by name, one number as a number, of boxes those that are there."""
+    """A label as a condition gets it: class names, a Python number, or the boxes and points that exist."""
     if view.classes and head.inner.layer is None:
         held = [view.classes[i] for i in view.held(Label(value, counts))]
         return held if isinstance(view, EachView) or head.view == "classes" else held[0] if held else None
@@ -107,7 +107,7 @@ def _own_value(head: Head, view: View, value: np.ndarray, counts: np.ndarray) ->
 
 
 def _classes_wanted(name: str, condition: Any, view: View) -> set[int]:
-    """The classes of a condition; empty if it is about numbers.
+    """The class ids of a condition; empty if it is about numbers.
 
     Raises:
         ContractError: for a class that the head doesn't have.

@@ -1,4 +1,4 @@
-"""Takes the samples of a preview: rows as the model gets them, and why a label does not count."""
+"""Takes the samples of a preview: rows as the model gets them, with reasons for labels that do not count."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Label:
     """One head's label in one row.
 
     Attributes:
-        value: ``(*shape)``, as the model gets it, but in the units of the data where a scale was declared.
+        value: ``(*shape)``, as the model gets it, but in the data's units if a scale was declared.
         counts: bool ``(*weight_shape)``: which parts have a weight above 0.
         weight: its sample weight, if that is a single number other than 0 and 1.
         state: `LABELED`, `MISSING`, `UNASKED`, `SILENT` or `EMPTY`.
@@ -50,13 +50,13 @@ class Sample:
         labels: ``{head: label}``.
         original: the same row before augmentation, if the feed augments.
         file: the file of its first image; empty without one.
-        epoch: that of its augmentation.
-        applied: what the augmentations of this epoch did with it, in words.
-        guess: what was predicted of it, laid out like its labels.
-        scores: of predicted boxes, ``{head: {place: 0 to 1}}``.
-        loss: how far the prediction is from the labels.
-        sizes: (height, width) of each image, if images and labels are those of the originals, and not as the model gets
-            them; a picture may be smaller.
+        epoch: the epoch of its augmentation.
+        applied: what the augmentations of this epoch did to it, in words.
+        guess: its predictions, in the form of its labels.
+        scores: confidences of the predictions, ``{head: {index: 0 to 1}}``.
+        loss: the difference between predictions and labels.
+        sizes: (height, width) of each image, if the sample is on its original images instead of the model's; a picture
+            may be smaller.
     """
 
     row: int
@@ -73,13 +73,13 @@ class Sample:
 
 
 def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int = 1) -> list[Sample]:
-    """The first rows of the feed's next epoch, or rows that were chosen.
+    """Take the first rows of the feed's next epoch, or chosen rows.
 
     Args:
-        feed: of the rows.
-        n: how many rows, if none were chosen.
-        rows: their places in the feed's source.
-        draws: how many times each chosen row is augmented, as in so many epochs from the next on.
+        feed: the feed of the rows.
+        n: the number of rows, if none were chosen.
+        rows: indices of the chosen rows in the feed's source.
+        draws: how many times each chosen row is augmented, as in that many epochs from the next one on.
     """
     if rows is None:
         taken = [(feed.epoch, row) for row in _next_rows(feed, n)]
@@ -116,7 +116,7 @@ def _next_rows(feed: Feed, n: int) -> list[Batch]:
 
 
 class _Chosen:
-    """An order of chosen rows, all in one batch."""
+    """An order that gives chosen rows in a single batch."""
 
     def __init__(self, rows: np.ndarray) -> None:
         self._rows = np.asarray(rows, np.int64)
@@ -135,7 +135,7 @@ def _chosen_rows(feed: Feed, rows: np.ndarray, epoch: int) -> list[Batch]:
 
 
 def _files(feed: Feed, ids: list[int]) -> list[str]:
-    """The files of the first images of rows, or their column ``file``; empty where there are none."""
+    """The file names of the first images of rows, or of their column ``file``; empty if there are none."""
     if feed.source.sequential or not ids:
         return []
     images = [kind.columns(name)[0] for name, kind in feed.inputs.items() if isinstance(kind, Image)]
@@ -148,7 +148,7 @@ def _files(feed: Feed, ids: list[int]) -> list[str]:
 
 
 def _single_row(batch: Batch, i: int) -> Batch:
-    """A batch of one row, copied, as the batch's memory is reused."""
+    """A batch of one row, copied because the batch's memory is reused."""
 
     def one(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: array[i].copy() for name, array in arrays.items()}
@@ -168,14 +168,14 @@ def _without_augmentation(feed: Feed, ids: list[int]) -> list[Batch]:
 
 
 def unweighted(head: Any) -> Any:
-    """A head whose labels all count alike."""
+    """A copy of a head that gives all labels the same weight."""
     return head.fixed(given=None, class_weight=None, sample_weight=None)
 
 
 def _labels(
     feed: Feed, row: Batch, before: Batch | None, states: dict[str, Label] | None = None
 ) -> dict[str, Label]:
-    """The labels of a row; ``before`` is the row without weights, ``states`` the labels known already."""
+    """The labels of a row; ``before`` is the row without weights, ``states`` the labels already known."""
     found: dict[str, Label] = {}
 
     def label(name: str) -> Label:
@@ -209,7 +209,7 @@ def _has_no_boxes(head: Any, name: str, row: Batch) -> bool:
 
 
 def _silence(name: str, head: Any, given: Label | None, before: Batch | None) -> tuple[str, str]:
-    """The state of a label of weight 0, and the reason."""
+    """The state of a label with weight 0, and the reason."""
     if given is not None and not (given.state in (LABELED, SILENT) and given.value.flat[0] == 1):
         what = "is 0" if given.state in (LABELED, SILENT) else "has no label"
         return UNASKED, f"{head.given} {what}"

@@ -1,4 +1,4 @@
-"""Draws a contact sheet: samples in a grid, as one picture."""
+"""Draws samples in a grid, as one picture: a contact sheet."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ PAPER, INK, QUIET = (255, 255, 255), (27, 31, 36), (89, 98, 109)
 def sheet(drawing: Drawing, samples: Sequence[Sample]) -> Any:
     """Draw a contact sheet as a Pillow image, RGB.
 
-    A cell shows the first image of a sample, beside it the original if the feed augments, and a line for each head.
-    Images below 192 pixels are enlarged by an integer factor.
+    A cell shows the first image of a sample, the original beside it if the feed augments, and a line for each head.
+    Images smaller than 192 pixels are enlarged by an integer factor.
 
     Args:
-        drawing: how the labels of the samples are drawn.
-        samples: in their order.
+        drawing: draws the labels of the samples.
+        samples: the samples, in the order of the cells.
 
     Raises:
         PolyheadError: if Pillow is not installed.
@@ -91,7 +91,7 @@ def _lines(sample: Sample, drawing: Drawing) -> list[str]:
 
 
 def _shot(imaging: Any, sample: Sample, drawing: Drawing) -> list[Any]:
-    """Draw the first image of a sample with all its marks, and its maps beside."""
+    """Draw the first image of a sample with its marks, and each map as a further picture."""
     name = next(n for n, kind in drawing.inputs.items() if is_drawn(kind))
     found = as_picture(sample.inputs[name], MOST_SIDE)
     picture = imaging.fromarray(found[..., 0] if found.shape[2] == 1 else found)
@@ -180,7 +180,7 @@ def _pen(picture: Any) -> tuple[Any, Any]:
 
 @cache
 def _font() -> Any:
-    """A system font with many scripts, else Pillow's own, which has only Latin."""
+    """A system font that covers many scripts, else Pillow's own, which has only Latin."""
     from PIL import ImageFont
 
     for name in ("DejaVuSans.ttf", "Arial Unicode.ttf", "Arial.ttf", "arial.ttf"):
@@ -190,7 +190,7 @@ def _font() -> Any:
 
 
 def _wrapped(draw: Any, font: Any, text: str, width: int) -> list[str]:
-    """Break a line of text between its words, into at most three."""
+    """Wrap a line of text at spaces, into at most three lines."""
     lines, words = [""], " ".join(text.split())[:400].split(" ")
     for i, word in enumerate(words):
         longer = f"{lines[-1]} {word}".lstrip()

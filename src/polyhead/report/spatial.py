@@ -46,17 +46,17 @@ class DrawnView(View):
         return None
 
     def missing(self, label: Label, on: On) -> list[Mark]:
-        """A mark in place of a label that is missing."""
+        """The mark of a missing label."""
         if label.state != MISSING or on.guess or on.thing is not None:
             return []
         return [Absent(on.look(self.layer), f"{self.name}: {label.why}", self.of_pixels)]
 
     of_pixels = False
-    """Whether it has a label for each pixel."""
+    """Whether the head has a label for each pixel."""
 
 
 class _PixelView(DrawnView):
-    """A head of pixels, drawn over the whole image."""
+    """A head with labels of pixels, drawn over the whole image."""
 
     of_pixels = True
 
@@ -68,16 +68,16 @@ class _PixelView(DrawnView):
 
     @staticmethod
     def _sides(label: Label) -> tuple[int, int]:
-        """(height, width) of a label, which on an original image is not that of the head."""
+        """(height, width) of a label, which differs from the head's on an original image."""
         height, width = label.value.shape[:2]
         return height, width
 
     def covers(self, label: Label, on: On, step: int) -> list[Mark]:
-        """The covers of a label, of every ``step``-th pixel."""
+        """The covers of a label, from every ``step``-th pixel."""
         raise NotImplementedError
 
     def unlabeled(self, there: np.ndarray, on: On) -> list[Mark]:
-        """Stripes where there is no label; none for objects, each of which has few pixels."""
+        """Stripes where there is no label; none for objects, which have labels on few pixels."""
         return [] if there.all() or on.thing is not None else [stripes(~there, on.look(self.layer))]
 
 
@@ -176,7 +176,7 @@ class MaskView(_PixelView):
 
 
 class MapView(_PixelView):
-    """Numbers for each pixel, in the colors of viridis; one range for all samples."""
+    """Numbers for each pixel, in the color map viridis with one range for all samples."""
 
     _range: tuple[float, float] | None = None
 

@@ -1,4 +1,4 @@
-"""Renders the filters, the switches and the legend of a page."""
+"""Renders the filters, switches and legend of a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_OPTIONS = 200
 
 
 def tools(samples: Sequence[Sample], drawing: Drawing) -> str:
-    """Filters and layers; hidden until the script runs."""
+    """Render the filters and layers; they are hidden until the script runs."""
     views = drawing.views
     filters = "".join(_filter(place, view, samples) for place, view in enumerate(views.values()))
     layers = "".join(
@@ -79,7 +79,7 @@ def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
 
 
 def _number_scale(view: View) -> str:
-    """The colors of numbers, and the numbers at both ends."""
+    """Render the color scale of numbers, with the numbers at both ends."""
     if view.range is None:
         return ""
     colors = ",".join(css(color) for color in shades(9))
@@ -103,7 +103,7 @@ def _switches(coloring: Sequence[str]) -> str:
 
 
 def _legend(view: View, samples: Sequence[Sample]) -> str:
-    """A switch for each class that occurs, the most frequent ones first."""
+    """Render a switch for each class that occurs, most frequent first."""
     held = Counter(i for sample in samples for i in held_classes(view, sample, view.name))
     chips = "".join(
         f'<label class="chip"><input type="checkbox" data-part="{view.place}.{i}" checked>'
@@ -124,6 +124,6 @@ def _legend(view: View, samples: Sequence[Sample]) -> str:
 
 
 def held_classes(view: View, sample: Sample, name: str) -> Sequence[int]:
-    """The classes in a label that counts."""
+    """The ids of the classes in a label; empty if it does not count."""
     label = sample.labels[name]
     return view.held(label) if label.state == LABELED else ()

@@ -1,7 +1,7 @@
 """Views of heads: labels in words, as marks on a picture, and in charts.
 
-A view holds all that a page and a contact sheet know about heads of one form. A head names its view (`Head.view`, or
-`Head.layer` if it is drawn on the image).
+A view contains everything that pages and contact sheets know about one kind of head. A head names its view
+(`Head.view`, or `Head.layer` if it is drawn on the image).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MOST_NUMBERS = 1_000_000
 
 @dataclass(frozen=True)
 class Bars:
-    """How often each class occurs.
+    """A bar chart of how often each class occurs.
 
     Attributes:
         title: the chart's title.
         names: the names of the classes.
         counts: the count of each class.
-        total: the total for shares.
+        total: the count that shares are relative to.
         colors: the color of each class, if it has one.
     """
 
@@ -42,7 +42,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Histogram:
-    """A histogram; there is one more of ``edges`` than of ``counts``. A log scale has powers of 2 as edges."""
+    """A histogram with one more edge than counts. With ``log``, edges are base-2 logarithms."""
 
     title: str
     edges: tuple[float, ...]
@@ -62,7 +62,7 @@ Chart = Bars | Histogram | Heat
 
 
 def shortly(value: float) -> str:
-    """A number in four digits.
+    """Format a number with four significant digits.
 
     >>> shortly(0.123456), shortly(3.0)
     ('0.1235', '3')
@@ -71,13 +71,13 @@ def shortly(value: float) -> str:
 
 
 def name_of(value: Any, limit: int = 60) -> str:
-    """The name of a class, shortened."""
+    """The name of a class, shortened to ``limit`` characters."""
     text = str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def in_part(name: str, share: float) -> str:
-    """A class, with its share if rows are mixed.
+    """A class name, with its share if rows are mixed.
 
     >>> in_part("cat", 1.0), in_part("cat", 0.25)
     ('cat', 'cat (25%)')
@@ -95,8 +95,8 @@ class View:
         color: the color in which it is drawn, if it has a single one.
 
     Attributes:
-        canvas: (height, width) of the image on which it is drawn.
-        palette: the number of the color of each class, by its name.
+        canvas: (height, width) of the image that the head is drawn on.
+        palette: the color index of each class, by its name.
     """
 
     canvas: tuple[int, int] | None = None
@@ -138,13 +138,13 @@ class View:
     def difference(
         self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
     ) -> float | None:
-        """How far a prediction is from a label; None if there is none.
+        """How far a prediction is from a label; None if they cannot be compared.
 
         Args:
             label: the label of one row.
-            guess: what was predicted, in the same form.
-            scores: how sure the prediction is, by place, 0 to 1.
-            same: bool ``(places, places)``, which boxes of label and prediction are of one class, if known.
+            guess: the prediction, in the same form.
+            scores: the confidence of the prediction, 0 to 1, by index.
+            same: bool ``(places, places)``: which boxes of label and prediction have the same class, if known.
         """
         if not guess.counts.any():
             return None
@@ -175,7 +175,7 @@ class View:
 
     @property
     def colors(self) -> tuple[RGB, ...]:
-        """The color of each class; classes of one name have one color in all heads."""
+        """The color of each class; classes with the same name have the same color in all heads."""
         return tuple(class_color(self.palette.get(name, i)) for i, name in enumerate(self.classes))
 
     @property
@@ -184,7 +184,7 @@ class View:
         return None
 
     def see(self, labels: Sequence[Label]) -> None:
-        """Take notice of the labels that are to be drawn."""
+        """Fit the color range to the labels to be drawn."""
 
     def marks(self, label: Label, on: On) -> list[Mark]:
         """The marks of a label on a picture."""
@@ -205,7 +205,7 @@ class View:
 
 
 def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
-    """A histogram of numbers, or bars for integers of few values."""
+    """A histogram of numbers, or bars for at most 12 distinct integers."""
     if not numbers.size:
         return []
     values, counts = np.unique(numbers, return_counts=True)
@@ -217,7 +217,7 @@ def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
 
 
 class _Counted(View):
-    """A head of classes, with a chart of their frequencies."""
+    """A head with classes, with a chart of their frequencies."""
 
     in_units = False
 

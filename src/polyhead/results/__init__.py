@@ -1,1 +1,1 @@
-"""Brings what a model predicts back to the rows it came from: as a table, and judged head by head."""
+"""Maps a model's outputs back to the rows of the data: as a table of predictions, and evaluated by head."""

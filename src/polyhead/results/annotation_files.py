@@ -1,4 +1,4 @@
-"""Predictions in the file formats of vision data: COCO results, YOLO labels, mask images."""
+"""Writes predictions in file formats for vision: COCO results, YOLO labels, mask images."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def write_yolo_labels(
     folder: Path,
     stored_sides: bool = False,
 ) -> None:
-    """Write a text file for each image: the class, box and score of each object, boxes as fractions of the image.
+    """Write a text file for each image, with the class, box and score of each object.
 
-    With ``stored_sides`` they are fractions of the image as stored, before Exif turns it.
+    Boxes are fractions of the image; with ``stored_sides``, of the image as stored, before Exif rotation.
 
     Raises:
         DataError: an image is not a file, or the folder cannot be written.
@@ -141,7 +141,7 @@ def write_mask_images(
 
 
 def palette(count: int) -> list[tuple[int, int, int, int]]:
-    """The palette of PASCAL VOC: the bits of a class id, spread over red, green and blue; 0 is black.
+    """The palette of PASCAL VOC: it spreads the bits of a class id over red, green and blue; 0 is black.
 
     >>> palette(3)
     [(0, 0, 0, 255), (128, 0, 0, 255), (0, 128, 0, 255)]
@@ -155,10 +155,10 @@ def palette(count: int) -> list[tuple[int, int, int, int]]:
 
 
 def head_of(layer: str, heads: Mapping[str, Head], given: str | None, method: str) -> str:
-    """The head whose predictions are written: the given one, or the only one that can be.
+    """Return the name of the head to write: the given one, or the only one with this layer.
 
     Raises:
-        ContractError: for another name, or where there is none, or several.
+        ContractError: the name is unknown, or no name was given and there is not exactly one such head.
     """
     known = [name for name, head in heads.items() if head.layer == layer]
     if given in known:
@@ -202,7 +202,7 @@ def _score(row: Mapping[str, Any], name: str, at: int, head: Head) -> float:
 
 
 def _with_stems(rows: Iterator[Mapping[str, Any]], folder: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Rows with the names of their files without an ending, or with their ids."""
+    """Yield rows with unique names for their files: the stem of the image file, or else the id."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

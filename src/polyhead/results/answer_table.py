@@ -1,4 +1,4 @@
-"""The answers of all heads for some rows, as one Arrow table."""
+"""Puts the answers of all heads for some rows into one Arrow table."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class AnswerTable:
         """The answers as a pyarrow ``Table``.
 
         Args:
-            answers: those of all heads, and of outputs that belong to no head.
-            first: columns that come before them.
+            answers: the answers of all heads, and of outputs that belong to no head.
+            first: columns that come before the answers.
         """
         import pyarrow as pa
 
@@ -99,7 +99,7 @@ def _some(value: Any, there: np.ndarray) -> Any:
 
 
 def _depth(answer: Answer) -> int:
-    """How deep lists are lists_of in the column of an answer."""
+    """How deeply lists are nested in the column of an answer."""
     values = answer.values
     if isinstance(values, np.ndarray):
         return values.ndim - 1
@@ -116,7 +116,7 @@ def _depth(answer: Answer) -> int:
 
 
 def _by_class(values: np.ndarray, names: Any, gone: np.ndarray | None) -> Any:
-    """The probability of each class under its name."""
+    """The probability of each class, as a struct with the class names as fields."""
     import pyarrow as pa
 
     columns = [pa.array(np.ascontiguousarray(values[:, k], np.float32)) for k in range(values.shape[1])]

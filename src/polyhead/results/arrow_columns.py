@@ -1,4 +1,4 @@
-"""Predictions as columns of Arrow, and back as arrays."""
+"""Converts predictions to Arrow columns, and Arrow columns back to arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.kinds.answers import Answer, Item
 
 KIND = b"polyhead"
-"""The key in a field's metadata that says what its values are."""
+"""The key in a field's metadata that tells the kind of its values."""
 
 
 def arrow_column(answer: Answer, names: Sequence[Any], gone: np.ndarray | None, depth: int) -> Any:
@@ -20,7 +20,7 @@ def arrow_column(answer: Answer, names: Sequence[Any], gone: np.ndarray | None, 
         answer: the values, one entry per row.
         names: the names of the classes.
         gone: the rows without an answer, bool ``(B,)``; None if every row has one.
-        depth: how deep lists are lists_of in a row.
+        depth: how deeply lists are nested in a row.
     """
     import pyarrow as pa
 
@@ -38,14 +38,14 @@ def arrow_column(answer: Answer, names: Sequence[Any], gone: np.ndarray | None, 
 
 
 def field_of(name: str, column: Any, item: Item) -> Any:
-    """The field of a column, which says what its values are."""
+    """The field of a column, with the kind of its values in its metadata."""
     import pyarrow as pa
 
     return pa.field(name, column.type, metadata={KIND: item.encode()})
 
 
 def lists_of(base: Any, depth: int) -> Any:
-    """Lists of lists of a type."""
+    """The type of lists of ``base``, nested ``depth`` times."""
     import pyarrow as pa
 
     for _ in range(depth):
@@ -108,7 +108,7 @@ def _maps(values: Sequence[np.ndarray], gone: np.ndarray | None) -> Any:
 
 
 def _pngs(mask: Any) -> Any:
-    """A mask ``(H, W)`` as a PNG file; several as a list of them."""
+    """Encode a mask ``(H, W)`` as a PNG file, or several as a list of PNG files."""
     if isinstance(mask, list):
         return [_pngs(one) for one in mask]
     if mask.ndim == 3:
@@ -117,7 +117,7 @@ def _pngs(mask: Any) -> Any:
 
 
 def png_of(mask: np.ndarray) -> bytes:
-    """A mask of ids, uint8 or uint16, as a PNG file."""
+    """Encode a mask of ids, uint8 or uint16, as a PNG file."""
     from polyhead.images.encode import encode
 
     return encode(mask[..., None], "png")
@@ -141,7 +141,7 @@ def values_of_column(column: Any, item: str) -> Any:
 
 
 def _of_pngs(value: Any, axis: int) -> Any:
-    """One mask, several as channels, or one for each box."""
+    """Decode one mask, or several and stack them along ``axis``."""
     from polyhead.images.decode import decode_mask
 
     if value is None:

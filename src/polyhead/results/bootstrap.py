@@ -1,4 +1,4 @@
-"""Confidence intervals by resampling rows: how often each row counts in each sample, and percentiles of the metrics."""
+"""Computes confidence intervals by resampling rows: bootstrap samples, and percentiles of the metrics."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from polyhead.hashing import stream, uniform_in
 Values = dict[str, np.ndarray]
 
 _NUMBERS = 2_000_000
-"""How many counts are in memory at once."""
+"""The most counts in memory at once."""
 
 _DRAWN = 1 << 14
-"""How many numbers are drawn at once: they stay in the cache of a core."""
+"""How many numbers are drawn at once; few enough to stay in a core's cache."""
 
 
 def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:
-    """How often each row is drawn in samples with replacement, float64 ``(some, rows)``, in chunks.
+    """Yield how often each row occurs in samples drawn with replacement, in chunks: float64 ``(some, rows)``.
 
     The samples depend only on ``rows`` and ``seed``, so two models on the same rows get the same samples.
 
@@ -28,7 +28,7 @@ def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> It
         rows: the number of rows, and of draws in a sample.
         resamples: the number of samples.
         seed: the seed of the draws.
-        width: the number of items in a row, by which chunks are kept small.
+        width: the number of items in a row; more items make chunks smaller.
 
     >>> [chunk.sum(1).tolist() for chunk in bootstrap_counts(5, 3, seed=0)]
     [[5.0, 5.0, 5.0]]
@@ -49,7 +49,7 @@ def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> It
 
 @dataclass(frozen=True)
 class Intervals:
-    """How intervals are made.
+    """The settings of intervals.
 
     Attributes:
         level: the fraction of samples inside an interval; None for no intervals.
@@ -63,18 +63,18 @@ class Intervals:
 
     @property
     def draws(self) -> tuple[int, int]:
-        """What must be equal for two evaluations to use the same samples."""
+        """The settings that two evaluations must share to use the same samples."""
         return self.resamples, self.seed
 
 
 class RowSamples:
-    """The metrics of all heads in each sample, computed on first use.
+    """The metrics of all heads in each bootstrap sample, computed on first use.
 
     Args:
-        measures: for each head a function that gives the metrics ``(R,)`` of counts ``(R, rows)``.
+        measures: a function for each head that computes the metrics ``(R,)`` from counts ``(R, rows)``.
         rows: the number of rows.
         width: the largest average number of items in a row.
-        how: how the samples are drawn.
+        how: the settings of the samples.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Decides which predicted boxes of a row are kept: those that are present, without duplicates."""
+"""Decides which predicted boxes of a row to keep: those that are present, without duplicates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Kept:
 
     Attributes:
         places: which boxes are kept, bool ``(B, max_boxes)``.
-        scores: the confidence in each, ``(B, max_boxes)``; None if no head predicts one.
+        scores: the confidence of each box, ``(B, max_boxes)``; None if no head predicts it.
     """
 
     places: np.ndarray
@@ -29,7 +29,7 @@ class Kept:
 
 
 def absent_rows(heads: Mapping[str, Head], answers: Answers) -> dict[str, np.ndarray]:
-    """The rows in which each head does not count because its ``given`` head says no, bool ``(B,)``."""
+    """The rows in which a head has no answer because its ``given`` head predicts False: bool ``(B,)`` by head."""
     found: dict[str, np.ndarray] = {}
 
     def of(name: str) -> np.ndarray | None:
@@ -48,13 +48,13 @@ def absent_rows(heads: Mapping[str, Head], answers: Answers) -> dict[str, np.nda
 
 
 def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: np.ndarray) -> Kept:
-    """The boxes of a head that are kept.
+    """Decide which boxes of a head to keep.
 
     Args:
         name: the head of boxes.
         heads: all heads.
         answers: the answers of all heads.
-        corners: the boxes, ``(B, max_boxes, 4)`` of ``xyxy``.
+        corners: the boxes as ``xyxy``, ``(B, max_boxes, 4)``.
     """
     each = [n for n, head in heads.items() if head.each == name and n in answers]
     there = next((n for n in each if heads[n].presence), None)
@@ -94,13 +94,13 @@ def non_maximum_suppression(
     """Non-maximum suppression: keep boxes that overlap no higher-scoring box of their class by more than ``limit``.
 
     Args:
-        boxes: ``(k, 4)`` of ``xyxy``.
-        scores: ``(k,)``; a box below 0 suppresses nothing.
-        limit: the largest intersection over union with a higher-scoring box, in [0, 1].
-        kinds: the class of each, ``(k,)``.
+        boxes: the boxes as ``xyxy``, ``(k, 4)``.
+        scores: ``(k,)``; a box with a score below 0 is dropped and suppresses nothing.
+        limit: the largest allowed intersection over union with a higher-scoring box, in [0, 1].
+        kinds: the class of each box, ``(k,)``.
 
     Returns:
-        Which boxes stay, bool ``(k,)``.
+        Which boxes are kept, bool ``(k,)``.
 
     >>> boxes = np.array([[0.0, 0, 4, 4], [0, 0, 4, 3], [9, 9, 12, 12]])
     >>> non_maximum_suppression(boxes, np.array([0.6, 0.9, 0.5]), 0.5, np.zeros(3)).tolist()

@@ -1,4 +1,4 @@
-"""Compares two models on the same rows, and tells differences from noise."""
+"""Compares two models on the same rows, and distinguishes differences from noise."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Difference:
     """One metric of two models.
 
     Attributes:
-        head: its name.
-        metric: its name.
-        value: its value for the first model.
-        other: its value for the second model.
+        head: the name of the head.
+        metric: the name of the metric.
+        value: the value for the first model.
+        other: the value for the second model.
         difference: the first minus the second.
         low: the lower end of the interval of the difference.
         high: the upper end.
@@ -45,7 +45,7 @@ class Comparison(tuple[Difference, ...]):
 
     @property
     def differing(self) -> tuple[Difference, ...]:
-        """The metrics in which one model is better by more than chance."""
+        """The metrics in which one model is better, beyond chance."""
         return tuple(one for one in self if one.better)
 
     def to_pandas(self) -> Any:

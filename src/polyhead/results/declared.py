@@ -1,4 +1,4 @@
-"""The declaration of rows that are predicted or evaluated."""
+"""Finds the declaration for rows to predict or evaluate."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from polyhead.kinds.declaration import Declaration
 
 
 def declaration_for(method: str, model: Any, data: Any, declaration: Any, own: bool = False) -> Declaration:
-    """The declaration that was given, or that the model carries, or that of the feed.
+    """Return the declaration that was given, or else the one that the model or the feed carries.
 
     Args:
-        method: what is called, for errors.
-        model: trained.
+        method: the name of the public function, for errors.
+        model: a trained model.
         data: a feed, or rows.
-        declaration: as the user gave it; None for none.
-        own: that of a feed comes before that of the model.
+        declaration: the user's argument; None for none.
+        own: prefer the declaration of a feed to that of the model.
 
     Raises:
-        ContractError: if there is none.
+        ContractError: if no declaration is found.
     """
     if declaration is not None:
         if isinstance(declaration, Feed):

@@ -29,19 +29,19 @@ def evaluate(
 ) -> Evaluation:
     """Measure how good a model is at each head, over all rows, with the metrics that suit its kind.
 
-    All rows count once, in their order, without augmentation, whatever ``drop_remainder=`` and ``shard=`` say; the size
-    of the batches changes nothing. Rows without a label, and rows that ``given=`` leaves out, do not count for a head.
-    Rows count by their ``sample_weight=``, but not by ``class_weight=``, which steers training and says nothing about
-    how often a class occurs. Numbers are in the units of the data.
+    Every row counts once, in order and without augmentation, whatever the feed's ``drop_remainder=`` and ``shard=``;
+    the batch size does not change the results. Rows without a label, and rows that ``given=`` excludes, do not count
+    for a head. Rows are weighted by ``sample_weight=``, but not by ``class_weight=``, which is meant for training and
+    does not tell how often a class occurs. Metrics of numbers are in the units of the data.
 
     Args:
-        model: compiled or not; also one that was loaded.
-        data: a `Feed`, or what `Feed` or `predict` takes, with labels; also a list of rows, ``{column: value}``.
-        declaration: of ``data``; by default that of the feed, or the one that the model carries.
-        batch_size: rows that the model gets at once; by default that of the feed, or 32.
+        model: a model, compiled or not, or loaded from a file.
+        data: a `Feed`, or whatever `Feed` or `predict` accepts, with labels; also a list of rows, ``{column: value}``.
+        declaration: the declaration of ``data``; by default the feed's, or the one that the model carries.
+        batch_size: rows per batch; by default the feed's, or 32.
         intervals: the confidence level, such as 0.95; None for no intervals, which is faster.
-        resamples: the number of bootstrap samples from which the intervals are made, as percentiles.
-        seed: the seed of the samples.
+        resamples: the number of bootstrap samples; the intervals are percentiles over them.
+        seed: the seed of the bootstrap samples.
 
     Returns:
         An `Evaluation`: print it, or read ``evaluation["animal"]["accuracy"].value``, ``.low`` and ``.high``.
@@ -76,9 +76,9 @@ def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
 
 
 def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tuple[Feed, Declaration]:
-    """The feed of all rows, in their order, as they are, without class weights; and their declaration.
+    """Make a feed of all rows in order, without augmentation and class weights; also return their declaration.
 
-    A threshold or temperature that the model carries counts, rather than that of the feed.
+    A threshold or temperature that the model carries takes precedence over the feed's.
     """
     if batch_size is not None:
         require_size("evaluate(batch_size=)", batch_size)

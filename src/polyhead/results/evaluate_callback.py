@@ -14,16 +14,16 @@ from polyhead.results.judge_rows import RowJudges
 
 
 class Evaluate(keras.callbacks.Callback):
-    """Evaluates at the end of epochs, and logs what Keras's own metrics cannot say: mAP, macro F1, AUC over all rows.
+    """Evaluates at the end of epochs, and logs metrics that Keras cannot compute: mAP, macro F1, AUC over all rows.
 
-    The names are ``val_head_metric``, as ``val_box_map`` and ``val_animal_f1_macro``, for ``EarlyStopping`` and
-    ``ModelCheckpoint`` to monitor; put this callback before them. Metrics of single classes and columns are not
-    logged. What Keras logs under the same name, by ``fit(validation_data=)``, stays.
+    ``EarlyStopping`` and ``ModelCheckpoint`` can monitor them under names like ``val_box_map`` and
+    ``val_animal_f1_macro``; put this callback before those. Metrics of single classes and columns are not logged.
+    Values that Keras logs under the same name, by ``fit(validation_data=)``, are kept.
 
     Args:
         data: rows with labels, as for `evaluate`.
-        every: evaluate after the first epoch and after every so many; in between, the last values are logged again.
-        prefix: what the names begin with.
+        every: evaluate after the first epoch and then every so many epochs; in between, the last values are logged.
+        prefix: the beginning of each name.
         batch_size: as for `evaluate`.
 
     Attributes:
@@ -62,7 +62,7 @@ class Evaluate(keras.callbacks.Callback):
         self._judges = RowJudges(self.model, feed)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Evaluate, and log."""
+        """Evaluate the model, and log its metrics."""
         assert self._judges is not None
         if self.evaluation is None or (epoch + 1) % self.every == 0:
             self.evaluation = Evaluation(self._judges.judges, *self._judges.look(), Intervals(None, 1, 0))

@@ -1,4 +1,4 @@
-"""What `evaluate` returns: the metrics of each head with their intervals, and the rows with the largest loss."""
+"""The result of `evaluate`: the metrics of each head with intervals, and the rows with the largest loss."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from polyhead.results.text_table import short_number, text_table
 from polyhead.results.tuning import calibrate, tune
 
 _MOST_SHOWN = 24
-"""For a head with more metrics than this, a printed table leaves out those of single classes and columns."""
+"""For heads with more metrics than this, printed tables omit those of single classes and columns."""
 
 
 class Evaluation(dict[str, HeadEvaluation]):
@@ -78,11 +78,11 @@ class Evaluation(dict[str, HeadEvaluation]):
 
         Args:
             head: its name.
-            n: how many at most; rows without a label are left out.
+            n: the maximum number of rows; rows without a label are left out.
 
         Returns:
-            Ids as `Feed.batches` has them: ``feed.source.select(ids)`` are these rows, unless ``feed.source`` is
-            itself a selection.
+            Ids as in `Feed.batches`: ``feed.source.select(ids)`` gives these rows, unless ``feed.source`` is itself a
+            selection.
 
         Raises:
             ContractError: there is no such head, or ``n`` is not an integer of at least 1.
@@ -91,33 +91,33 @@ class Evaluation(dict[str, HeadEvaluation]):
         return [int(self.ids[place]) for place in self[head].worst(int(n))]
 
     def suspects(self, head: str, n: int | None = None) -> Suspects:
-        """Find the labels of a head that may be wrong, the most suspect first, with what the model says instead.
+        """Find the labels of a head that may be wrong, most suspect first, with the model's predictions.
 
-        Evaluate rows that the model was not trained on: others it may have learned by heart. To look at all rows,
-        train a model for each fold of them, and `join` the evaluations.
+        Evaluate rows that the model was not trained on, as it may have memorized the others. To check all rows, train a
+        model for each fold, and `join` the evaluations.
 
-        Classes are found by confident learning: the model gives more probability to another class, at least as much as
-        rows labeled as that class have for it on average. Numbers, boxes, masks and keypoints are found where label and
-        prediction are much farther apart than usual.
+        Classes are checked by confident learning: a label is suspect if the model gives another class more probability,
+        and at least as much as it gives that class on average in rows labeled with it. Numbers, boxes, masks and
+        keypoints are suspect if label and prediction are much farther apart than usual.
 
         Args:
             head: its name.
-            n: how many at most; None for all.
+            n: the maximum number of labels; None for all.
 
         Returns:
             `Suspects`: print it, look at them with ``suspects.save("suspects.html")``, or read ``suspects.ids``.
 
         Raises:
-            ContractError: there is no such head, or ``n`` is no integer of at least 1.
+            ContractError: there is no such head, or ``n`` is not an integer of at least 1.
         """
         if n is not None:
             require_size("suspects(n=)", n)
         return Suspects.of(self, self._rows, head, n if n is None else int(n))
 
     def join(self, *others: Evaluation) -> Evaluation:
-        """Join evaluations of different rows into one of all of them, such as those of the folds of a cross-validation.
+        """Join evaluations of different rows into one, for example those of the folds of a cross-validation.
 
-        Each may be of another model with the same heads. Ids have to differ, as those of parts of one source do.
+        Each may be of another model with the same heads. Row ids must differ, as they do between parts of one source.
 
         Raises:
             ContractError: if heads or classes differ, or a row is in two of them.
@@ -132,7 +132,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         return Evaluation(*joined_parts(every), self._how, rows, self.declaration)
 
     def tune(self, head: str, objective: str = "f1") -> float:
-        """Find the threshold of a `Binary` or `MultiLabel` head that is best on these rows.
+        """Find the best threshold of a `Binary` or `MultiLabel` head on these rows.
 
         It becomes part of `declaration`, and of the declaration that the model carries. Use rows on which the model
         was not trained, and not those of the final evaluation. This evaluation does not change.
@@ -170,9 +170,9 @@ class Evaluation(dict[str, HeadEvaluation]):
         """Write a page that works without a network: metrics, charts, and the rows with the largest loss.
 
         Args:
-            path: of the file, ``.html``; or ``.csv`` or ``.json``, for the metrics alone.
-            worst: rows of each head, with their pictures, labels and predictions; the model predicts them again. 0 for
-                none.
+            path: the file to write: ``.html``, or ``.csv`` or ``.json`` for the metrics alone.
+            worst: the number of rows to show for each head, with pictures, labels and predictions; the model predicts
+                them again. 0 for none.
 
         Returns:
             The path.
@@ -201,7 +201,7 @@ class Evaluation(dict[str, HeadEvaluation]):
     def compare(self, other: Evaluation) -> Comparison:
         """Compare with another model on the same rows, by a paired bootstrap.
 
-        Both are resampled with the same rows, so rows that are equally hard for both do not count as a difference.
+        Both use the same bootstrap samples, so rows that are equally hard for both models do not count as a difference.
 
         Args:
             other: the evaluation of the other model, by `evaluate` with the same rows and seed.
@@ -238,7 +238,7 @@ class Evaluation(dict[str, HeadEvaluation]):
     def to_json(self) -> str:
         """Return ``{head: {"rows": n, "metrics": {metric: {"value": ..., "low": ..., "high": ...}}}}`` as JSON.
 
-        What is NaN is null.
+        NaN becomes null.
         """
         found: dict[str, Any] = {
             name: {"rows": head.rows, "metrics": {metric: _finite(one) for metric, one in head.items()}}
@@ -263,7 +263,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         return html_table("Evaluation", *self._table(), "\n".join(self._left_out()))
 
     def _left_out(self) -> list[str]:
-        """Where the metrics are that the table leaves out."""
+        """Notes on where to find the metrics that the table leaves out."""
         counts = {n: sum("[" in m for m in head) for n, head in self.items() if len(head) > _MOST_SHOWN}
         return [
             f"and {count:,} of single classes or columns: print(evaluation[{name!r}])"

@@ -1,4 +1,4 @@
-"""Renders an evaluation as one self-contained HTML file, without scripts, that sends nothing."""
+"""Renders an evaluation as one self-contained HTML file without scripts or network access."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from polyhead.report.views import Histogram, name_of
 from polyhead.results.text_table import short_number
 
 _MOST_CLASSES = 30
-"""With more classes than this, no confusion matrix is drawn."""
+"""The most classes for which a confusion matrix is drawn."""
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 Pair = tuple[Sample, ...]
-"""A row as it is labeled, and as it is predicted."""
+"""A row with its labels, and the same row with its predictions."""
 
 
 def evaluation_page(
@@ -39,9 +39,9 @@ def evaluation_page(
     Args:
         evaluation: an `Evaluation`.
         worst: the rows with the largest loss, by head.
-        inputs: the inputs of the feed, which pictures show.
-        heads: its heads.
-        drawn: the heads as the rows have their labels; by default the same.
+        inputs: the inputs of the feed, for pictures.
+        heads: the heads of the feed.
+        drawn: the heads in the units of the rows' labels; by default ``heads``.
     """
     rows = len(next(iter(evaluation.values())).ids)
     drawn = heads if drawn is None else drawn
@@ -64,10 +64,10 @@ def suspects_page(
     """Render labels that may be wrong as HTML.
 
     Args:
-        suspects: `Suspects`.
-        pairs: their rows.
+        suspects: the `Suspects`.
+        pairs: the rows of the suspects.
         inputs: the inputs of the feed.
-        heads: its heads.
+        heads: the heads of the feed.
     """
     first: dict[int, Any] = {}
     for one in suspects:
@@ -110,7 +110,7 @@ def _subtitle(evaluation: Mapping[str, Any], rows: int) -> str:
 
 
 def _head_panel(name: str, kind: str, found: Any) -> str:
-    """The metrics and the charts of a head."""
+    """Render the metrics and charts of a head."""
     counted = f'<p class="words">{found.rows:,} of {len(found.ids):,} rows have a label</p>'
     body = _metrics(found) if found else ""
     details = found.details
@@ -147,7 +147,7 @@ def _metrics(found: Any) -> str:
 
 
 def _interval_bar(metric: Any) -> str:
-    """A value between 0 and 1 with its interval, as a bar."""
+    """Render a value between 0 and 1 and its interval as a bar; empty for other values."""
     ends = (metric.value, metric.low, metric.high)
     if not all(0 <= one <= 1 for one in ends):
         return ""
@@ -161,7 +161,7 @@ def _interval_bar(metric: Any) -> str:
 
 
 def _class_table(found: Any) -> str:
-    """The metrics of single classes or columns, a row for each."""
+    """Render the metrics of single classes or columns, one row each."""
     kinds, cells = found.by_part()
     if not cells:
         return ""
@@ -267,7 +267,7 @@ def _pair_section(
     place: int,
     drawing: Drawing,
 ) -> str:
-    """Rows as they are labeled and as they are predicted, side by side, with some words about each."""
+    """Render rows with labels and predictions side by side, and a few words about each."""
     if not pairs:
         return ""
     parts = []

@@ -1,4 +1,4 @@
-"""The first rows of a table of predictions, as text and for notebooks."""
+"""Shows the first rows of a table of predictions, as text and in notebooks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from polyhead.errors import counted, shown
 from polyhead.results.text_table import one_line, text_table
 
 MOST_ROWS, _WIDTH = 10, 100
-"""The most rows that are shown, and the most characters of a line."""
+"""The most rows shown, and the most characters in a line."""
 
 _CELL, _TITLE, _WIDE_CELL = 24, 40, 60
-"""The most characters of a value, of the name of a column, and of a value in a notebook."""
+"""The most characters of a value, of a column name, and of a value in a notebook."""
 
 _BETWEEN, _EDGE = 3, 1
 """Characters between two columns, and before the first one."""
@@ -25,9 +25,9 @@ class FirstRows:
 
     Args:
         table: the first `MOST_ROWS` as a pyarrow ``Table``.
-        items: what the values of each column are.
-        count: how many rows there are.
-        where: the file that holds them; empty for none.
+        items: the kind of the values of each column.
+        count: the number of rows in the whole table.
+        where: the file that contains the rows; empty for none.
     """
 
     table: Any
@@ -37,24 +37,24 @@ class FirstRows:
 
     @property
     def size(self) -> str:
-        """How many rows and columns there are, in words."""
+        """The number of rows and columns, in words."""
         return f"{counted(self.count, 'row')}, {counted(len(self.items), 'column')}"
 
     @property
     def more(self) -> str:
-        """How many rows are not shown, in words; empty for none."""
+        """The number of rows that are not shown, in words; empty for none."""
         left = self.count - self.table.num_rows
         return f"and {counted(left, 'more row')}" if left else ""
 
     def cells(self, longest: int) -> list[list[str]]:
-        """The values of each column as words of at most ``longest`` characters."""
+        """The values of each column as text of at most ``longest`` characters."""
         return [
             [_cell_words(_cell_value(one, item), longest) for one in self.table.column(name)]
             for name, item in self.items.items()
         ]
 
     def as_text(self) -> str:
-        """A line for each row, as wide as a terminal; columns that do not fit are named below."""
+        """A table of at most 100 characters in width; columns that do not fit are listed below it."""
         titles = [one_line(name, _TITLE) for name in self.items]
         columns = self.cells(_CELL)
         fit, width = 0, _EDGE
@@ -82,7 +82,7 @@ class FirstRows:
 
 
 def _cell_words(value: Any, longest: int) -> str:
-    """A value in one line: text as it is, numbers with four digits."""
+    """A value in one line: text unchanged, numbers with four significant digits."""
     if isinstance(value, str):
         return one_line(value, longest)
     return one_line(shown(_rounded(value), longest + 1).replace("...", "…"), longest)
@@ -95,7 +95,7 @@ def _goes_right(kind: Any) -> bool:
 
 
 def _cell_value(scalar: Any, item: str) -> Any:
-    """The value of a cell; of masks and maps, which are large, only their size in words."""
+    """The value of a cell; masks and maps, which are large, are described by their size."""
     if item not in ("mask", "masks", "map") or not scalar.is_valid:
         return scalar.as_py()
     if item == "map":
@@ -105,14 +105,14 @@ def _cell_value(scalar: Any, item: str) -> Any:
         if not len(first.values):
             return "no mask"
         first = first.values[0]
-    held = first.as_py()  # a PNG file, which begins with its signature, and with width and height
+    held = first.as_py()  # a PNG file, which begins with its signature and its width and height
     height, width = (int.from_bytes(held[at : at + 4], "big") for at in (20, 16))
     many = f"{len(scalar.values)} masks" if hasattr(scalar, "values") else "mask"
     return f"{many} {height}×{width}"
 
 
 def _rounded(value: Any) -> Any:
-    """A value with numbers of four digits."""
+    """Round the numbers in a value to four significant digits."""
     if isinstance(value, list):
         return [_rounded(one) for one in value]
     if isinstance(value, dict):
@@ -121,7 +121,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """The width of a text in terminal columns."""
     from rich.cells import cell_len
 
     return cell_len(text)

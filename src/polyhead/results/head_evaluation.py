@@ -1,4 +1,4 @@
-"""How good a model is at one head: its metrics with their intervals."""
+"""The evaluation of one head: its metrics with their intervals."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from polyhead.results.text_table import one_line, short_number, text_table
 
 @dataclass(frozen=True)
 class Metric:
-    """The value of a metric, and the interval in which it lies.
+    """The value of a metric, and its confidence interval.
 
     Attributes:
-        value: over all rows; NaN if the rows hold nothing that it measures.
+        value: the value over all rows; NaN if the rows contain nothing to measure.
         low: the lower end of the interval; NaN without intervals.
         high: the upper end.
 
@@ -48,16 +48,16 @@ class Metric:
 
 
 class HeadEvaluation(dict[str, Metric]):
-    """How good a model is at one head: ``{metric: value with interval}``. Print it for tables of them.
+    """How good a model is at one head: ``{metric: value with interval}``. Print it for tables.
 
     Attributes:
         rows: the number of rows with a label.
         ids: the ids of all rows.
         level: the confidence level of the intervals; None without intervals.
-        items_of_rows: what the judge kept of the rows.
-        details: what is not a single number, as arrays: for heads of classes the ``confusion`` matrix (a row for each
-            labeled class, a column for each predicted one) and the bins of the ``reliability`` diagram, for binary
-            ones also the points of the ``curves``.
+        items_of_rows: the numbers that the judge kept for the rows.
+        details: results that are not single numbers, as arrays: for heads with classes the ``confusion`` matrix (a row
+            for each labeled class, a column for each predicted one) and the bins of the ``reliability`` diagram; for
+            binary heads also the points of the ``curves``.
     """
 
     def __init__(self, judge: Judge, items: Items, ids: np.ndarray, samples: RowSamples) -> None:
@@ -79,7 +79,7 @@ class HeadEvaluation(dict[str, Metric]):
 
     @cached_property
     def details(self) -> dict[str, Any]:
-        """What is not a single number."""
+        """Results that are not single numbers."""
         return self.judge.details(self.items_of_rows) if self.rows else {}
 
     def worst(self, n: int) -> list[int]:
@@ -88,7 +88,7 @@ class HeadEvaluation(dict[str, Metric]):
         return [int(i) for i in order if not np.isnan(self._losses[i])]
 
     def loss_of(self, row: int) -> float:
-        """The loss of the row with an id; NaN where it has no label."""
+        """The loss of the row with this id; NaN if it has no label."""
         at = np.flatnonzero(self.ids == row)
         return float(self._losses[at[0]]) if len(at) else float("nan")
 
@@ -111,7 +111,7 @@ class HeadEvaluation(dict[str, Metric]):
         return "".join(tables)
 
     def _tables(self) -> list[tuple[list[str], list[list[str]]]]:
-        """Titles and rows of the metrics of the whole head, and of those of single classes or columns."""
+        """Titles and rows of two tables: metrics of the whole head, and metrics of single classes or columns."""
         whole = [
             [name, short_number(one.value), one.between, f"{self.rows:,}"]
             for name, one in self.items()
@@ -124,7 +124,7 @@ class HeadEvaluation(dict[str, Metric]):
         return [(titles, whole), (["", *kinds], rows)]
 
     def by_part(self) -> tuple[list[str], list[list[str]]]:
-        """The kinds of metrics that single classes or columns have, and for each its name and these metrics."""
+        """The metrics that single classes or columns have, and a row for each with its name and values."""
         parts: dict[str, dict[str, Metric]] = {}
         for name, metric in self.items():
             if "[" in name:
@@ -136,7 +136,7 @@ class HeadEvaluation(dict[str, Metric]):
 
 
 def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:
-    """The metrics if each row counts as often as ``counts`` says, ``(R, rows)``; each an array ``(R,)``."""
+    """Compute metrics ``(R,)`` with each row counted as often as ``counts``, ``(R, rows)``, says."""
     return judge.metrics(items, counts[:, items["row"]] * items["weight"])
 
 
@@ -150,7 +150,7 @@ def _losses(items: Items, rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def no_such(word: str, place: str, name: Any, known: Mapping[str, Any]) -> Problem:
-    """The problem of a name that an evaluation, or that of a head, does not have."""
+    """The problem to report for a name that an evaluation does not have."""
     where = f"{place}[{shown(name)}]"
     if not known:
         return Problem(where, "a row with a label", "none")

@@ -1,4 +1,4 @@
-"""Several evaluations of different rows as one, such as those of the folds of a cross-validation."""
+"""Joins evaluations of different rows into one, for example those of the folds of a cross-validation."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class JoinedRows:
     """The rows of several evaluations, each with its own model.
 
     Args:
-        parts: what looks at the rows of each.
-        counts: how many rows each has.
+        parts: the `RowJudges` of each evaluation.
+        counts: the number of rows of each evaluation.
 
     Attributes:
-        inputs: of the first.
-        heads: of the first.
-        labels: none: what was labeled is not compared.
+        inputs: the inputs of the first evaluation.
+        heads: the heads of the first evaluation.
+        labels: empty, as labels are not compared.
     """
 
     def __init__(self, parts: Sequence[Any], counts: Sequence[int]) -> None:
@@ -31,11 +31,11 @@ class JoinedRows:
 
     @property
     def drawn_heads(self) -> Any:
-        """As of the first."""
+        """The drawn heads of the first evaluation."""
         return self._parts[0].drawn_heads
 
     def samples(self, rows: Sequence[int]) -> list[Any]:
-        """As of one evaluation."""
+        """As `RowJudges.samples`."""
         found: dict[int, Any] = {}
         for number, part in enumerate(self._parts):
             own = [row for row in rows if self._starts[number] <= row < self._starts[number + 1]]
@@ -44,7 +44,7 @@ class JoinedRows:
         return [found[row] for row in rows if row in found]
 
     def names(self, rows: np.ndarray) -> dict[str, list[Any]]:
-        """As of one evaluation; only what the rows of all of them have."""
+        """As `RowJudges.names`; None where an evaluation has no such name."""
         found: dict[str, list[Any]] = {}
         number = np.searchsorted(self._starts, rows, side="right") - 1
         for k in np.unique(number):
@@ -56,7 +56,7 @@ class JoinedRows:
         return found
 
     def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
-        """As of one evaluation."""
+        """As `RowJudges.in_originals`."""
         found = tuple(list(column) for column in values)
         number = np.searchsorted(self._starts, rows, side="right") - 1
         for k in np.unique(number):
@@ -70,23 +70,23 @@ class JoinedRows:
         return found
 
     def answers(self, name: str) -> Any:
-        """Refused: there are several models."""
+        """Raise an error, as there are several models."""
         refuse_joined("calibrate")
 
     @property
     def model(self) -> Any:
-        """Refused: there are several."""
+        """Raise an error, as there are several models."""
         refuse_joined("tune")
 
 
 def refuse_joined(method: str) -> Any:
-    """Raise the error for what needs one model."""
+    """Raise the error for methods that need a single model."""
     fix = "Evaluate the final model on rows that it was not trained on."
     raise ContractError(Problem(f"{method}()", "an evaluation of one model", "several that were joined", fix))
 
 
 def joined_parts(evaluations: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Items], np.ndarray]:
-    """The judges, items and ids of several evaluations.
+    """Concatenate the items and ids of several evaluations; also return the judges.
 
     Raises:
         ContractError: if heads differ, or a row is in two of them.

@@ -1,4 +1,4 @@
-"""Runs a model over the rows of a feed, and lets each head judge its labels and outputs."""
+"""Runs a model over the rows of a feed, and judges the outputs of each head against its labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from polyhead.results.row_columns import RowColumns
 from polyhead.sources.scanning import first_rows
 
 _ROWS_AT_ONCE = 256
-"""Rows whose images are looked at together."""
+"""Rows whose image sizes are read together."""
 
 
 class RowJudges:
@@ -39,7 +39,7 @@ class RowJudges:
 
     Attributes:
         judges: the judge of each head.
-        labels: a checksum of the labels of each head without a scale, once they were read.
+        labels: a checksum of the labels of each head without a scale, once they have been read.
         model: the model; None after pickling.
         inputs: the inputs of the feed.
         heads: the heads of the model.
@@ -54,7 +54,7 @@ class RowJudges:
         more: dict[str, Head] = {}
         for name, head in heads.items():
             more |= head.also_read(name, _hint_values(feed, head))
-        if more:  # labels that the model does not predict
+        if more:  # labels of heads that the model does not predict
             feed = feed.on(feed.source, heads={**heads, **more}, shard=(0, 1))
         size = _image_sizes(feed)
         self._feed: Any = feed
@@ -70,7 +70,7 @@ class RowJudges:
         return {**self.__dict__, "_feed": None, "_outputs": None, "model": None}
 
     def look(self) -> tuple[dict[str, Items], np.ndarray]:
-        """Return what the judges keep of all rows, and the ids of the rows."""
+        """Return the items that the judges keep for all rows, and the ids of the rows."""
         parts: dict[str, list[Items]] = {name: [] for name in self.judges}
         sums = {
             name: hashlib.blake2b(digest_size=8) for name, head in self.heads.items() if head.scaling is None
@@ -99,10 +99,10 @@ class RowJudges:
         return {name: Judged(*map(np.concatenate, arrays))}
 
     def names(self, rows: np.ndarray) -> dict[str, list[Any]]:
-        """What identifies rows besides their numbers: the column ``id`` of the data, and the image ``file``.
+        """Further names of rows: the column ``id`` of the data, and the image ``file``; empty after pickling.
 
         Args:
-            rows: their places in the data, int64 ``(n,)``; none have names after pickling.
+            rows: the indices of the rows in the data, int64 ``(n,)``.
         """
         if self._feed is None or self._feed.source.sequential:
             return {}
@@ -113,15 +113,15 @@ class RowJudges:
         return named
 
     def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
-        """Boxes or points of the image that the model gets in pixels of the original images, as predictions have them.
+        """Map boxes or points from the model's images to pixels of the original images, as in predictions.
 
         Args:
             name: the head.
-            rows: the place of each in the data, int64 ``(n,)``; they are left as they are after pickling.
-            *values: one for each row: the coordinates of a box or point, or None.
+            rows: the index of each row in the data, int64 ``(n,)``.
+            *values: lists with one entry per row: the coordinates of a box or point, or None.
 
         Returns:
-            The same for the original images; all else as it is.
+            The mapped lists; the same values for other heads, and after pickling.
         """
         head: Any = self.heads[name].inner
         feed = self._feed
@@ -140,10 +140,10 @@ class RowJudges:
         return found
 
     def samples(self, rows: Sequence[int]) -> list[tuple[Sample, ...]]:
-        """Some rows with their labels and predictions, for pictures: on the original images.
+        """Return rows with their labels and predictions on the original images, for pictures.
 
         Args:
-            rows: their indices in the data; nothing is found if rows cannot be selected, or after pickling.
+            rows: their indices in the data; the result is empty if rows cannot be selected, or after pickling.
         """
         feed = self._feed
         if feed is None or feed.source.sequential or not len(rows):
@@ -172,7 +172,7 @@ class RowJudges:
 
     @property
     def drawn_heads(self) -> dict[str, Head]:
-        """The heads as `samples` have their labels."""
+        """The heads in the units of the labels of `samples`."""
         return self.heads if self._feed is None else self._originals.heads
 
     @staticmethod
@@ -183,7 +183,7 @@ class RowJudges:
 
 
 def _structure(model: Any, feed: Feed) -> Structure:
-    """The places of inputs and heads in the model, without the warnings of a check, which are about training."""
+    """The places of inputs and heads in the model; ignores warnings of the check, which concern training."""
     fit, wrong = feed._binding.check(model)
     if fit.structure is None:
         raise ContractError(*fit.errors, *wrong)
@@ -193,7 +193,7 @@ def _structure(model: Any, feed: Feed) -> Structure:
 
 
 class _BatchOutputs:
-    """Predicts batch by batch, and puts labels and outputs together by head."""
+    """Predicts batch by batch, and collects labels and outputs by head."""
 
     def __init__(self, model: Any, heads: Mapping[str, Head], structure: Structure) -> None:
         self._model, self._heads, self._structure = model, heads, structure
@@ -203,7 +203,7 @@ class _BatchOutputs:
         self._masked = not structure.own_loss and makes_masks(model)
 
     def of(self, batch: Batch, heads: Mapping[str, Head]) -> dict[str, Judged]:
-        """The labels and outputs of a batch by head; only the labels of heads that the model does not have."""
+        """The labels and outputs of a batch by head; outputs are zeros for heads that the model does not have."""
         rows = len(batch.ids)
         self._rows = max(self._rows, rows)
         x = fill(self._structure.inputs, {n: _filled_up(a, self._rows) for n, a in batch.inputs.items()})
@@ -236,7 +236,7 @@ class _BatchOutputs:
 
 
 def _as_labels(head: Head, values: np.ndarray) -> np.ndarray:
-    """Predictions as labels are shown: in the units of the data."""
+    """Convert predictions to the form of labels, in the units of the data."""
     return values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
 
 
@@ -246,13 +246,13 @@ def predicted_label(value: np.ndarray, counts: np.ndarray) -> Label:
 
 
 def _filled_up(array: np.ndarray, rows: int) -> np.ndarray:
-    """Pad a smaller last batch with its last row, so that no step is compiled for it."""
+    """Pad a smaller last batch with copies of its last row, to avoid compiling a step for its size."""
     more = rows - len(array)
     return array if not more else np.concatenate([array, np.repeat(array[-1:], more, axis=0)])
 
 
 def _hint_values(feed: Feed, head: Head) -> dict[str, Any]:
-    """The first value of each column that helps to judge a head."""
+    """The first value of each column that a head uses as a hint for judging."""
     names = [name for name in head.hint_columns if name in feed.source.columns]
     return {name: plain(first_rows(feed.source, name, 1))[0] for name in names}
 
@@ -262,7 +262,7 @@ def _images_of(feed: Feed) -> dict[str, Image]:
 
 
 def _image_sizes(feed: Feed) -> Any:
-    """A function that tells the size of the image in which a head's labels lie; None if it is not known."""
+    """A function from a head to the size of the image that its labels belong to; None if unknown."""
     images = {name: kind.shape[:2] for name, kind in _images_of(feed).items()}
     only = next(iter(images.values())) if len(set(images.values())) == 1 else None
     return lambda head: images.get(head.of, only)

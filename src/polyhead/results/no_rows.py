@@ -1,4 +1,4 @@
-"""Stands for a feed where there are no rows to predict."""
+"""Takes the place of a feed when there are no rows to predict."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from polyhead.sources.source import Source
 
 @dataclass(frozen=True)
 class NoRows:
-    """What a prediction asks of a feed, without rows.
+    """The attributes of a feed that predicting needs, for no rows.
 
     Attributes:
-        source: without rows.
+        source: the source without rows.
         inputs: the inputs of the model, resolved.
         batch_size: rows in a batch.
 

@@ -1,4 +1,4 @@
-"""The outputs of a model for the rows of a feed, by head, in parts."""
+"""Predicts the rows of a feed in parts, and names the outputs by head."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from polyhead.results.no_rows import NoRows
 from polyhead.results.tta import ImageMove, merge_views, moves_of
 
 CHUNK_BYTES, CHUNK_ROWS = 1 << 26, 1 << 16
-"""The most that outputs of one call of ``model.predict`` take, and the most rows of one: so many are in memory."""
+"""The most bytes of outputs, and the most rows, of one call of ``model.predict``: they limit memory use."""
 
 
 class Outputs:
@@ -27,14 +27,14 @@ class Outputs:
 
     Args:
         model: a Keras model, built or not, compiled or not.
-        feed: a feed of the rows, with or without labels, or what stands for no rows.
+        feed: a feed of the rows, with or without labels, or `NoRows`.
         heads: the resolved heads by name.
         tta: the number of views of each image whose outputs are merged; None for the image alone.
 
     Attributes:
-        done: is told how many more rows are predicted.
-        heads: those whose outputs the model has. A model that makes its loss itself may have others, under their own
-            names, and lack some.
+        done: called with the number of newly predicted rows.
+        heads: the heads that the model has outputs for. A model with its own loss may lack some, and have other outputs
+            under their own names.
 
     Raises:
         ContractError: the model does not fit.
@@ -58,7 +58,7 @@ class Outputs:
         self.done: Callable[[int], None] = lambda count: None
 
     def of_zeros(self) -> dict[str, np.ndarray]:
-        """The outputs for one row of zeros, in which every number is finite: they have the form of those of rows."""
+        """The outputs for one row of zeros, with non-finite numbers replaced: they show the form of outputs."""
         block = {name: np.zeros((1, *kind.shape), kind.dtype) for name, kind in self._feed.inputs.items()}
         if self._moves:
             found, self.views = self._merged(block)
@@ -67,7 +67,7 @@ class Outputs:
         return {name: np.nan_to_num(values) for name, values in found.items()}
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """Yield the ids of some rows of the feed's source, int64 ``(B,)``, and their outputs ``(B, *output_shape)``."""
+        """Yield the indices of rows in the feed's source, int64 ``(B,)``, and their outputs ``(B, *output_shape)``."""
         assert isinstance(self._feed, Feed)
         rows, step, start = self._feed.num_samples, self._rows_at_once(), 0
         if self._moves:
@@ -94,12 +94,12 @@ class Outputs:
             start = stop
 
     def _unshared(self, rows: int) -> int:
-        """Rows of a last batch that the devices cannot share; every device predicts all of them."""
+        """The number of rows in a last batch that cannot be split over devices; each device predicts them all."""
         rest = rows % self._feed.batch_size
         return rest if rest % sharing_devices() else 0
 
     def _of_arrays(self, x: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs for some rows; those of a last batch that the devices cannot share come from every device."""
+        """The outputs for some rows; a last batch that cannot be split over devices is predicted separately."""
         rows = len(next(iter(x.values())))
         whole, parts = rows - self._unshared(rows), []
         if whole:
@@ -112,7 +112,7 @@ class Outputs:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _merged(self, block: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The outputs for some rows, merged over the views, and those of each view."""
+        """The outputs for some rows, merged over the views, and the outputs of each view."""
         answers = []
         for moves in self._moves:
             x = {name: moves[name].images(a) if name in moves else a for name, a in block.items()}
@@ -126,7 +126,7 @@ class Outputs:
             return outputs
         owner = self.heads.get(head.each or name, head)
         move = moves.get(owner.of or "") or next(iter(moves.values()))
-        # a temperature comes last, when they are decoded
+        # the temperature is applied later, in decoding
         found = likelihoods(outputs, self._raw_logits(name, outputs), head.probabilities)
         return found if move.is_still else head.unmoved(found, move)
 
@@ -168,7 +168,7 @@ def require_finite_outputs(where: str, name: str, outputs: np.ndarray, ids: np.n
 
 
 def _own_name(path: Path) -> str:
-    """The name of an output that belongs to no head."""
+    """The name of an output without a head."""
     return "_".join(str(key) for key in path) or "output"
 
 

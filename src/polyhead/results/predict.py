@@ -1,4 +1,4 @@
-"""Predicts rows with a trained model, in the words, units and pixels of the data."""
+"""Predicts rows with a trained model, in the class names, units and pixels of the data."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from polyhead.sources.source import Source, names_in
 from polyhead.whole_file import writing
 
 _ROWS_OF_PIXELS = 16
-"""How many masks and maps are made at once: in the size of the original they can be large."""
+"""Rows whose masks and maps are made together: at the size of the original image they can be large."""
 
 _ROWS_OF_A_GROUP = 1 << 16
-"""Rows of a row group of a Parquet file, of which one is read for a single row."""
+"""Rows in a row group of a Parquet file; reading a single row reads one group."""
 
 
 def predict(
@@ -55,7 +55,7 @@ def predict(
     name, in the form of its labels, and more columns by kind:
 
     - `Binary`: True or False, and ``<head>_probability``;
-    - `Categorical`: the class by its name, and ``<head>_probability`` of it;
+    - `Categorical`: the name of the class, and its ``<head>_probability``;
     - `MultiLabel`: a list of labels, and a list ``<head>_probability`` of their probabilities;
     - `Regression`, `Embedding`: numbers in the units of the data;
     - `Boxes`: in the format of the column, in pixels of the original image; with ``<head>_score`` if a head predicts
@@ -130,7 +130,7 @@ def predict(
 
 
 def _new_file(path: Any, data: Any) -> Path:
-    """The Parquet file to write, which must not be the one that is read."""
+    """The Parquet file to write; it must not be the file with the data."""
     file = as_path(path, "predict(path=)")
     if file.suffix.lower() not in (".parquet", ".pq"):
         fix = "For other formats, write the result: predictions.write_csv(path)."
@@ -162,7 +162,7 @@ def _tables(
 def _without_rows(
     outputs: Outputs, _: Source, before: RowColumns, probabilities: bool, way_back: WayBack
 ) -> Iterator[Any]:
-    """Yield a table of no rows, with the columns and types that rows would have: those of one row of zeros."""
+    """Yield a table without rows, with the columns and types of predictions; they come from one row of zeros."""
     import pyarrow as pa
 
     found = outputs.of_zeros()
@@ -179,7 +179,7 @@ def _answers(
     every: Mapping[str, np.ndarray],
     views: Mapping[str, Any],
 ) -> dict[str, dict[str, Answer]]:
-    """The answers of some rows by head: of their outputs, and of those of all views."""
+    """The answers for some rows by head, with the spread over the views if there are any."""
     columns = {name: dict(_answer(outputs, name, values, views)) for name, values in found.items()}
     for name, values in every.items():
         head = outputs.heads.get(name)

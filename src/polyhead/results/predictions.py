@@ -28,7 +28,7 @@ from polyhead.whole_file import writing
 
 
 class Predictions:
-    """The predictions of a model for rows, in their order; `polyhead.predict` makes it.
+    """The predictions of a model for rows, in order; returned by `polyhead.predict`.
 
     ``predictions["kind"]`` gives a column as an array, or as a list if rows differ in shape or have no answer;
     ``predictions[0]`` gives a row as a dict. Iterating gives all rows, one after the other. Printing shows the first
@@ -37,7 +37,7 @@ class Predictions:
     Attributes:
         heads: the heads, by name.
         columns: the names of all columns.
-        path: the Parquet file that holds them; None if they are in memory.
+        path: the Parquet file with the predictions; None if they are in memory.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class Predictions:
         index: Any = None,
     ) -> None:
         self.heads, self.path = dict(heads), path
-        self._index = index  # of the rows in the pandas frame that they come from
-        self._stored_sides = stored_sides  # coordinates are in pixels that Exif does not turn
+        self._index = index  # of the pandas frame that was predicted
+        self._stored_sides = stored_sides  # coordinates are in pixels of the image before Exif rotation
         self._held = table
 
     @property
@@ -114,7 +114,7 @@ class Predictions:
             yield from _row_dicts(batch, items)
 
     def _batches(self) -> Iterator[Any]:
-        """The table in parts that fit into memory."""
+        """Yield the table in parts that fit into memory."""
         import pyarrow as pa
 
         if self._held is not None:
@@ -128,7 +128,7 @@ class Predictions:
                 yield pa.Table.from_batches([batch])
 
     def _between(self, start: int, stop: int) -> Any:
-        """The rows from ``start`` up to, but without, ``stop``; of a file, only the row groups with them are read."""
+        """The rows from ``start`` to ``stop``, exclusive; only the row groups of a file with these rows are read."""
         if self._held is not None:
             return self._held.slice(start, stop - start)
         import pyarrow.parquet as pq
@@ -180,9 +180,9 @@ class Predictions:
         return self._table
 
     def to_pandas(self) -> Any:
-        """A pandas ``DataFrame``, with the index of the pandas frame that was predicted, if it was one.
+        """A pandas ``DataFrame``, with the index of the predicted data if that was a pandas frame.
 
-        So ``frame.join(predictions.to_pandas())`` puts predictions beside their rows. Masks are arrays of class ids,
+        ``frame.join(predictions.to_pandas())`` thus puts predictions beside their rows. Masks are arrays of class ids,
         ``(H, W)`` or ``(H, W, n)``.
 
         Raises:
@@ -250,7 +250,7 @@ class Predictions:
     ) -> None:
         """Write boxes as a COCO results file, a JSON list with one entry for each object.
 
-        ``image_id`` is the ``id`` of the row: data with a column ``id``, as `polyhead.read_coco` gives, keeps its own.
+        ``image_id`` is the ``id`` of the row: the column ``id`` if the data has one, as from `polyhead.read_coco`.
         Keypoints of each box, or of the only box of a row, are written with it.
 
         Args:
@@ -312,7 +312,7 @@ class Predictions:
 
 
 def _csv_value(value: Any) -> Any:
-    """A value of a CSV file."""
+    """A value as a CSV file stores it."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
 
 

@@ -1,4 +1,4 @@
-"""The columns of a table of predictions that say which row it is."""
+"""The columns of a table of predictions that identify its rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polyhead.sources.source import Source
 
 
 class RowColumns:
-    """The columns that come before the answers: ids of the rows, their files, and columns that are kept.
+    """The columns before the answers: row ids, image files, and columns copied from the data.
 
     Args:
         source: the source of the rows.
@@ -43,7 +43,7 @@ class RowColumns:
         self._types: dict[str, Any] = {}
 
     def _holds_files(self, column: str, kind: Image) -> bool:
-        if not len(self._source):  # their form says it, or else what the model was trained on
+        if not len(self._source):  # the array's dtype and shape tell, or else the training data
             values: Any = plain(self._source.column(column)) if self._source.columns else None
             sure = isinstance(values, np.ndarray) and (values.ndim > 1 or values.dtype.kind in "US")
             return values.dtype.kind == "U" if sure else kind.files
@@ -58,7 +58,7 @@ class RowColumns:
         return any_file(self._source, column)
 
     def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
-        """The columns of some rows, as pyarrow arrays, renamed if their name is taken."""
+        """The columns of some rows as pyarrow arrays, renamed if their name is in ``taken``."""
         import pyarrow as pa
 
         rows = {} if self._kept is None else self._kept.coded(ids)
@@ -73,7 +73,7 @@ class RowColumns:
         return found
 
     def _column(self, name: str, values: Any) -> Any:
-        """Values as an Arrow array, of the type that earlier rows had."""
+        """Convert values to an Arrow array, with the type of earlier rows."""
         import pyarrow as pa
 
         known = self._types.get(name)

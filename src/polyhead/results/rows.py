@@ -1,4 +1,4 @@
-"""Turns whatever somebody wants to predict into a source of rows."""
+"""Converts data to predict, in any accepted form, to a source of rows."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from polyhead.sources.tables import is_table
 
 
 def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) -> Source:
-    """A source of the rows that a user wants to have predicted or evaluated.
+    """Return a source of the rows to predict or evaluate.
 
     Args:
-        data: as for `Feed`, or one row: ``{column: value}``, a row of a frame, a list of such rows. For a model with
-            one input column also its values by themselves, or one of them: a path, the encoded bytes, an array; and
-            the folder of images.
-        inputs: of the model, resolved.
-        labels: columns that are read as well.
+        data: as for `Feed`; or one row, as ``{column: value}`` or a row of a frame, or a list of such rows. For a model
+            with one input column also the values alone, or a single value: a path, encoded bytes or an array; or a
+            folder of images.
+        inputs: the inputs of the model, resolved.
+        labels: further columns to read.
 
     Returns:
-        The source; one without rows if there are none, as of an empty list or frame.
+        The source; it is empty if ``data`` is, as for an empty list or frame.
 
     Raises:
-        DataError: for other data, for a folder without an image, and for a row without an input.
+        DataError: for data of another form, a folder without images, or a row without an input.
     """
     columns = {c: kind for name, kind in inputs.items() for c in kind.columns(name)}
     shared = {c for name, kind in inputs.items() for c in kind.columns(name) if len(kind.columns(name)) > 1}
@@ -68,14 +68,14 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
 
 
 def _holds_nothing(data: Any) -> bool:
-    """Whether there are neither rows nor columns: an empty list, or a frame that was made of one."""
+    """Whether there are neither rows nor columns: an empty list, or a frame made from an empty list."""
     if isinstance(data, (list, tuple)):
         return not data
     return is_table(data) and getattr(data, "shape", None) == (0, 0)
 
 
 def _by_column(rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Input]) -> dict[str, list[Any]]:
-    """Rows as columns; what a row lacks is missing, unless the model reads it."""
+    """Convert rows to columns; a row may lack a column unless the model reads it."""
     found = columns_from_rows(rows)
     for column in inputs:
         lacking = [i for i, row in enumerate(rows) if column not in row]
@@ -98,7 +98,7 @@ def _values(data: Any, kind: Input) -> Any:
 def _is_one(value: Any, kind: Input, shared: bool = False) -> bool:
     """Whether ``value`` is the value of one row, rather than those of many.
 
-    A kind that reads several columns has a single number of each in a row: ``shared``.
+    With ``shared``, the kind reads several columns, and a row has a single number in each.
     """
     if isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike)) or is_pillow(value):
         return True
@@ -116,7 +116,7 @@ def _is_image(shape: tuple[int, ...], own: tuple[int, ...]) -> bool:
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
-    """The shape of an array or of lists_of lists; None for what has none."""
+    """The shape of an array or of nested lists; None for values without a shape."""
     if (
         isinstance(value, (list, tuple))
         and value

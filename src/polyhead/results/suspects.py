@@ -1,4 +1,4 @@
-"""Rows whose label may be wrong, ranked, with what the model says instead."""
+"""Ranks the labels that may be wrong, with the model's predictions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Suspect:
     """A label that a model disagrees with.
 
     Attributes:
-        row: its id, as `Feed.batches` has it.
-        label: the label, in the words of the data; boxes and points in pixels of the original image, boxes in the
-            format of their column. None for no label, or one without a short form.
+        row: the id of its row, as in `Feed.batches`.
+        label: the label in the form of the data; boxes and points in pixels of the original image, boxes in the format
+            of their column. None for no label, or one without a short form.
         predicted: what the model predicts instead, in the same form.
-        disagreement: how far the two are apart; the documentation says how it is measured for each head.
-        part: which part of the row, as the number of a box or point, or the name of a column; None for all of it.
-        names: what else identifies the row: the column ``id`` of the data, and the image ``file``.
+        disagreement: how far apart the two are; the documentation says how it is measured for each head.
+        part: the part of the row: the number of a box or point, or the name of a column; None for the whole row.
+        names: further names of the row: the column ``id`` of the data, and the image ``file``.
     """
 
     row: int
@@ -39,7 +39,7 @@ class Suspect:
 
 
 class Suspects(tuple[Suspect, ...]):
-    """Labels that may be wrong, the most suspect first; ``evaluation.suspects(head)`` makes it.
+    """Labels that may be wrong, most suspect first; returned by ``evaluation.suspects(head)``.
 
     Print it for a table of the first ones. It is a tuple of `Suspect`.
 
@@ -78,7 +78,7 @@ class Suspects(tuple[Suspect, ...]):
 
     @property
     def ids(self) -> list[int]:
-        """The ids of their rows, each once, the most suspect first."""
+        """The ids of their rows, without duplicates, most suspect first."""
         return list(dict.fromkeys(one.row for one in self))
 
     def to_pandas(self) -> Any:
@@ -95,11 +95,11 @@ class Suspects(tuple[Suspect, ...]):
         return names + ["part"] * any(one.part is not None for one in self)
 
     def save(self, path: str | os.PathLike[str], n: int = _PRINTED) -> Path:
-        """Write a page with rows as they are labeled, and as the model predicts them, side by side.
+        """Write a page that shows labels and predictions of rows side by side.
 
         Args:
-            path: of the file, ``.html``.
-            n: how many rows at most.
+            path: the file to write, ``.html``.
+            n: the maximum number of rows.
 
         Returns:
             The path.

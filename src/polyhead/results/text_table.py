@@ -1,4 +1,4 @@
-"""Numbers and tables as text."""
+"""Formats numbers and tables as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def short_number(value: float) -> str:
-    """A number with four significant digits, a large one without a fraction.
+    """Format a number with four significant digits, or without a fraction from 1,000 on.
 
     >>> [short_number(value) for value in (0.91234, 12345.6, 0.0, float("nan"))]
     ['0.9123', '12,346', '0', '–']
@@ -20,7 +20,7 @@ def short_number(value: float) -> str:
 
 
 def one_line(text: str, longest: int) -> str:
-    """Text in one line of at most ``longest`` characters.
+    """Put text into one line of at most ``longest`` characters.
 
     >>> one_line("two\\nlines", 20), one_line("a long word", 7)
     ('two lines', 'a long…')
@@ -37,14 +37,14 @@ def text_table(
     left: Collection[int] | None = None,
     repeats: bool = False,
 ) -> str:
-    """Lay out rows of text in columns, the first ``words`` of them to the left and the rest to the right.
+    """Lay out rows of text in columns: the first ``words`` aligned left, the others right.
 
     Args:
-        titles: of the columns.
+        titles: the titles of the columns.
         rows: the text of each cell, in one line.
-        words: how many of the first columns go to the left.
-        left: the numbers of the columns that go to the left, if these are others.
-        repeats: keep a word in the first column that repeats the one above it.
+        words: the number of leading columns to align left.
+        left: the indices of the columns to align left, instead of ``words``.
+        repeats: keep a cell in the first column that equals the one above it.
 
     >>> print(text_table(["head", "rows"], [["a", "1"], ["a", "20"]], 1))
       head   rows

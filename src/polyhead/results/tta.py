@@ -1,4 +1,4 @@
-"""Test-time augmentation: predicts several views of each image, and merges the answers."""
+"""Test-time augmentation: predicts several views of each image and merges the answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST = 2 * len(_SCALES)
 """The number of views: the image and its mirror image, each at several scales."""
 
 SAME_BOX = 0.5
-"""Boxes of two views that overlap at least so much are taken for the same box."""
+"""Boxes of two views with at least this intersection over union are treated as the same box."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class ImageMove:
 
     Attributes:
         size: (height, width) of the image.
-        mirrors: whether left and right are exchanged.
-        scale: the magnification; above 1 the border of the image is cut off.
+        mirrors: whether it is flipped left-right.
+        scale: the magnification; above 1, the border of the image is cut off.
     """
 
     size: tuple[int, int]
@@ -52,7 +52,7 @@ class ImageMove:
 
     @property
     def is_still(self) -> bool:
-        """Whether it is the image itself."""
+        """Whether the view is the image itself."""
         return not self.mirrors and self.scale == 1
 
     def images(self, images: np.ndarray) -> np.ndarray:
@@ -104,11 +104,11 @@ def merge_views(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Merge the outputs of several views, each already mapped back to the image.
 
-    Boxes of one head are matched with those of the first view by their overlap; what belongs to a box goes with it.
+    Boxes are matched with those of the first view by their overlap, and outputs for each box move with their box.
 
     Args:
         heads: the heads by name.
-        answers: the answers of each view, ``{head: (B, *output_shape)}``; NaN for pixels that it does not show.
+        answers: the outputs of each view, ``{head: (B, *output_shape)}``; NaN for pixels that it does not show.
 
     Returns:
         The mean for each head, and the outputs of all views ``(views, B, *output_shape)``, boxes in the same order.
@@ -134,7 +134,7 @@ def merge_views(
 
 
 def _matches(head: Head, base: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The index of each box of the first view in another view, ``(B, places)``; -1 if it is not there."""
+    """The index of each box of the first view in another view, ``(B, places)``; -1 if there is no match."""
     found = np.full(base.shape[:2], -1)
     for row, (mine, boxes) in enumerate(zip(base, other, strict=True)):
         overlap = overlaps(mine.astype(np.float64)[:, None], boxes.astype(np.float64), np.array(False))
@@ -154,16 +154,16 @@ def _reordered(values: np.ndarray, order: np.ndarray, absent: float) -> np.ndarr
 
 
 def view_spread(head: Head, every: np.ndarray, mean: np.ndarray, views: Views) -> np.ndarray:
-    """How far the views differ: the standard deviation over them.
+    """The standard deviation over the views.
 
-    For classes it is that of the probability of the answer; for numbers it is in the units of the data; for boxes and
-    points in pixels of the original image. Of several numbers it is the mean.
+    For classes it is computed on the probability of the predicted class, for numbers in the units of the data, for
+    boxes and points in pixels of the original image. For several numbers it is their mean.
 
     Args:
         head: the resolved head.
         every: the outputs of all views, ``(views, B, *output_shape)``.
-        mean: their mean.
-        views: how the image of each row lies in the original.
+        mean: the mean over the views.
+        views: the transformation of each row's image to the original.
 
     Returns:
         One number per row, ``(B,)``; for boxes, and heads that belong to them, one per box, ``(B, places)``.
@@ -176,6 +176,6 @@ def view_spread(head: Head, every: np.ndarray, mean: np.ndarray, views: Views) -
         values = np.stack([head.unscaled(one) for one in every])
     keep = 3 if head.each is not None or head.layer == "boxes" else 2
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of boxes and pixels that no view has
+        warnings.simplefilter("ignore", RuntimeWarning)  # for boxes and pixels that no view has
         found = np.nanstd(values.astype(np.float64), 0)
         return np.asarray(np.nanmean(found.reshape(*found.shape[: keep - 1], -1), -1), np.float32)

@@ -1,4 +1,4 @@
-"""Thresholds and temperatures that suit labeled rows, and the declaration that holds them."""
+"""Fits thresholds and temperatures to labeled rows, and puts them into the declaration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.likelihood import OBJECTIVES
 
 _TUNABLE = {"threshold": "Binary and MultiLabel", "temperature": "Binary, Categorical and MultiLabel"}
-"""The kinds of heads that have each."""
+"""The kinds of heads that have each setting."""
 
 
 def tune(evaluation: Any, rows: Any, name: str, objective: str) -> float:
@@ -36,14 +36,14 @@ def calibrate(evaluation: Any, rows: Any, name: str) -> float:
 
 
 def tuned_as(head: Head, other: Head | None) -> Head:
-    """A head with the threshold and the temperature of another of its kind."""
+    """A copy of a head with the threshold and temperature of another head of its kind."""
     if other is None or type(head.inner) is not type(other.inner) or not head.inner.tunable:
         return head
     return head.fixed(**{name: getattr(other.inner, name) for name in head.inner.tunable})
 
 
 def carried_heads(model: Any) -> dict[str, Head]:
-    """The heads of the declaration that a model carries; none where it carries none."""
+    """The heads of the declaration that a model carries; empty if it carries none."""
     compiled = head_losses(model)
     found: dict[str, Head] = {}
     for loss in {} if compiled is None else compiled.losses.values():
