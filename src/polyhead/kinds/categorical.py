@@ -21,7 +21,6 @@ from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
-    is_missing,
     may_hold_missing,
     numbers,
     partly_missing,
@@ -270,25 +269,10 @@ class MultiLabel(Classes):
             )
             head = head.fixed(elementwise=partly)
         head.encode(column.probe())
-        if head.names == (0, 1) and self._are_flags(column):
+        if head.names == (0, 1) and class_encoding.are_flags(over(column, plain), head.missing):
             fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
             raise BadValue(None, "lists of the labels of each row", "two numbers in each, 0 and 1", fix)
         return head
-
-    def _are_flags(self, column: Column) -> bool:
-        """Whether each row is a list of 0 and 1, in either order: read as ids, all rows would have both labels."""
-        met = set()
-        for piece in over(column, plain):
-            if isinstance(piece, np.ndarray) and piece.ndim == 2:
-                return False
-            for row in piece:
-                if is_missing(row, self.missing):
-                    continue
-                flags = row.tolist() if isinstance(row, np.ndarray) else row
-                if not isinstance(flags, (list, tuple)) or list(flags) not in ([0, 1], [1, 0]):
-                    return False
-                met.add(flags[0])
-        return len(met) == 2
 
     @staticmethod
     def _are_lists(column: Column) -> bool:

@@ -375,3 +375,19 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
             fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
             raise BadValue(row, "a list of distinct labels", shown(labels), fix)
         yield row, labels
+
+
+def are_flags(pieces: Iterable[Any], missing: Any) -> bool:
+    """Whether each row is a list of 0 and 1, in either order: read as ids, all rows would have both labels."""
+    met = set()
+    for piece in pieces:
+        if isinstance(piece, np.ndarray) and piece.ndim == 2:
+            return False
+        for row in piece:
+            flags = row.tolist() if isinstance(row, np.ndarray) else row
+            if is_missing(flags, missing):
+                continue
+            if not isinstance(flags, (list, tuple)) or list(flags) not in ([0, 1], [1, 0]):
+                return False
+            met.add(flags[0])
+    return len(met) == 2

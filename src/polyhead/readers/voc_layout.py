@@ -62,8 +62,8 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
         raise DataError(Problem(f"read_voc(root), {place(file=home.path)}", expected, found, fix, "folder"))
     if notes is None and any(name.lower().endswith(".xml") for name in os.listdir(pictures.path)):
         notes = pictures
-    if annotations is None and (notes is None or not _holds_xml(notes.path)):
-        other = next((name for name in folders.values() if _holds_xml(os.path.join(home.path, name))), None)
+    if annotations is None and (notes is None or not _has_xml(notes.path)):
+        other = next((name for name in folders.values() if _has_xml(os.path.join(home.path, name))), None)
         if other is not None:  # no image would be annotated
             expected = "XML files in a folder such as Annotations, or next to their images"
             where, fix = f"read_voc(root), {place(file=home.path)}", f"Say read_voc(annotations={other!r})."
@@ -71,7 +71,7 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
     return Places(pictures, notes)
 
 
-def _holds_xml(folder: str) -> bool:
+def _has_xml(folder: str) -> bool:
     """Whether there are XML files in a folder or below it."""
     return any(name.lower().endswith(".xml") for _, _, names in os.walk(folder) for name in names)
 
