@@ -133,7 +133,7 @@ def environment(version):
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     python = str(folder / "bin" / "python")
-    pip(version.asked, "pytest", "pytest-timeout", f"--editable={ROOT}", python=python)
+    pip(version.asked, "pytest", "pytest-timeout", "hypothesis", f"--editable={ROOT}", python=python)
     return python
 
 
