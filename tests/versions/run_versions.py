@@ -177,6 +177,9 @@ def run_tests(backend, python=sys.executable, keras=None):
     """
     paths = [str(path) for path in (keras, ROOT / "src") if path is not None]
     env = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(paths)}
+    if python != sys.executable:
+        # JAX 0.4 and 0.5 compute wrong numbers with programs that an earlier process compiled
+        env["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     found = versions_in(python, backend, env)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
