@@ -189,7 +189,7 @@ def as_path(path: Any, where: str) -> Path:
 
 
 def is_integer(value: Any) -> TypeGuard[int]:
-    """Whether a value is a Python or NumPy integer, but not a bool.
+    """Return whether a value is a Python or NumPy integer, but not a bool.
 
     >>> is_integer(3), is_integer(3.0), is_integer(True)
     (True, False, False)
@@ -198,7 +198,7 @@ def is_integer(value: Any) -> TypeGuard[int]:
 
 
 def is_size(value: Any, least: int = 1) -> TypeGuard[int]:
-    """Whether a value is an integer of at least ``least`` that fits in 64 bits.
+    """Return whether a value is an integer of at least ``least`` that fits in 64 bits.
 
     >>> is_size(1), is_size(0), is_size(10**30)
     (True, False, False)
@@ -213,7 +213,7 @@ def require_size(where: str, value: Any, least: int = 1, fix: str = "") -> None:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether a value is a finite Python or NumPy number, but not a bool or text.
+    """Return whether a value is a finite Python or NumPy number, but not a bool or text.
 
     >>> is_number(0.5), is_number(3), is_number("3"), is_number(True), is_number(float("nan"))
     (True, True, False, False, False)

@@ -42,7 +42,7 @@ _local = threading.local()
 
 
 def is_pipeline(found: Any) -> bool:
-    """Whether an object is a pipeline of albumentations."""
+    """Return whether an object is a pipeline of albumentations."""
     return hasattr(found, "transforms") and hasattr(found, "processors")
 
 

@@ -38,7 +38,7 @@ CUTS = {"RandomGridShuffle"}
 
 
 def is_one_of(leaf: Any, names: set[str]) -> bool:
-    """Whether a transform's class, or a base class, is among ``names``."""
+    """Return whether a transform's class, or a base class, is among ``names``."""
     return any(kind.__name__ in names for kind in type(leaf).__mro__)
 
 

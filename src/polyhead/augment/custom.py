@@ -227,7 +227,7 @@ class Apply(Augmentation):
 
 
 def _channels_first(found: Sequence[int], before: Sequence[int]) -> bool:
-    """Whether an image with channels last was returned with channels first."""
+    """Return whether an image with channels last was returned with channels first."""
     return len(found) == len(before) == 3 and found[0] == before[2] != found[2]
 
 

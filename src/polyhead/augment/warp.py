@@ -237,6 +237,6 @@ def _inverse(matrix: np.ndarray) -> tuple[float, float, float, float, float, flo
 
 
 def _is_identity(matrix: np.ndarray) -> bool:
-    """Whether a matrix is the identity; faster than NumPy, as it runs for each image."""
+    """Return whether a matrix is the identity; faster than NumPy, as it runs for each image."""
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     return all(abs(off) < 1e-9 for off in (a - 1, b, c, d, e - 1, f, g, h, i - 1))

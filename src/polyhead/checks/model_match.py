@@ -73,7 +73,7 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
 
 
 def makes_own_loss(model: Any) -> bool:
-    """Whether a model's class overrides ``compute_loss`` or ``train_step``."""
+    """Return whether a model's class overrides ``compute_loss`` or ``train_step``."""
     import keras
 
     own = type(model)
@@ -191,7 +191,7 @@ def _match_names(
 
 
 def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether a shape fits that of a tensor, in which None is any size.
+    """Return whether a shape fits that of a tensor, in which None is any size.
 
     >>> fits((3, 4), (None, 4))
     True
@@ -200,7 +200,7 @@ def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
 
 
 def _sure(tensors: list[ModelTensor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether the order fits every shape, and no other assignment does."""
+    """Return whether the order fits every shape, and no other assignment does."""
     wanted = list(shapes.values())
     suited = [[fits(w, t.shape) for w in wanted] for t in tensors]
     return all(row[i] and sum(row) == 1 for i, row in enumerate(suited))

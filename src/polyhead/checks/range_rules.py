@@ -65,7 +65,7 @@ def beyond(labels: ArrayStatistics, bounds: tuple[float, float]) -> tuple[float,
 
 
 def suits(applied: str | None, labels: ArrayStatistics) -> bool:
-    """Whether an output with this activation can give all of these labels."""
+    """Return whether an output with this activation can give all of these labels."""
     return beyond(labels, RANGES.get(applied or "", (-math.inf, math.inf))) is None
 
 

@@ -111,7 +111,7 @@ def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> 
 
 
 def _begins_there(tensor: Any, seen: ArrayStatistics) -> bool:
-    """Whether an output starts near its labels, by the bias of its layer or by a layer that scales it."""
+    """Return whether an output starts near its labels, by the bias of its layer or by a layer that scales it."""
     operation = made_by(tensor)
     if operation is None:
         return False

@@ -172,7 +172,7 @@ def _give(
 
 
 def _explains(binary: ColumnDescription, column: ColumnDescription) -> bool:
-    """Whether a column is missing in every row where the binary one is 0, and present in most where it is 1."""
+    """Return whether a column is missing in every row where the binary one is 0, and present in most where it is 1."""
     rows = min(len(binary.there), len(column.there))
     if not binary.there[:rows].all():
         return False

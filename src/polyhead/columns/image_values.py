@@ -21,7 +21,7 @@ READS = threading.RLock()
 
 
 def names_image(value: Any) -> bool:
-    """Whether a value is the name of an image file, judging by its extension.
+    """Return whether a value is the name of an image file, judging by its extension.
 
     >>> names_image("photos/1.JPG"), names_image("a cat"), names_image(1)
     (True, False, False)
@@ -37,7 +37,7 @@ def path_in(value: Any) -> str | None:
 
 
 def is_pillow(value: Any) -> bool:
-    """Whether a value is a Pillow image."""
+    """Return whether a value is a Pillow image."""
     # while another thread imports Pillow, the module may not have its class yet
     image = getattr(sys.modules.get("PIL.Image"), "Image", None)
     return image is not None and isinstance(value, image)

@@ -142,7 +142,7 @@ def alike(arrays: Sequence[np.ndarray]) -> bool:
 
 
 def one_scale(dtypes: Iterable[np.dtype]) -> bool:
-    """Whether white has the same value in images of these dtypes (255 in uint8, 1 in floats)."""
+    """Return whether white has the same value in images of these dtypes (255 in uint8, 1 in floats)."""
     return not {"u1", "f"} <= {"u1" if dtype == np.uint8 else dtype.kind for dtype in dtypes}
 
 

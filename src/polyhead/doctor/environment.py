@@ -38,7 +38,7 @@ class Fact:
     backends: tuple[str, ...] = ()
 
     def holds(self, keras: str, backend: str) -> bool:
-        """Whether it holds for a version of Keras on a backend.
+        """Return whether it holds for a version of Keras on a backend.
 
         >>> Fact("exchanges metrics", "trap 31", since="3.14.0", before="3.14.1").holds("3.14.0", "jax")
         True

@@ -344,7 +344,7 @@ def _by_chance(first: Reading) -> bool:
 
 
 def _flat(first: Reading) -> bool:
-    """Whether inputs are vectors: images that differ are more often augmented than other rows."""
+    """Return whether inputs are vectors: images that differ are more often augmented than other rows."""
     return all(len(stats.shape) <= 1 for (part, _), stats in first.stats.items() if part == "x")
 
 

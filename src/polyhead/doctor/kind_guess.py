@@ -25,7 +25,7 @@ _SIDE = 8
 
 
 def has_word(pattern: re.Pattern[str], name: str) -> bool:
-    """Whether one of the words of a name is in the pattern: ``bbox_left``, ``hasMask``.
+    """Return whether one of the words of a name is in the pattern: ``bbox_left``, ``hasMask``.
 
     >>> has_word(BOX, "bbox_left"), has_word(MASK, "hasMask"), has_word(BOX, "boxer")
     (True, True, False)
@@ -35,7 +35,7 @@ def has_word(pattern: re.Pattern[str], name: str) -> bool:
 
 
 def nearly_unique(distinct: int, total: int) -> bool:
-    """Whether nearly every row has a value of its own."""
+    """Return whether nearly every row has a value of its own."""
     return distinct == total or (distinct > 50 and 2 * distinct > total)
 
 
@@ -55,7 +55,7 @@ def holds_pictures(column: ColumnDescription) -> bool:
 
 
 def holds_files(column: ColumnDescription) -> bool:
-    """Whether a column holds names of image files.
+    """Return whether a column holds names of image files.
 
     >>> holds_files(ColumnDescription("photo", "text", values=["a/1.jpg", "a/2.PNG"]))
     True

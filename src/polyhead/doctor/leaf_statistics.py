@@ -72,7 +72,7 @@ class LeafStatistics(ArrayStatistics):
 
 
 def _are_numbers(array: np.ndarray) -> bool:
-    """Whether text or objects can be read as numbers; of a large array the first ones are looked at."""
+    """Return whether text or objects can be read as numbers; of a large array the first ones are looked at."""
     some = array.reshape(-1)[:1000]
     try:
         some.astype(np.float64)

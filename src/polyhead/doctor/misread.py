@@ -67,19 +67,19 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
 
 
 def is_frame(obj: Any) -> bool:
-    """Whether something is a frame, a series or an index of pandas or polars."""
+    """Return whether something is a frame, a series or an index of pandas or polars."""
     family, names = family_of(obj)
     return family in ("pandas", "polars") and bool(names & {"DataFrame", "Series", "Index"})
 
 
 def _is_row(obj: Any) -> bool:
-    """Whether something is one row ``(x, y)``, whose label is a single value."""
+    """Return whether something is one row ``(x, y)``, whose label is a single value."""
     label = obj[1] if isinstance(obj, (list, tuple)) and len(obj) in (2, 3) else None
     return isinstance(label, (int, float, str, np.generic)) or getattr(label, "shape", None) == ()
 
 
 def _is_numbers(obj: Any) -> bool:
-    """Whether something is a list of numbers, or of lists of them."""
+    """Return whether something is a list of numbers, or of lists of them."""
     while isinstance(obj, list) and obj and isinstance(obj[0], list):
         obj = obj[0]
     return isinstance(obj, list) and bool(obj) and isinstance(obj[0], (int, float))

@@ -151,7 +151,7 @@ def _required_arguments(function: Any) -> list[str]:
 
 
 def from_module(obj: Any, names: tuple[str, ...], module: str) -> bool:
-    """Whether a class of ``obj`` has one of these names in a package; nothing is imported to see.
+    """Return whether a class of ``obj`` has one of these names in a package; nothing is imported to see.
 
     >>> from_module(dict(), ("dict",), "builtins")
     True
@@ -253,7 +253,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Subject]], ...] = (
 
 
 def _is_arrays(obj: Any) -> bool:
-    """Whether ``obj`` is an array, or up to three nestings of arrays: x, y and weights."""
+    """Return whether ``obj`` is an array, or up to three nestings of arrays: x, y and weights."""
     if hasattr(obj, "shape") and hasattr(obj, "dtype"):
         return True
     if not isinstance(obj, tuple) or not 1 <= len(obj) <= 3:

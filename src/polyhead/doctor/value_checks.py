@@ -228,7 +228,7 @@ def judge_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list
 
 
 def _are_ids(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
-    """Whether the labels are class ids: one whole number where the output has several."""
+    """Return whether the labels are class ids: one whole number where the output has several."""
     classes = slot.classes
     if classes == 1 or not slot.shape:
         return False
@@ -243,7 +243,7 @@ def _are_ids(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
 
 
 def class_a_step(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
-    """Whether the labels are a class for each step of a sequence."""
+    """Return whether the labels are a class for each step of a sequence."""
     return len(slot.shape) == 2 and stats.odd is None and _are_ids(slot, stats)
 
 
@@ -313,7 +313,7 @@ def _batch(shape: tuple[int | None, ...]) -> str:
 
 
 def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether a loss would broadcast the two: silently for any batch, or when sizes happen to agree."""
+    """Return whether a loss would broadcast the two: silently for any batch, or when sizes happen to agree."""
     if shape == ():
         return len(wanted) == 1
     if len(shape) != len(wanted):

@@ -167,7 +167,7 @@ def _chosen(text: str, call: FailedCall, codes: set[str], owner: str) -> KnownMe
 
 
 def often_of_data(text: str) -> bool:
-    """Whether batches that don't fit a model often lead to this message."""
+    """Return whether batches that don't fit a model often lead to this message."""
     return any(
         known.codes and known.perhaps and re.search(known.perhaps, text, re.IGNORECASE) for known in KNOWN
     )

@@ -47,7 +47,7 @@ class KnownMessage:
     compiled: bool = False
 
     def matches(self, text: str, arguments: Mapping[str, Any], codes: set[str], owner: str) -> bool:
-        """Whether it explains this message."""
+        """Return whether it explains this message."""
         if self.pattern and re.search(self.pattern, text, re.IGNORECASE):
             return True
         reasons = bool(self.codes & codes) or (bool(self.argument) and self.argument in arguments)

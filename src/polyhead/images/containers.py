@@ -151,7 +151,7 @@ def _count_frames(content: Content) -> int:
 
 
 def is_jpeg2000(start: bytes) -> bool:
-    """Whether a file with this start is a JPEG 2000."""
+    """Return whether a file with this start is a JPEG 2000."""
     return start[:4] == _CODESTREAM or start[4:12] == b"jP  \r\n\x87\n"
 
 

@@ -109,7 +109,7 @@ def turned(orientation: int, size: Sequence[int]) -> tuple[int, int]:
 
 
 def mirrors(matrix: np.ndarray) -> bool:
-    """Whether a matrix mirrors: an odd number of flips."""
+    """Return whether a matrix mirrors: an odd number of flips."""
     return bool(matrix[0, 0] * matrix[1, 1] < matrix[0, 1] * matrix[1, 0])
 
 

@@ -46,7 +46,7 @@ class NetpbmHeader(NamedTuple):
 
 
 def is_netpbm(start: bytes) -> bool:
-    """Whether a file with this start is a Netpbm file."""
+    """Return whether a file with this start is a Netpbm file."""
     return (start[:2] in _BANDS or start[:2] == b"P7") and start[2:3] in b" \t\n\v\f\r#" and len(start) > 2
 
 

@@ -53,7 +53,7 @@ class KerasInput:
         """An epoch has ended; Keras also says so before the first one."""
 
     def _lends(self, array: Any) -> bool:
-        """Whether a tensor may share an array's memory for good, and write to it."""
+        """Return whether a tensor may share an array's memory for good, and write to it."""
         return False
 
     @property

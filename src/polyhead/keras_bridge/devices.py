@@ -131,7 +131,7 @@ def _share_gradients(model: Any) -> bool:
 
 
 def _shared(parameter: Any) -> bool:
-    """Whether a parameter has hooks on its gradient, or lies on several devices itself."""
+    """Return whether a parameter has hooks on its gradient, or lies on several devices itself."""
     tensor = sys.modules.get("torch.distributed.tensor")
     return (
         bool(getattr(parameter, "_backward_hooks", None))
@@ -141,7 +141,7 @@ def _shared(parameter: Any) -> bool:
 
 
 def own_step(model: Any) -> bool:
-    """Whether the user trains with a step or an optimizer other than Keras's."""
+    """Return whether the user trains with a step or an optimizer other than Keras's."""
     step = getattr(type(model).train_step, "__module__", "")
     optimizer = type(model.optimizer).__module__ if model.optimizer is not None else "keras."
     return not (step.startswith("keras.") and optimizer.startswith("keras."))

@@ -15,7 +15,7 @@ _BY_SHAPE = {"loss": ("crossentropy", "ce"), "metric": ("accuracy", "acc")}
 
 
 def is_by_shape(what: str, given: Any) -> bool:
-    """Whether a ``"loss"`` or ``"metric"`` was given by a name that stands for the one that suits the labels."""
+    """Return whether a ``"loss"`` or ``"metric"`` was given by a name that stands for the one that suits the labels."""
     return isinstance(given, str) and given.lower() in _BY_SHAPE[what]
 
 

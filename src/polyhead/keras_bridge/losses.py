@@ -247,7 +247,7 @@ def with_axes_of(array: Any, other: Any) -> Any:
 
 
 def _is_of_batch(values: Any, y_pred: Any) -> bool:
-    """Whether a loss has joined the rows of a batch itself: it gives one number, or none for each row.
+    """Return whether a loss has joined the rows of a batch itself: it gives one number, or none for each row.
 
     Where its values are as many as the rows by chance, their mean and their number are those of the rows as well.
     """
@@ -312,7 +312,7 @@ def _over_replicas(divisor: Any) -> Any:
 
 
 def means_elements(function: Callable[[Any, Any], Any]) -> bool:
-    """Whether a function of ``(y_true, y_pred)`` is the mean of what it gives for each number of the last axis.
+    """Return whether a function of ``(y_true, y_pred)`` is the mean of what it gives for each number of the last axis.
 
     Mean squared error is; cosine similarity, and cross-entropy over classes, are not. It is tried on random rows.
 

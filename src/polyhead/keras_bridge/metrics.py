@@ -112,7 +112,7 @@ def _for_each_label(metric: keras.metrics.Metric, true: Any, weight: Any) -> Any
 
 
 def counts_elements(metric: keras.metrics.Metric) -> bool:
-    """Whether a metric of rows of numbers is the same one of all numbers, each in a row of its own.
+    """Return whether a metric of rows of numbers is the same one of all numbers, each in a row of its own.
 
     Mean absolute error and binary accuracy are; cosine similarity and macro F1 are not. A copy is tried on random rows.
 
@@ -245,7 +245,7 @@ def _interpolated(scaled: Any, start: Any, step: Any, values: Any) -> Any:
 
 
 def ignores_shifts(metric: keras.metrics.Metric) -> bool:
-    """Whether a metric stays what it is where labels and outputs grow by the same number. A copy is tried.
+    """Return whether a metric stays what it is where labels and outputs grow by the same number. A copy is tried.
 
     >>> ignores_shifts(keras.metrics.MeanAbsoluteError()), ignores_shifts(keras.metrics.CosineSimilarity())
     (True, False)

@@ -87,7 +87,7 @@ class Binary(Head):
         return self
 
     def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
-        """Whether the positive value occurs, and the first other values."""
+        """Return whether the positive value occurs, and the first other values."""
         found = class_encoding.class_ids(values, [self.positive], self.missing)
         strange = np.flatnonzero(found == class_encoding.STRANGE)[:100].tolist()
         return bool((found == 0).any()), [class_encoding.value_at(values, index) for index in strange]

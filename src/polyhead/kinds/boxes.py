@@ -128,7 +128,7 @@ class Boxes(Coordinates):
         return super().fitting(boxes) if self.overflow == "raise" else self.chosen(boxes)
 
     def unknown(self, boxes: np.ndarray) -> bool:
-        """Whether a row was not annotated: it has boxes ``(k, 4)``, all of them NaN."""
+        """Return whether a row was not annotated: it has boxes ``(k, 4)``, all of them NaN."""
         return bool(len(boxes)) and bool(np.isnan(boxes).any(1).all())
 
     def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:

@@ -282,7 +282,7 @@ class MultiLabel(Classes):
 
     @staticmethod
     def _are_lists(column: Column) -> bool:
-        """Whether rows of equal length are lists of labels: words, or ids other than 0 and 1."""
+        """Return whether rows of equal length are lists of labels: words, or ids other than 0 and 1."""
         return any(over(column, lambda piece: _holds_labels(plain(piece))))
 
     def _learned(self, column: Column) -> Counter[Any]:
@@ -326,7 +326,7 @@ class MultiLabel(Classes):
         return labels, None if there.all() else there
 
     def _lists(self, rows: np.ndarray) -> bool:
-        """Whether rows of one length are lists of labels rather than 0 or 1 for each label."""
+        """Return whether rows of one length are lists of labels rather than 0 or 1 for each label."""
         known: set[Any] = set(self.names)
         if rows.dtype.kind not in "iuf":
             return _holds_labels(rows)
@@ -383,7 +383,7 @@ class MultiLabel(Classes):
 
 
 def _holds_labels(rows: Any) -> bool:
-    """Whether rows of one length contain words, or an integer other than 0 and 1."""
+    """Return whether rows of one length contain words, or an integer other than 0 and 1."""
     if not isinstance(rows, np.ndarray) or rows.ndim != 2:
         return False
     if rows.dtype.kind in "iu":

@@ -80,7 +80,7 @@ def class_names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
 
 
 def is_nothing(name: Any) -> bool:
-    """Whether a class has a name such as "background".
+    """Return whether a class has a name such as "background".
 
     >>> is_nothing("Background"), is_nothing("sky"), is_nothing(0)
     (True, False, False)

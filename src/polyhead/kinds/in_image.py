@@ -106,7 +106,7 @@ class InImage:
         return written
 
     def unknown(self, found: np.ndarray) -> bool:
-        """Whether a row was not annotated, given the result of `lay`."""
+        """Return whether a row was not annotated, given the result of `lay`."""
         return False
 
     def fitting(self, found: np.ndarray) -> np.ndarray:
@@ -116,7 +116,7 @@ class InImage:
     # There and back --------------------------------------------------------------------------------
 
     def late(self, values: Any) -> bool:
-        """Whether values of the column have to be decoded, drawn or resized before they are encoded."""
+        """Return whether values of the column have to be decoded, drawn or resized before they are encoded."""
         return False
 
     def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:

@@ -252,7 +252,7 @@ class Image(Input):
         return found
 
     def _as_bytes(self, values: list[Any]) -> bool:
-        """Whether rows are arrays of bytes, all of this shape."""
+        """Return whether rows are arrays of bytes, all of this shape."""
         return all(
             isinstance(v, np.ndarray) and v.dtype == np.uint8 and v.shape == self.shape for v in values
         )
@@ -278,7 +278,7 @@ _FITS = ("stretch", "contain", "cover")
 
 
 def _must_be_decoded(values: Any) -> bool:
-    """Whether a column has paths, encoded bytes, Pillow images, or arrays of unequal sizes."""
+    """Return whether a column has paths, encoded bytes, Pillow images, or arrays of unequal sizes."""
     if isinstance(values, np.ndarray) and values.dtype != object:
         return values.dtype.kind in "US"
     rows = [value for value in values if not is_missing(value)]

@@ -114,7 +114,7 @@ def spellings(counts: Mapping[Any, int]) -> Spellings:
 
 
 def are_flags(column: Column, missing: Any) -> bool:
-    """Whether each row is a list of 0 and 1, in either order: read as ids, all rows would have both labels.
+    """Return whether each row is a list of 0 and 1, in either order: read as ids, all rows would have both labels.
 
     Args:
         column: of the head.

@@ -43,7 +43,7 @@ def lists_fix(text: Any) -> str:
 
 
 def reads_as_number(text: str) -> bool:
-    """Whether ``float`` can parse a text as a finite number."""
+    """Return whether ``float`` can parse a text as a finite number."""
     try:
         return bool(np.isfinite(float(text)))
     except ValueError:

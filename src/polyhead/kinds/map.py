@@ -182,7 +182,7 @@ class Map(Quantities, Pixels):
         return head
 
     def _sure(self, values: Any) -> bool:
-        """Whether no value of this type can be missing: integers without a marker cannot."""
+        """Return whether no value of this type can be missing: integers without a marker cannot."""
         return is_dense(values) and values.dtype.kind in "iub" and self.missing is None
 
     def conversion(self, column: np.ndarray) -> Conversion | None:

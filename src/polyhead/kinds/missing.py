@@ -28,12 +28,12 @@ def even_rows(values: Any) -> Any:
 
 
 def is_dense(values: Any) -> bool:
-    """Whether a column is an array of values rather than of Python objects."""
+    """Return whether a column is an array of values rather than of Python objects."""
     return isinstance(values, np.ndarray) and values.dtype != object
 
 
 def is_missing(value: Any, marker: Any = None) -> bool:
-    """Whether one value means "no label": None, NaN, a frame's NA, or the marker.
+    """Return whether one value means "no label": None, NaN, a frame's NA, or the marker.
 
     >>> is_missing(float("nan")), is_missing(-1, -1), is_missing(0)
     (True, True, False)
@@ -50,7 +50,7 @@ def is_missing(value: Any, marker: Any = None) -> bool:
 
 
 def may_hold_missing(values: Any, marker: Any) -> bool:
-    """Whether values of this type can be missing at all: integers without a marker cannot."""
+    """Return whether values of this type can be missing at all: integers without a marker cannot."""
     return marker is not None or not isinstance(values, np.ndarray) or values.dtype.kind not in "iub"
 
 
@@ -240,7 +240,7 @@ def _first_value(array: np.ndarray, bad: np.ndarray, row: int) -> str:
 
 
 def _finite_sum(array: np.ndarray) -> bool:
-    """Whether the sum is finite, which proves cheaply that every value is."""
+    """Return whether the sum is finite, which proves cheaply that every value is."""
     with np.errstate(all="ignore"):
         return bool(np.isfinite(array.sum()))
 

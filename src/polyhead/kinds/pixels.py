@@ -55,7 +55,7 @@ class Pixels(Head):
         return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
 
     def holds(self, column: np.ndarray) -> bool:
-        """Whether rows of a column are of this head's shape, with or without an axis of length 1."""
+        """Return whether rows of a column are of this head's shape, with or without an axis of length 1."""
         found, wanted = (
             (*shape, 1) if len(shape) == 2 else shape for shape in (column.shape[1:], self.shape)
         )

@@ -291,7 +291,7 @@ _OWN = "an object with fit, transform and inverse_transform, or a pair of functi
 
 
 def is_own(scale: Any) -> bool:
-    """Whether a scale is custom: an object like those of scikit-learn, or a function and its inverse."""
+    """Return whether a scale is custom: an object like those of scikit-learn, or a function and its inverse."""
     if isinstance(scale, (list, tuple)):
         return len(scale) == 2 and all(map(callable, scale))
     ways = ("fit", "transform", "inverse_transform")

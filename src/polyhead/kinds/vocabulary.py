@@ -134,7 +134,7 @@ def _every_word(values: Any) -> tuple[list[Any], int | None]:
 
 
 def are_texts(words: Sequence[str], rows: int) -> bool:
-    """Whether the words of a column are whole texts: nearly every row has its own, of several words.
+    """Return whether the words of a column are whole texts: nearly every row has its own, of several words.
 
     Args:
         words: the distinct words.

@@ -70,7 +70,7 @@ def _said(node: ast.expr | None) -> Any:
 
 
 def settings_differ(images: dict[str, Any], masks: dict[str, Any]) -> bool:
-    """Whether two generators augment differently.
+    """Return whether two generators augment differently.
 
     >>> settings_differ({"horizontal_flip": True, "rescale": 0.1}, {"horizontal_flip": True})
     False

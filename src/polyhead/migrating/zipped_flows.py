@@ -153,7 +153,7 @@ class _Inlining(ast.NodeTransformer):
 
 
 def _yields_images_alone(flow: Found) -> bool:
-    """Whether a flow yields images without labels."""
+    """Return whether a flow yields images without labels."""
     assert flow.call is not None
     if flow.kind == "flow":
         return call_argument(flow.call, 1, "y") is None

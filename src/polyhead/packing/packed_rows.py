@@ -123,7 +123,7 @@ def image_columns(rows: Source) -> dict[str, bool]:
 
 
 def rows_are_decoded(rows: Source) -> bool:
-    """Whether reading rows opens files or decodes images."""
+    """Return whether reading rows opens files or decodes images."""
     return isinstance(rows, (Placed, EncodedImages, WithImageFiles))
 
 
@@ -137,7 +137,7 @@ def _size_argument(given: Any) -> tuple[int, int] | None:
 
 
 def _is_files(values: Values) -> bool:
-    """Whether a column holds paths of image files."""
+    """Return whether a column holds paths of image files."""
     some = [value for value in plain(values) if not is_missing(value)]
     if not some or not all(isinstance(value, (str, os.PathLike)) for value in some):
         return False

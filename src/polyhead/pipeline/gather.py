@@ -132,7 +132,7 @@ class MemoryColumn:
         return address(self.column), self.column.dtype, self.column.shape
 
     def all_valid(self) -> bool:
-        """Whether all numbers of all rows are valid, by NumPy."""
+        """Return whether all numbers of all rows are valid, by NumPy."""
         return self.valid is None or _all_between(self.numbers, *self.valid)
 
     @cached_property
@@ -145,7 +145,7 @@ class MemoryColumn:
 
 
 def _all_between(rows: np.ndarray, edges: np.ndarray, marks: np.ndarray) -> bool:
-    """Whether all numbers are between two others, or among ``marks``; NaN is neither."""
+    """Return whether all numbers are between two others, or among ``marks``; NaN is neither."""
     if not len(marks):
         return not rows.size or bool(rows.min() >= edges[0] and rows.max() <= edges[1])
     found = (rows >= edges[0]) & (rows <= edges[1])
@@ -259,7 +259,7 @@ class _SomeRows:
         self._valid: dict[tuple[Any, ...], bool] = {}
 
     def valid(self, whole: MemoryColumn) -> bool:
-        """Whether all numbers are valid."""
+        """Return whether all numbers are valid."""
         if whole.asked not in self._valid:
             self._valid[whole.asked] = self._all_valid(whole)
         return self._valid[whole.asked]

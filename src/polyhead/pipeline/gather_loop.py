@@ -229,7 +229,7 @@ def convert_rows(
 
 
 def all_valid(column: Any, ids: Any, edges: Any, marks: Any) -> bool:
-    """Whether all numbers of some rows are valid.
+    """Return whether all numbers of some rows are valid.
 
     Args:
         column: ``(N, n)``.

@@ -109,7 +109,7 @@ class Labels:
         return self._ready is not None
 
     def _may_miss(self) -> bool:
-        """Whether labels may be missing: known where all are encoded, else taken from the column's type.
+        """Return whether labels may be missing: known where all are encoded, else taken from the column's type.
 
         It is decided once, as the structure of batches must not change.
         """

@@ -108,7 +108,7 @@ def transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
 
 
 def _of_one_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two sizes have one aspect, but for the rounding of a side."""
+    """Return whether two sizes have one aspect, but for the rounding of a side."""
     (height, width), (rows, columns) = size, other
     return abs(width - columns * height / rows) < 1 or abs(height - rows * width / columns) < 1
 

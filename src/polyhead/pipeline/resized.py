@@ -126,7 +126,7 @@ class Placed(MadeColumns):
         self._source = self._source.only(self._names)
 
     def _is_deep(self, name: str, ids: np.ndarray) -> bool:
-        """Whether images have more than 8 bits, which the feed keeps."""
+        """Return whether images have more than 8 bits, which the feed keeps."""
         assert self._scene is not None
         kind = self._scene.images[name]
         if kind.dtype == "uint8":

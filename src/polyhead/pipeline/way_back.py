@@ -210,7 +210,7 @@ def files_of(source: Source, column: str, ids: np.ndarray) -> list[str | None]:
 
 
 def any_file(source: Source, column: str) -> bool:
-    """Whether an image of a column is a file, or was one before a store held it.
+    """Return whether an image of a column is a file, or was one before a store held it.
 
     Of a list in memory all rows are looked at, and all that stores keep of the originals; else the first row and the
     last, which sources that are joined have one each.

@@ -32,7 +32,7 @@ def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> bool:
 
 
 def unweighed(there: np.ndarray | None, factor: np.ndarray | None) -> bool:
-    """Whether some rows have labels and weights of the user, and all of these weights are 0.
+    """Return whether some rows have labels and weights of the user, and all of these weights are 0.
 
     Args:
         there: which labels are there, bool ``(B, ...)``; None where all are.

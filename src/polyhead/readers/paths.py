@@ -212,7 +212,7 @@ class Root:
 
 
 def in_proportion(said: tuple[int, int], found: tuple[int, int]) -> bool:
-    """Whether two sizes have the same proportions, up to rounding.
+    """Return whether two sizes have the same proportions, up to rounding.
 
     >>> in_proportion((480, 640), (241, 320)), in_proportion((480, 640), (224, 224))
     (True, False)
@@ -250,7 +250,7 @@ class Files:
         self._dropped += self._drop
 
     def exists(self, path: str, where: str) -> bool:
-        """Whether a file exists; if not, this is recorded."""
+        """Return whether a file exists; if not, this is recorded."""
         if os.path.isfile(path):
             return True
         self._fail("no-file", f"{where}, {place(file=path)}", "a file at this path", "none")

@@ -152,12 +152,12 @@ def _encoded(value: Any) -> Any:
 
 
 def _is_encoded(value: Any) -> bool:
-    """Whether an entry of a column is what may be an image: a path, bytes, or an image of Pillow."""
+    """Return whether an entry of a column is what may be an image: a path, bytes, or an image of Pillow."""
     return not is_missing(value) and _encoded(value) is not None
 
 
 def _opens(value: Any) -> bool:
-    """Whether an entry of a column is an image, as far as its header tells."""
+    """Return whether an entry of a column is an image, as far as its header tells."""
     from polyhead.images.decode import header_of
 
     if not _is_encoded(value):

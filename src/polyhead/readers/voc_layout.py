@@ -74,7 +74,7 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
 
 
 def _has_annotations(folder: str) -> bool:
-    """Whether there are XML files in a folder or its subfolders."""
+    """Return whether there are XML files in a folder or its subfolders."""
     return any(name.lower().endswith(".xml") for _, _, names in os.walk(folder) for name in names)
 
 

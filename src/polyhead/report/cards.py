@@ -61,7 +61,7 @@ def _words_for(sample: Sample, drawing: Drawing) -> str:
 
 
 def _unchanged(sample: Sample, drawing: Drawing) -> bool:
-    """Whether augmentation left all images unchanged, so that the original is the same picture."""
+    """Return whether augmentation left all images unchanged, so that the original is the same picture."""
     before = sample.original
     drawn = [name for name, kind in drawing.inputs.items() if is_drawn(kind)]
     return before is not None and all(np.array_equal(sample.inputs[n], before.inputs[n]) for n in drawn)

@@ -100,7 +100,7 @@ def with_guesses(
 
 
 def _is_presence(feed: Feed, name: str) -> bool:
-    """Whether a head only says which boxes exist: it reads the same columns as its boxes."""
+    """Return whether a head only says which boxes exist: it reads the same columns as its boxes."""
     owner = feed.labeled[name].each
     return owner is not None and feed.labeled[name].columns(name) == feed.labeled[owner].columns(owner)
 

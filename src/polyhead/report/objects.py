@@ -142,7 +142,7 @@ class Drawing:
         return list(dict.fromkeys([*found, *(n for n in map(self.class_head, owners) if n is not None)]))
 
     def in_one_color(self, name: str) -> bool:
-        """Whether a head is drawn in a single color of its own."""
+        """Return whether a head is drawn in a single color of its own."""
         view, head = self.views[name], self.heads[name]
         many = head.each is not None or (head.layer == "boxes" and head.places > 1)
         return view.dot and not view.legend and not many and self.class_head(head.each or name) is None

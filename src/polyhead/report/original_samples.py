@@ -100,7 +100,7 @@ class OriginalSamples:
 
 
 def _differs(source: Source, name: str, kind: Image) -> bool:
-    """Whether the model's images may differ from the originals: they are resized, or come from a store."""
+    """Return whether the model's images may differ from the originals: they are resized, or come from a store."""
     return kind.late or source.origins(kind.columns(name)[0], np.zeros(1, np.int64)) is not None
 
 

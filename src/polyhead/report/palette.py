@@ -72,7 +72,7 @@ def shades(count: int) -> list[RGB]:
 
 
 def is_background(place: int, name: Any) -> bool:
-    """Whether a class of a mask is the background: the first one, unless its name says otherwise."""
+    """Return whether a class of a mask is the background: the first one, unless its name says otherwise."""
     return place == 0 and (str(name) == "0" or is_nothing(name))
 
 

@@ -17,7 +17,7 @@ LEAST_JPEG, QUALITY = 160, 82
 
 
 def is_drawn(kind: Input) -> bool:
-    """Whether an input is drawn as a picture."""
+    """Return whether an input is drawn as a picture."""
     return isinstance(kind, Image)
 
 

@@ -78,7 +78,7 @@ def _by_labels(feed: Feed, wanted: Mapping[Any, Any], n: int, views: Mapping[str
 
 
 def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bool]:
-    """Whether each row meets a condition."""
+    """Return whether each row meets a condition."""
     labels = feed._assembler.labels[name]
     ids = _classes_wanted(name, condition, view)
     for piece, counts in labels.everything():

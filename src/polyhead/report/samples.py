@@ -203,7 +203,7 @@ def _labels(
 
 
 def _has_no_boxes(head: Any, name: str, row: Batch) -> bool:
-    """Whether a row is annotated as having no boxes."""
+    """Return whether a row is annotated as having no boxes."""
     weights = np.zeros((1, *head.weight_shape)) if row.weights is None else row.weights[name][None]
     return bool(head.empty(row.labels[name][None], weights > 0)[0])
 

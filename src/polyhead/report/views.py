@@ -155,7 +155,7 @@ class View:
 
     @staticmethod
     def has_color(head: Any) -> bool:
-        """Whether a head is drawn in a single color of its own."""
+        """Return whether a head is drawn in a single color of its own."""
         return False
 
     @property
@@ -348,7 +348,7 @@ class EmbeddingView(View):
 
 
 def is_shown(label: Label) -> bool:
-    """Whether the value of a label is shown, instead of the reason why it does not count."""
+    """Return whether the value of a label is shown, instead of the reason why it does not count."""
     return label.state == LABELED
 
 

@@ -144,7 +144,7 @@ class Outputs:
         return {name: np.asarray(value, np.float32) for name, value in named.items()}
 
     def logits(self, name: str, outputs: np.ndarray) -> bool:
-        """Whether the outputs of a head are logits."""
+        """Return whether the outputs of a head are logits."""
         return False if self._moves else self._raw_logits(name, outputs)
 
     def _raw_logits(self, name: str, outputs: np.ndarray) -> bool:

@@ -68,7 +68,7 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
 
 
 def _holds_nothing(data: Any) -> bool:
-    """Whether there are neither rows nor columns: an empty list, or a frame made from an empty list."""
+    """Return whether there are neither rows nor columns: an empty list, or a frame made from an empty list."""
     if isinstance(data, (list, tuple)):
         return not data
     return is_table(data) and getattr(data, "shape", None) == (0, 0)
@@ -96,7 +96,7 @@ def _values(data: Any, kind: Input) -> Any:
 
 
 def _is_one(value: Any, kind: Input, shared: bool = False) -> bool:
-    """Whether ``value`` is the value of one row, rather than those of many.
+    """Return whether ``value`` is the value of one row, rather than those of many.
 
     With ``shared``, the kind reads several columns, and a row has a single number in each.
     """

@@ -19,7 +19,7 @@ from polyhead.sources.source import OwnSource, Source
 
 
 def are_rows(data: Any) -> bool:
-    """Whether data is a list of rows, ``{column: value}``.
+    """Return whether data is a list of rows, ``{column: value}``.
 
     >>> are_rows([{"x": 1}]), are_rows([1]), are_rows([])
     (True, False, False)

@@ -60,7 +60,7 @@ def _merged_points(name: str, known: Sequence[About]) -> tuple[Any, Any]:
 
 
 def _within(part: About, whole: About) -> bool:
-    """Whether ``whole`` includes all classes of ``part``, in the same order and for the same values."""
+    """Return whether ``whole`` includes all classes of ``part``, in the same order and for the same values."""
     rest: Iterable[Any] = iter(_pairs(whole))
     return all(pair in rest for pair in _pairs(part))
 

@@ -111,7 +111,7 @@ def _check_alike(name: str, firsts: Sequence[Values]) -> None:
 
 
 def _lists_alike(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether rows are lists of boxes or points, whose number may differ between sources."""
+    """Return whether rows are lists of boxes or points, whose number may differ between sources."""
     return (
         a.ndim == b.ndim == 3 and a.shape[2] == b.shape[2] <= 4 and {a.dtype.kind, b.dtype.kind} <= set("iuf")
     )

@@ -304,7 +304,7 @@ def _rows_of_batch(nested: Any) -> int | None:
 
 
 def _of_parts(values: list[Any], like: Any, rows: int | None) -> bool:
-    """Whether a list holds the parts of a batch rather than the values of one part."""
+    """Return whether a list holds the parts of a batch rather than the values of one part."""
     if isinstance(like, (list, tuple)):
         return len(like) == len(values)
     if all(isinstance(part, Mapping) for part in values):  # [x, y] of a DataLoader; rows share their keys

@@ -95,7 +95,7 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
 
 
 def is_table(obj: Any) -> bool:
-    """Whether ``obj`` is a pandas or polars frame or a pyarrow table; doesn't import the libraries.
+    """Return whether ``obj`` is a pandas or polars frame or a pyarrow table; doesn't import the libraries.
 
     >>> is_table({"a": [1]})
     False

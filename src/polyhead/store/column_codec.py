@@ -40,7 +40,7 @@ def like(value: Any) -> Spec:
 
 
 def holds(spec: Spec, other: Spec) -> bool:
-    """Whether a column can hold the values of another unchanged."""
+    """Return whether a column can hold the values of another unchanged."""
     from polyhead.store.value_types import common, is_same
 
     try:

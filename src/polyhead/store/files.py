@@ -29,7 +29,7 @@ NEAR = 1 << 14
 
 
 def is_store(path: Any) -> bool:
-    """Whether a path is a store, complete or unfinished."""
+    """Return whether a path is a store, complete or unfinished."""
     try:
         folder = Path(path)
         return (folder / MANIFEST).is_file() or (folder / JOURNAL).is_file()

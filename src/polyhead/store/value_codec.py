@@ -151,7 +151,7 @@ def read(kind: Any, array: Any) -> list[Any]:
 
 
 def _reads_as_written(kind: Any) -> bool:
-    """Whether Arrow's own conversion returns the values that were written."""
+    """Return whether Arrow's own conversion returns the values that were written."""
     form = form_of(kind)
     if form == "list":
         return _reads_as_written(kind.value_type)

@@ -167,7 +167,7 @@ def common(types: Sequence[Any]) -> Any:
 
 
 def is_same(a: Any, b: Any) -> bool:
-    """Whether two types are the same, including the names in them."""
+    """Return whether two types are the same, including the names in them."""
     return bool(a.equals(b, check_metadata=True))
 
 
