@@ -101,7 +101,7 @@ class Plan:
 
     @cached_property
     def _whole(self) -> list[bool]:
-        """Whether each image is only resized as a whole."""
+        """True if every image is resized as a whole and not transformed otherwise."""
         (height, width), rows = self.target, self.sizes
         plain = np.zeros((len(rows), 3, 3))
         plain[:, 0, 0], plain[:, 1, 1], plain[:, 2, 2] = width / rows[:, 1], height / rows[:, 0], 1

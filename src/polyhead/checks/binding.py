@@ -64,7 +64,7 @@ class Binding:
         return known[1]
 
     def _is_known(self, problem: Problem, by_polyhead: bool) -> bool:
-        """Whether a warning said so before: `polyhead.compile` of the scale of its rows, or the feed of its labels."""
+        """Return whether the user was warned before, by `polyhead.compile` (label scale) or by the feed (one class)."""
         if problem.code == "constant":
             labels = self._assembler.labels.items()
             return any(one.of_one_class and problem.place == place(head=name) for name, one in labels)

@@ -172,7 +172,7 @@ def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
 
 
 def _exchange(meant: dict[Path, ExaminedTensor]) -> str:
-    """What to do about labels that are those of other outputs."""
+    """Return the fix for outputs that get each other's labels."""
     keys = {path: f"`{path[-1]}`" if isinstance(path[-1], str) else f"y[{path[-1]}]" for path in meant}
     if len(keys) == 2:
         return f"Exchange {_and(list(keys.values()))}."

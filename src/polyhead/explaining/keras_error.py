@@ -52,7 +52,7 @@ class FailedCall:
 
     @property
     def validation(self) -> Any:
-        """What ``fit`` was given as ``validation_data``, with arrays in tuples; None without it."""
+        """The ``validation_data`` of ``fit``, with arrays in tuples; None if there was none."""
         given = self.arguments.get("validation_data")
         return tuple(given) if isinstance(given, list) else given
 

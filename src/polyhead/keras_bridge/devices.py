@@ -10,7 +10,7 @@ from polyhead.errors import ContractError, Problem, counted, warn
 from polyhead.order.shards import this_shard
 
 BATCH_SIZE, LAST_BATCH = "batch_size", "last batch"
-"""What says how many rows a batch has."""
+"""The names of the two batch sizes in `FeedIterator.sizes`, as messages show them."""
 
 
 def require_shares(use: str, sizes: Mapping[str, int]) -> None:
