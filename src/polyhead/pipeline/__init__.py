@@ -1,4 +1,4 @@
-"""From rows to batches."""
+"""Makes batches from the rows of a source."""
 
 from polyhead.pipeline.assembler import Assembler
 from polyhead.pipeline.batch import Batch, Block

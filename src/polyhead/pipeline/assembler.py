@@ -36,11 +36,11 @@ class Assembler:
     """Resolves a declaration against a source, and makes its batches; the arguments are those of `Resolution`.
 
     Attributes:
-        source: where rows are.
+        source: the source of the rows.
         inputs: the input kinds, resolved.
         heads: the head kinds, resolved: classes learned, balanced weights worked out.
-        weighted: whether batches have weights.
-        weight_shapes: for each head the shape of one row's weight, where there are weights.
+        weighted: whether batches have sample weights.
+        weight_shapes: for each head the shape of one row's weight.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Assembler:
     ) -> None:
         self.source = source
         self._augment, self._seed = tuple(augment), seed
-        self._before: Assembler | None = None  # of the same rows without a cache
+        self._before: Assembler | None = None  # makes batches of the same rows without a cache
         self._pool = Pool()
         found = Resolution(source, inputs, heads, augment, seed)
         self.inputs, self.heads = found.inputs, found.heads
@@ -70,7 +70,7 @@ class Assembler:
         self._part_columns()
 
     def _part_columns(self) -> None:
-        """Part the columns into those that are in memory and those that are read."""
+        """Divide the columns into those in memory and those to read from the source."""
         source, labels = self.source, self._labels
         in_inputs = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
         in_labels = dict.fromkeys(c for n, k in self.heads.items() if not labels[n].ready for c in k.reads(n))
@@ -80,7 +80,7 @@ class Assembler:
         inputs = {key: whole for key, whole in gathered.items() if not key[0]}
         self._gathers = {True: Gather(gathered, self._pool), False: Gather(inputs, self._pool)}
         for (name, part), whole in gathered.items():
-            if whole.mapped:  # it is not read beside
+            if whole.mapped:  # so it need not be read from the source as well
                 column = self.heads[name].columns(name) if name else self.inputs[part].columns(part)
                 self._whole[column[0]] = whole.column
         self._input_source = _only(source, [c for c in in_inputs if c not in self._whole])
@@ -106,14 +106,14 @@ class Assembler:
         }
 
     def cached(self, folder: str | os.PathLike[str], shard: tuple[int, int]) -> Assembler:
-        """The same, of rows whose images are decoded once.
+        """An assembler of the same rows that decodes each image once and keeps it.
 
         Args:
-            folder: where they are kept.
-            shard: this process's part.
+            folder: the folder of the caches.
+            shard: this process's (index, count) of shards.
 
         Raises:
-            ContractError: where no image is decoded or resized.
+            ContractError: if no image is decoded or resized.
         """
         from polyhead.pipeline.cache import cached
 
@@ -137,15 +137,16 @@ class Assembler:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row as the model gets it."""
+        """Bytes of one row, inputs and labels, as the model gets it."""
         kinds: list[Any] = [*self.inputs.values(), *self.heads.values()]
         return sum(int(np.prod(k.shape)) * np.dtype(k.dtype).itemsize for k in kinds)
 
     def steps_per_block(self, batch_size: int) -> int:
         """The number of batches to make in one call.
 
-        Blocks that are only gathered are large: between two training steps the caches hold other data, and the
-        batches of a block share the cost. Blocks that are decoded have about a megabyte, so that the first comes soon.
+        Blocks gathered from memory are large, because a training step evicts their data from the processor's caches,
+        and the batches of a block share the cost of loading it. Blocks with decoded images have about a megabyte, so
+        that the first one is ready soon.
         """
         most = BLOCK_BYTES_IN_MEMORY if self.in_memory else BLOCK_BYTES
         rows = min(BLOCK_ROWS, most // max(1, self.row_bytes))
@@ -164,21 +165,21 @@ class Assembler:
         augment: bool = True,
         meter: Meter | None = None,
     ) -> Block:
-        """Several consecutive batches.
+        """Make several consecutive batches.
 
         Args:
-            order: which rows.
-            epoch: of which epoch.
-            first: the first step.
-            steps: how many batches.
-            check: look for values that are not finite or not valid; labels that are missing are always found.
+            order: the order of rows.
+            epoch: the number of the epoch, from 0.
+            first: the number of the first step, from 0.
+            steps: the number of batches.
+            check: whether to look for values that are not finite or not valid; missing labels are always found.
             labels: False leaves labels and weights out.
             augment: False leaves augmentations out.
-            meter: measures the stages.
+            meter: measures the time of each stage.
 
         Raises:
-            DataError: for a value that is not right, with the row it stands in; for a source, a kind or an
-                augmentation that raises StopIteration, which would end the epoch without a word.
+            DataError: for a wrong value, naming its row; and for a source, a kind or an augmentation that raises
+                StopIteration, which would silently end the epoch.
         """
         laps = (None if meter is None else meter.laps()) or NO_LAPS
         ids, bounds = order.block(epoch, first, steps)
@@ -200,7 +201,7 @@ class Assembler:
     def _parts(
         self, ids: np.ndarray, epoch: int | None, check: bool, labels: bool, laps: Laps = NO_LAPS
     ) -> Parts:
-        """Rows, each by itself; ``epoch`` is that whose augmentations happen, None for none."""
+        """Make rows that are not yet mixed, with the augmentations of ``epoch``; None for no augmentations."""
         rows = self._rows(ids, labels)
         laps("read")
         laid: dict[str, Any] = {}
@@ -231,15 +232,15 @@ class Assembler:
         return Parts(inputs, encoded, weights)
 
     def tried(self, ids: np.ndarray, most: int = MOST) -> Iterator[Found]:
-        """Rows as a batch would hold them, piece by piece; mistakes are collected, not raised.
+        """Encode rows as a batch would hold them, yielding errors instead of raising them.
 
         Args:
             ids: the rows, int64 ``(B,)``.
             most: the number of wrong rows to single out.
 
         Yields:
-            Ids of rows, a name, and for an input its array, for a head ``(labels, which of them count)``; in their
-            place the `DataError` that a batch of these rows would raise.
+            The ids of some rows, the name of an input or head, and its result: an array for an input, ``(labels,
+            which of them count)`` for a head, or the `DataError` that a batch of these rows would raise.
         """
         read: BatchRows | None = None
         if self.source.sequential:
@@ -269,7 +270,7 @@ class Assembler:
         yield from ((ids[places], name, found) for places, name, found in every)
 
     def _rows(self, ids: np.ndarray, labels: bool = True) -> BatchRows:
-        """The columns of some rows, with or without those of labels."""
+        """Read the columns of some rows, with or without those of labels."""
         source = self._source if labels else self._input_source
         rows = BatchRows(checked_rows(source, ids) if source is not None else {})
         rows.whole, rows.ids = self._whole, ids
@@ -328,7 +329,7 @@ class Assembler:
         return self._labels[name].encode(self._with(name, rows, laid), ids, check, gathered, files)
 
     def _with(self, name: str, rows: BatchRows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Rows with the columns of a head, of labels and of weights, as they lie in the images."""
+        """Rows in which the labels and weights of a head are those transformed with the images."""
         head = self.heads[name]
         own = {head.columns(name)[0]: laid[name]} if name in laid else {}
         own |= {str(head.sample_weight): laid[weights_key(name)]} if weights_key(name) in laid else {}
@@ -347,7 +348,7 @@ class Assembler:
         if name in gathered:
             return gathered[name]
         try:
-            if name in laid:  # row by row, into memory of the pool
+            if name in laid:  # encoded row by row, into memory of the pool
                 assert self._scene is not None
                 return self._scene.encoders[name].encode(laid[name], check, self._pool.empty)
             return kind.encode(as_one_column({c: rows[c] for c in kind.columns(name)}), check)
@@ -358,7 +359,7 @@ class Assembler:
 
 
 def _in_memory(source: Source, name: str) -> Any:
-    """A whole column, if it is in memory, or a memory map so small that it soon is; else None."""
+    """A whole column that is in memory, or a memory map so small that it soon will be; else None."""
     values: Any = source.column(name)
     mapped = mapped_column(source, name) if values is None else None
     return mapped if soon_in_memory(mapped) else values

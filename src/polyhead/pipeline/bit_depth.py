@@ -1,4 +1,4 @@
-"""Keeps the bits of images: in decoding, in scaling to 0–1 by a declared range, and in stores and caches."""
+"""Preserves the bit depth of images: in decoding, in scaling to 0–1 by a declared range, in stores and caches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polyhead.pipeline.image_frame import File, with_remedy
 
 @with_remedy
 def decoded_image(kind: Image, name: str, value: Any, row: int, size: tuple[int, int], deep: bool) -> Any:
-    """A file or encoded bytes, decoded no smaller than a size; all numbers as they are where a range is declared."""
+    """Decode a file or encoded bytes, no smaller than ``size``; with a declared range, numbers stay unscaled."""
     from polyhead.images.decode import decode
 
     where = value.where if isinstance(value, File) else place(input=name, row=row)
@@ -30,10 +30,10 @@ def decoded_image(kind: Image, name: str, value: Any, row: int, size: tuple[int,
 
 
 def ranged(kind: Image, name: str, pixels: np.ndarray, row: int, deep: bool) -> np.ndarray:
-    """Pixels in 0–1 by the declared range, or with 8 bits.
+    """Scale pixels to 0–1 by the declared range, or convert them to 8 bits.
 
     Raises:
-        DataError: for numbers outside of it.
+        DataError: for numbers outside of the range.
     """
     try:
         found = kind.ranged(pixels)
@@ -43,9 +43,9 @@ def ranged(kind: Image, name: str, pixels: np.ndarray, row: int, deep: bool) -> 
 
 
 def common_dtype(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
-    """The least type that holds the pixels of all these types as the kind takes them.
+    """The smallest dtype that can hold pixels of all these dtypes, as the kind reads them.
 
-    Where a range is declared, later rows may hold any of its numbers, whole or not: they are kept as floats.
+    With a declared range it is a float dtype, as later rows may hold any number of the range, whole or not.
     """
     found = np.result_type(np.uint8, *dtypes)
     if kind.range is not None:
@@ -54,7 +54,7 @@ def common_dtype(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
 
 
 def as_type(pixels: np.ndarray, dtype: np.dtype, kind: Image) -> np.ndarray:
-    """Pixels of one type as those of another: the same light, or, where a range is declared, the same numbers."""
+    """Convert pixels to another dtype, keeping their brightness or, with a declared range, their numbers."""
     if pixels.dtype == dtype:
         return pixels
     if kind.range is not None:
@@ -66,12 +66,12 @@ def as_type(pixels: np.ndarray, dtype: np.dtype, kind: Image) -> np.ndarray:
 
 
 def loses(held: np.dtype, dtype: np.dtype) -> bool:
-    """Return whether a change of type loses bits; floats are float32 in a feed in any case."""
+    """Return whether a conversion loses bits; floats never count, as a feed makes them float32 anyway."""
     return not np.can_cast(held, dtype) and not held.kind == dtype.kind == "f"
 
 
 def warn_of_less(column: str, row: int, bits: int) -> None:
-    """Warn that a row loses bits, as those that were looked at first had fewer."""
+    """Warn that a row loses bits because the rows that decided the dtype had fewer."""
     fix = (
         "Put a row with all of its bits first, so that the column is kept with them; or say "
         'ph.Image(dtype="uint8"), if 8 are enough.'

@@ -1,4 +1,4 @@
-"""Loads the blocks of epochs in order, in line or ahead in threads."""
+"""Loads the blocks of epochs in order, in the calling thread or ahead in other threads."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Blocks:
     """Loads the blocks of epochs.
 
     Args:
-        assembler: makes one block.
+        assembler: makes the blocks.
         batch_size: rows in a batch.
-        workers: threads, at least 0, or ``"auto"``; one at most where rows come in one order alone.
+        workers: the number of threads, at least 0, or ``"auto"``; sequential sources get one at most.
 
     Attributes:
-        workers: threads at most.
-        check: whether values are looked at, as they are until all were seen once.
+        workers: the largest number of threads.
+        check: whether values are checked; they are until every row was checked once.
     """
 
     def __init__(self, assembler: Assembler, batch_size: int, workers: int | str) -> None:
@@ -35,7 +35,7 @@ class Blocks:
         self._steps = assembler.steps_per_block(batch_size)
         most = min(MOST_THREADS, os.cpu_count() or 1) if isinstance(workers, str) else workers
         self.workers = min(most, 1) if self._sequential else most
-        # training, evaluation and prediction use batches at a speed of their own
+        # training, evaluation and prediction consume batches at different speeds
         self._threads: dict[tuple[bool, bool], Threads] | None = (
             {} if workers == "auto" and assembler.in_memory else None
         )
@@ -55,21 +55,21 @@ class Blocks:
         workers: int | None = None,
         most: int | None = None,
     ) -> Iterator[Block]:
-        """The blocks of one epoch or of several: threads begin the next epoch while the last batches of one are used.
+        """Yield the blocks of one or several epochs; threads begin the next epoch while the last one is being consumed.
 
         No block has batches of two epochs.
 
         Args:
-            order: which rows.
-            epoch: the first one.
-            first: the step that it begins with.
-            epochs: how many, None for no end. Rows that come in one order alone are not begun anew before they end.
-            stop: the step before which each ends; by default its last.
+            order: the order of rows.
+            epoch: the first epoch.
+            first: the step at which the first epoch begins.
+            epochs: the number of epochs, None for no end. A sequential source is not restarted before its rows end.
+            stop: the step before which each epoch ends; by default it ends after its last step.
             labels: False leaves labels and weights out.
             augment: False leaves augmentations out.
-            meter: measures the stages.
-            workers: threads, in place of those that were chosen.
-            most: batches in a block.
+            meter: measures the time of each stage.
+            workers: the number of threads, instead of the chosen one.
+            most: the largest number of batches in a block.
         """
         steps = min(self._steps, most or len(order))
         last = len(order) if stop is None else stop

@@ -9,29 +9,29 @@ import numpy as np
 
 LEAST = 1 << 16
 KEPT = 1 << 28
-"""Bytes that are kept for later."""
+"""The most bytes that a pool keeps for reuse."""
 
 SPARE = 2
-"""Arrays of each size that are always kept: for the current batch, and the next one."""
+"""The number of arrays of each size that are always kept: one for the current batch, one for the next."""
 
 _ALIGNED = 64
 
 HUGE = 1 << 21
-"""Bytes of a huge page. NumPy asks for them for arrays of 4 MB and more; one that begins with a page gets most."""
+"""Bytes of a huge page. NumPy asks for huge pages from 4 MB on; an array aligned to one gets the most of them."""
 
 
 class Pool:
     """Allocates arrays, and reuses their memory when the last view of one is deleted, never before.
 
-    Mapping the pages of large new arrays costs more than writing to them. An array of a pool is an ordinary array.
-    Whatever keeps it, or a view of it, or borrows its memory through the buffer protocol, keeps the memory.
+    Mapping the pages of a large new array costs more than writing to it. The arrays of a pool are ordinary arrays:
+    any reference to one, to a view of it, or through the buffer protocol keeps its memory from being reused.
 
     >>> pool = Pool()
     >>> first = pool.empty((1000, 100), np.float32)
     >>> place = first.ctypes.data
     >>> view = first[3:5]
     >>> del first
-    >>> second = pool.empty((1000, 100), np.float32)  # the view lives: other memory
+    >>> second = pool.empty((1000, 100), np.float32)  # the view is alive: other memory
     >>> second.ctypes.data == place
     False
     >>> del view
@@ -44,11 +44,11 @@ class Pool:
         self._kept = 0
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """An uninitialized array.
+        """Return an uninitialized array.
 
         Args:
-            shape: of the array.
-            dtype: of numbers.
+            shape: the shape of the array.
+            dtype: a numeric dtype.
         """
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
@@ -59,7 +59,7 @@ class Pool:
             self._kept -= size
         except (KeyError, IndexError):
             aligned = HUGE if size >= HUGE else _ALIGNED
-            memory = np.empty(size + aligned, np.uint8)  # what is never written to takes no memory
+            memory = np.empty(size + aligned, np.uint8)  # pages that are never written to take no memory
             start = address(memory)
             start += -start % aligned
         return np.asarray(_Lease(self, memory, start, size, shape, dtype))
@@ -72,7 +72,7 @@ class Pool:
 
 
 class _Lease:
-    """The base of an array of the pool: deleted with the last view, it returns the memory."""
+    """The base of an array of the pool: it returns the memory when the last view is deleted."""
 
     __slots__ = ("__array_interface__", "_memory", "_pool", "_size", "_start")
 
@@ -98,11 +98,11 @@ class _Lease:
 
 
 def is_pooled(array: np.ndarray) -> bool:
-    """Return whether an array belongs to a pool, or is a view of such an array: the user holds no other reference."""
+    """Return whether an array is from a pool, or a view of one that is: then no user's array shares its memory."""
     return type(array.base) is _Lease or type(getattr(array.base, "base", None)) is _Lease
 
 
 def address(array: np.ndarray) -> int:
-    """The address of an array."""
+    """The address of the first byte of an array."""
     start: int = array.__array_interface__["data"][0]
     return start

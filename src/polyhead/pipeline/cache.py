@@ -1,7 +1,7 @@
-"""Rows that are decoded in the first epoch, and read in the later ones: a store that fills as rows are asked for.
+"""A cache of decoded rows: a store that is filled in the first epoch and read in later ones.
 
-Its rows stand in the order in which they were asked for, with the number of each beside it. They are kept in memory
-until there are enough for a file. A run that is killed loses those; the next one goes on with the files there are.
+Rows are stored in the order in which they were requested, with a column of their row numbers. They stay in memory
+until there are enough for a file. A run that is killed loses the rows in memory; the next run reuses the files.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ def cached(
     folder: str | os.PathLike[str],
     shard: tuple[int, int],
 ) -> Source:
-    """The rows of a feed, with what it decodes kept in a folder.
+    """A source with the rows of a feed, whose decoded images and masks are kept in a folder.
 
     Args:
-        source: where the rows are.
-        inputs: resolved.
-        heads: resolved, as they read the source.
-        augment: augmentations of single rows.
-        seed: of the augmentations.
-        folder: of the caches of all feeds.
-        shard: each process of several has a cache of its own.
+        source: the source of the rows.
+        inputs: the resolved inputs.
+        heads: the resolved heads.
+        augment: the augmentations of single rows.
+        seed: the seed of the augmentations.
+        folder: the folder of the caches of all feeds.
+        shard: this process's (index, count) of shards; each process has its own cache.
 
     Raises:
-        ContractError: where nothing is decoded or resized.
+        ContractError: if nothing is decoded or resized.
     """
     names = [c for n, k in inputs.items() for c in k.columns(n)]
     names += [c for n, head in heads.items() for c in head.reads(n)]
@@ -87,12 +87,12 @@ _NO_ROOM = (
 
 
 class Cached(MadeColumns):
-    """A source of which some columns are kept as they were first made.
+    """A source that stores the columns it decodes when a row is first read.
 
     Args:
-        source: the rows.
-        rows: the same, with those columns made of them.
-        folder: of this cache alone.
+        source: the source of the rows.
+        rows: the same rows with the decoded columns.
+        folder: the folder of this cache.
     """
 
     def __init__(self, source: Source, rows: Placed | Shrunk, folder: Path) -> None:
@@ -117,11 +117,11 @@ class Cached(MadeColumns):
 
     @property
     def complete(self) -> bool:
-        """Whether all rows are on disk."""
+        """Whether all rows are stored on disk."""
         return self._store is not None
 
     def first_rows(self, name: str, rows: int = 32) -> Values:
-        """The first rows of one column; in place of those that cannot be read stands one that can."""
+        """The first rows of one column; each unreadable one is replaced by a readable one."""
         try:
             return super().first_rows(name, rows)
         except DataError:
@@ -130,7 +130,7 @@ class Cached(MadeColumns):
         ids, only = looked_at(self._source, rows), self.only([name])
         right = readable(only.coded, ids)
         if not right.any():
-            return first_rows(self._source, name, rows)  # no image was decoded, nor will be
+            return first_rows(self._source, name, rows)  # this column is not decoded
         ids = np.where(right, ids, ids[right.argmax()])[:rows]
         return only.coded(ids)[name]
 
@@ -144,7 +144,7 @@ class Cached(MadeColumns):
     # While it fills --------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Take over the files of an earlier run; damaged ones are made again."""
+        """Take over the files of an earlier run; damaged ones are discarded."""
         if (self._folder / MANIFEST).is_file():
             with contextlib.suppress(StoreError):
                 self._adopt(open_store(self._folder))
@@ -154,13 +154,13 @@ class Cached(MadeColumns):
         header = {"rows": len(self), "columns": self._specs}
         try:
             journal = Journal(self._folder, header)
-        except StoreError:  # another process fills it: this one decodes by itself
+        except StoreError:  # another process is filling the cache: this one decodes without it
             return
         try:
             require_sizes(self._folder, journal.shards)
             for line in journal.shards:
                 self._add_file(self._folder / line["file"], line["rows"])
-        except StoreError:  # a file is damaged: all of them are made anew
+        except StoreError:  # a file is damaged: start again without any
             journal.close()
             journal.remove()
             self._places[:] = -1
@@ -176,11 +176,11 @@ class Cached(MadeColumns):
         if len(numbers) != len(self) or (places < 0).any():
             raise StoreError(Problem(f"cache {self._folder}", counted(len(self), "row"), f"{len(numbers):,}"))
         kept = store.only(self._kept)
-        kept.coded(np.arange(0))  # no rows, but raises for a column that is damaged
+        kept.coded(np.arange(0))  # reads no rows, but raises for a damaged column
         self._places, self._store = places, kept
 
     def _numbers(self, numbers: Any) -> np.ndarray:
-        """The rows of a file, if they are rows of the source."""
+        """The row numbers stored in a file; raise if they are not rows of the source."""
         found = np.asarray(numbers, np.int64)
         if len(found) and not (found.min() >= 0 and found.max() < len(self)):
             words = f"{found.min()} to {found.max()}"
@@ -200,7 +200,7 @@ class Cached(MadeColumns):
         self._on_disk = {s["name"]: column_from(s, pieces[s["name"]]) for s in specs}
 
     def _filling(self, ids: np.ndarray) -> dict[str, Values]:
-        """Rows of which some may not have been made yet: those are made, by as many threads as ask, and kept."""
+        """Return rows, decoding and storing those that are not stored yet; several threads may decode at once."""
         if self._journal is None and self._store is None:
             return checked_rows(self._made, ids)
         missing = np.unique(ids[self._places[ids] < 0])
@@ -214,7 +214,7 @@ class Cached(MadeColumns):
             return self._known(self._places[ids])
 
     def _keep(self, ids: np.ndarray, made: Mapping[str, Values]) -> None:
-        new = np.flatnonzero(self._places[ids] < 0)  # another thread may have been quicker
+        new = np.flatnonzero(self._places[ids] < 0)  # another thread may have stored some since
         if self._store is not None or not len(new):
             return
         rows = {name: take(made[name], new) for name in self._kept}
@@ -269,7 +269,7 @@ class Cached(MadeColumns):
 
 
 def _as_arrow(spec: Spec, values: Values, ids: np.ndarray) -> Any:
-    """Rows that were made, as Arrow; ``ids`` tell them in errors."""
+    """Convert decoded rows to Arrow; errors name rows by ``ids``."""
     if not spec.get("nullable"):
         return arrow_of(spec, values, ids)
     rows: Any = values

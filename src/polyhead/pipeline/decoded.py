@@ -1,4 +1,4 @@
-"""Images decoded to as many pixels as their augmentations ask for, and not yet moved."""
+"""Images decoded at the resolution that their augmentations need, before any augmentation is applied."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _READING = ("channels", "page", "range", "dtype", "max_pixels")
 
 
 class _Still(Scene):
-    """A scene whose images are decoded, and not moved yet."""
+    """A scene that decodes images without transforming them."""
 
     def shrunk(
         self, column: str, values: Any, ids: np.ndarray, epochs: int, deep: bool
     ) -> list[dict[str, Any]]:
-        """Images decoded to as many pixels as the augmentations of some epochs ask for; the scene takes them as images.
+        """Decode images at the resolution that the augmentations of several epochs need, in a form that a scene reads.
 
         Args:
-            column: of the images.
-            values: of the column.
+            column: the column of the images.
+            values: the values of the column.
             ids: the rows, int64 ``(B,)``.
-            epochs: how many, from the first on.
-            deep: keep all bits of a file.
+            epochs: the number of epochs, counted from the first.
+            deep: whether to keep all bits of a file rather than 8.
         """
         from polyhead.images.decode import Decoded
 
@@ -50,7 +50,7 @@ class _Still(Scene):
         found = []
         for i, (value, row) in enumerate(zip(opened, told, strict=True)):
             if isinstance(value, np.ndarray):
-                self.reader.decode(name, value, row, plans[0], i)  # raises for what is none
+                self.reader.decode(name, value, row, plans[0], i)  # raises if the value is no image
                 one = Decoded(value, frames[i].shown)
             else:
                 sizes = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds.values()]
@@ -65,17 +65,17 @@ class _Still(Scene):
 class Shrunk(MadeColumns):
     """A source whose images are decoded, each at 1, 1/2, 1/4 or 1/8 of its size.
 
-    An image has the pixels that the augmentations of its first `EPOCHS` epochs ask for. What they do to it later is
-    drawn as they do it to the file, but for the sharpness of what is enlarged more than in all of these.
+    Each image has the resolution that the augmentations of its first `EPOCHS` epochs need. Later epochs apply the same
+    augmentations as without a cache; only images enlarged more than in those epochs are less sharp.
 
     Args:
-        source: where the rows are.
-        inputs: resolved.
-        augment: augmentations of single rows.
-        seed: of the augmentations.
+        source: the source of the rows.
+        inputs: the resolved inputs.
+        augment: the augmentations of single rows.
+        seed: the seed of the augmentations.
 
     Raises:
-        ContractError: for a column that two inputs decode in two ways.
+        ContractError: if two inputs decode one column in different ways.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Shrunk(MadeColumns):
         if self._images:
             from polyhead.augment import Apply
 
-            # what a function of the user's own does is not known before it has the image
+            # the effect of a user's function is unknown until it gets the image
             known = [one for one in augment if not isinstance(one, Apply)]
             self._made = repr((list(self._images.items()), known, seed, EPOCHS))
             self._deep = all(one.takes_floats for one in augment if isinstance(one, Apply))
@@ -106,10 +106,10 @@ class Shrunk(MadeColumns):
         return self._deep and self._kind(column).dtype == "float32"
 
     def _dtype(self, column: str, ids: np.ndarray) -> np.dtype:
-        """The type that holds the pixels of some rows."""
+        """The dtype that can hold the pixels of some rows."""
         found = []
         for row, rows in one_by_one(self._source.only([column]), ids):
-            with suppress(DataError):  # said where the row is read
+            with suppress(DataError):  # reported when the row is read
                 found.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
         return common_dtype(found, self._kind(column))
 
@@ -127,12 +127,12 @@ class Shrunk(MadeColumns):
 
     @property
     def fingerprint(self) -> str:
-        """A text that is another one where the rows, or what becomes of them, are others."""
+        """A string that identifies the rows and how they are decoded."""
         deep = {name: dtype.name for name, dtype in self._dtypes.items() if dtype != np.uint8}
         return of_source(self._source, self.placed, ["shrunk", self._made, *([deep] if deep else [])])
 
     def specs(self) -> list[Spec]:
-        """The columns as a store has them."""
+        """The specifications of the columns in a store."""
         one = {"size": [0, 0], "scale": 1.0, "turn": 0}
         pixels = {name: np.zeros((0, 0), dtype) for name, dtype in self._dtypes.items()}
         return [{"name": name, **like({"pixels": pixels[name], **one})} for name in self.placed]
@@ -142,7 +142,7 @@ class Shrunk(MadeColumns):
         return {name: self._kept(name, self._decoded(name, rows[name], ids), ids) for name in self.placed}
 
     def _kept(self, column: str, found: list[dict[str, Any]], ids: np.ndarray) -> list[dict[str, Any]]:
-        """Images with their pixels as the type that the column has."""
+        """Convert the pixels of images to the dtype of the column."""
         kind, dtype = self._kind(column), self._dtypes[column]
         for one, row in zip(found, self.ids_of(ids).tolist(), strict=True):
             if loses(one["pixels"].dtype, dtype):
@@ -152,7 +152,7 @@ class Shrunk(MadeColumns):
 
 
 def _require_one_reading(images: Mapping[str, Image]) -> None:
-    """Raise for a column that inputs decode in several ways, of which a cache keeps one."""
+    """Raise if inputs decode one column in different ways, as a cache holds only one."""
     readers: dict[str, list[str]] = {}
     for name, kind in images.items():
         readers.setdefault(kind.columns(name)[0], []).append(name)

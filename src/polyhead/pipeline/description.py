@@ -1,4 +1,4 @@
-"""Describes the data of a feed in a table."""
+"""Summarizes the data of a feed in a table."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ BINS, MOST_CLASSES = 12, 40
 
 @dataclass(frozen=True)
 class HeadSummary:
-    """One head's labels.
+    """A summary of one head's labels.
 
     Attributes:
-        name: of the head.
-        kind: its declaration.
-        rows: rows in the source.
-        labeled: rows with at least one label that counts, or that were annotated as having none.
-        distribution: of the labels that count, in words.
-        histogram: their counts: of each class, or of numbers in 12 intervals from the smallest to the largest.
+        name: the name of the head.
+        kind: the declaration of the head.
+        rows: the number of rows in the source.
+        labeled: the number of rows with at least one label that counts, or annotated as having none.
+        distribution: the distribution of the labels that count, in words.
+        histogram: the counts of classes, or of numbers in 12 intervals from the smallest to the largest.
     """
 
     name: str
@@ -44,12 +44,12 @@ class HeadSummary:
 
 @dataclass(frozen=True)
 class Description:
-    """A description of the data of a feed; print it, or read its parts.
+    """A summary of the data of a feed, to print or to read its attributes.
 
     Attributes:
-        rows: in the source.
+        rows: the number of rows in the source.
         inputs: ``{name: (dtype, shape)}``.
-        heads: one summary each.
+        heads: a summary of each head.
     """
 
     rows: int
@@ -89,7 +89,7 @@ def _small_counts(head: Any, labels: np.ndarray, counts: np.ndarray) -> tuple[in
     """The counts of classes, or of numbers in intervals; empty for few or many classes, and for large labels."""
     if head.names:
         shown = 2 < len(head.names) <= MOST_CLASSES and head.inner.view in ("class", "classes")
-        # where labels exclude each other, a count a class; else zeros and ones of each
+        # one count per class for exclusive classes, else the counts of zeros and ones: take the last
         found = head.count(labels, counts).astype(int).reshape(len(head.names), -1)[:, -1] if shown else ()
         return tuple(int(count) for count in found)
     if head.inner.view != "numbers" or head.inner.layer is not None:
@@ -99,11 +99,11 @@ def _small_counts(head: Any, labels: np.ndarray, counts: np.ndarray) -> tuple[in
 
 
 def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Description:
-    """Read all labels once and summarize them; of large ones, some thousand rows at most are kept for the summary.
+    """Read all labels once and summarize them; for large labels, the distribution covers only the first rows.
 
     Args:
-        assembler: of the feed.
-        rows: in the source.
+        assembler: the assembler of the feed.
+        rows: the number of rows in the source.
         declared: all heads; those without labels in the assembler count as unlabeled.
     """
     heads = []

@@ -1,4 +1,4 @@
-"""Rows that are wrong, all of them found and told by what is wrong; and users' code that raises StopIteration."""
+"""Finds all wrong rows, groups them by what is wrong, and reports StopIteration raised by users' code."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MOST = 1000
-"""Rows that are told apart; of those beyond it is said that there are more."""
+"""The most wrong rows that are singled out; beyond them, a problem only says that there are more."""
 
 NAMED = 20
-"""Rows that a problem names in words."""
+"""The most rows that the text of a problem names."""
 
 Attempt = Callable[[np.ndarray], list[tuple[str, Any]]]
 Found = tuple[np.ndarray, str, Any]
 
 
 def wrong_rows_apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]:
-    """Try rows, and single out those in which something is wrong.
+    """Try rows, and single out those that are wrong.
 
-    Rows are tried together, and by halves if that fails, so that valid rows cost hardly more.
+    Rows are tried together, and in halves if that fails, so valid rows cost little extra.
 
     Args:
-        attempt: gives for some rows what came of them by name: anything, or the `DataError` that it ended in.
-        places: the rows.
-        most: so many rows are told apart; further ones are left together with others.
+        attempt: tries some rows and returns ``(name, result)`` pairs, where a result may be a `DataError`.
+        places: the positions of the rows, int64 ``(B,)``.
+        most: the most rows to single out; further ones stay grouped with others.
 
     Returns:
-        The rows, a name and what came of them, in the order of the rows.
+        ``(positions, name, result)`` for each group of rows, in the order of the rows.
     """
     found = attempt(places)
     if len(places) < 2 or most < 1 or not any(_is_of_a_row(one) for _, one in found):
@@ -50,14 +50,14 @@ def wrong_rows_apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> 
     parts = left + right
     if any(isinstance(one, DataError) for *_, one in parts):
         return parts
-    return [(places, *one) for one in found]  # wrong only beside each other
+    return [(places, *one) for one in found]  # the rows are wrong only in combination
 
 
 def readable(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
-    """Find the rows that can be read, bool ``(B,)``.
+    """Return which rows can be read, bool ``(B,)``.
 
     Args:
-        read: reads rows by their ids; raises `DataError`.
+        read: reads rows by their ids, or raises `DataError`.
         ids: the rows, int64 ``(B,)``.
     """
 
@@ -82,7 +82,7 @@ _ROW = re.compile(r"\brow \d+.*")
 
 
 class Faults:
-    """Problems of rows, one for all rows in which the same is wrong."""
+    """Collects the problems of rows, merging those of rows in which the same is wrong."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, ...], list[tuple[int | None, Problem]]] = {}
@@ -95,12 +95,12 @@ class Faults:
         return MOST - self._count
 
     def add(self, name: str, ids: np.ndarray, error: DataError) -> None:
-        """Add what is wrong with a row, or with some that were not told apart.
+        """Add the error of one row, or of several rows that were not singled out.
 
         Args:
-            name: of the input or head.
+            name: the name of the input or head.
             ids: the rows, int64 ``(B,)``.
-            error: what they end in.
+            error: the error that they raise.
         """
         for problem in error.problems:
             row = int(ids[0]) if len(ids) == 1 else next(iter(problem.rows), None)
@@ -114,11 +114,11 @@ class Faults:
                 self._more.add(key)
 
     def problems(self, looked_at: int, names: Sequence[str] = ()) -> list[Problem]:
-        """One problem for each kind of mistake.
+        """Return one problem for each kind of mistake.
 
         Args:
-            looked_at: how many rows were.
-            names: of inputs and heads, in whose order the problems come.
+            looked_at: the number of rows checked.
+            names: the names of inputs and heads, in the order in which to report their problems.
         """
         order = {name: i for i, name in enumerate(names)}
         keys = sorted(self._groups, key=lambda key: order.get(key[0], -1))
@@ -128,12 +128,12 @@ class Faults:
 def merged_problem(
     found: Sequence[tuple[int | None, Problem]], looked_at: int, more: bool = False
 ) -> Problem:
-    """One problem for several rows: that of the first, with the places of the others.
+    """Merge the problems of several rows into that of the first, which then lists the places of the others.
 
     Args:
-        found: the rows, and what is wrong in each.
-        looked_at: how many rows were.
-        more: whether there may be further ones.
+        found: ``(row, problem)`` pairs.
+        looked_at: the number of rows checked.
+        more: whether further rows may be wrong.
     """
     (first, problem), *others = found
     rows = tuple(row for row, _ in found if row is not None)
@@ -154,7 +154,7 @@ def _row_words(row: int | None, problem: Problem) -> str:
 
 
 def file_at(column: Any, index: int | None) -> str | None:
-    """The file that an entry of a column names; None where it names none."""
+    """The path of the file in an entry of a column; None if there is none."""
     known = index is not None and isinstance(column, (list, np.ndarray)) and index < len(column)
     return path_in(column[index]) if known else None
 
@@ -162,11 +162,11 @@ def file_at(column: Any, index: int | None) -> str | None:
 def every_wrong_row(
     encode: Callable[[np.ndarray], Any], ids: np.ndarray, located: Callable[[BadValue, int | None], DataError]
 ) -> DataError:
-    """The error of a column that is wrong in some rows, which names all of them.
+    """Return an error that names all wrong rows of a column.
 
     Args:
-        encode: encodes the entries at some places; raises `BadValue`.
-        ids: by which the rows of all entries are told, int64 ``(B,)``.
+        encode: encodes the entries at some positions, or raises `BadValue`.
+        ids: the ids of the rows, by which the error names them, int64 ``(B,)``.
         located: makes the error of one entry.
     """
 
@@ -184,9 +184,9 @@ def every_wrong_row(
 
 
 def stopped(error: BaseException) -> DataError | None:
-    """The error for a StopIteration of a user's code, which a loop would take for the end of its rows.
+    """Return the error to raise for a StopIteration of a user's code, which a loop would take for the end of its rows.
 
-    It names who raised it: what polyhead has called last. None for an error of another cause.
+    It names the function of the user that polyhead called. Return None for any other error.
     """
     within = isinstance(error, RuntimeError) and str(error) == "generator raised StopIteration"
     stop = error.__cause__ if within else error
@@ -209,7 +209,7 @@ def stopped(error: BaseException) -> DataError | None:
 
 
 def no_stop(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, where a user's code that raises StopIteration is a `DataError`; see `stopped`."""
+    """Wrap a function so that a StopIteration of a user's code becomes a `DataError`; see `stopped`."""
 
     @functools.wraps(function)
     def called(*arguments: P.args, **options: P.kwargs) -> R:

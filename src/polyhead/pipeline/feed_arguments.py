@@ -1,4 +1,4 @@
-"""Checks the arguments of `Feed`, and gives its kinds by name."""
+"""Validates the arguments of `Feed`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from polyhead.store.fingerprint import json_form
 
 
 def require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
-    """Raise for an argument that is no integer where one has to be."""
+    """Raise if ``batch_size=``, ``seed=`` or ``workers=`` is not a valid integer."""
     wrong = []
     if not is_size(batch_size):
         wrong.append(Problem("Feed(batch_size=)", "an integer of at least 1", shown(batch_size)))
@@ -48,14 +48,14 @@ def require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
 
 
 def no_worker_count(where: str, workers: Any) -> list[Problem]:
-    """The problem of a number of threads that is none, in a list that is empty if it is one, or ``"auto"``."""
+    """Return the problem of an invalid number of threads, as a list; it is empty for a valid one or ``"auto"``."""
     if is_size(workers, 0):
         return []
     return other_choice(where, workers, ("auto",), '"auto" or an integer of at least 0')
 
 
 def as_switch(name: str, given: Any) -> bool:
-    """An argument that is True or False."""
+    """Return the value of an argument that must be True or False."""
     found = plain_scalar(given)
     if not isinstance(found, bool):
         raise ContractError(Problem(f"Feed({name}=)", "True or False", shown(given)))
@@ -63,10 +63,10 @@ def as_switch(name: str, given: Any) -> bool:
 
 
 def shuffled_by(source: Source, shuffle: Any) -> tuple[Source, int | None]:
-    """The source as ``shuffle=`` reads it, and the rows of its chunks if it is shuffled in blocks of them.
+    """Return the source to read with ``shuffle=``, and the rows per chunk for ``"blocks"``, else None.
 
     Raises:
-        ContractError: for another word, or for rows that come in one order.
+        ContractError: for any other value of ``shuffle``, or for a sequential source.
     """
     if not isinstance(plain_scalar(shuffle), bool):
         require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
@@ -79,7 +79,7 @@ def shuffled_by(source: Source, shuffle: Any) -> tuple[Source, int | None]:
 
 
 def require_changes(feed: Callable[..., Any], changes: Mapping[str, Any]) -> None:
-    """Raise for changes in ``feed.on`` that are no arguments of ``Feed``."""
+    """Raise for arguments of ``feed.on`` that are no arguments of ``Feed``."""
     known = [name for name in inspect.signature(feed).parameters if name != "data"]
     expected = f"an argument of ph.Feed ({', '.join(known)})"
     problems = [
@@ -93,18 +93,18 @@ def require_changes(feed: Callable[..., Any], changes: Mapping[str, Any]) -> Non
 
 @dataclass(frozen=True)
 class Lacking:
-    """The columns of labels that the rows of a feed lack; it can only predict where there are any.
+    """The label columns that the data of a feed lacks; with any, the feed can only be used to predict.
 
     Attributes:
-        columns: their names.
-        problems: one for each head and column.
+        columns: the names of the columns.
+        problems: a problem for each head and column.
     """
 
     columns: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def refused(self, where: str) -> tuple[Problem, ...]:
-        """The problems that a method raises if it needs labels."""
+        """The problems to raise from a method that needs labels."""
         fix = "Rows without labels can only be predicted: give data with the column."
         return tuple(
             replace(one, place=f"{where}, {one.place}", fix=f"{_did_you_mean(one.fix)}{fix}")
@@ -117,7 +117,7 @@ class Lacking:
 
 
 def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
-    """The columns that `KnownHeads` lack; none for other heads, which nothing is known of without their labels."""
+    """Return the label columns that the source lacks; only `KnownHeads` may lack any, as others need their labels."""
     if not isinstance(heads, KnownHeads):
         return Lacking()
     try:
@@ -134,12 +134,12 @@ def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
 
 
 def _did_you_mean(fix: str) -> str:
-    """The question whether another name was meant."""
+    """The question in a fix whether another name was meant; empty if there is none."""
     return f"{fix.partition('?')[0]}? " if "?" in fix else ""
 
 
 def columns_asked_for(inputs: Any, heads: Any) -> tuple[str, ...]:
-    """The columns that a declaration reads, as far as it is one."""
+    """The columns that a declaration reads; invalid parts of it are ignored."""
     kinds = inputs.items() if isinstance(inputs, Mapping) else ()
     found = [] if kinds or isinstance(inputs, Mapping) else names_in(inputs, "Feed(inputs=)")
     found += [c for name, kind in kinds if isinstance(kind, Input) for c in kind.columns(name)]
@@ -153,14 +153,14 @@ def columns_asked_for(inputs: Any, heads: Any) -> tuple[str, ...]:
 
 
 def as_inputs(source: Source, inputs: Any) -> dict[str, Input]:
-    """Inputs as ``{name: kind}``, where a name, a list of names or a dict was given."""
+    """Convert inputs given as a name, a list of names or a dict to ``{name: kind}``."""
     if isinstance(inputs, Mapping):
         return dict(inputs)
     return {name: _guess(source, name) for name in names_in(inputs, "Feed(inputs=)")}
 
 
 def _guess(source: Source, name: str) -> Input:
-    """An image where bytes stand in rows, columns and channels; else an array."""
+    """Return `Image` for uint8 columns ``(N, H, W, C)`` of 1, 3 or 4 channels, else `Array`."""
     if name not in source.columns:
         return Array()
     probe = first_rows(source, name)
@@ -174,7 +174,7 @@ def _guess(source: Source, name: str) -> Input:
 
 
 def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
-    """Return the inputs; raise for everything that is not an input or head kind, all at once."""
+    """Return the inputs; raise one error for all values that are not input or head kinds."""
     problems: list[Problem] = []
     if not inputs:
         problems.append(Problem("inputs", "at least one input", "none"))
@@ -197,7 +197,7 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
 
 
 def _kind_to_write(given: Any, base: type[Kind]) -> str:
-    """What to write instead of something that is no kind; empty where nothing suggests itself."""
+    """What to write instead of a value that is no kind; empty if there is no suggestion."""
     if isinstance(given, type):
         return f"Write {given.__name__}() with brackets."
     if isinstance(given, Kind):
@@ -212,7 +212,7 @@ def _kind_to_write(given: Any, base: type[Kind]) -> str:
 
 
 def given_first(heads: Mapping[str, Head]) -> list[str]:
-    """The names of the heads, each after the one it is given."""
+    """The names of the heads, ordered so that each comes after its ``given=``."""
     problems = []
     depth: dict[str, int] = {}
     for name, head in heads.items():
@@ -239,7 +239,7 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
 
 
 def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
-    """A text that is another one where kinds, columns, shapes, dtypes or classes are; the same in every process."""
+    """A digest of kinds, columns, shapes, dtypes and classes; the same in every process."""
     kinds: list[tuple[str, str, Kind, tuple[str, ...]]] = [
         ("input", name, kind, kind.columns(name)) for name, kind in inputs.items()
     ]
@@ -252,7 +252,7 @@ def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
 
 
 def weighing_prints(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
-    """The arguments of each head that say which labels count and how much, as short texts; the same in every process.
+    """Digests of the arguments of each head that weigh its labels; the same in every process.
 
     >>> from polyhead.kinds import Binary
     >>> list(weighing_prints({"sold": Binary(class_weight={0: 1.0, 1: 5.0}), "late": Binary()})["sold"])
@@ -270,7 +270,7 @@ def _digest(value: Any) -> str:
 
 
 def other_weights(known: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
-    """The problems of heads whose labels count by other arguments than in a state; older states do not say."""
+    """Yield a warning for each head whose weighing arguments differ from those in a state; older states have none."""
     for name in dict.fromkeys([*known, *now]) if isinstance(known, Mapping) else ():
         then, here = known.get(name, {}), now.get(name, {})
         changed = [f"{word}=" for word in dict.fromkeys([*then, *here]) if then.get(word) != here.get(word)]

@@ -1,4 +1,4 @@
-"""Gathers rows of all columns in memory, converted number by number in the same pass."""
+"""Gathers rows of columns in memory and converts their numbers in the same pass."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from polyhead.pipeline.buffer_pool import Pool, address
 from polyhead.pipeline.number_steps import SCALE, SCALE_PAST, Step, by_numpy, step_of, valid_numbers
 
 WORTH = 1 << 22
-"""Bytes in all columns together from which on the compiled loops are used."""
+"""The bytes of all columns together from which the compiled loops are used."""
 
 STREAMED = 1 << 23
-"""Bytes of scaled images in a block from which on they are written past the cache, which could not hold them."""
+"""The bytes of scaled images in a block from which they are written past the cache, which could not hold them."""
 
 SMALL_FILE = 1 << 24
-"""Bytes of a column up to which it is no matter that it may have to come from a disk, as it does so once."""
+"""The bytes up to which a column in a file counts as in memory, as it is read from the disk only once."""
 
 PROVEN = 4096
-"""Rows that are looked at in one call, beside the steps."""
+"""The number of rows that the background check validates in one call."""
 
 _LOOPS = "polyhead.pipeline.gather_loop"
 _NO_IDS = np.zeros(0, np.int64)
@@ -35,36 +35,36 @@ _NO_IDS = np.zeros(0, np.int64)
 
 @lru_cache
 def copy_loop(column: np.dtype) -> Loop:
-    """The loop that copies whole numbers of a type."""
+    """The loop that copies integers of a dtype."""
     a = np.zeros((1, 1), column)
     return Loop(f"{_LOOPS}:copy_rows", a, _NO_IDS, _NO_IDS, a)
 
 
 @lru_cache
 def convert_loop(column: np.dtype, result: np.dtype) -> Loop:
-    """The loop that converts numbers of one type to another."""
+    """The loop that converts numbers of one dtype to another."""
     a, b = np.zeros((1, 1), column), np.zeros((1, 1), result)
     return Loop(f"{_LOOPS}:convert_rows", a, _NO_IDS, _NO_IDS, b, 0, 0, a[0], b[0])
 
 
 @lru_cache
 def valid_loop(column: np.dtype) -> Loop:
-    """The loop that looks for numbers of a type that are not valid."""
+    """The loop that checks whether numbers of a dtype are valid."""
     a = np.zeros((1, 1), column)
     return Loop(f"{_LOOPS}:all_valid", a, _NO_IDS, a[0], a[0])
 
 
 @dataclass(eq=False)
 class MemoryColumn:
-    """A column in memory, and what its rows become.
+    """A column in memory and the conversion of its rows.
 
     Attributes:
-        column: ``(N, ...)`` of numbers, C-contiguous; it may be read-only, as a memory map is.
-        conversion: what its numbers become.
-        shape: of a row of the result.
-        always: numbers that are not valid mean something, such as NaN for no label: rows with one are left to others.
-        mapped: it is a memory map, which is read in sorted order where it may have to come from the disk.
-        stage: of a profile, that its conversion counts as.
+        column: numbers ``(N, ...)``, C-contiguous; may be read-only, such as a memory map.
+        conversion: the conversion of its numbers.
+        shape: the shape of a converted row.
+        always: whether rows with invalid numbers are always left to ``encode``, as NaN may mean a missing label.
+        mapped: whether it is a memory map, whose rows are read in sorted order while it may be on disk.
+        stage: the stage of a profile that the time of its conversion counts as.
     """
 
     column: np.ndarray
@@ -81,13 +81,13 @@ class MemoryColumn:
 
     @cached_property
     def numbers(self) -> np.ndarray:
-        """The column as ``(N, n)``, bytes in place of booleans."""
+        """The column as ``(N, n)``, with booleans as bytes."""
         found = self.column.reshape(len(self.column), -1)
         return _as_writable(found.view(np.uint8) if found.dtype.kind == "b" else found)
 
     @cached_property
     def words(self) -> np.ndarray:
-        """The column as ``(N, n)`` of the widest whole numbers that its rows can be divided into."""
+        """The column as ``(N, n)`` of the widest integers that its rows can be divided into."""
         width = self.numbers.shape[1] * self.column.itemsize
         start = address(self.column)
         word = next(one for one in _WORDS if width % one.itemsize == 0 and start % one.itemsize == 0)
@@ -95,7 +95,7 @@ class MemoryColumn:
 
     @cached_property
     def copied(self) -> bool:
-        """Whether rows are copied as they are."""
+        """Whether rows are copied without a conversion."""
         same = self.conversion.values is None and not self.conversion.scale
         return same and self.dtype == self.column.dtype
 
@@ -106,7 +106,7 @@ class MemoryColumn:
 
     @cached_property
     def valid(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The least and the greatest valid number, and others that are valid; None where all are."""
+        """``(least, greatest)`` valid number, and the other valid ones; None if all numbers are valid."""
         return valid_numbers(self.conversion, self.numbers.dtype)
 
     @cached_property
@@ -115,29 +115,29 @@ class MemoryColumn:
         return copy_loop(self.words.dtype) if self.copied else convert_loop(self.numbers.dtype, self.dtype)
 
     def ask_for_loops(self) -> None:
-        """Have the loops that it needs compiled."""
+        """Start compiling the loops that the column needs."""
         _ = self.loop.ready
         if self.valid is not None:
             _ = valid_loop(self.numbers.dtype).ready
 
     @cached_property
     def asked(self) -> tuple[Any, ...]:
-        """What is asked of the column: whether its numbers are these valid ones."""
+        """The key of the check whether all numbers of the column are valid: its memory and the valid numbers."""
         assert self.valid is not None
         return *self.place, *(numbers.tobytes() for numbers in self.valid)
 
     @cached_property
     def place(self) -> tuple[Any, ...]:
-        """What tells the memory of the column, and how it is read, from that of others."""
+        """The key of the column's memory: address, dtype and shape."""
         return address(self.column), self.column.dtype, self.column.shape
 
     def all_valid(self) -> bool:
-        """Return whether all numbers of all rows are valid, by NumPy."""
+        """Return whether all numbers of all rows are valid, without a compiled loop."""
         return self.valid is None or _all_between(self.numbers, *self.valid)
 
     @cached_property
     def owned(self) -> bool:
-        """Whether the column lies in memory for certain, and not in a file."""
+        """Whether the column is certain to be in memory rather than in a mapped file."""
         array: Any = self.column
         while isinstance(array.base, np.ndarray):
             array = array.base
@@ -145,7 +145,7 @@ class MemoryColumn:
 
 
 def _all_between(rows: np.ndarray, edges: np.ndarray, marks: np.ndarray) -> bool:
-    """Return whether all numbers are between two others, or among ``marks``; NaN is neither."""
+    """Return whether all numbers are between the two ``edges`` or among ``marks``; NaN never is."""
     if not len(marks):
         return not rows.size or bool(rows.min() >= edges[0] and rows.max() <= edges[1])
     found = (rows >= edges[0]) & (rows <= edges[1])
@@ -155,7 +155,7 @@ def _all_between(rows: np.ndarray, edges: np.ndarray, marks: np.ndarray) -> bool
 
 
 def gathers(column: Any) -> TypeGuard[np.ndarray]:
-    """Return whether the rows of a column can be gathered here."""
+    """Return whether `Gather` can gather the rows of a column."""
     return (
         isinstance(column, np.ndarray)
         and column.dtype.kind in "iufb"
@@ -167,7 +167,7 @@ def gathers(column: Any) -> TypeGuard[np.ndarray]:
 
 
 def soon_in_memory(column: Any) -> TypeGuard[np.ndarray]:
-    """Return whether the rows of a column, which may lie in a file, can be gathered as those in memory are."""
+    """Return whether a column that may be in a file can be gathered like one in memory."""
     return gathers(column) and column.nbytes <= SMALL_FILE
 
 
@@ -175,8 +175,8 @@ class Gather:
     """Gathers rows of several columns.
 
     Args:
-        columns: by names of any kind.
-        pool: of memory for the results.
+        columns: the columns, by any keys.
+        pool: the pool that allocates the results.
 
     >>> x = np.array([[0, 51], [102, 255]], np.uint8)
     >>> scaled = Conversion("float32", scale=True)
@@ -187,27 +187,26 @@ class Gather:
     def __init__(self, columns: Mapping[Any, MemoryColumn], pool: Pool) -> None:
         self._columns, self._pool = columns, pool
         self._worth = self._waits = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
-        if self._worth:  # all of them, so that they are compiled together
+        if self._worth:  # ask for all loops now, so that they are compiled together
             for whole in columns.values():
                 whole.ask_for_loops()
-            _ = NETWORK.ready  # it costs little where the compiler is there
+            _ = NETWORK.ready  # costs little once the compiler is loaded
         self._proven: dict[
             tuple[Any, ...], bool
-        ] = {}  # what is asked of whole columns, once it was begun to look
+        ] = {}  # whether all numbers of a column are valid; False while that is being checked
 
     def __call__(
         self, ids: np.ndarray, check: bool = False, laps: profiling.Laps = profiling.NO_LAPS
     ) -> dict[Any, np.ndarray]:
-        """The rows at ``ids``.
+        """Gather and convert rows.
 
         Args:
             ids: int64 ``(B,)``, each a row of the columns.
-            check: leave out the columns of which one of these rows has a number that is not valid, or which
-                ``encode`` has to look at.
-            laps: measures the stages.
+            check: whether to leave out columns with an invalid number in these rows, so that ``encode`` reports it.
+            laps: measures the time of each stage.
 
         Returns:
-            For each column ``(B, *shape)``.
+            For each column its rows, ``(B, *shape)``.
         """
         rows = _SomeRows(ids, self._worth, first=check)
         if self._waits:
@@ -230,7 +229,7 @@ class Gather:
         return found
 
     def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
-        """Whether the numbers of some rows are valid; a whole column is looked at once, beside the first steps."""
+        """Return whether some rows are valid; a whole column is checked once, in the background of the first steps."""
         proven = self._proven.get(whole.asked)
         if proven is None and (whole.owned or soon_in_memory(whole.column)):
             loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
@@ -249,17 +248,17 @@ class Gather:
 
 
 class _SomeRows:
-    """Some rows of any columns; by NumPy where the loops are not worth it, or not ready."""
+    """The same rows of several columns; NumPy converts them unless the compiled loops are worthwhile and ready."""
 
     def __init__(self, ids: np.ndarray, worth: bool, first: bool) -> None:
-        # of the type that the loops were compiled for
+        # contiguous, as the loops were compiled for
         self._ids = ids if ids.flags.carray else ids.copy()
         self._worth, self._first = worth, first
         self._taken: dict[tuple[Any, ...], np.ndarray] = {}
         self._valid: dict[tuple[Any, ...], bool] = {}
 
     def valid(self, whole: MemoryColumn) -> bool:
-        """Return whether all numbers are valid."""
+        """Return whether all numbers of these rows are valid."""
         if whole.asked not in self._valid:
             self._valid[whole.asked] = self._all_valid(whole)
         return self._valid[whole.asked]
@@ -273,7 +272,7 @@ class _SomeRows:
         return _all_between(self._rows(whole), edges, marks)
 
     def convert(self, whole: MemoryColumn, out: np.ndarray) -> None:
-        """Convert the rows of a column into an array."""
+        """Convert these rows of a column into ``out``, ``(B, *shape)``."""
         loop = whole.loop.ready if self._worth else None
         ids, places = self._placed(whole)
         if whole.copied:
@@ -288,7 +287,7 @@ class _SomeRows:
             return
         step, out = whole.step, out.reshape(len(out), whole.numbers.shape[1])
         if loop is not None:
-            # whole lines alone
+            # writing past the cache takes whole, aligned cache lines
             past = (
                 step.way == SCALE and out.nbytes >= STREAMED and out.shape[1] % 16 == address(out) % 64 == 0
             )
@@ -298,7 +297,7 @@ class _SomeRows:
             by_numpy(self._rows(whole), step, out)
 
     def _rows(self, whole: MemoryColumn) -> np.ndarray:
-        """The rows of a column by NumPy."""
+        """Gather these rows of a column with NumPy, unconverted."""
         if whole.place not in self._taken:
             ids, places = self._placed(whole)
             rows = np.take(whole.numbers, ids, axis=0)
@@ -308,7 +307,7 @@ class _SomeRows:
         return self._taken[whole.place]
 
     def _placed(self, whole: MemoryColumn) -> tuple[np.ndarray, np.ndarray]:
-        """The ids in the order in which the rows of a column are read, and where each goes; no places for in order."""
+        """The ids in reading order, and the position of each in the result; empty if the order is the same."""
         cold = whole.mapped and (self._first or whole.column.nbytes > _MEMORY // 2)
         return self._sorted if cold else (self._ids, _NO_IDS)
 
@@ -320,15 +319,13 @@ class _SomeRows:
 
 _KNOWN = "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if _KNOWN else 1 << 33
-"""Bytes of memory: a larger file does not stay in it."""
+"""The bytes of memory of this machine."""
 
 _WORDS = tuple(np.dtype(one) for one in ("u8", "u4", "u2", "u1"))
 
 
 class _Writable:
-    """The memory of an array for the loops, which only read it; a type of its own for read-only ones would need loops
-    of its own.
-    """
+    """Presents a read-only array as writable: loops only read it, but numba compiles read-only arrays separately."""
 
     def __init__(self, array: np.ndarray) -> None:
         self._array = array

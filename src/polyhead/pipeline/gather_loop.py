@@ -14,26 +14,26 @@ from polyhead.pipeline.number_steps import CAST, LOOKUP, LOOKUP_BYTE, PICK, SCAL
 intrinsic: Any = extending.intrinsic
 
 AHEAD = 32
-"""Rows that are fetched ahead of the one that is copied: a row of few bytes at a random place waits for memory."""
+"""The number of rows to prefetch ahead: reading a small row at a random address waits for memory."""
 
 NARROW = 1024
 PAGE, BEGINNING = 4096, 256
-"""Of a wide row the beginning of each page is fetched ahead: the processor goes on by itself, up to the next page."""
+"""The step in which a wide row is prefetched: the processor itself continues up to the next page."""
 
 STRETCH = 512
-"""Bytes of a wide row that are converted at once, while as many of the next row are fetched."""
+"""The bytes of a wide row to convert at a time, while as many of the next row are prefetched."""
 
 LINE = 64
 LANES = 16
-"""Numbers that are written at once past the cache: one line of 64 bytes."""
+"""The numbers to write past the cache at a time: one cache line of 64 bytes."""
 
 CHUNK = 1024
-"""Numbers that are looked at before the loop may stop."""
+"""The numbers to check before the loop may stop."""
 
 
 @intrinsic
 def _fetch(typing: Any, address: Any) -> Any:
-    """Have the line at an address brought into the cache."""
+    """Prefetch the cache line at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
@@ -47,7 +47,7 @@ def _fetch(typing: Any, address: Any) -> Any:
 
 @intrinsic
 def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """``a * b + c``, rounded once."""
+    """Return ``a * b + c``, rounded once."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
@@ -57,7 +57,7 @@ def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 @intrinsic
 def _scale_past(typing: Any, source: Any, target: Any) -> Any:
-    """`LANES` bytes from one address, divided by 255, to another that divides by 64, past the cache."""
+    """Divide `LANES` bytes by 255 and write them past the cache, to an address divisible by 64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number = ir.FloatType()
@@ -85,7 +85,7 @@ def _scale_past(typing: Any, source: Any, target: Any) -> Any:
 
 @intrinsic
 def _fence(typing: Any) -> Any:
-    """What was written past the cache is there before what follows."""
+    """Make everything written past the cache visible before any later write."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.fence("seq_cst")
@@ -116,19 +116,19 @@ def copy_rows(column: Any, ids: Any, places: Any, out: Any) -> None:
     """Copy rows as they are.
 
     Args:
-        column: ``(N, n)``: the widest whole numbers that rows can be divided into.
+        column: ``(N, n)``, the widest integers that rows can be divided into.
         ids: int64 ``(B,)``, each a row of the column.
-        places: int64 ``(B,)``: where each goes; empty where they stay in order.
-        out: ``(B, n)``, of the same type.
+        places: the row of each in ``out``, int64 ``(B,)``; empty for the order of ``ids``.
+        out: ``(B, n)``, of the same dtype.
     """
     width, start = column.shape[1] * column.itemsize, column.ctypes.data
-    if column.shape[1] == 1 and len(places) == 0:  # one number a row, as most labels are
+    if column.shape[1] == 1 and len(places) == 0:  # one number per row, as for most labels
         for i in range(len(ids)):
             out[i, 0] = column[np.uint64(ids[i]), 0]
     elif width <= NARROW and len(places) == 0:  # without an array for each row
         for i in range(len(ids)):
             _fetch_narrow(start, width, ids, i)
-            row = np.uint64(ids[i])  # a signed one might count from the end
+            row = np.uint64(ids[i])  # unsigned, as a signed index may count from the end
             for k in range(out.shape[1]):
                 out[i, k] = column[row, k]
     else:
@@ -172,18 +172,18 @@ def _look_up_bytes(a: Any, b: Any, table: Any) -> None:
 def convert_rows(
     column: Any, ids: Any, places: Any, out: Any, way: Any, low: Any, keys: Any, numbers: Any
 ) -> None:
-    """Convert rows number by number.
+    """Convert rows of numbers.
 
     Args:
         column: ``(N, n)``.
         ids: int64 ``(B,)``, each a row of the column.
-        places: int64 ``(B,)``: where each goes; empty where they stay in order.
-        out: ``(B, n)``, of another type.
-        way: how, of `number_steps`.
+        places: the row of each in ``out``, int64 ``(B,)``; empty for the order of ``ids``.
+        out: ``(B, n)``, of another dtype.
+        way: the kind of step, a constant of `number_steps`.
         low: the number that the table of `LOOKUP` begins with.
-        keys: of the type of the column: the numbers that become others.
-        numbers: of the type of the result: what ``keys`` become, for `PICK` behind them what all others become; or
-            the table, which has 256 places for `LOOKUP_BYTE`.
+        keys: the numbers to replace, of the column's dtype.
+        numbers: what ``keys`` become, of the result's dtype, for `PICK` followed by what all others become; or the
+            table, which has 256 entries for `LOOKUP_BYTE`.
     """
     count, start = column.shape[1], column.ctypes.data
     width = count * column.itemsize
@@ -194,7 +194,7 @@ def convert_rows(
             for k in range(out.shape[1]):
                 out[i, k] = column[row, k]
         return
-    # a fetch between lines that are written past the cache has them written in parts: it takes twice as long
+    # prefetching between lines written past the cache splits their writes, which takes twice as long
     in_stretches = column.itemsize == 1 and width > NARROW and way != SCALE_PAST
     stretch = STRETCH if in_stretches else count
     for i in range(len(ids)):
@@ -234,8 +234,8 @@ def all_valid(column: Any, ids: Any, edges: Any, marks: Any) -> bool:
     Args:
         column: ``(N, n)``.
         ids: int64 ``(B,)``, each a row of the column.
-        edges: of the type of the column: the least and the greatest valid number.
-        marks: of the type of the column: valid numbers that are not between them.
+        edges: the least and the greatest valid number, of the column's dtype.
+        marks: valid numbers outside of these, of the column's dtype.
     """
     width, start = column.shape[1] * column.itemsize, column.ctypes.data
     least, most = edges[0], edges[1]

@@ -1,4 +1,4 @@
-"""The images of a scene: their files and frames, and the pixels of several rows as one column."""
+"""The files and sizes of images, and the pixels of several rows as one column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polyhead.images.encoded import DAMAGED, read_file
 
 
 class Frame:
-    """The size of an image: (height, width) as shown, and of the image that was annotated."""
+    """The (height, width) of an image as shown, and of the image that its labels refer to."""
 
     __slots__ = ("label_size", "shown", "turn")
 
@@ -33,7 +33,7 @@ class Frame:
 
 
 class File:
-    """A file that was read, or an image of Pillow, and the words that name it."""
+    """An open file or Pillow image, and the place that errors name."""
 
     def __init__(self, path: Any, where: str) -> None:
         if is_pillow(path):
@@ -51,7 +51,7 @@ _REMEDY = "Fix the file, or leave out all rows like this one: data = ph.drop_unr
 
 
 def with_remedy(read: Read) -> Read:
-    """The same function, whose errors for missing and broken images say how to go on without them."""
+    """Wrap a function so that its errors for missing and broken images say how to leave those out."""
 
     @functools.wraps(read)
     def called(*arguments: Any, **options: Any) -> Any:
@@ -67,7 +67,7 @@ def with_remedy(read: Read) -> Read:
 
 
 def as_column_of_pixels(images: list[np.ndarray], name: str, ids: np.ndarray) -> Values:
-    """Floats as one array, bytes row by row; as floats in 0–1 where 8 and 16 bits are mixed, or all are 16."""
+    """Join the pixels of rows: bytes as a list, all others as one float array, in 0–1 for 16 bits and mixed depths."""
     if len({image.dtype for image in images}) == 1 and images[0].dtype.kind == "f":
         return np.stack(images)
     if all(image.dtype == np.uint8 for image in images):

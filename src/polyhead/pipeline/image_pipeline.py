@@ -1,8 +1,8 @@
-"""Decodes, resizes and moves the images of rows, with all that lies in them.
+"""Decodes, resizes and augments the images of rows together with their labels.
 
-A scene is the rows of a feed whose images are files, or are augmented. For each row one matrix is made, from the
-whole image to the one that the model gets, and the images, masks, boxes and keypoints of the row go through it.
-The result is columns as the kinds encode them.
+A feed has a scene if its images are files or are augmented. Each row gets one matrix, from the original image to the
+one that the model gets, which transforms the images, masks, boxes and keypoints of the row. The result is columns for
+the kinds to encode.
 """
 
 from __future__ import annotations
@@ -33,32 +33,32 @@ from polyhead.sources.source import Source
 
 
 class Scene:
-    """Decodes and moves the images of some rows, and what lies in them.
+    """Decodes and transforms the images of rows, and the labels located in them.
 
     Args:
-        source: where rows are.
-        images: the image inputs, resolved. One gives each row its frame: that in which heads say that they lie, else
+        source: the source of the rows.
+        images: the resolved image inputs. Matrices are made for one of them: the one that heads name by ``of=``, else
             the first.
-        heads: the heads that lie in the image.
-        augment: augmentations, in the order in which they happen.
-        seed: of the augmentations.
+        heads: the heads whose labels are located in an image.
+        augment: the augmentations, in their order.
+        seed: the seed of the augmentations.
 
     Attributes:
-        raw: the heads as given, those of boxes first.
-        heads: the same, as they encode labels that were moved.
-        owners: the image in which each head lies.
-        first: the image that gives each row its frame.
+        raw: the heads as given, boxes before the labels of each box.
+        heads: the same heads, set to encode transformed labels.
+        owners: the image in which each head's labels are located.
+        first: the image for which matrices are made.
         target: (height, width) of that image as the model gets it.
-        encoders: the image inputs, as they encode pixels that were moved.
+        encoders: the image inputs, set to encode transformed pixels.
         reader: reads the images.
         joint: draws the augmentations.
         still: only resizes.
-        moves_together: all of a row is moved at once, for a function of the user's own.
-        stores: boxes that are missing keep their places, as a column has them.
-        has_pixels: images are decoded; else only their frames are read, which labels need.
+        moves_together: whether everything in a row is transformed at once, for a user's function.
+        stores: whether missing boxes keep their places, as in a column.
+        has_pixels: whether images are decoded; otherwise only their headers are read, which labels need.
 
     Raises:
-        ContractError: for what is no augmentation, where there is no image, or a head has the name of one.
+        ContractError: for an invalid augmentation, no image input, or a head with the name of an image.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Scene:
         if both:
             raise ContractError(*both)
         self.source, self.images, self.has_pixels = source, dict(images), True
-        self.encoders = {name: image.fixed(range=None) for name, image in images.items()}  # applied by then
+        self.encoders = {name: image.fixed(range=None) for name, image in images.items()}  # already applied
         self.owners = require_frames(self.images, heads)
         self.first = self.owners.first
         image = self.images[self.first]
@@ -109,12 +109,12 @@ class Scene:
         )
 
     def _placed(self, name: str, head: Head) -> Head:
-        """A head as it is once it is laid in its image."""
+        """The head set to encode labels that were transformed with its image."""
         image = self.images[self.owners[name]]
         return head.placed((image.shape[0], image.shape[1]), self.joint.uncovers)
 
     def only(self, name: str) -> Scene:
-        """The same with one head alone, and without pixels: what its labels need."""
+        """A copy with a single head and without pixels: what the labels of that head need."""
         one = copy.copy(self)
         head, one.has_pixels = self.raw[name], False
         names = [*([head.each] if head.each else []), name]
@@ -125,7 +125,7 @@ class Scene:
         return one
 
     def image(self, name: str) -> Scene:
-        """The same with one image alone."""
+        """A copy with a single image and no heads."""
         one = copy.copy(self)
         one.images, one.first, one.heads, one.raw = {name: self.images[name]}, name, {}, {}
         one.owners = require_frames(one.images, {})
@@ -134,11 +134,11 @@ class Scene:
 
     @property
     def uncovers(self) -> bool:
-        """Whether augmentations may bring in pixels from outside of the images."""
+        """Whether augmentations may bring in pixels from outside of the image."""
         return self.joint.uncovers
 
     def drawn(self, name: str) -> tuple[Scene, Head]:
-        """The same with one head in which only annotated pixels count; and that head, not resolved."""
+        """A copy in which the pixels of one head count only where annotated; and that head, not resolved."""
         one = copy.copy(self)
         head = self.raw[name].drawn()
         placed = self._placed(name, head)
@@ -151,7 +151,7 @@ class Scene:
         for name, kind in self.images.items():
             values: Any = plain(first_rows(self.source, kind.columns(name)[0])) if kind.late else []
             for value in values:
-                with suppress(DataError):  # said where the row is read
+                with suppress(DataError):  # reported when the row is read
                     found.add(self.reader.frame(name, self.reader.open(name, value, 0), 0).shown)
                     break
         return found
@@ -164,17 +164,17 @@ class Scene:
         labels: bool = True,
         laps: Laps = NO_LAPS,
     ) -> dict[str, Values]:
-        """The values of each image and each head of some rows, as `encode` takes them.
+        """Transform the images and labels of some rows; return the values that the kinds encode, by name.
 
         Args:
-            rows: the columns, as they were read.
+            rows: the columns as read.
             ids: the rows, int64 ``(B,)``.
-            epoch: whose augmentations happen; None for none.
+            epoch: the epoch whose augmentations to apply; None for none.
             labels: False leaves the heads out.
-            laps: measures the stages.
+            laps: measures the time of each stage.
 
         Raises:
-            DataError: for an image that cannot be decoded, or a label that cannot be laid, with its row.
+            DataError: for an image that cannot be decoded, or an invalid label, naming its row.
         """
         passage = _Passage(self, rows, ids, epoch, labels)
         laps("read")
@@ -187,7 +187,7 @@ class Scene:
 
 
 class _Passage:
-    """Some rows on their way through a scene; the arguments are those of `Scene.place`."""
+    """The state of some rows while a scene transforms them; the arguments are those of `Scene.place`."""
 
     def __init__(
         self, scene: Scene, rows: Mapping[str, Any], ids: np.ndarray, epoch: int | None, labels: bool
@@ -205,7 +205,7 @@ class _Passage:
         self._found: dict[str, list[Any]] = {n: [None] * count for n in (*self._images, *self._heads)}
 
     def each(self, do: Callable[[int, Laps], None], laps: Laps) -> None:
-        """``do`` for each row, by all threads that have nothing else to do."""
+        """Call ``do`` for each row, in all idle threads."""
         parts: list[Laps] = []
 
         def timed(i: int) -> None:
@@ -217,7 +217,7 @@ class _Passage:
         laps.include(parts)
 
     def open(self, i: int, laps: Laps) -> None:
-        """Open the images of a row whose frames have to be known."""
+        """Open the images of a row whose sizes are needed."""
         reader, row = self._scene.reader, self._numbers[i]
         names = self._scene.owners.images
         self._opened[i] = {name: reader.open(name, self._images[name][i], row) for name in names}
@@ -226,7 +226,7 @@ class _Passage:
         laps("warp")
 
     def plan(self, ids: np.ndarray, epoch: int | None) -> None:
-        """Draw what happens to each row."""
+        """Draw the augmentations of each row."""
         scene = self._scene
         joint = scene.still if epoch is None else scene.joint
         frames = [f[scene.first] for f in self._frames]
@@ -234,8 +234,9 @@ class _Passage:
         self._plan = joint.plan(epoch or 0, ids, [f.shown for f in frames], scene.target, turns)
 
     def passes(self) -> list[tuple[dict[str, Any], Mapping[str, Head]]]:
-        """Images and heads that are moved together, first those of pixels: what else there is of a row takes half the
-        time when no image has just been through the processor's caches.
+        """The groups of images and heads to transform together: first images and masks, then all other labels.
+
+        The others take half the time when no image has just passed through the processor's caches.
         """
         values = self._images if self._scene.has_pixels else {}
         masks = {name: head for name, head in self._heads.items() if _has_one_mask(head)}
@@ -245,7 +246,7 @@ class _Passage:
         return [(values, masks), ({}, rest)] if values or masks else [({}, rest)]
 
     def move(self, pixels: Mapping[str, Any], heads: Mapping[str, Head], i: int, laps: Laps) -> None:
-        """Decode and move some images and labels of a row."""
+        """Decode and transform some images and labels of a row."""
         scene, opened, row = self._scene, self._opened[i], self._numbers[i]
         images = {}
         for name, column in pixels.items():
@@ -277,9 +278,9 @@ def _has_one_mask(head: Head) -> bool:
 
 
 def _stacked_masks(masks: list[Any]) -> Values:
-    """One array where no mask is missing and all have one shape, else the list.
+    """Stack masks into one array if none is missing and all have the same shape, else return the list.
 
-    For masks of one array alone: where others are files or lists, a later one may be missing, as a list tells.
+    It is only used for columns that are arrays: in columns of files or lists, later masks may be missing.
     """
     if any(mask is None for mask in masks) or len({np.shape(mask) for mask in masks}) > 1:
         return masks

@@ -22,7 +22,7 @@ class ImageReader:
 
     Args:
         images: the image inputs, resolved.
-        rounded_by: the functions of users that get 8 bits of each channel, by name; none keeps all bits of a file.
+        rounded_by: the names of users' functions that get only 8 bits per channel; if none, all bits are kept.
     """
 
     def __init__(self, images: Mapping[str, Image], rounded_by: Sequence[str]) -> None:
@@ -31,13 +31,13 @@ class ImageReader:
 
     @with_remedy
     def open(self, name: str, value: Any, row: int) -> Any:
-        """An image's pixels, or its encoded bytes: a file is opened once."""
+        """Return the pixels or encoded bytes of an image, reading its file only once."""
         if not isinstance(value, str) and isinstance(value, Mapping):
-            if "pixels" in value:  # decoded before, as a cache has it
+            if "pixels" in value:  # decoded before, from a cache
                 from polyhead.images.decode import Decoded
 
                 return Decoded(value["pixels"], tuple(value["size"]), value["scale"], value["turn"])
-            # as tables of encoded images have it
+            # {"bytes": ..., "path": ...}, as in tables of encoded images
             value = value.get("bytes") or value.get("path")
         if isinstance(value, (str, os.PathLike)) or is_pillow(value):
             return File(value, place(input=name, row=row))
@@ -54,7 +54,7 @@ class ImageReader:
 
     @with_remedy
     def frame(self, name: str, value: Any, row: int) -> Frame:
-        """The frame of an image that was opened."""
+        """Return the size of an image from `open`."""
         from polyhead.images.decode import header_of
 
         kind = self._images[name]
@@ -71,7 +71,7 @@ class ImageReader:
         return Frame(header.size, stored or header.size, header.orientation)
 
     def decode(self, name: str, value: Any, row: int, plan: Any, i: int) -> Any:
-        """The pixels of an image that was opened, no fewer than the plan of its row, at ``i``, asks for."""
+        """Decode an image from `open`, at least at the resolution that row ``i`` of the plan needs."""
         kind = self._images[name]
         deep = kind.dtype == "float32" and not self._rounded_by
         if not isinstance(value, np.ndarray):

@@ -1,4 +1,4 @@
-"""The columns of one input or head, as its kind sees them."""
+"""The columns that a kind reads while it is resolved and while it encodes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from polyhead.sources.source import Source, row_of
 
 
 class KindColumns:
-    """One or several columns of a source; several are read side by side.
+    """The values of one or several columns of a source; several are joined along the last axis.
 
     Args:
-        source: where they are.
-        names: the columns.
-        asked: gives for ids of rows which of them count, bool ``(B,)``; None where all do.
+        source: the source of the columns.
+        names: the names of the columns.
+        asked: returns which rows of some ids count, bool ``(B,)``; None if all do.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class KindColumns:
             yield ids, values
 
     def about(self) -> About:
-        """What the source says of a single column."""
+        """What the source knows of the column; nothing for several columns."""
         return self._source.about(self._names[0]) if len(self._names) == 1 else About()
 
 
 class BatchRows(dict[str, Any]):
-    """Columns as read. A column in memory is gathered when it is asked for and not kept, as it is used at once."""
+    """The columns of some rows. Those in memory are gathered at each access and not kept, as each is used only once."""
 
     __slots__ = ("ids", "whole")
     whole: Mapping[str, Values]
@@ -83,14 +83,14 @@ class BatchRows(dict[str, Any]):
         return take(self.whole[name], self.ids)
 
     def some(self, places: np.ndarray) -> BatchRows:
-        """Some of these rows."""
+        """Return the rows at some positions."""
         found = BatchRows({name: take(values, places) for name, values in self.items()})
         found.whole, found.ids = self.whole, self.ids[places]
         return found
 
 
 class Some:
-    """Some entries of a column, as `KindColumns` has all of them."""
+    """Some entries of a column, with the interface of `KindColumns`."""
 
     def __init__(self, values: Any) -> None:
         self._values = values
@@ -106,19 +106,19 @@ class Some:
     counting = scan
 
     def about(self) -> About:
-        """Nothing: a kind was told before."""
+        """Nothing, as the kind already knows it."""
         return About()
 
 
 def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, column: Any = None) -> DataError:
-    """The error of a column that a kind cannot be resolved by, with every row in which it is wrong.
+    """Return the error of a column that a kind rejects, naming all wrong rows.
 
     Args:
-        source: where the column is.
-        kind: as it was declared.
-        name: of the input or head.
-        bad: what it raised.
-        column: the same rows as they were given, which may be files.
+        source: the source of the column.
+        kind: the kind as declared.
+        name: the name of the input or head.
+        bad: the error that it raised.
+        column: the first rows as given, which may be paths of files.
     """
     word, columns = "head" if isinstance(kind, Head) else "input", kind.columns(name)
     if bad.index is None or len(columns) > 1:
@@ -131,11 +131,12 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
 
     ids = source.ids_of(np.arange(len(values), dtype=np.int64))
     found = every_wrong_row(lambda at: kind.resolve(Some(take(values, at))), ids, located)
-    # a few rows alone may be refused for another reason
+    # single rows may be rejected for another reason than the whole column
     same = [p for p in found.problems if p.expected == bad.expected and p.rows]
     if not any(row_of(source, bad.index) in p.rows for p in same):
         same = list(located(bad, bad.index).problems)
-    same.sort(key=lambda one: len(one.rows))  # a column is text because of the few that are no numbers
+    # a few rows of text turn a numeric column into text: list them first
+    same.sort(key=lambda one: len(one.rows))
     known = {row for p in same for row in p.rows}
     refused = known.union(*(p.rows for p in found.problems))
     like = _resolved_by_right_rows(kind, values, np.flatnonzero([row not in refused for row in ids.tolist()]))
@@ -146,12 +147,12 @@ def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, col
 
 
 def _resolved_by_right_rows(kind: Input | Head, values: Any, at: np.ndarray) -> Input | Head | None:
-    """A kind as the rows of a column that are right resolve it, None where none or too many others are left.
+    """Resolve a kind with only the valid rows of a column; None if there are no valid or too many invalid ones.
 
     Args:
-        kind: as it was declared.
-        values: the column.
-        at: the places of the rows that may be right.
+        kind: the kind as declared.
+        values: the values of the column.
+        at: the positions of rows that may be valid.
     """
     for _ in range(NAMED):
         if not len(at):
@@ -166,7 +167,7 @@ def _resolved_by_right_rows(kind: Input | Head, values: Any, at: np.ndarray) -> 
 
 
 def as_one_column(columns: Mapping[str, Any]) -> Any:
-    """One column as it is; several of numbers side by side, ``(B, n)``.
+    """Return a single column unchanged; join several numeric ones along the last axis, ``(B, n)``.
 
     >>> as_one_column({"a": np.array([1, 2]), "b": np.array([0.5, 1.5])}).tolist()
     [[1.0, 0.5], [2.0, 1.5]]
@@ -195,13 +196,13 @@ def _may_be_number(value: Any) -> bool:
 
 
 def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:
-    """A problem for each column that is declared and does not exist."""
+    """Return a problem for each declared column that the source does not have."""
     columns = source.columns
     there = set(columns)
     problems = []
     for word, kinds in (("input", inputs), ("head", heads)):
         for name, used in kinds.items():
-            kind = used.inner  # the column of boxes is told by the head of the boxes
+            kind = used.inner  # the head of the boxes itself reports a missing column of boxes
             for column in kind.reads(name) if isinstance(kind, Head) else kind.columns(name):
                 if column in there:
                     continue

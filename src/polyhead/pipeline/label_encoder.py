@@ -1,4 +1,4 @@
-"""The labels and weights of one head: encoded once where the column is small and in memory, else batch by batch."""
+"""Encodes the labels and weights of one head: once for a small column in memory, else batch by batch."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ READY_BYTES = 1 << 30
 LOOKED_AT_BYTES = 1 << 26
 LOOKED_AT_ROWS = 1024
 LOOKED_AT_RUNS = 32
-"""Labels of up to 64 MB are all looked at for their mean weight, of more 1,024 rows in 32 runs, or what is 64 MB."""
+"""The mean weight is that of all labels up to 64 MB; of larger data, of 1,024 rows in 32 runs, or 64 MB of them."""
 
 
 class Encoded(NamedTuple):
-    """Some rows of one head.
+    """The encoded labels of some rows of one head.
 
     Attributes:
-        labels: ``(B, *shape)``.
-        there: bool ``(B, *weight_shape)``, or None where all are.
-        weights: float32 ``(B, *weight_shape)`` where they are worked out already.
-        factor: float32 ``(B, ...)``, the user's own weights, where there are any: one a row, or finer.
-        by_number: float32 ``(B, *weight_shape)``, what presence and class weight make, where it was gathered.
+        labels: the labels, ``(B, *shape)``.
+        there: which labels are present, bool ``(B, *weight_shape)``; None if all are.
+        weights: the sample weights, float32 ``(B, *weight_shape)``, if computed in advance.
+        factor: the user's own weights, float32 ``(B, ...)``, one per row or finer; None without ``sample_weight=``.
+        by_number: presence times class weight, float32 ``(B, *weight_shape)``, if gathered from memory.
     """
 
     labels: np.ndarray
@@ -49,21 +49,21 @@ class Encoded(NamedTuple):
 
 
 class Labels:
-    """One head's labels.
+    """The labels of one head.
 
     Args:
-        name: of the head.
-        head: resolved.
-        source: where its column is.
-        given: the labels of the head it is given, if any.
+        name: the name of the head.
+        head: the resolved head.
+        source: the source of its column.
+        given: the labels of its ``given=`` head, if any.
 
     Attributes:
-        head: with balanced class weights worked out.
+        head: the head with balanced class weights computed.
         weighted: whether this head needs sample weights.
-        of_one_class: a warning said that all labels are of one class.
+        of_one_class: whether a warning was given that all labels are of one class.
 
     Raises:
-        DataError: for a label that is neither valid nor missing, with its row.
+        DataError: for a label that is neither valid nor missing, naming its row.
     """
 
     def __init__(self, name: str, head: Head, source: Source, given: Labels | None) -> None:
@@ -100,16 +100,16 @@ class Labels:
 
     @property
     def finely_weighted(self) -> bool:
-        """The column of weights has one for each label of a row."""
+        """Whether the column of weights has one for each label of a row."""
         return bool(self._form) and self._form == self.head.weight_shape
 
     @property
     def ready(self) -> bool:
-        """Whether all labels are encoded already, so that a batch only has to be gathered."""
+        """Whether all labels are already encoded, so that batches are only gathered."""
         return self._ready is not None
 
     def _may_miss(self) -> bool:
-        """Return whether labels may be missing: known where all are encoded, else taken from the column's type.
+        """Return whether labels may be missing: whether any is, if all are encoded, else judged by the column's dtype.
 
         It is decided once, as the structure of batches must not change.
         """
@@ -120,7 +120,7 @@ class Labels:
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
     def _require_foreseen(self, there: np.ndarray | None, ids: np.ndarray) -> None:
-        """Raise for a missing label where batches have no weights: 0 stands in its place, and would count."""
+        """Raise for a missing label if batches have no weights: the 0 in its place would count as a label."""
         missing = None if self.weighted or there is None else first_row(~there)
         if missing is None:
             return
@@ -130,7 +130,7 @@ class Labels:
         raise BadValue(missing, expected, "none", fix).located(head=self.name, row=row)
 
     def whole(self) -> dict[str, MemoryColumn]:
-        """The columns to gather from memory, by part of `Encoded`."""
+        """The columns to gather from memory, by attribute of `Encoded`."""
         if self._ready is None:
             column, mapped = self._whole, False
             if column is None and len(self._columns) == 1:
@@ -139,11 +139,11 @@ class Labels:
             if not gathers(column) or len(column) != len(self._source):
                 return {}
             way, head = self.head.conversion(column), self.head
-            # of a class that weighs nothing a pixel is there all the same
+            # a weight of 0 can't tell missing pixels from those of a class with weight 0
             hidden = head.sample_weight is not None and head.class_weight is not None
             if way is None or (way.weights is not None and hidden):
                 return {}
-            # NaN means that there is no label
+            # NaN means a missing label
             always = column.dtype.kind == "f"
             found = {"labels": MemoryColumn(column, way, head.shape, always, mapped, "labels")}
             if way.weights is not None:
@@ -170,14 +170,14 @@ class Labels:
         gathered: Mapping[str, np.ndarray] | None = None,
         files: Callable[[], Any] = list,
     ) -> Encoded:
-        """The labels at ``ids``.
+        """Encode the labels of some rows.
 
         Args:
-            rows: their columns, where labels are not encoded already.
-            ids: int64 ``(B,)``.
-            check: look for labels that are not valid.
-            gathered: what the engine found of `whole`.
-            files: gives the column as it was given, where that may be files.
+            rows: the columns of the rows; unused if labels are `ready`.
+            ids: the rows, int64 ``(B,)``.
+            check: whether to look for invalid labels.
+            gathered: the columns of `whole`, if gathered.
+            files: returns the column as given, which may be paths of files, for errors.
         """
         if self._ready is not None:
             if gathered is None:
@@ -197,7 +197,7 @@ class Labels:
         return Encoded(labels, there, factor=factor, by_number=by_number)
 
     def counts(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
-        """Which labels count: there, and ``wanted`` by the head it is given; bool ``(B, *weight_shape)``."""
+        """Return which labels are present and ``wanted`` by the ``given=`` head; bool ``(B, *weight_shape)``."""
         shape = (len(found.labels), *self.head.weight_shape)
         counts = np.ones(shape, bool) if found.there is None else np.broadcast_to(found.there, shape)
         return (
@@ -205,7 +205,7 @@ class Labels:
         )
 
     def weigh(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
-        """The sample weights: presence, ``given`` and class weight multiplied; float32 ``(B, *weight_shape)``."""
+        """Return the product of presence, ``given=``, class weight and own weight; float32 ``(B, *weight_shape)``."""
         if found.weights is not None:
             return found.weights
         if found.by_number is not None:
@@ -221,22 +221,22 @@ class Labels:
         return weights
 
     def weights(self, found: Mapping[str, Encoded]) -> np.ndarray:
-        """The sample weights of some rows, of which ``found`` holds all heads."""
+        """Return the sample weights of some rows; ``found`` has all heads."""
         one = found[self.name]
         return one.weights if one.weights is not None else self.weigh(one, self._wanted(None, found))
 
     def counting(self, found: Mapping[str, Encoded]) -> np.ndarray:
-        """Which labels of some rows count, of which ``found`` holds all heads; bool ``(B, *weight_shape)``."""
+        """Return which labels of some rows count, bool ``(B, *weight_shape)``; ``found`` has all heads."""
         return self.counts(found[self.name], self._wanted(None, found))
 
     def known(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """All labels, and which of them count, where they are encoded already."""
+        """All labels and which of them count, if they are already encoded, else None."""
         if self._ready is None or (self.given is not None and self.given.known() is None):
             return None
         return self._ready.labels, self.counting({self.name: self._ready})
 
     def _wanted(self, ids: np.ndarray | None, found: Mapping[str, Encoded]) -> np.ndarray | None:
-        """Where the head it is given is 1 and counts itself, bool ``(B,)``: of ``found``, of ids, or of all."""
+        """Return where the ``given=`` head is 1 and counts, bool ``(B,)``; in ``found``, else for ``ids`` or all."""
         if self.given is None:
             return None
         name = self.given.name
@@ -253,37 +253,37 @@ class Labels:
         return (found.labels[:, 0] == 1) & self.counts(found, wanted)
 
     def asks(self, ids: np.ndarray) -> np.ndarray:
-        """The rows in which heads that are given this one count: it is 1 there; bool ``(B,)``."""
+        """Return where the heads with ``given=`` this head count, as its label is 1 and counts; bool ``(B,)``."""
         return self._yes(self._read(ids), self._wanted(ids, {}))
 
     def everything(self) -> Iterator[tuple[Encoded, np.ndarray]]:
-        """All rows from the first on, in pieces, and which of their labels count."""
+        """Yield the labels of all rows in pieces, from the first row on, and which of them count."""
         row_bytes = int(np.prod(self.head.shape)) * np.dtype(self.head.dtype).itemsize
         rows = max(1, min(SCAN_ROWS, LOOKED_AT_BYTES // max(1, row_bytes)))  # masks of objects are large
         for ids in pieces(self._source, self._columns, rows):
             yield self.at(ids)
 
     def at(self, ids: np.ndarray) -> tuple[Encoded, np.ndarray]:
-        """The labels of some rows, and which of them count."""
+        """Return the labels of some rows, and which of them count."""
         found = self._read(ids)
         return found, self.counts(found, self._wanted(ids, {}))
 
     def answered(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
-        """Rows with a label that counts, or annotated as having none, bool ``(B,)``."""
+        """Return which rows have a label that counts, or are annotated as having none, bool ``(B,)``."""
         return counts.reshape(len(counts), -1).any(1) | self.head.empty(found.labels, counts)
 
     def mean_weight(self, whole_vectors: bool = False) -> float:
-        """The mean sample weight over the rows, augmentations left out: what a loss divides by.
+        """Return the mean sample weight over all rows, without augmentation, by which losses are divided.
 
         Args:
-            whole_vectors: the loss reads the last axis of a label at once, so that it weighs as its least part does.
+            whole_vectors: whether the loss reduces the last axis of labels; the smallest weight along it then counts.
 
         Returns:
-            At least 0; 1 where this head has no weights. It is worked out once, of all labels where they are in memory
-            or small, else of some rows spread over the source; of rows that come in one order alone, the first.
+            The mean, at least 0; 1 if this head has no weights. It is computed once: from all labels if they are in
+            memory or small, else from some rows spread over the source, or the first rows of a sequential source.
 
         Raises:
-            DataError: for a label that is neither valid nor missing, with its row.
+            DataError: for a label that is neither valid nor missing, naming its row.
         """
         if not self.weighted:
             return 1.0
@@ -304,7 +304,7 @@ class Labels:
         return self._mean_weights[whole_vectors]
 
     def _looked_at(self) -> Iterator[np.ndarray]:
-        """The rows that the mean weight is worked out of, in pieces."""
+        """Yield the ids of the rows from which the mean weight is computed, in pieces."""
         rows = len(self._source)
         if self._ready is not None:
             yield np.arange(rows, dtype=np.int64)
@@ -326,7 +326,7 @@ class Labels:
         return as_one_column({c: rows[c] for c in self._columns})
 
     def _factor(self, values: Any, ids: np.ndarray | None, there: np.ndarray | None) -> np.ndarray | None:
-        """The user's own weights of some rows, float32 ``(B, *form)``; ``there`` says which labels are."""
+        """Return the user's own weights of some rows, float32 ``(B, *form)``; ``there`` marks the labels present."""
         if values is None:
             return None
 
@@ -368,10 +368,10 @@ class Labels:
         ids: np.ndarray | None,
         located: Callable[[BadValue, int | None], DataError],
     ) -> Any:
-        """What ``read`` makes of ``rows`` entries, all of them where it gets None.
+        """Return ``read(None)``, which encodes all ``rows`` entries; on an error, find every wrong one.
 
         Raises:
-            DataError: for a value that is wrong; of a whole column, where ``ids`` is None, with every such row.
+            DataError: for a wrong value; for a whole column, where ``ids`` is None, naming every row with one.
         """
         try:
             return read(None)

@@ -1,4 +1,4 @@
-"""Reads the labels that lie in the image of a row: masks, maps, boxes, keypoints, and entries of boxes."""
+"""Reads the labels located in the image of a row: masks, maps, boxes, keypoints, and entries of boxes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Layers = dict[str, dict[str, Any]]
 """The labels in the image of one row, by layer and head; missing labels are left out."""
 
 LAYERS = ("mask", "map", "boxes", "points", "entry", "gone")
-"""The layers of heads; in ``"gone"`` stands which boxes have no mask or map, by the head of the masks."""
+"""The layers of heads; ``"gone"`` lists the boxes without a mask or map, by the head of the masks or maps."""
 
 
 def layers_of(
@@ -35,16 +35,16 @@ def layers_of(
     """Read the labels in the image of one row, in pixels of the first image.
 
     Args:
-        heads: those that lie in the image, boxes before what belongs to them.
-        values: of the column of each head.
-        i: the place of the row in them.
-        row: its number, for errors.
-        frames: of the images of the row.
+        heads: the heads with labels in the image, boxes before the labels of each box.
+        values: the values of each head's column.
+        i: the position of the row in the values.
+        row: the number of the row, for errors.
+        frames: the sizes of the row's images.
         images: the image inputs.
         owners: the image of each head.
 
     Raises:
-        DataError: for a label that is not what its head declares.
+        DataError: for a label that its head rejects.
     """
 
     def laid(name: str, head: Head, value: Any) -> np.ndarray:
@@ -83,7 +83,7 @@ def layers_of(
 def _laid(
     name: str, head: Head, value: Any, row: int, frames: list[Frame], max_pixels: int | None
 ) -> np.ndarray:
-    """One label as it lies in the image, whose frame comes first; ``max_pixels`` is the most that a file may have."""
+    """Read one label in pixels of the image, whose size comes first; ``max_pixels`` limits the size of a file."""
     where, own = place(head=name, row=row), value
     if head.layer in PIXELS and not isinstance(value, np.ndarray):
         value = label_pixels(head, value, where, max_pixels)
@@ -104,7 +104,7 @@ def _box_entries(name: str, each: Each, value: Any, count: int, row: int) -> Any
 
 
 def _box_points(each: list[Any], places: int) -> np.ndarray:
-    """The keypoints of a row's boxes, ``(k, n, 2)``, NaN where a box has none."""
+    """Stack the keypoints of a row's boxes, ``(k, n, 2)``, with NaN for a box without any."""
     nowhere = np.full((places, 2), np.nan)
     return np.array([nowhere if one is None else one for one in each]).reshape(-1, places, 2)
 
@@ -118,6 +118,6 @@ def _require_one_size(name: str, masks: list[Any], row: int) -> None:
 
 
 def _box_masks(masks: list[Any], size: tuple[int, int]) -> np.ndarray:
-    """The masks of a row's boxes, ``(k, H, W)``, blank where one of them is missing; ``size`` is for no box."""
+    """Stack the masks of a row's boxes, ``(k, H, W)``, with zeros for missing ones; ``size`` is used without boxes."""
     blank = next((np.zeros_like(mask) for mask in masks if mask is not None), np.zeros((0, *size), np.uint8))
     return np.array([blank if mask is None else mask for mask in masks]) if masks else blank

@@ -1,4 +1,4 @@
-"""The labels of one head as a source of their own: laid into the image, or along with the boxes they belong to."""
+"""Sources with the labels of one head, transformed with the image or filtered like the boxes they belong to."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 
 
 class Along(DerivedSource):
-    """Labels and weights of one head, one for each box, where no image is moved: those of boxes that are kept.
+    """The labels and weights of a head with one for each box, for the boxes that are kept; without transforming images.
 
     Args:
-        source: where the rows are.
-        name: of the head.
-        eaches: what belongs to boxes, by name: the head itself, its weights.
-        columns: that the head reads.
+        source: the source of the rows.
+        name: the name of the head.
+        eaches: what belongs to boxes, by name: the head itself and its weights.
+        columns: the columns that the head reads.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Along(DerivedSource):
         return {**rows, **{column: found[name] for column, name in self._own.items()}}
 
     def of(self, rows: Mapping[str, Any], ids: np.ndarray | None) -> dict[str, Values]:
-        """Return the labels of each box by head, for rows of which all columns are given."""
+        """Return the labels of each box by head, from rows with all columns."""
         return {
             name: self._of(name, rows[each.columns(name)[0]], rows[each.boxes_column], ids)
             for name, each in self._eaches.items()
@@ -77,7 +77,7 @@ class Along(DerivedSource):
 
 
 class Laid(DerivedSource):
-    """The labels of one head of a scene, decoded and resized, and not augmented."""
+    """The labels of one head of a scene, decoded and resized but not augmented."""
 
     def __init__(self, scene: Scene, name: str) -> None:
         super().__init__(scene.source)
@@ -92,10 +92,10 @@ class Laid(DerivedSource):
         return self
 
     def first_rows(self, name: str, rows: int = 32) -> Values:
-        """The first rows of one column; those that cannot be read are None, as a check names them all.
+        """The first rows of one column, with None for unreadable rows, which `check` reports.
 
         Raises:
-            DataError: where none of them can be read.
+            DataError: if none of them can be read.
         """
         try:
             return super().first_rows(name, rows)
@@ -133,12 +133,12 @@ class Laid(DerivedSource):
 def laid_alone(
     scene: Scene, heads: Iterable[str], rows: Mapping[str, Any], ids: np.ndarray
 ) -> tuple[dict[str, Values], list[tuple[str, DataError]]]:
-    """A row of which something is wrong: the images and heads that are right, and what is wrong in the others, once.
+    """Transform the images and labels of a wrong row one by one; return the valid ones, and the errors of the others.
 
     Args:
-        scene: of the images.
-        heads: by name, in the order in which they are told.
-        rows: the columns of the row, as they were read.
+        scene: the scene of the images.
+        heads: the names of the heads, in the order in which to report their errors.
+        rows: the columns of the row as read.
         ids: the row, int64 ``(1,)``.
     """
     scenes = {name: scene.image(name) for name in scene.images}
@@ -158,17 +158,17 @@ def laid_alone(
 
 
 def resolved(source: Source, rows: Source, head: Head, name: str, given: Labels | None = None) -> Head:
-    """A head as the data resolves it; one that is laid by those of the first rows that are right.
+    """Resolve a head against its data; a head in an image only against the valid ones of the first rows.
 
     Args:
-        source: where the rows are.
-        rows: its labels, as they are encoded.
-        head: not resolved.
-        name: of the head.
-        given: the labels of the head it is given, if any.
+        source: the source of the rows.
+        rows: the source of its labels, as the head encodes them.
+        head: the head as declared.
+        name: the name of the head.
+        given: the labels of its ``given=`` head, if any.
 
     Raises:
-        DataError: for a column that cannot be what is declared, with all rows of it that are not.
+        DataError: for a column that does not fit the declaration, naming all wrong rows.
     """
     columns = KindColumns(rows, head.columns(name), None if given is None else given.asks)
     try:
@@ -182,6 +182,6 @@ def resolved(source: Source, rows: Source, head: Head, name: str, given: Labels 
         wrong = {row for problem in error.problems for row in problem.rows}
         right = [None if row in wrong else value for row, value in zip(ids, values, strict=True)]
         if wrong and any(value is not None for value in right) and not head.to_be_fitted:
-            with suppress(BadValue):  # others may be wrong in another way
+            with suppress(BadValue):  # further rows may be wrong in another way
                 return head.resolve(Some(right))
     raise error

@@ -1,4 +1,4 @@
-"""Sources of which some columns are made of others: what is decoded, resized or cached."""
+"""The base class of sources with converted columns: decoded, resized or cached."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from polyhead.sources.source import DerivedSource, Source, checked_rows
 
 
 class MadeColumns(DerivedSource):
-    """The rows of a source with some columns made anew."""
+    """The rows of a source, with some columns converted."""
 
     _warned = False
 
     @property
     def placed(self) -> tuple[str, ...]:
-        """The columns that are not as they are in the source."""
+        """The names of the converted columns."""
         raise NotImplementedError
 
     def column(self, name: str) -> Values | None:
@@ -33,14 +33,14 @@ class MadeColumns(DerivedSource):
         return super().only(columns) if set(columns) & set(self.placed) else self._source.only(columns)
 
     def _warn_of_less(self, column: str, row: int, bits: int) -> None:
-        """Warn once that rows have more bits than those that were looked at first."""
+        """Warn once that rows have more bits than the first rows."""
         if not self._warned:
             self._warned = True
             warn_of_less(column, row, bits)
 
 
 def looked_at(source: Source, first: int = 8) -> np.ndarray:
-    """The rows that say what a column holds: the first, and some of all others where rows come in any order."""
+    """The ids of the rows to inspect for the dtype of a column: the first ones and, unless sequential, some others."""
     ids = np.arange(min(first, len(source)), dtype=np.int64)
     if source.sequential:
         return ids
@@ -50,6 +50,6 @@ def looked_at(source: Source, first: int = 8) -> np.ndarray:
 
 
 def one_by_one(source: Source, ids: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
-    """Some rows, read one by one: the id as ``(1,)``, and the columns."""
+    """Read rows one by one; yield the id, int64 ``(1,)``, and the columns of each."""
     for row in ids[:, None]:
         yield row, checked_rows(source, row)

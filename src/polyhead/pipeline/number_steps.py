@@ -1,4 +1,4 @@
-"""Works out how the numbers of a column are converted quickest: cast, compared with a few of them, or looked up."""
+"""Chooses the quickest way to convert the numbers of a column: a cast, a few comparisons or a table."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 from polyhead.kinds.conversion import Conversion
 
 CAST, SCALE, SCALE_PAST, REPLACE, PICK, LOOKUP, LOOKUP_BYTE = range(7)
-"""How a number becomes another one: cast; a byte divided by 255, and written past the cache; others for some numbers,
-the rest cast, or one and the same; by a table, from some number on or of all bytes."""
+"""How a number is converted: a cast; a byte divided by 255, optionally written past the cache; some numbers replaced
+and the rest cast, or all set to one number; by a table, from some number on or of all bytes."""
 
 FEW = 6
-"""Numbers that are compared with quicker than a table is read."""
+"""The most numbers for which comparisons are quicker than a table."""
 
 LARGEST_TABLE = 1 << 22
 
 
 class Step(NamedTuple):
-    """What the loop does with each number.
+    """The conversion that a loop applies to each number.
 
     Attributes:
         way: `CAST`, `SCALE`, `REPLACE`, `PICK`, `LOOKUP` or `LOOKUP_BYTE`.
         low: the number that the table of `LOOKUP` begins with.
-        keys: of the type of the column: the numbers that become others.
-        numbers: of the type of the result: what ``keys`` become, and for `PICK` behind them what all others become;
-            or the table.
+        keys: the numbers to replace, of the column's dtype.
+        numbers: what ``keys`` become, of the result's dtype, for `PICK` followed by what all others become; or the
+            table.
     """
 
     way: int
@@ -37,7 +37,7 @@ class Step(NamedTuple):
 
 
 def step_of(conversion: Conversion, column: np.dtype) -> Step:
-    """The quickest way to convert the valid numbers of a column; others may become anything.
+    """Choose the quickest way to convert the valid numbers of a column; the results for invalid ones are undefined.
 
     >>> step_of(Conversion("float32", values={0: 0, 255: 1}), np.dtype("uint8"))[0] == REPLACE
     True
@@ -65,9 +65,9 @@ def step_of(conversion: Conversion, column: np.dtype) -> Step:
 
 
 def valid_numbers(conversion: Conversion, column: np.dtype) -> tuple[np.ndarray, np.ndarray] | None:
-    """The least and the greatest valid number of a column, and valid numbers that are not between them.
+    """Return ``(least, greatest)`` valid number of a column, and the valid numbers outside of these.
 
-    None where all numbers are valid. Where the numbers of a mask may be fractions, there is none between the two.
+    Return None if all numbers are valid. If classes are read from floats, the first two have no number between them.
     """
     if conversion.values is not None:
         held = sorted(_held(conversion, column))
@@ -82,26 +82,26 @@ def valid_numbers(conversion: Conversion, column: np.dtype) -> tuple[np.ndarray,
         if least <= ends.min and ends.max <= most:
             return None
         least, most = max(int(least), ends.min), min(int(most), ends.max)
-    elif column.kind == "f":  # float16 ends before float32 does
+    elif column.kind == "f":  # the range of float16 is smaller than that of float32
         least, most = max(least, float(np.finfo(column).min)), min(most, float(np.finfo(column).max))
     return np.array([least, most], column), np.zeros(0, column)
 
 
 def by_numpy(rows: np.ndarray, step: Step, out: np.ndarray) -> None:
-    """Convert numbers as the compiled loop does."""
+    """Convert numbers like the compiled loop."""
     if step.way == SCALE:
         np.divide(rows, np.float32(255), out=out, dtype=np.float32)
     elif step.way in (LOOKUP, LOOKUP_BYTE):
         np.take(step.numbers, rows.astype(np.int64) - step.low, out=out, mode="clip")
     else:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not valid may become anything
+        with np.errstate(over="ignore", invalid="ignore"):  # results for invalid numbers are undefined
             out[...] = step.numbers[-1] if step.way == PICK else rows
         for key, number in zip(step.keys, step.numbers, strict=False):
             out[...] = np.where(rows == key, number, out)  # `copyto(where=)` takes ten times as long
 
 
 def _held(conversion: Conversion, column: np.dtype) -> dict[int, float]:
-    """The valid numbers that a type can hold, and what they become."""
+    """The valid numbers that a dtype can represent, and what they become."""
     assert conversion.values is not None
     if column.kind not in "iu":
         return dict(conversion.values)
@@ -110,7 +110,7 @@ def _held(conversion: Conversion, column: np.dtype) -> dict[int, float]:
 
 
 def _longest_run(numbers: list[int]) -> list[int]:
-    """The most of sorted whole numbers that follow one another."""
+    """The longest run of consecutive integers among sorted ones."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][-1] + 1 == number:

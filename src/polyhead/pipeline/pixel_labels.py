@@ -1,4 +1,4 @@
-"""Labels for each pixel of one row: read from files, and held against the frame of their image."""
+"""Reads the masks and maps of one row from files, and checks their size against their image."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _NPY = b"\x93NUMPY"
 
 @with_remedy
 def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = None) -> Any:
-    """A mask or a map as an array, where it is a file, encoded bytes, or drawn late; all else as it is.
+    """Return a mask or map as an array if it is a file, encoded bytes or drawn on demand; other values unchanged.
 
     Args:
-        head: of a map, images in gray are taken three times for colors, and colors that are all gray once.
-        value: of the column, not missing.
+        head: the head; for a map, it decides whether gray images are repeated as three channels, or the reverse.
+        value: the value of the column, not missing.
         where: the place, for errors.
-        max_pixels: the most that a file may declare.
+        max_pixels: the most pixels that the header of a file may declare.
 
     Raises:
         DataError: for a file that cannot be read.
     """
     from polyhead.images.decode import decode, decode_colors, decode_mask
 
-    if hasattr(value, "segments"):  # a panoptic PNG: its colors are numbers of segments
+    if hasattr(value, "segments"):  # a panoptic PNG: its colors encode the ids of segments
         return value.to_mask(decode(value.path, max_pixels=max_pixels, where=where).pixels)
     if hasattr(value, "to_mask"):
         return value.to_mask()
@@ -46,7 +46,7 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
 
 
 def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:
-    """The numbers of an image file as they are stored, or of an ``.npy`` file; ``(H, W)`` or ``(H, W, C)``."""
+    """Read the numbers of an image file, unscaled, or of an ``.npy`` file; ``(H, W)`` or ``(H, W, C)``."""
     from polyhead.images.decode import decode
 
     if isinstance(value, (str, os.PathLike)):
@@ -70,13 +70,13 @@ def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | Non
 
 
 def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence[Frame]) -> None:
-    """Raise for a mask or map whose height and width are exchanged against its image.
+    """Raise for a mask or map with the height and width of its image exchanged.
 
     Args:
-        where: the place.
+        where: the place, for errors.
         layer: ``"mask"`` or ``"map"``.
-        shape: of the mask or map, ``(H, W, ...)``.
-        frames: of the image; of all images of the row, where it is not known in which of them it lies.
+        shape: the shape of the mask or map, ``(H, W, ...)``.
+        frames: the size of its image; of all images of the row if its image is unknown.
 
     Raises:
         DataError: naming both sizes.
@@ -90,7 +90,7 @@ def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence
 
 
 def exchanged_sides(layer: str, size: tuple[int, int], image: tuple[int, int]) -> tuple[str, str, str]:
-    """The expectation, finding and fix of a problem in which height and width are exchanged."""
+    """The ``expected``, ``found`` and ``fix`` of a problem with exchanged height and width."""
     return (
         f"a {layer} with the sides of its image, {image[0]} x {image[1]} (height x width)",
         f"{size[0]} x {size[1]}, which has height and width exchanged",
@@ -99,7 +99,7 @@ def exchanged_sides(layer: str, size: tuple[int, int], image: tuple[int, int]) -
 
 
 def transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
-    """Whether a size is that of an image with height and width exchanged, at any scale, and not that of the image.
+    """Return whether a size has the aspect ratio of an image only with height and width exchanged.
 
     >>> transposed((40, 80), (80, 40)), transposed((20, 40), (80, 40)), transposed((64, 64), (80, 40))
     (True, True, False)
@@ -108,13 +108,13 @@ def transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
 
 
 def _of_one_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Return whether two sizes have one aspect, but for the rounding of a side."""
+    """Return whether two sizes have the same aspect ratio, up to the rounding of a side."""
     (height, width), (rows, columns) = size, other
     return abs(width - columns * height / rows) < 1 or abs(height - rows * width / columns) < 1
 
 
 def _turned_by_exif(where: str, layer: str, size: tuple[int, int], frame: Frame) -> Problem:
-    """A mask that was made on the image turned by a quarter."""
+    """Return the problem of a mask or map drawn on the image with or without its Exif orientation."""
     said, other, fix = ("applied", "ignored", 'Say ph.Image(..., exif="ignored")')
     if frame.label_size != frame.shown:
         said, other, fix = ("ignored", "applied", 'Leave out exif="ignored"')

@@ -1,4 +1,4 @@
-"""Works ahead in threads, and hands results over in order."""
+"""Computes results ahead in threads, and returns them in order."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from polyhead import profiling
 from polyhead.pipeline.thread_tuning import Phase, Threads
 
 FINISH = 1.0
-"""Seconds that a program waits at its end for threads to finish."""
+"""The seconds that an ending program waits for threads to finish."""
 
 WAKE = 0.2
-"""Seconds after which a waiting thread checks for an interrupt."""
+"""The seconds after which a waiting thread checks for an interrupt."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -33,7 +33,7 @@ _HERE = threading.local()
 class _Slot(Generic[Task, Result]):
     """One task in progress, locked until it is done.
 
-    A `threading.Event` would wait in Python, where an interrupt can release its lock twice.
+    A `threading.Event` waits in Python code, where an interrupt can release its lock twice.
     """
 
     __slots__ = ("error", "pending", "result", "task")
@@ -47,7 +47,7 @@ class _Slot(Generic[Task, Result]):
 
 
 class _Shared:
-    """A loop over numbers that idle threads help with."""
+    """A loop over numbers that idle threads share."""
 
     def __init__(self, do: Callable[[int], None], count: int) -> None:
         self._do: Callable[[int], None] | None = do
@@ -56,7 +56,7 @@ class _Shared:
         self._changed = threading.Condition()
 
     def help(self) -> None:
-        """Take numbers until none is left; do nothing once the loop has ended."""
+        """Process numbers until none is left; do nothing if the loop has ended."""
         with self._changed:
             do = self._do
             if do is None:
@@ -69,11 +69,11 @@ class _Shared:
             self._changed.notify()
 
     def run(self) -> None:
-        """Take numbers, and wait for the other threads."""
+        """Process numbers, then wait for the other threads."""
         assert self._do is not None
         self._go(self._do)
         with self._changed:
-            self._do = None  # a thread that comes late finds nothing, and keeps nothing alive
+            self._do = None  # late threads then do nothing, and keep nothing alive
             self._changed.wait_for(lambda: not self._others)
         if self._errors:
             raise self._errors[min(self._errors)]
@@ -86,17 +86,19 @@ class _Shared:
                 return
             try:
                 do(number)
-            except BaseException as error:  # raised again where the loop runs
+            except BaseException as error:  # raised again by the thread that runs the loop
                 self._errors[number] = error
 
 
 def share_work(do: Callable[[int], None], count: int) -> None:
-    """Call ``do`` for each number below ``count``: in a thread of `prefetch`, with the help of its idle threads, so
-    that they have work during the last task of an epoch; elsewhere in line.
+    """Call ``do`` for each number below ``count``, sharing the work with idle threads of `prefetch`.
+
+    A thread of `prefetch` shares with the others, which would idle during the last tasks of an epoch. Any other thread
+    makes all calls itself.
 
     Args:
         do: called from several threads at once; must not depend on the order of the calls.
-        count: of calls.
+        count: the number of calls.
 
     Raises:
         Whatever ``do`` raised for the lowest number: the same for any number of threads.
@@ -125,20 +127,20 @@ def prefetch(
     workers: int | Threads,
     ahead: int | None = None,
 ) -> Iterator[Result]:
-    """Yield the result of ``work`` for each task, in order; up to ``ahead`` of them are made before they are needed.
+    """Yield the result of ``work`` for each task, in order, computing up to ``ahead`` of them in advance.
 
-    Threads are daemons: an interrupt ends the program, whatever a source is waiting for. They end when the iterator
-    is exhausted, closed, collected, or raises. At the end of a program they get a second to finish: a thread that
-    dies inside a library such as HDF5 could leave a lock that the library then waits for forever.
+    Threads are daemons, so that an interrupt ends the program whatever a source is waiting for. They end when the
+    iterator is exhausted, closed, garbage-collected, or raises. At the end of a program they get a second to finish: a
+    thread that dies inside a library such as HDF5 can leave a lock that the library then waits for forever.
 
     Args:
         work: called from several threads at once; must not depend on the order of the calls.
-        tasks: may be endless; taken as they are needed.
-        workers: threads; 0 works in the calling thread; `Threads` finds out how many pay off.
-        ahead: bound on results that wait; by default ``workers + 1``.
+        tasks: the tasks, consumed as needed; may be endless.
+        workers: the number of threads, 0 for the calling thread; or a `Threads`, which decides by measuring.
+        ahead: the most results that wait; by default ``workers + 1``.
 
     Raises:
-        Whatever ``work`` raised, at the place in the order where it belongs.
+        Whatever ``work`` raised, in place of the result of its task.
 
     >>> list(prefetch(lambda n: n * n, range(4), workers=2))
     [0, 1, 4, 9]
@@ -156,7 +158,7 @@ def prefetch(
             for result in map(work, some) if crew is None else crew:
                 made = profiling.clock()
                 yield result
-                del result  # its memory is used again for the next one
+                del result  # frees its memory for the next result
                 used = profiling.clock()
                 trial.note(made - asked, used - made)
                 asked = used
@@ -166,7 +168,7 @@ def prefetch(
 
 
 class _Crew(Generic[Task, Result]):
-    """Threads that work ahead on tasks; iterating over it gives the results in order."""
+    """Threads that compute results ahead; an iterator over the results in order."""
 
     def __init__(
         self, work: Callable[[Task], Result], tasks: Iterator[Task], workers: int, ahead: int | None
@@ -195,7 +197,7 @@ class _Crew(Generic[Task, Result]):
         if not self._waiting:
             raise StopIteration
         slot = self._waiting.popleft()
-        # with a timeout, as an interrupt just before a wait would not end it
+        # with a timeout, as an interrupt just before a wait does not end it
         while not slot.pending.acquire(timeout=WAKE):
             pass
         if slot.error is not None:
@@ -214,7 +216,7 @@ class _Crew(Generic[Task, Result]):
             self._todo.put(slot)
 
     def stop(self) -> None:
-        """End the threads, each after what it is doing."""
+        """End the threads, each after its current task."""
         _end(self._stop, self._todo, self._threads)
 
 
@@ -223,7 +225,7 @@ _RUNNING: weakref.WeakKeyDictionary[threading.Event, tuple[Any, list[threading.T
 )
 
 _ALIVE: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
-"""All threads, also those of crews that are gone: the last result of a crew may still be on its way out of memory."""
+"""All threads, also those of deleted crews: they may still be freeing the last result."""
 
 
 def _end(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> None:
@@ -234,12 +236,12 @@ def _end(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> N
 
 @cache
 def _at_exit() -> None:
-    """Have `_finish_threads` called at the end of the program, before libraries that were loaded until now close."""
+    """Register `_finish_threads` to run at exit, before the handlers of libraries loaded until now."""
     atexit.register(_finish_threads)
 
 
 def _finish_threads() -> None:
-    """Let all threads end before the interpreter does: one that frees memory of Arrow after it aborts the process."""
+    """Wait for all threads before the interpreter ends: freeing Arrow's memory later would abort the process."""
     for stop, (todo, threads) in list(_RUNNING.items()):
         _end(stop, todo, threads)
     end = time.monotonic() + FINISH
@@ -261,7 +263,7 @@ def _work_on_tasks(
         else:
             try:
                 slot.result = work(slot.task)
-            except BaseException as error:  # raised again where the result is taken
+            except BaseException as error:  # raised again where the result is used
                 slot.error = error
             slot.pending.release()
         del slot

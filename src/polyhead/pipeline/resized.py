@@ -1,7 +1,7 @@
-"""The columns that a feed declares, as they are before anything happens by chance: what a store of a feed holds.
+"""The columns of a feed, decoded and resized but not augmented: the contents of a store of a feed.
 
-Images are decoded and resized; what lies in them is moved along, in the format of its own column, so that the heads
-read it as they read the column itself. All other columns are as they are.
+Labels located in an image are transformed with it and written in the format of their column, so that heads read them
+like the original. All other columns stay unchanged.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ from polyhead.store.fingerprint import of_source
 
 
 class Placed(MadeColumns):
-    """The rows of a source, with images and what lies in them as a feed would have them, not augmented.
+    """The rows of a source, with images and their labels decoded and resized as a feed declares, but not augmented.
 
     Args:
-        source: where the rows are.
-        inputs: resolved.
-        heads: resolved, as they read the source.
-        size: (height, width) of all images, in place of the declared ones.
-        also: other columns to keep, as they are.
+        source: the source of the rows.
+        inputs: the resolved inputs.
+        heads: the resolved heads.
+        size: (height, width) of all images, instead of the declared sizes.
+        also: other columns to keep unchanged.
 
     Attributes:
-        dense: shape, dtype, and whether rows may be None, of each column that is known to hold arrays of one shape.
-        arrays: for each other column whose entries are arrays their dtype and the shape of their rows, and whether
-            there is a list of them in each row.
-        images: the columns of images.
+        dense: ``(shape, dtype, whether rows may be None)`` of each column of arrays of one shape.
+        arrays: ``(dtype, shape of a row of an entry, whether entries are lists of arrays)`` of each other column of
+            arrays.
+        images: the shape of each column of images.
 
     Raises:
-        ContractError: for a column that two kinds read, and that would have to be stored in two ways.
+        ContractError: if two kinds would need one column stored in different ways.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Placed(MadeColumns):
             self._describe(column, kind, first[column])
 
     def _first(self, ids: np.ndarray) -> dict[str, Values]:
-        """The first of some rows that can be read: those that cannot are told where they are read."""
+        """Read the first readable rows; the errors of others are raised when they are read."""
         try:
             return self.coded(ids[:8])
         except DataError:
@@ -113,7 +113,7 @@ class Placed(MadeColumns):
         return self.coded(right) if len(right) else {name: [] for name in self._names}
 
     def deepen(self, column: str) -> None:
-        """Keep the images of a column as float32, as the store has them to which they are added."""
+        """Keep the images of a column as float32, to append them to a store that has them so."""
         name = self._named(column)
         kind = self._kinds[name]
         assert isinstance(kind, Image)
@@ -126,14 +126,14 @@ class Placed(MadeColumns):
         self._source = self._source.only(self._names)
 
     def _is_deep(self, name: str, ids: np.ndarray) -> bool:
-        """Return whether images have more than 8 bits, which the feed keeps."""
+        """Return whether images have more than 8 bits that the feed keeps."""
         assert self._scene is not None
         kind = self._scene.images[name]
         if kind.dtype == "uint8":
             return False
         scene = self._scene.image(name)
         for row, rows in one_by_one(self._source.only(scene.columns), ids):
-            with suppress(DataError):  # said where the row is read
+            with suppress(DataError):  # reported when the row is read
                 if isinstance(scene.place(rows, row, None)[name], np.ndarray):
                     return True
         return False
@@ -192,13 +192,13 @@ class Placed(MadeColumns):
 
     @property
     def fingerprint(self) -> str:
-        """A text that is another one where the rows, or what becomes of them, are others."""
+        """A string that identifies the rows and how they are converted."""
         made = [[name, repr(kind), *_long(kind)] for name, kind in self._kinds.items()]
         more = [made, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
         return of_source(self._source.only(self._read), self.placed, more)
 
     def specs(self) -> list[Spec]:
-        """The columns that are not as they are in the source, as a store has them.
+        """The specifications, in a store, of the converted columns.
 
         Raises:
             DataError: for entries that a store cannot hold.
@@ -206,7 +206,7 @@ class Placed(MadeColumns):
         return [{"name": name, **self.spec(name)} for name in self.placed]
 
     def spec(self, name: str) -> Spec:
-        """One of these columns.
+        """The specification of one converted column.
 
         Raises:
             DataError: for an entry that a store cannot hold.
@@ -218,20 +218,20 @@ class Placed(MadeColumns):
             array = np.zeros((0, *((0,) if row is None else row)), dtype)
             return like([array] if each else array)
         try:
-            return spec_of(self._source, name)  # one entry for each box, of which some may be left out
+            return spec_of(self._source, name)  # one entry per box, of which some may be dropped
         except BadValue as bad:
             raise bad.located(column=name, row=row_of(self, bad.index)) from None
 
     @property
     def source(self) -> Source:
-        """The columns as they are."""
+        """The source with the original columns."""
         return self._source
 
     def about(self, name: str) -> About:
         found = self._source.about(name)
         if name not in self.placed:
             return found
-        return found._replace(exif=None)  # the pixels are those of the image as it is shown
+        return found._replace(exif=None)  # the Exif orientation is already applied to the pixels
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         known = self._source.origins(name, ids)
@@ -266,10 +266,10 @@ class Placed(MadeColumns):
         return rows
 
     def _checked(self, name: str, value: Any, row: int, file: str | None) -> Any:
-        """A mask or map, or a list of them, as its column holds it.
+        """Convert a mask or map, or a list of them, to the shape and dtype of its column.
 
         Raises:
-            DataError: for one that the head refuses, or that is unlike those of the first rows.
+            DataError: for one that the head rejects, or that differs from the first rows.
         """
         assert self._scene is not None
         kind = self._kinds[name]
@@ -281,14 +281,14 @@ class Placed(MadeColumns):
             found = str(error)
         try:
             self._scene.heads[name].encode([value])
-        except BadValue as bad:  # in the words that it has without a store
+        except BadValue as bad:  # prefer the error that a feed without a store raises
             raise bad.located(head=name, row=row, file=file) from None
         fix = "Convert the column, or put this row first."
         where = ", ".join(filter(None, (place(head=name, row=row), place(file=file))))
         raise DataError(Problem(where, f"{dtype} of shape {shape}, as the first rows have", found, fix))
 
     def _stored(self, column: str, kind: Image, values: Any, ids: np.ndarray) -> np.ndarray:
-        """The images of a column as they are kept: in 0–1 or 0–255, or the numbers of the data by a declared range."""
+        """Convert images to the numbers to store: 0–1, 0–255 or, with a declared range, the numbers of the data."""
         assert self._scene is not None
         kept = self._scene.images[self._named(column)].dtype == kind.dtype
         if not kept and isinstance(values, np.ndarray) and not self._warned:
@@ -302,7 +302,7 @@ class Placed(MadeColumns):
 
 
 def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
-    """Raise for a column of weights that would go with two columns of boxes."""
+    """Raise for a column of weights that belongs to two columns of boxes."""
     owners: dict[str, BoxWeights] = {}
     for one in weights:
         first = owners.setdefault(str(one.column), one)
@@ -315,7 +315,7 @@ def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
 
 
 def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None:
-    """Raise for masks in which pixels from outside of the image have no label, and no value that says so."""
+    """Raise for masks with pixels outside of the image but no value to mark them as missing."""
     problems = []
     for name, head in heads.items():
         own, other = head.inner, placed[name].inner
@@ -335,7 +335,7 @@ def _at_size(kind: Image, size: tuple[int, int] | None) -> Image:
 
 
 def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapping[str, Input]) -> Head:
-    """A mask that was of its image's size as one that has the size of whatever the image is."""
+    """Let a mask with the size of its image follow the image to another size."""
     images = {n: kind for n, kind in inputs.items() if isinstance(kind, Image)}
     if not images:
         return head
@@ -344,16 +344,16 @@ def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapp
 
 
 def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -> Any:
-    """A mask or map, or a list of them, of one shape and type; None for a mask of NaN alone.
+    """Convert a mask or map, or a list of them, to a shape and dtype; return None for one with only NaN.
 
     Args:
-        value: a mask or map with or without the axis of a single channel; None where it is missing.
-        shape: of the result.
-        dtype: of the result.
-        marker: what stands for NaN in a type that has none.
+        value: the mask or map, with or without an axis of one channel; None if missing.
+        shape: the shape of the result.
+        dtype: the dtype of the result.
+        marker: the number that replaces NaN in an integer dtype.
 
     Raises:
-        ValueError: for another shape, or a number that the type does not hold; says which.
+        ValueError: for another shape, or a number that the dtype cannot represent; the message is that shape or number.
     """
     if value is None:
         return None
@@ -379,7 +379,7 @@ def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -
 
 
 def _long(kind: Kind) -> list[str]:
-    """The arguments of a kind that its ``repr`` cuts short, as JSON; no functions: each process has its own."""
+    """The arguments of a kind that its ``repr`` abbreviates, as JSON; without functions, which differ by process."""
     found = []
     for value in (getattr(kind, f.name) for f in fields(kind) if f.repr):
         with suppress(TypeError, ValueError):

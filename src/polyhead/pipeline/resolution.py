@@ -1,4 +1,4 @@
-"""Resolves a declaration against a source: shapes and classes learned, balanced weights worked out, labels encoded."""
+"""Resolves a declaration against a source: learns shapes and classes, balances weights, encodes labels."""
 
 from __future__ import annotations
 
@@ -26,24 +26,23 @@ class Resolution:
     """A declaration, resolved against a source.
 
     Args:
-        source: where rows are.
+        source: the source of the rows.
         inputs: ``{name: input kind}``.
         heads: ``{name: head kind}``.
-        augment: augmentations of images, and of what lies in them; behind them those that mix rows.
-        seed: of the augmentations.
+        augment: the augmentations of images and their labels, followed by those that mix rows.
+        seed: the seed of the augmentations.
 
     Attributes:
         inputs: the input kinds, resolved.
         heads: the head kinds, resolved.
-        labels: of each head.
-        scene: of the images, where they or their masks are decoded or resized, or all is augmented; else None.
-        along: labels and weights that go with boxes, of heads whose labels are read batch by batch.
+        labels: the labels of each head.
+        scene: the scene of the images, if images or masks are decoded, resized or augmented; else None.
+        along: the labels and weights of boxes, of heads whose labels are read batch by batch.
         mixers: the augmentations that mix rows.
 
     Raises:
-        DataError: a missing column, or a column that cannot be what is declared.
-        ContractError: ``given`` names no binary head, heads wait for each other, or rows cannot be mixed as they are
-            to be.
+        DataError: for a missing column, or one that does not fit its kind.
+        ContractError: if ``given`` names no binary head or forms a circle, or if rows cannot be mixed.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Resolution:
         if self.scene is None:
             self._errors.extend(transposed_sides(source, self.inputs, self.heads))
         if self._errors:
-            raise DataError(*dict.fromkeys(self._errors))  # a read that fails does so for several kinds
+            raise DataError(*dict.fromkeys(self._errors))  # several kinds may report the same failed read
         self.heads = {name: self.heads[name] for name in heads}
         self.labels = {name: self.labels[name] for name in heads}
         self.along = {name: one for name, one in self.along.items() if not self.labels[name].ready}
@@ -96,7 +95,7 @@ class Resolution:
             self._errors.extend(error.problems)
 
     def _warn_of_texts(self, name: str, kind: Array, words: Sequence[str]) -> None:
-        """Warn if the words that are learned are whole texts."""
+        """Warn if the learned words are whole texts."""
         rows, known = len(self._source), words[2:]
         if are_texts(known, rows):
             where = place(input=name, column=", ".join(kind.columns(name)))
@@ -108,7 +107,7 @@ class Resolution:
             warn(Problem(where, "words that several rows share", found, fix, "texts", warning=True))
 
     def _informed(self, heads: Mapping[str, Head]) -> dict[str, Head]:
-        """The heads with what the source knows of their columns."""
+        """The heads with what the source knows about their columns."""
         found = dict(heads)
         for name, head in heads.items():
             try:
@@ -135,7 +134,7 @@ class Resolution:
 
     def _resolve_head(self, name: str, head: Head) -> None:
         if self._errors and self.scene is None and self._is_decoded(name, head):
-            return  # its labels would be laid into an image that is not right
+            return  # its labels depend on an input that has an error
         try:
             if self.scene is not None and head.layer is not None:
                 self._resolve_in_scene(name, head, self.scene)
@@ -152,7 +151,7 @@ class Resolution:
         rows = Laid(scene, name)
         found = resolved(self._source, rows, scene.heads[name], name, self._given(head))
         if found.class_weight == "balanced" and scene.uncovers:
-            # by the pixels that were annotated, not by the filler outside of the images
+            # by annotated pixels, not by those filled in outside of the image
             alone, drawn = scene.drawn(name)
             within = Laid(alone, name)
             drawn = drawn.resolve(KindColumns(within, drawn.columns(name)))
@@ -162,7 +161,7 @@ class Resolution:
         self.heads[name] = scene.heads[name].declared(head)
 
     def _along_boxes(self, name: str, head: Head) -> Along | None:
-        """The labels or weights of a head that has one for each box; None for other heads."""
+        """The source of the labels or weights of a head with one for each box; None for other heads."""
         eaches: dict[str, Each] = {name: head} if is_each(head) else {}
         if weights_key(name) in self._box_weights:
             eaches[weights_key(name)] = self._box_weights[weights_key(name)]

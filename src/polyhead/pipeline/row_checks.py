@@ -1,4 +1,4 @@
-"""Looking at rows before the first step: what is wrong with them, and what the heads' labels hold."""
+"""Checks rows before the first step: finds wrong ones, and records what the heads' labels contain."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ FIRST_BYTES = 1 << 24
 def look(
     assembler: Assembler, order: Order, rows: int | str | None
 ) -> tuple[dict[str, ArrayStatistics], list[Problem]]:
-    """Look at the first rows of an order, at ``rows`` of them, or at all with a progress bar.
+    """Check the first rows of an order: a few batches, ``rows`` of them, or all with a progress bar.
 
     Raises:
-        ContractError: ``rows`` is no number of at least 1.
+        ContractError: if ``rows`` is neither ``"all"`` nor an integer of at least 1.
     """
     if rows is None:
-        # a few batches, few of them where rows are large
+        # a few batches, fewer for large rows
         rows = max(order.batch_size, min(FIRST_ROWS, FIRST_BYTES // max(1, assembler.row_bytes)))
     elif not is_size(rows):
         require_choice("check(rows=)", rows, ("all",), '"all" or an integer of at least 1')
@@ -51,16 +51,15 @@ def check_rows(
     pieces: Iterable[np.ndarray],
     rows: int,
 ) -> tuple[dict[str, ArrayStatistics], list[Problem]]:
-    """Look at rows.
+    """Check rows.
 
     Args:
-        assembler: of the feed.
-        pieces: ids of rows, piece by piece.
-        rows: rows of the source.
+        assembler: the assembler of the feed.
+        pieces: the ids of the rows, in pieces.
+        rows: the number of rows in the source.
 
     Returns:
-        For each head what it was seen to hold, and a problem for each thing that is wrong, with all rows in which it
-        is.
+        What the labels of each head contain, and a problem for each mistake, with all rows that have it.
     """
     wrong, looked_at = Faults(), 0
     seen: dict[str, ArrayStatistics] = {}

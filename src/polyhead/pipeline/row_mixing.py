@@ -1,4 +1,4 @@
-"""Rows of a batch mixed with other rows of the source."""
+"""Mixes the rows of a batch with other rows of the source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polyhead.sources.source import Source
 
 
 class Parts(NamedTuple):
-    """Rows as the model gets them, as a `Block` has them."""
+    """The inputs, labels and weights of rows, as in a `Block`."""
 
     inputs: dict[str, np.ndarray]
     labels: dict[str, np.ndarray]
@@ -26,10 +26,10 @@ Read = Callable[[np.ndarray], Parts]
 
 
 def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """The augmentations of single rows, and those that mix rows, which come last.
+    """Split augmentations into those of single rows and those that mix rows, which come last.
 
     Raises:
-        ContractError: an augmentation of single rows after one that mixes rows.
+        ContractError: if one of single rows comes after one that mixes rows.
     """
     if not augment:
         return (), ()
@@ -48,7 +48,7 @@ def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[
 
 
 def with_streams(mixers: Sequence[Any]) -> list[tuple[Any, int]]:
-    """Mixers, each with its stream of random numbers."""
+    """Pair each mixer with the number of its random stream."""
     names = [one.stream_name for one in mixers]
     return [(one, stream(one.stream_name, names[:i].count(one.stream_name))) for i, one in enumerate(mixers)]
 
@@ -56,21 +56,21 @@ def with_streams(mixers: Sequence[Any]) -> list[tuple[Any, int]]:
 class Mixers:
     """Mixes the rows of a feed.
 
-    The components of some rows are read together, each row once, and a part of the batch at a time, so that there are
-    never more components in memory than a batch has rows. Of several mixers each mixes what those before it gave.
+    The components of several rows are read together, each once. Only part of the batch is mixed at a time, so memory
+    never holds more components than a batch has rows. Each mixer mixes the results of the one before it.
 
     Args:
-        mixers: in the order in which they happen, at least one.
-        source: where rows are.
-        inputs: the input kinds, resolved.
-        heads: the head kinds, resolved.
-        seed: of all chance.
+        mixers: the mixers in order, at least one.
+        source: the source of the rows.
+        inputs: the resolved input kinds.
+        heads: the resolved head kinds.
+        seed: the seed of the feed.
 
     Attributes:
-        weight_shapes: for each head the shape of one row's weight.
+        weight_shapes: for each head the shape of one row's weight, after mixing.
 
     Raises:
-        ContractError: for an input or head that cannot be mixed so, all at once.
+        ContractError: for all inputs and heads that cannot be mixed.
     """
 
     def __init__(
@@ -131,13 +131,13 @@ class Mixers:
     def mixed(
         self, ids: np.ndarray, epoch: int, read: Read, empty: Callable[[tuple[int, ...], Any], Any]
     ) -> Parts:
-        """Rows mixed with others.
+        """Mix rows with others.
 
         Args:
             ids: the rows, int64 ``(B,)``.
-            epoch: from 0 on.
-            read: gives rows of the source, augmented each by itself.
-            empty: makes an array of a shape and a dtype.
+            epoch: the number of the epoch, from 0.
+            read: returns rows of the source by id, each augmented by itself.
+            empty: allocates an array of a shape and a dtype.
         """
         count = int(np.prod([one.components for one, _ in self._mixers]))
         step = -(-len(ids) // count)
@@ -155,14 +155,14 @@ class Mixers:
         return found
 
     def plain(self, parts: Parts) -> Parts:
-        """Rows that are not mixed, with weights of the shape that mixed ones have."""
+        """Return rows unmixed, with weights of the shape that mixed rows have."""
         if parts.weights is None:
             return parts
         weights = {n: np.broadcast_to(w, (len(w), *self.weight_shapes[n])) for n, w in parts.weights.items()}
         return parts._replace(weights=weights)
 
     def _mix(self, ids: np.ndarray, epoch: int, depth: int, read: Read) -> Parts:
-        """The rows after the first ``depth`` mixers."""
+        """Return the rows after the first ``depth`` mixers."""
         if depth == 0:
             return read(ids)
         one, stream = self._mixers[depth - 1]

@@ -1,4 +1,4 @@
-"""Moves the images of one row, and the labels in them, as its plan says."""
+"""Transforms the images of one row, and the labels in them, by its plan."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class Ways(NamedTuple):
-    """The parameters by which images and heads are moved, by name: the same for all rows.
+    """The parameters for transforming images and labels, by name; the same for all rows.
 
     Attributes:
-        sizes: (height, width) of images, masks and maps as they come out, and of the image in which others lie.
+        sizes: (height, width) of transformed images, masks and maps; for boxes and points, of their image.
         photometric: the images that photometric augmentations change.
-        fills: the value outside of a mask.
-        nearest: the maps of which the nearest pixel is taken.
-        swaps: pairs of keypoints that change places.
-        owners: the boxes to which the entries of a head belong.
+        fills: the value outside of each mask.
+        nearest: the maps that are resampled by nearest neighbor.
+        swaps: the pairs of keypoints to swap when the image is flipped.
+        owners: for each head with a label per box, the head of the boxes.
     """
 
     sizes: dict[str, Any]
@@ -39,7 +39,7 @@ class Ways(NamedTuple):
 def ways_of(
     images: Mapping[str, Image], heads: Mapping[str, Head], placed: Mapping[str, Head], owners: Frames
 ) -> Ways:
-    """Collect the parameters; ``placed`` are the heads as they lie in the images that the model gets."""
+    """Collect the parameters; ``placed`` are the heads set to encode transformed labels."""
     sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in images.items()}
     inner = {name: placed[name].inner for name in heads}
     pixels = {name: head for name, head in inner.items() if head.layer in PIXELS}
@@ -57,7 +57,7 @@ def ways_of(
 def move(
     plan: Any, i: int, images: Mapping[str, Any], layers: Layers, ways: Ways, where: str
 ) -> TransformedSample:
-    """Move images and labels of the row at ``i`` of a plan; ``where`` names it in errors."""
+    """Transform the images and labels of row ``i`` of a plan; errors name it by ``where``."""
     from polyhead.augment import transform_sample
 
     return transform_sample(
@@ -81,21 +81,21 @@ def move(
 def values_of(
     moved: TransformedSample, layers: Layers, heads: Mapping[str, Head], ways: Ways, stores: bool
 ) -> Iterator[tuple[str, Any]]:
-    """The values of images and heads as they are encoded, by name; nothing for what is missing.
+    """Yield ``(name, value)`` for the kinds to encode, of each image and each label that is not missing.
 
     Args:
-        moved: the row.
-        layers: the labels before they were moved.
+        moved: the transformed row.
+        layers: the labels before the transform.
         heads: the heads as declared.
-        ways: how they are moved.
-        stores: boxes that are missing keep their places, as a column has them.
+        ways: the parameters of the transform.
+        stores: whether missing boxes keep their places, as in a column.
     """
     for name, image in moved.images.items():
         yield name, image if image.ndim == 3 else image[..., None]
     owners = {
         name: own for name, own in ways.owners.items() if any(name in layer for layer in layers.values())
     }
-    kept: dict[str, np.ndarray] = {}  # the places of boxes that have entries
+    kept: dict[str, np.ndarray] = {}  # the positions of the boxes kept, if entries belong to them
     for name, (coordinates, seen) in (moved.boxes | moved.points).items():
         if name in owners:
             continue

@@ -1,4 +1,4 @@
-"""In which image of a row its boxes, points, masks and maps lie, where a feed has several."""
+"""Decides in which image of a row each label is located, for feeds with several images."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Frames:
     """The image of each head.
 
     Attributes:
-        first: the image whose frame all geometry is worked out in; images of one row are taken to show the same.
-        images: those whose frames have to be known.
+        first: the image for which matrices are made; all images of a row are assumed to show the same scene.
+        images: the images whose sizes have to be known.
         every: all images.
-        heads: ``{head: image}``, None where it was not said.
+        heads: ``{head: image}``, with None if it is not declared.
     """
 
     first: str
@@ -35,18 +35,18 @@ class Frames:
         return self.heads[head] or self.first
 
     def only(self, names: Sequence[str]) -> Frames:
-        """The same for some heads."""
+        """The same for some of the heads."""
         heads = {name: self.heads[name] for name in names}
         return Frames(self.first, _images_needed(self.first, self.every, heads), self.every, heads)
 
     def frames(self, head: str, frames: Mapping[str, Frame]) -> list[Frame]:
-        """The frame of a head's image; of all images, where it was not said which."""
+        """The size of a head's image; the sizes of all images if it is not declared."""
         own = self.heads[head]
         names = sorted(frames, key=lambda name: name != self.first) if own is None else [own]
         return [frames[name] for name in names]
 
     def in_first(self, name: str, head: Head, found: Any, frames: Mapping[str, Frame]) -> Any:
-        """Coordinates in a head's image as those in the first one; all else as it is."""
+        """Convert coordinates in a head's image to coordinates in the first one; return other labels unchanged."""
         own = self.heads[name]
         if own is None or own == self.first or head.inner.layer not in COORDINATES:
             return found
@@ -54,10 +54,10 @@ class Frames:
         return found * np.tile([columns / width, rows / height], found.shape[-1] // 2)
 
     def require_known(self, name: str, head: Head, frames: Mapping[str, Frame], row: int) -> None:
-        """Raise for coordinates in pixels of one of several images, if it was not said of which.
+        """Raise for coordinates in pixels of an undeclared image.
 
         Raises:
-            DataError: where the images of the row differ in size.
+            DataError: if the images of the row differ in size.
         """
         if self.heads[name] is not None or len(frames) == 1:
             return
@@ -67,10 +67,10 @@ class Frames:
 
 
 def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Frames:
-    """In which image each head lies.
+    """Return the image of each head.
 
     Raises:
-        ContractError: where it has to be said and is not.
+        ContractError: if it has to be declared and is not, or if images are declared in incompatible ways.
     """
     problems: list[Problem] = []
     said: dict[str, str | None] = {}
@@ -99,7 +99,7 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
 
 
 def _images_needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None]) -> tuple[str, ...]:
-    """The images whose frames have to be known: all, where some head does not say in which it lies."""
+    """The images whose sizes have to be known: all of them if a head does not declare its image."""
     if any(of is None for of in heads.values()):
         return every
     return tuple(name for name in every if name == first or name in heads.values())

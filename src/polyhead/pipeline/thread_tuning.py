@@ -1,4 +1,4 @@
-"""Decides how many threads pay off, by timing results as they are made and used."""
+"""Decides how many threads to use, by timing how results are made and used."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import math
 import statistics
 
 LOOK = 8
-"""Results that are timed in line, to see what threads could save; and then for each thread, to see whether they do."""
+"""The number of results to time, first in the calling thread, then for each thread on trial."""
 
 AGAIN, SELDOM = 64, 1024
-"""Results after which this is measured again, as the first ones may be slow and their use may change; then after twice
-as many each time, up to the second number.
+"""The number of results after which to measure again, as the first ones may be slow and their use may change. It
+doubles each time, up to the second number.
 """
 
 ONE_KEPT, KEPT = 0.95, 0.9
-"""A thread must take less than the first share of the time in line, as it occupies a core that others could use.
-Several must take less than the second: where they write to the same memory, they take up to half as much processor time
-again.
+"""The shares of the time without threads below which one thread, or several, are used.
+
+One thread occupies a core that others could use. Several that write to the same memory take up to half as much
+processor time again.
 """
 
 HANDOVER = 200e-6
-"""Seconds that handing a result from thread to thread may take on a busy machine."""
+"""The seconds that passing a result between threads may take on a busy machine."""
 
 
 class Phase:
-    """A number of results that are all made in line, or all by threads.
+    """A number of results that are made with the same number of threads.
 
     Args:
-        workers: threads; 0 for none.
-        left: results until it ends; None if it does not.
-        line: seconds that a result takes in line, if threads are being tried.
-        chosen: the decision is made.
+        workers: the number of threads; 0 for the calling thread.
+        left: the number of results until it ends; None for no end.
+        line: the seconds that a result takes without threads, if threads are on trial.
+        chosen: whether the decision is made.
     """
 
     def __init__(
@@ -41,18 +42,18 @@ class Phase:
         self.using: list[float] = []
 
     def note(self, making: float, using: float) -> None:
-        """Note the seconds that a result took to be made, and to be used."""
+        """Record the seconds that it took to make a result, and to use it."""
         if self.left is not None:
             self.left -= 1
             self.making.append(making)
             self.using.append(using)
 
     def takes(self) -> float:
-        """Seconds from one result to the next.
+        """The seconds from one result to the next.
 
-        In line it is the median, as other programs may slow down some. Of threads it is the mean, as they may wait for
-        each other now and then: those that work side by side finish together, so it is taken over rounds of one
-        result for each thread, and the slowest round is left out.
+        Without threads it is the median, as other programs may slow down some results. With threads it is the mean, as
+        they may wait for each other at times. They tend to finish together, so the mean is over rounds of one result
+        for each thread, without the slowest round.
         """
         each = [sum(both) for both in zip(self.making, self.using, strict=True)]
         n = self.workers
@@ -63,14 +64,14 @@ class Phase:
 
 
 class Threads:
-    """Decides whether `prefetch` makes results in line or by threads, whichever takes less time.
+    """Decides how many threads `prefetch` uses, if any, by which takes less time.
 
-    `LOOK` results are made in line, and timed. If threads may pay off by that, each makes as many, and they are kept
-    if results then come sooner: threads that write to memory may slow each other down. The results are the same in
-    any case. The decision holds for later iterations.
+    First, `LOOK` results are made without threads, and timed. If threads may then be worthwhile, each makes as many on
+    trial, and they stay if results come sooner: threads that write to memory may slow each other down. The results do
+    not depend on the decision. Later iterations use it too.
 
     Args:
-        most: threads.
+        most: the largest number of threads.
     """
 
     def __init__(self, most: int) -> None:
@@ -78,7 +79,7 @@ class Threads:
 
     @property
     def workers(self) -> int:
-        """Threads that are in use; 0 for none."""
+        """The number of threads in use; 0 for none."""
         return self._trial.workers
 
     def trial(self) -> Phase:
@@ -106,15 +107,15 @@ class Threads:
 
 
 def worthwhile(making: float, using: float, most: int) -> int:
-    """The number of threads that may pay off; 0 for none.
+    """Return the number of threads that may be worthwhile; 0 for none.
 
-    As many threads as keep up with the use of results. A result then takes as long as the slower side, plus a
-    hand-over: the saving has to be more than a fiftieth of the whole.
+    It is the number that keeps up with the use of results. Each result then takes as long as the slower of making and
+    using it, plus the time to pass it on. Threads have to save more than 2 % of the time.
 
     Args:
-        making: seconds that a result takes to be made.
-        using: seconds that it is used for.
-        most: threads.
+        making: the seconds to make a result.
+        using: the seconds to use it.
+        most: the largest number of threads.
 
     >>> worthwhile(0.001, 0.030, most=4), worthwhile(0.030, 0.012, most=4), worthwhile(0.0001, 0.00001, most=4)
     (1, 3, 0)

@@ -1,4 +1,4 @@
-"""Refuses labels and inputs that would not move, or not be scaled, with the image they belong to."""
+"""Rejects labels and inputs that would not be transformed or scaled with the image they belong to."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
 
 LEAST_SIDE = 8
-"""Numbers of the image's aspect, and at least so many rows and columns of them, may be meant for its pixels."""
+"""The rows and columns from which an array of the image's aspect ratio is likely to belong to its pixels."""
 
 
 def require_moving(
     scene: Scene, inputs: Mapping[str, Input], heads: Mapping[str, Head], augment: Sequence[Any]
 ) -> None:
-    """Raise for arrays of the image's height and width that do not move with it; warn of those with its aspect ratio.
+    """Raise for arrays of the image's size that are not transformed with it; warn of those of its aspect ratio.
 
     Args:
-        scene: of the images.
-        inputs: resolved.
-        heads: resolved.
-        augment: augmentations of single rows.
+        scene: the scene of the images.
+        inputs: the resolved inputs.
+        heads: the resolved heads.
+        augment: the augmentations of single rows.
 
     Raises:
-        ContractError: for each such input, and each head that cannot move.
+        ContractError: for all such inputs and heads.
     """
     from polyhead.augment import Apply
 
@@ -86,15 +86,15 @@ def _of_its_aspect(shape: Sequence[int], sizes: set[tuple[int, int]]) -> bool:
 
 
 def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
-    """Raise for numbers of the image's own column that are bytes, where the image is scaled to 0–1; warn of others.
+    """Raise for a map that reads an image's column as 0–255 while the image is scaled to 0–1; warn of similar maps.
 
     Args:
-        source: where the rows are.
-        inputs: resolved.
-        heads: as they were declared.
+        source: the source of the rows.
+        inputs: the resolved inputs.
+        heads: the heads as declared.
 
     Raises:
-        ContractError: for each such head.
+        ContractError: for all such heads.
     """
     problems = []
     images = {kind.columns(n): n for n, kind in inputs.items() if isinstance(kind, Image)}
@@ -118,13 +118,13 @@ def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str
 
 
 def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Input]) -> None:
-    """Warn of a map of colors in bytes, which is an image that comes to the model as 0–1 where it is an input."""
+    """Warn of a map of colors in 0–255, while images are scaled to 0–1."""
     scaled = [n for n, kind in images.items() if kind.dtype == "float32"]
     first = next((value for value in values if not is_missing(value, head.missing)), None)
     if not scaled or first is None or head.layer != "map" or head.channels < 3:
         return
     most = max((kind.max_pixels or 0 for kind in images.values() if isinstance(kind, Image)), default=0)
-    with suppress(DataError):  # said where the row is read
+    with suppress(DataError):  # reported when the row is read
         if np.asarray(label_pixels(head, first, place(head=name), most or None)).dtype == np.uint8:
             _warn_of_unit(name, head, scaled[0])
 
@@ -138,12 +138,12 @@ def _warn_of_unit(name: str, head: Head, image: str) -> None:
 def transposed_sides(
     source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]
 ) -> Iterator[Problem]:
-    """Problems of masks and maps whose height and width are exchanged against the images, where nothing is moved.
+    """Return a problem for each mask or map with the image's height and width exchanged, for feeds without a scene.
 
     Args:
-        source: where the rows are, which are all of one size.
-        inputs: resolved.
-        heads: resolved.
+        source: the source of the rows, whose images have one size.
+        inputs: the resolved inputs.
+        heads: the resolved heads.
     """
     images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
     for name, head in heads.items():
@@ -159,10 +159,10 @@ def transposed_sides(
 
 
 def require_images(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
-    """Raise for heads that lie in an image which does not exist.
+    """Raise for heads whose ``of=`` names no image.
 
     Raises:
-        ContractError: for each of them.
+        ContractError: for all of them.
     """
     images = [name for name, kind in inputs.items() if isinstance(kind, Image)]
     problems = []

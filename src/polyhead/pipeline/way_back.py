@@ -21,20 +21,20 @@ from polyhead.sources.scanning import SCAN_ROWS
 from polyhead.sources.source import Source
 
 _EDGE = 1e-6
-"""How many pixels rounding may move the edge of an image."""
+"""The pixels by which rounding may move the edge of an image."""
 
 
 @dataclass(frozen=True)
 class ImageView:
-    """How one image that the model gets lies in the original.
+    """The relation of one image that the model gets to its original.
 
     Attributes:
         size: (height, width) of the original, in the orientation of its labels.
         target: (height, width) of the image that the model gets.
-        there: the matrix from the original to the image of the model.
-        held: the corners of what the source holds of the original, ``(2, 2)`` in pixels of the image of the model.
+        there: the matrix from the original to the image that the model gets.
+        held: the corners of the part of the original that the source holds, ``(2, 2)`` in pixels of the model's image.
         to_held: the matrix from the original to the image that the source holds.
-        held_size: (height, width) of that image, as it is shown.
+        held_size: (height, width) of that image, as shown.
     """
 
     size: tuple[int, int]
@@ -48,14 +48,15 @@ class ImageView:
     def of(
         cls, frame: Frame, target: tuple[int, int], fit: str, turned: bool, place: np.ndarray | None = None
     ) -> ImageView:
-        """The view of an image.
+        """Return the view of an image.
 
         Args:
-            frame: of the image that the source holds.
+            frame: the size of the image that the source holds.
             target: (height, width) of the image that the model gets.
-            fit: how the one is resized to the other.
-            turned: labels lie in the pixels as stored, before Exif turns them.
-            place: how that image lies in the original, as `Origins.places` has it; None or NaN if it is the original.
+            fit: the ``fit=`` of the input, by which the one is resized to the other.
+            turned: whether labels refer to the stored pixels, before the Exif orientation is applied.
+            place: the size of the original and the matrix from it, as in `Origins.places`; None or NaN if the source
+                holds the original.
         """
         resized, size, first = geometry.resize(frame.shown, target, fit), frame.label_size, np.eye(3)
         if place is not None and not np.isnan(place[0]):
@@ -68,7 +69,7 @@ class ImageView:
 
     @property
     def turned(self) -> bool:
-        """Whether height and width of the original are exchanged in the image of the model."""
+        """Whether height and width of the original are exchanged in the image that the model gets."""
         return bool(abs(self.there[0, 1]) > abs(self.there[0, 0]))
 
     @cached_property
@@ -80,13 +81,13 @@ class ImageView:
         return geometry.transform(self._back, points)
 
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
-        """Map boxes ``(..., 4)`` of ``xyxy`` to pixels of the original, clipped to it."""
+        """Map ``xyxy`` boxes ``(..., 4)`` to pixels of the original, clipped to it."""
         ends = self.points(boxes.reshape(*boxes.shape[:-1], 2, 2))
         found = np.concatenate([ends.min(-2), ends.max(-2)], -1)
         return np.clip(found, 0, np.tile(self.size[::-1], 2).astype(np.float64))
 
     def pixels(self, image: np.ndarray, fill: float, nearest: bool = False) -> np.ndarray:
-        """Resample a number per pixel, float32 ``(h, w)``, to the original; ``fill`` for pixels that were not seen."""
+        """Resample a number per pixel, float32 ``(h, w)``, to the original, with ``fill`` outside of the image."""
         from polyhead.augment.warp import warp
 
         height, width = image.shape
@@ -96,21 +97,21 @@ class ImageView:
         found = warp(image, matrix, self.size, nearest=nearest, fill=fill)
         edge = np.isnan(found)
         if not nearest and np.isnan(fill) and edge.any():
-            # at the edges linear interpolation mixes in the fill: take the nearest pixel there
+            # linear interpolation mixes in the fill at the edges: use the nearest pixel there
             found[edge] = warp(image, matrix, self.size, nearest=True, fill=fill)[edge]
         return found
 
     def _within(self, image: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
-        """The pixels that show the original, with its edge repeated around it, and the (x, y) of their corner.
+        """Return the pixels that show the original, with its edge repeated around it, and the (x, y) of their corner.
 
-        Bars beside the original, as ``fit="contain"`` leaves them, do not mix into its edge.
+        Padding around the original, as from ``fit="contain"``, then does not mix into its edge.
         """
         ends = geometry.transform(grid @ self.there, np.array([[0.0, 0.0], [self.size[1], self.size[0]]]))
         held = geometry.transform(grid, self.held)
         parts, more, corner = [], [], []
         whole = zip(ends.min(0), ends.max(0), held.min(0), held.max(0), image.shape[::-1], strict=True)
         for low, high, low_held, high_held, sides in whole:
-            # a store whose images are cropped does not hold all of the original
+            # a store of cropped images does not hold the whole original
             begin, end = max(low, low_held), min(high, high_held)
             first, last = max(0, int(np.ceil(begin - 0.5))), min(sides, int(np.floor(end - 0.5)) + 1)
             last = max(last, first + 1)
@@ -128,10 +129,10 @@ class WayBack:
     Args:
         source: the source of the rows.
         images: the resolved image inputs.
-        heads: the resolved heads; those that lie in an image have views.
+        heads: the resolved heads; those with labels in an image have views.
 
     Attributes:
-        turns_sides: one of the views so far exchanges height and width of the original.
+        turns_sides: whether any view so far exchanges height and width of the original.
     """
 
     def __init__(self, source: Source, images: Mapping[str, Image], heads: Mapping[str, Head]) -> None:
@@ -144,7 +145,7 @@ class WayBack:
         self._views = {name: ImageViews(source, name, images[name]) for name in set(self._heads.values())}
 
     def views(self, ids: np.ndarray) -> dict[str, Sequence[ImageView]]:
-        """The views of some rows, for each head that lies in an image."""
+        """Return the views of some rows, for each head with labels in an image."""
         if not self._heads:
             return {}
         found = {name: views.of(ids) for name, views in self._views.items()}
@@ -152,17 +153,17 @@ class WayBack:
         return {head: found[name] for head, name in self._heads.items()}
 
     def of_whole_images(self) -> dict[str, Sequence[ImageView]]:
-        """The views of one row, for each head that lies in an image, as if the model got originals in their size."""
+        """Return the view of one row, for each head with labels in an image, as if originals were not resized."""
         return {head: [self._views[name].whole] for head, name in self._heads.items()}
 
 
 class ImageViews:
-    """The views of the rows of a source, of one image.
+    """The views of the rows of a source, for one image input.
 
     Args:
         source: the source of the rows.
-        name: of the input.
-        kind: the input, resolved.
+        name: the name of the input.
+        kind: the resolved input.
     """
 
     def __init__(self, source: Source, name: str, kind: Image) -> None:
@@ -171,14 +172,14 @@ class ImageViews:
 
     @property
     def whole(self) -> ImageView:
-        """The view of an original in the size of the image that the model gets."""
+        """Return the view of an original that has the size of the image that the model gets."""
         size = (self._kind.shape[0], self._kind.shape[1])
         return ImageView.of(Frame(size), size, self._kind.fit, False)
 
     def of(self, ids: np.ndarray) -> list[ImageView]:
-        """The views of some rows."""
+        """Return the views of some rows."""
         if not len(ids):
-            return []  # a source of a user's own may not expect to be asked for no rows
+            return []  # a user's source may not expect an empty read
         kind, target = self._kind, (self._kind.shape[0], self._kind.shape[1])
         column: Values = self._source.only([self._column]).coded(ids)[self._column]
         values: Any = plain(column)
@@ -198,7 +199,7 @@ class ImageViews:
 
 
 def files_of(source: Source, column: str, ids: np.ndarray) -> list[str | None]:
-    """The file of each image of a column, also of one that a store holds; None for one that is not a file."""
+    """Return the path of each image of a column, also of one in a store; None for an image that was no file."""
     known = source.origins(column, ids)
     found: list[str | None] = [None] * len(ids) if known is None else list(known.files)
     rest = [place for place, file in enumerate(found) if file is None]
@@ -210,10 +211,10 @@ def files_of(source: Source, column: str, ids: np.ndarray) -> list[str | None]:
 
 
 def any_file(source: Source, column: str) -> bool:
-    """Return whether an image of a column is a file, or was one before a store held it.
+    """Return whether any image of a column is a file, or was one before it was stored.
 
-    Of a list in memory all rows are looked at, and all that stores keep of the originals; else the first row and the
-    last, which sources that are joined have one each.
+    Lists in memory, and the paths that stores keep, are searched completely; of other columns only the first and the
+    last row, so that both ends of concatenated sources are seen.
     """
     whole: Any = source.column(column)
     if isinstance(whole, list) and any(path_in(value) is not None for value in whole):

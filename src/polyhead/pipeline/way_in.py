@@ -1,4 +1,4 @@
-"""Maps what was predicted of originals into the images that a store holds of them, where its labels lie."""
+"""Maps predictions in original images to the images of a store, in whose pixels its labels are."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from polyhead.sources.source import Source
 def in_held_images(
     source: Source, images: Mapping[str, Image], heads: Mapping[str, Head], answers: Mapping[str, list[Any]]
 ) -> dict[str, list[Any]]:
-    """Answers that lie in the original images as they lie in the images of a store; others as they are.
+    """Map answers in pixels of original images to pixels of a store's images; return others unchanged.
 
     Args:
-        source: the rows.
+        source: the source of the rows.
         images: the image inputs.
         heads: the resolved heads.
-        answers: by head, one for each row, in the format of the column.
+        answers: by head, the answer of each row, in the format of the column.
     """
     rows = np.arange(len(source), dtype=np.int64)
     columns = {kind.columns(name)[0] for name, kind in images.items()}

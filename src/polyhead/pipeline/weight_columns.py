@@ -1,4 +1,4 @@
-"""The users' own weights of heads, as their columns in a source have them."""
+"""Prepares heads for their ``sample_weight=`` columns."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from polyhead.sources.source import Source
 
 
 def prepare(source: Source, heads: Mapping[str, Head]) -> dict[str, Head]:
-    """Heads as they take their columns of weights, before they are resolved.
+    """Return unresolved heads, set to read the weights in their columns.
 
     Raises:
-        DataError: for each whose weights are finer than it was said to have them.
+        DataError: for all heads whose weights are finer than declared.
     """
     found = dict(heads)
     problems: list[Problem] = []
@@ -33,7 +33,7 @@ def prepare(source: Source, heads: Mapping[str, Head]) -> dict[str, Head]:
 
 
 def along_boxes(source: Source, heads: Mapping[str, Head]) -> dict[str, BoxWeights]:
-    """The weights that go where boxes go, by the `key` of their head."""
+    """Return the weights of boxes, which are dropped together with them, by `weights_key` of their head."""
     found = {}
     for name, head in heads.items():
         if head.sample_weight is not None:
@@ -44,16 +44,16 @@ def along_boxes(source: Source, heads: Mapping[str, Head]) -> dict[str, BoxWeigh
 
 
 def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augment: Sequence[Any]) -> None:
-    """Raise for weights that would have to move with the image, and cannot: those of pixels, and of points that swap.
+    """Raise for weights that would have to be transformed with the image but are not: of pixels, and of swapped points.
 
     Args:
-        source: where the rows are.
-        heads: that lie in the image, prepared.
+        source: the source of the rows.
+        heads: the prepared heads with labels in the image.
         resized: whether images or masks are decoded or resized.
-        augment: augmentations of single rows.
+        augment: the augmentations of single rows.
 
     Raises:
-        DataError: for each of them.
+        DataError: for all of them.
     """
     moves = moving(augment)
     how = f"{moves[0]!r} moves them" if moves else "images or masks are decoded or resized" if resized else ""
@@ -80,7 +80,7 @@ def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augm
 
 
 def moving(augment: Sequence[Any]) -> list[Any]:
-    """The augmentations that move what is in an image; others change its light alone."""
+    """The augmentations that move pixels; others only change their values."""
     from polyhead.augment import Apply
     from polyhead.augment.augmentation import Photometric
 

@@ -1,4 +1,4 @@
-"""Warns of weights that do nothing: classes of which only one occurs, and weights of 0 in every row."""
+"""Warns of weights without effect: balanced weights of a single class, and weights that are all 0."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from polyhead.kinds import Head
 
 
 def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> bool:
-    """Warn if there is nothing to balance, as one class has all labels; return whether it is so.
+    """Warn if there is nothing to balance because all labels have one class; return whether that is so.
 
     Args:
-        name: of the head.
-        head: with its balanced weights, ``{class: weight}``.
-        counts: of each class ``(n,)``, or of zeros and ones of each label ``(n, 2)``.
+        name: the name of the head.
+        head: the head with its balanced weights, ``{class: weight}``.
+        counts: the count of each class, ``(n,)``, or of zeros and ones of each label, ``(n, 2)``.
     """
     if not counts.sum() or ((counts > 0).sum(-1) > 1).any():
         return False
     found = "the same labels in every row"
     if counts.ndim == 1:
-        classes = list(head.class_weight or ())  # a dict, as it is balanced
+        classes = list(head.class_weight or ())  # a dict, as it has been balanced
         positive = head.meaning.get("positive")
         classes = classes if positive is None else [f"other than {positive}", positive]
         found = f"{shown(classes[int(counts.argmax())])} in every row that has a label"
@@ -32,11 +32,11 @@ def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> bool:
 
 
 def unweighed(there: np.ndarray | None, factor: np.ndarray | None) -> bool:
-    """Return whether some rows have labels and weights of the user, and all of these weights are 0.
+    """Return whether some rows have labels with own weights, all of which are 0.
 
     Args:
-        there: which labels are there, bool ``(B, ...)``; None where all are.
-        factor: the weights, ``(B, ...)``; None where there are none.
+        there: which labels are present, bool ``(B, ...)``; None if all are.
+        factor: the user's own weights, ``(B, ...)``; None without any.
 
     >>> unweighed(None, np.zeros(3)), unweighed(np.zeros(3, bool), np.zeros(3)), unweighed(None, None)
     (True, False, False)
@@ -47,12 +47,12 @@ def unweighed(there: np.ndarray | None, factor: np.ndarray | None) -> bool:
 
 
 def warn_of_no_weight(name: str, head: Head, rows: int) -> None:
-    """Warn that the weights of a head are all 0.
+    """Warn that all sample weights of a head are 0.
 
     Args:
-        name: of the head.
-        head: with a column of weights.
-        rows: how many were looked at.
+        name: the name of the head.
+        head: the head with a column of weights.
+        rows: the number of rows checked.
     """
     where = place(head=name, column=head.sample_weight)
     fix = "None of its labels counts, in training or evaluation. Look for what made them, or leave sample_weight= out."
