@@ -28,7 +28,7 @@ def are_rows(data: Any) -> bool:
 
 
 def columns_from_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Rows as columns; what a row lacks is None.
+    """Convert rows to columns, with None for what a row lacks.
 
     >>> columns_from_rows([{"x": 1, "y": 2}, {"x": 3}])
     {'x': [1, 3], 'y': [2, None]}

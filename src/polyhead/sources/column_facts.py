@@ -47,7 +47,7 @@ def merged_facts(name: str, known: Sequence[About]) -> About:
 
 
 def _merged_points(name: str, known: Sequence[About]) -> tuple[Any, Any]:
-    """The names of keypoints, which all sources that know them have in one order, and the lines between them."""
+    """Return the names of keypoints and the lines between them; raise if sources name them differently."""
     named = [(i, about.points) for i, about in enumerate(known) if about.points is not None]
     for i, points in named:
         if points != named[0][1]:

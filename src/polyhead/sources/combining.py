@@ -1,4 +1,4 @@
-"""Views of sources: selected rows, several sources end to end, several in fixed proportions."""
+"""Views of sources: selected rows, concatenated sources, and sources mixed in fixed proportions."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class Concat(_CachingView):
             source = self.sources[s]
             try:
                 rows = checked_rows(source, ids[at] - self.starts[s])
-            except DataError as error:  # its row numbers are those of this source
+            except DataError as error:  # its row numbers are those of this source, so name it
                 problems = [replace(p, place=f"source {s}, {p.place}") for p in error.problems]
                 raise DataError(*problems) from error
             places.append(at)

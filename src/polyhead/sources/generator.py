@@ -16,7 +16,7 @@ from polyhead.sources.arrays import are_rows
 from polyhead.sources.source import OwnSource, Source
 
 CURSORS = 3
-"""Simultaneous readings of one generator, such as those of a training and a validation feed."""
+"""The most simultaneous readings of one generator, such as those of a training and a validation feed."""
 
 PROBE_ROWS = 32
 
@@ -117,7 +117,7 @@ class _Generator:
         self._places: dict[tuple[Any, ...], str] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle: the function begins anew."""
+        """Pickle the function, which then starts again."""
         return _Generator, (self.function, self.length, self.names)
 
     def first(self) -> dict[str, np.ndarray]:
@@ -295,7 +295,7 @@ def _batch_parts(
 
 
 def _rows_of_batch(nested: Any) -> int | None:
-    """The rows of a batch by its first array that is not in a list; None if all are."""
+    """Return the number of rows of a batch, from its first array that is not in a list; None if all are."""
     if isinstance(nested, (Mapping, tuple)):
         parts = nested.values() if isinstance(nested, Mapping) else nested
         return next((rows for part in parts if (rows := _rows_of_batch(part)) is not None), None)

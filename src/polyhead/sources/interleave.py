@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Interleaving:
-    """Which sequence is at a position, and how often it occurred before.
+    """Computes which sequence is at a position, and how often it occurred before.
 
     Sequences are joined in pairs, the two lightest first. A pair divides its positions evenly, so the position in each
     member is a formula. The rounding of a pair reaches its members in proportion to their share. As the lightest are
@@ -27,7 +27,7 @@ class Interleaving:
     def __init__(self, weights: Sequence[float]) -> None:
         nodes: list[tuple[float, int, Any]] = [(w, -number, number) for number, w in enumerate(weights)]
         while len(nodes) > 1:
-            nodes.sort(key=lambda node: node[:2])  # of equal ones the one that was named first comes first
+            nodes.sort(key=lambda node: node[:2])  # ties keep the given order
             (light, _, right), (heavy, first, left) = nodes[:2]
             nodes[:2] = [(light + heavy, first, (heavy / (light + heavy), left, right))]
         self._count = len(weights)

@@ -90,9 +90,9 @@ class Source(ABC):
         return About()
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        """Return what the images of a column were before a store held them; None if no store holds any of these rows.
+        """Return what the images of a column were before they were stored; None if no row comes from a store.
 
-        Asked about no rows, it answers for all: whether a store keeps the originals, and whether one does not.
+        For empty ``ids`` it describes all rows: whether any store keeps the originals, and whether any does not.
         """
         return None
 
@@ -285,7 +285,7 @@ class OwnSource(Source):
     """
 
     def __copy__(self) -> Self:
-        """A view shares everything, where pickle opens files again."""
+        """Copy shallowly: a view shares everything, while pickle reopens files."""
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         return view
@@ -298,7 +298,7 @@ class OwnSource(Source):
         return leading_rows(self, name, rows)
 
     def mapped(self, name: str) -> np.ndarray | None:
-        """The whole column where it is a memory map."""
+        """Return the whole column if it is a memory map, else None."""
         return None
 
     def read(self, ids: Any) -> dict[str, Values]:
@@ -309,7 +309,7 @@ class OwnSource(Source):
 
 
 def mapped_column(source: Source, name: str) -> np.ndarray | None:
-    """A whole column where it is a memory map, as an array that reads the file where it is indexed; else None."""
+    """Return a whole column that is a memory map, which reads the file when it is indexed; else None."""
     return source.mapped(name) if isinstance(source, OwnSource) else None
 
 

@@ -115,7 +115,7 @@ def _guarded(where: str, work: Callable[[], T]) -> T:
 
 
 def _text_fix(error: Exception) -> str:
-    """What to do about a text file in another encoding or with another delimiter."""
+    """Return the fix for a text file in another encoding or with another delimiter."""
     if isinstance(error, UnicodeDecodeError):
         return "Save it as UTF-8, or pass the frame from pandas.read_csv(path, encoding=...)."
     reason = str(error)
@@ -127,12 +127,12 @@ _SEPARATORS = (";", "\t", "|", ",")
 
 
 def _separated_by(mark: str) -> str:
-    """What to do about a text file with another separator."""
+    """Return the fix for a text file with another separator."""
     return f"Pass the frame from pandas.read_csv(path, sep={json.dumps(mark)})."
 
 
 def _require_separated(name: str, first: Any, where: str, delimiter: str) -> None:
-    """Raise if the only column of a text file, by its name and its first value, is several with another separator."""
+    """Raise if the only column of a text file looks like several with another separator."""
     for mark in _SEPARATORS:
         count = name.count(mark)
         if count and mark != delimiter and isinstance(first, str) and first.count(mark) == count:

@@ -56,7 +56,7 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
 
 
 def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) -> Source:
-    """As `read_table`, of a table with at least ``least`` rows."""
+    """Read a table like `read_table`; it needs at least ``least`` rows."""
     wanted = None if columns is None else names_in(columns, "read_table(columns=)")
     if are_rows(data):
         data = columns_from_rows(data)
