@@ -1,7 +1,7 @@
-"""How Keras takes a feed: `fit`, `evaluate` and `predict` ask it for iterators.
+"""Presents a feed to Keras as a data adapter, from which `fit`, `evaluate` and `predict` get iterators.
 
-Keras passes an instance of its ``DataAdapter`` through unchanged, on every backend. The class is private, so it is
-never imported here; a feed says that it is one only once Keras has loaded it (`KerasInput.__class__`).
+Keras accepts an instance of its ``DataAdapter`` unchanged, on every backend. The class is private, so it is never
+imported here: a feed claims to be an instance only once Keras has loaded the class (`KerasInput.__class__`).
 """
 
 from __future__ import annotations
@@ -36,50 +36,50 @@ class KerasInput:
         raise NotImplementedError
 
     def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
-        """Batches of arrays, or of what ``convert`` makes of arrays of several batches."""
+        """Iterate over batches of arrays; ``convert``, if given, makes tensors of the arrays of several batches."""
         raise NotImplementedError
 
     def _specs(self, call: Call) -> Any:
         raise NotImplementedError
 
     def _sizes(self, call: Call) -> dict[str, int]:
-        """The numbers of rows that a batch can have, by what says them."""
+        """The numbers of rows that a batch can have, by the name that messages show."""
         raise NotImplementedError
 
     def _begin(self, call: Call) -> None:
-        """An epoch of a method of Keras begins, or it looks at a first batch."""
+        """Called when an epoch of a Keras method begins, or when it draws a batch to build the model."""
 
     def _end(self, call: Call) -> None:
-        """An epoch has ended; Keras also says so before the first one."""
+        """Called when an epoch ends; Keras also calls it before the first one."""
 
     def _lends(self, array: Any) -> bool:
-        """Return whether a tensor may share an array's memory for good, and write to it."""
+        """Return whether a tensor may own an array's memory, and write to it."""
         return False
 
     @property
     def num_batches(self) -> int | None:
-        """For Keras: batches in an epoch, or None where ``steps_per_epoch`` says when one ends."""
+        """For Keras: the number of batches in an epoch; None if ``steps_per_epoch`` sets it."""
         return self._steps(caller(self))
 
     @property
     def has_partial_batch(self) -> bool:
-        """For Keras: whether a last batch is smaller."""
+        """For Keras: whether the last batch is smaller."""
         return self.partial_batch_size is not None
 
     @property
     def partial_batch_size(self) -> int | None:
-        """For Keras: rows in a smaller last batch."""
+        """For Keras: the number of rows in a smaller last batch."""
         return None
 
     @property
     def builtin_prefetch(self) -> bool:
-        """For Keras 3.11 to 3.13 on JAX: whether batches need not be sent to the device one ahead, as on a CPU."""
+        """For Keras 3.11 to 3.13 on JAX: True on a CPU, where sending batches to the device ahead has no use."""
         import jax
 
         return bool(jax.default_backend() == "cpu")
 
     def on_epoch_begin(self) -> None:
-        """For Keras, before each epoch; on every backend this comes before the model's weights are taken from it."""
+        """For Keras, before each epoch; JAX has not yet taken the weights out of the model then."""
         call = caller(self)
         self._begin(call)
         if call.use == "fit" and call.model is not None and not call.probing:
@@ -90,11 +90,11 @@ class KerasInput:
         self._end(caller(self))
 
     def get_numpy_iterator(self) -> Iterator[Any]:
-        """For Keras: batches as NumPy arrays."""
+        """For Keras: iterate over batches of NumPy arrays."""
         return self._batches(caller(self))
 
     def get_jax_iterator(self) -> Iterator[Any]:
-        """For Keras on JAX: batches as NumPy arrays, which JAX takes without a copy."""
+        """For Keras on JAX: iterate over batches of NumPy arrays, which JAX does not copy."""
         with keeps_weights():
             call = caller(self)
             require_shares(call.use, self._sizes(call))
@@ -102,11 +102,11 @@ class KerasInput:
             return surviving(self._batches(call))
 
     def get_torch_dataloader(self) -> Iterator[Any]:
-        """For Keras on PyTorch: batches as tensors on the model's device; those of a block are sent at once."""
+        """For Keras on PyTorch: iterate over batches of tensors on the model's device; whole blocks are sent there."""
         import keras
         import torch
 
-        convert = keras.ops.convert_to_tensor  # to the device; an array it would copy first
+        convert = keras.ops.convert_to_tensor  # moves a tensor to the device; it would copy an array first
 
         def tensor(array: Any) -> Any:
             return convert(torch.from_numpy(array) if self._lends(array) else array)
@@ -114,9 +114,9 @@ class KerasInput:
         return self._batches(caller(self), tensor)
 
     def get_tf_dataset(self) -> Any:
-        """For Keras on TensorFlow: a dataset with the exact signature, so that no batch is drawn to find it.
+        """For Keras on TensorFlow: a dataset with a known signature, so that Keras draws no batch to infer it.
 
-        On one device, a compiled step draws batches by itself, and a prediction draws them, without a dataset.
+        On one device, it is a `StepDataset`, from which compiled steps draw batches directly.
         """
         import keras
         import tensorflow as tf
@@ -132,23 +132,23 @@ class KerasInput:
             return StepDataset(batches, specs)
         dataset = _dataset(batches, specs)
         options = tf.data.Options()
-        options.autotune.enabled = False  # the feed itself prefetches, and counts what is used
+        options.autotune.enabled = False  # the feed itself prefetches, and counts the batches used
         options.experimental_optimization.inject_prefetch = False
         return dataset.with_options(options)
 
 
 def _require_shared_validation(call: Call) -> None:
-    """Raise for validation rows that the devices cannot share before the first step, and not after an epoch."""
+    """Raise for validation rows that the devices cannot share, before the first step rather than after an epoch."""
     rows, kind = (
         call.validation,
         type(call.validation),
-    )  # `isinstance` would ask for its class, and come back here
+    )  # `isinstance` would call `__class__`, and so come back here
     if issubclass(kind, KerasInput):
         require_shares("validation", rows._sizes(Call("evaluate", call.model, call.validation_steps)))
 
 
 def _dataset(batches: Callable[[], Iterator[Any]], specs: Any) -> Any:
-    """A ``tf.data.Dataset`` of batches in the structure of ``specs``, in which None stands for what is left out."""
+    """Return a ``tf.data.Dataset`` of batches in the structure of ``specs``, where None is an omitted input."""
     import keras
     import tensorflow as tf
 
@@ -167,25 +167,25 @@ def _dataset(batches: Callable[[], Iterator[Any]], specs: Any) -> Any:
         found = dict(zip(there, tensors, strict=True))
         return keras.tree.pack_sequence_as(specs, [found.get(i) for i in range(len(flat))])
 
-    # a generator cannot give None
+    # a generator cannot yield None
     dataset = tf.data.Dataset.from_generator(arrays, output_signature=tuple(flat[i] for i in there))
     return dataset.map(pack)
 
 
 def _draws(call: Call) -> bool:
-    """Whether Keras's step can draw batches by itself: one at a time, on one device. `predict` draws outside of it."""
+    """Return whether a `StepDataset` can be used: for single steps, on one device."""
     if call.model is None or (call.use != "predict" and (call.model.steps_per_execution or 1) > 1):
         return False
     strategy, probe = call.model.distribute_strategy, object()
     try:
-        return strategy.experimental_distribute_dataset(probe) is probe  # as the default one does
-    except Exception:  # of a strategy that refuses what is no dataset
+        return strategy.experimental_distribute_dataset(probe) is probe  # like the default strategy
+    except Exception:  # a strategy that accepts only datasets
         return False
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Shape of a row and dtype of one array."""
+    """The shape of a row and the dtype of an array."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -195,7 +195,7 @@ _CLASSES: dict[tuple[type, type], type] = {}
 
 
 def _feed_and_adapter(own: type, base: type) -> type:
-    """A class that is both; made for ``isinstance`` alone, never called."""
+    """Return a class that derives from both, for ``isinstance``; it is never instantiated."""
     key = (own, base)
     if key not in _CLASSES:
         _CLASSES[key] = type(

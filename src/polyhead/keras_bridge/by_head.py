@@ -1,4 +1,4 @@
-"""Takes the labels, weights and outputs of Keras apart by head. Imports keras: import this lazily."""
+"""Splits the labels, weights and outputs that Keras passes by head. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from polyhead.keras_bridge.structure import Path, at, leaves, output
 def head_arrays(
     y_true: Any, y_pred: Any, sample_weight: Any, paths: Mapping[str, Path]
 ) -> Iterator[tuple[str, Any, Any, Any]]:
-    """For each head its name, labels, output, and weights or None; shapes fit, and weights go with their rows.
+    """Yield ``(name, labels, output, weights or None)`` for each head, with matching shapes and aligned weights.
 
     Args:
         y_true: labels in the model's structure, or by head.
-        y_pred: what the model gave.
-        sample_weight: weights like the labels, one array of a weight a row, or None.
-        paths: ``{head: where it stands in the model's output}``.
+        y_pred: the outputs of the model.
+        sample_weight: weights in the structure of the labels, one array with a weight per row, or None.
+        paths: ``{head: path in the model's output}``.
 
     Raises:
         ContractError: for labels or weights of another structure or shape.
@@ -33,11 +33,11 @@ def head_arrays(
 
 
 def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dict[str, Any]:
-    """Each head's labels or weights: in the model's structure, or in a dict of heads.
+    """Return the labels or weights of each head, given in the model's structure or as a dict of heads.
 
     Raises:
-        ContractError: for another structure. Keras would take an array that stands for several heads apart by
-            its rows, and leave out what is too many.
+        ContractError: for another structure. Keras would split a single array for several heads by its rows, and
+            drop the rest.
     """
     given = list(leaves(nested))
     if len(paths) == len(given) == 1:
@@ -54,18 +54,18 @@ def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dic
 
 
 def weights_by_head(nested: Any, paths: Mapping[str, Path]) -> dict[str, Any]:
-    """Each head's weights, None where there are none; one weight a row stands for every head, as in Keras."""
+    """Return the weights of each head, or None; a single array with a weight per row is for every head, as in Keras."""
     if nested is None or (hasattr(nested, "shape") and _rank(nested) in (1, None)):
         return dict.fromkeys(paths, nested)
     return by_head(nested, paths, "weights")
 
 
 def aligned(weight: Any, pred: Any) -> Any:
-    """Weights with the rank that a feed gives them: metrics would lay weights of rows along the last axis."""
+    """Return weights with axes added as in a feed; metrics would broadcast a weight per row along the last axis."""
     if weight is None:
         return None
     rank = len(pred.shape) - 1
-    if _rank(weight) is None:  # TensorFlow traced weights of several ranks
+    if _rank(weight) is None:  # TensorFlow traced a function for weights of several ranks
         import tensorflow as tf
 
         ones = tf.ones([rank - tf.rank(weight)], tf.int32)
@@ -75,7 +75,7 @@ def aligned(weight: Any, pred: Any) -> Any:
 
 
 def _rank(array: Any) -> int | None:
-    """The number of axes; None if TensorFlow leaves it open."""
+    """The number of axes; None if it is unknown in TensorFlow."""
     return array.shape.rank if hasattr(array.shape, "rank") else len(array.shape)
 
 
@@ -92,9 +92,9 @@ def _structure_in_words(nested: Any) -> str:
 
 
 def checked_labels(name: str, true: Any, pred: Any) -> Any:
-    """A head's labels, once their shape is their output's, or that of class ids: losses would broadcast them.
+    """Return a head's labels if they have the shape of the output or of class ids; losses would broadcast others.
 
-    Shapes are known when a step is traced, so that this costs nothing in a step.
+    Shapes are known when a step is traced, so the check costs nothing in a step.
 
     Raises:
         ContractError: for another shape.
@@ -107,7 +107,7 @@ def checked_labels(name: str, true: Any, pred: Any) -> Any:
     ids = classes and "float" not in kind and (unknown or len(found) == len(shape) - 1)
     wanted = shape[:-1] if ids else shape
     if unknown or (len(found) == len(wanted) and None in found[1:]):
-        # TensorFlow traced other shapes before and leaves this one open: it is asked for in the step
+        # TensorFlow traced other shapes before and leaves this one unknown: check it in the step
         import tensorflow as tf
 
         return tf.ensure_shape(true, wanted)

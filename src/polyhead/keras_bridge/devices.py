@@ -1,4 +1,4 @@
-"""Training on several devices or in several processes: refused if each would train a model of its own."""
+"""Rejects training on several devices or in several processes where each would train its own model."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ BATCH_SIZE, LAST_BATCH = "batch_size", "last batch"
 
 
 def require_shares(use: str, sizes: Mapping[str, int]) -> None:
-    """Raise where the devices cannot share a batch: JAX would in its step, which may be the last of an epoch.
+    """Raise if the devices cannot share a batch; JAX would raise only in the step, maybe the last one of an epoch.
 
-    Rows of weight 0 do not fill a batch up: metrics without weights, and losses of steps, would count them.
+    Batches are not padded with rows of weight 0, because unweighted metrics and the losses of steps would count them.
 
     Args:
         use: the method of Keras, or ``"validation"``.
-        sizes: the numbers of rows that a batch can have, as `FeedIterator.sizes` has them.
+        sizes: the numbers of rows that a batch can have, from `FeedIterator.sizes`.
 
     Raises:
-        ContractError: with the number of rows that is not divided, and what to do.
+        ContractError: naming the number of rows that cannot be divided, and what to do.
     """
     devices = sharing_devices()
     for place, size in sizes.items():
@@ -52,10 +52,10 @@ def _shared_by(devices: int, use: str, last: int, alone: bool) -> str:
     """Return the fix for a last batch whose rows cannot be divided among the devices.
 
     Args:
-        devices: how many.
+        devices: the number of devices.
         use: as for `require_shares`.
-        last: rows of the batch.
-        alone: there is no other batch.
+        last: the number of rows in the batch.
+        alone: whether it is the only batch.
     """
     if use == "predict":
         return "Say ph.predict(model, feed), which takes any number of rows."
@@ -73,7 +73,7 @@ def _shared_by(devices: int, use: str, last: int, alone: bool) -> str:
 
 
 def sharing_devices() -> int:
-    """The devices of this process that share each batch by a distribution of Keras; 1 without one."""
+    """The number of devices of this process that share each batch by a Keras distribution; 1 without one."""
     import keras
 
     distribution = keras.distribution.distribution()
@@ -81,7 +81,7 @@ def sharing_devices() -> int:
         return 1
     mesh, name = distribution.device_mesh, distribution.batch_dim_name
     devices = mesh.shape[mesh.axis_names.index(name)] if name in mesh.axis_names else 1
-    return int(max(1, devices // this_shard()[1]))  # each process gives the rows of its own devices
+    return int(max(1, devices // this_shard()[1]))  # each process provides the rows of its own devices
 
 
 _HOOKS = (
@@ -93,14 +93,14 @@ _ALONE = "For a model of its own in each process, on all rows, say Feed(shard=(0
 
 
 def require_one_model(model: Any, alone: bool) -> None:
-    """Raise where several processes would each train a model of their own, on their parts of the rows.
+    """Raise if several processes would each train their own model, on their parts of the rows.
 
     Args:
-        model: that ``fit`` trains.
-        alone: whether the feed was told to give each process all rows.
+        model: the model that ``fit`` trains.
+        alone: whether the feed is declared to give each process all rows.
 
     Raises:
-        ContractError: where nothing shares the gradients.
+        ContractError: if nothing shares the gradients.
     """
     count = this_shard()[1]
     if count == 1 or alone or _share_gradients(model):
@@ -114,7 +114,7 @@ def require_one_model(model: Any, alone: bool) -> None:
     problem = Problem(where, expected, found, f"{fix} {_ALONE}", "several-models", warning=own_step(model))
     if not problem.warning:
         raise ContractError(problem)
-    warn(problem)  # a step of the user's own may share them in itself
+    warn(problem)  # the user's own step may share them itself
 
 
 def _share_gradients(model: Any) -> bool:
@@ -131,7 +131,7 @@ def _share_gradients(model: Any) -> bool:
 
 
 def _shared(parameter: Any) -> bool:
-    """Return whether a parameter has hooks on its gradient, or lies on several devices itself."""
+    """Return whether a parameter has hooks on its gradient, or is itself distributed over several devices."""
     tensor = sys.modules.get("torch.distributed.tensor")
     return (
         bool(getattr(parameter, "_backward_hooks", None))

@@ -1,4 +1,4 @@
-"""The adapter that a feed is to Keras: its batches, their number, their shapes, and the weights of its heads."""
+"""Implements the data adapter of a feed: its batches, their number and shapes, and the weights of its heads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from polyhead.sources.source import Source
 
 
 class FeedAdapter(KerasInput):
-    """The side of a feed that Keras and `polyhead.compile` ask.
+    """The part of a feed that Keras and `polyhead.compile` use.
 
     The attributes are set by the feed.
     """
@@ -41,7 +41,7 @@ class FeedAdapter(KerasInput):
         """The structure of the batches for a call."""
         raise NotImplementedError
 
-    # Weights, which `compile` asks for ---------------------------------------------------------------------
+    # Weights, for `compile` --------------------------------------------------------------------------------
 
     @property
     def weighted(self) -> bool:
@@ -59,10 +59,10 @@ class FeedAdapter(KerasInput):
         return frozenset(name for name, label in self._assembler.labels.items() if label.finely_weighted)
 
     def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
-        """For each head the mean sample weight over the rows, which `compile` divides its loss by.
+        """Return the mean sample weight over the rows of each head, by which `compile` divides its loss.
 
         Args:
-            losses: ``{head: LabeledMean}``; those that divide by the weights of each batch are left out.
+            losses: ``{head: LabeledMean}``; heads whose loss divides by the weights of each batch are left out.
         """
         labels = self._assembler.labels
         return {
@@ -72,29 +72,29 @@ class FeedAdapter(KerasInput):
         }
 
     def between(self, first: int, last: int) -> Self:
-        """The same for a prediction of the rows from ``first`` up to, but without, ``last``."""
-        part = object.__new__(type(self))  # not a copy, which would make the feed again as pickle does
+        """Return a feed that predicts only the rows from ``first`` up to, but not including, ``last``."""
+        part = object.__new__(type(self))  # `copy` would construct the feed again, like pickle
         part.__dict__.update(self.__dict__)
         part._iterator = self._iterator.between(first, last)
         return part
 
     def input_blocks(self) -> Iterator[dict[str, np.ndarray]]:
-        """The inputs of the rows of a prediction, several batches at a time."""
+        """Yield the inputs of the rows to predict, several batches at a time."""
         return self._iterator.input_blocks()
 
-    # Batches, which Keras asks for ------------------------------------------------------------------------
+    # Batches, for Keras -----------------------------------------------------------------------------------
 
     @property
     def partial_batch_size(self) -> int | None:
-        """For Keras: rows in a smaller last batch."""
+        """For Keras: the number of rows in a smaller last batch."""
         return self._iterator.sizes("fit").get(LAST_BATCH)
 
     def _steps(self, call: Call) -> int | None:
         if call.use == "predict":
-            # Keras asks for the number of batches first. By the first of them JAX has taken the variables out of the
-            # model, and one that is subclassed can no longer be called.
+            # Keras asks for the number of batches first. Once it draws batches, JAX has taken the variables out of the
+            # model, and a subclassed model can no longer be called to find its structure.
             self._structure_for(call)
-        # with steps_per_epoch the rows go on from epoch to epoch, and Keras says when one ends
+        # with steps_per_epoch the rows continue from epoch to epoch, and Keras ends epochs
         return None if call.use == "fit" and call.steps else len(self._iterator.orders[call.use])
 
     def _begin(self, call: Call) -> None:

@@ -28,22 +28,22 @@ class FeedIterator:
     """Iterates over the batches of an assembler.
 
     Args:
-        assembler: makes them.
-        source: the rows as they were given, whose fingerprint a state has.
-        batch_size: rows in a batch.
-        shuffle: a new order in each epoch of training.
-        seed: of that order.
-        drop_remainder: leave out a smaller last batch, except in prediction.
+        assembler: makes the batches.
+        source: the rows as given, whose fingerprint is part of a state.
+        batch_size: the number of rows in a batch.
+        shuffle: whether each epoch of training has a new order.
+        seed: the seed of that order.
+        drop_remainder: whether to leave out a smaller last batch, except in prediction.
         shard: ``(rank, count)``, this process's part, except in prediction.
-        mixed: the blocks in which rows are shuffled, and how many are mixed; None for one row at a time.
-        workers: threads, or ``"auto"``.
+        mixed: ``(rows per block, blocks mixed)`` to shuffle rows in blocks; None to shuffle single rows.
+        workers: the number of threads, or ``"auto"``.
 
     Attributes:
-        orders: of the rows, for each method of Keras.
-        position: of training.
+        orders: the order of the rows for each method of Keras.
+        position: the position of training.
 
     Raises:
-        ContractError: for arguments that mean nothing.
+        ContractError: for invalid arguments.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class FeedIterator:
             "shard": list(shard),
             "drop_remainder": drop_remainder,
         }
-        # once all of it was looked at, later epochs need not look again
+        # after one full epoch every row has been checked, and later epochs skip the check
         self._every_row = not drop_remainder and shard[1] == 1
 
     def between(self, first: int, last: int) -> FeedIterator:
-        """The same for a prediction of the rows from ``first`` up to, but without, ``last``."""
+        """Return an iterator that predicts only the rows from ``first`` up to, but not including, ``last``."""
         part = copy.copy(self)
         part.orders = {**self.orders, "predict": Order(last - first, self._batch_size, first=first)}
         return part
@@ -99,11 +99,11 @@ class FeedIterator:
 
     @property
     def workers(self) -> int:
-        """Threads at most."""
+        """The largest number of threads."""
         return self._blocks.workers
 
     def sizes(self, use: Use) -> dict[str, int]:
-        """The numbers of rows that a batch can have: `BATCH_SIZE`, and that of a smaller `LAST_BATCH`."""
+        """The numbers of rows that a batch can have, as `BATCH_SIZE` and, if it is smaller, `LAST_BATCH`."""
         order = self.orders[use]
         edges = (order.bounds(step, 1) for step in (0, len(order) - 1))
         first, last = (int(end - begin) for begin, end in edges)
@@ -113,7 +113,7 @@ class FeedIterator:
     # Batches -----------------------------------------------------------------------------------------
 
     def blocks(self, epoch: int, first: int = 0, **options: Any) -> Iterator[Block]:
-        """Blocks of training that do not count as used; the options are those of `Blocks.of`."""
+        """Iterate over blocks of training without moving the position; options as for `Blocks.of`."""
         return self._blocks.of(self.order, epoch, first, **options)
 
     def peek(self, structure: Structure, convert: Convert | None = None) -> Any:
@@ -123,13 +123,13 @@ class FeedIterator:
         return next(self.cut(iter([block]), structure, convert))
 
     def through(self, use: Use, structure: Structure, convert: Convert | None = None) -> Iterator[Any]:
-        """Iterate once over the rows, not augmented: for evaluation, or for prediction without labels."""
+        """Iterate once over the rows, not augmented: with labels for evaluation, without them for prediction."""
         labels = use == "evaluate"
         blocks = self._blocks.of(self.orders[use], 0, labels=labels, augment=False)
         return self.cut(blocks, structure, convert, labels)
 
     def input_blocks(self) -> Iterator[dict[str, np.ndarray]]:
-        """The inputs of the rows of a prediction, several batches at a time."""
+        """Yield the inputs of the rows to predict, several batches at a time."""
         for block in self._blocks.of(self.orders["predict"], 0, labels=False, augment=False):
             yield dict(block.inputs)
 
@@ -144,11 +144,11 @@ class FeedIterator:
         """Iterate over an epoch of training, from where the last one ended.
 
         Args:
-            structure: of a batch.
+            structure: the structure of a batch.
             convert: makes tensors of a block's arrays.
-            run: the run of ``fit``, whose threads continue from epoch to epoch; None for a loop of the user's own.
-            epochs: the number left in the run, this one included; None for all of them one after the other.
-            meter: measures the stages.
+            run: the run of ``fit``, whose threads continue from epoch to epoch; None for the user's own loop.
+            epochs: the number left in the run, including this one; None for endless epochs, one after the other.
+            meter: measures the time of each stage.
         """
         going = _Going() if run is None else self._runs.setdefault(run, _Going())
         if going.probing:
@@ -178,7 +178,7 @@ class FeedIterator:
             going.at = None
             for batch in self.cut(going.blocks, structure, convert):
                 number, step = number + 1, step + 1
-                # the last batch ends the epoch as it is handed out: Keras need not come back for more
+                # the last batch ends the epoch when it is yielded, as Keras may not ask for more
                 position.draw(one)
                 if step == last:
                     going.at = None if going.until == epoch + 1 else number
@@ -186,11 +186,11 @@ class FeedIterator:
                         self._blocks.check = False
                 yield batch
                 if step == last or (epochs is None and one.moves != position.moves):
-                    break  # here, and not when Keras asks for more: the blocks go on with the next epoch
+                    break  # at once, not when Keras asks for more: the blocks continue with the next epoch
             if epochs is not None:
-                one.look()  # Keras that draws ahead comes back at the end, when it has asked for all of them
+                one.look()  # a Keras version that draws ahead returns here only after it has asked for all batches
                 return
-            if one.moves != position.moves:  # the user set the position
+            if one.moves != position.moves:  # the user has set the position
                 going.one = one = position.begin()
                 number = one.begun
 
@@ -201,7 +201,7 @@ class FeedIterator:
         convert: Convert | None = None,
         labels: bool = True,
     ) -> Iterator[Any]:
-        """The batches of blocks as views, in the structure; ``convert`` makes tensors of a block's arrays."""
+        """Yield the batches of blocks as views, in the structure; ``convert`` makes tensors of a block's arrays."""
         labels = labels and bool(self._assembler.heads)
         parts = [structure.inputs, structure.outputs, structure.outputs] if labels else [structure.inputs]
         parts = parts if self._assembler.weighted else parts[:2]
@@ -222,7 +222,7 @@ class FeedIterator:
     # Position of training ------------------------------------------------------------------------------
 
     def begin(self, call: Call) -> None:
-        """An epoch of ``fit`` begins."""
+        """Begin an epoch of ``fit``."""
         run, position = call.run, self.position
         going = self._runs.setdefault(run, _Going())
         going.probing = call.probing
@@ -245,11 +245,11 @@ class FeedIterator:
             keras_epochs.set_length(call, left, endless=False)
 
     def _place(self, call: Call, steps: int) -> int:
-        """Place the start of a run, and return how many batches of its first epoch were trained on before.
+        """Set the position at the start of a run; return how many batches of its first epoch were trained on before.
 
         Args:
-            call: of ``fit``.
-            steps: batches in an epoch of ``fit``.
+            call: the call of ``fit``.
+            steps: the number of batches in an epoch of ``fit``.
         """
         position = self.position
         found = None if position.said else keras_epochs.backup(call, steps)
@@ -263,13 +263,13 @@ class FeedIterator:
         return found.steps % steps
 
     def end(self, call: Call) -> None:
-        """An epoch of ``fit`` has ended."""
+        """End an epoch of ``fit``."""
         going = self._runs.get(call.run)
         if going is not None and going.one is not None and not call.probing:
             self.position.end(going.one, last=not going.endless)
 
     def state(self) -> dict[str, Any]:
-        """The position of training, and what identifies the rows."""
+        """Return the position of training, and what identifies the rows, as JSON values."""
         known = {**self._identity, **self._prints(), "weighing": weighing_prints(self._assembler.heads)}
         return {"epoch": self.position.epoch, "step": self.position.step, **known}
 
@@ -285,7 +285,7 @@ class FeedIterator:
         """Continue from a state; the next epoch starts at its step.
 
         Raises:
-            ContractError: for the state of other rows, batches or order, or for none.
+            ContractError: for a state of other rows, batches or order, or for anything else.
         """
         if not isinstance(state, Mapping):
             expected = "a dict that feed.state() returned"
@@ -330,7 +330,7 @@ _NOT_SURE = Problem(
 
 
 def _other_fingerprint(name: str, state: Mapping[str, Any]) -> Problem:
-    """The problem of a state with another fingerprint, or without one."""
+    """Return the problem of a state with another fingerprint, or without one."""
     if name not in state:
         return Problem(f"state, `{name}`", "a fingerprint", "none", "Take a new state: feed.state().")
     expected, found, fix = {
@@ -350,19 +350,19 @@ def _other_fingerprint(name: str, state: Mapping[str, Any]) -> Problem:
 
 
 class _Going:
-    """One run of ``fit``, whose blocks go on from epoch to epoch.
+    """The state of one run of ``fit``, whose blocks continue from epoch to epoch.
 
     Attributes:
-        blocks: the next ones.
-        at: the batch with which they begin, of all epochs; None while they are used, and when they have ended.
-        until: the epoch before which they end; None if they never end.
-        left: the epochs left, the current one included; None if unknown.
-        begun: its first epoch has begun.
-        probing: Keras only needs one batch, to build the model.
+        blocks: the iterator over the next blocks.
+        at: the batch with which they begin, counted over all epochs; None while they are used, and after their end.
+        until: the epoch before which they end; None for no end.
+        left: the number of epochs left, including the current one; None if unknown.
+        begun: whether its first epoch has begun.
+        probing: whether Keras only needs one batch, to build the model.
         endless: ``steps_per_epoch``, if batches continue from epoch to epoch.
-        one: the current pass, or the last one.
-        asked: of its passes.
-        trained: of the current epoch of ``fit``.
+        one: the current or the last pass over the rows.
+        asked: counts the batches that Keras asked for in the run.
+        trained: counts the batches trained on in the current epoch of ``fit``.
     """
 
     blocks: Iterator[Block] = iter(())
@@ -381,7 +381,7 @@ class _Going:
 class EpochInProgress(itertools.chain):
     """One epoch in progress.
 
-    It is not a generator: Keras would accept one, and train every later epoch on its first two batches.
+    It is no generator, because Keras would accept one, and train every later epoch on its first two batches only.
     """
 
     __slots__ = ()

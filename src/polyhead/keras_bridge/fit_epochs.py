@@ -1,4 +1,4 @@
-"""Reads the epochs of a run of ``fit``, and sets their length."""
+"""Reads and changes the epochs of a run of ``fit``."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from polyhead.order.position import unknown_count
 
 
 def batches_asked_for(run: Any) -> Callable[[], int | None]:
-    """Counts the batches that training steps have asked Keras's iterator for; Keras may draw some of them ahead."""
+    """Return a function that counts the batches drawn by training steps; Keras itself may draw further ones ahead."""
     refers = weakref.ref(run)
     return lambda: getattr(refers(), "_steps_seen", None)
 
 
 def trained(model: Any) -> Callable[[], int | None]:
-    """Counts the steps that the optimizer takes from now on.
+    """Return a function that counts the steps that the optimizer takes from now on.
 
-    None where it cannot tell from the start; 0 for a model that is gone by then, or has lost its weights on JAX, as is
-    one whose first step failed.
+    It returns None if the optimizer does not count steps; 0 if the model is gone or has lost its weights on JAX, as
+    after a failed first step.
     """
     begun, refers = _iterations(model), weakref.ref(model)
     if begun is None:
@@ -42,17 +42,17 @@ def _iterations(model: Any) -> int | None:
         return None
     try:
         return int(optimizer.iterations)
-    except Exception:  # JAX keeps it elsewhere while it trains, or in parts on other machines
+    except Exception:  # on JAX it may be kept elsewhere while training, or be distributed over machines
         return None
 
 
 def set_length(call: Call, steps: int, endless: bool) -> None:
-    """Set the number of batches of the epoch that begins: a resumed one has fewer, also on the progress bar.
+    """Set the number of batches of the epoch that begins, also for the progress bar; a resumed epoch has fewer.
 
     Args:
-        call: of ``fit``.
-        steps: how many.
-        endless: batches go on from epoch to epoch, as with ``steps_per_epoch``.
+        call: the call of ``fit``.
+        steps: the number of batches.
+        endless: whether batches continue from epoch to epoch, as with ``steps_per_epoch``.
     """
     import keras
 
@@ -71,7 +71,7 @@ def set_length(call: Call, steps: int, endless: bool) -> None:
 
 
 def draw_anew(run: Any) -> None:
-    """Have Keras draw from a new iterator, where it would go on with the last one, and with what it drew ahead."""
+    """Make Keras draw from a new iterator, instead of the last one and the batches that it drew ahead."""
     if hasattr(run, "_current_iterator"):
         run._current_iterator = None
 
@@ -81,10 +81,10 @@ class Backup:
     """A backup that ``BackupAndRestore`` has restored.
 
     Attributes:
-        epoch: that Keras begins with.
-        steps: batches of it that the weights were trained on already.
-        sure: whether the optimizer has taken as many steps as that says; else Keras has counted from the beginning of
-            an epoch that was itself resumed.
+        epoch: the epoch that Keras begins with.
+        steps: the number of its batches on which the weights were already trained.
+        sure: whether the optimizer has taken as many steps as these numbers say; otherwise Keras has counted from the
+            beginning of an epoch that was itself resumed.
     """
 
     epoch: int
@@ -93,11 +93,11 @@ class Backup:
 
 
 def backup(call: Call, steps: int) -> Backup | None:
-    """The backup from which a run of ``fit`` was just restored; None where there is none.
+    """Return the backup from which a run of ``fit`` was just restored; None without one.
 
     Args:
-        call: of ``fit``.
-        steps: batches in an epoch of ``fit``.
+        call: the call of ``fit``.
+        steps: the number of batches in an epoch of ``fit``.
     """
     import keras
 
@@ -109,7 +109,7 @@ def backup(call: Call, steps: int) -> Backup | None:
                 return _backup_of(
                     int(found["epoch"]), int(found["batch"]), callback.save_freq, call.model, steps
                 )
-            except (OSError, ValueError, KeyError, TypeError):  # as before the first backup
+            except (OSError, ValueError, KeyError, TypeError):  # there is no backup yet
                 return None
     return None
 
@@ -117,9 +117,9 @@ def backup(call: Call, steps: int) -> Backup | None:
 def _backup_of(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -> Backup:
     taken, before = _iterations(model), epoch * steps
     if batch == 0 and (save_freq == "epoch" or taken == before):
-        return Backup(epoch, 0)  # made between two epochs
+        return Backup(epoch, 0)  # saved between two epochs
     done = batch + 1
-    # of several steps in one execution Keras 3.10 names the first, newer ones the last
+    # if one execution has several steps, Keras 3.10 gives the first of them, newer versions the last
     several = steps_per_execution(model)
     if taken is not None and done < taken - before < done + several:
         done = taken - before
@@ -127,5 +127,5 @@ def _backup_of(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -
 
 
 def steps_per_execution(model: Any) -> int:
-    """The number of batches that the model takes at once."""
+    """The number of batches that one execution of the model's step takes."""
     return max(1, int(getattr(model, "steps_per_execution", None) or 1))

@@ -1,4 +1,4 @@
-"""Losses, metrics and optimizers that are given by name, and the arguments of ``model.compile``."""
+"""Checks losses, metrics and optimizers given by name, and the arguments of ``model.compile``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from polyhead.errors import ContractError, Problem, place, shown, similar
 from polyhead.kinds import Head
 
 _BY_SHAPE = {"loss": ("crossentropy", "ce"), "metric": ("accuracy", "acc")}
-"""Names for which Keras, and polyhead, take the loss or metric that suits the labels."""
+"""Names for which Keras and polyhead choose the loss or metric by the form of the labels."""
 
 
 def is_by_shape(what: str, given: Any) -> bool:
-    """Return whether a ``"loss"`` or ``"metric"`` was given by a name that stands for the one that suits the labels."""
+    """Return whether a ``"loss"`` or ``"metric"`` is given by a name that is chosen by the form of the labels."""
     return isinstance(given, str) and given.lower() in _BY_SHAPE[what]
 
 
 def form_of_labels(head: Head) -> str:
-    """The form in which Keras sees the labels of a head, by their shape and that of its output.
+    """Return the form that Keras infers for the labels of a head from the shapes of labels and output.
 
     >>> from polyhead.kinds import Binary, Categorical
     >>> form_of_labels(Binary()), form_of_labels(Categorical(3)), form_of_labels(Categorical(3, one_hot=True))
@@ -33,24 +33,24 @@ def form_of_labels(head: Head) -> str:
 
 
 def keras_loss(given: Any, head: Head) -> Any:
-    """A loss as it was given, or the name of the one that Keras takes for ``"crossentropy"``."""
+    """Return a loss as given, or the name of the one that Keras uses for ``"crossentropy"``."""
     return f"{form_of_labels(head)}_crossentropy" if is_by_shape("loss", given) else given
 
 
 def takes_default_loss(head: Head) -> bool:
-    """Whether a head has the loss of its kind: none was said, or "crossentropy", which every head of classes has."""
+    """Return whether a head uses the loss of its kind: by default, or by "crossentropy" for a head of classes."""
     return head.loss is None or (bool(head.losses) and is_by_shape("loss", head.loss))
 
 
 def unknown_names(
     losses: Mapping[str, Any], metrics: Mapping[str, Any], optimizer: Any = None
 ) -> Iterator[Problem]:
-    """Names that Keras does not know.
+    """Yield a problem for each name that Keras does not know.
 
     Args:
-        losses: for each head its loss, or a name of one.
-        metrics: for each head its metrics, or names of them.
-        optimizer: as it was given.
+        losses: the loss of each head, or its name.
+        metrics: the metrics of each head, or their names.
+        optimizer: the optimizer as given.
     """
     import keras
 
@@ -68,7 +68,7 @@ def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Pr
     if given is None or callable(given) or (isinstance(given, Mapping) and "class_name" in given):
         return
     names = [name for name in dir(module) if not name.startswith("_")]
-    # asking Keras makes an object, and the next of its class gets another name: only what is left is asked for
+    # Keras makes an object to check a name, and numbers the names of its next ones: check only what is left
     classes = {snake_name(name): name for name in names}
     if named and (given in names or given in classes):
         known = classes.get(given, given)
@@ -89,7 +89,7 @@ def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Pr
 
 
 def _needed(made: Any) -> list[str]:
-    """The arguments that a class of Keras cannot do without."""
+    """The required arguments of a Keras class."""
     if not isinstance(made, type):
         return []
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -98,7 +98,7 @@ def _needed(made: Any) -> list[str]:
 
 
 def snake_name(name: str) -> str:
-    """The name of a class as Keras has it in small letters.
+    """Return the name of a class in Keras's snake case.
 
     >>> snake_name("BinaryCrossentropy"), snake_name("AUC"), snake_name("OneHotIoU"), snake_name("KLDivergence")
     ('binary_crossentropy', 'auc', 'one_hot_io_u', 'kl_divergence')
@@ -107,10 +107,10 @@ def snake_name(name: str) -> str:
 
 
 def require_model(model: Any, where: str) -> None:
-    """Raise for what is no model of Keras.
+    """Raise for anything but a Keras model.
 
     Raises:
-        ContractError: for anything else.
+        ContractError: for any other value, or a class.
     """
     if not callable(model) or not hasattr(model, "compile"):
         fix = "Give it with brackets." if isinstance(model, type) else ""
@@ -118,7 +118,7 @@ def require_model(model: Any, where: str) -> None:
 
 
 def strange_arguments(model: Any, given: Mapping[str, Any]) -> Iterator[Problem]:
-    """Arguments that ``model.compile`` does not take."""
+    """Yield a problem for each argument that ``model.compile`` does not have."""
     parameters = inspect.signature(model.compile).parameters.values()
     if any(one.kind is one.VAR_KEYWORD for one in parameters):
         return

@@ -1,9 +1,8 @@
-"""Weights that survive an error of a feed on JAX.
+"""Keeps a model's weights when a feed raises an error on JAX.
 
-While Keras trains, evaluates or predicts on JAX, the variables of a model are empty: their values go from step to step
-in a local variable of the method, and come back after the last one. An error that comes out of the feed in between
-would leave the model without them. So where a feed raises, the values are given back first, from the frames that call
-it.
+While Keras trains, evaluates or predicts on JAX, the variables of a model are empty: their values pass from step to
+step in a local variable of the method, and return after the last one. An error raised by the feed in between would
+leave the model without them. So when a feed raises, the values are first restored from the calling frames.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ _STATE = {
     "evaluate": (*_PARTS, "metrics_variables"),
     "predict": _PARTS,
 }
-"""The parts of the state in each method of Keras."""
+"""The parts of the state in each Keras method."""
 
 
 def surviving(batches: Iterator[Any]) -> Iterator[Any]:
-    """The same batches; the model that draws them keeps its weights where this raises, or is interrupted."""
+    """Yield the batches; if this raises or is interrupted, the model that draws them keeps its weights."""
     with keeps_weights():
         yield from batches
 
 
 @contextmanager
 def keeps_weights() -> Iterator[None]:
-    """Give the model behind this call its weights back where the block raises: those of the last finished step."""
+    """If the block raises, restore the weights of the model behind this call, from its last finished step."""
     try:
         yield
     except GeneratorExit:  # the iterator was closed
@@ -42,11 +41,11 @@ def keeps_weights() -> Iterator[None]:
 
 
 def give_back() -> None:
-    """Give the variables of the model behind this call their values, if a method of Keras has taken them."""
+    """Restore the variables of the model behind this call, if a Keras method has taken their values."""
     state: Any = None
     for frame in keras_frames():
         names, method = frame.f_locals, frame.f_code.co_name
-        # the innermost is the newest, where one call takes several steps
+        # the innermost is the newest, if one call takes several steps
         if state is None and isinstance(names.get("state"), tuple):
             state = names["state"]
         model: Any = names.get("self")
@@ -54,5 +53,5 @@ def give_back() -> None:
             if state is not None and not getattr(model, "_jax_state_synced", True):
                 model._jax_state = dict(zip(_STATE[method], state, strict=True))
                 model.jax_state_sync()
-                model._jax_state = None  # as after the last step: a later run must not take it for its own
+                model._jax_state = None  # as after the last step, so that a later run does not use it
             return

@@ -1,8 +1,8 @@
-"""Finds out which call of Keras asks a feed for batches, and what for.
+"""Finds the call of Keras that asks a feed for batches.
 
-Keras does not tell an adapter which model asks, nor what for, so that is read from the calling frames (`caller`): a
-feed can then check itself against any model it meets, keep validation apart from training, and give predictions in
-row order. Where no such frame is found the feed behaves as in ``iter(feed)``.
+Keras does not tell an adapter which model or method asks for batches, so `caller` reads that from the calling frames.
+With it, a feed can check itself against any model, keep validation apart from training, and return predictions in the
+order of rows. If there is no such frame, the feed behaves as in ``iter(feed)``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _METHODS = ("fit", "evaluate", "predict")
 _BUILDING = ("_symbolic_build", "_maybe_symbolic_build")
 _DEPTH = 50
 _NEAR = 10
-"""Frames from a call of Keras up to its public method, at most."""
+"""The most frames between a call from Keras and its public method."""
 
 Use = Literal["fit", "evaluate", "predict"]
 
 Convert = Callable[[Any], Any]
-"""Makes a tensor of an array."""
+"""Converts an array to a tensor."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,18 @@ class Call:
     """A call of Keras that asks for batches.
 
     Attributes:
-        use: training counts epochs and shuffles; evaluation and prediction go from first row to last.
-        model: the one that asks, or None where it is not known.
+        use: the method; training counts epochs and shuffles, evaluation and prediction read rows in order.
+        model: the model that asks, or None if it is unknown.
         steps: ``steps_per_epoch``, ``validation_steps`` or ``steps``, if given.
-        initial_epoch: of ``fit``.
-        epochs: how many are to come in a run of ``fit``, this one included; None where ``steps`` says when one ends.
-        probing: Keras only needs one batch, to build the model.
-        within: refers to Keras's iterator over the epochs of this call, and does not keep it.
+        initial_epoch: the ``initial_epoch`` of ``fit``.
+        epochs: the number of epochs left in a run of ``fit``, including this one; None if ``steps`` ends epochs.
+        probing: whether Keras only needs one batch, to build the model.
+        within: a weak reference to Keras's iterator over the epochs of this call.
         verbose: whether the call prints.
-        callbacks: of the call.
-        refused: arguments of the method that cannot be combined with a feed, and that Keras would drop.
+        callbacks: the callbacks of the call.
+        refused: problems of arguments that cannot be combined with a feed, and that Keras would ignore.
         validation: ``validation_data`` of ``fit``.
-        validation_steps: of ``fit``.
+        validation_steps: ``validation_steps`` of ``fit``.
     """
 
     use: Use = "fit"
@@ -62,12 +62,12 @@ class Call:
 
     @property
     def run(self) -> Any:
-        """Keras's iterator over the epochs of this call, one object for each call; None where there is none."""
+        """Keras's iterator over the epochs of this call, one object for each call; None without one."""
         return None if self.within is None else self.within()
 
 
 def caller(feed: Any) -> Call:
-    """The call of Keras that led here, read from the calling frames."""
+    """Find the call of Keras that led here in the calling frames."""
     iterator: Any = None
     probing = False
     for frame in keras_frames():
@@ -83,13 +83,13 @@ def caller(feed: Any) -> Call:
 
 
 def asking() -> Any:
-    """Keras's iterator over the epochs of the call that led here; None without one."""
+    """Find Keras's iterator over the epochs of the call that led here; None without one."""
     owners = (frame.f_locals.get("self") for frame in keras_frames())
     return next(filter(_iterates, owners), None)
 
 
 def keras_frames(most: int = _DEPTH) -> Iterator[FrameType]:
-    """The frames of Keras that led here, the innermost first; of ``most`` frames of all."""
+    """Yield the frames of Keras among the ``most`` innermost calling frames, from the innermost on."""
     frame: FrameType | None = sys._getframe(1)
     for _ in range(most):
         if frame is None:
@@ -106,12 +106,12 @@ def _iterates(owner: Any) -> bool:
 def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: bool) -> Call:
     steps = getattr(iterator, "steps_per_epoch", None)
     if name == "fit":
-        # inside `fit`, a second iterator is the one for validation
+        # a second iterator inside `fit` is that of validation
         if iterator is not None and names.get("epoch_iterator", iterator) is not iterator:
             return Call("evaluate", model, steps, probing=probing)
         start = getattr(model, "_initial_epoch", None) or names.get("initial_epoch") or 0
         given = names.get("callbacks")
-        given = getattr(given, "callbacks", given)  # Keras puts them into a list of its own
+        given = getattr(given, "callbacks", given)  # Keras wraps them in a `CallbackList`
         callbacks = tuple(given) if isinstance(given, (list, tuple)) else (given,)
         verbose = bool(names.get("verbose", True))
         left = None if steps else names.get("epochs", 1) - names.get("epoch", start)
@@ -146,7 +146,7 @@ _REMEDY = {
 
 
 def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
-    # for its validation, fit passes on the batch size of its arrays
+    # for its validation, `fit` passes on the batch size of its arrays
     meant = [name for name in _REMEDY if name != "batch_size" or not names.get("use_cached_eval_dataset")]
     found = tuple(
         Problem(f"{method}({name}=)", f"no {name}= together with a Feed", shown(names[name]), _REMEDY[name])
@@ -159,14 +159,14 @@ def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...
         other = 'Say Feed(shuffle="blocks").' if order else "Say Feed(shuffle=False)."
         expected = "no shuffle= together with a Feed, which orders its rows"
         found += (Problem("fit(shuffle=)", expected, shown(order), other),)
-    # it is asked for batches only after an epoch; `isinstance` would ask it for its class, and so come back here
+    # it is asked for batches only after an epoch; `isinstance` would call its `__class__`, and so come back here
     validation = names.get("validation_data")
     unlabeled = getattr(type(validation), "_unlabeled", None)
     return found + (() if unlabeled is None else unlabeled(validation, f"{method}(validation_data=)"))
 
 
 def refuse_split(feed: Any) -> None:
-    """Raise for ``fit(validation_split=)``: Keras asks what a feed is, and would say that it is no array."""
+    """Raise for ``fit(validation_split=)`` when Keras asks for the type of a feed, before its own misleading error."""
     splits = False
     for frame in keras_frames(_NEAR):
         if frame.f_code.co_name == "fit" and "validation_split" in frame.f_locals:

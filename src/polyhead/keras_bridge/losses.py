@@ -1,4 +1,4 @@
-"""The loss of one head, right where labels are missing or weighted. Imports keras: import this lazily."""
+"""The loss of a head with missing or weighted labels. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -18,29 +18,28 @@ from polyhead.kinds.keras_objects import serialized
 
 @keras.saving.register_keras_serializable("polyhead")
 class LabeledMean(keras.losses.Loss):
-    """A loss as the mean over what is labeled.
+    """A loss that is the mean over the labeled values.
 
-    The loss of a batch is ``sum(weight * value) / (count * mean_weight)``: ``count`` values in this batch, and the mean
-    sample weight over all training rows. Its expectation over shuffled batches is the weighted mean over all rows, so
-    that class weights act in a batch of one row as in a batch of a thousand, and missing labels dilute nothing. A batch
-    without a label has a loss of 0.
+    The loss of a batch is ``sum(weight * value) / (count * mean_weight)``, where ``count`` is the number of values in
+    the batch and ``mean_weight`` the mean sample weight over all training rows. Its expectation over shuffled batches
+    is the weighted mean over all rows. So class weights have the same effect in batches of one row and of a thousand,
+    and missing labels do not dilute the loss. A batch without labels has a loss of 0.
 
-    Values whose weight is 0 take no part, whatever a loss makes of the filler that stands there: neither they nor their
-    gradients have to be finite. A Keras mask of the output or of the loss (``ignore_class=``) leaves values out of
-    ``count`` as well.
+    Values with weight 0 are ignored, even if the placeholder label makes them or their gradients infinite. A Keras mask
+    of the output or of the loss (``ignore_class=``) also removes values from ``count``.
 
     Args:
-        loss: a Keras loss, its name, or a function of ``(y_true, y_pred)`` that gives one value a row or more. With
-            ``reduction="sum"`` it stays a sum, and with ``"mean_with_sample_weight"`` it is divided by the weights of
-            the batch.
-        elementwise: weights are one for each number of the label. A loss that reads the whole last axis at once, as
-            cosine similarity does, then counts rows of which every number is labeled.
+        loss: a Keras loss, its name, or a function of ``(y_true, y_pred)`` that returns at least one value per row.
+            With ``reduction="sum"`` it stays a sum, and with ``"mean_with_sample_weight"`` it is divided by the weights
+            of the batch.
+        elementwise: whether there is a weight for each number of a label. A loss that reduces the last axis, such as
+            cosine similarity, then counts only rows whose numbers are all labeled.
         mean_weight: the mean sample weight over the training rows, at least 0. None divides by the weights of the batch
-            instead, in which the weight of a row that is alone in its batch cancels. Labels that come without weights,
-            from a user's own arrays, count 1 each.
-        head: the head's name, for errors and to find the head again in a loaded model.
-        declared: the JSON of the declaration of this head and the inputs, or the declaration, where it has no JSON.
-        position: of the head among those declared, from 0 on.
+            instead, which cancels the weight of a row that is alone in its batch. Labels without weights, from a user's
+            own arrays, count 1 each.
+        head: the name of the head, for errors and to find the head again in a loaded model.
+        declared: the JSON of the declaration of this head and the inputs, or the declaration itself if it has no JSON.
+        position: the position of the head among those declared, from 0.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class LabeledMean(keras.losses.Loss):
 
     @property
     def whole_vectors(self) -> bool:
-        """Whether weights are one for each number, and the loss reads several numbers at once."""
+        """Whether there is a weight for each number but the loss reduces the last axis."""
         return self.elementwise and not self.apart
 
     def _plain(self, y_true: Any, y_pred: Any) -> Any:
@@ -79,21 +78,21 @@ class LabeledMean(keras.losses.Loss):
         return (self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss)(y_true, y_pred)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The values before they are meaned."""
+        """Return the values before reduction."""
         return self._values(y_true, y_pred)[0]
 
     def _values(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-        """The values before they are meaned, and the mask that the loss itself gives them."""
+        """Return the values before reduction, and the mask that the loss itself puts on them."""
         if self.apart:
-            # losses mean over the last axis: with one more axis of size 1, each number keeps its own value
+            # losses average over the last axis: with another axis of size 1, each number keeps its value
             y_true, y_pred = y_true[..., None], y_pred[..., None]
         ignored = getattr(self.loss, "ignore_class", None)
         if ignored is not None and len(y_true.shape) == len(y_pred.shape) - 1:
-            # with Keras 3.10 their gradients are NaN on PyTorch
+            # their gradients are NaN with Keras 3.10 on PyTorch
             kept = ops.not_equal(y_true, ops.cast(ignored, y_true.dtype))[..., None]
             y_pred = ops.where(kept, y_pred, ops.stop_gradient(y_pred))
         if isinstance(self.loss, keras.losses.SparseCategoricalCrossentropy) and len(y_pred.shape) > 2:
-            # for class ids in maps Keras moves the classes to the front, and PyTorch has no gradient for that
+            # Keras moves the classes of maps to the front, for which PyTorch has no gradient
             classes, shape = y_pred.shape[-1], ops.shape(y_pred)[:-1]
             flat = self._plain(ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1, classes)))
             mask = keras_mask(flat)
@@ -104,17 +103,17 @@ class LabeledMean(keras.losses.Loss):
     def measure(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, mean_weight: Any = None
     ) -> tuple[Any, Any, Any]:
-        """One batch.
+        """Compute the loss of a batch.
 
         Args:
             y_true: labels ``(B, ...)``.
             y_pred: outputs ``(B, ...)``.
-            sample_weight: ``(B, ...)`` up to the shape of the labels, or None for 1 everywhere.
-            mean_weight: in place of this loss's own.
+            sample_weight: weights ``(B, ...)``, with at most the axes of the labels, or None for 1 everywhere.
+            mean_weight: replaces that of this loss.
 
         Returns:
-            The loss (of TensorFlow's replicas each has its part, and their sum is the loss), the sum of weight times
-            value, and the sum of the weights; scalars.
+            The loss, the sum of weight times value, and the sum of the weights; scalars. On several TensorFlow replicas
+            the loss is the sum of the values that each returns.
         """
         masks = [keras_mask(y_pred)]
         dtype = _computed(y_pred)
@@ -124,7 +123,7 @@ class LabeledMean(keras.losses.Loss):
         if weight is not None:
             if self.whole_vectors and len(weight.shape) == len(y_pred.shape):
                 weight = ops.min(weight, axis=-1)
-            # nothing flows back through a row that does not count: a product would make NaN of 0 times infinity
+            # no gradient flows through rows that do not count: with a product, 0 times infinity would give NaN
             y_pred = ops.where(with_axes_of(weight, y_pred) > 0, y_pred, ops.stop_gradient(y_pred))
         values, mask = self._values(y_true, y_pred)
         values = ops.cast(values, dtype)
@@ -139,13 +138,13 @@ class LabeledMean(keras.losses.Loss):
         if self.summed:
             return total, total, weights
         divisor = weights if self.batch_mean else count
-        if sample_weight is not None and not self.batch_mean:  # a feed of these weights gives them always
+        if sample_weight is not None and not self.batch_mean:  # a feed always passes its weights
             mean = self.mean_weight if mean_weight is None else mean_weight
             divisor = count * ops.cast(ops.convert_to_tensor(mean), dtype)
         return quotient(total, _over_replicas(divisor)), total, weights
 
     def _weighed(self, values: Any, weight: Any, masks: list[Any]) -> tuple[Any, Any]:
-        """The weight of each value, None where all weigh 1, and how many values there are."""
+        """Return the weight of each value, None if all are 1, and the number of values."""
         shape, dtype = ops.shape(values), values.dtype
         if weight is not None:
             weight = ops.broadcast_to(self._aligned(weight, values), shape)
@@ -157,10 +156,10 @@ class LabeledMean(keras.losses.Loss):
         return mask if weight is None else weight * mask, ops.sum(mask)
 
     def _aligned(self, weight: Any, values: Any) -> Any:
-        """Weights with the axes of the values.
+        """Return weights with the axes of the values.
 
         Raises:
-            ContractError: for weights that are finer than the values.
+            ContractError: if weights are finer than the values.
         """
         found = with_axes_of(weight, values)
         fits = len(found.shape) == len(values.shape) and all(
@@ -171,14 +170,14 @@ class LabeledMean(keras.losses.Loss):
         return found
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The loss of a batch, a scalar."""
+        """Return the loss of a batch, a scalar."""
         return self.measure(y_true, y_pred, sample_weight)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again.
+        """Return the arguments that make an equal loss.
 
         Raises:
-            ContractError: for a declaration that has no JSON.
+            ContractError: if the declaration has no JSON.
         """
         return {
             "loss": serialized(self.loss),
@@ -200,14 +199,14 @@ def finer(
     what: str = "loss",
     said: bool = True,
 ) -> Problem:
-    """The problem of weights that are finer than the values of a loss, or of a metric.
+    """Return the problem of weights that are finer than the values of a loss or metric.
 
     Args:
-        head: its name.
-        weights: their shape, with the rows.
-        values: their shape, with the rows.
-        what: "loss", or "metric".
-        said: the user may have declared what makes them fine; else parts of a label can be missing by themselves.
+        head: the name of the head.
+        weights: the shape of the weights, with the rows.
+        values: the shape of the values, with the rows.
+        what: ``"loss"`` or ``"metric"``.
+        said: whether an argument of the head may have made weights fine; otherwise parts of a label can be missing.
     """
 
     def a_row(shape: Sequence[int | None]) -> str:
@@ -227,9 +226,9 @@ def finer(
 
 
 def keras_mask(tensor: Any) -> Any:
-    """The mask that a layer such as ``Masking`` put on a tensor; None where there is none.
+    """Return the mask that a layer such as ``Masking`` put on a tensor; None without one.
 
-    JAX's arrays take no attributes, so that Keras keeps their masks beside them.
+    JAX arrays can't have attributes, so Keras stores their masks elsewhere.
     """
     from keras.src import backend
 
@@ -237,7 +236,7 @@ def keras_mask(tensor: Any) -> Any:
 
 
 def with_axes_of(array: Any, other: Any) -> Any:
-    """An array with as many axes as another: axes of size 1 come last, or those that are there are left out."""
+    """Return an array with as many axes as another, with trailing axes of size 1 added or removed."""
     rank, wanted = len(array.shape), len(other.shape)
     if rank < wanted:
         return ops.reshape(array, (*ops.shape(array), *([1] * (wanted - rank))))
@@ -247,9 +246,9 @@ def with_axes_of(array: Any, other: Any) -> Any:
 
 
 def _is_of_batch(values: Any, y_pred: Any) -> bool:
-    """Return whether a loss has joined the rows of a batch itself: it gives one number, or none for each row.
+    """Return whether a loss has reduced the rows of a batch itself, so that its values are not one or more per row.
 
-    Where its values are as many as the rows by chance, their mean and their number are those of the rows as well.
+    If it returns as many values as there are rows by coincidence, their mean and number are right anyway.
     """
     if len(values.shape) == 0:
         return True
@@ -258,17 +257,17 @@ def _is_of_batch(values: Any, y_pred: Any) -> bool:
 
 
 def _cosine_axis(loss: Any) -> int | None:
-    """The axis of Keras's cosine similarity; None for other losses."""
+    """The axis of a Keras cosine similarity; None for other losses."""
     if loss is keras.losses.cosine_similarity:
         return -1
     return loss._fn_kwargs["axis"] if type(loss) is keras.losses.CosineSimilarity else None
 
 
 def _cosine(y_true: Any, y_pred: Any, axis: int) -> Any:
-    """Keras's cosine similarity as a loss, of which an output of zeros has a gradient: towards the label.
+    """Compute Keras's cosine similarity loss, but with a gradient towards the label for outputs of zeros.
 
-    Keras's own is NaN there, and so after one step is the whole model. Zeros are what a layer gives that starts with
-    zeros, or whose inputs a ReLU has all cut off.
+    Keras's own gradient is NaN there, and so is the whole model after one step. Layers output zeros if they are
+    initialized with zeros, or if a ReLU has made all of their inputs 0.
     """
     square = ops.sum(ops.square(y_pred), axis=axis, keepdims=True)
     length = ops.sqrt(ops.where(square > 0, square, ops.ones_like(square)))
@@ -276,21 +275,21 @@ def _cosine(y_true: Any, y_pred: Any, axis: int) -> Any:
 
 
 def _computed(y_pred: Any) -> str:
-    """The dtype to compute a loss in: that of the output, in single precision at least."""
+    """The dtype to compute a loss in: that of the output, at least float32."""
     dtype = keras.backend.standardize_dtype(ops.convert_to_tensor(y_pred).dtype)
     return keras.backend.floatx() if "float16" in dtype else dtype
 
 
 def quotient(total: Any, divisor: Any) -> Any:
-    """``total / divisor``, and 0 where nothing weighs anything, in which case the total is 0 as well.
+    """Return ``total / divisor``, or 0 if the divisor is 0, as the total is then 0 too.
 
-    ``ops.divide_no_nan`` has gradients of NaN there, on PyTorch with older versions of Keras.
+    ``ops.divide_no_nan`` has NaN gradients there, on PyTorch with older versions of Keras.
     """
     return total / ops.where(ops.equal(divisor, 0), ops.ones_like(divisor), divisor)
 
 
 def replicas() -> int:
-    """The replicas of a ``tf.distribute`` strategy that run this step; 1 elsewhere."""
+    """The number of replicas of a ``tf.distribute`` strategy that run this step; 1 elsewhere."""
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow as tf
@@ -299,7 +298,7 @@ def replicas() -> int:
 
 
 def _over_replicas(divisor: Any) -> Any:
-    """A divisor summed over TensorFlow's replicas: a short last batch gives them different numbers of rows."""
+    """Sum a divisor over TensorFlow replicas, which get different numbers of rows of a short last batch."""
     if replicas() == 1:
         return divisor
     import tensorflow as tf
@@ -308,11 +307,11 @@ def _over_replicas(divisor: Any) -> Any:
     return divisor if context is None else context.all_reduce(tf.distribute.ReduceOp.SUM, divisor)
 
 
-# Losses and metrics that are told apart by what they do ------------------------------------------------
+# Probing what a loss or metric does --------------------------------------------------------------------
 
 
 def means_elements(function: Callable[[Any, Any], Any]) -> bool:
-    """Return whether a function of ``(y_true, y_pred)`` is the mean of what it gives for each number of the last axis.
+    """Return whether a function of ``(y_true, y_pred)`` is the mean of its values for each number of the last axis.
 
     Mean squared error is; cosine similarity, and cross-entropy over classes, are not. It is tried on random rows.
 
@@ -322,16 +321,16 @@ def means_elements(function: Callable[[Any, Any], Any]) -> bool:
     true, pred = trial()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # losses over classes warn of a single one
+            warnings.simplefilter("ignore")  # losses over classes warn of a single class
             whole = ops.convert_to_numpy(function(true, pred))
             apart = ops.convert_to_numpy(function(true[..., None], pred[..., None]))
         return bool(np.allclose(whole, apart.mean(-1), rtol=1e-4, atol=1e-6))
-    except Exception:  # a user's function may raise anything for rows that are not its own
+    except Exception:  # a user's function may raise anything for these rows
         return False
 
 
 def trial() -> tuple[Any, Any]:
-    """Labels and outputs in (0, 1) to try a loss or a metric on, ``(7, 3)``."""
+    """Return random labels and outputs ``(7, 3)`` in (0, 1), to probe a loss or metric with."""
     rng = np.random.default_rng(0)
     true, pred = rng.uniform(0.05, 0.95, (2, 7, 3)).astype("float32")
     return ops.convert_to_tensor(true), ops.convert_to_tensor(pred)

@@ -1,4 +1,4 @@
-"""The metrics of all heads: by name or as objects, with weights of any shape. Imports keras: import this lazily."""
+"""The metrics of heads, given by name or as objects, with weights of any shape. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _ACCURACIES = {
 
 
 def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
-    """A metric as ``model.compile(metrics={head: [asked]})`` would take it: its value and its name.
+    """Return the metric that ``model.compile(metrics={head: [asked]})`` would make, with its name.
 
     Args:
-        asked: a Keras metric, its name, or a function of ``(y_true, y_pred)``. ``"accuracy"`` is the one that suits the
-            shapes of labels and output.
-        head: resolved.
-        logits: the output holds logits: where a metric is asked for by name, it is told so.
+        asked: a Keras metric, its name, or a function of ``(y_true, y_pred)``. ``"accuracy"`` is chosen by the shapes
+            of labels and output.
+        head: the resolved head.
+        logits: whether outputs are logits; a metric given by name is made for them.
 
     >>> from polyhead.kinds import Binary
     >>> [resolve(name, Binary(), False).name for name in ("accuracy", "mae", keras.metrics.AUC(name="roc"))]
@@ -53,14 +53,14 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
     if logits and "from_logits" in config:
         config["from_logits"] = True
     if type(found) is keras.metrics.BinaryAccuracy and head.probabilities:
-        from polyhead.kinds.accuracy import BinaryAccuracy  # which knows labels between 0 and 1
+        from polyhead.kinds.accuracy import BinaryAccuracy  # it supports labels between 0 and 1
 
         return BinaryAccuracy(name=asked, threshold=0.0 if logits else 0.5)
     return _of_floats(type(found).from_config(config))
 
 
 def _by_name(name: str) -> Any:
-    """A metric by its name, or a function of ``keras.metrics``, of which Keras finds some only as attributes."""
+    """Return a metric by name, or a function of ``keras.metrics``, some of which ``get`` does not find."""
     try:
         return keras.metrics.get(name)
     except ValueError:
@@ -68,16 +68,16 @@ def _by_name(name: str) -> Any:
 
 
 def _of_floats(metric: keras.metrics.Metric) -> keras.metrics.Metric:
-    """A metric that counts weights by their value: those of Keras that build a confusion matrix round them down."""
+    """Return a metric that does not round weights down, as Keras metrics with a confusion matrix of integers do."""
     if not isinstance(metric, keras.metrics.IoU) or "int" not in str(metric.dtype):
         return metric
     return type(metric).from_config({**metric.get_config(), "dtype": "float32"})
 
 
 def add_batch(metric: keras.metrics.Metric, true: Any, pred: Any, weight: Any) -> None:
-    """Add a batch to a metric. Of a mean of values, those that weigh 0 take no part, even if they are infinite.
+    """Add a batch to a metric; a mean of values ignores those with weight 0, even if they are infinite.
 
-    Keras multiplies them by their weight, and infinity times 0 is NaN.
+    Keras itself multiplies them by their weight, and infinity times 0 is NaN.
     """
     if weight is None or not _means(metric):
         metric.update_state(true, pred, weight)
@@ -97,14 +97,14 @@ def _means(metric: keras.metrics.Metric) -> bool:
 
 
 def _copied(metric: keras.metrics.Metric) -> keras.metrics.Metric:
-    """A metric to try. The function of a mean is taken as it is: Keras finds only functions that are registered."""
+    """Return a copy to try a metric; it shares the function of a mean, as Keras can only copy registered ones."""
     if _means(metric):
         return keras.metrics.MeanMetricWrapper(metric._fn, **metric._fn_kwargs)
     return type(metric).from_config(metric.get_config())
 
 
 def _for_each_label(metric: keras.metrics.Metric, true: Any, weight: Any) -> Any:
-    """The weights of an intersection over union of Keras, which wants one for each label."""
+    """Return weights with one per label, if the metric is a Keras intersection over union, which needs that."""
     if weight is None or not isinstance(metric, keras.metrics.IoU):
         return weight
     labels = true if metric.sparse_y_true else true[..., 0]
@@ -112,7 +112,7 @@ def _for_each_label(metric: keras.metrics.Metric, true: Any, weight: Any) -> Any
 
 
 def counts_elements(metric: keras.metrics.Metric) -> bool:
-    """Return whether a metric of rows of numbers is the same one of all numbers, each in a row of its own.
+    """Return whether a metric of rows of numbers has the same value if each number is in a row of its own.
 
     Mean absolute error and binary accuracy are; cosine similarity and macro F1 are not. A copy is tried on random rows.
 
@@ -138,12 +138,12 @@ def _same_result(
             copy.update_state(true, pred)
             found.append(ops.convert_to_numpy(copy.result()))
         return bool(np.allclose(found[0], found[1], rtol=rtol, equal_nan=True))
-    except Exception:  # a metric of a user may raise anything for rows that are not its own
+    except Exception:  # a user's metric may raise anything for these rows
         return False
 
 
 class _Wrapper(keras.metrics.Metric):
-    """A metric that gives another one changed labels, outputs or weights."""
+    """A metric that passes changed labels, outputs or weights to another one."""
 
     def __init__(self, metric: Any, name: str | None = None, dtype: Any = None) -> None:
         if isinstance(metric, dict):
@@ -152,11 +152,11 @@ class _Wrapper(keras.metrics.Metric):
         self.metric = metric
 
     def reset_state(self) -> None:
-        """Start a new epoch."""
+        """Reset the state, for a new epoch."""
         self.metric.reset_state()
 
     def result(self) -> Any:
-        """The value of the metric."""
+        """Return the value of the metric."""
         return self.metric.result()
 
     def get_config(self) -> dict[str, Any]:
@@ -166,10 +166,10 @@ class _Wrapper(keras.metrics.Metric):
 
 @keras.saving.register_keras_serializable("polyhead")
 class ElementwiseMetric(_Wrapper):
-    """A metric of labels that have a weight for each of their numbers.
+    """A metric of labels with a weight for each number.
 
-    A metric that takes numbers one by one counts each by its weight; any other one counts the rows of which every
-    number is labeled, by the least of their weights.
+    A metric of single numbers counts each with its weight. Any other metric counts only rows whose numbers are all
+    labeled, with the smallest of their weights.
 
     Args:
         metric: a Keras metric, whose name this has.
@@ -192,11 +192,11 @@ class ElementwiseMetric(_Wrapper):
 
 @keras.saving.register_keras_serializable("polyhead")
 class UnscaledMetric(_Wrapper):
-    """A metric in the units of the data, of labels and outputs that are scaled.
+    """A metric in the units of the data, for scaled labels and outputs.
 
     Args:
         metric: a Keras metric, whose name this has.
-        inverse: the way back, as `Scaling.inverse` gives it.
+        inverse: undoes the scaling, from `Scaling.inverse`.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ class UnscaledMetric(_Wrapper):
         if "values" in part:
             return _interpolated(scaled, part["start"], part["step"], part["values"])
         found = scaled * part["width"]
-        # float32 holds what lies far from 0 coarsely: what both sides have in common stays out where nothing shows it
+        # float32 is coarse far from 0, so leave out an offset of both sides if the metric does not depend on it
         if self._moved or self._inverse["log"]:
             found = found + part["center"]
         return ops.expm1(found) if self._inverse["log"] else found
@@ -234,7 +234,7 @@ class UnscaledMetric(_Wrapper):
 
 
 def _interpolated(scaled: Any, start: Any, step: Any, values: Any) -> Any:
-    """Values between the places of a table, of each number along the last axis, and on beyond its ends."""
+    """Interpolate in the table of each number along the last axis, and extrapolate beyond its ends."""
     numbers, knots = values.shape
     at = (scaled - start) / step
     near = ops.where(ops.isfinite(at), at, ops.zeros_like(at))
@@ -245,30 +245,30 @@ def _interpolated(scaled: Any, start: Any, step: Any, values: Any) -> Any:
 
 
 def ignores_shifts(metric: keras.metrics.Metric) -> bool:
-    """Return whether a metric stays what it is where labels and outputs grow by the same number. A copy is tried.
+    """Return whether adding a number to both labels and outputs does not change a metric. A copy is tried.
 
     >>> ignores_shifts(keras.metrics.MeanAbsoluteError()), ignores_shifts(keras.metrics.CosineSimilarity())
     (True, False)
     """
     true, pred = trial()
-    return _same_result(metric, (true, pred), (true + 4.0, pred + 4.0), 1e-2)  # R2 of Keras rounds much
+    return _same_result(metric, (true, pred), (true + 4.0, pred + 4.0), 1e-2)  # Keras's R2 rounds much
 
 
 def elementwise(metric: keras.metrics.Metric) -> keras.metrics.Metric:
-    """A metric that takes a weight for each number of a label; that of masks does."""
+    """Wrap a metric so that it takes a weight for each number of a label, unless it does."""
     return metric if isinstance(metric, MaskIoU) else ElementwiseMetric(metric)
 
 
 class HeadMetrics(keras.metrics.Metric):
-    """The weighted metrics of all heads, in the place of Keras's ``CompileMetrics``.
+    """The weighted metrics of all heads, a replacement of Keras's ``CompileMetrics``.
 
-    They are named ``head_metric`` and found by the head's place in the output, however the model nests it. A head
-    without a label in an epoch has metrics of NaN.
+    They are named ``head_metric``, however the model nests its outputs. The metrics of a head without labels in an
+    epoch are NaN.
 
     Args:
-        paths: ``{head: where it stands in the model's output}``.
+        paths: ``{head: path in the model's output}``.
         metrics: ``{head: its metrics}``.
-        losses: of the same heads; they count what is labeled.
+        losses: the losses of the same heads, which know whether anything was labeled.
     """
 
     def __init__(
@@ -297,12 +297,12 @@ class HeadMetrics(keras.metrics.Metric):
                 add_batch(metric, true, pred, _for_each_label(metric, true, weight))
 
     def reset_state(self) -> None:
-        """Start a new epoch, for the losses too: Keras resets only those by which the model is compiled."""
+        """Reset the metrics and the losses, for a new epoch; Keras resets only its own."""
         for metric in (*self.metrics, *self._losses.metrics):
             metric.reset_state()
 
     def result(self) -> dict[str, Any]:
-        """``{head_metric: value}``."""
+        """Return ``{head_metric: value}``."""
         return {
             f"{name}_{metric.name}": self._losses.heads[name].where_labeled(metric.result())
             for name, found in self._heads.items()
@@ -311,7 +311,7 @@ class HeadMetrics(keras.metrics.Metric):
 
 
 def _masked(pred: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
-    """An output without its Keras mask, and weights that have it: most metrics ignore the mask of an output."""
+    """Move the Keras mask of an output into the weights, as most metrics ignore the mask of an output."""
     if mask is None:
         return pred, weight
     mask = ops.cast(mask, "float32")

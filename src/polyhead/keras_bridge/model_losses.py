@@ -1,4 +1,4 @@
-"""Replaces Keras's own losses on a compiled model. Imports keras: import this lazily."""
+"""Replaces Keras's losses on a compiled model. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from polyhead.keras_bridge.structure import Path
 
 
 class HeadLoss(keras.metrics.Metric):
-    """One head's loss over an epoch, the mean over what was labeled in it.
+    """The loss of one head over an epoch: the mean over the labeled values in it.
 
     Args:
-        name: of the log.
-        loss: that is logged.
+        name: its name in the logs.
+        loss: the loss.
 
     Attributes:
-        asked: a step has computed it. A model with a ``compute_loss`` of its own may never do so.
+        asked: whether a step has computed it; a model with its own ``compute_loss`` may never do so.
         mean_weight: the mean sample weight over the training rows, a variable, so that a compiled step follows it.
     """
 
@@ -37,8 +37,8 @@ class HeadLoss(keras.metrics.Metric):
         self.mean_weight = keras.Variable(start, dtype=self.dtype, trainable=False, name="mean_weight")
 
     def update_state(self, step: Any, total: Any, weight: Any, rows: Any) -> None:
-        """Count one batch of ``rows``: its loss, and the sums of which its mean over what is labeled is made."""
-        self.asked = True  # while the step is traced, which is before anybody asks for a result
+        """Count a batch of ``rows``, by its loss and the sums for the mean over labeled values."""
+        self.asked = True  # set while the step is traced, before any result is read
         rows = ops.cast(rows, self.dtype)
         for state, value in zip(
             self._sums, (total, weight, step * ops.cast(rows, step.dtype), rows), strict=True
@@ -46,13 +46,14 @@ class HeadLoss(keras.metrics.Metric):
             state.assign_add(ops.cast(value, self.dtype))
 
     def reset_state(self) -> None:
-        """Start a new epoch; the mean weight of the training rows stays."""
+        """Reset the state for a new epoch, except the mean weight of the training rows."""
         for state in self._sums:
             state.assign(ops.zeros((), state.dtype))
 
     def result(self) -> Any:
-        """The mean over what was labeled, or of the steps for a loss that is a sum; NaN where nothing was labeled; no
-        log at all where no step asks for it.
+        """Return the mean over labeled values, or over steps for a sum; NaN without labels.
+
+        There is no log if no step has computed the loss.
         """
         if not self.asked:
             return {}
@@ -60,20 +61,21 @@ class HeadLoss(keras.metrics.Metric):
         return self.where_labeled(found)
 
     def where_labeled(self, found: Any) -> Any:
-        """A result of the head, or NaN where nothing was labeled, which only its loss knows.
+        """Return ``found``, or NaN if nothing was labeled.
 
-        It knows nothing in an epoch that does not compute it, as after a ``model.compile`` with a loss of Keras's.
+        Only the loss knows that. In an epoch that does not compute it, as after ``model.compile`` with a Keras loss,
+        the result is ``found``.
         """
         weight = ops.convert_to_tensor(self.weight)
         return where_labeled(ops.where(self.rows > 0, weight, 1), found) if self.asked else found
 
     def of_steps(self) -> Any:
-        """The mean of the steps' losses by batch size."""
+        """The mean of the steps' losses, weighted by batch size."""
         return ops.divide_no_nan(self.stepped, self.rows)
 
 
 def where_labeled(weight: Any, found: Any) -> Any:
-    """The result, or NaN if all weights were 0: a loss of 0 would be the best there is."""
+    """Return ``found``, or NaN if the weights sum to 0, as a loss of 0 would be the best possible."""
     if isinstance(found, Mapping):
         return {name: where_labeled(weight, value) for name, value in found.items()}
     found = ops.cast(found, keras.backend.floatx())
@@ -81,10 +83,10 @@ def where_labeled(weight: Any, found: Any) -> Any:
 
 
 class HeadLosses:
-    """The losses of all heads, in the place of Keras's ``CompileLoss``.
+    """The losses of all heads, a replacement of Keras's ``CompileLoss``.
 
     Args:
-        paths: ``{head: where it stands in the model's output}``.
+        paths: ``{head: path in the model's output}``.
         losses: ``{head: LabeledMean}``.
         weights: ``{head: share in the total}``.
     """
@@ -105,23 +107,23 @@ class HeadLosses:
         return [v for metric in self.metrics for v in metric.variables]
 
     def normalize(self, mean_weights: Mapping[str, float]) -> None:
-        """Take the mean sample weights of other training rows, where losses are divided by them."""
+        """Set the mean sample weights of other training rows, for losses that are divided by them."""
         for name, value in mean_weights.items():
             if not self.losses[name].batch_mean and self.losses[name].mean_weight != value:
                 self.losses[name].mean_weight = value
                 self.heads[name].mean_weight.assign(value)
 
     def mask(self, name: str, pred: Any) -> Any:
-        """The Keras mask of a head's output, in the step whose loss was just computed; None where there is none.
+        """Return the Keras mask of a head's output in the step whose loss was just computed; None without one.
 
-        JAX computes a loss within its gradient, and gives metrics the output anew, without the mask.
+        JAX computes a loss inside its gradient, and passes the output to metrics as a new array without the mask.
         """
         before = self._masks.pop(name, None)
         found = keras_mask(pred)
         return before if found is None and keras.backend.backend() == "jax" else found
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The total loss of a batch; of TensorFlow's replicas each has its part."""
+        """Return the total loss of a batch; on several TensorFlow replicas, the part of this one."""
         parts, count = [], replicas()
         for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self.paths):
             self._masks[name] = keras_mask(pred)
@@ -133,13 +135,13 @@ class HeadLosses:
 
 
 class EpochLoss(keras.metrics.Mean):
-    """The logged total loss: the heads' losses over the epoch, by their shares, and what else the model adds.
+    """The logged total loss: the heads' losses over the epoch, times their weights, and all that the model adds.
 
-    A head without a label in the epoch takes no part in it. In an evaluation without any label it is NaN: the rows
-    would be the best there are. While training it is not, as ``TerminateOnNaN`` looks at it after each batch.
+    A head without labels in the epoch does not count. In an evaluation without any labels the total is NaN, as 0 would
+    be the best possible. In training it is not NaN, because ``TerminateOnNaN`` checks it after each batch.
 
     Attributes:
-        evaluates: 1 in an evaluation, a variable, so that a compiled step follows it.
+        evaluates: 1 in an evaluation, else 0; a variable, so that a compiled step follows it.
     """
 
     def __init__(self, losses: HeadLosses) -> None:
@@ -148,12 +150,12 @@ class EpochLoss(keras.metrics.Mean):
         self.evaluates = keras.Variable(0.0, dtype=self.dtype, trainable=False, name="evaluates")
 
     def reset_state(self) -> None:
-        """Start a new epoch; whether it is an evaluation stays."""
+        """Reset the state for a new epoch, except whether it is an evaluation."""
         for state in (self.total, self.count):
             state.assign(ops.zeros((), state.dtype))
 
     def result(self) -> Any:
-        """The mean of the steps' totals, with each head's part put right for what was labeled."""
+        """Return the mean of the steps' totals, with each head's part replaced by its mean over labeled values."""
         total, asked = super().result(), {n: head for n, head in self._losses.heads.items() if head.asked}
         for name, head in asked.items():
             found = ops.where(head.weight > 0, head.result(), ops.zeros_like(total))
@@ -164,21 +166,21 @@ class EpochLoss(keras.metrics.Mean):
 
 
 def begin_epoch(model: Any, use: str) -> None:
-    """Say that ``"fit"`` or ``"evaluate"`` begins an epoch of batches, for a model with such a loss."""
+    """Set whether ``"fit"`` or ``"evaluate"`` begins an epoch, for a model with an `EpochLoss`."""
     total = getattr(model, "_loss_tracker", None)
     if isinstance(total, EpochLoss):
         total.evaluates.assign(float(use == "evaluate"))
 
 
 def install(model: Any, losses: HeadLosses, metrics: Any) -> None:
-    """Put the heads' losses and metrics in the place of Keras's own, on a model that has been compiled.
+    """Replace Keras's losses and metrics on a compiled model by those of the heads.
 
-    Keras keeps them in private attributes; the tests run on every minor version of Keras that is supported.
+    Keras keeps them in private attributes; the tests run on every supported minor version of Keras.
 
     Args:
-        model: compiled with the same losses and metrics, by which it is saved and loaded.
-        losses: of its heads.
-        metrics: of its heads, a `HeadMetrics`.
+        model: a model compiled with the same losses and metrics, with which it is saved and loaded.
+        losses: the losses of its heads.
+        metrics: the metrics of its heads, a `HeadMetrics`.
     """
     from keras.src.utils.tracking import DotNotTrackScope
 

@@ -1,4 +1,4 @@
-"""Finds the Keras masks of a model's outputs, which its predictions leave out."""
+"""Finds the Keras masks of a model's outputs, which ``predict`` does not return."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def _makes_mask(layer: Any) -> bool:
     import keras
 
     own = not type(layer).compute_mask.__module__.startswith("keras.")
-    zero = bool(getattr(layer, "mask_zero", False))  # of an embedding
+    zero = bool(getattr(layer, "mask_zero", False))  # an Embedding
     return own or zero or isinstance(layer, keras.layers.Masking)
 
 
 def output_masks(model: Any, x: Any, paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
-    """The masks of the outputs that have one, bool ``(B, ...)`` by head; the model runs once more for them.
+    """Run the model once more, and return the masks of the outputs that have one, bool ``(B, ...)`` by head.
 
     Args:
-        model: built.
+        model: a built model.
         x: a batch of inputs in the model's structure.
-        paths: ``{head: where it stands in the model's output}``.
+        paths: ``{head: path in the model's output}``.
     """
     import keras
 

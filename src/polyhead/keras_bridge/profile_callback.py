@@ -12,21 +12,20 @@ from polyhead.profiling import Speed
 
 
 class Profile(keras.callbacks.Callback):
-    """Measures a real ``fit``: how long each step waits for the feed, and what would help.
+    """Measures in a real ``fit`` how long each step waits for the feed, and reports what would help.
 
-    Steps are measured from the second on, as Keras compiles in the first; validation is not measured. While it
-    measures, each step is waited for, so that the work of a device is not taken for late data.
+    The first step, in which Keras compiles, and validation are not measured. While measuring, it waits for each step to
+    finish, so that the work of the device does not count as waiting for data.
 
     Args:
-        steps: how many steps to measure at most.
+        steps: the most steps to measure.
         verbose: 0 or 1; 1 prints the report when training ends.
 
     Attributes:
-        report: a `Speed`, once training has ended; None where fewer than two steps were measured, or the data is
-            no feed.
+        report: a `Speed` once training has ended; None if fewer than two steps were measured, or the data is no feed.
 
     Raises:
-        ContractError: ``steps`` is no integer of at least 2, or ``verbose`` is none of at least 0.
+        ContractError: if ``steps`` is no integer of at least 2, or ``verbose`` none of at least 0.
 
     >>> import keras, numpy as np
     >>> import polyhead as ph
@@ -50,7 +49,7 @@ class Profile(keras.callbacks.Callback):
         self.report: Speed | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Forget an earlier run."""
+        """Discard an earlier report."""
         self.timer = self.report = None
 
     def on_train_end(self, logs: Any = None) -> None:

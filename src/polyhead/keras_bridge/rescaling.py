@@ -1,4 +1,4 @@
-"""Finds out whether a model rescales its inputs itself."""
+"""Finds a Rescaling layer in a model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def rescaling(model: Any, depth: int = 3) -> float | None:
-    """The scale of a Rescaling layer in the model or a model within."""
+    """Return the scale of a Rescaling layer in the model or in a model inside of it; None without one."""
     for layer in getattr(model, "layers", ()):
         scale = getattr(layer, "scale", None)
         if type(layer).__name__ == "Rescaling" and isinstance(scale, (int, float)):

@@ -1,4 +1,4 @@
-"""A callback that counts the rows that `predict` has done. Imports keras: import this lazily."""
+"""A callback that reports the progress of `predict` in rows. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import keras
 
 
 class RowCounter(keras.callbacks.Callback):
-    """Tells how many more rows of a prediction are done, batch by batch.
+    """Reports after each batch of a prediction how many more rows are done.
 
     Args:
-        done: is told.
-        batch_size: rows in a batch.
-        rows: all of them; the last batch may be smaller.
+        done: called with the number of rows of a batch.
+        batch_size: the number of rows in a batch.
+        rows: the number of all rows; the last batch may be smaller.
     """
 
     def __init__(self, done: Callable[[int], None], batch_size: int, rows: int) -> None:

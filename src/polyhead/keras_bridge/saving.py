@@ -1,4 +1,4 @@
-"""Models that were compiled by `polyhead.compile`, saved and loaded again. Imports keras: import this lazily."""
+"""Restores loaded models that `polyhead.compile` compiled. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from polyhead.keras_bridge.structure import at, leaves
 
 
 def restore(model: Any) -> None:
-    """Give a loaded model the losses and metrics that it was saved with.
+    """Give a loaded model the losses and metrics that it was saved with, in place.
 
-    Keras compiles a loaded model with the same losses and metrics, but logs them its own way: as means over batches,
-    by the names of outputs. A model that was not compiled by `polyhead.compile` stays as it is.
+    Keras compiles a loaded model with the same losses and metrics, but logs them as means over batches, by the names of
+    outputs. A model that `polyhead.compile` did not compile stays unchanged.
     """
     compiled: Any = getattr(model, "_compile_loss", None)
     given = getattr(compiled, "_user_loss", None)

@@ -1,4 +1,4 @@
-"""Has TensorFlow trace the training step once: where it creates variables, it is traced a second time without."""
+"""Saves TensorFlow from tracing the training step twice, as it does if a step creates variables."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from polyhead.keras_bridge.devices import own_step
 
 
 def build_optimizer(model: Any) -> None:
-    """Create the variables of an optimizer, which Keras would do in the step, just before it is traced.
+    """Create the variables of an optimizer before the step is traced; Keras would create them in the step.
 
-    Nothing is done where they could be others than in the step: layers are not built yet, or the step or the optimizer
-    is the user's own. A strategy with several devices builds before the trace by itself.
+    It does nothing if the variables might differ from those in the step: if layers are not yet built, or the step or
+    the optimizer is the user's own. A strategy with several devices itself builds before the trace.
 
     Args:
-        model: that is about to be trained.
+        model: the model that is about to be trained.
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""From dictionaries of arrays to the structure that a model expects."""
+"""Converts dictionaries of arrays to the structure that a model expects."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from types import CodeType
 from typing import Any
 
 Template = Any
-"""A name, or a dict, list or tuple of templates: the model's own nesting, with names in place of tensors, and None for
-an input that is left out."""
+"""A name, or a dict, list or tuple of templates: the model's nesting with names in place of tensors, and None for an
+omitted input."""
 
 Path = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Structure:
-    """The places of inputs and heads in what a model takes and returns.
+    """The places of inputs and heads in the inputs and outputs of a model.
 
     Attributes:
-        inputs: the template of ``x``; None where an optional input is left out.
+        inputs: the template of ``x``, with None for an omitted optional input.
         outputs: the template of ``y``, with the model's own containers.
-        own_loss: the model makes its loss itself, of labels by name; its outputs are not the heads.
+        own_loss: whether the model computes its own loss from labels by name, and its outputs are not the heads.
     """
 
     inputs: Template
@@ -31,18 +31,18 @@ class Structure:
 
     @classmethod
     def flat(cls, inputs: Iterator[str] | list[str], heads: Iterator[str] | list[str]) -> Structure:
-        """Plain dictionaries: what a feed gives before it is bound."""
+        """Return plain dictionaries, the structure of a feed before it is bound."""
         return cls({name: name for name in inputs}, {name: name for name in heads})
 
     def as_state(self) -> dict[str, Any]:
-        """The structure for JSON, in which lists stand for tuples: batches have tuples in either case."""
+        """The structure as JSON values, with lists for tuples; batches have tuples in either case."""
         parts = {"inputs": self.inputs, "outputs": self.outputs}
         told = {name: rebuild(part, lambda _, leaf: leaf) for name, part in parts.items()}
         return {**told, "own_loss": self.own_loss}
 
     @classmethod
     def of_state(cls, state: Any, inputs: Iterable[str], heads: Iterable[str]) -> Structure | None:
-        """The structure that `as_state` gave; None for what is none, or of other inputs or heads."""
+        """Return the structure from `as_state`; None for any other value, or for other inputs or heads."""
         if not isinstance(state, Mapping):
             return None
         found = cls(state.get("inputs"), state.get("outputs"), bool(state.get("own_loss")))
@@ -53,7 +53,7 @@ class Structure:
 
 
 def leaves(template: Template, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """The leaves of a nesting with the keys that lead there, in the order that Keras flattens them.
+    """Yield ``(path, leaf)`` for the leaves of a nesting, in the order in which Keras flattens it.
 
     >>> [leaf for _, leaf in leaves({"b": 1, "a": [2, 3]})]
     [2, 3, 1]
@@ -71,7 +71,7 @@ def leaves(template: Template, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def rebuild(
     template: Template, leaf: Callable[[Path, Any], Any], path: Path = (), *, tuples: bool = False
 ) -> Any:
-    """The same nesting with each leaf replaced; lists as tuples where ``tuples``."""
+    """Return a nesting with each leaf replaced, and with lists converted to tuples if ``tuples``."""
     if isinstance(template, Mapping):
         return {key: rebuild(part, leaf, (*path, key), tuples=tuples) for key, part in template.items()}
     if isinstance(template, (list, tuple)):
@@ -81,7 +81,7 @@ def rebuild(
 
 
 def fill(template: Template, values: Mapping[str, Any], *, tuples: bool = False) -> Any:
-    """The template with each name replaced by its value; None stays.
+    """Return the template with each name replaced by its value; None stays.
 
     >>> fill(["a", {"k": "b"}, None], {"a": 1, "b": 2}, tuples=True)
     (1, {'k': 2}, None)
@@ -90,21 +90,21 @@ def fill(template: Template, values: Mapping[str, Any], *, tuples: bool = False)
 
 
 def at(nested: Any, path: Path) -> Any:
-    """The value at a path."""
+    """Return the value at a path."""
     for key in path:
         nested = nested[key]
     return nested
 
 
 def output(values: Any, path: Path) -> Any:
-    """One output among all that a model gave. Some versions of Keras give the only tensor of a list as itself."""
+    """Return one output of a model; some versions of Keras return a list of one tensor as the tensor itself."""
     return values if hasattr(values, "shape") else at(values, path)
 
 
 def packer(template: Template) -> tuple[list[str], Callable[..., Any]]:
-    """The names in a template, and a function that puts one value for each into it, lists as tuples.
+    """Return the names in a template, and a function that fills it with a value for each, with lists as tuples.
 
-    The function is written out as one expression, as it is called for every batch.
+    The function is generated as one expression, because it is called for every batch.
 
     >>> names, pack = packer(("a", {"k": ["b", "c"], "left out": None}))
     >>> names, pack(1, 2, 3)
@@ -129,10 +129,10 @@ def packer(template: Template) -> tuple[list[str], Callable[..., Any]]:
 
     body = expression(template)
     arguments = ", ".join(f"a{i}" for i in range(len(names)))
-    return names, eval(_code(f"lambda {arguments}: {body}"), keys)  # of nothing but these letters and numbers
+    return names, eval(_code(f"lambda {arguments}: {body}"), keys)  # it has only these letters and numbers
 
 
 @lru_cache
 def _code(text: str) -> CodeType:
-    """The code of an expression: compiling it takes longer than some batches, and each epoch asks for it."""
+    """Compile an expression, once: each epoch needs it, and compiling takes longer than some batches."""
     return compile(text, "<structure>", "eval")

@@ -1,7 +1,7 @@
-"""Raises an error of making a batch as it is, where TensorFlow would raise one of its own.
+"""Raises the original error of making a batch, which TensorFlow would replace by its own.
 
-TensorFlow turns an error of a function that its graph calls into one of its own, with the traceback as text. Keras
-draws all batches of a call within its ``catch_stop_iteration``, so there the first error takes its place again.
+TensorFlow converts an error in a function called by its graph to its own, with the traceback as text. Keras draws all
+batches of a call inside its ``catch_stop_iteration``, which is wrapped here to raise the first error instead.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 
 class Raised:
-    """Keeps the error of making a batch, and raises it where Keras gets TensorFlow's error for it."""
+    """Keeps the error of making a batch, and raises it when Keras gets TensorFlow's error for it."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
 
     def watched(self, batches: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
-        """The same batches, with what they raise kept."""
+        """Wrap the function that makes batches, so that their errors are kept."""
 
         def begun() -> Iterator[Any]:
             try:
@@ -31,15 +31,15 @@ class Raised:
         return begun
 
     def through(self, run: Any) -> None:
-        """Let Keras's iterator over a call's epochs raise what was kept.
+        """Make Keras's iterator over a call's epochs raise the error that was kept.
 
         Args:
-            run: the iterator; None, or one of another form, stays as it is.
+            run: the iterator; None, or an iterator of another form, stays unchanged.
         """
         catch = getattr(type(run), "catch_stop_iteration", None)
         if catch is None:
             return
-        refers = weakref.ref(run)  # it has this function, which must not keep it
+        refers = weakref.ref(run)  # the iterator gets the function below, which must not keep it alive
 
         @contextlib.contextmanager
         def catch_stop_iteration() -> Iterator[None]:

@@ -1,9 +1,9 @@
-"""Batches that a compiled step of TensorFlow draws by itself.
+"""A dataset from which a compiled TensorFlow step draws batches directly.
 
-A dataset made by ``from_generator`` runs a function of its own for each batch, in the runtime's threads, which takes
-longer than all that a feed does for a batch in memory. Here the step calls Python directly, and takes the arrays'
-memory as it is. Keras takes the iterator for one of a dataset; it is an extension type, so what is traced once
-serves every iterator of the same structure.
+A dataset from ``from_generator`` runs a function for each batch in the runtime's threads, which takes longer than all
+the work of a feed for a batch in memory. Here the step calls Python directly, and uses the arrays' memory without a
+copy. Keras treats the iterator like that of a dataset. It is an extension type, so a trace is valid for all iterators
+of the same structure.
 """
 
 import itertools
@@ -13,20 +13,20 @@ from functools import cache
 from typing import Any
 
 _DRAWING: weakref.WeakValueDictionary[int, Iterator[Any]] = weakref.WeakValueDictionary()
-"""The batches of each iterator that is in use. The iterator itself keeps them: what they hold leads back to it."""
+"""The batches of each iterator in use. The references are weak, as the batches refer back to their iterator."""
 
 _SPECS: dict[str, Any] = {}
-"""The structure of ``TensorSpec`` behind each form."""
+"""The structure of ``TensorSpec`` for each form."""
 
 _NUMBERS = itertools.count()
 
 
 class StepDataset:
-    """A stand-in for a dataset, with iterators whose batches a compiled step draws.
+    """A replacement for a dataset, with iterators from which a compiled step draws batches.
 
     Args:
-        batches: begins to make batches, structures of NumPy arrays.
-        specs: the same structure of ``tf.TensorSpec``, or None for what is left out.
+        batches: returns an iterator over batches, structures of NumPy arrays.
+        specs: the same structure of ``tf.TensorSpec``, with None for an omitted input.
     """
 
     def __init__(self, batches: Callable[[], Iterator[Any]], specs: Any) -> None:
@@ -44,13 +44,13 @@ class StepDataset:
 
 
 class _Holds:
-    """Batches that are no field of an extension type: what is traced keeps fields, and all else in ``__dict__``."""
+    """Holds batches outside of the fields and ``__dict__`` of an extension type, which traces keep alive."""
 
     __slots__ = ("batches",)
 
 
 def _begun(batches: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-    # Keras also makes iterators that it never draws from: nothing is begun before the first batch
+    # Keras also makes iterators that it never draws from, so start only with the first batch
     yield from batches()
 
 
@@ -69,23 +69,23 @@ def _tensor(array: Any) -> Any:
 
 @cache
 def _iterator() -> Any:
-    """The class of the iterators; made when TensorFlow is there."""
+    """Return the class of the iterators, which needs TensorFlow."""
     import tensorflow as tf
 
-    # to mypy the base is Any where TensorFlow is installed, and unknown where it is not
+    # mypy sees the base as Any if TensorFlow is installed, and as unknown if it is not
     class DrawnIterator(_Holds, tf.experimental.ExtensionType):  # type: ignore[misc, name-defined, unused-ignore]
-        """Its batches are drawn where it is traced; outside of a step, as in `predict`, they are tensors at once."""
+        """Draws batches inside traced functions; outside of a step, as in `predict`, it returns tensors directly."""
 
         key: tf.Tensor
         form: str
 
         def get_next(self) -> Any:
-            """The next batch, in a step or outside of one."""
+            """Return the next batch, inside a step or outside."""
             if tf.executing_eagerly():
                 return tf.nest.map_structure(_tensor, next(self.batches))
             specs = _SPECS[self.form]
             flat = tf.nest.flatten(specs)
-            there = [spec for spec in flat if spec is not None]  # None is an input that is left out
+            there = [spec for spec in flat if spec is not None]  # None is an omitted input
             drawn = tf.numpy_function(_draw, [self.key], [spec.dtype for spec in there])
             for tensor, spec in zip(drawn, there, strict=True):
                 tensor.set_shape(spec.shape)
@@ -93,7 +93,7 @@ def _iterator() -> Any:
             return tf.nest.pack_sequence_as(specs, [None if spec is None else next(tensors) for spec in flat])
 
         def get_next_as_optional(self) -> Any:
-            """The next batch, or none: Keras 3.16 asks this way, outside of a step."""
+            """Return the next batch, or an empty optional; Keras 3.16 calls this, outside of a step."""
             try:
                 return tf.experimental.Optional.from_value(self.get_next())
             except StopIteration:
@@ -105,6 +105,6 @@ def _iterator() -> Any:
         def __next__(self) -> Any:
             return self.get_next()
 
-    # Keras asks for one of these; nothing of a dataset is used
+    # Keras requires an instance of this, but uses nothing else of a dataset
     tf.data.Iterator.register(DrawnIterator)
     return DrawnIterator

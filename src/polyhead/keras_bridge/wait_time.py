@@ -1,8 +1,8 @@
 """Measures how long training waits for data, in the iterator that Keras draws batches from.
 
-Time inside the iterator is waiting, time between two batches is the step. JAX, and PyTorch on a GPU, return from a
-step before the device has finished it, so each step that is measured is waited for first: else the work of the device
-would be taken for late data. The first step, in which Keras compiles, does not count.
+Time inside the iterator is waiting; time between two batches is the step. JAX, and PyTorch on a GPU, return from a
+step before the device has finished it. So the timer first waits for each measured step to finish, or the work of the
+device would count as waiting. The first step, in which Keras compiles, does not count.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from polyhead.profiling import SECONDS, Meter, Speed
 from polyhead.remedies import Setup
 
 STEPS = 20
-"""The fewest steps to measure, if none were asked for."""
+"""The fewest steps to measure, unless a number is given."""
 
 
 class StepTimer:
     """Times the steps of one run of training.
 
     Args:
-        setup: of the feed.
+        setup: the setup of the feed.
         model: the model that is trained.
-        steps: how many steps to measure; None for some seconds, after which a line is printed if training waits too
-            long.
-        skip: how many steps to leave out at the beginning, at least.
+        steps: the number of steps to measure; None to measure for some seconds, and then print a line if training waits
+            too long.
+        skip: the least number of steps to skip at the beginning.
     """
 
     def __init__(self, setup: Setup, model: Any, steps: int | None = None, skip: int = 1) -> None:
@@ -49,7 +49,7 @@ class StepTimer:
         self.over = False
 
     def timed(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """The same batches; they are measured until this is over, and only passed on from then on."""
+        """Yield the batches, timing them until the measurement is over."""
         here, left = 0, 0.0
         while not self.over:
             entered = self.meter.clock()
@@ -60,7 +60,7 @@ class StepTimer:
             except StopIteration:
                 return
             now = self.meter.clock()
-            # the model takes several batches in a step of several executions; nothing is known before the first
+            # the model may take several batches per execution; nothing is known before the first
             stepped = here > 0 and here % self._each == 0
             self._note(asked - left if stepped else None, asked - entered, now - asked)
             here, left = here + 1, now
@@ -69,16 +69,16 @@ class StepTimer:
         yield from batches
 
     def _note(self, worked: float | None, settled: float, waited: float) -> None:
-        """One batch was drawn: the steps before took ``worked``, ``settled`` of it for the device to end."""
+        """Record a batch; the steps before took ``worked`` seconds, ``settled`` of them to wait for the device."""
         self._drawn += 1
-        if self._drawn <= self._skip:  # nothing was trained yet, or it was compiled behind
+        if self._drawn <= self._skip:  # no step has run yet, or one that compiled
             return
         if self._drawn == self._skip + 1:
             self.meter.begin()
         elif worked is not None:
             self._works.append(worked)
             self._spent += worked
-        # what is made in line is made while the device works, where it does
+        # without threads, batches are made while the device works, if it works asynchronously
         late = waited if self._setup.workers else max(0.0, waited - settled)
         self._waits, self._spent = self._waits + late, self._spent + late
         self._settled += settled
@@ -87,7 +87,7 @@ class StepTimer:
 
     @property
     def steps(self) -> int:
-        """Steps that were measured."""
+        """The number of steps measured."""
         return max(0, self._drawn - self._skip)
 
     def end(self) -> None:
@@ -106,16 +106,16 @@ class StepTimer:
         self.meter.end(self._last)
         if self.steps < 2 or not self._works:
             return None
-        # the median, as a step may be compiled anew, or be followed by validation
+        # the median, as steps may be compiled again or followed by validation
         worked = statistics.median(self._works) * self.steps / self._each
         return self.meter.beside_model(self._setup, self.steps, worked, self._waits, self._settled)
 
     def _settle(self) -> None:
-        """Wait until the device has finished its step, where the backend has not done so."""
+        """Wait until the device has finished its step, if the backend has not waited."""
         state = getattr(self._model(), "_jax_state", None)
         if isinstance(state, dict):
             for array in (a for group in state.values() if group for a in group):
-                if not array.is_deleted():  # as one is that a step has taken
+                if not array.is_deleted():  # a step may have taken it
                     array.block_until_ready()
                 return
         torch = sys.modules.get("torch")
@@ -127,12 +127,12 @@ _RUNS: weakref.WeakKeyDictionary[Any, StepTimer] = weakref.WeakKeyDictionary()
 
 
 def step_timer(call: Call, setup: Callable[[], Setup], warn: bool) -> StepTimer | None:
-    """The timer of the run of ``fit`` that asks for batches; None where it is not measured, or no longer.
+    """Return the timer of the run of ``fit`` that asks for batches; None if it is not or no longer measured.
 
     Args:
-        call: of Keras.
-        setup: gives that of the feed.
-        warn: whether a run without the callback `Profile` is measured, to warn if it waits too long.
+        call: the call of Keras.
+        setup: returns the setup of the feed.
+        warn: whether to measure a run without the callback `Profile`, and warn if it waits too long.
     """
     if call.use != "fit" or call.probing or call.model is None or call.run is None:
         return None
