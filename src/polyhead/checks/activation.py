@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _UNCHANGED = {
-    "Activation",  # only a linear one is passed through
+    "Activation",  # passed through only if linear
     "Cropping1D",
     "Cropping2D",
     "ExpandDims",
@@ -27,15 +27,15 @@ _STEPS = 100
 def activation(tensor: Any) -> str | None:
     """Return the name of the last activation of a symbolic output.
 
-    Layers that only move values about, and linear activations on top (the usual way to float32 in mixed
-    precision), are looked through; so are models used as layers.
+    It looks through layers that only rearrange values, linear activations on top (the usual way to float32 in mixed
+    precision), and models used as layers.
 
     Args:
         tensor: a Keras tensor.
 
     Returns:
-        ``"linear"`` where a dense or convolutional layer has none; ``"sigmoid"``, ``"softmax"``, ``"relu"``
-        and so on; None where it cannot be told, as behind a `Lambda` or in a subclassed model.
+        ``"linear"`` for a dense or convolutional layer without one; ``"sigmoid"``, ``"softmax"``, ``"relu"`` and so
+        on; None if it is unknown, as behind a `Lambda` or in a subclassed model.
 
     >>> import keras
     >>> logits = keras.layers.Dense(3)(keras.Input((2,)))
@@ -59,7 +59,7 @@ def activation(tensor: Any) -> str | None:
         if function is not None and applied != "linear":
             known = applied is not None and hasattr(
                 keras.activations, applied
-            )  # nothing is known of a user's own
+            )  # a user's own function is unknown
             return None if not known or hasattr(operation, "cell") else str(applied)
         if function is not None and hasattr(operation, "kernel"):
             return "linear"
@@ -75,7 +75,7 @@ def activation(tensor: Any) -> str | None:
 
 
 def _relu(operation: Any) -> str | None:
-    """The activation of a ReLU layer; None with a slope below 0, a threshold or another maximum than 6."""
+    """Return the activation of a ReLU layer; None with a negative slope, a threshold or another maximum than 6."""
     most = getattr(operation, "max_value", None)
     if getattr(operation, "negative_slope", 0) or getattr(operation, "threshold", 0):
         return None
@@ -83,7 +83,7 @@ def _relu(operation: Any) -> str | None:
 
 
 def _inner(operation: Any, index: int) -> Any:
-    """The tensor inside a model that is used as a layer."""
+    """Return the tensor inside a model that is used as a layer."""
     outputs = getattr(operation, "outputs", None)
     if not hasattr(operation, "layers") or not isinstance(outputs, list) or index >= len(outputs):
         return None

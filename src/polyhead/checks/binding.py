@@ -1,4 +1,4 @@
-"""Checks each model that a feed meets, and keeps the places of inputs and heads in it."""
+"""Checks each model that a feed is used with, and keeps the places of inputs and heads in it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from polyhead.pipeline.row_checks import look
 
 
 class Binding:
-    """Checks models against a feed, each once for each time that it is compiled.
+    """Checks models against a feed, each one once per compilation.
 
     Args:
-        declared: what the feed gives.
+        declared: the declaration of the feed.
         assembler: makes its batches.
-        order: of its rows in training.
+        order: the order of its rows in training.
     """
 
     def __init__(self, declared: Declared, assembler: Assembler, order: Order) -> None:
@@ -34,20 +34,20 @@ class Binding:
     def check(
         self, model: Any, rows: int | str | None = None, compiled: bool = True
     ) -> tuple[Fit, list[Problem]]:
-        """Compare the feed with a model, and look at rows; ``compiled`` as in `structure`."""
+        """Compare the feed with a model, and check rows; ``compiled`` as in `structure`."""
         seen, wrong = look(self._assembler, self._order, rows)
         return check(model, self._declared, seen, compiled), wrong
 
     def structure(self, model: Any, compiled: bool = True) -> Structure:
-        """The places of inputs and heads in a model that the feed fits.
+        """Return the places of inputs and heads in a model that the feed fits.
 
         Args:
-            model: the one to check.
-            compiled: False leaves out what it was compiled with.
+            model: the model to check.
+            compiled: whether to check losses and metrics too.
 
         Raises:
             ContractError: for a model that the feed does not fit.
-            DataError: for rows that are not right.
+            DataError: for wrong rows.
         """
         require_model(model, "feed.bind(model)")
         known = self.met.get(model)
@@ -71,7 +71,7 @@ class Binding:
         return by_polyhead and problem.code == "label-scale"
 
     def structure_to_predict(self, model: Any) -> Structure:
-        """The places of inputs and heads in a model that is only asked to predict.
+        """Return the places of inputs and heads in a model that is only used to predict.
 
         Raises:
             ContractError: for a model that the feed does not fit, or that was compiled for inputs of another meaning.

@@ -1,4 +1,4 @@
-"""The declaration that a compiled model carries, and how a feed differs from it."""
+"""Reads the declaration of a compiled model, and compares a feed with it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from polyhead.kinds.scales import Scaling
 
 
 def declaration_of(model: Any) -> Declaration:
-    """The declaration by which a model was compiled, in this process or before it was saved.
+    """Return the declaration with which `polyhead.compile` compiled a model.
 
     Args:
-        model: compiled by `polyhead.compile`, in this process or before it was saved.
+        model: the model, compiled in this process or before it was saved.
 
     Returns:
-        Its inputs and heads; ``declaration_of(model).feed(rows)`` is a feed of other rows.
+        The declaration of its inputs and heads; ``declaration_of(model).feed(rows)`` is a feed of other rows.
 
     Raises:
-        ContractError: for a model that carries none, or one whose own heads are not imported.
+        ContractError: for a model without a declaration, or if the user's own classes of heads are not imported.
 
     >>> import keras, polyhead as ph
     >>> data = {"x": [[0.0, 1.0], [2.0, 3.0]], "animal": ["dog", "cat"]}
@@ -54,7 +54,7 @@ def _declared_by_head(model: Any) -> dict[str, str | Declaration]:
 
 
 def other_meaning(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
-    """Find inputs and heads whose numbers mean something else than those the model was compiled for."""
+    """Find inputs and heads whose numbers have another meaning than when the model was compiled."""
     if not _declared_by_head(model):
         return
     known = declaration_of(model)

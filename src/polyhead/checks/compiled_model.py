@@ -1,4 +1,4 @@
-"""Reads losses and metrics of a compiled model by head, and finds those that would silently go wrong."""
+"""Reads losses and metrics of a compiled model by head, and finds those that would silently be wrong."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _MEANS = ("sum_over_batch_size", "mean")
 
 
 def compiled_loss(model: Any) -> Any:
-    """The compiled losses of a model, Keras's own or `HeadLosses`; None if it is not compiled."""
+    """Return the compiled losses of a model, Keras's own or `HeadLosses`; None if it is not compiled."""
     return getattr(model, "_compile_loss", None)
 
 
 def user_loss(model: Any) -> Any:
-    """Keras's ``CompileLoss`` of a model compiled by hand; None otherwise."""
+    """Return Keras's ``CompileLoss`` of a model compiled by ``model.compile``; None otherwise."""
     compiled = compiled_loss(model)
     return compiled if hasattr(compiled, "_user_loss") else None
 
 
 def head_losses(model: Any) -> Any:
-    """The `HeadLosses` of a model that was compiled by `polyhead.compile`, in this process or before it was saved.
+    """Return the `HeadLosses` of a model compiled by `polyhead.compile`, in this process or before it was saved.
 
-    A loaded model gets them back here, where a feed meets it. None for other models.
+    They are restored here in a loaded model. Return None for other models.
     """
     if user_loss(model) is not None:
         from polyhead.keras_bridge.saving import restore
@@ -39,10 +39,10 @@ def head_losses(model: Any) -> Any:
 
 
 def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
-    """The loss of each output that has one, by its place, as Keras spreads what ``model.compile`` was given.
+    """Return the loss of each output that has one, by path, assigned as Keras assigns those of ``model.compile``.
 
     Args:
-        model: compiled or not, by polyhead or by hand.
+        model: a model, compiled or not, by polyhead or by ``model.compile``.
         outputs: its nested outputs.
     """
     given = getattr(model, "loss", None)
@@ -58,7 +58,7 @@ def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
 
 
 def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[Problem]] | None:
-    """Return for each head the loss given to ``model.compile``.
+    """Return the loss of each head that was given to ``model.compile``.
 
     Returns:
         The losses by head, without heads that have none, and the problems in how they were given. None if the model
@@ -72,7 +72,7 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
     names = _output_names(model, [path for path, _ in places], structure.outputs)
     found, problems = _by_output("loss", given, places, names, structure.outputs)
     if isinstance(given, (list, tuple)) and problems:
-        return {}, problems  # it is not known which head each loss is for
+        return {}, problems  # the head of each loss is unknown
     for _, head in places:
         if head not in found:
             problems.append(
@@ -92,7 +92,7 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
 
 
 def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]], list[Problem]]:
-    """Return for each head the metrics given to ``model.compile``, weighted or not.
+    """Return the metrics of each head that were given to ``model.compile``, weighted or not.
 
     Returns:
         The metrics, and the problems in how they were given.
@@ -122,9 +122,9 @@ def unweighable(
 
     Args:
         losses: ``{head: LabeledMean}``.
-        heads: of the feed, resolved.
-        weighted: those that have sample weights.
-        fine: those whose column of weights has one for each label of a row.
+        heads: the resolved heads of the feed.
+        weighted: the heads that have sample weights.
+        fine: the heads whose column of weights has one for each label of a row.
     """
     for name, loss in losses.items():
         head = heads.get(name)
@@ -159,14 +159,14 @@ def unweighable(
 def too_fine(
     name: str, head: Head, weights: tuple[int, ...], values: tuple[int, ...], what: str = "loss"
 ) -> Iterator[Problem]:
-    """The problem of a head whose weights are finer than the values of a loss or metric.
+    """Return the problem of a head whose weights are finer than the values of a loss or metric.
 
     Args:
-        name: of the head.
-        head: resolved.
+        name: the name of the head.
+        head: the resolved head.
         weights: the shape of a row's weights.
         values: the shape of a batch of values.
-        what: "loss", or "metric".
+        what: ``"loss"`` or ``"metric"``.
     """
     from polyhead.keras_bridge.losses import finer
 
@@ -180,9 +180,9 @@ def too_fine(
 
 
 def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, ...] | None:
-    """The shape of what a loss or metric gives for some rows; None if it cannot be called on zeros and halves.
+    """Return the shape of the values of a loss or metric for some rows; None if a call with zeros and halves fails.
 
-    It is ``()`` as well where there are several numbers, but not some for each row.
+    It is ``()`` also if there are several numbers that do not belong to rows.
     """
     import keras
 
@@ -190,7 +190,7 @@ def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, 
     try:
         true = keras.ops.zeros((rows, *head.shape), head.dtype)
         shape = tuple(function(true, keras.ops.full((rows, *head.output_shape), 0.5)).shape)
-    except Exception:  # a function of a user: nothing is known of it
+    except Exception:  # a user's function may raise anything
         return None
     return shape if shape[:1] == (rows,) else ()
 
@@ -198,7 +198,7 @@ def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, 
 def diluted(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
 ) -> Iterator[Problem]:
-    """Find losses of ``model.compile`` in which weights and missing labels do not have their full effect."""
+    """Find losses of ``model.compile`` that weaken weights, or that missing labels dilute."""
     import keras
 
     for name in losses:
@@ -221,7 +221,7 @@ def diluted(
 
 
 def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
-    """Find plain metrics, which count the fillers of missing labels as labels."""
+    """Find unweighted metrics, which count the placeholders of missing labels as labels."""
     given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
     if given and weighted:
         expected = (
@@ -232,7 +232,7 @@ def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
 
 
 def _output_names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
-    """The keys of a dict of losses, in Keras's order: the outputs' own keys, or else the names of their layers."""
+    """Return the keys that Keras expects in a dict of losses, in order: the outputs' own, or their layers' names."""
     names = getattr(model, "output_names", None)
     if not isinstance(outputs, Mapping) and names is not None and len(names) == len(paths):
         return [str(name) for name in names]
@@ -281,7 +281,7 @@ def _strange(word: str, key: str, known: list[str]) -> Problem:
 
 
 def _silent(given: Any, names: list[str], places: list[tuple[Path, str]]) -> set[str]:
-    """Heads whose loss the user set to None."""
+    """Return the heads whose loss the user set to None."""
     if isinstance(given, Mapping):
         return {head for name, (_, head) in zip(names, places, strict=True) if name in given}
     if isinstance(given, (list, tuple)) and len(given) == len(places):
@@ -290,12 +290,12 @@ def _silent(given: Any, names: list[str], places: list[tuple[Path, str]]) -> set
 
 
 def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Problem]:
-    """Find loss weights that Keras would match with losses by sorted order, whatever their keys are.
+    """Find loss weights that Keras would match with losses by sorted order, ignoring their keys.
 
     Args:
-        weights: as given.
-        losses: as given.
-        keyed: the model's outputs are a dict; else a dict of losses is put in the order of the outputs first.
+        weights: the loss weights as given.
+        losses: the losses as given.
+        keyed: whether the model's outputs are a dict; otherwise Keras first sorts a dict of losses like the outputs.
     """
     if isinstance(weights, Mapping):
         if not isinstance(losses, Mapping):

@@ -37,15 +37,15 @@ from polyhead.kinds.array_statistics import ArrayStatistics
 
 @dataclass(frozen=True)
 class Declared:
-    """A feed as the checks see it.
+    """The properties of a feed that are checked.
 
     Attributes:
         inputs: resolved input kinds.
         heads: resolved head kinds.
-        batch_size: used to call a subclassed model symbolically.
+        batch_size: the batch size with which to call a subclassed model symbolically.
         weighted: the heads that have sample weights.
         fine: the heads whose column of weights has one for each label of a row.
-        shuffled: whether its first rows stand for all.
+        shuffled: whether the first rows are representative.
     """
 
     inputs: Mapping[str, Input]
@@ -60,10 +60,10 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
     """Compare a feed with a model.
 
     Args:
-        model: a functional, sequential or subclassed Keras model; built here where it is not yet.
-        declared: the feed.
+        model: a functional, sequential or subclassed Keras model; it is built if it is not yet.
+        declared: the properties of the feed.
         seen: statistics of each head's labels.
-        compiled: also check the losses and metrics the model was compiled with.
+        compiled: whether to check the losses and metrics that the model was compiled with.
     """
     fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
     problems = list(fit.problems)
@@ -86,7 +86,7 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
 def _judged(
     model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], structure: Structure, compiled: bool
 ) -> Iterator[Problem]:
-    """Compare outputs, losses, metrics and labels, once every head has its output."""
+    """Compare outputs, losses, metrics and labels, after every head was matched with an output."""
     known = symbolic(model)
     applied: dict[str, str | None] = dict.fromkeys(declared.heads)
     if known is not None:
@@ -114,7 +114,7 @@ def _judged(
         yield from judge(name, head, applied[name], losses[name], seen.get(name))
         yield from half_precision(name, outputs.get(name))
     yield from unsuited_losses(declared.heads, losses)
-    if not makes_own_loss(model):  # else what the losses of the heads would be says nothing
+    if not makes_own_loss(model):  # otherwise the losses of heads are not used
         yield from unscaled(declared.heads, losses, seen, outputs, applied)
     yield from exchanged_heads(declared.heads, applied, seen)
     if compiled:

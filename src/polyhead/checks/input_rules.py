@@ -1,4 +1,4 @@
-"""Checks inputs against the layers that take them, for `Feed.check` and `examine`: scale, dtype, ids of embeddings."""
+"""Checks the scale, dtype and ids of inputs against the layers that read them, for `Feed.check` and `examine`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MOVES = {
     "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "Reshape", "Resizing", "Squeeze",
     "ZeroPadding1D", "ZeroPadding2D",
 }  # fmt: skip
-"""Layers that give the numbers that they get."""
+"""Layers that do not change numbers."""
 
 _SUMS = ("Conv1D", "Conv2D", "Conv3D", "Dense", "DepthwiseConv2D", "EinsumDense", "SeparableConv2D")
-"""Layers whose output grows with the numbers that they get."""
+"""Layers whose output grows with their input."""
 
 
 def first_layers(model: Any, tensor: Any) -> list[Any]:
-    """The layers that take an input of a model, behind those that only move its numbers.
+    """Return the layers that read an input of a model, behind layers that only rearrange its numbers.
 
     >>> import keras
     >>> x = keras.Input((8, 8, 3))
@@ -48,11 +48,11 @@ def first_layers(model: Any, tensor: Any) -> list[Any]:
 
 
 def unscaled_images(where: str, layers: Iterable[Any], fix: str) -> Problem | None:
-    """The problem of bytes that a layer sums up as they are.
+    """Return the problem of pixels in 0–255 that a layer reads unscaled; None if no layer does.
 
     Args:
-        where: the input.
-        layers: that take it.
+        where: the input, for the message.
+        layers: the layers that read it.
         fix: what to do.
     """
     first = next(iter(layers), None)
@@ -63,10 +63,10 @@ def unscaled_images(where: str, layers: Iterable[Any], fix: str) -> Problem | No
 
 
 def rescaled_twice(where: str, model: Any, found: str, fix: str) -> Problem | None:
-    """The problem of pixels in 0–1 for a model that divides them by 255.
+    """Return the problem of pixels in 0–1 for a model that divides them by 255; None if it does not.
 
     Args:
-        where: the input.
+        where: the input, for the message.
         model: the model.
         found: the pixels, in words.
         fix: what to do.
@@ -80,12 +80,12 @@ def rescaled_twice(where: str, model: Any, found: str, fix: str) -> Problem | No
 
 
 def fractions_cut(where: str, dtype: str, found: str, fix: str) -> Problem | None:
-    """The problem of floats for an input of whole numbers.
+    """Return the problem of floats for an input of integers; None for an input of floats.
 
     Args:
-        where: the input, or the row.
-        dtype: of the model's input.
-        found: what is given.
+        where: the input or row, for the message.
+        dtype: the dtype of the model's input.
+        found: the values given, in words.
         fix: what to do.
     """
     if not ("int" in dtype or dtype == "bool"):
@@ -96,18 +96,18 @@ def fractions_cut(where: str, dtype: str, found: str, fix: str) -> Problem | Non
 
 
 def rows_of_embedding(layers: Iterable[Any]) -> tuple[int, str] | None:
-    """The fewest ids that an embedding among these layers knows, and its name; None without one."""
+    """Return the smallest number of ids of an embedding among these layers, and its name; None without one."""
     sizes = [(int(one.input_dim), one.name) for one in layers if type(one).__name__ == "Embedding"]
     return min(sizes, default=None)
 
 
 def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:
-    """Find inputs whose numbers the model does not expect.
+    """Find inputs whose scale, dtype or ids do not suit the model.
 
     Args:
         model: the model.
-        inputs: resolved kinds.
-        tensors: the model's symbolic input for each.
+        inputs: the resolved inputs.
+        tensors: the symbolic input of the model for each.
     """
     for name, kind in inputs.items():
         where = place(input=name)

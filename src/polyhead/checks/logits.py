@@ -18,7 +18,7 @@ _ACTIVATIONS = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softma
 
 
 def declared_logits(head: Head) -> bool | None:
-    """Tell from a head's kind and loss if its output is logits; None if they do not tell."""
+    """Tell from a head's kind and loss if its output is logits; None if that is unknown."""
     if not head.probabilities:
         return False
     if takes_default_loss(head):
@@ -37,15 +37,15 @@ def loss_of_logits(given: Any) -> bool | None:
 def gives_logits(model: Any, name: str, head: Head, path: Path | None, outputs: np.ndarray) -> bool:
     """Tell if a head's output is logits rather than probabilities.
 
-    By the loss that the model was compiled with, by that of the head, by the activation of the output's layer, or else
-    by the first outputs.
+    It is decided by the loss that the model was compiled with, by that of the head, by the activation of the output's
+    layer, or else by the first outputs.
 
     Args:
-        model: compiled or not.
-        name: of the head.
-        head: resolved.
-        path: of the output in the model's structure; None where it is not known.
-        outputs: some of them, ``(B, *output_shape)``.
+        model: a model, compiled or not.
+        name: the name of the head.
+        head: the resolved head.
+        path: the path of the output in the model's structure; None if it is unknown.
+        outputs: some outputs, ``(B, *output_shape)``.
     """
     if not head.probabilities:
         return False
@@ -64,13 +64,13 @@ def layer_logits(model: Any, path: Path) -> bool | None:
     known = symbolic(model)
     try:
         applied = None if known is None else activation(at(known[1], path))
-    except (KeyError, IndexError, TypeError):  # a model that makes its loss itself has other outputs
+    except (KeyError, IndexError, TypeError):  # a model that computes its own loss has other outputs
         return None
     return _ACTIVATIONS.get(applied or "")
 
 
 def probable(array: np.ndarray, head: Head) -> bool:
-    """Tell if outputs can be probabilities. All zeros are taken as logits of a layer that starts at zero."""
+    """Tell if outputs can be probabilities; all zeros count as logits, of a layer initialized with zeros."""
     shared = "softmax" in head.probabilities  # the classes share one probability
     inside = bool((array >= 0).all() and (array <= 1).all() and array.any())
     return inside and (not shared or bool(np.allclose(array.sum(-1), 1, atol=1e-2)))

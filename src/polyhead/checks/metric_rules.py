@@ -1,4 +1,4 @@
-"""Checks whether a metric suits its head: the form of the labels, and the scale of the output."""
+"""Checks whether metrics suit their head, by the form of the labels and the scale of the output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SWEEPS = {
     "sensitivity_at_specificity",
     "specificity_at_sensitivity",
 }
-"""Metrics that try thresholds from 0 to 1."""
+"""Metrics that use thresholds from 0 to 1."""
 _CUTS = {
     "binary_accuracy",
     "binary_io_u",
@@ -43,9 +43,9 @@ _CUTS = {
     *_F_SCORES,
 }
 _ID_OVERLAPS = {"io_u", "mean_io_u"}
-"""Metrics that read class ids, of outputs as well unless they are told that it holds scores."""
+"""Metrics that read class ids; they read outputs as class ids too, unless ``sparse_y_pred=False``."""
 _BY_SIGMOID = {"auc", "binary_crossentropy", "binary_focal_crossentropy"}
-"""Metrics that take the sigmoid of logits."""
+"""Metrics that apply a sigmoid to logits."""
 _DISTANCES = {
     "cosine_similarity",
     "huber",
@@ -67,7 +67,7 @@ _KNOWN = _IDS | _ONE_HOT | _SWEEPS | _CUTS | _ID_OVERLAPS | _OTHERS
 
 
 def metric_kind(metric: Any) -> str:
-    """Return the name of a Keras metric in snake case; empty for a metric of another origin.
+    """Return the name of a Keras metric's class in snake case; empty for other metrics.
 
     >>> import keras
     >>> metric_kind(keras.metrics.TopKCategoricalAccuracy()), metric_kind(keras.metrics.get("mse"))
@@ -88,10 +88,10 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
     """Find metrics that would misread a head.
 
     Args:
-        name: of the head.
-        head: resolved.
-        metrics: Keras metrics.
-        logits: the output holds logits (True) or probabilities; None where that is not known.
+        name: the name of the head.
+        head: the resolved head.
+        metrics: its Keras metrics.
+        logits: whether the output is logits; None if that is unknown.
     """
     for metric in metrics:
         kind = metric_kind(metric)
@@ -110,22 +110,21 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
 def judge_reductions(
     name: str, head: Head, metrics: Iterable[Any], by_hand: bool = False
 ) -> Iterator[Problem]:
-    """Find functions that give one number for a batch, in which labels that are missing would count as others do, or
-    coarser values than the sample weights.
+    """Find functions with one number per batch, which would count missing labels, or coarser values than the weights.
 
     Args:
-        name: of the head.
-        head: resolved, with labels that are missing or weighted.
-        metrics: Keras metrics.
-        by_hand: the model was compiled by ``model.compile``; then it is a warning.
+        name: the name of the head.
+        head: the resolved head, with missing or weighted labels.
+        metrics: its Keras metrics.
+        by_hand: whether the model was compiled by ``model.compile``; the problems are then warnings.
     """
     for metric in metrics:
         function = getattr(metric, "_fn", None)
         if function is None or metric_kind(metric):
             continue
         shape = values_shape(partial(function, **(getattr(metric, "_fn_kwargs", None) or {})), head)
-        if shape and not by_hand:  # Keras gives weights to `weighted_metrics` alone
-            # with a weight for each number, a metric counts numbers one by one, or whole rows by their least weight
+        if shape and not by_hand:  # Keras passes weights only to `weighted_metrics`
+            # with a weight for each number, a metric counts single numbers, or rows with their smallest weight
             weights = head.weight_shape[:-1] if head.elementwise else head.weight_shape
             for problem in too_fine(name, head, weights, shape, "metric"):
                 yield replace(problem, found=f"{metric.name}, with {problem.found}", code="metric")
@@ -139,11 +138,11 @@ def judge_reductions(
 
 
 def judge_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = False) -> Iterator[Problem]:
-    """Find metrics of which only one would be logged, or that would count the rows of several heads together.
+    """Find metrics with the same name, of which only one would be logged, and metrics shared by several heads.
 
     Args:
         metrics: ``{head: its Keras metrics}``.
-        by_hand: the model was compiled by ``model.compile``; then it is a warning.
+        by_hand: whether the model was compiled by ``model.compile``; the problems are then warnings.
     """
     owners: dict[int, str] = {}
     for head, some in metrics.items():
@@ -165,7 +164,7 @@ def judge_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = False) -> 
 
 
 def _check_overlap(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
-    """The problem of an intersection over union that would cut scores off to class ids."""
+    """Return the problem of an intersection over union that would truncate scores to class ids."""
     one_of_several = "softmax" in head.probabilities
     if not head.probabilities or (one_of_several and not metric.sparse_y_pred):
         return None
@@ -176,7 +175,7 @@ def _check_overlap(name: str, head: Head, kind: str, metric: Any) -> Problem | N
 
 
 def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
-    """The problem of a metric that reads labels of another form."""
+    """Return the problem of a metric that reads labels of another form."""
     title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
     labels, fix, warning = "", "", False
     if head.losses == SPARSE_LOSSES:
@@ -203,7 +202,7 @@ def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None
         elif kind in _ONE_HOT:
             labels = "0 and 1"
             fix = "It compares the largest output of a row: say metrics=[keras.metrics.BinaryAccuracy()]."
-        warning = head.output_shape[-1] > 1  # then it may be meant
+        warning = head.output_shape[-1] > 1  # it may be intended
     if not labels:
         return None
     expected = f"a metric for {type(head.inner).__name__}, whose labels are {labels}"
@@ -211,7 +210,7 @@ def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None
 
 
 def _check_best(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
-    """The problem of a metric of the ``k`` best classes, of which there are fewer."""
+    """Return the problem of a metric of the ``k`` best classes if there are not more classes."""
     best = (getattr(metric, "_fn_kwargs", None) or {}).get("k", 5)
     classes = head.output_shape[-1]
     if best <= classes:
@@ -223,7 +222,7 @@ def _check_best(name: str, head: Head, kind: str, metric: Any) -> Problem | None
 
 
 def _check_scale(name: str, head: Head, kind: str, metric: Any, logits: bool) -> Problem | None:
-    """The problem of a metric that takes logits for probabilities, or probabilities for logits."""
+    """Return the problem of a metric that reads logits as probabilities, or probabilities as logits."""
     config: Mapping[str, Any] = metric.get_config()
     title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
     activation = f'Give the output layer activation="{head.probabilities[0]}".'

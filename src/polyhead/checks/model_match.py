@@ -1,4 +1,4 @@
-"""Matches inputs and heads with the tensors of a model: by name, or by order if the shapes leave no doubt."""
+"""Matches inputs and heads with the tensors of a model by name, or by order if the shapes are unambiguous."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Fit(Report):
     """A report on a feed and a model.
 
     Attributes:
-        structure: where inputs and heads stand in the model, if all of them were found.
+        structure: the places of inputs and heads in the model, if all were found.
     """
 
     structure: Structure | None = field(default=None, repr=False)
 
 
 def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
-    """Match inputs and heads with a model, and compare every dimension."""
+    """Match inputs and heads with the tensors of a model, and compare their shapes."""
     x, y, failure = _signature(model, inputs, batch_size)
     if failure is not None:
         return Fit((failure,))
@@ -84,7 +84,7 @@ def makes_own_loss(model: Any) -> bool:
 
 
 def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tuple[Any, Any, Problem | None]:
-    """The nested symbolic inputs and outputs of a model."""
+    """Return the nested symbolic inputs and outputs of a model, or the problem of finding them."""
     known = symbolic(model)
     if known is not None:
         return *known, None
@@ -100,7 +100,7 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
     for x in tries:
         try:
             return x, model(x), None
-        except Exception as error:  # a user's call() may raise anything at all
+        except Exception as error:  # a user's call() may raise anything
             errors.append(f"{type(error).__name__}: {first_line(error)}")
     found = "; ".join(dict.fromkeys(errors))
     ways = " or ".join(
@@ -113,7 +113,7 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error, without Keras's prefaces and colors."""
+    """Return the first line of an error, without Keras's prefaces and colors."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     lines = [line.strip() for line in re.sub(r"\x1b\[\d+m", "", text).splitlines()]
     lines = [line for line in lines if line and not line.startswith(_KERAS_PREFACES)]
@@ -121,7 +121,7 @@ def first_line(error: Exception) -> str:
 
 
 def _nameless(heads: Mapping[str, Head], outputs: Any) -> Problem:
-    """The problem of a model whose outputs have no names, such as a subclassed model that returns a tuple."""
+    """Return the problem of a model whose outputs have no names, as a subclassed model that returns a tuple."""
     returned = ", ".join(f'"{name}": ...' for name in heads)
     count = sum(1 for _ in leaves(outputs))
     found = (
@@ -142,7 +142,7 @@ def _match_names(
     notes: list[str],
     naming: str = _NAME_LAYER,
 ) -> dict[Path, str]:
-    """Assign declared names to the tensors of a model: by name, else in order if the shapes leave no doubt."""
+    """Assign declared names to the tensors of a model by name, else in order if the shapes are unambiguous."""
     matched: dict[Path, str] = {}
     left = dict(shapes)
     layers = dict(zip(layer_names(shapes), shapes, strict=True))

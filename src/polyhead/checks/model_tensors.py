@@ -1,4 +1,4 @@
-"""Reads the symbolic inputs and outputs of a model: where each one stands, and which layer made it."""
+"""Reads the symbolic inputs and outputs of a model: the path of each, and the layer that made it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class ModelTensor:
 
     Attributes:
         path: the keys that lead to it.
-        shape: of one row; None where any size fits.
+        shape: the shape of one row; None for a dimension of any size.
         dtype: its dtype.
-        layer: the name of the layer that made it; None for what a subclassed model returns.
-        optional: an input that may be None.
+        layer: the name of the layer that made it; None for an output of a subclassed model.
+        optional: whether it is an input that may be None.
     """
 
     path: Path
@@ -29,7 +29,7 @@ class ModelTensor:
 
     @property
     def key(self) -> str:
-        """Its path in a nesting of dicts; empty where only positions lead to it."""
+        """Its path in a nesting of dicts; empty if the path has only positions."""
         return "/".join(str(key) for key in self.path if not isinstance(key, int))
 
     @property
@@ -45,7 +45,7 @@ class ModelTensor:
 
 
 def model_tensors(places: Iterable[tuple[Path, Any]], model: Any) -> list[ModelTensor]:
-    """Describe symbolic tensors, each given with the keys that lead to it.
+    """Describe symbolic tensors, given as ``(path, tensor)``.
 
     >>> import keras
     >>> x = keras.Input((4,), name="x")
@@ -69,12 +69,12 @@ def model_tensors(places: Iterable[tuple[Path, Any]], model: Any) -> list[ModelT
 
 
 def made_by(tensor: Any) -> Any:
-    """The layer or operation that made a symbolic tensor, if any."""
+    """Return the layer or operation that made a symbolic tensor, if any."""
     return getattr(getattr(tensor, "_keras_history", None), "operation", None)
 
 
 def symbolic(model: Any) -> tuple[Any, Any] | None:
-    """The nested inputs and outputs of a functional or a built sequential model; None for a subclassed one."""
+    """Return the nested inputs and outputs of a functional or a built sequential model; None for a subclassed one."""
     import keras
 
     try:
@@ -82,6 +82,6 @@ def symbolic(model: Any) -> tuple[Any, Any] | None:
             return model.inputs[0], model.outputs[0]
         if hasattr(model, "output_names"):
             return model.input, model.output
-    except (AttributeError, ValueError, IndexError, TypeError):  # a sequential model that has no input yet
+    except (AttributeError, ValueError, IndexError, TypeError):  # a sequential model without an input
         pass
     return None

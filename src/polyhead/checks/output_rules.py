@@ -1,4 +1,4 @@
-"""Checks whether an output suits its head: activation, loss and labels against each other."""
+"""Checks whether the activation of an output, the loss and the labels of a head suit each other."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _PROPER = {
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
 _NAMED = 3
-"""Groups of names that are spelled alike and named in one problem."""
+"""The most groups of similarly spelled names that one problem lists."""
 
 FEW = 30
-"""With fewer rows, labels may be equal by chance."""
+"""The fewest rows for which equal labels are a problem; with fewer they may be equal by chance."""
 
 FILLING = 0.05
-"""The share of boxes or points that look like fillers from which on they are meant for some."""
+"""The share of boxes or points that look like placeholders from which they are taken for placeholders."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What is known of a loss.
+    """What is known about a loss.
 
     Attributes:
-        name: ``"binary_crossentropy"`` and so on; empty for one that is not Keras's own.
-        from_logits: what it was told of the output, if it can be told.
+        name: its name, such as ``"binary_crossentropy"``; empty if it is not Keras's own.
+        from_logits: its argument of that name; None if it has none.
     """
 
     name: str = ""
@@ -83,12 +83,12 @@ def judge(
     loss: Loss | None,
     seen: ArrayStatistics | None,
 ) -> Iterator[Problem]:
-    """Find what does not fit together in one head.
+    """Find activations, losses and labels of one head that do not suit each other.
 
     Args:
-        name: of the head.
-        head: resolved.
-        applied: the output's last activation, if it can be told.
+        name: the name of the head.
+        head: the resolved head.
+        applied: the output's last activation, if it is known.
         loss: the loss that the user chose, if any.
         seen: statistics of its labels.
     """
@@ -106,7 +106,7 @@ def judge(
 def _check_activation(
     where: str, head: Head, applied: str | None, loss: Loss | None, units: int
 ) -> Problem | None:
-    """The problem of an activation that cannot give what the head predicts."""
+    """Return the problem of an activation that cannot produce what the head predicts."""
     better = "sigmoid" if head.probabilities else "linear"
     single = one_unit_softmax(where, applied, units, better)
     if single is not None:
@@ -168,7 +168,7 @@ def _why_not(loss: str, head: Head, units: int) -> str:
 
 
 def _check_reach(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
-    """Find a label that the output can never reach."""
+    """Find a label outside of the output's range."""
     low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
     found = beyond(seen, (low, high))
     if found is not None:
@@ -178,7 +178,7 @@ def _check_reach(where: str, applied: str | None, seen: ArrayStatistics) -> Iter
 
 
 def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
-    """Warn of an output in half precision, in which losses and large numbers overflow."""
+    """Find an output in half precision, in which losses and large numbers overflow."""
     dtype = str(getattr(tensor, "dtype", ""))
     if "float16" in dtype:
         found = f"{dtype}, which is too coarse for losses and large numbers"
@@ -208,14 +208,14 @@ def exchanged_heads(
 def judge_labels(
     name: str, head: Head, seen: ArrayStatistics, shuffled: bool, size: tuple[int, ...] | None
 ) -> Iterator[Problem]:
-    """Find problems in the labels of a head alone.
+    """Find problems in the labels of a head, without a model.
 
     Args:
-        name: of the head.
-        head: resolved.
+        name: the name of the head.
+        head: the resolved head.
         seen: statistics of its labels.
-        shuffled: whether the rows that were looked at stand for all.
-        size: height and width of the only image, if there is one.
+        shuffled: whether the rows checked are representative.
+        size: (height, width) of the only image input, if there is one.
     """
     yield from _spelled_alike(name, head)
     yield from _filled_places(name, head, seen)
@@ -230,7 +230,7 @@ def judge_labels(
         return
     if seen.alike and seen.labeled >= FEW and (seen.complete or shuffled):
         value = f"{seen.low[0]:.6g}" if seen.low[0] == seen.high[0] else "the same label"
-        if head.names and head.shape == ():  # the number is a class id
+        if head.names and head.shape == ():  # the label is a class id
             value = shown(head.names[int(seen.low[0])])
         many = f"{'all' if seen.complete else 'the first'} {seen.labeled:,} labeled rows"
         fix = "There is nothing to learn from it: look at its column."
@@ -261,7 +261,7 @@ def judge_labels(
 
 
 def _filled_places(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
-    """Find boxes without a size, and points at (0, 0) or (-1, -1), that likely fill places without a label."""
+    """Find boxes without a size, and points at (0, 0) or (-1, -1), that are likely placeholders for missing labels."""
     if seen.filler is None or seen.fillers < FILLING * seen.entries:
         return
     filler, row = seen.filler
@@ -277,7 +277,7 @@ def _filled_places(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Pro
 
 
 def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
-    """Find learned classes whose names differ only in spaces or case: likely one class, spelled in two ways."""
+    """Find learned classes whose names differ only in spaces or case, which are likely one class."""
     column, kind = head.columns(name)[0], head.inner
     what = "values" if kind.answers else "classes"
     other = (

@@ -1,4 +1,4 @@
-"""The range of each activation and loss, and whether labels lie in it; for `Feed.check` and `examine`."""
+"""Checks whether labels are in the range of an activation or loss, for `Feed.check` and `examine`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ UNIT_LOSSES = frozenset(
         "tversky",
     }
 )
-"""Losses whose labels are in 0–1."""
+"""Losses that expect labels in 0–1."""
 
 PROBABILITIES_OF = {
     **dict.fromkeys(("binary_crossentropy", "binary_focal_crossentropy"), SIGMOID),
@@ -51,26 +51,26 @@ PROBABILITIES_OF = {
     **dict.fromkeys(SPARSE_LOSSES, SOFTMAX),
     **dict.fromkeys(("dice", "tversky"), (*SIGMOID, *SOFTMAX)),
 }
-"""The activations that give the probabilities that a loss reads."""
+"""The activations that produce the probabilities that a loss reads."""
 
 SLACK = 1e-4
 """The tolerance at the ends of a range, for rounding in scaled numbers."""
 
 
 def beyond(labels: ArrayStatistics, bounds: tuple[float, float]) -> tuple[float, Any] | None:
-    """The smallest label with its place if it lies below the bounds, else the largest if it lies above; else None."""
+    """Return the smallest label and its row if it is below the bounds, else the largest if it is above; else None."""
     if labels.low[0] < bounds[0] - SLACK:
         return labels.low
     return labels.high if labels.high[0] > bounds[1] + SLACK else None
 
 
 def suits(applied: str | None, labels: ArrayStatistics) -> bool:
-    """Return whether an output with this activation can give all of these labels."""
+    """Return whether all of these labels are in the range of an activation."""
     return beyond(labels, RANGES.get(applied or "", (-math.inf, math.inf))) is None
 
 
 def bounds_of(applied: str | None, loss: str | None) -> tuple[float, float, str] | None:
-    """The range of labels and its reason, by the loss or else by the activation; None if any number will do."""
+    """Return the range of labels and its reason, by the loss or else by the activation; None if any number is valid."""
     if loss in UNIT_LOSSES:
         return 0.0, 1.0, f"its loss is {loss}"
     if applied in RANGES:
@@ -79,7 +79,7 @@ def bounds_of(applied: str | None, loss: str | None) -> tuple[float, float, str]
 
 
 def span(low: float, high: float) -> str:
-    """Bounds in words.
+    """Describe bounds in words.
 
     >>> span(0, 1), span(0, math.inf)
     ('in 0–1', 'of at least 0')
@@ -90,13 +90,13 @@ def span(low: float, high: float) -> str:
 
 
 def one_unit_softmax(where: str, applied: str | None, units: int | None, better: str) -> Problem | None:
-    """The problem of a softmax over a single unit.
+    """Return the problem of a softmax over a single unit; None otherwise.
 
     Args:
-        where: the place.
+        where: the place, for the message.
         applied: the output's last activation.
-        units: how many numbers its last axis holds.
-        better: the activation that is meant.
+        units: the size of its last axis.
+        better: the activation to use instead.
     """
     if applied != "softmax" or units != 1:
         return None
@@ -106,13 +106,13 @@ def one_unit_softmax(where: str, applied: str | None, units: int | None, better:
 
 
 def no_probabilities(where: str, applied: str | None, wanted: tuple[str, ...], reader: str) -> Problem | None:
-    """The problem of an activation that does not give the probabilities that a head or a loss needs.
+    """Return the problem of an activation that does not produce the probabilities that a head or loss needs, or None.
 
     Args:
-        where: the place.
+        where: the place, for the message.
         applied: the output's last activation.
-        wanted: the activations that do; none if no probabilities are needed.
-        reader: what needs them.
+        wanted: the activations that do; empty if no probabilities are needed.
+        reader: the head or loss that needs them, in words.
     """
     if applied in (None, "linear") or not wanted or applied in wanted:
         return None
@@ -127,13 +127,13 @@ def no_probabilities(where: str, applied: str | None, wanted: tuple[str, ...], r
 
 
 def logits_problem(where: str, applied: str | None, loss: str, from_logits: bool | None) -> Problem | None:
-    """The problem of a loss that takes probabilities for logits, or logits for probabilities.
+    """Return the problem of a loss that reads probabilities as logits, or logits as probabilities; None otherwise.
 
     Args:
-        where: the place.
+        where: the place, for the message.
         applied: the output's last activation, ``"linear"`` for none.
-        loss: its name.
-        from_logits: what it was told; None where it reads neither.
+        loss: the name of the loss.
+        from_logits: its argument of that name; None if it has none.
     """
     if from_logits is None:
         return None

@@ -1,4 +1,4 @@
-"""Finds heads whose labels are so large, or so small, that the loss of one head drowns another."""
+"""Finds heads whose labels are so large or small that the loss of one head dominates another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polyhead.kinds import Head
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 MOST = 100
-"""Warn where the first losses of two heads are more than this many times apart."""
+"""The ratio of the first losses of two heads from which to warn."""
 
 
 _OF_THE_DATA = (
@@ -22,11 +22,11 @@ _OF_THE_DATA = (
     "mean_squared_logarithmic_error",
     "poisson",
 )
-"""Losses that mean something for the numbers of the data, and nothing for scaled ones around 0."""
+"""Losses that are meaningful for the original numbers, but not for scaled ones around 0."""
 
 
 def unsuited_losses(heads: Mapping[str, Head], losses: Mapping[str, Loss | None]) -> Iterator[Problem]:
-    """Find losses that need the numbers of the data, of heads whose labels are scaled."""
+    """Find heads with scaled labels whose loss needs the original numbers."""
     for name, head in heads.items():
         loss = losses.get(name)
         if head.scaling is None or loss is None or loss.name not in _OF_THE_DATA:
@@ -44,14 +44,14 @@ def unscaled(
     outputs: Mapping[str, Any],
     applied: Mapping[str, str | None],
 ) -> Iterator[Problem]:
-    """Find heads whose labels are so far from unit scale that their loss drowns the others, or is drowned.
+    """Find heads whose labels are so far from unit scale that their loss dominates another, or the reverse.
 
     Args:
-        heads: resolved.
+        heads: the resolved heads.
         losses: the losses that the user chose, None for the default one.
-        seen: what the labels were seen to hold.
-        outputs: symbolic outputs, as far as they are known.
-        applied: their last activations. What is bounded by one has another problem.
+        seen: statistics of the labels.
+        outputs: the symbolic outputs, as far as known.
+        applied: their last activations; outputs with a bounded one are skipped, as labels outside have another problem.
     """
     first = {
         name: loss
@@ -82,10 +82,10 @@ def unscaled(
 
 
 def _times_apart(name: str, other: str, first: Mapping[str, float], heads: Mapping[str, Head]) -> float:
-    """How many times the first loss of a head is another one's, or the other way round; 1 where it is the nearer to 1.
+    """Return the ratio, at least 1, of the first losses of two heads; 1 if the first head's loss is nearer to 1.
 
-    The weights of heads are what the user means: they count where they bring losses together, and not where they part
-    them.
+    The weights of heads are intended by the user: they are applied if they bring the losses closer together, not if
+    they separate them.
     """
     one, two = first[name], first[other]
     if two <= 0 or (heads[other].inner.unit_fix and abs(math.log(one)) < abs(math.log(two))):
@@ -95,7 +95,7 @@ def _times_apart(name: str, other: str, first: Mapping[str, float], heads: Mappi
 
 
 def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> float | None:
-    """Estimate a head's loss before training, when its output is zero or uniform; None if it is not known."""
+    """Estimate a head's loss before training, when its output is zero or uniform; None if it is unknown."""
     if head.probabilities:
         return math.log(max(2, head.output_shape[-1])) if "softmax" in head.probabilities else math.log(2)
     if head.first_loss is not None:
@@ -111,7 +111,7 @@ def _first_loss(head: Head, loss: Loss | None, seen: ArrayStatistics | None) -> 
 
 
 def _begins_there(tensor: Any, seen: ArrayStatistics) -> bool:
-    """Return whether an output starts near its labels, by the bias of its layer or by a layer that scales it."""
+    """Return whether an output starts near its labels, by the bias of its layer or by a scaling layer."""
     operation = made_by(tensor)
     if operation is None:
         return False
@@ -126,7 +126,7 @@ def _begins_there(tensor: Any, seen: ArrayStatistics) -> bool:
         middle = float(keras.ops.stop_gradient(keras.ops.mean(bias.value)))
     except (
         TypeError
-    ):  # while JAX trains on several devices, the step has the weights: they have been looked at
+    ):  # while JAX trains on several devices, the step has the weights: they were checked before
         return True
     apart = abs(middle - seen.mean)
     return (
