@@ -1,4 +1,4 @@
-"""Checks the nesting of batches, and whether it stays the same from batch to batch."""
+"""Checks the nesting of batches, and whether it is the same in every batch."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
 
 
 def _frames_in_batches(reading: Reading, subject: Subject, places: Matches) -> list[Problem]:
-    """Find frames in batches, of which TensorFlow's pipeline asks a dtype."""
+    """Find frames in batches, whose missing ``dtype`` TensorFlow's pipeline reads."""
     expected, found = "an array", "a DataFrame (works on JAX and torch, AttributeError on TensorFlow)"
     fix, safe = 'Say frame.to_numpy("float32").', _backend() not in ("tensorflow", "")
     return [
@@ -91,7 +91,7 @@ def _drift(reading: Reading, places: Matches) -> list[Problem]:
                     f"rows of shape {other}",
                     "Pad or cut the rows to one shape.",
                     "shape-drift",
-                    # inputs of many lengths are a habit, as long as the rank stays
+                    # inputs of varying lengths are common, as long as the rank is the same
                     warning=place[0] == "x" and len(one) == len(other),
                 )
             )
@@ -108,7 +108,7 @@ def _odd(reading: Reading, places: Matches, shape: str) -> list[Problem]:
         slot = places.inputs.get(place[1]) if place[0] == "x" else None
         stacked = place == ("y", ()) and bool(
             shape
-        )  # one list for several outputs, which has a problem of its own
+        )  # one list for several outputs, which `match_outputs` reports
         told = stacked or (place[0] == "w" and reading.weighs_outputs)
         if stats.odd is not None and not told and not (slot is not None and slot.dtype == "string"):
             step, words = stats.odd
@@ -121,14 +121,14 @@ def _odd(reading: Reading, places: Matches, shape: str) -> list[Problem]:
                 fix = "An array of a batch has one entry for each row: collect rows and yield np.stack(rows)."
             elif "text" in words or "objects" in words:
                 fix = "Turn words into ids first, and mixed lists into one array of numbers."
-            # a layer in the model may take words in; nobody predicts them
+            # inputs may be text, if the model has a layer for it; labels never are
             may = place[0] == "x" and slot is None and "text" in words
             if words == NONE:
                 fix = "Give an array of ones for outputs without weights."
                 if place[0] == "y":
                     fix = "Where there is no label, give 0 and a weight of 0."
                 elif place[0] == "w":
-                    may = len(place[1]) > 0  # Keras takes it where each output has a place of its own
+                    may = len(place[1]) > 0  # Keras accepts it in a nesting with a place for each output
             where = f"{places.name(place)}, batch {step}"
             code = (
                 "list-of-numbers" if stats.listed is not None or "unequal length" in words else "not-an-array"
@@ -138,13 +138,13 @@ def _odd(reading: Reading, places: Matches, shape: str) -> list[Problem]:
 
 
 def _as_arrays(reading: Reading, place: Place, places: Matches, shape: str) -> str:
-    """The code that gives what is a list at a place as an array: for labels, what to yield for all outputs.
+    """Return code that converts the list at a place to an array; for labels, what to yield for all outputs.
 
     Args:
-        reading: of the batches.
-        place: of the list.
+        reading: the reading of the batches.
+        place: the place of the list.
         places: the tensors of the model.
-        shape: what to yield for the model, as `example_yield` has it; empty for none.
+        shape: what to yield for the model, from `example_yield`; empty without a model.
     """
     part, path = place
     if part != "y" or (path and not (shape and path in places.outputs)):
@@ -162,14 +162,14 @@ def _as_arrays(reading: Reading, place: Place, places: Matches, shape: str) -> s
 
 
 def _array_code(slot: ExaminedTensor | None, name: str, listed: tuple[int, ...] | None) -> str:
-    """The code of an array for an output's labels, in the type and rank that its loss reads."""
+    """Return code that makes an array of an output's labels, with the dtype and rank that its loss reads."""
     sparse = slot is not None and bool(slot.sparse)
     column = slot is not None and not sparse and slot.shape == (1,) and len(listed or ()) == 1
     return f'np.asarray({name}, "{"int32" if sparse else "float32"}"){"[:, None]" * column}'
 
 
 def _none(reading: Reading, places: Matches) -> list[Problem]:
-    """Find inputs that are None, which Keras takes only for optional inputs."""
+    """Find inputs that are None, which Keras accepts only for optional inputs."""
     problems = []
     for place, stats in reading.stats.items():
         if stats.none is None:

@@ -1,4 +1,4 @@
-"""Describes a column of data that is not declared yet."""
+"""Describes an undeclared column of data."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from polyhead.kinds.array_statistics import ArrayStatistics
 
 @dataclass(frozen=True)
 class ColumnDescription:
-    """One column, as far as it was read.
+    """The description of a column, from the rows that were read.
 
     Attributes:
-        name: of the column.
+        name: the name of the column.
         form: ``"numbers"``, ``"text"``, ``"lists"`` (of text), ``"masks"`` (lists of masks of objects), ``"ragged"``
             (rows of numbers of unequal shape), ``"empty"``, or ``"other"``.
-        statistics: of its numbers.
+        statistics: the statistics of its numbers.
         type: its type in words.
         there: which rows have a value, bool ``(rows read,)``.
-        values: what these rows hold, an array or a list; None where only statistics were kept.
-        texts: how often each text occurs; None where there are too many.
-        encoded: the rows are as a model gets them, so that the feed has to give the same ones.
-        changeable: the code that reads the column may change its values.
-        output: the model's output that the column is for, where that is known.
+        values: the values of these rows, an array or a list; None if only statistics were kept.
+        texts: the count of each text; None if there are too many.
+        encoded: whether the rows are what a model gets, so that the feed has to return the same.
+        changeable: whether the code that reads the column can change its values.
+        output: the model's output that the column is for, if known.
     """
 
     name: str
@@ -42,31 +42,31 @@ class ColumnDescription:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one row."""
+        """The shape of one row."""
         return self.statistics.shape
 
     @property
     def counts(self) -> dict[Any, int] | None:
-        """How often each text, or each whole number, occurs; None where there are too many."""
+        """The count of each text or integer; None if there are too many."""
         return self.statistics.distinct if self.form == "numbers" else self.texts
 
     @property
     def classes(self) -> int | None:
-        """How many numbers the output has for one label."""
+        """The number of units of the output, if known."""
         return self.output.classes if self.output is not None else None
 
     @property
     def coverage(self) -> float:
-        """The share of rows that hold a value, 0–1."""
+        """The share of rows with a value, 0–1."""
         return float(self.there.mean()) if len(self.there) else 0.0
 
     @property
     def complete(self) -> bool:
-        """Whether no number of any row is missing."""
+        """Whether no number is missing in any row."""
         return bool(self.there.all()) and self.statistics.nan is None
 
     @property
     def whole(self) -> bool:
-        """Whether its numbers are finite and without a fraction."""
+        """Whether all its numbers are finite integers."""
         numbers = self.statistics
         return self.form == "numbers" and numbers.whole and numbers.infinite is None

@@ -21,12 +21,12 @@ SCAN_ROWS = 1_000_000
 LIST_ROWS = 100_000
 DISTINCT = 10_000
 _BYTES = 255
-"""The most distinct numbers that are counted in a column of arrays; those of pictures are not worth more."""
+"""The most distinct numbers to count in a column of arrays; the numbers of pictures are not worth more."""
 _PIECE = 1 << 22
 
 
 def describe_values(column: ColumnDescription) -> str:
-    """The most frequent values with their shares, or the range of numbers.
+    """Return the most frequent values with their shares, or the range of numbers, in words.
 
     >>> describe_values(survey_values("kind", ["cat", "dog", "cat", None]))
     '2 distinct: cat 66.7%, dog 33.3%'
@@ -55,12 +55,12 @@ def describe_values(column: ColumnDescription) -> str:
 
 
 def describe_columns(source: Source) -> list[ColumnDescription]:
-    """Describe every column of a source, from all its rows or, if they are very many or large, the first ones."""
+    """Describe every column of a source, from all its rows, or the first ones if they are many or large."""
     return [survey_values(name, _first_values(source, name)) for name in source.columns]
 
 
 def _first_values(source: Source, name: str) -> Any:
-    """The first values of a column, as many as the limits allow."""
+    """Read the first values of a column, as many as the limits allow."""
     parts: list[Any] = []
     size = rows = 0
     for _, piece in scan(source, name):

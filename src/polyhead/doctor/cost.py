@@ -1,4 +1,4 @@
-"""Measures a batch: its time, its size, and its share of a training step."""
+"""Measures the time and size of a batch, and its share of a training step."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Cost:
     Attributes:
         seconds: the median time to make one.
         bytes: its size.
-        step: seconds of a training step without the data, where that was measured.
-        notes: these in words.
+        step: the seconds of a training step without the data, if measured.
+        notes: the same in words.
     """
 
     seconds: float | None
@@ -37,14 +37,14 @@ class Cost:
 
     @property
     def share(self) -> float | None:
-        """The share of a step spent on data, if nothing is prepared ahead."""
+        """The share of a step spent on data if nothing is prepared ahead, 0–1; None if no step was measured."""
         if self.seconds is None or self.step is None:
             return None
         return self.seconds / (self.seconds + self.step)
 
 
 def measure_cost(reading: Reading, places: Matches, model: Any, seconds: float) -> Cost:
-    """Measure the time and size of a batch, and with a model its share of a step."""
+    """Measure the time and size of a batch and, with a model, its share of a step."""
     if not reading.seconds:
         return Cost(None, None, None, ())
     each = float(np.median(reading.seconds[1:] or reading.seconds))
@@ -73,9 +73,9 @@ def _step(
     """Return the median time of a training step of a copy; the model itself is not trained.
 
     Args:
-        model: built.
+        model: a built model.
         rows: the batch size.
-        shapes: the shape of a row of each input, for axes of any size.
+        shapes: the shape of a row of each input, for axes of unknown size.
         seconds: the time left.
     """
     import keras
@@ -100,7 +100,7 @@ def _step(
         return rng.random(tensor.shape).astype(keras.backend.standardize_dtype(tensor.dtype))
 
     try:
-        # a copy of a compiled model would keep its metrics, which refuse random numbers as labels
+        # a copy of a compiled model would keep its metrics, which may reject random numbers as labels
         copy = keras.models.clone_model(keras.Model(*known))
         x = rebuild(known[0], numbers)
         y = keras.tree.map_structure(target, copy(x))
@@ -112,6 +112,6 @@ def _step(
             start = time.perf_counter()
             copy.train_on_batch(x, y)
             times.append(time.perf_counter() - start)
-    except Exception as error:  # a model of somebody else's layers may refuse any part of this
+    except Exception as error:  # a model of custom layers may fail at any of this
         return None, f"{unmeasured}: {quoted_error(error)}"
     return float(np.median(times)), ""

@@ -1,4 +1,4 @@
-"""Writes a feed of the same data, as code to paste."""
+"""Writes the code of a feed of the same data."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from polyhead.keras_bridge.structure import Path, rebuild
 
 @dataclass(frozen=True)
 class _DeclaredColumn:
-    """One column of the declaration.
+    """A column of the declaration.
 
     Attributes:
-        name: of the input or head.
-        place: where a batch has it.
-        guess: what declares it.
-        column: the column of a head, where an input has its name.
+        name: the name of the input or head.
+        place: its place in a batch.
+        guess: the kind that declares it.
+        column: the column of a head, if an input has the name of the head.
     """
 
     name: str
@@ -44,14 +44,14 @@ class _DeclaredColumn:
 def declaration(
     subject: Subject, reading: Reading, places: Matches, rows: int | None, steps: int | None
 ) -> str:
-    """Write a program that makes the feed and runs as it stands; empty if it cannot be derived.
+    """Return a complete program that makes the feed; empty if it cannot be derived.
 
     Args:
-        subject: what was read; code calls it by its name.
-        reading: the first one.
-        places: the names that the model gives.
-        rows: in an epoch, where that was seen.
-        steps: batches in an epoch, where that was seen.
+        subject: what was read; code uses its name.
+        reading: the first reading.
+        places: the matching tensors of the model, for names.
+        rows: the number of rows in an epoch, if its end was seen.
+        steps: the number of batches in an epoch, if its end was seen.
     """
     first = reading.first
     if first is None or subject.kind == "feed" or not subject.declared:
@@ -60,7 +60,7 @@ def declaration(
     for (part, _), leaf in first.arrays():
         left_out = (
             part == "x" and is_none(leaf) and not streams
-        )  # a source of a generator has an array in each place
+        )  # `from_generator` needs an array in each place
         if isinstance(leaf, Odd) and not left_out:
             return ""
     inputs = _declared_columns("x", reading, places, streams)
@@ -83,7 +83,7 @@ def declaration(
 
 
 def steps_of(reading: Reading, places: Matches) -> list[str]:
-    """List the outputs with a class for each step of a sequence, for which there is no head."""
+    """Return the outputs with a class for each step of a sequence, for which there is no head."""
     found = []
     for path, slot in places.outputs.items():
         stats = reading.stats.get(("y", path))
@@ -136,7 +136,7 @@ def _declared_columns(part: str, reading: Reading, places: Matches, streams: boo
             name,
             statistics=stats,
             encoded=True,
-            changeable=not streams,  # the values of a stream cannot be changed on the way
+            changeable=not streams,  # the code has no place to change the values of a stream
             output=slots.get(path) if part == "y" else None,
         )
         guess = guess_input(column) if part == "x" else guess_head(column)
@@ -158,7 +158,7 @@ def _column_name(path: Path, slot: ExaminedTensor | None, part: str, i: int, cou
 def _data(
     subject: Subject, columns: list[_DeclaredColumn], reading: Reading, rows: int | None, steps: int | None
 ) -> list[str]:
-    """The lines that make ``data``."""
+    """Return the lines of code that make ``data``."""
     if subject.makes_generators:
         names = {column.place: column.key for column in columns}
         assert reading.first is not None

@@ -1,4 +1,4 @@
-"""What is known of versions of Keras and of backends, as one table of facts, and which of them hold here."""
+"""A table of facts about versions of Keras and backends, and which of them hold here."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ TESTED = {
     "torch": ("2.6.0", "2.14.1"),
     "tensorflow": ("2.16.2", "2.21.0"),
 }
-"""The oldest and newest version of each that the tests of ``docs/versions.md`` run on."""
+"""The oldest and newest tested version of each package, as in ``docs/versions.md``."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that versions of Keras do.
+    """A behavior of some versions of Keras.
 
     Attributes:
-        words: what they do.
+        words: the behavior, in words.
         source: where it is tested or explained: a trap of ``docs/traps.md``, or a decision note.
-        since: the first version that does it; empty for all before.
-        before: the first version that no longer does it; empty for all after.
-        backends: on which it holds; empty for all.
+        since: the first version with it; empty if older versions have it too.
+        before: the first version without it; empty if newer versions have it too.
+        backends: the backends with it; empty for all.
     """
 
     words: str
@@ -38,7 +38,7 @@ class Fact:
     backends: tuple[str, ...] = ()
 
     def holds(self, keras: str, backend: str) -> bool:
-        """Return whether it holds for a version of Keras on a backend.
+        """Return whether a version of Keras has it on a backend.
 
         >>> Fact("exchanges metrics", "trap 31", since="3.14.0", before="3.14.1").holds("3.14.0", "jax")
         True
@@ -133,10 +133,10 @@ class Environment:
     """The installed Keras and its backend.
 
     Attributes:
-        versions: of Keras, the backend, polyhead and Python.
-        backend: its name.
-        facts: what is known of them.
-        notes: how they relate to what is tested.
+        versions: the versions of Keras, the backend, polyhead and Python.
+        backend: the name of the backend.
+        facts: what is known about them.
+        notes: whether they are in the tested ranges.
     """
 
     versions: dict[str, str]
@@ -145,7 +145,7 @@ class Environment:
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as JSON-able objects."""
+        """Return the same as JSON-able objects."""
         facts = [{"words": fact.words, "source": fact.source} for fact in self.facts]
         return {
             "versions": self.versions,
@@ -165,7 +165,7 @@ def environment() -> Environment:
     """Describe the installed Keras and its backend.
 
     Raises:
-        ContractError: Keras cannot be imported with its backend.
+        ContractError: if Keras cannot be imported with its backend.
     """
     try:
         import keras
@@ -179,7 +179,7 @@ def environment() -> Environment:
 
 
 def environment_of(versions: dict[str, str], backend: str) -> Environment:
-    """What is known of these versions."""
+    """Return what is known about these versions."""
     keras = versions["keras"]
     facts = tuple(fact for fact in FACTS if fact.holds(keras, backend))
     notes = [_tested(name, versions[name]) for name in ("keras", backend) if name in TESTED]
@@ -207,7 +207,7 @@ def _version(package: str) -> str:
 
 
 def _version_numbers(version: str) -> tuple[int, ...]:
-    """The numbers of a version, as far as they go.
+    """Return the leading numbers of a version.
 
     >>> _version_numbers("3.16.0.dev202611"), _version_numbers("2.13.0+cpu")
     ((3, 16, 0), (2, 13, 0))

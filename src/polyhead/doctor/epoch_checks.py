@@ -1,4 +1,4 @@
-"""Checks epochs: where they end, their rows and order, and how a second epoch differs."""
+"""Checks the length, rows and order of epochs, and how a second epoch differs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
 
 _SMALL = 64
-"""Rows of at most this many whole numbers may be equal by chance."""
+"""Rows of at most this many integers may be equal by chance."""
 _UNEVEN = 0.05
 _BARELY = 1 / 12
 
 
 @dataclass
 class CheckResult:
-    """The result of a check: problems, notes, and what could not be seen."""
+    """The result of a check: problems, notes, and what could not be checked."""
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -34,11 +34,11 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class EpochRows:
-    """Rows of one epoch, in order.
+    """The rows of one epoch, in order.
 
     Attributes:
-        batches: hashes of the rows of each batch, of what tells rows apart.
-        complete: all of the epoch was read.
+        batches: the hashes of the rows of each batch, of inputs or labels, whichever identifies rows.
+        complete: whether all of the epoch was read.
     """
 
     batches: list[np.ndarray]
@@ -53,14 +53,14 @@ class EpochRows:
 def check_epochs(
     subject: Subject, first: Reading, second: Reading | None, steps: int | None, places: Matches | None = None
 ) -> CheckResult:
-    """Check all that concerns epochs.
+    """Run all checks of epochs.
 
     Args:
         subject: what was read.
-        first: from the beginning.
-        second: read anew, or None.
-        steps: ``steps_per_epoch``, if it is known.
-        places: what messages call the labels.
+        first: the reading from the beginning.
+        second: a second reading, or None.
+        steps: ``steps_per_epoch``, if known.
+        places: the names of the labels, for messages.
     """
     out = CheckResult()
     if not first.steps or first.failure is not None:
@@ -88,14 +88,14 @@ def check_epochs(
 
 @dataclass(frozen=True)
 class _Part:
-    """Some batches of a reading, as hashes of inputs and of labels, and of each array of labels."""
+    """Some batches of a reading: hashes of inputs, of labels, and of each array of labels."""
 
     rows: list[np.ndarray]
     complete: bool
     labels: list[dict[Path, np.ndarray]]
 
     def moved(self, at: np.ndarray, other: _Part, there: np.ndarray) -> list[Path]:
-        """The labels that are others in the rows ``at`` than in the rows ``there`` of another part, if not all are."""
+        """Return the labels that differ between rows ``at`` and rows ``there`` of another part, unless all do."""
         paths = set.intersection(*(set(batch) for batch in (*self.labels, *other.labels)))
         columns = (
             [np.concatenate([batch[p] for batch in part.labels]) for part in (self, other)] for p in paths
@@ -111,7 +111,7 @@ def _row_keys(part: _Part, column: int) -> EpochRows:
 def _two_epochs(
     first: Reading, second: Reading | None, steps: int | None, found: int | None, streams: bool
 ) -> tuple[_Part, _Part | None]:
-    """The rows of two epochs that Keras would train on, one after the other."""
+    """Return the parts of two readings that Keras would train on as consecutive epochs."""
     if streams:
         length = found or steps
         if length is None or length >= first.steps:
@@ -124,7 +124,7 @@ def _two_epochs(
 
 
 def period(batches: list[np.ndarray]) -> int | None:
-    """Return after how many batches a stream starts again; None if it was not seen to.
+    """Return after how many batches a stream starts again; None if no repetition was seen.
 
     >>> a, b = np.array([1, 2]), np.array([3, 4])
     >>> period([a, b, b, a]), period([a, b])
@@ -134,7 +134,7 @@ def period(batches: list[np.ndarray]) -> int | None:
         head = Counter(np.concatenate(batches[:length]).tolist())
         if head == Counter(np.concatenate(batches[length : 2 * length]).tolist()):
             return length
-    # the last rows of an epoch may be dropped: then it ends before the first row that comes again
+    # the last rows of an epoch may be dropped: it then ends before the first repeated row
     seen: set[int] = set()
     for length, batch in enumerate(batches):
         rows = set(batch.tolist())
@@ -169,7 +169,7 @@ def _ends(
         fix = "Keras trusts the length: return the right one."
         out.found(f"len({subject.name})", expected, str(subject.length), fix, "wrong-length")
     length = first.steps if first.ended else subject.length
-    counted_here = not subject.runs_out and subject.whole is None  # fit cuts arrays by itself
+    counted_here = not subject.runs_out and subject.whole is None  # fit itself cuts arrays into batches
     if steps is not None and length is not None and steps != length and counted_here:
         _steps(steps, length, out, "the data ends before")
     if streams and not subject.refused:
@@ -212,7 +212,7 @@ def _endless(
 
 
 def _steps(steps: int, length: int, out: CheckResult, more: str) -> None:
-    """Report a number of steps other than that of an epoch; ``more`` says what too many steps do."""
+    """Report a number of steps other than that of an epoch; ``more`` says what happens with too many."""
     never = "rows that come late are left for the next epoch" if steps < length else more
     expected = f"{length}, after which all rows were given once"
     fix = f"Say steps_per_epoch={length}."
@@ -220,7 +220,7 @@ def _steps(steps: int, length: int, out: CheckResult, more: str) -> None:
 
 
 def _telling_hash(one: _Part, two: _Part | None, found: int | None) -> tuple[int, bool]:
-    """Return which hash identifies rows, 0 of inputs or 1 of labels, and whether rows can be identified at all."""
+    """Return which hash identifies rows, 0 of inputs or 1 of labels, and whether either does."""
     if two is None or found is not None:
         return 0, True
     for column in (0, 1):
@@ -282,13 +282,13 @@ def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckRe
 
 
 def _moved(a: np.ndarray, b: np.ndarray) -> float:
-    """How far rows move between two epochs on average, as a share of the epoch; 1 if too few are in both."""
+    """Return how far rows move between two epochs on average, as a share of the epoch; 1 if too few are in both."""
     _, first, other = np.intersect1d(a, b, return_indices=True)
     return float(np.abs(first - other).mean() / len(a)) if len(first) > len(a) / 2 else 1.0
 
 
 def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: CheckResult) -> None:
-    """Find rows that come twice in an epoch, and rows that only one of two epochs has."""
+    """Find rows that occur twice in an epoch, and rows that only one of two epochs has."""
     rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in one.rows])
     distinct = np.unique(rows)
     twice = len(rows) - len(distinct)
@@ -328,7 +328,7 @@ def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: 
 
 
 def _drawn_again(rows: np.ndarray) -> int:
-    """Count the rows of an endless stream that came again before others had come once."""
+    """Count the rows of an endless stream that were repeated before all others had occurred."""
     _, at = np.unique(rows, return_index=True)
     again = np.ones(len(rows), bool)
     again[at] = False
@@ -344,7 +344,7 @@ def _by_chance(first: Reading) -> bool:
 
 
 def _flat(first: Reading) -> bool:
-    """Return whether inputs are vectors: images that differ are more often augmented than other rows."""
+    """Return whether inputs are vectors; images that differ are often augmented rather than other rows."""
     return all(len(stats.shape) <= 1 for (part, _), stats in first.stats.items() if part == "x")
 
 
@@ -364,7 +364,7 @@ def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[in
 
 
 def _labels_move(one: _Part, two: _Part | None, places: Matches, out: CheckResult) -> None:
-    """Find equal inputs with other labels."""
+    """Find equal inputs with different labels."""
     if two is None or not two.rows:
         return
     a, b = np.concatenate(one.rows), np.concatenate(two.rows)

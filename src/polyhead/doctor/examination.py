@@ -14,13 +14,13 @@ class Examination(Report):
 
     Attributes:
         kind: what was examined, in words.
-        batches: how many were read in the first reading.
-        rows: how many these held.
+        batches: the number of batches in the first reading.
+        rows: the number of rows in these.
         seconds_per_batch: the median time to make a batch.
-        bytes_per_batch: its size.
-        step_share: the part of a training step that goes to making a batch, 0-1, if nothing is prepared ahead.
-        unseen: what could not be seen, and why.
-        declaration: a feed of the same data as code, or nothing.
+        bytes_per_batch: the size of a batch.
+        step_share: the share of a training step spent on making a batch if nothing is prepared ahead, 0–1.
+        unseen: what could not be checked, and why.
+        declaration: the code of a feed of the same data, or empty.
     """
 
     kind: str = ""
@@ -33,7 +33,7 @@ class Examination(Report):
     declaration: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as JSON-able objects."""
+        """Return the report as JSON-able objects."""
         own = ("kind", "batches", "rows", "seconds_per_batch", "bytes_per_batch", "step_share", "declaration")
         return super().as_dict() | {name: getattr(self, name) for name in own} | {"unseen": list(self.unseen)}
 

@@ -33,16 +33,16 @@ def examine(
 ) -> Examination:
     """Find mistakes in a generator or a dataset, without training on it.
 
-    It reads at most ``batches`` batches, twice where that can be done, and compares them with each other and
-    with the model. The model is not changed; neither are the global random states of NumPy, ``random`` and
-    torch. Batches and rows count from 0; of arrays the rows alone are named.
+    It reads at most ``batches`` batches, twice if possible, and compares them with each other and with the model. It
+    does not change the model or the global random states of NumPy, ``random`` and torch. Problems name batches and
+    rows, counted from 0; in arrays only rows.
 
     Args:
         obj: a generator, a function without arguments that makes one, a ``PyDataset``, a ``tf.data``, torch or
             grain dataset, or arrays as a tuple ``(x, y)`` or ``(x, y, weights)``.
-        model: a Keras model, built; compiled or not.
-        batches: how many to read at most, at least 1.
-        steps_per_epoch: what you give to ``fit``, if you do.
+        model: a built Keras model, compiled or not.
+        batches: the most batches to read, at least 1.
+        steps_per_epoch: the argument that you pass to ``fit``, if any.
         seconds: the time limit; the report says what was left out.
 
     Returns:
@@ -50,7 +50,7 @@ def examine(
         ``report.unseen``, ``report.declaration``; ``print(report)``.
 
     Raises:
-        ContractError: ``obj`` is nothing that batches can be read from.
+        ContractError: if no batches can be read from ``obj``.
 
     >>> import numpy as np
     >>> import polyhead as ph
@@ -77,16 +77,16 @@ def examine(
 
 
 def glance(obj: Any, model: Any, batches: int = 8, seconds: float = 5.0) -> Examination:
-    """Examine the first batches alone: nothing is read twice or measured, and no epoch ends.
+    """Examine only the first batches: read nothing twice, measure nothing, and end no epoch.
 
     Args:
         obj: as for `examine`.
-        model: likewise.
-        batches: how many to read at most.
+        model: as for `examine`.
+        batches: the most batches to read.
         seconds: the time limit.
 
     Raises:
-        ContractError: ``obj`` is nothing that batches can be read from.
+        ContractError: if no batches can be read from ``obj``.
     """
     return _read_and_compare(obj, model, batches, None, seconds, once=True)
 
@@ -100,7 +100,7 @@ def _read_and_compare(
             what = worker.do(lambda: subject(obj, model, batches), clock.left)
         except PolyheadError:
             raise
-        except Exception as error:  # a function that makes a dataset may raise anything at all
+        except Exception as error:  # a function that makes a dataset may raise anything
             return _unmade(obj, error)
         if once:
             what = replace(what, again=False, item=None, workers=0, timed=False)
@@ -108,7 +108,7 @@ def _read_and_compare(
 
 
 def _unmade(obj: Any, error: Exception) -> Examination:
-    """The report on a function that failed to make a dataset."""
+    """Return the report on a function that failed to make a dataset."""
     name = getattr(obj, "__name__", "obj")
     late = isinstance(error, TimeoutError)
     found, fix = (
@@ -178,7 +178,7 @@ def _examine(
 def _compare(
     what: Subject, first: Reading, side: Model | None, places: Matches, model: Any, matched: list[Problem]
 ) -> tuple[list[Problem], Matches]:
-    """Compare the arrays of the batches with each other and with the model; the places as they were meant."""
+    """Compare the arrays of the batches with each other and with the model; return problems and the intended places."""
     assert first.first is not None
     shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
     judged, outputs = value_checks.check_outputs(first, places)
@@ -215,7 +215,7 @@ def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> Chec
 def _match_batch(what: Subject, first: Reading, side: Model | None) -> tuple[Matches, list[Problem]]:
     assert first.first is not None
     alone = what.kind.startswith("generator") and first.first.container != "tuple" and first.first.size == 1
-    if side is None or first.first.size > 3 or alone:  # of which the container is told
+    if side is None or first.first.size > 3 or alone:  # `check_batches` reports the container
         return Matches(), []
     inputs, problems = matching.match_inputs(first.first.parts["x"], side)
     outputs, more = matching.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
@@ -236,7 +236,7 @@ def _again(
     unseen: list[str],
     problems: list[Problem],
 ) -> Reading | None:
-    """Read a second time, as in the next epoch."""
+    """Read a second time, like in the next epoch."""
     if not what.again or worker.stuck:
         return None
     try:
@@ -266,7 +266,7 @@ def _not_for_keras(what: Subject) -> list[Problem]:
 
 
 def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Problem]:
-    """Find what ended a reading early."""
+    """Return the problem that ended a reading early, if any."""
     where = f" {which}" if which else ""
     problems = []
     if reading.failure is not None:
@@ -314,7 +314,7 @@ def _amount(reading: Reading, limit: int) -> str:
 
 
 def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None, int | None]:
-    """The rows and batches of an epoch, if an end was seen."""
+    """Return the numbers of rows and batches of an epoch, if an end was seen."""
     if first.ended:
         return sum(map(len, first.rows)), first.steps
     length = period([rows[:, 0] for rows in first.rows]) or steps
@@ -324,7 +324,7 @@ def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None
 
 
 def _rows_alone(problem: Problem, size: int) -> Problem:
-    """Name a place in arrays by its row alone: arrays have no batches."""
+    """Name a place in arrays only by its row, as arrays have no batches."""
     if not size:
         return problem
 
@@ -336,9 +336,10 @@ def _rows_alone(problem: Problem, size: int) -> Problem:
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
-    """Drop problems that were found twice."""
+    """Remove problems that were found twice."""
     found: dict[Any, Problem] = {}
     for problem in problems:
-        alone = problem.code in ("labels-move", "rereading-differs")  # seen in one item, and in an epoch
+        # these are found in one item, and again in an epoch
+        alone = problem.code in ("labels-move", "rereading-differs")
         found.setdefault(problem.code if alone else (problem.code, problem.place, problem.found), problem)
     return list(found.values())

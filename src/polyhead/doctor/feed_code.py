@@ -1,4 +1,4 @@
-"""The code of a feed, as text."""
+"""Writes the code of a feed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Guess:
-    """One input or head.
+    """A suggested input or head.
 
     Attributes:
-        kind: its class, ``Binary`` as a word.
-        args: its arguments, as written.
-        remark: what the user should know.
-        change: what is done to the values before, as written after them.
+        kind: the name of its class, such as ``"Binary"``.
+        args: its arguments, as code.
+        remark: a comment for the user.
+        change: code appended to the values to convert them.
     """
 
     kind: str
@@ -24,11 +24,11 @@ class Guess:
     change: str = ""
 
     def code(self) -> str:
-        """The call, as written."""
+        """Return the call, as code."""
         return f"ph.{self.kind}({', '.join(self.args)})"
 
     def saying(self, argument: str, value: str) -> Guess:
-        """The same with one more argument, a text.
+        """Return the same with another argument, a string.
 
         >>> Guess("Binary").saying("column", "sold").code()
         'ph.Binary(column="sold")'
@@ -37,7 +37,7 @@ class Guess:
 
 
 def quoted_text(text: str) -> str:
-    """A text as a literal of Python."""
+    """Return a string as a Python literal."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -50,16 +50,16 @@ def feed_code(
     remarks: Sequence[str] = (),
     augment: Sequence[str] = (),
 ) -> str:
-    """A program that makes ``feed``.
+    """Return a program that makes ``feed``.
 
     Args:
-        data: the lines before, which make ``data``.
-        inputs: one guess each.
-        heads: likewise.
-        batch_size: of the feed.
-        shuffle: whether it is said.
-        remarks: comments after the feed.
-        augment: the augmentations, as written.
+        data: the lines of code that make ``data``.
+        inputs: the guess for each input.
+        heads: the guess for each head.
+        batch_size: the batch size of the feed.
+        shuffle: whether to write ``shuffle=True``.
+        remarks: comments to add after the feed.
+        augment: the augmentations, as code.
     """
     lines = [*data, "feed = ph.Feed(", "    data,"]
     for word, guesses in (("inputs", inputs), ("heads", heads)):

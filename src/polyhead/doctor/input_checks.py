@@ -1,4 +1,4 @@
-"""Checks inputs: single rows in place of batches, shapes, the scale of images, ids of embeddings."""
+"""Checks inputs: single rows instead of batches, shapes, the scale of images, ids of embeddings."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _GROUPS = {
     "PyDataset": "Return many rows from __getitem__: x[rows], with rows = slice(32 * i, 32 * (i + 1)).",
 }
 _BRIGHT = 64
-"""Images of bytes have brighter pixels than this; smaller whole numbers may be counts."""
+"""Images in 0–255 have brighter pixels than this; smaller integers may be counts."""
 _SIDE = 8
 
 
 def single_rows(reading: Reading, places: Matches, subject: Subject) -> Problem | None:
-    """The problem of rows that are given one by one, where Keras takes batches."""
+    """Return the problem of single rows instead of batches; None for batches."""
     assert reading.first is not None
     arrays = dict(reading.first.arrays())
     shapes = {path: getattr(arrays[("x", path)], "shape", None) for path in places.inputs}
@@ -60,7 +60,7 @@ def _check_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics, places:
     if len(stats.shape) == 3 and fits((*stats.shape[1:], stats.shape[0]), slot.shape):
         fix = "These are channels first: give images.transpose(0, 2, 3, 1)."
     elif stats.shape == () and slot.shape == (1,):
-        return []  # Keras gives it an axis
+        return []  # Keras adds an axis
     others = [one for one in places.inputs.values() if one is not slot and fits(stats.shape, one.shape)]
     if others:
         fix = f"It has the shape of input `{others[0].name}`: is the order of the inputs right?"

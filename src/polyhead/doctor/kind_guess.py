@@ -1,4 +1,4 @@
-"""Which input or head a column may be: a guess by its name, its values, and the model's output for it."""
+"""Guesses the input or head for a column from its name, its values, and the model's output for it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MOST_CLASSES = 20
 _UNEVEN = 3.0
 
 _SIDE = 8
-"""Numbers of so many rows and columns, with channels, are taken for those of pixels."""
+"""The rows and columns from which arrays with channels are taken for pixels."""
 
 
 def has_word(pattern: re.Pattern[str], name: str) -> bool:
-    """Return whether one of the words of a name is in the pattern: ``bbox_left``, ``hasMask``.
+    """Return whether a word of a name, such as ``bbox_left`` or ``hasMask``, matches the pattern.
 
     >>> has_word(BOX, "bbox_left"), has_word(MASK, "hasMask"), has_word(BOX, "boxer")
     (True, True, False)
@@ -35,12 +35,12 @@ def has_word(pattern: re.Pattern[str], name: str) -> bool:
 
 
 def nearly_unique(distinct: int, total: int) -> bool:
-    """Return whether nearly every row has a value of its own."""
+    """Return whether nearly every row has a different value."""
     return distinct == total or (distinct > 50 and 2 * distinct > total)
 
 
 def holds_pictures(column: ColumnDescription) -> bool:
-    """Whether a column holds pictures: bytes, or numbers in 0–1, in rows and columns, and not called a mask or map."""
+    """Return whether a column has pictures: arrays of bytes or of 0–1, not named like a mask or map."""
     shape, numbers = column.shape, column.statistics
     channels = len(shape) == 3 and shape[2] in (1, 3, 4)
     gray = len(shape) == 2 and not column.encoded  # ph.Image adds the axis of channels
@@ -55,7 +55,7 @@ def holds_pictures(column: ColumnDescription) -> bool:
 
 
 def holds_files(column: ColumnDescription) -> bool:
-    """Return whether a column holds names of image files.
+    """Return whether a column has names of image files.
 
     >>> holds_files(ColumnDescription("photo", "text", values=["a/1.jpg", "a/2.PNG"]))
     True
@@ -64,7 +64,7 @@ def holds_files(column: ColumnDescription) -> bool:
 
 
 def guess_input(column: ColumnDescription) -> Guess | str:
-    """The input that a column may be, or why it is none."""
+    """Return the input that a column may be, or why it is none."""
     if holds_files(column) and not has_word(MASK, column.name):
         if not column.there.all():
             return "some rows have no image, which an input's may not lack"
@@ -91,7 +91,7 @@ def guess_input(column: ColumnDescription) -> Guess | str:
 
 
 def guess_head(column: ColumnDescription) -> Guess | None:
-    """The head that a column may be, or None where it can be none."""
+    """Return the head that a column may be, or None."""
     shape, name = column.shape, column.name
     if column.form == "masks":
         return None
@@ -119,14 +119,14 @@ def guess_head(column: ColumnDescription) -> Guess | None:
 
 
 def balance_argument(column: ColumnDescription) -> tuple[str, ...]:
-    """The argument that balances its classes, where they are uneven."""
+    """Return the argument that balances the classes of a column, if they are uneven."""
     times = list((column.counts or {}).values())
     uneven = not column.encoded and times and max(times) >= _UNEVEN * min(times)
     return ('class_weight="balanced"',) if uneven else ()
 
 
 def _guess_single(column: ColumnDescription) -> Guess:
-    """The head for one text or number a row."""
+    """Return the head for one text or number per row."""
     output, counts, numbers = column.output, column.counts, column.statistics
     if column.form == "text":
         return Guess("Categorical", balance_argument(column))
@@ -149,7 +149,7 @@ def _guess_single(column: ColumnDescription) -> Guess:
 
 
 def _guess_encoded(column: ColumnDescription) -> Guess:
-    """The head whose labels are these arrays as they are."""
+    """Return the head whose labels are these arrays, unchanged."""
     shape, output = column.shape, column.output
     mask = _guess_mask(column) if len(shape) in (2, 3) else None
     if mask is not None:
@@ -164,7 +164,7 @@ def _guess_encoded(column: ColumnDescription) -> Guess:
 
 
 def _guess_vector(column: ColumnDescription) -> Guess:
-    """The head for several numbers a row."""
+    """Return the head for several numbers per row."""
     size, output = str(column.shape[0]), column.output
     if not column.statistics.zero_one:
         return Guess("Regression", (size,))
@@ -178,7 +178,7 @@ def _guess_vector(column: ColumnDescription) -> Guess:
 
 
 def _no_label(column: ColumnDescription) -> int | None:
-    """The id that seems to mean "no label": the only one below 0, or 255 far above all others."""
+    """Return the id that seems to mean "no label": the only one below 0, or 255 if it is far above all others."""
     held, classes = column.counts or {}, column.classes
     low, high = column.statistics.low[0], column.statistics.high[0]
     if low < 0:
@@ -190,7 +190,7 @@ def _no_label(column: ColumnDescription) -> int | None:
 
 
 def _id_arguments(column: ColumnDescription) -> tuple[tuple[str, ...], str] | None:
-    """The arguments of a head for class ids, and a remark; None for numbers that are no ids."""
+    """Return the arguments of a head for class ids, and a remark; None for numbers that are no ids."""
     held, classes = column.counts or {}, column.classes
     if not column.whole or not column.statistics.numbers or len([v for v in held if v < 0]) > 1:
         return None
@@ -206,9 +206,9 @@ def _id_arguments(column: ColumnDescription) -> tuple[tuple[str, ...], str] | No
 def _guess_mask(column: ColumnDescription) -> Guess | None:
     shape, output, classes = column.shape, column.output, column.classes
     if output is not None and len(output.shape) == 2 == len(shape):
-        return None  # a number for each place, not a class
+        return None  # a number for each pixel, not a class
     channels = shape[2] if len(shape) == 3 else 1
-    # the first rows may hold none, by which a feed would tell the size
+    # a feed infers the size from the first rows, which may have no mask
     size = (f"size={shape[:2]}",) if column.encoded or not column.there.all() else ()
     bytes_ = column.statistics.zero_255
     if (column.statistics.zero_one or bytes_) and (output is None or classes in (1, channels)):
@@ -222,7 +222,7 @@ def _guess_mask(column: ColumnDescription) -> Guess | None:
 
 
 def _guess_mask_files(column: ColumnDescription) -> Guess:
-    """The head for files of masks, by the numbers in the first ones, where these can be read."""
+    """Return the head for files of masks, by the numbers in the first readable ones."""
     from polyhead.images.decode import decode_mask
 
     try:

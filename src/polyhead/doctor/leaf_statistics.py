@@ -1,4 +1,4 @@
-"""Statistics of one array of the batches, or what it was instead of an array of numbers."""
+"""Statistics of one array of the batches, and a description of leaves that are no arrays of numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 Spot = tuple[int, int]
-"""A batch and a row in it, both from 0."""
+"""A batch and a row in it, both counted from 0."""
 
 NONE = "None"
 SINGLE = "a single number"
@@ -19,11 +19,11 @@ NUMBERS_AS = "numbers as"
 
 @dataclass(frozen=True)
 class Odd:
-    """A description of a leaf that is no array.
+    """A description of a leaf that is no array of numbers.
 
     Attributes:
-        words: what it is.
-        shape: of a list of numbers, or of lists of them; None for anything else, and for lists of unequal length.
+        words: the description.
+        shape: the shape of a list, possibly nested, of numbers; None for other leaves, and for lists of unequal length.
     """
 
     words: str
@@ -31,20 +31,20 @@ class Odd:
 
 
 def is_none(leaf: Any) -> bool:
-    """Return whether an array was given as None."""
+    """Return whether a leaf was None."""
     return isinstance(leaf, Odd) and leaf.words == NONE
 
 
 @dataclass
 class LeafStatistics(ArrayStatistics):
-    """One leaf of the batches: one input, the labels of one output, or its weights. Places are spots.
+    """The statistics of one leaf of the batches: an input, the labels of an output, or its weights. Places are spots.
 
     Attributes:
-        shapes: shapes of a row, each with the batch where it was met first.
-        dtypes: dtypes, likewise.
-        odd: the first batch where it was no array of numbers, and what it was.
-        listed: the shape of the list that it was there; None for anything else.
-        none: the first batch where it was an input that is None.
+        shapes: the shapes of a row, each with the first batch that has it.
+        dtypes: the dtypes, each with the first batch that has it.
+        odd: the first batch in which the leaf was no array of numbers, and what it was.
+        listed: the shape of the list that it was there; None if it was no list.
+        none: the first batch in which it was an input that is None.
     """
 
     most_distinct: int = 64
@@ -72,7 +72,7 @@ class LeafStatistics(ArrayStatistics):
 
 
 def _are_numbers(array: np.ndarray) -> bool:
-    """Return whether text or objects can be read as numbers; of a large array the first ones are looked at."""
+    """Return whether text or objects can be converted to numbers, by the first ones of a large array."""
     some = array.reshape(-1)[:1000]
     try:
         some.astype(np.float64)

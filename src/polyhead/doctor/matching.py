@@ -17,8 +17,8 @@ def match_outputs(
 ) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
     """Match labels with outputs, and find problems in their nesting.
 
-    Where labels would land in the wrong place, they are matched as they were meant, so that one mistake is told
-    once. ``third``: a batch has a third part.
+    Labels that Keras would assign to the wrong outputs are matched as intended, so that each mistake is reported once.
+    ``third``: whether a batch has a third part.
     """
     outputs, names = model.outputs, [slot.name for slot in model.outputs]
     listed = ", ".join(f"`{slot.name}` {slot.shape}" for slot in outputs)
@@ -55,7 +55,7 @@ def match_outputs(
 
 
 def example_yield(model: Model, codes: Sequence[str] = ()) -> str:
-    """Show what to yield for this model; ``codes`` for the labels of each output, if they are known."""
+    """Return code for what to yield for this model; ``codes`` for the labels of each output, if they are known."""
     names = [slot.name for slot in model.outputs]
     dicts = model.output_form == "dict"
     if not codes:
@@ -65,7 +65,7 @@ def example_yield(model: Model, codes: Sequence[str] = ()) -> str:
 
 
 def _nested_code(codes: Sequence[tuple[Path, str]]) -> str:
-    """Write code for each place of a nesting as the code of the whole.
+    """Join the code for each place of a nesting into code for the whole.
 
     >>> _nested_code([(("a", 0), "x"), (("a", 1), "y"), (("b",), "z")])
     '{"a": (x, y), "b": z}'
@@ -81,7 +81,7 @@ def _nested_code(codes: Sequence[tuple[Path, str]]) -> str:
 
 
 def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
-    """Match a dict of labels with a model of one output: Keras takes the array alone, or in a tuple."""
+    """Match a dict of labels with a model of one output, for which Keras takes an array or a tuple with one."""
     slot = model.outputs[0]
     key = slot.name if slot.name in y else next(iter(y)) if len(y) == 1 else None
     keys = "key" if len(y) == 1 else "keys"
@@ -109,7 +109,7 @@ def _match_keys(
 
 
 def _by_sorted_key(model: Model) -> list[Problem]:
-    """The problem of a tuple for a dict of outputs: Keras assigns it by sorted keys."""
+    """Return the problem of a tuple for a dict of outputs, which Keras assigns by sorted keys."""
     names = [slot.name for slot in model.outputs]
     landed = sorted(names)
     if landed == names:
@@ -125,7 +125,7 @@ def _by_sorted_key(model: Model) -> list[Problem]:
 
 
 def by_luck(model: Model) -> Problem:
-    """The problem of a tuple that happens to be in the order of the sorted keys."""
+    """Return the problem of a tuple that happens to be in the order of the sorted keys."""
     expected = f"a dict with the keys {quoted(slot.name for slot in model.outputs)}"
     found = "a tuple, which Keras assigns in the order of the sorted keys; here the labels have it"
     fix = f"Yield {example_yield(model)}: another name could change the order."

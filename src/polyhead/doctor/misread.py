@@ -1,4 +1,4 @@
-"""Recognizes what is given instead of batches: a list of arrays, single rows, frames, mappings."""
+"""Recognizes objects given instead of batches: a list of arrays, single rows, frames, mappings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from polyhead.keras_bridge.structure import leaves, rebuild
 from polyhead.sources.source import Source
 
 _FIRST = 8
-"""The number of entries of a list that are looked at."""
+"""The number of entries of a list that are checked."""
 
 
 def plain_frames(obj: Any) -> Any:
-    """Turn frames and series in a tuple ``(x, y)`` into arrays, as Keras does; leave anything else.
+    """Convert frames and series in a tuple ``(x, y)`` to arrays, as Keras does; return anything else unchanged.
 
     >>> plain_frames((1, 2))
     (1, 2)

@@ -24,12 +24,12 @@ class ExaminedTensor(ModelTensor):
     """One input or output tensor of a model, with its activation and loss.
 
     Attributes:
-        name: what messages call it.
-        activation: its last activation, where that can be told.
-        loss: the name of its loss, where the model is compiled.
-        own_loss: whether that loss is a class of the user's own.
-        from_logits: what its loss was told of the output; None where it reads neither logits nor probabilities.
-        takers: the layers that take an input.
+        name: its name in messages.
+        activation: its last activation, if known.
+        loss: the name of its loss, if the model is compiled.
+        own_loss: whether that loss is the user's own class.
+        from_logits: the argument of its loss of that name; None if it reads neither logits nor probabilities.
+        takers: the layers that read an input.
     """
 
     name: str = ""
@@ -41,7 +41,7 @@ class ExaminedTensor(ModelTensor):
 
     @property
     def classes(self) -> int | None:
-        """How many numbers the last axis holds."""
+        """The size of the last axis."""
         return self.shape[-1] if self.shape else None
 
     @property
@@ -51,24 +51,24 @@ class ExaminedTensor(ModelTensor):
 
     @property
     def one_hot(self) -> bool:
-        """Whether the loss expects one number for each class."""
+        """Whether the loss expects a number for each class."""
         return self.loss in UNIT_LOSSES and self.loss.startswith("categorical_")
 
     @property
     def range(self) -> tuple[float, float, str] | None:
-        """The range of its labels and the reason for it."""
+        """The range of its labels and the reason for it; None if any number is valid."""
         return bounds_of(self.activation, self.loss)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model's inputs and outputs, in the order in which they were declared.
+    """The inputs and outputs of a model, in the order of declaration.
 
     Attributes:
-        inputs: each with its place.
-        outputs: likewise.
-        input_form: ``"one"``, ``"list"``, ``"dict"`` or ``"nested"``.
-        output_form: the same of the outputs.
+        inputs: the inputs.
+        outputs: the outputs.
+        input_form: the nesting of the inputs, ``"one"``, ``"list"``, ``"dict"`` or ``"nested"``.
+        output_form: the nesting of the outputs, one of the same.
     """
 
     inputs: tuple[ExaminedTensor, ...]
@@ -78,11 +78,11 @@ class Model:
 
 
 def signature_of(model: Any, x: Any) -> tuple[Model | None, str | Problem]:
-    """Describe a model's inputs and outputs, or say why it cannot be done, which may be a mistake in the inputs.
+    """Describe a model's inputs and outputs, or return why that is impossible, which may be a problem of the inputs.
 
     Args:
         model: a Keras model.
-        x: the inputs of a batch, to call a subclassed model: symbolically, else with these numbers.
+        x: the inputs of a batch, to call a subclassed model, symbolically or else with these numbers.
     """
     known = symbolic(model)
     if known is None:
@@ -95,7 +95,7 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str | Problem]:
         given = keras.tree.map_structure(lambda a: None if is_none(a) else a, x)
         try:
             known = given, _outputs_of_call(model, given)
-        except Exception as error:  # a user's call() may raise anything at all
+        except Exception as error:  # a user's call() may raise anything
             return None, _refused(model, x, error)
         inputs: tuple[ExaminedTensor, ...] = ()
     else:
@@ -109,7 +109,7 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str | Problem]:
 
 
 def _outputs_of_call(model: Any, given: Any) -> Any:
-    """The outputs of a subclassed model; of real numbers where its call() does not take symbolic tensors."""
+    """Return the outputs of a subclassed model; it is called with numbers if symbolic tensors fail."""
     import keras
 
     try:
@@ -117,12 +117,12 @@ def _outputs_of_call(model: Any, given: Any) -> Any:
             lambda a: a if a is None else keras.KerasTensor(a.shape, str(a.dtype)), given
         )
         return model(shapes)
-    except Exception:  # a user's call() may raise anything at all
+    except Exception:  # a user's call() may raise anything
         return model(given)
 
 
 def _refused(model: Any, x: Any, error: Exception) -> Problem:
-    """The problem of inputs that a subclassed model's call() does not take."""
+    """Return the problem of inputs with which call() of a subclassed model fails."""
     keys = f" with the keys {', '.join(f'`{key}`' for key in x)}" if isinstance(x, Mapping) else ""
     found = f"{type(x).__name__ if nesting_form(x) != 'one' else 'one array'}{keys}: {type(error).__name__}: "
     fix = "Yield x as call() reads it, in names, order and shapes."
@@ -131,7 +131,7 @@ def _refused(model: Any, x: Any, error: Exception) -> Problem:
 
 
 def nesting_form(nested: Any) -> str:
-    """Name the nesting of tensors.
+    """Classify the nesting of tensors.
 
     >>> nesting_form({"a": 1, "b": 2}), nesting_form([1]), nesting_form((1, [2]))
     ('dict', 'list', 'nested')
@@ -145,7 +145,7 @@ def nesting_form(nested: Any) -> str:
 
 
 def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
-    """The leaves of a nesting as they were declared: keys are not sorted.
+    """Return ``(path, leaf)`` for the leaves of a nesting in the order of declaration, without sorting keys.
 
     >>> in_order({"b": 1, "a": 2})
     [(('b',), 1), (('a',), 2)]

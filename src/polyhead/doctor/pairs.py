@@ -1,4 +1,4 @@
-"""Finds images and masks that are augmented separately: an image is turned, its mask is not."""
+"""Finds images that are flipped or rotated without their masks."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ _TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Pairs:
-    """Images of one batch, found again by their masks.
+    """The images of one batch, by their masks.
 
     Attributes:
-        images: by the hash of what stands beside them.
+        images: the images, by the hash of their labels.
     """
 
     images: dict[int, np.ndarray]
 
     @classmethod
     def of(cls, x: list[np.ndarray], y: list[np.ndarray], rows: np.ndarray) -> Pairs:
-        """The pairs of a batch: of one array of images, and labels of the same height and width.
+        """Return the pairs of a batch with one array of images, and labels of the same height and width.
 
         Args:
             x: the inputs of a batch.
-            y: its labels.
-            rows: its hashes, ``(n, 2)``.
+            y: the labels of the batch.
+            rows: the hashes of its rows, ``(n, 2)``.
         """
         if len(x) != 1 or x[0].ndim != 4:
             return cls({})
         masks = [labels for labels in y if labels.ndim >= 3 and labels.shape[1:3] == x[0].shape[1:3]]
         if not masks:
             return cls({})
-        # a mask without an edge looks the same however it is turned
+        # a uniform mask looks the same however it is turned
         flat = [mask.reshape(len(mask), -1) for mask in masks]
         told = np.any([(mask != mask[:, :1]).any(axis=1) for mask in flat], axis=0)
         return cls({int(rows[i, 1]): x[0][i].copy() for i in np.flatnonzero(told[: len(rows)])})
 
     def turned(self, x: list[np.ndarray], rows: np.ndarray) -> tuple[int, str] | None:
-        """The first row whose image is a known one turned, beside labels that are not; and how it is turned."""
+        """Return the first row whose image is a turned known one while its labels are not, and how it is turned."""
         if not self.images or len(x) != 1:
             return None
         for i, key in enumerate(rows[:, 1].tolist()):
@@ -62,7 +62,7 @@ class Pairs:
 
 
 def check_pairs(found: tuple[int, int, str] | None) -> list[Problem]:
-    """The problem where an image was turned alone: its batch, its row, and how."""
+    """Return the problem of an image turned alone, given its batch, its row, and how; empty for None."""
     if found is None:
         return []
     step, row, how = found

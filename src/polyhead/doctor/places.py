@@ -25,7 +25,7 @@ class Matches:
     outputs: dict[Path, ExaminedTensor] = field(default_factory=dict)
 
     def name(self, place: Place, spot: Spot | None = None) -> str:
-        """Name an array, with batch and row.
+        """Return the name of an array in messages, with batch and row.
 
         >>> Matches().name(("y", (1,)), (3, 17)), Matches().name(("x", ("image",)))
         ('target y[1], batch 3, row 17', 'input `image`')
@@ -43,12 +43,12 @@ class Matches:
 
 
 def in_row(text: str, spot: Spot) -> str:
-    """Add batch and row to a place."""
+    """Append batch and row to a place."""
     return f"{text}, batch {spot[0]}, row {spot[1]}"
 
 
 def quoted(names: object) -> str:
-    """Write names in backticks.
+    """Return names in backticks.
 
     >>> quoted(["a", "b"])
     '`a`, `b`'

@@ -1,4 +1,4 @@
-"""Reads batches in a thread, up to a number and a time limit."""
+"""Reads batches in a thread, up to a number of batches and a time limit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from polyhead.keras_bridge.structure import Path, leaves, rebuild
 
 _TICK = 0.2
 clock: Callable[[], float] = time.perf_counter
-"""The clock of time limits, in seconds."""
+"""The clock for time limits, in seconds."""
 
 PARTS = ("x", "y", "w")
 
@@ -31,12 +31,12 @@ Place = tuple[str, Path]
 
 @dataclass(frozen=True)
 class ReadBatch:
-    """A batch with NumPy arrays for leaves.
+    """A batch whose leaves are NumPy arrays.
 
     Attributes:
-        parts: ``x``, ``y`` and ``w`` as far as there are any; in ``x`` all of it where it is no tuple.
-        container: the type that the batch itself had.
-        size: how many parts it had, where it was a tuple or a list.
+        parts: ``x``, ``y`` and ``w``, as far as present; a batch that is no tuple is ``x``.
+        container: the name of the batch's type.
+        size: the number of parts of a tuple or list.
     """
 
     parts: dict[str, Any]
@@ -44,7 +44,7 @@ class ReadBatch:
     size: int = 1
 
     def numbers(self, part: str) -> list[np.ndarray]:
-        """The arrays of one part."""
+        """Return the arrays of one part."""
         return [
             leaf
             for (where, _), leaf in self.arrays()
@@ -52,7 +52,7 @@ class ReadBatch:
         ]
 
     def arrays(self) -> Iterator[tuple[Place, Any]]:
-        """Each leaf with its place."""
+        """Yield each leaf with its place."""
         for part, nested in self.parts.items():
             if nested is not None:
                 for path, leaf in leaves(nested):
@@ -61,23 +61,23 @@ class ReadBatch:
 
 @dataclass
 class Reading:
-    """The result of one reading.
+    """The result of reading batches.
 
     Attributes:
         first: the first batch.
-        stats: what each array held, by place.
-        layouts: each nesting that was met, with the batch where it was met first.
-        rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of the inputs, of the labels.
-        labels: for each batch one hash a row for each array of labels.
-        seconds: for each batch how long it took.
-        bytes: for each batch the size of its arrays.
-        ended: the object had no more batches.
+        stats: the statistics of each array, by place.
+        layouts: each nesting, with the first batch that has it.
+        rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of inputs and of labels.
+        labels: for each batch a hash per row for each array of labels.
+        seconds: the time to make each batch.
+        bytes: the size of the arrays of each batch.
+        ended: whether the object had no more batches.
         failure: what it raised, and at which batch.
-        late: the time was over at this batch; it was still being made.
+        late: the batch that was still being made when the time was over.
         nothing: the first batch that was None.
-        reused: a batch that changed when the next one was made, and the arrays that both have.
-        pairs: images of the first batch, by their masks.
-        turned: a batch and a row whose image was turned beside the same mask, and how.
+        reused: a batch that changed when the next one was made, and the arrays that they share.
+        pairs: the images of the first batch, by their masks.
+        turned: a batch and row whose image was turned without its mask, and how.
         frames: the DataFrames in the first batch.
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
     """
@@ -101,12 +101,12 @@ class Reading:
 
     @property
     def steps(self) -> int:
-        """Batches read."""
+        """The number of batches read."""
         return len(self.rows)
 
     @property
     def weighs_outputs(self) -> bool:
-        """Whether the weights are single numbers, such as one for each output or class, instead of one for each row."""
+        """Whether the weights are single numbers, such as one per output or class, instead of one per row."""
         weights = [stats for (part, _), stats in self.stats.items() if part == "w"]
         labels = sum(part == "y" for part, _ in self.stats)
         singles = [stats.odd is not None and stats.odd[1].startswith(SINGLE) for stats in weights]
@@ -157,7 +157,7 @@ class Reading:
 
 
 def as_batch(item: Any) -> ReadBatch:
-    """A batch as it came, with NumPy arrays.
+    """Convert a batch to NumPy arrays.
 
     >>> sorted(as_batch((np.zeros(2), [np.zeros(2), np.ones(2)])).parts)
     ['x', 'y']
@@ -175,7 +175,7 @@ def as_batch(item: Any) -> ReadBatch:
 
 
 def _rows_of_leaf(nested: Any) -> int | None:
-    """The rows of the first array or list in a nesting."""
+    """Return the number of rows of the first array or list in a nesting."""
     for _, leaf in leaves(nested):
         shape = getattr(leaf, "shape", None)
         if shape:
@@ -184,7 +184,7 @@ def _rows_of_leaf(nested: Any) -> int | None:
 
 
 def _with_arrays(nested: Any, rows: int | None = None) -> Any:
-    """Turn the leaves of a nesting into arrays, and what is no array into a description.
+    """Convert the leaves of a nesting to arrays, or to a description if they are no arrays.
 
     A list of lists is one leaf, unless it has a list of the batch's ``rows`` for each of several outputs.
     """
@@ -211,7 +211,7 @@ def _leaf(value: Any) -> Any:
     if hasattr(value, "shape") and hasattr(value, "__array__"):
         return np.asarray(value)
     if hasattr(value, "has_value") and hasattr(value, "get_value"):
-        return Odd(NONE)  # an optional of TensorFlow, which Keras takes for None
+        return Odd(NONE)  # a TensorFlow optional, which Keras treats as None
     if isinstance(value, (list, tuple)):
         return _odd_list(value)
     if isinstance(value, (int, float)):
@@ -239,7 +239,7 @@ def _odd_list(values: Any) -> Odd:
 
 
 def _is_plain(values: Any) -> bool:
-    """Return whether a value is a list of plain numbers or words, possibly nested, and not a list of arrays."""
+    """Return whether a value is a list, possibly nested, of numbers or words rather than arrays."""
     if not isinstance(values, (list, tuple)) or not len(values):
         return False
     if isinstance(values, tuple) and any(isinstance(value, (list, tuple)) for value in values):
@@ -248,12 +248,12 @@ def _is_plain(values: Any) -> bool:
 
 
 def hashes(batch: ReadBatch) -> np.ndarray:
-    """Two hashes a row, of its inputs and of its labels, uint64 ``(n, 2)``."""
+    """Return two hashes per row, of its inputs and of its labels, uint64 ``(n, 2)``."""
     return row_hashes(batch)[0]
 
 
 def row_hashes(batch: ReadBatch) -> tuple[np.ndarray, dict[Path, np.ndarray]]:
-    """The same, and one hash a row for each array of labels, uint64 ``(n,)``."""
+    """Return the same, and for each array of labels a hash per row, uint64 ``(n,)``."""
     found: dict[Place, np.ndarray] = {}
     for place, leaf in batch.arrays():
         if place[0] != "w" and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:
@@ -263,20 +263,20 @@ def row_hashes(batch: ReadBatch) -> tuple[np.ndarray, dict[Path, np.ndarray]]:
     rows = np.zeros((min(map(len, found.values()), default=0), 2), np.uint64)
     for (part, _), leaf in found.items():
         column = rows[:, PARTS.index(part)]
-        column *= np.uint64(0x9E3779B97F4A7C15)  # the same numbers in another array are other rows
+        column *= np.uint64(0x9E3779B97F4A7C15)  # equal numbers in different arrays are different rows
         column += leaf[: len(rows)]
     return rows, {path: leaf for (part, path), leaf in found.items() if part == "y"}
 
 
 class Clock:
-    """The time left of a limit."""
+    """Measures the time left of a limit."""
 
     def __init__(self, seconds: float) -> None:
         self._end = clock() + seconds
 
     @property
     def left(self) -> float:
-        """Seconds, at least 0."""
+        """The seconds left, at least 0."""
         return max(0.0, self._end - clock())
 
 
@@ -299,7 +299,7 @@ class Worker:
         """Return the result of ``task``.
 
         Raises:
-            TimeoutError: it takes longer; this worker is of no use from then on.
+            TimeoutError: if it takes longer; the worker cannot be used any more.
         """
         if self.stuck:
             raise TimeoutError
@@ -309,7 +309,7 @@ class Worker:
             try:
                 result, error = self._done.get(timeout=min(limit.left, _TICK))
                 break
-            except queue.Empty:  # an interrupt is taken between two of these
+            except queue.Empty:  # interrupts are handled between two of these
                 if not limit.left:
                     self.stuck = True
                     self._asked.put(None)
@@ -322,14 +322,14 @@ class Worker:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Let the thread go."""
+        """End the thread after its current task."""
         self._asked.put(None)
 
     def _run(self) -> None:
         while (task := self._asked.get()) is not None:
             try:
                 self._done.put((task(), None))
-            except BaseException as error:  # whatever the user's code raises is handed over
+            except BaseException as error:  # whatever the user's code raises is raised in the caller
                 self._done.put((None, error))
 
 
@@ -339,7 +339,7 @@ _END = object()
 def read_batches(
     subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pairs | None = None
 ) -> Reading:
-    """Up to ``limit`` batches, and whether there are more; ``pairs`` are of an earlier reading."""
+    """Read up to ``limit`` batches, and whether there are more; ``pairs`` are from an earlier reading."""
     time_left, found = Clock(seconds), Reading(pairs=pairs)
     opened: list[Iterator[Any]] = []
 
@@ -377,13 +377,13 @@ def read_batches(
     if callable(close):
         try:
             worker.do(close, time_left.left)
-        except Exception:  # it was read already; how it ends is its own affair
+        except Exception:  # all batches needed were read, so an error in closing does not matter
             return found
     return found
 
 
 def _in_same_memory(one: ReadBatch, other: ReadBatch) -> list[Place]:
-    """The arrays of two batches that may lie in the same memory."""
+    """Return the arrays of two batches that may share memory."""
     theirs = dict(other.arrays())
     return [
         place

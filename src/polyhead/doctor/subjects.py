@@ -1,4 +1,4 @@
-"""Recognizes what can be examined, which is anything that Keras takes, and how to read it."""
+"""Recognizes what to examine, which is anything that Keras accepts, and how to read it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from polyhead.keras_bridge.structure import leaves, rebuild
 ARRAY_BATCH = 32
 _MOST_BYTES = 64 << 20
 _NEVER = 10**12
-"""More batches than anybody reads: grain gives such a length to a dataset that repeats forever."""
+"""A length that means no end: grain gives a huge length to a dataset that repeats forever."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,23 @@ class Subject:
 
     Attributes:
         kind: what it is, in words.
-        name: what code calls it.
-        open: begins a reading; the iterator gives batches as the object gives them.
+        name: its name in code.
+        open: starts a reading and returns the iterator over the object's own batches.
         again: whether it can be read more than once.
-        length: batches in an epoch, as the object itself says; None where it does not say.
-        endless: it says itself that it has no end.
-        runs_out: a reading that ended cannot be begun again by Keras: generators and other iterators.
-        shuffled: it needs no shuffling, such as arrays, which `fit` shuffles.
-        item: batch ``i`` of a dataset that is read by number.
+        length: the number of batches in an epoch, if the object declares it.
+        endless: whether the object declares that it has no end.
+        runs_out: whether Keras cannot restart it after its end, as for generators and other iterators.
+        shuffled: whether it needs no shuffling, such as arrays, which `fit` shuffles.
+        item: returns batch ``i`` of a dataset that is read by number.
         next_epoch: what Keras calls between two epochs.
-        workers: threads or processes that Keras or the object reads it with.
-        processes: they are processes.
-        samples: what the workers hold a copy of each, where that can hold random state.
-        takes: why Keras refuses it, or nothing.
-        whole: all rows, where arrays were given.
-        cut: rows in a batch that was cut from them.
-        timed: a training step is measured, to compare it with a batch.
-        made_by: the function of the user's program that made a generator, if it can be found and needs no arguments.
+        workers: the number of threads or processes in which Keras or the object reads it.
+        processes: whether these are processes.
+        samples: the object that is copied to each worker, if it can have random state.
+        takes: why Keras rejects it, or empty.
+        whole: all rows, if it is arrays.
+        cut: the number of rows in the batches that were cut from them.
+        timed: whether a training step is measured, to compare it with a batch.
+        made_by: the function of the user's program that made a generator, if it is found and needs no arguments.
     """
 
     kind: str
@@ -69,17 +69,17 @@ class Subject:
 
     @property
     def makes_generators(self) -> bool:
-        """Whether code has a function that makes a generator of these batches."""
+        """Whether code can call a function that makes a generator of these batches."""
         return self.kind == "generator function" or bool(self.made_by)
 
     @property
     def declared(self) -> bool:
-        """Whether code can read its rows again, as a feed has to."""
+        """Whether code can read its rows again, as a feed needs to."""
         return self.makes_generators or self.kind not in ("generator", "iterator")
 
     @property
     def yields(self) -> bool:
-        """Whether Keras asks that each batch be a tuple, and refuses lists on TensorFlow."""
+        """Whether Keras requires batches to be tuples, and rejects lists on TensorFlow."""
         return self.kind in ("generator", "generator function", "PyDataset")
 
 
@@ -87,12 +87,12 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
     """Recognize an object.
 
     Args:
-        obj: anything that Keras takes.
-        model: a feed is read as this model gets it, from first row to last, which does not count as use.
-        batches: how many will be read; arrays are cut so that these hold all rows, if that is not too much.
+        obj: anything that Keras accepts.
+        model: a feed is read in the structure of this model and in the order of rows, without moving its position.
+        batches: the number of batches that will be read; arrays are cut so that these have all rows, if not too many.
 
     Raises:
-        ContractError: it is nothing that batches can be read from.
+        ContractError: if no batches can be read from it.
 
     >>> subject(iter([])).kind, subject(lambda: (batch for batch in [])).kind
     ('iterator', 'generator function')
@@ -132,7 +132,7 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
 
 
 def _maker(generator: Any) -> str:
-    """The name of the function that made a generator, where code finds it by that and calls it without arguments."""
+    """Return the name of the function that made a generator, if code can call it by that name without arguments."""
     code, frame = generator.gi_code, generator.gi_frame
     function = frame.f_globals.get(code.co_name) if frame is not None else None
     alike = inspect.isfunction(function) and function.__code__ is code
@@ -140,7 +140,7 @@ def _maker(generator: Any) -> str:
 
 
 def _required_arguments(function: Any) -> list[str]:
-    """The arguments of a function that have no default."""
+    """Return the arguments of a function that have no default."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -151,7 +151,7 @@ def _required_arguments(function: Any) -> list[str]:
 
 
 def from_module(obj: Any, names: tuple[str, ...], module: str) -> bool:
-    """Return whether a class of ``obj`` has one of these names in a package; nothing is imported to see.
+    """Return whether a class of ``obj`` has one of these names in a package, without importing the package.
 
     >>> from_module(dict(), ("dict",), "builtins")
     True
@@ -173,7 +173,7 @@ def _function(function: Any, model: Any, batches: int) -> Subject:
     made = function()
     if not inspect.isgenerator(made):
         return subject(made, model, batches)
-    first = [made]  # the one that was made to see what it is serves the first reading
+    first = [made]  # reuse for the first reading the one that was made to recognize it
     return Subject(
         "generator function", name, lambda: first.pop() if first else function(), again=True, runs_out=True
     )
@@ -188,7 +188,7 @@ def _pydataset(dataset: Any) -> Subject:
 
     def next_epoch() -> None:
         dataset.on_epoch_end()
-        begin = getattr(dataset, "on_epoch_begin", None)  # newer than the oldest Keras supported
+        begin = getattr(dataset, "on_epoch_begin", None)  # the oldest supported Keras does not have it
         if begin is not None:
             begin()
 
@@ -253,7 +253,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Subject]], ...] = (
 
 
 def _is_arrays(obj: Any) -> bool:
-    """Return whether ``obj`` is an array, or up to three nestings of arrays: x, y and weights."""
+    """Return whether ``obj`` is an array, or up to three nestings of arrays, x, y and weights."""
     if hasattr(obj, "shape") and hasattr(obj, "dtype"):
         return True
     if not isinstance(obj, tuple) or not 1 <= len(obj) <= 3:
@@ -263,7 +263,7 @@ def _is_arrays(obj: Any) -> bool:
 
 
 def _arrays_in(parts: tuple[Any, ...]) -> list[Any]:
-    """The leaves of x, y and weights, without inputs that are None beside others."""
+    """Return the leaves of x, y and weights, without inputs that are None next to others."""
     return [leaf for path, leaf in leaves(parts) if leaf is not None or path[0] != 0 or len(path) == 1]
 
 

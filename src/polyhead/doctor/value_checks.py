@@ -26,7 +26,7 @@ from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
 
 _FEW_OUTPUTS = 12
-"""The most outputs of which groups of three are looked at."""
+"""The most outputs for which exchanges of three are tried."""
 
 
 def check_finite(reading: Reading, places: Matches) -> list[Problem]:
@@ -52,7 +52,7 @@ def check_finite(reading: Reading, places: Matches) -> list[Problem]:
 
 
 def zeros(reading: Reading, places: Matches) -> list[str]:
-    """Note weights of 0, and how Keras counts them."""
+    """Return a note on weights of 0, and how Keras counts them."""
     names = [
         places.name(place)
         for place, stats in reading.stats.items()
@@ -66,7 +66,7 @@ def zeros(reading: Reading, places: Matches) -> list[str]:
 
 
 def flat_labels(reading: Reading, places: Matches) -> list[str]:
-    """Note labels without the last axis of their output, and how Keras reads them."""
+    """Return a note on labels without the last axis of their output, and how Keras reads them."""
     names = [
         places.name(("y", path))
         for path, slot in places.outputs.items()
@@ -109,7 +109,7 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
     """Compare labels with their outputs; labels that fit each other's output are reported as swapped.
 
     Returns:
-        The problems, and the outputs as they were meant.
+        The problems, and the outputs for which the labels are intended.
     """
     outputs = dict(places.outputs)
     stats = {path: reading.stats[("y", path)] for path in outputs if ("y", path) in reading.stats}
@@ -147,7 +147,7 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
 
 
 def _cycles(paths: list[Path]) -> Iterator[tuple[Path, ...]]:
-    """Of a few outputs groups of three, each in both directions; then pairs."""
+    """Yield groups of three outputs, in both directions, if there are few outputs; then pairs."""
     for one, other, third in itertools.combinations(paths if len(paths) <= _FEW_OUTPUTS else [], 3):
         yield one, other, third
         yield one, third, other
@@ -203,7 +203,7 @@ def check_losses(reading: Reading, places: Matches, known: list[Problem]) -> lis
 
 
 def _activation_problem(name: str, slot: ExaminedTensor, stats: LeafStatistics | None) -> Problem | None:
-    """The problem of an activation that does not give what its loss reads; of one class of several a softmax does."""
+    """Return the problem of an activation that does not suit its loss; softmax suits one-hot labels with any."""
     if slot.activation in ONE_CLASS and stats is not None and stats.ones:
         return None
     loss = slot.loss or ""
@@ -228,7 +228,7 @@ def judge_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list
 
 
 def _are_ids(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
-    """Return whether the labels are class ids: one whole number where the output has several."""
+    """Return whether the labels are class ids: one integer while the output has several numbers."""
     classes = slot.classes
     if classes == 1 or not slot.shape:
         return False
@@ -287,7 +287,7 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
         return Problem(name, expected, given, "Give one class id for each place.", "target-shape")
     if wanted and wanted[-1] == 1 and fits(shape, wanted[:-1]):
         if not slot.own_loss:
-            return None  # Keras gives them the last axis
+            return None  # Keras adds the last axis
         fix = f"{slot.loss} is a loss of your own: it would compare each row with each other row. "
         return Problem(name, expected, given, f"{fix}Give labels[..., None].", "broadcast")
     if shape and shape[-1] == 1 and fits(shape[:-1], wanted):
@@ -313,7 +313,7 @@ def _batch(shape: tuple[int | None, ...]) -> str:
 
 
 def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Return whether a loss would broadcast the two: silently for any batch, or when sizes happen to agree."""
+    """Return whether a loss would broadcast the two shapes, always or for some batch sizes."""
     if shape == ():
         return len(wanted) == 1
     if len(shape) != len(wanted):

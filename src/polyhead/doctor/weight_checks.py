@@ -41,7 +41,7 @@ def check_weights(reading: Reading, model: Model | None, places: Matches) -> lis
 
 
 def _single_numbers(w: Any, places: Matches) -> Problem:
-    """The problem of weights of classes, or of outputs, in the place of weights of rows."""
+    """Return the problem of weights per class or output instead of weights per row."""
     classes = [group for group in _dicts_in(w) if group and all(isinstance(key, int) for key in group)]
     expected = "arrays with one number for each row"
     if classes:
@@ -56,7 +56,7 @@ def _single_numbers(w: Any, places: Matches) -> Problem:
 
 
 def _dicts_in(nested: Any) -> Iterator[Mapping[Any, Any]]:
-    """The dicts in a nesting."""
+    """Yield the dicts in a nesting."""
     if isinstance(nested, Mapping):
         yield nested
     parts = nested.values() if isinstance(nested, Mapping) else nested
@@ -67,7 +67,7 @@ def _dicts_in(nested: Any) -> Iterator[Mapping[Any, Any]]:
 def _for_every_output(
     reading: Reading, model: Model | None, places: Matches, weights: LeafStatistics
 ) -> list[Problem]:
-    """Check one array of weights beside several outputs: Keras gives all of it to each of them."""
+    """Check one array of weights for several outputs, which Keras uses for each of them."""
     several = model is not None and len(model.outputs) > 1
     for place, labels in reading.stats.items():
         if place[0] != "y" or labels.odd is not None or weights.odd is not None:
@@ -125,7 +125,7 @@ def _check_weights_shape(
     name: str, shape: tuple[int, ...], labels: tuple[int, ...], slot: ExaminedTensor | None
 ) -> list[Problem]:
     ids = slot is not None and len(labels) < len(slot.shape)
-    loss = labels if ids else labels[:-1]  # a loss has one value for each label, or each vector of them
+    loss = labels if ids else labels[:-1]  # a loss has a value for each label, or for each vector of labels
     spatial = len(loss) > 0
     if shape == () and spatial:
         ones = ", ".join("1" for _ in loss)

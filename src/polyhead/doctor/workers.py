@@ -1,4 +1,4 @@
-"""Checks workers: augmentations that repeat in each of them, and items that are not thread-safe."""
+"""Checks for augmentations that repeat in each worker, and items that are not thread-safe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ITEMS = 8
 
 @contextmanager
 def same_chance() -> Iterator[None]:
-    """Leave the global random state of NumPy, ``random`` and torch as it was.
+    """Restore the global random state of NumPy, ``random`` and torch afterwards.
 
     >>> np.random.seed(1)
     >>> with same_chance():
@@ -30,7 +30,7 @@ def same_chance() -> Iterator[None]:
     >>> np.random.random() == drawn
     True
     """
-    numpy, python = np.random.get_state(), random.getstate()  # noqa: NPY002 it is the global state that is meant
+    numpy, python = np.random.get_state(), random.getstate()  # noqa: NPY002 the global state is intended
     torch = sys.modules.get("torch")
     tensor = torch.get_rng_state() if torch is not None else None
     try:
@@ -43,7 +43,7 @@ def same_chance() -> Iterator[None]:
 
 
 def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResult:
-    """Check what workers would do, by reading items here; no worker is started."""
+    """Check what workers would do, by reading items here without starting workers."""
     out = CheckResult()
     if subject.kind.startswith(("generator", "iterator")):
         out.notes.append(
@@ -58,7 +58,7 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResu
             worker.do(lambda: _check_threads(subject, out), seconds)
     except TimeoutError:
         out.unseen.append("what workers do: reading a few items took too long")
-    except Exception as error:  # the reading itself has told what is wrong
+    except Exception as error:  # the reading has reported it
         out.unseen.append(f"what workers do: {quoted_error(error)}")
     if subject.kind == "PyDataset":
         keras = sys.modules.get("keras")
@@ -71,7 +71,7 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResu
 
 
 def _augmentation(subject: Subject, out: CheckResult) -> None:
-    """Check whether an item draws from a random state that each process gets a copy of."""
+    """Check whether an item draws from a random state that is copied to each process."""
     read = _one(subject)
     if read is None:
         out.unseen.append("what each worker process draws: its items cannot be read by number")
@@ -83,7 +83,7 @@ def _augmentation(subject: Subject, out: CheckResult) -> None:
     moved = [
         name for (name, generator), before in zip(owned, own, strict=True) if _state(generator) != before
     ]
-    seeded = subject.kind == "torch DataLoader"  # it gives each worker a state of its own
+    seeded = subject.kind == "torch DataLoader"  # it gives each worker its own state
     if not seeded and repr(np.random.get_state()) != numpy:  # noqa: NPY002
         moved.append("np.random")
     if not seeded and random.getstate() != python:
@@ -165,7 +165,7 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
 
 
 def _reseeds(item: Callable[[int], Any]) -> str:
-    """Name the global random state that reading an item seeds anew each time; empty if none is."""
+    """Return the name of the global random state that reading an item seeds each time; empty if there is none."""
     ends = []
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002
@@ -177,7 +177,7 @@ def _reseeds(item: Callable[[int], Any]) -> str:
 
 
 def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds: float) -> CheckResult:
-    """Read a dataset's first item once more, in the same epoch."""
+    """Read a dataset's first item again, in the same epoch."""
     out = CheckResult()
     if subject.item is None or not rows or not len(rows[0]):
         return out
@@ -185,7 +185,7 @@ def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds
     try:
         again = worker.do(lambda: hashes(as_batch(item(0))), seconds)
         fixed = worker.do(lambda: _reseeds(item), seconds)
-    except Exception:  # the reading has told, or will tell
+    except Exception:  # the reading reports it
         return out
     if fixed:
         found = f"a seed that is set anew whenever an item is read: `{fixed}`"
