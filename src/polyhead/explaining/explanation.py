@@ -1,4 +1,4 @@
-"""`explain`: what an error message of Keras means for a model with several outputs."""
+"""`explain`: explains error messages of Keras for models with several outputs."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from polyhead.foreign_errors import line_of_user
 
 @dataclass(frozen=True)
 class Explanation(Report):
-    """What an error message means.
+    """An explanation of an error message.
 
     Attributes:
-        name: of the known message; empty if the message is not known.
-        what: what happened, a sentence or two.
+        name: the name of the known message; empty for an unknown one.
+        what: what happened, in a sentence or two.
         keras: the code to write in plain Keras.
         polyhead: the code to write with polyhead.
-        heading: on the page of questions.
-        feed: a feed of the same data as code, if the data could be read.
+        heading: the heading of the answer on the page of questions.
+        feed: the code of a feed of the same data, if the data could be read.
     """
 
     name: str = ""
@@ -49,7 +49,7 @@ class Explanation(Report):
 
     @property
     def note(self) -> str:
-        """The explanation without the feed, as it is added to a traceback."""
+        """The explanation without the feed, as in the note under a traceback."""
         lines = [f"polyhead: {self.what}", *(f"  {problem}" for problem in self.problems)]
         for title, code in (("in Keras", self.keras), ("with polyhead", self.polyhead)):
             lines += [f"  {title}:", textwrap.indent(code, "      ")] if code else []
@@ -57,7 +57,7 @@ class Explanation(Report):
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """The explanation as JSON-able objects."""
+        """Return the explanation as JSON-able objects."""
         own = ("name", "what", "keras", "polyhead", "heading", "feed")
         return super().as_dict() | {name: getattr(self, name) for name in own}
 
@@ -70,21 +70,21 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
     """Explain an error or warning of Keras: what happened, in which head and row, and the code to write.
 
     The model and the data are taken from the traceback of ``fit``, ``evaluate`` or ``predict``. The first batches of
-    the data are compared with the model, as `examine` does: arrays, a ``PyDataset`` and a ``tf.data`` dataset are read
-    from their beginning, a generator goes on from where it is.
+    the data are compared with the model, as in `examine`: arrays, a ``PyDataset`` and a ``tf.data`` dataset are read
+    from the beginning, a generator from where it stopped.
 
     Args:
-        error: what was raised, a warning, the text of either, or what ``fit`` returned, if a loss is NaN. None for the
-            last error of an interactive session.
-        model: the model, where the error does not lead to it.
-        data: what ``fit`` was given, likewise; arrays as a tuple ``(x, y)`` or ``(x, y, weights)``.
+        error: an exception, a warning, the text of either, or what ``fit`` returned if a loss is NaN. None for the last
+            error of an interactive session.
+        model: the model, if it is not in the traceback.
+        data: the data given to ``fit``, if it is not in the traceback; arrays as ``(x, y)`` or ``(x, y, weights)``.
 
     Returns:
         A report: ``what`` happened, ``problems`` with head and row, the code in ``keras`` and ``polyhead``, the same
         data as a ``feed``; ``print(explanation)``.
 
     Raises:
-        ContractError: there is no error to explain.
+        ContractError: if there is no error to explain.
 
     >>> import polyhead as ph
     >>> print(ph.explain("ValueError: `class_weight` is only supported for Models with a single output.").what)
@@ -114,14 +114,14 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
 def explain_message(
     text: str, call: FailedCall, found: Examination, data: Any = None, own: str = ""
 ) -> Explanation:
-    """The explanation of a message.
+    """Return the explanation of a message.
 
     Args:
         text: the message, with the name of its class.
-        call: where it comes from.
-        found: what is wrong with the data.
-        data: what was read.
-        own: the line of the user's own code that raised it; empty for what Keras raised.
+        call: the call that raised it.
+        found: the examination of the data.
+        data: the data that was read.
+        own: the line of the user's own code that raised it; empty if Keras raised it.
     """
     codes = {problem.code for problem in found.errors}
     known = None if codes & _TELLING else _chosen(text, call, codes, type(data).__name__)
@@ -150,18 +150,18 @@ def explain_message(
 
 
 _TELLING = {"single-rows"}
-"""Mistakes in data that say all, whatever message they lead to."""
+"""Mistakes in data that explain any message."""
 
 
 def _without_ends(problems: tuple[Problem, ...], known: KnownMessage | None) -> tuple[Problem, ...]:
-    """Leave out that a generator ended, where that is not the message: it may have been meant to."""
+    """Leave out that a generator ended, unless the message is about that, as it may be intended."""
     if known is not None and "exhausted" in known.codes:
         return problems
     return tuple(p for p in problems if p.code != "exhausted")
 
 
 def _chosen(text: str, call: FailedCall, codes: set[str], owner: str) -> KnownMessage | None:
-    """The known message that fits best: one whose mistake is in the data comes first."""
+    """Return the known message that fits best, preferably one whose mistake is in the data."""
     able = [known for known in KNOWN if known.matches(text, call.arguments, codes, owner)]
     return max(able, key=lambda known: known.rank(text, codes, owner), default=None)
 
@@ -181,14 +181,14 @@ def _with_outputs(known: KnownMessage, outputs: OutputNames) -> str:
 
 
 def _named_in(problems: tuple[Problem, ...], outputs: OutputNames) -> str:
-    """The output that the problems name first; else one with classes, or the first of all."""
+    """Return the output that the problems name first, else one with classes, else the first."""
     words = " ".join(f"{problem.place} {problem.found}" for problem in problems)
     named = [name for name in outputs.names if f"`{name}`" in words]
     return next(iter([*named, *outputs.classes, *outputs.names]), "first")
 
 
 def _class_weights(given: Any) -> tuple[str, str]:
-    """The output and the weights that ``fit(class_weight=)`` was given, as code; an example where it was not."""
+    """Return the output and the weights of ``fit(class_weight=)`` as code, or an example if it was not given."""
     if isinstance(given, dict) and given:
         first, weights = next(iter(given.items()))
         return (str(first), repr(weights)) if isinstance(weights, dict) else ("", repr(given))
@@ -196,7 +196,7 @@ def _class_weights(given: Any) -> tuple[str, str]:
 
 
 def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed: str) -> str:
-    """The code of an entry, in the names of this model."""
+    """Return the code of an entry, with the names of this model."""
     names = outputs.names or ("first", "second")
     keys = {name: name if name.isidentifier() else f"y{i}" for i, name in enumerate(names)}
     first = keys.get(wrong, "first")
@@ -222,26 +222,26 @@ def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed
 
 
 def _usual_loss(name: str, outputs: OutputNames) -> str:
-    """The loss that an output most likely has."""
+    """Return the most likely loss of an output."""
     if name in outputs.one_of:
         return "sparse_categorical_crossentropy"
     return "binary_crossentropy" if name in outputs.classes else "mse"
 
 
 def examined(data: Any, model: Any) -> Examination:
-    """What is wrong with the data; nothing where it cannot be read."""
+    """Examine the data; return an empty examination if it cannot be read."""
     if data is None:
         return Examination()
     try:
         found = glance(data, model)
-    except PolyheadError:  # nothing that batches can be read from
+    except PolyheadError:  # no batches can be read from it
         return Examination()
-    over = inspect.isgenerator(data) and not found.batches  # one that raised has nothing more to give
+    over = inspect.isgenerator(data) and not found.batches  # a generator that raised has ended
     return Examination() if over else found
 
 
 def with_validation(found: Examination, call: FailedCall, model: Any) -> Examination:
-    """The same with what is wrong with ``validation_data``, if nothing is wrong with the data of training."""
+    """Add the problems of ``validation_data``, if the training data has none."""
     if found.errors or call.validation is None:
         return found
     problems = examined(call.validation, model).problems
@@ -250,19 +250,19 @@ def with_validation(found: Examination, call: FailedCall, model: Any) -> Examina
 
 
 def _diverged(history: dict[str, list[float]]) -> str:
-    """The message for losses that are not finite; empty if all are."""
+    """Return a message for losses that are not finite; empty if all are."""
     wrong = [name for name, values in history.items() if not all(map(_is_finite, values))]
     return f"the loss is nan: {', '.join(wrong)}" if wrong else ""
 
 
 def _is_finite(value: Any) -> bool:
-    """Return whether a log is finite. Callbacks may log other things than numbers, which count as finite."""
+    """Return whether a log is finite; logs that are no numbers, from callbacks, count as finite."""
     array = np.asarray(value)
     return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
 def _of_finite_losses(found: Examination) -> Explanation:
-    """The explanation of a training whose losses are finite: the problems of its data."""
+    """Return the explanation of a training with finite losses: the problems of its data."""
     what = "All losses are finite." + " The data does not fit the model." * bool(found.errors)
     tip = "ph.examine(data, model) reads whole epochs and finds mistakes that raise no error."
     return Explanation(found.errors, (tip,), what=what, feed=found.declaration)

@@ -1,7 +1,7 @@
 """Finds the call of Keras that raised an error: the model and the arguments of ``fit``, ``evaluate`` or ``predict``.
 
-Keras removes its own frames from a traceback and keeps that of ``error_handler``, which holds the arguments of the
-call. Where an error passes no such frame, nothing is known of the call.
+Keras removes its own frames from a traceback but keeps that of ``error_handler``, which has the arguments of the call.
+Without such a frame, the call is unknown.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class FailedCall:
     """A call of Keras that failed.
 
     Attributes:
-        method: its name, or nothing.
+        method: the name of the method, or empty.
         model: the model, or None.
-        arguments: by name, without those that were left out.
+        arguments: the given arguments, by name.
     """
 
     method: str = ""
@@ -41,13 +41,13 @@ class FailedCall:
 
     @property
     def data(self) -> Any:
-        """What the model was given, as `examine` takes it; None where nothing is known."""
+        """The data given to the model, in a form that `examine` takes; None if unknown."""
         x, y = self.arguments.get("x"), self.arguments.get("y")
         weights = self.arguments.get("sample_weight")
         if x is None or y is None:
             return x
         if not hasattr(x, "shape") and not isinstance(x, (Mapping, list, tuple)):
-            return None  # a generator beside labels
+            return None  # a generator and labels
         return (x, y) if weights is None else (x, y, weights)
 
     @property
@@ -58,12 +58,12 @@ class FailedCall:
 
     @property
     def held(self) -> bool:
-        """Whether the data lies in memory, so that reading it runs no code of the user."""
+        """Whether the data is in memory, so that reading it runs no user's code."""
         return self.arguments.get("y") is not None
 
 
 def failed_call(error: BaseException) -> FailedCall:
-    """The call of Keras nearest to the program that an error passed through."""
+    """Return the outermost call of Keras that an error passed through."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         names = frame.f_locals
         function, given = names.get("fn"), names.get("args")
@@ -79,7 +79,7 @@ def failed_call(error: BaseException) -> FailedCall:
 
 
 def raised_by_user(error: BaseException) -> bool:
-    """Whether the user's own code, such as a callback or a generator, raised an error or called what raised it."""
+    """Return whether the user's own code, such as a callback or a generator, raised an error or called what did."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     packages = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
     last = max((i for i, package in enumerate(packages) if package in _LIBRARIES), default=-1)
@@ -87,7 +87,7 @@ def raised_by_user(error: BaseException) -> bool:
 
 
 def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> FailedCall:
-    """The call of a method of a model with these arguments; one without a name for anything else."""
+    """Return the call of a model's method with these arguments; an empty call for other methods."""
     name = getattr(method, "__name__", "")
     if name not in METHODS or not args or not hasattr(args[0], "compute_loss"):
         return FailedCall()
@@ -101,7 +101,7 @@ def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
 
 
 def compile_problems(model: Any) -> list[Problem]:
-    """The losses, loss weights and metrics of ``model.compile`` that Keras matches with no output, or a wrong one."""
+    """Return the problems of losses, loss weights and metrics of ``model.compile`` that match no or a wrong output."""
     known = None if model is None else symbolic(model)
     if known is None:
         return []
@@ -114,13 +114,13 @@ def compile_problems(model: Any) -> list[Problem]:
 
 @dataclass(frozen=True)
 class OutputNames:
-    """The outputs of a model as code writes them.
+    """The names of a model's outputs, to write code with.
 
     Attributes:
-        names: in the order of declaration.
-        keyed: they are in a dict.
-        classes: the names of those that are probabilities.
-        one_of: the names of those that are one of several classes.
+        names: the names, in the order of declaration.
+        keyed: whether the outputs are a dict.
+        classes: the names of outputs that are probabilities.
+        one_of: the names of outputs with exclusive classes.
     """
 
     names: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ class OutputNames:
     one_of: tuple[str, ...] = ()
 
     def written(self, values: Mapping[str, str] | None = None) -> str:
-        """A value for each output, in the structure of the outputs.
+        """Return code with a value for each output, in the structure of the outputs.
 
         >>> OutputNames(("bought", "price")).written()
         '(bought, price)'
@@ -144,7 +144,7 @@ class OutputNames:
 
 
 def outputs_of(model: Any) -> OutputNames:
-    """The outputs of a model; without names where it has none."""
+    """Return the outputs of a model; without names if it has none."""
     known = None if model is None else symbolic(model)
     if known is None:
         return OutputNames(tuple(map(str, getattr(model, "output_names", None) or ())))

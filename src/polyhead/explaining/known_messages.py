@@ -1,9 +1,9 @@
-"""The error messages of Keras that people with several outputs meet: one entry each, as data.
+"""The error messages of Keras that occur with several outputs: one entry for each, as data.
 
-An entry says by which words its message is known, which mistakes of the data (codes of `examine`) lie behind it, and
-what to write instead. ``$y`` in code stands for the labels in the structure of the model's outputs, ``$weights`` for
-weights, ``$first`` for the output that is wrong, or the first one, ``$kind`` for its head, and ``$class_weight`` for
-what ``fit`` was given.
+An entry has the words that identify its message, the mistakes in data (codes of `examine`) that cause it, and the code
+to write instead. In code, ``$y`` stands for the labels in the structure of the model's outputs, ``$weights`` for
+weights, ``$first`` for the wrong output, or the first one, ``$kind`` for its head, and ``$class_weight`` for the
+argument of ``fit``.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class KnownMessage:
-    """One message, in all the forms that backends and versions give it.
+    """One message, in its forms on all backends and versions.
 
     Attributes:
-        name: a word for it.
-        heading: of its answer on the page of questions.
+        name: its name.
+        heading: the heading of its answer on the page of questions.
         what: what happened.
-        pattern: the words by which it is known for certain.
-        perhaps: words that other mistakes have too: it is this one if the data or the arguments say so.
-        codes: the mistakes in the data that lead to it.
-        argument: an argument of the call that leads to it.
-        owner: the class of the data that leads to it.
-        keras: what to write in plain Keras.
-        polyhead: what to write with polyhead.
+        pattern: the words that identify it for certain.
+        perhaps: words that other mistakes share; it is this message if the data or the arguments agree.
+        codes: the mistakes in data that cause it.
+        argument: an argument of the call that causes it.
+        owner: the class of the data that causes it.
+        keras: the code to write in plain Keras.
+        polyhead: the code to write with polyhead.
         lists_outputs: whether the names of the model's outputs help.
-        compiled: whether the mistake is in what ``compile`` was given.
+        compiled: whether the mistake is in the arguments of ``compile``.
     """
 
     name: str
@@ -55,7 +55,7 @@ class KnownMessage:
         return bool(self.perhaps) and reasons and bool(re.search(self.perhaps, text, re.IGNORECASE))
 
     def rank(self, text: str, codes: set[str], owner: str) -> tuple[bool, bool, bool]:
-        """How well it fits: by the class of the data, the mistakes in it, its words."""
+        """Return how well it fits, by the class of the data, the mistakes in it, and its words."""
         certain = bool(self.pattern) and bool(re.search(self.pattern, text, re.IGNORECASE))
         return bool(self.owner) and owner == self.owner, bool(self.codes & codes), certain
 

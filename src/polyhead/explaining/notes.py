@@ -1,7 +1,7 @@
-"""Adds the explanation to errors that leave ``fit``, ``evaluate`` and ``predict`` of Keras, under their traceback.
+"""Adds an explanation to the traceback of errors raised by ``fit``, ``evaluate`` and ``predict`` of Keras.
 
-Python prints the notes of an error below it. Only a message that polyhead knows gets one. Arrays are read for it and
-nothing else is, so no code of the user runs.
+Python prints the notes of an error below it. Only known messages get one. Of the data only arrays are read, so that no
+user's code runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LOOK = "The batches may not fit the model. ph.explain(error) reads them, and na
 
 
 def add_notes() -> None:
-    """Let Keras's methods add explanations to the errors that they raise; a second call changes nothing."""
+    """Make Keras's methods add explanations to the errors that they raise; further calls have no effect."""
     import keras
 
     for name in _NOTED:
@@ -48,7 +48,7 @@ def _explaining(method: Callable[..., Any]) -> Callable[..., Any]:
 def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
     call = bound(method, args, kwargs)
     explained_before = any(note.startswith("polyhead: ") for note in getattr(error, "__notes__", ()))
-    if not call.method or explained_before:  # `evaluate` within `fit`
+    if not call.method or explained_before:  # as in `evaluate` inside `fit`
         return
     text = f"{type(error).__name__}: {error}"
     try:
