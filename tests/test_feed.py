@@ -227,11 +227,11 @@ def test_a_state_of_other_rows_or_another_declaration_is_refused():
     for changes, expected in [
         (
             {"data": other, "heads": make().heads},
-            "state, `data`: expected the rows that it was taken of, got other ",
+            "state, `data`: expected the rows that it was taken with, got other ",
         ),
         (
             {"inputs": "x"},
-            "state, `declaration`: expected the inputs and heads that it was taken of, got other kinds",
+            "state, `declaration`: expected the inputs and heads that it was taken with, got other kinds",
         ),
         (
             {"drop_remainder": False},
@@ -271,8 +271,8 @@ def test_a_state_from_before_weights_were_changed_continues_with_a_warning(then,
     with pytest.warns(ph.PolyheadWarning) as caught:
         other = weighed(**now).restore(state)
     assert [str(one.message) for one in caught] == [
-        f"head `kind`: expected {told} as when the state was taken, got another value. Training continues at the same "
-        "row, and labels count by the new declaration from there on."
+        f"head `kind`: expected {told} as when the state was taken, got another value. Training continues at "
+        "the same row. From there on, labels are weighted by the new declaration."
     ]
     assert (other.epoch, other.state()["step"]) == (0, 1)
     weighed(**now).restore(json.loads(json.dumps(other.state())))  # and no word of it again
@@ -452,7 +452,7 @@ def test_every_problem_of_a_declaration_comes_at_once():
         (
             {"heads": {"present": ph.Binary}},
             "head `present`: expected a head kind, as ph.Binary(), got <class 'polyhead.kinds.binary.Binary'>. "
-            "Write Binary() with brackets.",
+            "Write Binary() with parentheses.",
         ),
         (
             {"heads": {"present": "binary"}},
@@ -480,8 +480,8 @@ def test_every_problem_of_a_declaration_comes_at_once():
                 }
             },
             "2 problems:\n"
-            "  1. head `present`, given='more': expected no circle of heads, got present -> more -> present.\n"
-            "  2. head `more`, given='present': expected no circle of heads, got more -> present -> more.",
+            "  1. head `present`, given='more': expected no circle of given=, got present -> more -> present.\n"
+            "  2. head `more`, given='present': expected no circle of given=, got more -> present -> more.",
         ),
         ({"workers": -1}, 'Feed(workers=): expected "auto" or an integer of at least 0, got -1.'),
     ],

@@ -260,7 +260,7 @@ COMPILED = {
     "model.compile(loss_weights=)": (
         lambda: fitted(loss_weights={"presence": 1.0, "wait": 2.0}),
         "model.compile(loss_weights=): expected the keys of loss (presence, weight), got presence, wait. Did you mean "
-        "`weight`? Keras would lay them beside the losses by sorted key. Use the same keys, or say Head(weight=...) "
+        "`weight`? Keras would match them with the losses by sorted key. Use the same keys, or say Head(weight=...) "
         "and use ph.compile.",
     ),
     "model.compile(metrics=)": (

@@ -154,19 +154,19 @@ MISTAKES = {
     "weights by other keys than losses": (
         (TWO, TWO_OUTPUTS, {"loss": {"yes": "mse", "share": "mse"}, "loss_weights": {"yes": 1, "sharp": 2}}),
         "model.compile(loss_weights=): expected the keys of loss (yes, share), got yes, sharp. "
-        "Did you mean `share`? Keras would lay them beside the losses by sorted key. Use the same keys, or "
+        "Did you mean `share`? Keras would match them with the losses by sorted key. Use the same keys, or "
         "say Head(weight=...) and use ph.compile.",
     ),
     "weights by position, losses by key": (
         (TWO, TWO_OUTPUTS, {"loss": {"yes": "mse", "share": "mse"}, "loss_weights": [1, 2]}),
         "model.compile(loss_weights=): expected a dict with the keys of loss (yes, share), got a list, [1, 2]. "
-        "Keras would lay them beside the losses by sorted key. Give a dict, or say Head(weight=...) and use "
+        "Keras would match them with the losses by sorted key. Give a dict, or say Head(weight=...) and use "
         "ph.compile.",
     ),
     "weights by key, losses by position": (
         (TWO, TWO_OUTPUTS, {"loss": ["mse", "mse"], "loss_weights": {"yes": 1, "share": 2}}),
         "model.compile(loss_weights=): expected a list, as loss is a list, got a dict of yes, share. Keras would "
-        "lay them beside the losses by sorted key. Give both as dicts with the same keys, or say "
+        "match them with the losses by sorted key. Give both as dicts with the same keys, or say "
         "Head(weight=...) and use ph.compile.",
     ),
     "a loss too many": (
@@ -194,18 +194,18 @@ DOUBTS = {
     ),
     "a loss that rows without a label dilute": (
         ({"gap": ph.Regression()}, {"gap": dense(1)}, {"loss": "mse"}),
-        "head `gap`: expected a loss that is the mean over what is labeled, got the mean over the whole batch, "
+        "head `gap`: expected a loss that is the mean over labeled rows, got the mean over the whole batch, "
         "which rows without a label make smaller. Say ph.compile(model, feed, optimizer=...).",
     ),
     "labels that are all alike": (
         ({"same": ph.Regression()}, {"same": dense(1)}),
         "head `same`: expected labels that differ, got 1 in all 200 labeled rows. There is nothing to learn "
-        "from it: look at its column.",
+        "from it: check its column.",
     ),
     "labels that are all of one class": (
         ({"dogs": ph.Categorical(["cat", "dog"])}, {"dogs": dense(2, "softmax")}),
-        "head `dogs`: expected labels that differ, got 'dog' in all 200 labeled rows. There is nothing to learn "
-        "from it: look at its column.",
+        "head `dogs`: expected labels that differ, got 'dog' in all 200 labeled rows. There is nothing to "
+        "learn from it: check its column.",
     ),
     "no label at all": (
         ({"none": ph.Regression(missing=-1)}, {"none": dense(1)}),
@@ -246,9 +246,9 @@ def test_two_heads_whose_labels_fit_each_other_s_outputs_look_exchanged():
     )
     assert [str(p) for p in report.problems] == [
         MISTAKES["a label that a sigmoid never reaches"][1],
-        "head `price` and head `share`: expected each one's labels at its own output, got labels of `price` that "
-        "fit the output of `share`, and the reverse. They look exchanged: look at the columns of the two heads, "
-        "and at the names of the two layers.",
+        "head `price` and head `share`: expected the labels of each head at its own output, got labels of `price` that "
+        "fit the output of `share`, and the reverse. They look exchanged: check the columns of the two heads, "
+        "and the names of the two layers.",
     ]
 
 
@@ -326,7 +326,7 @@ def places_filled(pad, kind, fit="stretch", given=None, missing=None):
 def test_boxes_and_points_that_fill_places(pad, kind, fit, expected, found, say):
     assert places_filled(pad, kind, fit) == [
         f"head `at`, row 0: expected {expected}, got {found} like it. They count as labels. "
-        f"If they fill places without one, say ph.{kind.__name__}(3, {say}."
+        f"If they stand for missing ones, say ph.{kind.__name__}(3, {say}."
     ]
 
 
@@ -367,7 +367,7 @@ def test_pixels_that_are_scaled_twice():
 def test_bytes_that_the_first_layer_takes_as_they_are(start, warned):
     report = check(YES, {"yes": dense(1)}, inputs={"image": ph.Image(dtype="uint8")}, start=start)
     told = (
-        "input `image`: expected pixels near 0–1, as layer `first` takes them as they are, got pixels of 0–255. Leave "
+        "input `image`: expected pixels near 0–1, as layer `first` reads them unscaled, got pixels of 0–255. Leave "
         "dtype= out of ph.Image, or begin the model with keras.layers.Rescaling(1 / 255)."
     )
     assert [(str(p), p.warning) for p in report.problems] == [(told, True)] * warned
@@ -397,8 +397,8 @@ def test_tanh_and_hinge(head):
 def test_numbers_that_an_integer_input_would_cut_off():
     report = check(YES, {"yes": dense(1)}, dtype="int32")
     assert [str(p) for p in report.problems] == [
-        "input `x`: expected whole numbers, as the model's input is int32, got float32, which Keras would cut "
-        'off. Say ph.Array(dtype="int32"), or keras.Input(..., dtype="float32").'
+        "input `x`: expected whole numbers, as the model's input is int32, got float32, which Keras would "
+        'truncate. Say ph.Array(dtype="int32"), or keras.Input(..., dtype="float32").'
     ]
 
 
@@ -458,7 +458,7 @@ def test_a_model_compiled_anew_is_looked_at_again_and_warned_of_once():
     model = build(feed, {"gap": dense(1)}, {"loss": keras.losses.MeanSquaredError("mean_with_sample_weight")})
     model.fit(feed, verbose=0)
     model.compile(optimizer="sgd", loss="mse")
-    with pytest.warns(ph.PolyheadWarning, match="the mean over what is labeled") as found:
+    with pytest.warns(ph.PolyheadWarning, match="the mean over labeled rows") as found:
         model.fit(feed, verbose=0)
     assert {w.filename for w in found if w.category is ph.PolyheadWarning} == {__file__}
     with warnings.catch_warnings():
@@ -480,7 +480,7 @@ def test_a_loss_of_one_number_cannot_leave_out_what_is_missing(loss):
         ph.compile(build(feed, {"gap": dense(1)}), feed, optimizer="sgd")
     assert str(error.value) == (
         "head `gap`: expected a loss with one value a row, as labels are missing or weighted, got one number for "
-        "the whole batch. Mean over the axes of one row alone, as axis=-1: polyhead means over rows, by their "
+        "the whole batch. Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their "
         "weights."
     )
     whole = ph.Feed(DATA, inputs="x", heads={"share": ph.Regression(loss=loss)})

@@ -70,7 +70,7 @@ def test_labels_of_another_width():
             model.fit(X, (wrong, ONES), verbose=0, callbacks=[steps])
         ids = ", or class ids of shape (B,)" if units > 1 else ""
         assert told(error) == (
-            f"head `a`: expected labels of shape (B, {units}), as the output has it{ids}, got float32 {found}."
+            f"head `a`: expected labels of shape (B, {units}), like the output{ids}, got float32 {found}."
         )
 
 
@@ -121,8 +121,7 @@ def test_labels_without_their_last_axis():
     with no_step() as steps, pytest.raises(ph.ContractError) as error:
         model.fit(x, (x[:, 0], x), verbose=0, callbacks=[steps])
     assert told(error) == (
-        "head `a`: expected labels of shape (B, 1), as the output has it, got float32 (B,). Give "
-        "labels[:, None]."
+        "head `a`: expected labels of shape (B, 1), like the output, got float32 (B,). Give labels[:, None]."
     )
 
 

@@ -49,7 +49,7 @@ def test_a_tuple_for_a_dict():
         model.train_on_batch(X, (THREES, ONES))
     assert told(error) == (
         f"labels: expected labels for each head, in the model's structure ({BY_NAME}), got tuple with [0], "
-        "[1]. A feed gives them so: model.fit(feed)."
+        "[1]. A feed does that: model.fit(feed)."
     )
 
 
@@ -113,7 +113,7 @@ def test_a_misspelled_key():
             model.train_on_batch(X, labels)
         assert told(error) == (
             f"labels: expected labels for each head, in the model's structure ({BY_NAME}), got dict with "
-            f"{found} A feed gives them so: model.fit(feed)."
+            f"{found} A feed does that: model.fit(feed)."
         )
 
 
@@ -161,7 +161,7 @@ def test_stacked_labels():
             compiled(list).fit(X[: len(labels)], labels, verbose=0, callbacks=[steps])
         assert re.fullmatch(
             r"labels: expected labels for each head, in the model's structure \(`first` at \[1\], `second` at "
-            rf"\[0\]\), got one array of shape {shape}\. A feed gives them so: model\.fit\(feed\)\.",
+            rf"\[0\]\), got one array of shape {shape}\. A feed does that: model\.fit\(feed\)\.",
             told(error),
         )
     with pytest.raises(ph.ContractError, match=r"got one array of shape \(2, 4, 1\)"):
@@ -200,7 +200,7 @@ def test_loss_weights_keyed_differently():
         model = plain(dense(OUTPUTS, type(losses)), loss=losses, loss_weights=given)
         with (
             no_step() as steps,
-            pytest.raises(ph.ContractError, match="Keras would lay them beside the losses"),
+            pytest.raises(ph.ContractError, match="Keras would match them with the losses"),
         ):
             model.fit(weighted, verbose=0, callbacks=[steps])
 

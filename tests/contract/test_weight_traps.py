@@ -41,7 +41,7 @@ def test_missing_labels_masked_by_hand():
     with pytest.warns(ph.PolyheadWarning) as found:
         feed.bind(plain(dense(OUTPUTS), metrics=[["mae"], []]))
     assert [str(w.message).split(",")[0] for w in found] == [
-        "head `rare`: expected a loss that is the mean over what is labeled",
+        "head `rare`: expected a loss that is the mean over labeled rows",
         "model.compile(metrics=): expected weighted_metrics=",
     ]
     # the second batch: one label, its whole error

@@ -287,7 +287,7 @@ PERHAPS = {
     "divided twice": (lambda i: (PHOTO[i], (KIND[i], MASK[i])), rescaling, "rescaled-twice"),
 }
 UNSCALED = (
-    "input `photo`: expected pixels near 0–1, as layer `first` takes them as they are, got pixels of 0–255. Divide by "
+    "input `photo`: expected pixels near 0–1, as layer `first` reads them unscaled, got pixels of 0–255. Divide by "
     "255, or begin the model with keras.layers.Rescaling(1 / 255)."
 )
 TWICE = (

@@ -343,7 +343,7 @@ def test_a_backup_after_the_last_batch_of_an_epoch_is_one_that_keras_counts_anew
         build(feed).fit(feed, epochs=2, verbose=0, callbacks=[backup(), Note(METRIC, 8, halt)])
     feed = make()
     note = Note(METRIC)
-    with pytest.warns(ph.PolyheadWarning, match=r"one epoch more is trained than epochs= says"):
+    with pytest.warns(ph.PolyheadWarning, match=r"fit trains one epoch more than epochs= says"):
         build(feed).fit(feed, epochs=2, verbose=0, callbacks=[backup(), note])
     assert note.batches == wanted(8, 16)
 
@@ -357,7 +357,7 @@ def test_a_backup_of_an_epoch_that_was_resumed_is_warned_of(tmp_path):
         with pytest.raises(Halt):
             build(feed).fit(feed, epochs=2, verbose=0, callbacks=[backup(), Note(METRIC, 2, halt)])
     feed = make()
-    with pytest.warns(ph.PolyheadWarning, match="Some rows come twice"):
+    with pytest.warns(ph.PolyheadWarning, match="Some rows are repeated"):
         build(feed).fit(feed, epochs=2, verbose=0, callbacks=[backup()])
 
 

@@ -244,7 +244,7 @@ EVALUATE = "ph.evaluate(model, feed) takes any number of rows."
         ),
         ("fit", 30, 28, "last batch: {} 2. Say Feed(drop_remainder=True), or leave out 2 rows."),
         ("fit", 30, 32, "last batch: {} 30. Leave out 2 rows."),
-        ("fit", 3, 32, "last batch: {} 3. Give at least 4 rows, or take fewer devices."),
+        ("fit", 3, 32, "last batch: {} 3. Give at least 4 rows, or use fewer devices."),
         ("evaluate", 5, 32, f"last batch: {{}} 5. Leave out 1 row. {EVALUATE}"),
         ("predict", 5, 32, "last batch: {} 5. Say ph.predict(model, feed), which takes any number of rows."),
         ("fit", 60, 28, None),

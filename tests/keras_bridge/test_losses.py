@@ -336,30 +336,30 @@ def test_labels_by_hand_in_the_models_structure_or_by_head(structure):
         (
             "number",
             np.ones(4, "float32"),
-            "head `number`: expected labels of shape (B, 1), as the output has it, got float32 (B,). Give "
+            "head `number`: expected labels of shape (B, 1), like the output, got float32 (B,). Give "
             "labels[:, None].",
         ),
         (
             "number",
             np.ones(4, "int32"),
-            "head `number`: expected labels of shape (B, 1), as the output has it, got int32 (B,). Give "
+            "head `number`: expected labels of shape (B, 1), like the output, got int32 (B,). Give "
             "labels[:, None].",
         ),
         (
             "number",
             np.ones((3, 1), "float32"),
-            "head `number`: expected labels of shape (4, 1), as the output has it, got float32 (3, 1).",
+            "head `number`: expected labels of shape (4, 1), like the output, got float32 (3, 1).",
         ),
         (
             "kind",
             np.zeros(4, "float32"),
-            "head `kind`: expected labels of shape (B, 3), as the output has it, or class ids of shape (B,), got "
+            "head `kind`: expected labels of shape (B, 3), like the output, or class ids of shape (B,), got "
             "float32 (B,).",
         ),
         (
             "mask",
             np.zeros((4, 2), "int32"),
-            "head `mask`: expected labels of shape (B, 2, 2, 2), as the output has it, or class ids of shape (B, 2, "
+            "head `mask`: expected labels of shape (B, 2, 2, 2), like the output, or class ids of shape (B, 2, "
             "2), got int32 (B, 2).",
         ),
     ],
@@ -384,7 +384,7 @@ def test_weights_by_hand_for_some_heads_are_refused(weights, found):
         model.train_on_batch(x, labels, weights)
     assert str(error.value) == (
         "weights: expected weights for each head, in the model's structure (`number` at ['number'], `kind` at "
-        f"['kind'], `mask` at ['mask']), got {found}. A feed gives them so: model.fit(feed)."
+        f"['kind'], `mask` at ['mask']), got {found}. A feed does that: model.fit(feed)."
     )
 
 

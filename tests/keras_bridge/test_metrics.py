@@ -227,7 +227,7 @@ def test_what_cannot_be_right_is_refused_by_compile():
     assert [str(p) for p in error.value.problems] == [
         "head `kind`: expected a metric for Categorical, whose labels are class ids, got AUC. Say "
         "metrics=[keras.metrics.SparseCategoricalAccuracy()], or ph.Categorical(one_hot=True).",
-        "head `yes`: expected a metric for Binary, whose labels are compared with probabilities, got Accuracy. It asks "
+        "head `yes`: expected a metric for Binary, whose labels are compared with probabilities, got Accuracy. It tests "
         'whether two numbers are equal: say metrics=["accuracy"].',
     ]
 
@@ -242,11 +242,11 @@ def test_metrics_of_which_one_would_hide_the_other_are_refused():
     x = keras.Input((3,), name="x")
     model = keras.Model(x, ph.outputs(x, feed))
     wanted = [
-        'head `yes`: expected metrics with names of their own, other than "loss", got accuracy. Only one of them would '
+        'head `yes`: expected metrics with different names, other than "loss", got accuracy. Only one of them would '
         "be logged: say name= in the other.",
         "head `other`: expected a metric of its own, got auc, which is that of head `yes` as well. It would count the "
         "rows of both heads together: make one for each.",
-        'head `other`: expected metrics with names of their own, other than "loss", got loss. Only one of them would '
+        'head `other`: expected metrics with different names, other than "loss", got loss. Only one of them would '
         "be logged: say name= in the other.",
     ]
     with pytest.raises(ph.ContractError) as error:
@@ -299,8 +299,8 @@ def test_a_metric_of_a_whole_batch_is_refused_where_labels_are_missing(metric):
     name = getattr(metric, "name", None) or metric.__name__
     words = (
         "head `price`: expected a metric with one value a row, as labels are missing or weighted, got "
-        f"{name}, one number for the whole batch. Mean over the axes of one row alone, as axis=-1: polyhead means over "
-        "rows, by their weights."
+        f"{name}, one number for the whole batch. Average over the axes of one row only, as axis=-1: polyhead averages "
+        "over rows, by their weights."
     )
     with pytest.raises(ph.ContractError) as error:
         ph.compile(build("price", 1, None), rare, optimizer="sgd")
@@ -357,7 +357,7 @@ def test_a_metric_of_each_image_is_refused_where_pixels_weigh_differently(head, 
     with pytest.raises(ph.ContractError) as error:
         over_pixels(head, column)
     assert str(error.value) == (
-        "head `y`: expected a metric with a value for each weight of a row, (4, 4), got hit, with a single one. Take a "
+        "head `y`: expected a metric with a value for each weight of a row, (4, 4), got hit, with a single one. Use a "
         f"metric that has one value for each label or pixel, {fix}"
     )
 

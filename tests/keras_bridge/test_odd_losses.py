@@ -381,7 +381,7 @@ def test_a_loss_for_each_image_does_not_take_weights_of_pixels(said):
     with pytest.raises(ph.ContractError) as error:
         problem(void, head, layers.Conv2D(1, 1, activation="sigmoid", name="y"), x=IMAGES)
     assert str(error.value) == (
-        "head `y`: expected a loss with a value for each weight of a row, (6, 6), got a single one. Take a loss that "
+        "head `y`: expected a loss with a value for each weight of a row, (6, 6), got a single one. Use a loss that "
         "has one value for each label or pixel, or leave out missing=, class_weight= or sample_weight=, which weigh "
         "them one by one."
     )

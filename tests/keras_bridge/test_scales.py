@@ -45,7 +45,7 @@ def test_what_is_said_has_the_line_to_write():
     first = (DATA["price"] ** 2).mean() / np.log(2)
     (problem,) = said({"price": ph.Regression(), "sold": ph.Binary()})
     assert str(problem) == (
-        "head `price`: expected labels near unit scale, as other heads are trained beside it, got a mean of "
+        "head `price`: expected labels near unit scale, as it is trained together with other heads, got a mean of "
         f"{mean:.4g} and a deviation of {deviation:.4g}, by which its first loss is about {first:.2g} times that of "
         '`sold`. Say ph.Regression(scale="standard"), which metrics and ph.predict undo.'
     )

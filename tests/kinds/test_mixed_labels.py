@@ -480,5 +480,5 @@ def test_rows_that_come_in_one_order_are_not_mixed():
         ph.Feed(source, inputs="facts", heads={"odd": ph.Binary()}, augment=[ph.MixUp()])
     assert str(caught.value) == (
         "Feed(augment=), MixUp(0.2): expected rows that are read in any order, got rows in one order. "
-        "Mix rows where the generator is written, or give arrays, a table or a ph.Source."
+        "Mix rows in the generator itself, or give arrays, a table or a ph.Source."
     )

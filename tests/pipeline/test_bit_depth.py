@@ -96,8 +96,8 @@ def test_bits_that_come_too_late_are_said_to_be_lost(tmp_path, augment):
     with pytest.warns(ph.PolyheadWarning) as caught:
         images(feed)
     assert [str(one.message) for one in caught] == [
-        "column `image`, row 151: expected 8 bits a channel, as in the rows that were looked at first, got more, which "
-        "are rounded. Put a row with all of its bits first, so that the column is kept with them; or say "
+        "column `image`, row 151: expected 8 bits a channel, as in the first rows, got more, which "
+        "are rounded. Put a row with all of its bits first, so that the column keeps them; or say "
         'ph.Image(dtype="uint8"), if 8 are enough.'
     ]
     selected = ph.read_table(rows).select(range(100, 200))

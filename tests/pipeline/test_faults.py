@@ -151,7 +151,7 @@ def test_many_bad_rows_are_counted(rows):
     assert str(raised.value) == (
         f"input `image`, row 0, file {rows['image'][0]}: expected a file that can be read, got No such file or "
         "directory. Fix the file, or leave out all rows like this one: data = ph.drop_unreadable(data). Likewise all "
-        "other rows that were looked at."
+        "other rows that were checked."
     )
 
 

@@ -366,7 +366,7 @@ def test_more_boxes_than_there_is_room_for(augment):
     data = {"image": DATA["image"], "box": [boxes] * ROWS}
     assert said(lambda: list(make(data, heads={"box": ph.Boxes(2)}, augment=augment))) == (
         'head `box`, row 0: expected at most 2 of them, got 3. Say Boxes(3), or overflow="largest" or "first". '
-        "Likewise all other rows that were looked at."
+        "Likewise all other rows that were checked."
     )
     largest = make(data, heads={"box": ph.Boxes(2, overflow="largest")}, augment=())
     assert largest.peek()[1]["box"][0].tolist() == [boxes[1], boxes[2]]
@@ -388,6 +388,6 @@ def test_a_head_with_the_name_of_its_image_is_refused_where_both_are_moved():
         with pytest.raises(ph.ContractError) as error:
             feed(*arguments)
         assert str(error.value) == (
-            "head `scan`: expected another name than that of an image, as both are moved together, got the input "
+            "head `scan`: expected a name that no image input has, as both are transformed together, got the input "
             '`scan`. Rename the head: heads={"scan_mask": ...}.'
         )

@@ -60,7 +60,7 @@ def test_colors_are_no_map_of_one_channel_and_gray_is_one_of_three(tmp_path):
     paths = written(tmp_path, "png", IMAGES)
     assert refusal(ph.DataError, ph.Map(), paths) == (
         f"head `depth`, row 0, file {paths[0]}: expected numbers (H, W), got uint8 of shape (20, 30, 3). Say Map(3). "
-        "Likewise all other rows that were looked at."
+        "Likewise all other rows that were checked."
     )
     gray = [image[..., 0] for image in IMAGES]
     one = batch_of(ph.Map(), written(tmp_path, "png", gray)).labels["depth"]
@@ -76,12 +76,12 @@ def test_a_file_that_is_none(tmp_path):
     assert refusal(ph.DataError, ph.Map(), ["nope.png"] * ROWS) == (
         "head `depth`, row 0, file nope.png: expected a file that can be read, got No such file or directory. "
         f"The working directory is {Path.cwd()}. If the files are in another folder, put it before their names: "
-        "[os.path.join(folder, name) for name in column]. Likewise all other rows that were looked at."
+        "[os.path.join(folder, name) for name in column]. Likewise all other rows that were checked."
     )
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01")
     words = refusal(ph.DataError, ph.Map(), [str(tmp_path / "a.npy")] * ROWS)
     place = f"head `depth`, row 0, file {tmp_path / 'a.npy'}"
-    assert words.startswith(f"{place}: expected a whole .npy file of numbers, got")
+    assert words.startswith(f"{place}: expected a complete .npy file of numbers, got")
 
 
 def test_a_file_of_several_pages_is_not_one_map(tmp_path):
@@ -117,7 +117,7 @@ def test_no_gap_bleeds_into_its_neighbors(interpolation):
 
 def test_the_image_itself_as_the_target():
     words = (
-        "head `depth`: expected labels of 0–1, as input `image` has the same column, got the numbers of the column, "
+        "head `depth`: expected labels of 0–1, as input `image` scales the same column, got the numbers of the column, "
         "which may be 0–255. Say ph.Map(3, column='image', scale=1/255), or scale=1 for 0–255."
     )
     for head in (ph.Map(3, column="image"), ph.Regression((16, 16, 3), column="image")):
@@ -139,7 +139,7 @@ def test_colors_in_bytes_beside_an_image_of_0_to_1(tmp_path):
         with pytest.warns(ph.PolyheadWarning) as caught:
             batch_of(ph.Map(3), column)
         assert [str(one.message) for one in caught] == [
-            "head `depth`: expected labels of 0–1, as input `image` has its pixels, got bytes, 0–255. "
+            "head `depth`: expected labels of 0–1, like the pixels of input `image`, got bytes, 0–255. "
             "Say ph.Map(3, scale=1/255), or scale=1 to keep 0–255."
         ]
         for head in (ph.Map(3, scale=1), ph.Map(3, scale=1 / 255)):
@@ -155,7 +155,7 @@ def test_weights_of_pixels():
         moving(heads=heads, depth=PLANES, trust=weights)
     assert str(caught.value) == (
         "head `depth`, column `trust`: expected one weight a row, as Flip(p=1.0) moves them, got weights of pixels, "
-        "which do not move along. Put NaN into the map where a pixel does not count."
+        "which do not move with the image. Put NaN into the map where a pixel does not count."
     )
 
 

@@ -162,7 +162,7 @@ def test_pixels_in_a_column_that_should_hold_shares(size, augment):
             feed_of(PLACES, {name: head}, size, augment=augment)
         found = f"[{value}]" if size or augment else "10.0"
         expected = f"{what} in 0–1, as normalized=True says"
-        every = " Likewise all other rows that were looked at."
+        every = " Likewise all other rows that were checked."
         assert str(caught.value) == f"head `{name}`, row 0: expected {expected}, got {found}. {PIXELS}{every}"
     with pytest.raises(ph.DataError, match="in 0–1, as column_normalized=True says"):
         feed_of(PLACES, {"xyxy": ph.Boxes(1, column_normalized=True)}, size, augment=augment)

@@ -189,7 +189,7 @@ def test_balanced_weights_count_what_somebody_drew(head):
 
 # Sides -----------------------------------------------------------------------------------------------
 
-LIKEWISE = "Likewise all other rows that were looked at."
+LIKEWISE = "Likewise all other rows that were checked."
 
 EXCHANGED = (
     "expected a {} with the sides of its image, 80 x 40 (height x width), got {}, which has height and width "

@@ -135,12 +135,12 @@ def test_an_error_in_a_function_of_one_s_own_names_the_row_and_the_file(tmp_path
         (
             "applied",
             "head `mask`, row 0: expected a mask of the image with its Exif orientation applied, 40 x 60, got 60 x 40, "
-            'the size with it ignored. Say ph.Image(..., exif="ignored"), if all labels are so.',
+            'the size with it ignored. Say ph.Image(..., exif="ignored"), if all labels are like that.',
         ),
         (
             "ignored",
             "head `mask`, row 0: expected a mask of the image with its Exif orientation ignored, 60 x 40, got 40 x 60, "
-            'the size with it applied. Leave out exif="ignored", if all labels are so.',
+            'the size with it applied. Leave out exif="ignored", if all labels are like that.',
         ),
     ],
 )

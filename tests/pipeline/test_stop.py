@@ -67,7 +67,7 @@ def test_a_source_is_named(way, workers, view):
         f"({__file__}, line {Rows.more.__code__.co_firstlineno + 1}). "
     )
     assert str(error.value).endswith(
-        "Something was asked for more than it has: say next(iterator, None), or raise another error."
+        "An iterator had no more items: call next(iterator, None), or raise another error."
     )
 
 

@@ -177,7 +177,7 @@ def test_weights_of_points():
     assert np.allclose(moved.weights["eyes"], PIXELS["v"])
     paired = {"eyes": ph.Keypoints(2, pairs=[(0, 1)], sample_weight="v")}
     assert np.allclose(pixels(paired).peek()[2]["eyes"], PIXELS["v"])
-    with pytest.raises(DataError, match=r"head `eyes`, column `v`: .*weights of points that change places"):
+    with pytest.raises(DataError, match=r"head `eyes`, column `v`: .*weights of points that are swapped"):
         pixels(paired, augment=(ph.Flip(),))
     assert pixels(paired, augment=(ph.Flip(),), v=np.ones(6)).peek()[2]["eyes"].shape == (6, 2)
 

@@ -79,8 +79,8 @@ def test_two_classes_are_balanced_without_a_word():
 
 
 NOTHING = (
-    "head `y`, column `none`: expected a weight above 0 in some row, got 0 in 40 rows, all that were looked at. "
-    "None of its labels counts, in training or evaluation. Look for what made them, or leave sample_weight= out."
+    "head `y`, column `none`: expected a weight above 0 in some row, got 0 in 40 rows, all that were checked. "
+    "None of its labels counts, in training or evaluation. Check how they were made, or leave sample_weight= out."
 )
 
 
@@ -111,8 +111,8 @@ def test_one_class_is_told_once(balanced):
     assert [problem.code for problem in feed.check(model_of(feed)).problems] == ["constant"]
     found, model = told(lambda: ph.compile(model_of(feed), feed, optimizer="sgd"))
     assert found == [
-        "head `y`: expected labels that differ, got 1 in all 40 labeled rows. There is nothing to learn from it: "
-        "look at its column."
+        "head `y`: expected labels that differ, got 1 in all 40 labeled rows. There is nothing to learn from "
+        "it: check its column."
     ] * (not balanced)
     assert told(lambda: model.fit(feed, verbose=0))[0] == []
 

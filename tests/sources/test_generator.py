@@ -273,8 +273,8 @@ def test_what_it_raised_is_the_cause():
             lambda: ph.Feed(
                 ph.from_generator(batches, length=ROWS, names=NAMES), inputs="x", heads=HEADS, shuffle=True
             ),
-            "Feed(shuffle=): expected False, got shuffle=True, for rows that come in one order. Shuffle where the "
-            "generator is written, or give arrays, a table or a ph.Source.",
+            "Feed(shuffle=): expected False, got shuffle=True, for rows that can only be read in order. Shuffle in the "
+            "generator itself, or give arrays, a table or a ph.Source.",
         ),
         (
             lambda: ph.Feed(batches, inputs="x", heads=HEADS),

@@ -770,7 +770,7 @@ def test_another_separator_is_told_by_the_only_column(tmp_path, name, mark, colu
     delimiter = '","' if name == "a.csv" else r'"\t"'
     sep = {"\t": r'"\t"'}.get(mark, f'"{mark}"')
     assert message(lambda: read_table(tmp_path / name, columns=columns)) == (
-        f"file {tmp_path / name}: expected columns separated by {delimiter}, as the file is called, got a single one, "
+        f"file {tmp_path / name}: expected columns separated by {delimiter}, as its extension says, got a single one, "
         f"{f'kind{mark}price'!r}. Pass the frame from pandas.read_csv(path, sep={sep})."
     )
 

@@ -136,16 +136,14 @@ def unweighable(
                 place(head=name),
                 f"a loss that has a value for each label, as {by}= weighs each label",
                 f"{loss.name}, which reads all labels of a row at once",
-                f'Take such a loss, as "mean_squared_error", or leave out {by}=.',
+                f'Use such a loss, as "mean_squared_error", or leave out {by}=.',
                 "finer-weights",
             )
         shape = values_shape(loss.call, head)
         if shape is None:
             continue
         if not shape:
-            fix = (
-                "Mean over the axes of one row alone, as axis=-1: polyhead means over rows, by their weights."
-            )
+            fix = "Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their weights."
             if loss.name in ("dice", "tversky") and len(head.shape) > 1:
                 axes = tuple(range(1, len(head.shape) + 1))
                 fix = f"Say axis={axes}, which gives one value for each image."
@@ -204,7 +202,7 @@ def diluted(
     for name in losses:
         reduction = getattr(keras.losses.get(losses[name]), "reduction", "sum_over_batch_size")
         if name in weighted and reduction in _MEANS:
-            expected = "a loss that is the mean over what is labeled"
+            expected = "a loss that is the mean over labeled rows"
             found = "the mean over the whole batch, which rows without a label make smaller"
             fix = "Say ph.compile(model, feed, optimizer=...)."
             yield Problem(place(head=name), expected, found, fix, "diluted", warning=True)
@@ -303,7 +301,7 @@ def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Prob
                 "model.compile(loss_weights=)",
                 f"a list, as loss is {'a list' if isinstance(losses, (list, tuple)) else 'one for all'}",
                 f"a dict of {', '.join(map(str, weights))}",
-                "Keras would lay them beside the losses by sorted key. Give both as dicts with the same keys, "
+                "Keras would match them with the losses by sorted key. Give both as dicts with the same keys, "
                 "or say Head(weight=...) and use ph.compile.",
                 "loss-weights",
             )
@@ -315,7 +313,7 @@ def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Prob
             expected = f"the keys of loss ({', '.join(map(str, losses))})"
             fix = hints(
                 *(similar(key, missing) for key in strange),
-                "Keras would lay them beside the losses by sorted key. Use the same keys, or say "
+                "Keras would match them with the losses by sorted key. Use the same keys, or say "
                 "Head(weight=...) and use ph.compile.",
             )
             yield Problem(where, expected, ", ".join(map(str, weights)), fix, "loss-weights")
@@ -324,7 +322,7 @@ def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Prob
             "model.compile(loss_weights=)",
             f"a dict with the keys of loss ({', '.join(map(str, losses))})",
             f"a list, {shown(weights)}",
-            "Keras would lay them beside the losses by sorted key. Give a dict, or say Head(weight=...) and "
+            "Keras would match them with the losses by sorted key. Give a dict, or say Head(weight=...) and "
             "use ph.compile.",
             "loss-weights",
         )

@@ -58,7 +58,7 @@ def unscaled_images(where: str, layers: Iterable[Any], fix: str) -> Problem | No
     first = next(iter(layers), None)
     if first is None or any(type(layer).__name__ not in _SUMS for layer in layers):
         return None
-    expected = f"pixels near 0–1, as layer `{first.name}` takes them as they are"
+    expected = f"pixels near 0–1, as layer `{first.name}` reads them unscaled"
     return Problem(where, expected, "pixels of 0–255", fix, "unscaled-images", warning=True)
 
 
@@ -92,7 +92,7 @@ def fractions_cut(where: str, dtype: str, found: str, fix: str) -> Problem | Non
         return None
     expected = f"whole numbers, as the model's input is {dtype}"
     fix = f'{fix}, or keras.Input(..., dtype="float32").'
-    return Problem(where, expected, f"{found}, which Keras would cut off", fix, "input-dtype")
+    return Problem(where, expected, f"{found}, which Keras would truncate", fix, "input-dtype")
 
 
 def rows_of_embedding(layers: Iterable[Any]) -> tuple[int, str] | None:

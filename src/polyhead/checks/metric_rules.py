@@ -130,9 +130,7 @@ def judge_reductions(
                 yield replace(problem, found=f"{metric.name}, with {problem.found}", code="metric")
         elif shape == ():
             expected = "a metric with one value a row, as labels are missing or weighted"
-            fix = (
-                "Mean over the axes of one row alone, as axis=-1: polyhead means over rows, by their weights."
-            )
+            fix = "Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their weights."
             found = f"{metric.name}, one number for the whole batch"
             yield Problem(place(head=name), expected, found, fix, "metric", warning=by_hand)
 
@@ -157,7 +155,7 @@ def judge_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = False) -> 
                 fix = "It would count the rows of both heads together: make one for each."
                 yield Problem(place(head=head), expected, found, fix, "metric-shared", warning=by_hand)
             elif metric.name in names:
-                expected = 'metrics with names of their own, other than "loss"'
+                expected = 'metrics with different names, other than "loss"'
                 fix = "Only one of them would be logged: say name= in the other."
                 yield Problem(place(head=head), expected, metric.name, fix, "metric-name", warning=by_hand)
             names.add(metric.name)
@@ -186,10 +184,10 @@ def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None
         labels = (
             "one-hot" if "softmax" in head.probabilities else "0 and 1" if head.probabilities else "numbers"
         )
-        fix = "It reads class ids: take the metric without `sparse` in its name."
+        fix = "It reads class ids: use the metric without `sparse` in its name."
     elif kind == "accuracy" and head.probabilities:
         labels = "compared with probabilities"
-        fix = 'It asks whether two numbers are equal: say metrics=["accuracy"].'
+        fix = 'It tests whether two numbers are equal: say metrics=["accuracy"].'
     elif kind in ("accuracy", "binary_accuracy") and not head.probabilities:
         labels, warning = "numbers", True
         fix = 'It counts labels that are exactly 0 or 1: say metrics=["mae"], or ph.Binary for yes and no.'

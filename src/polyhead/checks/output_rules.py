@@ -199,9 +199,9 @@ def exchanged_heads(
             crossed = suits(applied[other], seen[one]) and suits(applied[one], seen[other])
             if crossed and not straight:
                 where = f"{place(head=one)} and {place(head=other)}"
-                expected = "each one's labels at its own output"
+                expected = "the labels of each head at its own output"
                 found = f"labels of `{one}` that fit the output of `{other}`, and the reverse"
-                fix = "They look exchanged: look at the columns of the two heads, and at the names of the two layers."
+                fix = "They look exchanged: check the columns of the two heads, and the names of the two layers."
                 yield Problem(where, expected, found, fix, "exchanged", warning=True)
 
 
@@ -233,7 +233,7 @@ def judge_labels(
         if head.names and head.shape == ():  # the label is a class id
             value = shown(head.names[int(seen.low[0])])
         many = f"{'all' if seen.complete else 'the first'} {seen.labeled:,} labeled rows"
-        fix = "There is nothing to learn from it: look at its column."
+        fix = "There is nothing to learn from it: check its column."
         yield Problem(where, "labels that differ", f"{value} in {many}", fix, "constant", warning=True)
         return
     if head.labels_in_pixels:
@@ -272,7 +272,7 @@ def _filled_places(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Pro
     known = min(filler) == max(filler)
     marker, more = (f"{filler[0]:g}", "") if known else ("...", " with the number that fills them")
     said = f"ph.{kind}({head.inner.shape[0]}, missing={marker}){more}"
-    fix = f"They count as labels. If they fill places without one, say {said}."
+    fix = f"They count as labels. If they stand for missing ones, say {said}."
     yield Problem(place(head=name, row=row), expected, found, fix, "filler", warning=True)
 
 

@@ -73,7 +73,7 @@ def unscaled(
         share = share if large else f"the first loss of `{other}` is {times} its own"
         yield Problem(
             place(head=name),
-            "labels near unit scale, as other heads are trained beside it",
+            "labels near unit scale, as it is trained together with other heads",
             f"a mean of {one.mean:.4g} and a deviation of {one.deviation:.4g}, by which {share}",
             head.unit_fix,
             "label-scale",

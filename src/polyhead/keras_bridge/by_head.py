@@ -48,7 +48,7 @@ def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dic
         near = [hint for key in keys if key not in paths and (hint := similar(key, set(paths) - set(keys)))]
         wanted = ", ".join(f"`{name}` at {_where(path)}" for name, path in paths.items())
         expected = f"{what} for each head, in the model's structure ({wanted})"
-        fix = hints(*near[:1], "A feed gives them so: model.fit(feed).")
+        fix = hints(*near[:1], "A feed does that: model.fit(feed).")
         raise ContractError(Problem(what, expected, _structure_in_words(nested), fix))
     return {name: at(nested, path) if structured else nested[name] for name, path in paths.items()}
 
@@ -117,7 +117,7 @@ def checked_labels(name: str, true: Any, pred: Any) -> Any:
         return true
     if None in (*found[:1], *shape[:1]) or found[:1] == shape[:1]:
         found, shape = (None, *found[1:]), (None, *shape[1:])
-    expected = f"labels of shape {_dims(shape)}, as the output has it"
+    expected = f"labels of shape {_dims(shape)}, like the output"
     if classes:
         expected += f", or class ids of shape {_dims(shape[:-1])}"
     fix = "Give labels[:, None]." if len(found) == len(shape) - 1 and shape[-1] == 1 else ""

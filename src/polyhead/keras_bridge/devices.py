@@ -61,7 +61,7 @@ def _shared_by(devices: int, use: str, last: int, alone: bool) -> str:
         return "Say ph.predict(model, feed), which takes any number of rows."
     left = counted(last % devices, "row")
     if alone and last < devices:
-        fix = f"Give at least {devices} rows, or take fewer devices."
+        fix = f"Give at least {devices} rows, or use fewer devices."
     elif alone:
         fix = f"Leave out {left}."
     elif use == "fit":

@@ -315,7 +315,7 @@ _NO_WHOLE = Problem(
     "BackupAndRestore",
     "a backup within an epoch, or one from between two epochs",
     "one from after the last batch of an epoch, which Keras counts as not trained",
-    "No row comes twice, but one epoch more is trained than epochs= says: say one less.",
+    "No row is repeated, but fit trains one epoch more than epochs= says: pass one less.",
     "backup-whole-epoch",
     warning=True,
 )
@@ -323,7 +323,7 @@ _NOT_SURE = Problem(
     "BackupAndRestore",
     "an optimizer that has taken as many steps as the backup says",
     "one that has taken more, as in an epoch that was resumed before",
-    "Some rows come twice. Keep feed.state() beside the weights and say feed.restore(state).",
+    "Some rows are repeated. Save feed.state() with the weights, and call feed.restore(state).",
     "backup-resumed",
     warning=True,
 )
@@ -335,15 +335,15 @@ def _other_fingerprint(name: str, state: Mapping[str, Any]) -> Problem:
         return Problem(f"state, `{name}`", "a fingerprint", "none", "Take a new state: feed.state().")
     expected, found, fix = {
         "data": (
-            "the rows that it was taken of",
-            "other values in them",
-            "Going on in the midst of an epoch needs the same rows in the same order. To train on others, make a new "
+            "the rows that it was taken with",
+            "other values in these rows",
+            "Continuing within an epoch needs the same rows in the same order. To train on others, make a new "
             "feed, or say feed.epoch = ...",
         ),
         "declaration": (
-            "the inputs and heads that it was taken of",
+            "the inputs and heads that it was taken with",
             "other kinds, columns, shapes, dtypes or classes",
-            "To train on with these, say feed.epoch = ...",
+            "To continue training with these, set feed.epoch = ...",
         ),
     }[name]
     return Problem(f"state, `{name}`", expected, found, fix)

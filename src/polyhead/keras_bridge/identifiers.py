@@ -113,7 +113,7 @@ def require_model(model: Any, where: str) -> None:
         ContractError: for any other value, or a class.
     """
     if not callable(model) or not hasattr(model, "compile"):
-        fix = "Give it with brackets." if isinstance(model, type) else ""
+        fix = "Give an instance, with parentheses." if isinstance(model, type) else ""
         raise ContractError(Problem(where, "a Keras model", shown(model), fix))
 
 

@@ -213,7 +213,7 @@ def finer(
         return f"({', '.join(str(n) for n in shape[1:])})" if len(shape) > 1 else "a single one"
 
     expected = f"a {what} with a value for each weight of a row, {a_row(weights)}"
-    fix = f"Take a {what} that has one value for each label or pixel"
+    fix = f"Use a {what} that has one value for each label or pixel"
     fix += (
         ", or leave out missing=, class_weight= or sample_weight=, which weigh them one by one."
         if said

@@ -73,8 +73,8 @@ def loses(held: np.dtype, dtype: np.dtype) -> bool:
 def warn_of_less(column: str, row: int, bits: int) -> None:
     """Warn that a row loses bits because the rows that decided the dtype had fewer."""
     fix = (
-        "Put a row with all of its bits first, so that the column is kept with them; or say "
+        "Put a row with all of its bits first, so that the column keeps them; or say "
         'ph.Image(dtype="uint8"), if 8 are enough.'
     )
-    expected = f"{bits} bits a channel, as in the rows that were looked at first"
+    expected = f"{bits} bits a channel, as in the first rows"
     warn(Problem(place(column=column, row=row), expected, "more, which are rounded", fix, "depth"))

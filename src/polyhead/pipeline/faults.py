@@ -140,7 +140,7 @@ def merged_problem(
     words = [_row_words(row, other) for row, other in others[: NAMED - 1] if row != first]
     hidden = len(others[NAMED - 1 :])
     if len(rows) == looked_at > 2:
-        words = ["all other rows that were looked at"]
+        words = ["all other rows that were checked"]
     elif more:
         words.append("and more rows")
     elif hidden:
@@ -203,7 +203,7 @@ def stopped(error: BaseException) -> DataError | None:
             name if owner is None else f"{type(owner).__name__}.{name}",
             "rows, or an error that says why there are none",
             f"StopIteration ({line_of_user(stop)})",
-            "Something was asked for more than it has: say next(iterator, None), or raise another error.",
+            "An iterator had no more items: call next(iterator, None), or raise another error.",
         )
     )
 

@@ -72,8 +72,8 @@ def shuffled_by(source: Source, shuffle: Any) -> tuple[Source, int | None]:
         require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
     source, chunk_rows = in_chunks(source) if isinstance(shuffle, str) else (source, None)
     if shuffle and source.sequential:
-        found = "shuffle=True, for rows that come in one order"
-        fix = "Shuffle where the generator is written, or give arrays, a table or a ph.Source."
+        found = "shuffle=True, for rows that can only be read in order"
+        fix = "Shuffle in the generator itself, or give arrays, a table or a ph.Source."
         raise ContractError(Problem("Feed(shuffle=)", "False", found, fix))
     return source, chunk_rows
 
@@ -199,7 +199,7 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
 def _kind_to_write(given: Any, base: type[Kind]) -> str:
     """What to write instead of a value that is no kind; empty if there is no suggestion."""
     if isinstance(given, type):
-        return f"Write {given.__name__}() with brackets."
+        return f"Write {given.__name__}() with parentheses."
     if isinstance(given, Kind):
         return f"Move it to {'heads' if isinstance(given, Head) else 'inputs'}=."
     names = {name.lower(): name for name in kinds.__all__}
@@ -232,7 +232,7 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
         elif not heads[head.given].answers:
             problems.append(Problem(where, expected, type(heads[head.given]).__name__))
         elif given == name:
-            problems.append(Problem(where, "no circle of heads", " -> ".join([*chain, name])))
+            problems.append(Problem(where, "no circle of given=", " -> ".join([*chain, name])))
     if problems:
         raise ContractError(*problems)
     return sorted(heads, key=lambda name: depth[name])
@@ -276,5 +276,5 @@ def other_weights(known: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[
         changed = [f"{word}=" for word in dict.fromkeys([*then, *here]) if then.get(word) != here.get(word)]
         if changed:
             words = f"{' and '.join(changed)} as when the state was taken", "another value"
-            fix = "Training continues at the same row, and labels count by the new declaration from there on."
+            fix = "Training continues at the same row. From there on, labels are weighted by the new declaration."
             yield Problem(place(head=name), *words, fix, "other-weights", warning=True)

@@ -77,7 +77,7 @@ class Scene:
         both = [
             Problem(
                 place(head=name),
-                "another name than that of an image, as both are moved together",
+                "a name that no image input has, as both are transformed together",
                 f"the input `{name}`",
                 f'Rename the head: heads={{"{name}_{type(heads[name].inner).__name__.lower()}": ...}}.',
             )

@@ -65,7 +65,9 @@ def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | Non
     try:
         found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise DataError(Problem(where, "a whole .npy file of numbers", str(error), code=DAMAGED)) from error
+        raise DataError(
+            Problem(where, "a complete .npy file of numbers", str(error), code=DAMAGED)
+        ) from error
     return found
 
 
@@ -121,4 +123,4 @@ def _turned_by_exif(where: str, layer: str, size: tuple[int, int], frame: Frame)
     height, width = frame.label_size
     expected = f"a {layer} of the image with its Exif orientation {said}, {height} x {width}"
     found = f"{size[0]} x {size[1]}, the size with it {other}"
-    return Problem(where, expected, found, f"{fix}, if all labels are so.", "turned")
+    return Problem(where, expected, found, f"{fix}, if all labels are like that.", "turned")

@@ -90,7 +90,7 @@ class Mixers:
         problems: list[Problem] = []
         for one in mixers:
             if source.sequential:
-                fix = "Mix rows where the generator is written, or give arrays, a table or a ph.Source."
+                fix = "Mix rows in the generator itself, or give arrays, a table or a ph.Source."
                 problems.append(
                     Problem(
                         f"Feed(augment=), {one!r}",

@@ -87,7 +87,7 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
             problems.append(_unsaid(place(head=name), head, sizes))
         elif said[name] not in (None, first) and any(kind.exif == "ignored" for kind in images.values()):
             fix = 'Leave out exif="ignored", or give all heads one of=.'
-            expected = f'exif="applied", as heads lie in several images ({", ".join(names)})'
+            expected = f'exif="applied", as heads have labels in several images ({", ".join(names)})'
             problems.append(Problem(place(head=name), expected, '"ignored"', fix))
     fits = {name: kind.fit for name, kind in images.items() if kind.late}
     if len(set(fits.values())) > 1:

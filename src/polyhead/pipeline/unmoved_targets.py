@@ -109,7 +109,7 @@ def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str
         if kind is None:
             _warn_of_bytes(name, head, values, {n: inputs[n] for n in images.values()})
         elif kind.dtype == "float32":
-            expected = f"labels of 0–1, as input `{image}` has the same column"
+            expected = f"labels of 0–1, as input `{image}` scales the same column"
             found = "the numbers of the column, which may be 0–255"
             fix = f"Say ph.Map({kind.shape[2]}, column={head.columns(name)[0]!r}, scale=1/255), or scale=1 for 0–255."
             problems.append(Problem(place(head=name), expected, found, fix, "unit"))
@@ -131,7 +131,7 @@ def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Inpu
 
 def _warn_of_unit(name: str, head: Head, image: str) -> None:
     fix = f"Say ph.Map({head.channels}, scale=1/255), or scale=1 to keep 0–255."
-    expected = f"labels of 0–1, as input `{image}` has its pixels"
+    expected = f"labels of 0–1, like the pixels of input `{image}`"
     warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
 
 

@@ -68,13 +68,15 @@ def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augm
             if inner.layer == "map":
                 fix = "Put NaN into the map where a pixel does not count."
             expected = f"one weight a {'row' if inner is head else 'box'}, as {how}"
-            problems.append(Problem(where, expected, "weights of pixels, which do not move along", fix))
+            problems.append(
+                Problem(where, expected, "weights of pixels, which do not move with the image", fix)
+            )
         if inner.pairs and moves and _by_point(head, source):
             fix = (
                 "Leave out pairs=, or the augmentation, or put NaN in the place of points that do not count."
             )
             expected = f"one weight a row, as {how}"
-            problems.append(Problem(where, expected, "weights of points that change places", fix))
+            problems.append(Problem(where, expected, "weights of points that are swapped", fix))
     if problems:
         raise DataError(*problems)
 

@@ -55,6 +55,6 @@ def warn_of_no_weight(name: str, head: Head, rows: int) -> None:
         rows: the number of rows checked.
     """
     where = place(head=name, column=head.sample_weight)
-    fix = "None of its labels counts, in training or evaluation. Look for what made them, or leave sample_weight= out."
-    found = f"0 in {counted(rows, 'row')}, all that were looked at"
+    fix = "None of its labels counts, in training or evaluation. Check how they were made, or leave sample_weight= out."
+    found = f"0 in {counted(rows, 'row')}, all that were checked"
     warn(Problem(where, "a weight above 0 in some row", found, fix, "zero-weight", warning=True))

@@ -136,7 +136,7 @@ def _require_separated(name: str, first: Any, where: str, delimiter: str) -> Non
     for mark in _SEPARATORS:
         count = name.count(mark)
         if count and mark != delimiter and isinstance(first, str) and first.count(mark) == count:
-            expected = f"columns separated by {json.dumps(delimiter)}, as the file is called"
+            expected = f"columns separated by {json.dumps(delimiter)}, as its extension says"
             raise DataError(Problem(where, expected, f"a single one, {shown(name)}", _separated_by(mark)))
 
 
