@@ -45,13 +45,13 @@ def cut(order, size=SIZE, overlap=0):
 def test_a_stream_that_is_shuffled_each_epoch_is_right():
     report = examine(stream(good))
     assert report.problems == ()
-    assert "an epoch is 6 batches, 60 rows: then rows come again" in report.notes
+    assert "an epoch is 6 batches, 60 rows: then rows repeat" in report.notes
 
 
 def test_a_stream_may_drop_the_last_rows_of_each_epoch():
     report = examine(epochs(lambda rng: cut(rng.permutation(ROWS), 13)[:4]), steps=4)
     assert report.problems == ()
-    assert "an epoch is 4 batches, 52 rows: then rows come again" in report.notes
+    assert "an epoch is 4 batches, 52 rows: then rows repeat" in report.notes
 
 
 def test_noise_on_the_inputs_does_not_hide_that_labels_come_in_a_new_order():
@@ -84,22 +84,22 @@ def test_noise_on_the_inputs_does_not_hide_that_labels_come_in_a_new_order():
             stream(good),
             4,
             "steps",
-            "(perhaps) steps_per_epoch=4: expected 6, after which all rows were given once, got 4: rows that come "
-            "late are left for the next epoch. Say steps_per_epoch=6.",
+            "(perhaps) steps_per_epoch=4: expected 6, after which every row was read once, got 4: the last "
+            "rows are left for the next epoch. Say steps_per_epoch=6.",
         ),
         (
             stream(good),
             8,
             "steps",
-            "(perhaps) steps_per_epoch=8: expected 6, after which all rows were given once, got 8: rows come "
+            "(perhaps) steps_per_epoch=8: expected 6, after which every row was read once, got 8: rows come "
             "twice. Say steps_per_epoch=6.",
         ),
         (
             Items(),
             4,
             "steps",
-            "(perhaps) steps_per_epoch=4: expected 6, after which all rows were given once, got 4: rows that come "
-            "late are left for the next epoch. Say steps_per_epoch=6.",
+            "(perhaps) steps_per_epoch=4: expected 6, after which every row was read once, got 4: the last "
+            "rows are left for the next epoch. Say steps_per_epoch=6.",
         ),
         (
             lambda: itertools.islice(in_order(), STEPS),
@@ -119,15 +119,15 @@ def test_noise_on_the_inputs_does_not_hide_that_labels_come_in_a_new_order():
             epochs(lambda rng: rng.permutation(cut(np.arange(ROWS)))),
             STEPS,
             "batches-shuffled",
-            "(perhaps) order of the rows: expected rows in new company in each epoch, got the same rows together in "
-            "each batch, in every epoch. Shuffle the rows before they are cut into batches.",
+            "(perhaps) order of the rows: expected different batches in each epoch, got the same rows in each "
+            "batch, in every epoch. Shuffle the rows before they are cut into batches.",
         ),
         (
             Items(shuffle=False),
             None,
             "batches-shuffled",
-            "(perhaps) order of the rows: expected rows in new company in each epoch, got the same rows together in "
-            "each batch, in every epoch. fit(shuffle=True) changes the order of the batches alone. Draw a new "
+            "(perhaps) order of the rows: expected different batches in each epoch, got the same rows in each "
+            "batch, in every epoch. fit(shuffle=True) changes the order of the batches alone. Draw a new "
             "order of the rows in on_epoch_end and cut the batches from it.",
         ),
         (
@@ -142,7 +142,7 @@ def test_noise_on_the_inputs_does_not_hide_that_labels_come_in_a_new_order():
             epochs(lambda rng: cut(rng.permutation(ROWS), overlap=1)),
             STEPS,
             "repeated-rows",
-            "(perhaps) batch 1, row 0: expected each row once in an epoch, got the row of batch 0, row 10 again (5 "
+            "(perhaps) batch 1, row 0: expected each row once in an epoch, got the row of batch 0, row 10, again (5 "
             "rows twice in all). Cut the batches from one permutation of the rows, without overlap.",
         ),
     ],
@@ -217,7 +217,7 @@ def test_labels_that_move_apart_from_their_inputs():
     assert str(problem).endswith("rows of 60). Shuffle inputs and labels by one order: x[ids], y[ids]."), (
         problem
     )
-    assert problem.expected == "the same labels whenever the same inputs come"
+    assert problem.expected == "the same labels for the same inputs"
 
 
 def test_an_item_that_holds_other_rows_each_time():

@@ -46,7 +46,7 @@ def test_a_generator_that_raises_in_the_middle():
         (
             "raises",
             f"batch 1: expected a batch, got OSError: no file 7.png. Fix {HERE}, line {line}: training would "
-            "stop there, or go on without the batch.",
+            "stop there, or continue without the batch.",
         )
     ]
 
@@ -98,8 +98,8 @@ def late(seconds):
 def test_what_hangs_and_what_is_only_slow():
     (problem,) = _stopped_early(late([0.1]), 2.0, "")
     assert str(problem) == (
-        "batch 1: expected a batch within seconds, got none after 1 s. It waits for something that does not "
-        "come. If it is only slow: examine(seconds=...)."
+        "batch 1: expected a batch within seconds, got none after 1 s. It may wait forever. If it is only "
+        "slow, say examine(seconds=...)."
     )
     assert list(_stopped_early(late([0.2] * 4), 1.5, "")) == []
 
@@ -134,7 +134,7 @@ def test_what_is_only_slow_is_read_in_part(monkeypatch):
     monkeypatch.setattr(examining, "read_batches", read_in_part)
     report = ph.examine(slow)
     assert report.errors == ()
-    assert any("then the time was over" in note for note in report.notes)
+    assert any("then time ran out" in note for note in report.notes)
 
 
 def test_a_batch_of_none_an_empty_one_and_none_at_all():
@@ -178,8 +178,9 @@ def test_a_buffer_that_is_used_again():
     assert ("buffer-reused") in [p.code for p in ph.examine(generator, steps_per_epoch=6).errors]
     reused = next(p for p in ph.examine(generator, steps_per_epoch=6).errors if p.code == "buffer-reused")
     assert str(reused) == (
-        "input x, batch 0: expected an array that stays as it is once it was yielded, got one that was overwritten by "
-        "the next batch. Make a new array for each batch, or yield array.copy(): Keras keeps batches ahead of training."
+        "input x, batch 0: expected an array that does not change after it was yielded, got one that was "
+        "overwritten by the next batch. Make a new array for each batch, or yield array.copy(): Keras holds batches "
+        "before it trains on them."
     )
 
 
@@ -311,8 +312,8 @@ def test_inputs_that_a_model_wants_by_name():
     assert errors(ph.examine(((X, X), KIND), model)) == [
         (
             "input-keys",
-            "x: expected a dict with the keys `b`, `a`, got a tuple. Yield the inputs as a dict: Keras refuses all "
-            "else, as the model was made with one.",
+            "x: expected a dict with the keys `b`, `a`, got a tuple. Yield the inputs as a dict: Keras "
+            "accepts nothing else, as the model was built with one.",
         )
     ]
     assert ph.examine(({"a": X, "b": X}, KIND), model).ok

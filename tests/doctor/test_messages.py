@@ -96,8 +96,8 @@ CASES = [
         ("not-a-tuple",),
         [
             (
-                "batch 0: expected a tuple (x, y) or (x, y, weights), got a list. Keras refuses all "
-                "else from a generator: yield x, y."
+                "batch 0: expected a tuple (x, y) or (x, y, weights), got a list. Keras accepts nothing else "
+                "from a generator: yield x, y."
             ),
         ],
     ),
@@ -245,12 +245,12 @@ CASES = [
         ("dtype-drift", "labels-move"),
         [
             (
-                "target y, batch 1: expected int32, as in batch 0, got float32. TensorFlow would cut "
-                'the fractions off. Fix the dtype: values.astype("float32").'
+                "target y, batch 1: expected int32, as in batch 0, got float32. TensorFlow would "
+                'truncate the fractions. Fix the dtype: values.astype("float32").'
             ),
             (
-                "batch 0, row 0: expected the same labels whenever the same inputs come, got other "
-                "labels the next time (10 rows of 10). Shuffle inputs and labels by one order: "
+                "batch 0, row 0: expected the same labels for the same inputs, got different labels the next "
+                "time (10 rows of 10). Shuffle inputs and labels by one order: "
                 "x[ids], y[ids]."
             ),
         ],
@@ -711,7 +711,7 @@ CASES = [
         [
             (
                 "output `kind`, batch 2, row 5: expected labels in 0–1, as its activation is "
-                "sigmoid, got 28.4455. The output cannot reach it, or the loss falls without end: scale the "
+                "sigmoid, got 28.4455. The output cannot reach it, or the loss falls without bound: scale the "
                 "labels, or give the output layer no activation and a loss for numbers."
             ),
         ],
@@ -724,7 +724,7 @@ CASES = [
             (
                 "output `kind`, batch 2, row 5: expected labels in 0–1, as its loss is "
                 "binary_crossentropy, got 28.4455. The output cannot reach it, or the loss falls without "
-                "end: scale the labels, or give the output layer no activation and a loss for numbers."
+                "bound: scale the labels, or give the output layer no activation and a loss for numbers."
             ),
         ],
     ),
@@ -735,7 +735,7 @@ CASES = [
         [
             (
                 "output `kind`, batch 0, row 8: expected labels of at least 0, as its activation is relu, "
-                "got -2.32503. The output cannot reach it, or the loss falls without end: scale the labels, or "
+                "got -2.32503. The output cannot reach it, or the loss falls without bound: scale the labels, or "
                 "give the output layer no activation and a loss for numbers."
             ),
         ],

@@ -257,7 +257,7 @@ MISTAKES = {
         lambda i: {"x": X[i], **by_key(i)[1]},
         lambda: three(dict),
         "not-a-tuple",
-        'got a dict. Keras refuses all else from a generator: yield x, {"yes": ..., "value": ..., "kind": ...}.',
+        'got a dict. Keras accepts nothing else from a generator: yield x, {"yes": ..., "value": ..., "kind": ...}.',
     ),
     "Python lists": (labels(yes=lambda i: YES[i].tolist()), three, "list-of-numbers", "output `yes`"),
     "tanh": (by_tuple, lambda: three(yes="tanh"), "activation", "tanh gives no probabilities"),

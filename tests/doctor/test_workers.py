@@ -158,7 +158,7 @@ def test_an_item_that_sets_the_seed_draws_the_same_as_each_other():
             return x + np.random.normal(size=(1, 4)), y  # noqa: NPY002
 
     assert found(ph.examine(Seeded()))["same-augmentation"] == (
-        "item 0: expected other random draws in each item, got a seed that is set anew whenever an item is read: "
+        "item 0: expected different random draws in each item, got a seed that is set again whenever an item is read: "
         "`np.random.seed`. Draw from np.random.default_rng((seed, epoch, index)) instead."
     )
 

@@ -227,8 +227,8 @@ def test_what_cannot_be_right_is_refused_by_compile():
     assert [str(p) for p in error.value.problems] == [
         "head `kind`: expected a metric for Categorical, whose labels are class ids, got AUC. Say "
         "metrics=[keras.metrics.SparseCategoricalAccuracy()], or ph.Categorical(one_hot=True).",
-        "head `yes`: expected a metric for Binary, whose labels are compared with probabilities, got Accuracy. It tests "
-        'whether two numbers are equal: say metrics=["accuracy"].',
+        "head `yes`: expected a metric for Binary, whose labels are compared with probabilities, got Accuracy. It "
+        'tests whether two numbers are equal: say metrics=["accuracy"].',
     ]
 
 

@@ -44,7 +44,7 @@ def _container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
                 "batch 0",
                 "a tuple (x, y) or (x, y, weights)",
                 found,
-                f"Keras refuses all else from a generator: yield {shape or 'x, y'}.",
+                f"Keras accepts nothing else from a generator: yield {shape or 'x, y'}.",
                 "not-a-tuple",
             )
         ]
@@ -72,7 +72,7 @@ def _drift(reading: Reading, places: Matches) -> list[Problem]:
     for place, stats in reading.stats.items():
         if len(stats.dtypes) > 1:
             (first, _), (then, step), *_ = stats.dtypes.items()
-            harm = "TensorFlow would cut the fractions off. " if first[0] in "iu" and then[0] == "f" else ""
+            harm = "TensorFlow would truncate the fractions. " if first[0] in "iu" and then[0] == "f" else ""
             problems.append(
                 Problem(
                     f"{places.name(place)}, batch {step}",
@@ -228,9 +228,9 @@ def _reused(reading: Reading, places: Matches) -> list[Problem]:
         return []
     step, shared = reading.reused
     where = f"{', '.join(map(places.name, shared))}, batch {step}"
-    expected = "an array that stays as it is once it was yielded"
+    expected = "an array that does not change after it was yielded"
     found = "one that was overwritten by the next batch"
-    fix = "Make a new array for each batch, or yield array.copy(): Keras keeps batches ahead of training."
+    fix = "Make a new array for each batch, or yield array.copy(): Keras holds batches before it trains on them."
     return [Problem(where, expected, found, fix, "buffer-reused")]
 
 

@@ -58,7 +58,7 @@ FACTS = (
         before="3.14.1",
     ),
     Fact(
-        "assigns a tuple of labels to a dict of outputs by the sorted keys, without a word: targets are swapped.",
+        "assigns a tuple of labels to a dict of outputs by the sorted keys, silently: targets are swapped.",
         "trap 1",
     ),
     Fact("refuses class_weight for a model with several outputs.", "trap 14"),
@@ -90,18 +90,18 @@ FACTS = (
         backends=("jax", "torch"),
     ),
     Fact(
-        "leaves out a batch of a worker that returns None, without a word.",
+        "leaves out a batch of a worker that returns None, silently.",
         "trap 25",
         backends=("jax", "torch"),
     ),
-    Fact("waits for ever for a worker that returns None.", "trap 25", backends=("tensorflow",)),
+    Fact("waits forever for a worker that returns None.", "trap 25", backends=("tensorflow",)),
     Fact(
         "refuses labels in a list from a generator or PyDataset: yield tuples.",
         "trap 4",
         backends=("tensorflow",),
     ),
     Fact(
-        "keeps the type of the first two batches: of whole numbers there, a later 0.5 becomes 0.",
+        "keeps the type of the first two batches: after integers there, a later 0.5 becomes 0.",
         "trap 15",
         backends=("tensorflow",),
     ),

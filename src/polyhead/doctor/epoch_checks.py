@@ -188,11 +188,9 @@ def _endless(
     count = counted(first.steps, "batch")
     rows = sum(len(batch) for batch in first.rows[: found or 0])
     if found is not None:
-        out.notes.append(
-            f"an epoch is {counted(found, 'batch')}, {counted(rows, 'row')}: then rows come again"
-        )
+        out.notes.append(f"an epoch is {counted(found, 'batch')}, {counted(rows, 'row')}: then rows repeat")
     if found is None and first.late is not None:
-        out.unseen.append(f"whether it has an end: the time was over after {count}")
+        out.unseen.append(f"whether it has an end: time ran out after {count}")
     elif steps is None:
         how = (
             f"steps_per_epoch={found}"
@@ -213,8 +211,8 @@ def _endless(
 
 def _steps(steps: int, length: int, out: CheckResult, more: str) -> None:
     """Report a number of steps other than that of an epoch; ``more`` says what happens with too many."""
-    never = "rows that come late are left for the next epoch" if steps < length else more
-    expected = f"{length}, after which all rows were given once"
+    never = "the last rows are left for the next epoch" if steps < length else more
+    expected = f"{length}, after which every row was read once"
     fix = f"Say steps_per_epoch={length}."
     out.found(f"steps_per_epoch={steps}", expected, f"{steps}: {never}", fix, "steps", warning=True)
 
@@ -253,7 +251,7 @@ def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckRe
             )
         return
     if by_number or not same:
-        got = "the same rows together in each batch, in every epoch"
+        got = "the same rows in each batch, in every epoch"
         how = "fit(shuffle=True) changes the order of the batches alone. " if by_number else ""
         fix = (
             "Draw a new order of the rows in on_epoch_end and cut the batches from it."
@@ -262,7 +260,7 @@ def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckRe
         )
         out.found(
             "order of the rows",
-            "rows in new company in each epoch",
+            "different batches in each epoch",
             got,
             how + fix,
             "batches-shuffled",
@@ -309,7 +307,7 @@ def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: 
         where, before = _first_repeat(rows, one.rows)
         more = f", {counted(missed, 'row')} of another epoch in none" if missed > batch_rows else ""
         expected = "each row once in an epoch"
-        found = f"the row of batch {before[0]}, row {before[1]} again ({counted(twice, 'row')} twice in all{more})"
+        found = f"the row of batch {before[0]}, row {before[1]}, again ({counted(twice, 'row')} twice in all{more})"
         fix = "Cut the batches from one permutation of the rows, without overlap."
         out.found(f"batch {where[0]}, row {where[1]}", expected, found, fix, "repeated-rows", warning=True)
     elif missed > batch_rows and not _flat(first):
@@ -378,6 +376,6 @@ def _labels_move(one: _Part, two: _Part | None, places: Matches, out: CheckResul
         batch = int(np.searchsorted(edges, position, side="right")) - 1
         names = [f"{places.name(('y', path))}, " for path in one.moved(at, two, there)]
         where = f"{''.join(names)}batch {batch}, row {position - int(edges[batch])}"
-        found = f"other labels the next time ({counted(int(moved.sum()), 'row')} of {len(shared):,})"
+        found = f"different labels the next time ({counted(int(moved.sum()), 'row')} of {len(shared):,})"
         fix = "Shuffle inputs and labels by one order: x[ids], y[ids]."
-        out.found(where, "the same labels whenever the same inputs come", found, fix, "labels-move")
+        out.found(where, "the same labels for the same inputs", found, fix, "labels-move")

@@ -252,7 +252,7 @@ def _again(
     if second.failure is not None and not problems:
         problems += _stopped_early(second, clock.left, "of the second reading")
     if second.late is not None:
-        unseen.append(f"all of a second epoch: the time was over after {counted(second.steps, 'batch')}")
+        unseen.append(f"all of a second epoch: time ran out after {counted(second.steps, 'batch')}")
     return second
 
 
@@ -271,7 +271,7 @@ def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Pro
     problems = []
     if reading.failure is not None:
         step, error = reading.failure
-        fix = f"Fix {line_of_user(error)}: training would stop there, or go on without the batch."
+        fix = f"Fix {line_of_user(error)}: training would stop there, or continue without the batch."
         problems.append(Problem(f"batch {step}{where}", "a batch", quoted_error(error), fix, "raises"))
     if reading.late is not None and sum(reading.seconds) < 0.3 * budget:
         problems.append(
@@ -279,7 +279,7 @@ def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Pro
                 f"batch {reading.late}{where}",
                 "a batch within seconds",
                 f"none after {0.6 * budget - sum(reading.seconds):.0f} s",
-                "It waits for something that does not come. If it is only slow: examine(seconds=...).",
+                "It may wait forever. If it is only slow, say examine(seconds=...).",
                 "hangs",
             )
         )
@@ -309,7 +309,7 @@ def _article(kind: str) -> str:
 def _amount(reading: Reading, limit: int) -> str:
     words = f"{counted(reading.steps, 'batch')} read, {counted(sum(map(len, reading.rows)), 'row')}"
     if reading.late is not None:
-        return f"{words}, then the time was over"
+        return f"{words}, then time ran out"
     return f"{words}, to the end" if reading.ended else words
 
 

@@ -177,7 +177,7 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ExaminedTensor], list
     flat = in_order(x)
     if model.input_form == "dict" and len(inputs) > 1:
         expected, found = f"a dict with the keys {quoted(names)}", f"a {type(x).__name__}"
-        fix = "Yield the inputs as a dict: Keras refuses all else, as the model was made with one."
+        fix = "Yield the inputs as a dict: Keras accepts nothing else, as the model was built with one."
         return {}, [Problem("x", expected, found, fix, "input-keys")]
     if len(flat) != len(inputs):
         fix = "Yield a tuple or a dict of inputs, one for each keras.Input."

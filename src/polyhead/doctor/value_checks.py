@@ -331,7 +331,7 @@ def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> lis
     found = beyond(stats, (low, high))
     if found is not None:
         value, spot = found
-        fix = "The output cannot reach it, or the loss falls without end: "
+        fix = "The output cannot reach it, or the loss falls without bound: "
         fix += "scale the labels, or give the output layer no activation and a loss for numbers."
         expected = f"labels {span(low, high)}, as {why}"
         return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")]

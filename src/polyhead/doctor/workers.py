@@ -156,12 +156,12 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
         thread.join(10)
     wrong = [i for i, got in sorted(together.items()) if got != alone[i]]
     if raised or (stable and wrong):
-        found = raised[0] if raised else f"another batch {wrong[0]} than when it is read alone"
+        found = raised[0] if raised else f"a different batch {wrong[0]} than when it is read alone"
         expected = "items that threads can read at the same time"
         fix = "Keep nothing on self that __getitem__ changes, or say workers=1."
         out.found(f"{subject.name}, workers={subject.workers}", expected, found, fix, "thread-unsafe")
     elif not stable:
-        out.unseen.append("whether threads spoil items for each other: an item is never the same twice")
+        out.unseen.append("whether threads corrupt each other's items: an item is never the same twice")
 
 
 def _reseeds(item: Callable[[int], Any]) -> str:
@@ -188,9 +188,9 @@ def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds
     except Exception:  # the reading reports it
         return out
     if fixed:
-        found = f"a seed that is set anew whenever an item is read: `{fixed}`"
+        found = f"a seed that is set again whenever an item is read: `{fixed}`"
         fix = "Draw from np.random.default_rng((seed, epoch, index)) instead."
-        out.found("item 0", "other random draws in each item", found, fix, "same-augmentation")
+        out.found("item 0", "different random draws in each item", found, fix, "same-augmentation")
     if np.array_equal(again, rows[0]):
         return out
     others = np.concatenate([rows[0][:0], *rows[1:]])[:, 0]
@@ -214,5 +214,5 @@ def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds
             warning=True,
         )
     else:
-        out.notes.append("item 0 differs each time it is read: it is augmented, or drawn anew")
+        out.notes.append("item 0 differs each time it is read: it is augmented, or drawn again")
     return out
