@@ -227,11 +227,12 @@ def test_a_state_of_other_rows_or_another_declaration_is_refused():
     for changes, expected in [
         (
             {"data": other, "heads": make().heads},
-            "state, `data`: expected the rows that it was taken with, got other ",
+            "state, `data`: expected the rows that it was taken with, got other values in image, kind, mask, present, "
+            "value, … (6 in all). Continuing",
         ),
         (
             {"inputs": "x"},
-            "state, `declaration`: expected the inputs and heads that it was taken with, got other kinds",
+            "state, input `image`: expected what it was taken with, got none",
         ),
         (
             {"drop_remainder": False},
@@ -242,7 +243,7 @@ def test_a_state_of_other_rows_or_another_declaration_is_refused():
             make(**{"drop_remainder": True, **changes}).restore(state)
         assert expected in str(error.value)
     for name in ("data", "declaration"):
-        with pytest.raises(ph.ContractError, match=f"state, `{name}`: expected a fingerprint, got none"):
+        with pytest.raises(ph.ContractError, match=f"state, `{name}`: expected fingerprints, got none"):
             make(drop_remainder=True).restore({k: v for k, v in state.items() if k != name})
 
 
@@ -300,7 +301,7 @@ def test_a_declaration_is_told_by_kinds_columns_shapes_and_classes_alone():
     rows = {"x": np.zeros((4, 2)), "z": np.zeros((4, 2)), "k": ["a", "b", "a", "b"], "y": [0, 1, 0, 1]}
 
     def told(inputs="x", **heads):
-        return ph.Feed(rows, inputs=inputs, heads=heads).state()["declaration"]
+        return json.dumps(ph.Feed(rows, inputs=inputs, heads=heads).state()["declaration"])
 
     def loss(y_true, y_pred):
         return y_pred
@@ -458,6 +459,8 @@ def test_every_problem_of_a_declaration_comes_at_once():
             {"heads": {"present": "binary"}},
             "head `present`: expected a head kind, as ph.Binary(), got 'binary'. Say ph.Binary().",
         ),
+        ({"heads": {"x": "each"}}, "head `x`: expected a head kind, as ph.Binary(), got 'each'."),
+        ({"inputs": {"x": ""}}, "input `x`: expected an input kind, as ph.Array(), got ''."),
         (
             {"heads": {"x": ph.Array()}},
             "head `x`: expected a head kind, as ph.Binary(), got Array(). Move it to inputs=.",

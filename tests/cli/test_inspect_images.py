@@ -193,6 +193,23 @@ def test_a_coco_file_with_its_images_near_it(tmp_path, folder, images):
     assert set(feed.heads) == {"boxes", "labels", "masks", "keypoints"}
 
 
+@pytest.mark.parametrize(
+    ("folder", "images"), [("annotations", "images/train"), ("train", "train/images"), (".", "images")]
+)
+def test_a_folder_with_a_coco_file(tmp_path, folder, images):
+    file = moved(tmp_path, folder, images)
+    (tmp_path / "settings.json").write_text('{"images": "images"}')
+    code = inspect(tmp_path, "--code")
+    assert f'data = ph.read_coco("{file}", "{tmp_path / images}")' in code.output
+    (file.parent / "instances_val.json").write_text(file.read_text())
+    result = inspect(tmp_path)
+    assert result.exit_code == 2
+    assert result.output == (
+        f"polyhead: file {tmp_path}: expected one COCO file in it, got instances_train.json, instances_val.json. "
+        f"Name one of them, as {file}.\n"
+    )
+
+
 def test_a_coco_file_whose_images_may_be_in_two_folders(tmp_path):
     file = moved(tmp_path, "annotations", "val")
     for i in range(ROWS):

@@ -7,6 +7,7 @@ import pytest
 from kind_checks import encoded, message, refusal, resolved
 
 from polyhead.columns.values import Coded
+from polyhead.errors import ContractError
 from polyhead.kinds import Binary, Categorical, Mask, MultiLabel
 
 ALL3 = np.ones(3, bool)
@@ -75,6 +76,39 @@ def test_a_positive_value_is_looked_for_where_it_is_learned_and_there_alone():
     assert head == Binary(positive="yes")
     assert repr(head) == "Binary(positive='yes')"
     assert resolved(Binary(positive="yes"), [None, None]) == head
+
+
+@pytest.mark.parametrize("text", ["", " ", "nan", "<NA>"])
+@pytest.mark.parametrize("form", [np.array, list, lambda column: Coded(np.arange(4), column)])
+def test_an_empty_text_beside_other_words_is_no_negative_label(form, text):
+    head = resolved(Binary(positive="Y"), form(["Y", "N", text, "n"]))
+    fix = f'If it means "no label", say Binary(missing={text!r}); else replace it by the word it stands for.'
+    assert message(encoded, head, form(["Y", "N", text, "n"])) == (
+        f"head `h`, row 2: expected 'Y' or another word, got {text!r}. {fix}"
+    )
+    head = resolved(Binary(positive="Y", missing=text), form(["Y", "N", text, "n"]))
+    labels, there = encoded(head, form(["Y", "N", text, "n"]))
+    assert labels.tolist() == [[1], [0], [0], [0]]
+    assert there.tolist() == [True, True, False, True]
+
+
+def test_an_empty_text_is_the_negative_label_if_there_is_no_other():
+    head = resolved(Binary(positive="Y"), ["Y", "", "", "Y"])
+    assert encoded(head, ["Y", "", "", "Y"])[0].tolist() == [[1], [0], [0], [1]]
+    assert encoded(resolved(Binary(positive=""), ["", "N"]), ["", "N"])[0].tolist() == [[1], [0]]
+
+
+@pytest.mark.parametrize("column", [np.array([2**63 + 5, 1], np.uint64), [2**70, 1]])
+def test_ids_of_classes_fit_int64(column):
+    words = f"expected ids of classes that fit int64, got {int(column[0])}. Give ids as text: np.asarray("
+    assert message(resolved, Categorical(), column) == f"head `h`: {words}column).astype(str)."
+    assert (
+        message(resolved, MultiLabel(), [[one] for one in column]) == f"head `h`: {words}column).astype(str)."
+    )
+    words = r"^Categorical\(classes\): expected ids of classes that fit int64, got"
+    with pytest.raises(ContractError, match=words):
+        Categorical([int(one) for one in column])
+    assert resolved(Categorical(), [2**63 - 1, -(2**63)]).names == (-(2**63), 2**63 - 1)
 
 
 NAME_IT = "Say Binary(positive=...) to name the value that means 1."

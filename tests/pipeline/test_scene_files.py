@@ -334,6 +334,41 @@ def test_masks_in_files_keep_their_ids(tmp_path, name):
     np.testing.assert_array_equal(feed.peek()[1]["mask"][0], ids)
 
 
+@pytest.mark.parametrize("form", ["npy", "list", "image"])
+@pytest.mark.parametrize("augment", [(), [ph.Flip()]], ids=["plain", "flipped"])
+def test_several_masks_in_one_file_or_in_one_file_each(tmp_path, form, augment):
+    masks = np.random.default_rng(0).integers(0, 2, (2, HIGH, WIDE, 3), dtype=np.uint8)
+    column = []
+    for i, row in enumerate(masks):
+        PIL.fromarray(SHOWN).save(tmp_path / f"image{i}.png")
+        np.save(tmp_path / f"{i}.npy", row)
+        PIL.fromarray(row).save(tmp_path / f"{i}.png")
+        files = [str(tmp_path / f"{i}_{k}.png") for k in range(3)]
+        for k, file in enumerate(files):
+            PIL.fromarray(row[..., k]).save(file)
+        column.append(
+            {"npy": str(tmp_path / f"{i}.npy"), "list": files, "image": str(tmp_path / f"{i}.png")}[form]
+        )
+    images = [str(tmp_path / f"image{i}.png") for i in range(2)]
+
+    def made(column, masks=3):
+        heads = {"mask": ph.Mask(masks, multi=True)}
+        rows = {"image": images, "mask": column}
+        return ph.Feed(
+            rows, inputs={"image": ph.Image(HIGH, WIDE)}, heads=heads, augment=augment, batch_size=2
+        )
+
+    np.testing.assert_array_equal(made(column).peek()[1]["mask"], made(masks).peek()[1]["mask"])
+    named = f", file {column[0]}" if form != "list" else ""
+    expected = (
+        "4 masks of one size, one of each file, got 3"
+        if form == "list"
+        else r"4 masks, \(H, W, 4\), got 3 chan"
+    )
+    with pytest.raises(ph.DataError, match=f"^head `mask`, row 0{named}: expected {expected}"):
+        made(column, 4)
+
+
 @pytest.mark.parametrize("kind", ["paths", "bytes", "arrays"])
 @pytest.mark.parametrize("augment", [(), [ph.Flip()]], ids=["plain", "flipped"])
 def test_a_mask_that_is_missing_after_others_counts_for_nothing(tmp_path, kind, augment):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ from polyhead.sources.source import Source
 
 _YAMLS = (".yaml", ".yml")
 _JSON = ".json"
+_FEW = 20
 
 
 def opened_images(path: Path) -> tuple[Source, str] | None:
     """Read a folder of images, a data YAML or a COCO file; returns rows and code that reads them, or None for others.
 
     Raises:
-        ContractError: for a COCO file unless exactly one folder near it has its images.
+        ContractError: for a COCO file unless exactly one folder near it has its images; for a folder of several.
         DataError: for another JSON file, or if the reader fails.
     """
     if path.is_file():
@@ -42,6 +44,13 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
         names = [entry.name.lower() for entry in entries]
     if any(name.endswith(_YAMLS) for name in names):
         return _opened_by(read_yolo, path)
+    annotated = _coco_files(path)
+    if len(annotated) > 1:
+        fix = f"Name one of them, as {annotated[0]}."
+        several = listed([one.name for one in annotated], 5)
+        raise ContractError(Problem(place(file=str(path)), "one COCO file in it", several, fix))
+    if annotated:
+        return _opened_coco(annotated[0])
     if any(name.endswith(".xml") for name in names) or _holds_xml(path):
         return _opened_by(read_voc, path)
     if "images" in names and "labels" in names and _has_file(path / "labels", (".txt",)):
@@ -53,6 +62,20 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
         return _opened_by(read_folder, path)
     images, masks = found
     return _opened_by(read_folder, path, images=images, masks=masks["mask"] if len(masks) == 1 else masks)
+
+
+def _coco_files(folder: Path) -> list[Path]:
+    """The COCO files of a folder of images, and of the folders in it, if these are few enough for one of each part."""
+    files = sorted({*folder.glob("*.json"), *folder.glob("*/*.json")})
+    return [file for file in files if _is_coco(file)] if len(files) <= _FEW else []
+
+
+def _is_coco(file: Path) -> bool:
+    with suppress(OSError, DataError), file.open("rb") as opened:
+        start = opened.read(1 << 16)
+        keys = (b'"images"', b'"annotations"', b'"categories"')
+        return any(key in start for key in keys) and bool(content_of(file))
+    return False
 
 
 def _opened_coco(path: Path) -> tuple[Source, str]:

@@ -114,14 +114,19 @@ def decode(
 
 
 def decode_mask(
-    source: Encoded, *, max_pixels: int | None = None, page: int | None = None, where: str = ""
+    source: Encoded,
+    *,
+    max_pixels: int | None = None,
+    page: int | None = None,
+    masks: int = 1,
+    where: str = "",
 ) -> np.ndarray:
     """Decode a mask of class ids, exactly as stored: palette indices or gray values.
 
     Gray values of 1, 2 or 4 bits are not scaled to 0–255.
 
     Returns:
-        ``(H, W)``, in the dtype of the file.
+        ``(H, W)``, or ``(H, W, masks)`` of a file with that number of channels; in the dtype of the file.
 
     Raises:
         DataError: as for `decode`; also for colors without a palette, and for lossy formats, which change ids.
@@ -130,6 +135,10 @@ def decode_mask(
     header = checked_header(data, max_pixels, page, where, "mask")
     _require_exact(header, where)
     pixels = _stored_ids(data, header, page or 0, where)
+    if masks > 1 < pixels.shape[2]:
+        if pixels.shape[2] != masks:
+            raise refusal(where, f"{masks} masks, (H, W, {masks})", f"{pixels.shape[2]} channels")
+        return upright(np.ascontiguousarray(pixels), header.orientation)
     if pixels.shape[2] > 1:
         colors = pixels[..., :3]
         if colors.shape[2] < 3 or not all(np.array_equal(colors[..., 0], colors[..., k]) for k in (1, 2)):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, shown, warn
+from polyhead.errors import ContractError, Problem, listed, shown, warn
 from polyhead.keras_bridge import fit_epochs as keras_epochs
 from polyhead.keras_bridge.devices import BATCH_SIZE, LAST_BATCH
 from polyhead.keras_bridge.keras_call import Call, Convert, Use
@@ -18,10 +18,10 @@ from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
 from polyhead.order.position import Pass, Position, unknown_count
 from polyhead.pipeline import Assembler, Block, Blocks
-from polyhead.pipeline.feed_arguments import other_weights, print_of, weighing_prints
+from polyhead.pipeline.feed_arguments import changed_words, other_weights, prints_of, weighing_prints
 from polyhead.profiling import Meter
 from polyhead.sources.source import Source
-from polyhead.store.fingerprint import of_some_rows
+from polyhead.store.fingerprint import of_some_rows, other_columns
 
 
 class FeedIterator:
@@ -69,7 +69,7 @@ class FeedIterator:
         self._blocks = Blocks(assembler, batch_size, workers)
         self._runs: weakref.WeakKeyDictionary[Any, _Going] = weakref.WeakKeyDictionary()
         self.position = Position(len(self.order))
-        self._data: str | None = None
+        self._data: dict[str, list[str]] | None = None
         self._identity: dict[str, Any] = {
             "rows": rows,
             "batch_size": batch_size,
@@ -279,7 +279,7 @@ class FeedIterator:
             read = [c for name, kind in inputs.items() for c in kind.columns(name)]
             read += [c for name, head in heads.items() for c in head.reads(name)]
             self._data = of_some_rows(self._source, list(dict.fromkeys(read)))
-        return {"data": self._data, "declaration": print_of(inputs, heads)}
+        return {"data": self._data, "declaration": prints_of(inputs, heads)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from a state; the next epoch starts at its step.
@@ -295,9 +295,7 @@ class FeedIterator:
             for name, value in self._identity.items()
             if state.get(name) != value
         ]
-        for name, value in self._prints().items():
-            if name not in state or (None not in (value, state[name]) and state[name] != value):
-                problems.append(_other_fingerprint(name, state))
+        problems += _other_fingerprints(state, self._prints())
         for name, limit in (("epoch", None), ("step", len(self.order))):
             value = state.get(name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < (limit or value + 1):
@@ -329,24 +327,29 @@ _NOT_SURE = Problem(
 )
 
 
-def _other_fingerprint(name: str, state: Mapping[str, Any]) -> Problem:
-    """Return the problem of a state with another fingerprint, or without one."""
-    if name not in state:
-        return Problem(f"state, `{name}`", "a fingerprint", "none", "Take a new state: feed.state().")
-    expected, found, fix = {
-        "data": (
-            "the rows that it was taken with",
-            "other values in these rows",
-            "Continuing within an epoch needs the same rows in the same order. To train on others, make a new "
-            "feed, or say feed.epoch = ...",
-        ),
-        "declaration": (
-            "the inputs and heads that it was taken with",
-            "other kinds, columns, shapes, dtypes or classes",
-            "To continue training with these, set feed.epoch = ...",
-        ),
-    }[name]
-    return Problem(f"state, `{name}`", expected, found, fix)
+def _other_fingerprints(state: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the problems of a state that has other values, inputs or heads, or no fingerprints."""
+    for name, value in now.items():
+        known: Any = state.get(name)
+        if name not in state or isinstance(known, str):
+            found = "those of an older version" if known else "none"
+            yield Problem(f"state, `{name}`", "fingerprints", found, "Take a new state: feed.state().")
+        elif name == "declaration":
+            for where, words in changed_words(known, value):
+                both = where in known and where in value
+                expected = (
+                    f"the {' and '.join(words)} that it was taken with" if both else "what it was taken with"
+                )
+                found = "others" if both else "a new one" if where in value else "none"
+                fix = "To continue training with these, set feed.epoch = ..."
+                yield Problem(f"state, {where}", expected, found, fix)
+        elif None not in (known, value) and (columns := other_columns(known, value)):
+            found = f"other values in {listed(columns, 5)}"
+            fix = (
+                "Continuing within an epoch needs the same rows in the same order. To train on others, make a new "
+                "feed, or set feed.epoch = ..."
+            )
+            yield Problem(f"state, `{name}`", "the rows that it was taken with", found, fix)
 
 
 class _Going:

@@ -14,9 +14,9 @@ from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
-from polyhead.kinds.learned_classes import spellings
+from polyhead.kinds.learned_classes import NAMELESS, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
-from polyhead.kinds.missing import as_float32, collapse, first_row, numbers
+from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, plain
 from polyhead.kinds.mixed_labels import require_soft
 from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.source_column import Column, over
@@ -27,7 +27,8 @@ class Binary(Head):
     """A binary label: 0 or 1, or a boolean, as float32 ``(B, 1)``.
 
     Attributes:
-        positive: the value that means 1, while every other value means 0; for columns that are not 0 and 1.
+        positive: the value that means 1, while every other value means 0; for columns that are not 0 and 1. An empty
+            text, or NaN as text, is an error beside other words: name it with ``missing=``.
         threshold: the least probability that counts as 1 in predictions; `Evaluation.tune` finds the best one.
         temperature: the divisor of logits before they become probabilities; `Evaluation.calibrate` finds the best one.
 
@@ -41,6 +42,8 @@ class Binary(Head):
     temperature: float = 1.0
     # whether a row with the positive value was found
     _met: bool = field(default=False, init=False, repr=False, compare=False)
+    # whether a row with another word was found, so that an empty text is no negative label
+    _words: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
     answers: ClassVar[bool] = True
@@ -72,11 +75,11 @@ class Binary(Head):
             return self.fixed(_spellings=()) if self._spellings else self
         found = dict.fromkeys([self.positive, *self._met_in(column.probe())[1]], 0)
         alike = tuple(group for group in spellings(found) if self.positive in group)
-        others = []
+        others: list[Any] = []
         for met, other in over(column, self._met_in):
-            if met:
-                return self.fixed(_met=True, _spellings=alike)
             others += other
+            if met:
+                return self.fixed(_met=True, _spellings=alike, _words=any(map(_is_word, others)))
         if others:
             raise BadValue(
                 None,
@@ -88,9 +91,15 @@ class Binary(Head):
 
     def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
         """Return whether the positive value occurs, and the first other values."""
-        found = class_encoding.class_ids(values, [self.positive], self.missing)
+        found = class_encoding.class_ids(values, self._known, self.missing)
         strange = np.flatnonzero(found == class_encoding.STRANGE)[:100].tolist()
         return bool((found == 0).any()), [class_encoding.value_at(values, index) for index in strange]
+
+    @property
+    def _known(self) -> list[Any]:
+        """The positive value, and the texts that mean nothing."""
+        texts = (*NAMELESS, " ") if isinstance(self.positive, str) else ()
+        return [self.positive, *(text for text in texts if text not in (self.positive, self.missing))]
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         if self.positive is not None:
@@ -110,8 +119,12 @@ class Binary(Head):
         return as_float32(array, check=False), collapse(there)
 
     def _positives(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        # encoded as a single class: its id 0 means positive
-        found = class_encoding.class_ids(values, [self.positive], self.missing)
+        found = class_encoding.class_ids(values, self._known, self.missing)
+        if self._words and (found > 0).any():
+            row = int((found > 0).argmax())
+            text = shown(class_encoding.value_at(plain(values), row))
+            fix = f'If it means "no label", say Binary(missing={text}); else replace it by the word it stands for.'
+            raise BadValue(row, f"{shown(self.positive)} or another word", text, fix)
         labels = (found == 0).astype(np.float32)[:, None]
         there = found != class_encoding.MISSING
         return labels, None if there.all() else there
@@ -160,3 +173,7 @@ class Binary(Head):
 
     def output(self, features: Any, name: str) -> Any:
         return dense_output(pooled_features(features), name, self.shape, "sigmoid")
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and value.strip() not in NAMELESS

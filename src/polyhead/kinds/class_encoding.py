@@ -38,11 +38,23 @@ def checked_classes(kind: str, classes: Any, least: int) -> Any:
         odd = [name for name in classes if is_missing(name) or not isinstance(name, Hashable)]
         if odd:
             raise ContractError(Problem(f"{kind}(classes)", "names or numbers of classes", shown(odd[0])))
+        large = next((name for name in classes if is_large(name)), None)
+        if large is not None:
+            raise ContractError(Problem(f"{kind}(classes)", INT64, shown(large), AS_TEXT))
     count = classes if isinstance(classes, int) else len(classes)
     if not least <= count < 2**31 or (not isinstance(classes, int) and len(set(classes)) != count):
         fix = "Two classes are a ph.Binary head." if kind == "Categorical" and count == 1 else ""
         raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes), fix))
     return classes
+
+
+INT64 = "ids of classes that fit int64"
+AS_TEXT = "Give ids as text: np.asarray(column).astype(str)."
+
+
+def is_large(name: Any) -> bool:
+    """Return whether a class is an integer that tables of predictions cannot hold."""
+    return isinstance(name, int) and not -(2**63) <= name < 2**63
 
 
 def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:

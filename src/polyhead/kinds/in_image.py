@@ -37,7 +37,7 @@ class InImage:
 
     @property
     def channels(self) -> int:
-        """The number of values for each pixel of a map."""
+        """The number of values for each pixel of a map, or of masks that may overlap."""
         return 1
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, counted, shown
+from polyhead.kinds.class_encoding import AS_TEXT, INT64, is_large
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over
 
@@ -72,17 +73,21 @@ def require_names(counts: Mapping[Any, int], fix: str) -> None:
         BadValue: for such a name.
     """
     for name, rows in counts.items():
-        if isinstance(name, str) and name.strip() in _NAMELESS:
+        if isinstance(name, str) and name.strip() in NAMELESS:
             found = f"{shown(name)} in {counted(rows, 'row')}"
             raise BadValue(None, "names of classes", found, fix.format(shown(name)))
 
 
-_NAMELESS = ("", "nan", "NaN", "<NA>", "NaT")
+NAMELESS = ("", "nan", "NaN", "<NA>", "NaT")
+"""Texts that probably mean a missing label."""
 
 
 def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
     """Return the distinct values, sorted, which is the order of their ids."""
     values = {v.item() if isinstance(v, np.generic) else v for v in found}
+    large = next((value for value in values if is_large(value)), None)
+    if large is not None:
+        raise BadValue(None, INT64, shown(large), AS_TEXT)
     try:
         return tuple(sorted(values))
     except TypeError:

@@ -44,8 +44,7 @@ class Mask(Pixels):
         classes: the number of classes, or their names in order; for panoptic segments, by default those of the source.
         multi: several binary masks, which may overlap.
         values: the column's value for each class, in order, such as ``(0, 255)`` for a binary mask in black and white;
-            by default 0, 1, 2 and so on. For masks in RGB, ``[(r, g, b), ...]``; ``missing`` is then one color or
-            several.
+            by default 0, 1, 2 and so on. For masks in RGB, ``[(r, g, b), ...]``, and colors as ``missing``.
         outside: the label of pixels from outside of the image: ``"missing"`` for none, or a class by name or id.
         size: ``(height, width)`` of the mask; by default as found, and as the image has it where masks are files.
 
@@ -117,6 +116,10 @@ class Mask(Pixels):
     def binary(self) -> bool:
         """Whether labels are 0 or 1 in each channel, rather than class ids."""
         return self.multi or len(self.names) == 1
+
+    @property
+    def channels(self) -> int:
+        return len(self.names) if self.multi else 1
 
     @property
     def elementwise(self) -> bool:
@@ -299,8 +302,7 @@ class Mask(Pixels):
         assert self.size is not None
         if self._colors is not None:
             return self._of_ids.encode(self._colors.column(values), check)
-        channels = len(self.names) if self.binary else 1
-        array, there = mask_numbers(values, self.missing, self.size, channels)
+        array, there = mask_numbers(values, self.missing, self.size, self.channels)
         if self.values is not None:
             array = self._classes_of(array, there)
         elif check:
@@ -359,8 +361,7 @@ class Mask(Pixels):
         if self.multi:
             return class_encoding.count_each(labels, np.broadcast_to(counts, labels.shape))
         ids = labels[..., 0].astype(np.uint8) if self.binary else labels
-        kept = ids[np.broadcast_to(counts, ids.shape)]
-        return np.bincount(kept, minlength=len(self._weighed))
+        return np.bincount(ids[np.broadcast_to(counts, ids.shape)], minlength=len(self._weighed))
 
     def balanced(self, counts: np.ndarray) -> Self:
         weights = class_encoding.balanced_each(counts) if self.multi else class_encoding.balanced(counts)
@@ -387,9 +388,8 @@ class Mask(Pixels):
     def default_loss(self, logits: bool) -> Any:
         import keras
 
-        losses = keras.losses
-        loss = losses.BinaryCrossentropy if self.binary else losses.SparseCategoricalCrossentropy
-        return loss(from_logits=logits)
+        name = "BinaryCrossentropy" if self.binary else "SparseCategoricalCrossentropy"
+        return getattr(keras.losses, name)(from_logits=logits)
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import MaskIoU

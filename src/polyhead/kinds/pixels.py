@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
@@ -49,7 +50,7 @@ class Pixels(Head):
         if is_dense(values) and values.dtype.kind in "iufb":
             return self.size is not None and values.shape[1:3] != self.size
         there = [value for value in values if not is_missing(value, self.missing)]
-        if any(not isinstance(value, (np.ndarray, list, tuple)) for value in there):
+        if any(not isinstance(value, (np.ndarray, list, tuple)) or lists_files(value) for value in there):
             return True  # a file, encoded bytes, or something still to be drawn
         sizes = {_image_shape(value)[:2] for value in there}
         return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
@@ -153,6 +154,16 @@ def holding(array: np.ndarray, value: float) -> np.ndarray:
     if array.dtype.itemsize > 4 or not bounds.min <= value <= bounds.max:
         return array.astype(np.int32 if float(value).is_integer() else np.float32)
     return array
+
+
+def lists_files(value: Any) -> bool:
+    """Return whether a row is a list of files or encoded images, one for each mask.
+
+    >>> lists_files(["road.png", "wet.png"]), lists_files([[0, 1], [1, 0]]), lists_files("road.png")
+    (True, False, False)
+    """
+    rows = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype.kind in "OU")
+    return rows and any(isinstance(one, (str, bytes, os.PathLike)) for one in value)
 
 
 def _image_shape(value: Any) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, DataError
 from polyhead.kinds import Head, Input
+from polyhead.kinds.declaration import KnownHeads
 from polyhead.kinds.missing import even_rows
 from polyhead.kinds.sample_weights import weights_key
 from polyhead.order import Order
@@ -119,7 +120,7 @@ class Assembler:
 
         moves, _ = split_augmentations(self._augment)
         rows = cached(self.source, self.inputs, self.heads, moves, self._seed, folder, shard)
-        found = Assembler(rows, self.inputs, self.heads, self._augment, self._seed)
+        found = Assembler(rows, self.inputs, KnownHeads(self.heads), self._augment, self._seed)
         found._before = self
         return found
 

@@ -202,12 +202,14 @@ def _kind_to_write(given: Any, base: type[Kind]) -> str:
         return f"Write {given.__name__}() with parentheses."
     if isinstance(given, Kind):
         return f"Move it to {'heads' if isinstance(given, Head) else 'inputs'}=."
-    names = {name.lower(): name for name in kinds.__all__}
+    names = {name.lower(): name for name in kinds.__all__ if name != "Each"}  # users say each=
     named_kind = getattr(kinds, names.get(given.lower(), ""), None) if isinstance(given, str) else None
     if isinstance(named_kind, type) and issubclass(named_kind, base) and not inspect.isabstract(named_kind):
         return f"Say ph.{named_kind.__name__}()."
     columns = [given] if isinstance(given, str) else given
-    named = base is Input and isinstance(columns, list | tuple) and all(isinstance(n, str) for n in columns)
+    named = (
+        base is Input and isinstance(columns, list | tuple) and all(n and isinstance(n, str) for n in columns)
+    )
     return f"Say ph.Array(column={given!r})." if named and columns else ""
 
 
@@ -238,17 +240,23 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
     return sorted(heads, key=lambda name: depth[name])
 
 
-def print_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> str:
-    """A digest of kinds, columns, shapes, dtypes and classes; the same in every process."""
-    kinds: list[tuple[str, str, Kind, tuple[str, ...]]] = [
-        ("input", name, kind, kind.columns(name)) for name, kind in inputs.items()
+def prints_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
+    """What each input and head is, as short texts; the same in every process.
+
+    >>> from polyhead.kinds import Binary
+    >>> {place: list(words) for place, words in prints_of({}, {"sold": Binary()}).items()}
+    {'head `sold`': ['kind', 'columns', 'shape', 'dtype', 'classes']}
+    """
+    kinds: list[tuple[str, Kind, tuple[str, ...]]] = [
+        (place(input=name), kind, kind.columns(name)) for name, kind in inputs.items()
     ]
-    kinds += [("head", name, head, head.reads(name)) for name, head in heads.items()]
-    parts = [
-        (word, name, type(kind).__name__, reads, kind.shape, kind.dtype, json_form(kind.names))
-        for word, name, kind, reads in kinds
-    ]
-    return _digest(parts)
+    kinds += [(place(head=name), head, head.reads(name)) for name, head in heads.items()]
+    words = "kind", "columns", "shape", "dtype", "classes"
+    found = {}
+    for where, kind, reads in kinds:
+        facts = type(kind).__name__, reads, kind.shape, kind.dtype, json_form(kind.names)
+        found[where] = dict(zip(words, map(_digest, facts), strict=True))
+    return found
 
 
 def weighing_prints(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
@@ -266,15 +274,21 @@ def weighing_prints(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
 
 
 def _digest(value: Any) -> str:
-    return hashlib.blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=4).hexdigest()
+
+
+def changed_words(known: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each name whose short texts differ from those of a state, with the words that differ."""
+    for name in dict.fromkeys([*known, *now]) if isinstance(known, Mapping) else ():
+        then, here = known.get(name) or {}, now.get(name, {})
+        words = [word for word in dict.fromkeys([*then, *here]) if then.get(word) != here.get(word)]
+        if words:
+            yield name, words
 
 
 def other_weights(known: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
     """Yield a warning for each head whose weighing arguments differ from those in a state; older states have none."""
-    for name in dict.fromkeys([*known, *now]) if isinstance(known, Mapping) else ():
-        then, here = known.get(name, {}), now.get(name, {})
-        changed = [f"{word}=" for word in dict.fromkeys([*then, *here]) if then.get(word) != here.get(word)]
-        if changed:
-            words = f"{' and '.join(changed)} as when the state was taken", "another value"
-            fix = "Training continues at the same row. From there on, labels are weighted by the new declaration."
-            yield Problem(place(head=name), *words, fix, "other-weights", warning=True)
+    for name, words in changed_words(known, now):
+        expected = f"{' and '.join(f'{word}=' for word in words)} as when the state was taken"
+        fix = "Training continues at the same row. From there on, labels are weighted by the new declaration."
+        yield Problem(place(head=name), expected, "another value", fix, "other-weights", warning=True)

@@ -35,10 +35,13 @@ class KindColumns:
         asked: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self._source, self._names, self._asked = source, names, asked
+        self._probe: Any = None
 
     def probe(self) -> Any:
-        """The first rows."""
-        return as_one_column({name: first_rows(self._source, name) for name in self._names})
+        """The first rows, read once."""
+        if self._probe is None:
+            self._probe = as_one_column({name: first_rows(self._source, name) for name in self._names})
+        return self._probe
 
     def scan(self) -> Iterator[Any]:
         """All rows, in pieces."""

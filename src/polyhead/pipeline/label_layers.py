@@ -12,6 +12,7 @@ from polyhead.errors import BadValue, DataError, Problem, place
 from polyhead.kinds import Each, Head, Image, is_each
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_missing
+from polyhead.kinds.pixels import lists_files
 from polyhead.pipeline.image_frame import Frame
 from polyhead.pipeline.pixel_labels import label_pixels, require_sides
 from polyhead.pipeline.target_images import Frames
@@ -85,7 +86,7 @@ def _laid(
 ) -> np.ndarray:
     """Read one label in pixels of the image, whose size comes first; ``max_pixels`` limits the size of a file."""
     where, own = place(head=name, row=row), value
-    if head.layer in PIXELS and not isinstance(value, np.ndarray):
+    if head.layer in PIXELS and (not isinstance(value, np.ndarray) or lists_files(value)):
         value = label_pixels(head, value, where, max_pixels)
     try:
         found = head.lay(value, frames[0].label_size)

@@ -13,6 +13,7 @@ from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem
 from polyhead.images.encoded import DAMAGED
 from polyhead.kinds import Head
+from polyhead.kinds.pixels import lists_files
 from polyhead.pipeline.image_frame import File, Frame, with_remedy
 
 _ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
@@ -38,11 +39,26 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
         return value.to_mask(decode(value.path, max_pixels=max_pixels, where=where).pixels)
     if hasattr(value, "to_mask"):
         return value.to_mask()
+    if head.layer == "mask" and head.channels > 1 and lists_files(value):
+        masks = [one and decode_mask(one, max_pixels=max_pixels, where=where) for one in value]
+        return _stacked(masks, head.channels, where)
     if not isinstance(value, _ENCODED) and not is_pillow(value):
         return value
     if head.layer == "map":
         return _stored_numbers(value, where, head.channels, max_pixels)
-    return (decode_colors if head.in_colors else decode_mask)(value, max_pixels=max_pixels, where=where)
+    if head.in_colors:
+        return decode_colors(value, max_pixels=max_pixels, where=where)
+    return decode_mask(value, max_pixels=max_pixels, masks=head.channels, where=where)
+
+
+def _stacked(masks: list[Any], count: int, where: str) -> np.ndarray:
+    """Put the masks of a row, each from a file of its own, into one array ``(H, W, n)``."""
+    shapes = {np.shape(mask) for mask in masks}
+    if len(masks) != count or len(shapes) > 1:
+        found = f"{len(masks)}" if len(masks) != count else f"shapes {sorted(shapes)}"
+        fix = "If a mask may be missing, make a head of each: ph.Mask() with a column of its own."
+        raise DataError(Problem(where, f"{count} masks of one size, one of each file", found, fix))
+    return np.stack(masks, -1)
 
 
 def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | None) -> np.ndarray:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from polyhead.errors import BadValue, ContractError, DataError, Problem, counted, place, warn
-from polyhead.kinds import Array, Each, Head, Image, Input, for_boxes, is_each
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place, warn
+from polyhead.kinds import Each, Head, Image, Input, for_boxes, is_each
+from polyhead.kinds.declaration import KnownHeads
 from polyhead.kinds.sample_weights import weights_key
-from polyhead.kinds.vocabulary import are_texts
 from polyhead.pipeline.feed_arguments import given_first
 from polyhead.pipeline.image_pipeline import Scene
+from polyhead.pipeline.input_warnings import input_problems, leaks
 from polyhead.pipeline.kind_columns import KindColumns, absent_columns, unresolved
 from polyhead.pipeline.label_encoder import Labels
 from polyhead.pipeline.label_sources import Along, Laid, resolved
@@ -53,6 +54,7 @@ class Resolution:
         augment: Sequence[Any],
         seed: int,
     ) -> None:
+        self._new, self._doubts = bool(heads) and not isinstance(heads, KnownHeads), list[Problem]()
         heads = for_boxes(heads)
         problems = absent_columns(source, inputs, heads)
         if problems:
@@ -82,29 +84,19 @@ class Resolution:
         self.along = {name: one for name, one in self.along.items() if not self.labels[name].ready}
         if self.scene is not None:
             require_moving(self.scene, self.inputs, self.heads, moves)
+        for problem in [*self._doubts, *(leaks(self.inputs, self.heads) if self._new else ())]:
+            warn(problem)
 
     def _resolve_input(self, name: str, kind: Input) -> None:
         try:
             column = KindColumns(self._source, kind.columns(name))
             self.inputs[name] = found = kind.told(column).resolve(column)
-            if isinstance(kind, Array) and isinstance(kind.vocabulary, str) and found.shape == (1,):
-                self._warn_of_texts(name, kind, found.names)
+            if self._new:
+                self._doubts += input_problems(name, kind, found, column.probe(), len(self._source))
         except BadValue as bad:
             self._errors.extend(unresolved(self._source, kind, name, bad).problems)
         except DataError as error:
             self._errors.extend(error.problems)
-
-    def _warn_of_texts(self, name: str, kind: Array, words: Sequence[str]) -> None:
-        """Warn if the learned words are whole texts."""
-        rows, known = len(self._source), words[2:]
-        if are_texts(known, rows):
-            where = place(input=name, column=", ".join(kind.columns(name)))
-            found = f"{len(known):,} different texts in {counted(rows, 'row')}, each taken as one word"
-            fix = (
-                'Split them into words, all lists of one length: [(text.lower().split() + [""] * 20)[:20] for text in '
-                "column]; or leave the column out."
-            )
-            warn(Problem(where, "words that several rows share", found, fix, "texts", warning=True))
 
     def _informed(self, heads: Mapping[str, Head]) -> dict[str, Head]:
         """The heads with what the source knows about their columns."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import os
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.image_values import identity, is_pillow
-from polyhead.columns.values import Values, size, take
+from polyhead.columns.values import Values, size, take, widened
 from polyhead.errors import BadValue
-from polyhead.kinds.missing import plain
+from polyhead.kinds.missing import even_rows, is_missing, plain
 from polyhead.sources.scanning import SCAN_ROWS, first_rows
 from polyhead.sources.source import Source
 from polyhead.store.column_codec import Spec, fitting_rows, like, spec_of, to_arrow
@@ -22,7 +23,10 @@ HASHED_BYTES = 64 << 20
 HASHED_ROWS = 1024
 
 SOME_BYTES = 1 << 20
-"""The number of bytes of a column in memory that `of_some_rows` uses, but at least two rows."""
+"""The most bytes of a column that `of_some_rows` uses, but two rows at least."""
+
+SOME_ROWS = (2, 8, 64, 1024)
+"""The numbers of rows of which `of_some_rows` makes fingerprints."""
 
 SOME_READ = 8
 """The number of rows that `of_some_rows` reads of columns that are not in memory."""
@@ -49,44 +53,92 @@ def of_source(source: Source, files: Sequence[str] = (), more: Any = None) -> st
     return digest.hexdigest()
 
 
-def of_some_rows(source: Source, columns: Sequence[str]) -> str | None:
-    """Return a fingerprint of a few rows, the same in every process.
+def of_some_rows(source: Source, columns: Sequence[str]) -> dict[str, list[str]] | None:
+    """Return fingerprints of each column: of two rows, of eight, and of more, up to a megabyte of a column in memory.
 
-    It depends on a megabyte of each column in memory, and on at most eight rows of the others. For files named by
-    paths, it depends on their names without the folder and on their sizes.
+    The same rows have the same ones in every process, whatever holds them: arrays, lists, a data frame, a file, a
+    store. For files named by paths, they depend on their names without the folder and on their sizes.
 
     Returns:
         None for sequential sources, as reading would consume their rows, and for rows that can't be read.
     """
     if source.sequential:
         return None
-    digest = hashlib.blake2b(digest_size=8)
     try:
-        for name, values in _hashed_columns(source, sorted(columns)):
-            for value in [values] if isinstance(values, np.ndarray) else values:
-                digest.update(json.dumps([name, json_form(value)]).encode())
+        return dict(_of_columns(source, sorted(columns)))
     except Exception:  # the position of training is useful without a fingerprint
         return None
-    return digest.hexdigest()
 
 
-def _hashed_columns(source: Source, columns: Sequence[str]) -> Iterator[tuple[str, np.ndarray | list[Any]]]:
+def other_columns(known: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> list[str]:
+    """Return the columns whose fingerprints of as many rows as both have differ.
+
+    >>> other_columns({"x": ["a", "b"], "y": ["c"]}, {"x": ["a", "b", "d"], "y": ["e", "f"]})
+    ['y']
+    """
+    return [name for name in now if any(a != b for a, b in zip(known.get(name, ()), now[name], strict=False))]
+
+
+def _of_columns(source: Source, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     wholes = {name: source.column(name) for name in columns}
-    for name, whole in wholes.items():
-        if whole is not None:
-            row = size(take(whole, np.zeros(1, np.int64)))
-            yield name, plain(take(whole, _spread(len(source), row, HASHED_ROWS)))
     rest = [name for name, whole in wholes.items() if whole is None]
     if rest:
         rows = source.only(rest)
-        row = sum(map(size, rows.coded(np.zeros(1, np.int64)).values()))
-        for name, values in sorted(rows.coded(_spread(len(source), row, SOME_READ)).items()):
-            yield name, plain(values)
+        ids = _rows_to_hash(
+            len(source), sum(map(size, rows.coded(np.zeros(1, np.int64)).values())), SOME_READ
+        )
+        wholes |= rows.coded(ids[-1])
+        places = [np.searchsorted(ids[-1], some) for some in ids]
+    for name, whole in wholes.items():
+        assert whole is not None
+        if name not in rest:
+            places = _rows_to_hash(len(source), size(take(whole, np.zeros(1, np.int64))), SOME_ROWS[-1])
+        yield name, [_of_values(plain(take(whole, some))) for some in places]
 
 
-def _spread(rows: int, row_bytes: int, most: int) -> np.ndarray:
-    count = min(most, rows, max(2, SOME_BYTES // max(1, row_bytes)))
-    return np.unique(np.linspace(0, rows - 1, count).astype(np.int64))
+def _rows_to_hash(rows: int, row_bytes: int, most: int) -> list[np.ndarray]:
+    """Return the indices of two rows, of eight, and so on, all spread out evenly."""
+    most = min(most, max(SOME_ROWS[0], SOME_BYTES // max(1, row_bytes)))
+    counts = dict.fromkeys(min(count, rows) for count in SOME_ROWS if count <= most)
+    return [np.unique(np.linspace(0, rows - 1, count).astype(np.int64)) for count in counts]
+
+
+def _of_values(values: Any) -> str:
+    form = _numbers_form(values) or [
+        (not np.isscalar(value) and _numbers_form(value)) or json_form(None if is_missing(value) else value)
+        for value in values
+    ]
+    return hashlib.blake2b(json.dumps(form).encode(), digest_size=4).hexdigest()
+
+
+def _numbers_form(values: Any) -> list[Any] | None:
+    """Describe numbers or times, regardless of their type and of axes of length 1; None for anything else."""
+    array = _number_array(values)
+    if array is None or not array.size:
+        return None if array is None else [[], ""]
+    finite = array[np.isfinite(array)]
+    array = array if (finite == np.rint(finite)).all() else array.astype(np.float32)
+    array = np.where(np.isnan(array), array.dtype.type("nan"), array + 0)  # -0.0 equals 0.0
+    content = array.astype(array.dtype.newbyteorder("<")).tobytes()
+    return [[side for side in array.shape if side != 1], hashlib.blake2b(content, digest_size=8).hexdigest()]
+
+
+def _number_array(values: Any) -> np.ndarray | None:
+    values = even_rows(values)
+    if not isinstance(values, (np.ndarray, list, tuple)):
+        return None
+    try:
+        array = widened(np.asarray(values))
+        if array.dtype == object:
+            array = np.array([None if is_missing(value) else value for value in values])
+            times = any(isinstance(value, datetime.date) for value in values)
+            array = array.astype("M8[us]" if times else np.float64)
+    except (ValueError, TypeError, OverflowError):  # text, or rows of unequal lengths
+        return None
+    if array.dtype.kind in "mM":
+        unit = f"{array.dtype.kind}8[us]"
+        return np.where(np.isnat(array), np.nan, array.astype(unit).astype(np.int64))
+    return array.astype(np.float64) if array.dtype.kind in "biuf" else None
 
 
 def json_form(value: Any) -> Any:

@@ -1,0 +1,108 @@
+"""Warns of inputs whose numbers mislead the model: collapsed in float32, almost black, or the label itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from polyhead.errors import BadValue, Problem, counted, listed, place
+from polyhead.kinds import Array, Head, Image, Input
+from polyhead.kinds.missing import as_one_array, is_dense, is_missing, plain
+from polyhead.kinds.vocabulary import are_texts
+
+FEW_STEPS = 1000
+"""Numbers are too close for float32 if it has fewer steps than this from the smallest to the largest."""
+
+NOISE = 1e-14
+"""Numbers that differ by less than this share of their size differ by rounding alone."""
+
+
+def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int) -> Iterator[Problem]:
+    """Yield the warnings of one input.
+
+    Args:
+        name: of the input.
+        given: as it was declared.
+        kind: resolved.
+        values: its first rows.
+        rows: the number of rows.
+    """
+    where = place(input=name, column=", ".join(kind.columns(name)))
+    if isinstance(kind, Array):
+        texts = isinstance(given, Array) and isinstance(given.vocabulary, str) and kind.shape == (1,)
+        if texts and are_texts(kind.names[2:], rows):
+            found = (
+                f"{len(kind.names) - 2:,} different texts in {counted(rows, 'row')}, each taken as one word"
+            )
+            fix = (
+                'Split them into words, all lists of one length: [(text.lower().split() + [""] * 20)[:20] for text in '
+                "column]; or leave the column out."
+            )
+            yield Problem(where, "words that several rows share", found, fix, "texts", warning=True)
+        if kind.dtype == "float32" and (pair := collapsing(kind, values)):
+            yield collapsed(where, pair, 'Say ph.Array(scale="standard"), or subtract an offset before.')
+    elif (
+        isinstance(kind, Image) and kind.dtype == "float32" and kind.range is None and _zeros_and_ones(values)
+    ):
+        found = "bytes of 0 and 1 alone, which become 0 and 0.004"
+        fix = "If 1 is white, say ph.Image(range=(0, 1))."
+        yield Problem(where, "pixels of 0–255, as they are uint8", found, fix, "dark", warning=True)
+
+
+def collapsing(kind: Input, values: Any) -> tuple[Any, Any] | None:
+    """Return two numbers of a column that differ, but not in float32, where its numbers are too close for that.
+
+    >>> collapsing(Array(), np.array([1.7e9, 1.7e9 + 1]))
+    (1700000000.0, 1700000001.0)
+    >>> collapsing(Array(), np.array([0.1, 0.1 + 1e-16, 0.5])), collapsing(Array(), np.array([0.0, 1.7e9]))
+    (None, None)
+    """
+    if not isinstance(kind, Array) or kind.vocabulary is not None or kind.scale is not None:
+        return None
+    try:
+        array = as_one_array([None if is_missing(v) else v for v in plain(values)], "numbers")
+    except BadValue:
+        return None
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize < 4 or array.dtype == np.float32:
+        return None
+    flat = array.reshape(len(array), -1)
+    finite = np.where(np.isfinite(flat), flat, flat[:1])
+    width = finite.max(0).astype(np.float64) - finite.min(0)
+    most = np.maximum(np.abs(finite.max(0).astype(np.float64)), np.abs(finite.min(0).astype(np.float64)))
+    close = (width > most * NOISE) & (width < most * np.finfo(np.float32).eps * FEW_STEPS)
+    for at in np.flatnonzero(close).tolist():
+        numbers = np.unique(finite[:, at])
+        equal = np.flatnonzero(np.diff(numbers.astype(np.float32)) == 0)
+        if equal.size:
+            return numbers[equal[0]].item(), numbers[equal[0] + 1].item()
+    return None
+
+
+def collapsed(where: str, pair: tuple[Any, Any], fix: str) -> Problem:
+    """The problem of two numbers that become one in float32."""
+    found = f"{pair[0]!r} and {pair[1]!r}, which become equal"
+    return Problem(where, "numbers that differ in float32", found, fix, "collapsed", warning=True)
+
+
+def _zeros_and_ones(values: Any) -> bool:
+    values = plain(values)
+    arrays = [values] if is_dense(values) else list(values)
+    arrays = [array for array in arrays if isinstance(array, np.ndarray)]
+    if not arrays or any(array.dtype != np.uint8 for array in arrays):
+        return False
+    return max(int(array.max(initial=0)) for array in arrays) == 1
+
+
+def leaks(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
+    """Yield the warnings of heads whose label is in an input, except of vectors that are predicted as a whole."""
+    for name, kind in inputs.items():
+        for other, head in heads.items() if isinstance(kind, Array) else ():
+            both = [column for column in head.columns(other) if column in kind.columns(name)]
+            whole = kind.columns(name) == head.columns(other) and kind.shape != (1,)
+            if both and not whole:
+                found = f"the same column in {place(input=name)}"
+                fix = "The model would only copy it. Leave the column out of the input."
+                where = place(head=other, column=listed(both))
+                yield Problem(where, "a label that no input has", found, fix, "leak", warning=True)
