@@ -338,6 +338,43 @@ def test_boxes_and_points_that_are_marked_or_do_not_count_are_no_fillers():
         assert places_filled(np.nan, kind) == []
 
 
+def strays(kind, column, given=None, size=(32, 32), **kind_arguments):
+    """The words on boxes or points outside of images of 20 x 24."""
+    rows = len(column)
+    data = {"image": np.zeros((rows, 20, 24, 3), "uint8"), "at": column, "seen": np.arange(rows) < 2}
+    heads = {"at": kind(1, given=given, **kind_arguments), "seen": ph.Binary()}
+    feed = ph.Feed(data, inputs={"image": ph.Image(*size)}, heads=heads)
+    width = 4 if kind is ph.Boxes else 2
+    outputs = {
+        "at": lambda h: layers.Reshape((1, width))(layers.Dense(width)(h)),
+        "seen": dense(1, "sigmoid"),
+    }
+    return [str(p) for p in feed.check(build(feed, outputs), rows="all").problems if p.warning]
+
+
+@pytest.mark.once
+def test_boxes_and_points_outside_of_images_that_are_resized():
+    boxes = [[1.0, 2, 9, 9], [20, 20, 38, 38], [2, 4, 20, 19], None]  # one of 3
+    assert strays(ph.Boxes, boxes) == [
+        "head `at`, row 1: expected boxes in their image, 20 x 24 before it is resized, got [20.0, 20.0, 38.0, 38.0], "
+        "and 1 of 3 boxes like it. If the image was resized after annotation, scale them likewise."
+    ]
+    assert strays(ph.Keypoints, [[[-1.0, -1]], [[23, 19]], [[4, 4]]]) == [
+        "head `at`, row 0: expected points in their image, 20 x 24 before it is resized, got [-1.0, -1.0], and 1 of 3 "
+        "points like it. If they fill places without one, say ph.Keypoints(1, missing=-1)."
+    ]
+    (every,) = strays(ph.Boxes, [[100.0, 100, 500, 500]] * 2)  # one warning says why no label counts
+    assert "2 of 2 boxes like it" in every
+
+
+@pytest.mark.once
+def test_boxes_that_do_not_count_or_reach_into_the_image_are_no_strays():
+    within = [[1.0, 2, 9, 9], [10, 5, 30, 19]]
+    assert strays(ph.Boxes, [*within, [-1.0] * 4], given="seen") == []
+    assert strays(ph.Boxes, [*within, [-1.0] * 4], missing=-1) == []
+    assert strays(ph.Boxes, [*([within[0], within[1]] * 20), [30.0, 4, 40, 9]]) == []  # one of 41
+
+
 def test_pixels_that_are_scaled_twice():
     rescale = layers.Rescaling(1 / 255)
     report = check(YES, {"yes": dense(1)}, inputs=IMAGE, start=rescale)

@@ -229,6 +229,15 @@ def test_rows_without_image_may_be_dropped(root, put):
     assert [p.code for p in rows.report.warnings] == ["no-file"]
 
 
+def test_numbers_of_images_in_a_table(root, put):
+    """A CSV file's column of 007 and 010 holds 7 and 10."""
+    put("images/007.jpg", "images/a/010.jpg", "images/5.jpg", "images/05.jpg")
+    (root / "t.csv").write_text("id,v\n010,1\n007,2\n5,3\n")
+    rows = read_folder(root, table="t.csv", key="id")
+    assert column(rows, "file") == ["007.jpg", "05.jpg", "5.jpg", "a/010.jpg"]
+    np.testing.assert_array_equal(column(rows, "v"), [2, np.nan, 3, 1])
+
+
 def test_tables_that_cannot_be_used(root, put):
     put("a.jpg")
     assert message(lambda: read_folder(root, table={"v": [1]})) == (
@@ -307,3 +316,22 @@ def test_masks_beside_a_folder_of_images_of_another_name(root, put):
         "got 'a.png' and no 'photos/a'. Say images=\"photos\"."
     )
     assert len(read_folder(root, images="photos", masks="labels")) == 2
+
+
+@pytest.mark.parametrize("names", [["train/cat/a.jpg", "val/dog/b.jpg"], ["Train/a.jpg", "Test/b.jpg"]])
+def test_parts_of_the_data_are_no_classes(root, put, names):
+    put(*names)
+    first, second = sorted(name.partition("/")[0] for name in names)
+    assert message(lambda: read_folder(root)) == (
+        f"file {root}: expected a folder for each class, got `{first}` and `{second}`, which look like parts of the "
+        f'data. Read each part: read_folder("{root / first}"). Or say classes=True if they are classes, '
+        "classes=False if not."
+    )
+    assert read_folder(root, classes=True).categories == (first, second)
+    assert read_folder(root, classes=False).columns == ("image", "file")
+    assert len(read_folder(root / first)) == 1
+
+
+def test_a_class_may_have_the_name_of_a_part(root, put):
+    put("train/a.jpg", "tram/b.jpg")
+    assert read_folder(root).categories == ("train", "tram")

@@ -1,5 +1,6 @@
 """The folders that tools write: Roboflow's, labelImg's, Kaggle's, and lists of files as they were elsewhere."""
 
+import json
 import os
 
 import numpy as np
@@ -116,6 +117,32 @@ def test_no_link_leads_out(pets, tmp_path):
     assert root.inside("/x/out/images") is None
     assert root.inside("../out") is None
     assert root.inside("/x/train/images") == str(pets.home / "train" / "images")
+    assert root.inside(f"{pets.home.name}/out/images") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["{own}/a.gif", "data/{own}/a.gif", "/home/x/{own}/a.gif", "C:\\x\\{own}\\a.gif"]
+)
+def test_coco_s_names_from_another_folder(tmp_path, name):
+    """An export names images from the folder above, as `images/a.gif`, or from where they were."""
+    folder = tmp_path / "data" / "photos"
+    gif(folder / "a.gif")
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 3, 3]}
+    content = {
+        "images": [{"id": 1, "file_name": name.format(own="photos")}],
+        "annotations": [box],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert ph.read_coco(tmp_path / "a.json", folder).read([0])["image"] == [str(folder / "a.gif")]
+
+
+def test_a_folder_inside_may_have_the_name_of_its_folder(tmp_path):
+    gif(tmp_path / "photos" / "photos" / "a.gif")
+    gif(tmp_path / "photos" / "a.gif")
+    root = Root(tmp_path / "photos", "root", Findings())
+    assert root.inside("photos/a.gif") is None
+    assert root.find("photos/a.gif", "") == str(tmp_path / "photos" / "photos" / "a.gif")
 
 
 @pytest.mark.parametrize(

@@ -219,9 +219,10 @@ def judge_labels(
     """
     yield from _spelled_alike(name, head)
     yield from _filled_places(name, head, seen)
+    yield from (stray := list(_astray(name, head, seen)))
     where = place(head=name)
     if not seen.labeled:
-        if seen.complete and seen.rows:
+        if seen.complete and seen.rows and not stray:
             clues = [f"given={head.given!r}"] * bool(head.given)
             clues += [f"missing={head.missing!r}"] * (head.missing is not None)
             fix = f"Look at {' and at '.join(['its column', *clues])}, or leave the head out."
@@ -258,6 +259,22 @@ def judge_labels(
                 "coordinates",
                 warning=True,
             )
+
+
+def _astray(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
+    """Find boxes and points outside of images that are resized, where they are cut off or lose their labels."""
+    stray = seen.stray
+    if stray is None or stray.outside < FILLING * stray.entries:
+        return
+    what = "boxes" if head.layer == "boxes" else "points"
+    size = f"{stray.size[0]} x {stray.size[1]}"
+    found = f"{shown(stray.first)}, and {stray.outside:,} of {stray.entries:,} {what} like it"
+    fix = "If the image was resized after annotation, scale them likewise."
+    if min(stray.first) == max(stray.first) <= 0:
+        said = f"ph.{type(head.inner).__name__}({head.inner.shape[0]}, missing={stray.first[0]:g})"
+        fix = f"If they fill places without one, say {said}."
+    expected = f"{what} in their image, {size} before it is resized"
+    yield Problem(place(head=name, row=stray.row), expected, found, fix, "coordinates", warning=True)
 
 
 def _filled_places(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:

@@ -5,9 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+
+class Stray(NamedTuple):
+    """Boxes or points whose center is outside of their image.
+
+    Attributes:
+        first: the coordinates of the first, in pixels of the image.
+        row: its place.
+        size: height and width of its image.
+        outside: how many there are.
+        entries: how many boxes or points there are in all.
+    """
+
+    first: list[float]
+    row: Any
+    size: tuple[int, int]
+    outside: int
+    entries: int
 
 
 @dataclass
@@ -38,6 +56,7 @@ class ArrayStatistics:
         entries: how many boxes or points count.
         fillers: how many of these look like fillers of unused places.
         filler: the first filler, and its place.
+        stray: boxes or points outside of their image, as they are before it is resized.
 
     >>> found = ArrayStatistics()
     >>> found.add(np.array([[0.5], [2.0]]), lambda row: (7, 3)[row])
@@ -66,6 +85,7 @@ class ArrayStatistics:
     entries: int = 0
     fillers: int = 0
     filler: tuple[list[float], Any] | None = None
+    stray: Stray | None = None
     _first: np.ndarray | None = field(default=None, repr=False)
 
     @property

@@ -22,6 +22,7 @@ from polyhead.pipeline.feed_arguments import given_first
 from polyhead.pipeline.gather import Gather, MemoryColumn, gathers, soon_in_memory
 from polyhead.pipeline.kind_columns import BatchRows, as_one_column
 from polyhead.pipeline.label_encoder import Encoded, Labels
+from polyhead.pipeline.label_layers import Strays
 from polyhead.pipeline.label_sources import laid_alone
 from polyhead.pipeline.resolution import Resolution
 from polyhead.pipeline.row_mixing import Mixers, Parts, split_augmentations
@@ -232,12 +233,13 @@ class Assembler:
         laps("labels")
         return Parts(inputs, encoded, weights)
 
-    def tried(self, ids: np.ndarray, most: int = MOST) -> Iterator[Found]:
+    def tried(self, ids: np.ndarray, most: int = MOST, strays: Strays | None = None) -> Iterator[Found]:
         """Encode rows as a batch would hold them, yielding errors instead of raising them.
 
         Args:
             ids: the rows, int64 ``(B,)``.
             most: the number of wrong rows to single out.
+            strays: gets the boxes and points outside of their image.
 
         Yields:
             The ids of some rows, the name of an input or head, and its result: an array for an input, ``(labels,
@@ -258,7 +260,7 @@ class Assembler:
                 if len(places) == 1 and self._before is not None:
                     return [(name, found) for _, name, found in self._before.tried(ids[places])]
                 return [("", error)]
-            return list(self._tried(rows, ids[places]))
+            return list(self._tried(rows, ids[places], strays))
 
         try:
             every = wrong_rows_apart(attempt, np.arange(len(ids)), most)
@@ -277,12 +279,14 @@ class Assembler:
         rows.whole, rows.ids = self._whole, ids
         return rows
 
-    def _tried(self, rows: BatchRows, ids: np.ndarray) -> Iterator[tuple[str, Any]]:
+    def _tried(
+        self, rows: BatchRows, ids: np.ndarray, strays: Strays | None = None
+    ) -> Iterator[tuple[str, Any]]:
         laid: dict[str, Any] = {}
         lost: set[str] = set()
         if self._scene is not None:
             try:
-                laid = self._scene.place(rows, ids, None)
+                laid = self._scene.place(rows, ids, None, strays=strays)
             except DataError as error:
                 if len(ids) > 1:
                     yield "", error

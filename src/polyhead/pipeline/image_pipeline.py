@@ -23,7 +23,7 @@ from polyhead.kinds.missing import is_dense, plain
 from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.image_frame import Frame, as_column_of_pixels
 from polyhead.pipeline.image_reader import ImageReader
-from polyhead.pipeline.label_layers import layers_of
+from polyhead.pipeline.label_layers import Strays, add_strays, layers_of
 from polyhead.pipeline.prefetch import share_work
 from polyhead.pipeline.row_moves import move, values_of, ways_of
 from polyhead.pipeline.target_images import require_frames
@@ -163,6 +163,7 @@ class Scene:
         epoch: int | None,
         labels: bool = True,
         laps: Laps = NO_LAPS,
+        strays: Strays | None = None,
     ) -> dict[str, Values]:
         """Transform the images and labels of some rows; return the values that the kinds encode, by name.
 
@@ -172,11 +173,12 @@ class Scene:
             epoch: the epoch whose augmentations to apply; None for none.
             labels: False leaves the heads out.
             laps: measures the time of each stage.
+            strays: gets the boxes and points outside of their image.
 
         Raises:
             DataError: for an image that cannot be decoded, or an invalid label, naming its row.
         """
-        passage = _Passage(self, rows, ids, epoch, labels)
+        passage = _Passage(self, rows, ids, epoch, labels, strays)
         laps("read")
         passage.each(passage.open, laps)
         passage.plan(ids, epoch)
@@ -190,14 +192,20 @@ class _Passage:
     """The state of some rows while a scene transforms them; the arguments are those of `Scene.place`."""
 
     def __init__(
-        self, scene: Scene, rows: Mapping[str, Any], ids: np.ndarray, epoch: int | None, labels: bool
+        self,
+        scene: Scene,
+        rows: Mapping[str, Any],
+        ids: np.ndarray,
+        epoch: int | None,
+        labels: bool,
+        strays: Strays | None,
     ) -> None:
-        self._scene, self._heads = scene, scene.raw if labels else {}
+        self._scene, self._heads, self._strays = scene, scene.raw if labels else {}, strays
         self._together = scene.moves_together and epoch is not None
         self._images = {name: plain(rows[kind.columns(name)[0]]) for name, kind in scene.images.items()}
         self._labels = {name: plain(rows[head.columns(name)[0]]) for name, head in self._heads.items()}
         self._ways = ways_of(scene.images, self._heads, scene.heads, scene.owners)
-        self._ids = scene.source.ids_of(ids)
+        self._at, self._ids = ids, scene.source.ids_of(ids)
         self._numbers, count = self._ids.tolist(), len(ids)
         self._opened: list[dict[str, Any]] = [{} for _ in range(count)]
         self._frames: list[dict[str, Frame]] = [{} for _ in range(count)]
@@ -253,6 +261,9 @@ class _Passage:
             value = opened[name] if name in opened else scene.reader.open(name, column[i], row)
             images[name] = scene.reader.decode(name, value, row, self._plan, i)
         layers = layers_of(heads, self._labels, i, row, self._frames[i], scene.images, scene.owners)
+        if self._strays is not None:
+            size = self._frames[i][scene.first].label_size
+            add_strays(self._strays, layers, int(self._at[i]), size)
         laps("decode")
         where = getattr(opened[scene.first], "where", "") or place(input=scene.first, row=row)
         moved = move(self._plan, i, images, layers, self._ways, where)

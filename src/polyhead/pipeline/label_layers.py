@@ -20,6 +20,9 @@ from polyhead.pipeline.target_images import Frames
 Layers = dict[str, dict[str, Any]]
 """The labels in the image of one row, by layer and head; missing labels are left out."""
 
+Strays = dict[str, dict[int, tuple[int, np.ndarray, tuple[int, int]]]]
+"""By head and id: how many boxes or points a row has, those whose center is outside of its image, and its size."""
+
 LAYERS = ("mask", "map", "boxes", "points", "entry", "gone")
 """The layers of heads; ``"gone"`` lists the boxes without a mask or map, by the head of the masks or maps."""
 
@@ -79,6 +82,17 @@ def layers_of(
             layers["gone"][name] = [one is None for one in each]
             layers[str(inner.layer)][name] = _box_masks(each, frames[owners[name]].label_size)
     return layers
+
+
+def add_strays(strays: Strays, layers: Layers, row: int, size: tuple[int, int]) -> None:
+    """Add the boxes and points of one row, in an image of ``size``; points that belong to boxes are left out."""
+    for name, found in (layers["boxes"] | layers["points"]).items():
+        if found.ndim != 2:
+            continue
+        there = found[~np.isnan(found).any(1)]
+        center = there.reshape(len(there), there.shape[1] // 2, 2).mean(1)
+        outside = ((center < 0) | (center > size[::-1])).any(1)
+        strays.setdefault(name, {})[row] = len(there), there[outside], size
 
 
 def _laid(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from polyhead.errors import DataError, Problem, is_size, require_choice
-from polyhead.kinds.array_statistics import ArrayStatistics
+from polyhead.kinds.array_statistics import ArrayStatistics, Stray
 from polyhead.order import Order
 from polyhead.pipeline.assembler import Assembler
 from polyhead.pipeline.faults import Faults
+from polyhead.pipeline.label_layers import Strays
 from polyhead.progress import bar
 
 FIRST_ROWS = 2048
@@ -63,6 +65,7 @@ def check_rows(
     """
     wrong, looked_at = Faults(), 0
     seen: dict[str, ArrayStatistics] = {}
+    strays: Strays = {}
     known = {name: label.known() for name, label in assembler.labels.items()}
 
     def add(name: str, labels: np.ndarray, counts: np.ndarray, ids: np.ndarray) -> None:
@@ -79,12 +82,26 @@ def check_rows(
             add(name, *whole, np.arange(rows))
     for piece in pieces:
         looked_at += len(piece)
-        for ids, name, found in assembler.tried(piece, wrong.left):
+        for ids, name, found in assembler.tried(piece, wrong.left, strays):
             if isinstance(found, DataError):
                 wrong.add(name, assembler.source.ids_of(ids), found)
             elif name in assembler.labels and known[name] is None:
                 labels, counts = found
                 add(name, labels, counts, ids)
+    for name in strays.keys() & seen.keys():
+        seen[name].stray = _stray(assembler, name, strays[name])
     for one in seen.values():
         one.complete = one.rows == rows
     return seen, wrong.problems(looked_at, [*assembler.inputs, *assembler.heads])
+
+
+def _stray(assembler: Assembler, name: str, rows: Mapping[int, Any]) -> Stray | None:
+    """The boxes or points of a head outside of their image, as `Strays` has them, in the rows that count."""
+    ids, given = np.array(sorted(rows)), assembler.labels[name].given
+    ids = ids if given is None else ids[given.asks(ids)]
+    outside = [int(row) for row in ids if len(rows[row][1])]
+    if not outside:
+        return None
+    _, (first, *_), size = rows[outside[0]]
+    entries, count = sum(rows[row][0] for row in ids), sum(len(rows[row][1]) for row in outside)
+    return Stray(first.tolist(), int(assembler.source.ids_of(np.array(outside[:1]))[0]), size, count, entries)

@@ -204,7 +204,7 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
             findings.add("id-twice", where, "a unique id for each image", "the id of one before")
             continue
         found.row_of[number] = -1
-        image = root.find(name, where)
+        image = root.inside(name, up=False) or root.find(name, where)
         if image is None:
             continue
         if image in names:

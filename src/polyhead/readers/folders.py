@@ -24,6 +24,9 @@ from polyhead.sources.tables import read_table
 KEYS = ("file", "file_name", "filename", "image", "image_path", "path", "name")
 """Common names of the column with file names."""
 
+PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+"""Common names of folders that hold a part of the data."""
+
 
 def read_folder(
     root: str | os.PathLike[str],
@@ -50,7 +53,8 @@ def read_folder(
         images: the folder of images in the root. By default the folder ``images``, if it exists and masks or a table
             are given, otherwise the root itself.
         classes: use the first folder as the class of its images; the default if there are folders, and neither masks
-            nor a table. Folders that hold images and their masks, such as ``photos`` and ``masks``, are then an error.
+            nor a table. Folders that hold images and their masks, such as ``photos`` and ``masks``, or parts of the
+            data, such as ``train`` and ``val``, are then an error.
         masks: the folder of masks, named like the images except for the extension, or several as ``{column: folder}``.
             For other names, give a pattern: ``"masks/{stem}_mask"``.
         table: a CSV or Parquet file in the root, or other data for `read_table`, with a row for each image.
@@ -154,11 +158,18 @@ def _with_headers(
 
 
 def _require_classes(base: Root, names: Sequence[str], findings: Findings) -> None:
-    """Raise if the first folders hold images and their masks rather than the images of classes.
+    """Raise if the first folders hold parts of the data, or images and their masks, rather than the images of classes.
 
     Raises:
         DataError: with the call that reads them.
     """
+    parts = sorted({name.partition("/")[0] for name in names if "/" in name})
+    if len(parts) > 1 and PARTS.issuperset(part.lower() for part in parts):
+        held = f"{' and '.join(f'`{part}`' for part in parts)}, which look like parts of the data"
+        one = json.dumps(os.path.join(base.path, parts[0]), ensure_ascii=False)
+        fix = f"Read each part: read_folder({one}). Or say classes=True if they are classes, classes=False if not."
+        findings.add("parts", place(file=base.path), "a folder for each class", held, fix)
+        findings.stop()
     found = folders_of_masks(names)
     if found is None:
         return
@@ -232,11 +243,14 @@ def _table_columns(
     key = _key_column(source, key, where)
     values = source.only([key]).coded(np.arange(len(source)))[key]
     listed = (values.values() if isinstance(values, Coded) else np.asarray(values, object)).tolist()
-    index = _index([*names, *left_out], os.path.relpath(base.path, home.path).replace(os.sep, "/"))
+    every = [*names, *left_out]
+    index = _index(every, os.path.relpath(base.path, home.path).replace(os.sep, "/"))
+    numbered = _numbered(every)
     at = np.full(len(names), -1, np.int64)
     for row, name in enumerate(listed):
         place_ = f"{where}, row {row}"
-        name = str(name) if isinstance(name, (int, np.integer)) and not isinstance(name, bool) else name
+        if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
+            name = str(name) if str(name) in index else numbered.get(int(name), str(name))
         if not isinstance(name, str) or not name:
             findings.add("key", place_, f"the name of an image in column `{key}`", shown(name))
             continue
@@ -296,6 +310,16 @@ def _index(names: Sequence[str], folder: str) -> dict[str, int]:
         index |= found
     full = {f"{folder}/{name}": i for i, name in enumerate(names)} if folder != "." else {}
     return {**index, **full, **{name: i for i, name in enumerate(names)}}
+
+
+def _numbered(names: Sequence[str]) -> dict[int, str]:
+    """Map the numbers of images such as ``007.jpg``, which a CSV file's column of ids holds as 7, to their names."""
+    stems = [(os.path.splitext(name.rpartition("/")[2])[0], name) for name in names]
+    found: dict[int, list[str]] = {}
+    for stem, name in stems:
+        if stem.isascii() and stem.isdigit():
+            found.setdefault(int(stem), []).append(name)
+    return {number: some[0] for number, some in found.items() if len(some) == 1}
 
 
 def _with_gaps(values: Values, gone: np.ndarray) -> Values:

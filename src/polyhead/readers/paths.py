@@ -95,27 +95,41 @@ class Root:
         self.findings.add("path", where, expected, found, fix)
         return None
 
-    def inside(self, name: Any) -> str | None:
-        """For a path that leads out of this folder, find its last components inside; None if there is no match.
+    def inside(self, name: Any, up: bool = True) -> str | None:
+        """For a path that leads out of this folder, or begins with its name, find its last components inside.
 
         A data set that was moved still has its old paths: ``../train/images``, ``/data/pets/train/images``. The last
         component alone does not count, as ``images`` may hold all splits, unless it follows this folder's own name or
-        only ``..``. A path that ends in this folder's name is this folder.
+        only ``..``. A path that ends in this folder's name is this folder. A path below this folder's parent, as
+        ``train/a.jpg`` for the folder ``pets/train``, begins with the last components of this folder's path.
+
+        Args:
+            name: the path.
+            up: whether all that follows ``..`` may lie in this folder.
+
+        Returns:
+            The path; None if there is no match.
         """
         if not isinstance(name, str) or "\0" in name:
             return None
         path = posixpath.normpath(name.replace("\\", "/"))
         absolute = path.startswith("/") or bool(_DRIVE.match(path))
-        if not absolute and not path.startswith("../"):
-            return None
         parts = [part for part in path.split("/") if part not in ("", "..")]
         own = os.path.basename(self.path)
+        if not absolute and not path.startswith("../"):
+            folders = self.path.split(os.sep)
+            starts = [start for start in range(1, len(parts)) if parts[:start] == folders[-start:]]
+            if not starts or os.path.exists(os.path.join(self.path, path)):
+                return None
+            ends = ["/".join(parts[start:]) for start in starts]
+            inside = [os.path.join(self.path, end) for end in ends if self._leaves(end) is None]
+            return next((end for end in inside if os.path.exists(end)), None)
         if parts and parts[-1] == own:
             return self.path
         for start in range(len(parts)):
             end = "/".join(parts[start:])
             whole = not start and not absolute
-            sure = whole or len(parts) - start > 1 or (start and parts[start - 1] == own)
+            sure = up if whole else len(parts) - start > 1 or (start and parts[start - 1] == own)
             if sure and self._leaves(end) is None and os.path.exists(os.path.join(self.path, end)):
                 return os.path.join(self.path, *parts[start:])
         return None
