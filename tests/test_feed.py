@@ -345,6 +345,11 @@ def test_the_structure_never_changes_though_early_batches_miss_nothing():
         assert {len(batch) for batch in feed} == {3}
 
 
+def test_augment_may_be_none():
+    with_none, without = make(augment=None), make()
+    assert (with_none.augment, with_none.state()) == ((), without.state())
+
+
 def test_no_weights_where_nothing_needs_them():
     feed = ph.Feed(
         {"x": np.ones((9, 2)), "y": np.arange(9) % 2}, inputs="x", heads={"y": ph.Binary()}, batch_size=4
@@ -403,7 +408,7 @@ def test_a_bad_value_is_named_with_its_row(workers):
         list(feed)
     assert str(error.value) == (
         "input `x`, row 777: expected finite numbers, got inf. "
-        "Fix the row, or say Array(fill=0.0) to fill in for NaN."
+        "Fix the row, or say Array(fill=0.0) to fill in for NaN, but not for infinity."
     )
 
 
@@ -432,7 +437,7 @@ def test_a_bad_label_in_memory_is_named_before_the_first_batch():
         make(data)
     assert str(error.value) == (
         "head `present`, row 500: expected 0, 1, True or False, got -1. "
-        'If -1 means "no label", say Binary(missing=-1).'
+        'If -1 means no, say Binary(positive=1); if it means "no label", Binary(missing=-1).'
     )
 
 

@@ -325,7 +325,7 @@ def test_what_is_no_name_is_refused(word, expected):
         ),
         (
             lambda: ph.compile("model", feed(presence=ph.Binary()), optimizer="adam"),
-            "compile(model): expected a Keras model, got 'model'.",
+            "compile(model): expected a Keras model, got 'model'. Load it: keras.saving.load_model('model').",
         ),
         (
             lambda: ph.compile(model("presence"), DATA["x"].tolist, optimizer="adam"),

@@ -89,7 +89,7 @@ class Feed(FeedAdapter):
         batch_size: int = 32,
         shuffle: bool | str = False,
         seed: int = 0,
-        augment: Sequence[Any] = (),
+        augment: Sequence[Any] | None = (),
         workers: int | str = "auto",
         drop_remainder: bool = False,
         shard: tuple[int, int] | str = "auto",
@@ -107,7 +107,7 @@ class Feed(FeedAdapter):
         self._given = self.source
         self.source, chunk_rows = feed_arguments.shuffled_by(self.source, shuffle)
         declared = feed_arguments.require_kinds(feed_arguments.as_inputs(self.source, inputs), heads)
-        self.augment = tuple(augment) if isinstance(augment, (list, tuple)) else (augment,)
+        self.augment = tuple(augment or ()) if isinstance(augment, (list, tuple, type(None))) else (augment,)
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
         self._lacking = feed_arguments.lacking(self.source, heads)
         read = {} if self._lacking.columns else heads

@@ -55,7 +55,7 @@ def test_every_mismatch_comes_at_once():
         'Did you mean `zz`? Name the layer: name="z", or give the input the name that the model has.',
         "  2. model, input `zz` (3,): expected an input for it, got inputs `x`, `z`. "
         "Declare it, or name an input after it.",
-        "  3. head `a`: expected an output of shape (1,), got `a` of shape (2,). Give the layer 1 units.",
+        "  3. head `a`: expected an output of shape (1,), got `a` of shape (2,). Give the layer 1 unit.",
         "  4. head `b`: expected an output of shape (3,), got `b` of shape (4,). Give the layer 3 units.",
         "  5. head `c`: expected an output of shape (2,), got `c` of shape (1,). Give the layer 2 units.",
         "  input `x` -> input `x` (4,)",

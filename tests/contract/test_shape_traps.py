@@ -50,7 +50,7 @@ def test_labels_of_another_width():
     # polyhead
     for units, labels, fix in (
         (1, WIDE, " Give the layer 3 units."),
-        (3, THREES, " Give the layer 1 units."),
+        (3, THREES, " Give the layer 1 unit."),
     ):
         feed, model = regression(units, labels)
         with pytest.raises(ph.ContractError) as error:

@@ -166,7 +166,7 @@ def test_values_that_are_not_finite():
                 ph.compile(dense({"a": 1, "other": 1}), rows, optimizer=still())
             assert told(error) == (
                 f"input `x`, row 2: expected finite numbers, got {shown}. Fix the row, or say Array(fill=0.0) to "
-                "fill in for NaN."
+                "fill in for NaN, but not for infinity."
             )
     filled = ph.Feed(
         {"x": np.where(bad == np.inf, np.nan, bad), "a": ONES, "other": ONES},

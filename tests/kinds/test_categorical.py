@@ -126,7 +126,7 @@ NAME_IT = "Say Binary(positive=...) to name the value that means 1."
         (
             np.array([0, 1, -1]),
             "head `h`, row 2: expected 0, 1, True or False, got -1. "
-            'If -1 means "no label", say Binary(missing=-1).',
+            'If -1 means no, say Binary(positive=1); if it means "no label", Binary(missing=-1).',
         ),
         (
             np.array([0, 0.25]),
@@ -458,7 +458,7 @@ def test_labels_missing_in_part_get_a_weight_each():
         (
             ["a; b"],
             "row 0: expected a list of labels, got 'a; b'. Split the labels: "
-            '[text.split("; ") for text in column].',
+            '[[label for label in text.split("; ") if label] for text in column].',
         ),
         (
             ["['a', 'b']"],

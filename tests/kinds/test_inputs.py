@@ -48,7 +48,7 @@ def test_numbers_that_are_missing_are_filled_in_or_named():
     for dirty in (column, [1.0, None], np.array([1, pd.NA], object), [1, float("nan")]):
         assert message(resolved(Array(1, dtype="float32"), [0.0]).encode, dirty) == (
             "head `h`, row 1: expected finite numbers, got nan. "
-            "Fix the row, or say Array(fill=0.0) to fill in for NaN."
+            "Fix the row, or say Array(fill=0.0) to fill in for NaN, but not for infinity."
         )
         assert Array((1,), dtype="int32", fill=7).encode(dirty).tolist() == [[1], [7]]
     assert Array((2,), dtype="float32", fill=0).encode([[1, None], [2, 3]]).tolist() == [[1, 0], [2, 3]]
@@ -58,7 +58,7 @@ def test_infinity_is_not_filled_in():
     words = message(Array((1,), dtype="float32", fill=0.0).encode, np.array([np.nan, -np.inf]))
     assert words == (
         "head `h`, row 1: expected finite numbers, got -inf. "
-        "Fix the row, or say Array(fill=0.0) to fill in for NaN."
+        "Fix the row, or say Array(fill=0.0) to fill in for NaN, but not for infinity."
     )
 
 

@@ -97,13 +97,18 @@ def test_values_stand_for_classes_in_their_order(dtype):
         ({"values": (0, 0)}, "(0, 0)"),
         ({"values": 255}, "255"),
         ({"values": (0, 0.5)}, "(0, 0.5)"),
-        ({"values": (0, 255), "missing": 255}, "(0, 255)"),
     ],
 )
 def test_values_that_cannot_stand_for_classes(options, found):
     assert refusal(Mask, **options) == (
-        "Mask(values=): expected 2 distinct whole numbers, one for each class, none of them missing=, "
-        f"got {found}."
+        f"Mask(values=): expected 2 distinct whole numbers, one for each class, got {found}."
+    )
+
+
+def test_a_value_of_a_class_that_also_means_no_label():
+    assert refusal(Mask, values=(0, 255), missing=255) == (
+        "Mask(values=): expected other values than missing=, which means no class, got 255 in both. "
+        "Leave its class out of classes and values."
     )
 
 
@@ -138,12 +143,24 @@ WHOLE = "Give whole numbers; a soft mask is a ph.Map."
         (
             Mask(3),
             np.array([[[3.0]]]),
-            f"row 0: expected a class id in [0, 2] in each pixel, got 3.0. {NO_LABEL}",
+            f"row 0: expected a class id in [0, 2] in each pixel, got 3.0. "
+            f"If ids count from 1, say Mask(..., values=range(1, 4)). {NO_LABEL}",
         ),
         (
             Mask(3),
             np.array([[[0.5]]]),
             f"row 0: expected a class id in [0, 2] in each pixel, got 0.5. {WHOLE}",
+        ),
+        (
+            Mask(3),
+            np.array([[[7]]]),
+            "row 0: expected a class id in [0, 2] in each pixel, got 7. "
+            f"If the classes have other ids, say Mask(..., values=[...]). {NO_LABEL}",
+        ),
+        (
+            Mask(),
+            np.array([[[7]]]),
+            f"row 0: expected 0 or 1 in each pixel, got 7. If these are class ids, say Mask(8). {NO_LABEL}",
         ),
         (Mask(), np.array([[[0.5]]]), f"row 0: expected 0 or 1 in each pixel, got 0.5. {WHOLE}"),
         (Mask(), np.array([[[np.inf]]]), f"row 0: expected 0 or 1 in each pixel, got inf. {NO_LABEL}"),

@@ -113,6 +113,13 @@ def test_masks_that_match_nothing(root, put):
     assert message(lambda: read_folder(root, masks="masks")) == (
         f"{where}, got 'a_mask.png' and no 'a'. Say masks=\"masks/{{stem}}_mask\" for names that differ."
     )
+    assert message(lambda: read_folder(root, masks={"seg": "masks"})).endswith(
+        'Say masks={"seg": "masks/{stem}_mask"} for names that differ.'
+    )
+    put("images/b.jpg", "m/gt_a.png")
+    assert message(lambda: read_folder(root, masks="m")).endswith(
+        'Say masks="m/gt_{stem}" for names that differ.'
+    )
     assert message(lambda: read_folder(root, masks="masks/{stem}_m")) == f"{where}, got no masks at all."
     assert message(lambda: read_folder(root, masks="mask")) == (
         f"read_folder(masks=), column `mask`, file {root / 'mask'}: expected a folder, got nothing at this path. "

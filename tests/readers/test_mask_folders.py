@@ -29,6 +29,9 @@ def put(tmp_path):
         (["img/1.jpg", "gt/1_gt.png", "other/7.png"], 'images="img", masks="gt/{stem}_gt"'),
         (["img/1.jpg", "seg/mask_1.png"], 'images="img", masks="seg/mask_{stem}"'),
         (["img/1.jpg", "a/1.png", "b/1.png"], 'images="img", masks={"a": "a", "b": "b"}'),
+        (["Fotos/été/a.jpg", "Masken/été/a_mask.png"], 'images="Fotos", masks="Masken/{stem}_mask"'),
+        (["Fotos/a.png", "Masken/a_mask.png"], 'images="Fotos", masks="Masken/{stem}_mask"'),
+        (["Fotos/a.jpg", "Fotos/b.JPG", "Masken/a.png"], 'images="Fotos", masks="Masken"'),
         (["JPEGImages/1.jpg", "SegmentationClass/1.png"], 'images="JPEGImages", masks="SegmentationClass"'),
     ],
 )
@@ -54,6 +57,8 @@ def test_folders_of_images_and_masks_are_no_classes(put, names, call):
         ["with_mask/1.png", "without_mask/1.png"],
         ["photos/1.jpg", "paintings/1.jpg"],
         ["photos/1.jpg", "icons/7.png"],
+        ["cat/1.jpg", "dog/1.png", "dog/2.png"],
+        ["cat/1.jpg", "dog/1.jpg", "dog/1_mask.jpg"],
         ["masks/1.png"],
         ["1.jpg"],
     ],

@@ -408,6 +408,28 @@ def test_the_line_that_an_unreadable_image_names_runs(tmp_path, column, form):
     assert list(found["file"]) == [path for path in paths if path != paths[2]]
 
 
+def test_one_gray_image_is_an_array_of_two_axes():
+    feed = ph.Feed({"image": np.zeros((2, 6, 6), np.uint8)}, inputs={"image": ph.Image(6, 6, 1)}, heads={})
+    declaration = ph.Declaration(feed.inputs, {"y": ph.Binary()})
+    model = Fixed({"y": np.ones(1)})
+    for one in (np.zeros((6, 6), np.uint8), np.zeros((6, 6, 1), np.uint8)):
+        assert len(ph.predict(model, one, declaration=declaration)) == 1
+    assert len(ph.predict(model, np.zeros((3, 6, 6), np.uint8), declaration=declaration)) == 3
+
+
+def test_ids_for_other_rows_than_there_are():
+    feed = ph.Feed({"image": np.zeros((2, 6, 6), np.uint8)}, inputs={"image": ph.Image(6, 6, 1)}, heads={})
+    data = {"image": np.zeros((3, 6, 6), np.uint8), "id": ["a", "b"], "note": ["of another length"]}
+    with pytest.raises(ph.DataError) as error:
+        ph.predict(
+            Fixed({"y": np.ones(1)}), data, declaration=ph.Declaration(feed.inputs, {"y": ph.Binary()})
+        )
+    assert str(error.value) == (
+        "data: expected columns of one length, got `image` 3, `id` 2. "
+        "Every column needs one entry per row; None or NaN stands for a missing label."
+    )
+
+
 def test_masks_are_ids_in_the_size_of_the_original(tmp_path):
     from PIL import Image
 

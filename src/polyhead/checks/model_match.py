@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
-from polyhead.errors import Problem, Report, hints, place, similar
+from polyhead.errors import Problem, Report, counted, hints, place, similar
 from polyhead.keras_bridge.structure import Path, Structure, leaves, rebuild
 from polyhead.kinds import Head, Input
 from polyhead.kinds.output_layers import layer_names
@@ -208,13 +209,25 @@ def _sure(tensors: list[ModelTensor], shapes: Mapping[str, tuple[int, ...]]) -> 
 
 def _misshapen(word: str, name: str, tensor: ModelTensor, wanted: tuple[int, ...]) -> Problem:
     other = "input" if word == "input" else "output"
-    fix = (
-        f"Give the layer {wanted[-1]} units."
-        if word == "head" and len(wanted) == len(tensor.shape) == 1
-        else ""
-    )
+    fix = _shape_fix(tensor.shape, wanted) if word == "head" else ""
     if len(wanted) == 3 and fits((*wanted[1:], wanted[0]), tensor.shape):
         fix = "These are channels first: give array.transpose(0, 2, 3, 1)."
     where = place(input=name) if word == "input" else place(head=name)
     found = f"`{tensor.names[0] if tensor.names else tensor.path}` of shape {tensor.shape}"
     return Problem(where, f"an {other} of shape {wanted}", found, fix)
+
+
+def _shape_fix(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> str:
+    """Say how the output of a layer gets another shape; empty if that takes another model.
+
+    >>> _shape_fix((4,), (1, 4)), _shape_fix((2,), (1,)), _shape_fix((8, 8, 3), (4, 4, 3))
+    ('Add keras.layers.Reshape((1, 4)) after the layer.', 'Give the layer 1 unit.', '')
+    """
+    units = f"Give the layer {counted(math.prod(wanted), 'unit')}"
+    if None not in shape and math.prod(shape) == math.prod(wanted):  # type: ignore[arg-type]
+        return f"Add keras.layers.Reshape({wanted}) after the layer."
+    if len(shape) == 1 and len(wanted) <= 2:
+        return (
+            f"{units}." if len(wanted) == 1 else f"{units}, and add keras.layers.Reshape({wanted}) after it."
+        )
+    return ""

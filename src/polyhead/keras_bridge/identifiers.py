@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -114,6 +115,8 @@ def require_model(model: Any, where: str) -> None:
     """
     if not callable(model) or not hasattr(model, "compile"):
         fix = "Give an instance, with parentheses." if isinstance(model, type) else ""
+        if isinstance(model, (str, os.PathLike)):
+            fix = f"Load it: keras.saving.load_model({os.fspath(model)!r})."
         raise ContractError(Problem(where, "a Keras model", shown(model), fix))
 
 

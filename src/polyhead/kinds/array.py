@@ -30,6 +30,7 @@ from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column
 from polyhead.kinds.vocabulary import NOTHING, UNKNOWN, checked_vocabulary, learned_vocabulary, word_ids
 
+_FINITE_FIX = "Fix the row, or say Array(fill=0.0) to fill in for NaN, but not for infinity."
 _INT32 = np.iinfo(np.int32)
 _WHOLE = Conversion("int32", low=_INT32.min, high=_INT32.max)
 
@@ -151,7 +152,7 @@ class Array(Input):
         if self.fill is not None and array.dtype.kind == "f":
             array = np.where(np.isnan(array), array.dtype.type(self.fill), array)
         if check:
-            require_finite(array, "finite numbers", "Fix the row, or say Array(fill=0.0) to fill in for NaN.")
+            require_finite(array, "finite numbers", _FINITE_FIX)
         if isinstance(self.scale, Scaling):
             array = self.scale.scaled(array, None, check)
         if self.dtype == "float32":

@@ -112,7 +112,9 @@ class Binary(Head):
             if row is not None:
                 value = array[row, 0].item()
                 if value == -1:
-                    fix = 'If -1 means "no label", say Binary(missing=-1).'
+                    fix = (
+                        'If -1 means no, say Binary(positive=1); if it means "no label", Binary(missing=-1).'
+                    )
                 elif 0 < value < 1:
                     fix = 'For soft labels say ph.Regression(loss="binary_crossentropy").'
                 raise BadValue(row, expected, shown(value), fix)

@@ -33,7 +33,9 @@ def checked_classes(kind: str, classes: Any, least: int) -> Any:
         classes = tuple(found) if isinstance(classes, tuple) else found
     expected = f"a number of at least {least}, or as many distinct names"
     if isinstance(classes, (str, bytes, bool)) or not isinstance(classes, (int, Sequence)):
-        raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes)))
+        fix = "Say Mask(list(names.values()), values=list(names))." if kind == "Mask" else ""
+        fix = fix if isinstance(classes, Mapping) else ""
+        raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes), fix))
     if not isinstance(classes, int):
         odd = [name for name in classes if is_missing(name) or not isinstance(name, Hashable)]
         if odd:
@@ -360,7 +362,7 @@ def listed_fix(found: Any) -> str:
     if not mark:
         return "Put a single label into a list."
     mark += " " * (f"{mark} " in found)
-    return f'Split the labels: [text.split("{mark}") for text in column].'
+    return f'Split the labels: [[label for label in text.split("{mark}") if label] for text in column].'
 
 
 def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterable[tuple[int, Any]]:

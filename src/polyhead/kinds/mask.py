@@ -21,7 +21,7 @@ from polyhead.kinds.judging_pixels import MaskJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.missing import as_float32, collapse, first_row, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
-from polyhead.kinds.pixels import Pixels, as_pixels, holding, mask_numbers, narrowest
+from polyhead.kinds.pixels import Pixels, as_pixels, holding, mask_numbers, narrowest, out_of_range_fix
 from polyhead.kinds.source_column import Column
 
 
@@ -91,8 +91,12 @@ class Mask(Pixels):
             return colors.classes
         values = as_list(given) or []
         whole = all(map(is_integer, values))
-        if len(values) != count or not whole or len(set(values)) < count or self.missing in values:
-            expected = f"{count} distinct whole numbers, one for each class, none of them missing="
+        if self.missing is not None and self.missing in values:
+            fix = "Leave its class out of classes and values."
+            expected = "other values than missing=, which means no class"
+            raise ContractError(Problem("Mask(values=)", expected, f"{self.missing} in both", fix))
+        if len(values) != count or not whole or len(set(values)) < count:
+            expected = f"{count} distinct whole numbers, one for each class"
             raise ContractError(Problem("Mask(values=)", expected, shown(self.values)))
         return tuple(int(v) for v in values)
 
@@ -346,16 +350,11 @@ class Mask(Pixels):
 
     def _wanted(self, most: Any) -> tuple[str, str]:
         """The expected value of a pixel, and what to do about ``most``, for errors."""
-        fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
         if self.values is not None:
-            return f"one of the values {shown(list(self.values))} in each pixel", fix
+            return f"one of the values {shown(list(self.values))} in each pixel", out_of_range_fix(0, 0)
         top = 1 if self.binary else len(self.names) - 1
         expected = "0 or 1 in each pixel" if self.binary else f"a class id in [0, {top}] in each pixel"
-        if most == 255:
-            fix = 'If 255 means "no label", say Mask(missing=255).'
-            if top == 1:
-                fix = f"If 255 is the object, say Mask(values=(0, 255)). {fix}"
-        return expected, fix
+        return expected, out_of_range_fix(most, 0 if self.multi else len(self.names))
 
     def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         if self.multi:

@@ -197,3 +197,26 @@ def mask_numbers(
 _ONE_HOT = "If each pixel is one-hot, give column.argmax(axis=-1)."
 _COLORS = "If masks are in colors, say Mask(names, values=[(r, g, b), ...])."
 _VOLUMES = f"If these are volumes, {VOLUMES}."
+
+
+def out_of_range_fix(most: float, count: int) -> str:
+    """Say what the largest value of a mask may mean, if it is no id of ``count`` classes.
+
+    Args:
+        most: the largest value.
+        count: the number of classes; 0 for several binary masks.
+
+    >>> out_of_range_fix(3, 3)[:63], out_of_range_fix(7, 1)[:41]
+    ('If ids count from 1, say Mask(..., values=range(1, 4)). If some', 'If these are class ids, say Mask(8). If s')
+    """
+    if most == 255:
+        fix = 'If 255 means "no label", say Mask(missing=255).'
+        return fix if count > 2 else f"If 255 is the object, say Mask(values=(0, 255)). {fix}"
+    fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
+    if not count or not most > max(count - 1, 1) or not float(most).is_integer():
+        return fix
+    if count == 1:
+        return f"If these are class ids, say Mask({int(most) + 1}). {fix}"
+    if most == count:
+        return f"If ids count from 1, say Mask(..., values=range(1, {count + 1})). {fix}"
+    return f"If the classes have other ids, say Mask(..., values=[...]). {fix}"

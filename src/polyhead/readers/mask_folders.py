@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
@@ -26,9 +27,10 @@ _LOSSLESS = tuple(end for end in ENDINGS if end not in (".jpg", ".jpeg", ".jp2",
 def folders_of_masks(names: Sequence[str]) -> tuple[str, dict[str, str]] | None:
     """Detect top-level folders that hold images and their masks rather than classes.
 
-    A folder holds masks if at least half of its files are named after images in another folder, and the names of the
-    folders agree: this one is named like a folder of masks; or the other like a folder of images, and all files in this
-    one are lossless. File names alone do not suffice, as classes may number their images in the same way.
+    A folder holds masks if at least half of its files are named after images in another folder, and more says so: it
+    is named like a folder of masks; or all its files are lossless, and the other folder is named like a folder of
+    images, the files have a word for masks in their names, or each is named after one of the other's lossy files. Equal
+    names alone do not suffice, as classes may number their images in the same way.
 
     Args:
         names: the names of all files, such as ``folder/name.jpg``.
@@ -38,6 +40,8 @@ def folders_of_masks(names: Sequence[str]) -> tuple[str, dict[str, str]] | None:
 
     >>> folders_of_masks(["photos/1.jpg", "photos/2.jpg", "masks/1_m.png", "masks/2_m.png"])
     ('photos', {'mask': 'masks/{stem}_m'})
+    >>> folders_of_masks(["Fotos/1.jpg", "Fotos/2.jpg", "Masken/1.png"])
+    ('Fotos', {'mask': 'Masken'})
     >>> folders_of_masks(["cat/1.jpg", "dog/1.jpg"]) is None
     True
     """
@@ -52,13 +56,17 @@ def folders_of_masks(names: Sequence[str]) -> tuple[str, dict[str, str]] | None:
         pictures = [folder for folder in held if not _MASKS.fullmatch(folder.lower())]
     for images in sorted(pictures, key=lambda folder: -len(stems[folder])):
         named = bool(_IMAGES.fullmatch(images.lower()))
+        lossy = not any(rest.lower().endswith(_LOSSLESS) for rest in held[images])
         found: dict[str, str] = {}
         for folder, some in held.items():
-            lossless = named and all(rest.lower().endswith(_LOSSLESS) for rest in some)
-            if folder in pictures or not (lossless or _MASKS.fullmatch(folder.lower())):
-                continue
             pattern = _pattern(stems[images], sorted(stems[folder]))
-            if pattern is not None:
+            if folder == images or _IMAGES.fullmatch(folder.lower()) or pattern is None:
+                continue
+            before, _, after = pattern.partition("{stem}")
+            said = any(_MASKS.fullmatch(word.strip("_-. ").lower()) for word in (before, after))
+            every = all(m[len(before) : len(m) - len(after)] in stems[images] for m in stems[folder])
+            lossless = all(rest.lower().endswith(_LOSSLESS) for rest in some)
+            if _MASKS.fullmatch(folder.lower()) or (lossless and (named or said or (lossy and every))):
                 found[folder] = folder if pattern == "{stem}" else f"{folder}/{pattern}"
         if found:
             return images, found if len(found) > 1 else {"mask": next(iter(found.values()))}
@@ -103,6 +111,7 @@ class MaskFolder:
 
     def __init__(self, home: Root, given: str, column: str, findings: Findings) -> None:
         self._what = f"read_folder(masks=), column `{column}`"
+        self._column, self._given = column, given
         folder, pattern = given, "{stem}"
         if "{stem}" in given:
             folder, _, pattern = given.rpartition("/")
@@ -138,7 +147,10 @@ class MaskFolder:
         lost = [masks[stem] for stem in lost_stems]
         if len(lost) == len(masks):
             found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
-            fix = 'Say masks="masks/{stem}_mask" for names that differ.' if self._plain and lost else ""
+            pattern = _pattern(there, lost_stems) or "{stem}_mask"
+            said = f"{self._given}/{pattern}"
+            said = json.dumps(said if self._column == "mask" else {self._column: said}, ensure_ascii=False)
+            fix = f"Say masks={said} for names that differ." if self._plain and lost else ""
             folder = _folder_above(stems, lost_stems) if root else ""
             fix = f'Say images="{folder}".' if folder else fix
             expected = "masks with the names of the images"

@@ -112,7 +112,8 @@ def _is_one(value: Any, kind: Input, shared: bool = False) -> bool:
 
 
 def _is_image(shape: tuple[int, ...], own: tuple[int, ...]) -> bool:
-    return len(shape) == 3 and shape[-1] == own[-1] and shape[-1] in (1, 3, 4)
+    gray = len(shape) == 2 and own[-1] == 1
+    return gray or (len(shape) == 3 and shape[-1] == own[-1] and shape[-1] in (1, 3, 4))
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:

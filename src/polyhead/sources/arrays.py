@@ -162,6 +162,6 @@ def _fitting_entries(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str
         elif isinstance(name, str):
             with contextlib.suppress(DataError):
                 column = as_column(name, values)
-                if len(column) == length:
+                if len(column) == length or name == "id":  # predictions are named by it
                     found[name] = column
     return found
