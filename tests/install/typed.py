@@ -14,14 +14,14 @@ class Squares(ph.Source):
         return 10
 
     def read(self, ids: np.ndarray[Any, Any]) -> dict[str, Any]:
-        return {"x": ids, "y": ids % 2}
+        return {"x": ids, "y": ids % 2, "square": ids**2}
 
 
 def declare(data: ph.Source) -> ph.Feed:
     return ph.Feed(
         data,
         inputs={"x": ph.Array()},
-        heads={"y": ph.Binary(class_weight="balanced"), "z": ph.Regression(scale="standard", column="x")},
+        heads={"y": ph.Binary(class_weight="balanced"), "z": ph.Regression(scale="standard", column="square")},
         batch_size=4,
         shuffle=True,
         augment=[],
