@@ -85,7 +85,7 @@ class Geometric(Augmentation):
     uncovers: ClassVar[bool] = True
     """Whether the output can show pixels from outside the image."""
 
-    def told(self, drawn: np.ndarray) -> list[str]:
+    def descriptions(self, drawn: np.ndarray) -> list[str]:
         """Describe how a sample changes, given its random numbers ``(draws,)``; empty if it does not."""
         return [type(self).__name__] if self.happens(drawn[None])[0] else []
 

@@ -48,7 +48,7 @@ class Flip(Geometric):
         across, down = (drawn < self.p).T
         return across & self.horizontal, down & self.vertical
 
-    def told(self, drawn: np.ndarray) -> list[str]:
+    def descriptions(self, drawn: np.ndarray) -> list[str]:
         words = ("Flip left-right", "Flip top-bottom")
         return [word for word, on in zip(words, self._ways(drawn[None]), strict=True) if on[0]]
 
@@ -81,7 +81,7 @@ class Rotate(Geometric):
         angle: np.ndarray = self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.degrees
         return angle
 
-    def told(self, drawn: np.ndarray) -> list[str]:
+    def descriptions(self, drawn: np.ndarray) -> list[str]:
         return [f"Rotate {self._angle(drawn[None])[0]:+.0f}°"] if self.happens(drawn[None])[0] else []
 
 
@@ -112,7 +112,7 @@ class Scale(Geometric):
         factor: np.ndarray = 1 + self.happens(drawn) * plus_or_minus(drawn[:, 1]) * self.fraction
         return factor
 
-    def told(self, drawn: np.ndarray) -> list[str]:
+    def descriptions(self, drawn: np.ndarray) -> list[str]:
         return [f"Scale ×{self._factor(drawn[None])[0]:.2f}"] if self.happens(drawn[None])[0] else []
 
 
@@ -140,7 +140,7 @@ class Translate(Geometric):
         way = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.fraction * frame[:, ::-1]
         return geometry.shift(way[:, 0], way[:, 1]), frame
 
-    def told(self, drawn: np.ndarray) -> list[str]:
+    def descriptions(self, drawn: np.ndarray) -> list[str]:
         across, down = plus_or_minus(drawn[1:]) * self.fraction
         return [f"Translate {across:+.0%}, {down:+.0%}"] if self.happens(drawn[None])[0] else []
 

@@ -111,18 +111,18 @@ class Joint:
         turns = [1] * len(ids) if orientations is None else [int(o) for o in orientations]
         return Plan(tuple(map(int, target)), sizes, matrices, turns, stages, self.fit, self.min_visible)  # type: ignore[arg-type]
 
-    def told(self, epoch: int, ids: Sequence[int] | np.ndarray) -> list[list[str]]:
+    def descriptions(self, epoch: int, ids: Sequence[int] | np.ndarray) -> list[list[str]]:
         """Describe in words how each sample is changed.
 
         >>> from polyhead.augment import Blur, Flip, Rotate
-        >>> Joint([Flip(p=1.0), Rotate(10), Blur(1.5, p=1.0)], seed=7).told(0, [3])
+        >>> Joint([Flip(p=1.0), Rotate(10), Blur(1.5, p=1.0)], seed=7).descriptions(0, [3])
         [['Flip left-right', 'Rotate -8°', 'Blur']]
         """
         found: list[list[str]] = [[] for _ in ids]
         for drawn in (self._draw(stage, epoch, np.asarray(ids, np.int64)) for stage in self._stages):
             for move, numbers in drawn.moves:
                 for words, row in zip(found, numbers, strict=True):
-                    words += move.told(row)
+                    words += move.descriptions(row)
             for light, parameters in drawn.lights:
                 for words, one in zip(found, parameters, strict=True):
                     words += [] if one is None else [type(light).__name__]

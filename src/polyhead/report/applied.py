@@ -30,7 +30,7 @@ def applied_to(feed: Feed, rows: Sequence[tuple[int, int]]) -> list[tuple[str, .
     found: dict[tuple[int, int], tuple[str, ...]] = {}
     for epoch in dict.fromkeys(epoch for epoch, _ in rows):
         ids = np.array([row for e, row in rows if e == epoch], np.int64)
-        words = joint.told(epoch, ids)
+        words = joint.descriptions(epoch, ids)
         for one, own in with_streams(mixers):
             happens = one.happens(uniform(feed.seed, epoch, ids, own, one.draws))
             words = [[*w, type(one).__name__] if on else w for w, on in zip(words, happens, strict=True)]
