@@ -59,7 +59,7 @@ class Classes(Head):
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
         return likelihoods(outputs, logits, self.probabilities, self.temperature)
 
-    def told(self, column: Column) -> Self:
+    def with_facts(self, column: Column) -> Self:
         if self.classes is not None:
             return self.fixed(_spellings=())
         known = known_classes(column, self.missing)

@@ -117,7 +117,7 @@ class Image(Input):
     def shape(self) -> tuple[int, ...]:
         return (self.height or 0, self.width or 0, self.channels or 0)
 
-    def told(self, column: Column) -> Image:
+    def with_facts(self, column: Column) -> Image:
         known = column.about().exif
         if known is None or known == self.exif:
             return self

@@ -96,7 +96,7 @@ class Keypoints(Coordinates):
     def shape(self) -> tuple[int, ...]:
         return (self.points, 2)
 
-    def told(self, column: Column) -> Self:
+    def with_facts(self, column: Column) -> Self:
         changes: dict[str, Any] = {}
         if not (self.point_names and self.skeleton):
             known = column.about()

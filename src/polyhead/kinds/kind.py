@@ -63,7 +63,7 @@ class Kind(ABC):
             return (name,)
         return (self.column,) if isinstance(self.column, str) else tuple(self.column)
 
-    def told(self, column: Column) -> Self:
+    def with_facts(self, column: Column) -> Self:
         """Return this unresolved kind with the fields that the user left out and the source of its column knows.
 
         Raises:

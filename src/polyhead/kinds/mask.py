@@ -255,7 +255,7 @@ class Mask(Pixels):
     def drawn(self) -> Self:
         return self.fixed(outside="missing")
 
-    def told(self, column: Column) -> Self:
+    def with_facts(self, column: Column) -> Self:
         if self.multi or self.classes != 1 or self.values is not None:
             return self
         known = column.about()

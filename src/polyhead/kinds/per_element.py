@@ -236,8 +236,8 @@ class Each(Head):
 
     # Labels ----------------------------------------------------------------------------------------
 
-    def told(self, column: Column) -> Self:
-        return self.fixed(head=self.head.told(column))
+    def with_facts(self, column: Column) -> Self:
+        return self.fixed(head=self.head.with_facts(column))
 
     def resolve(self, column: Column) -> Self:
         entries = Entries(column, self.places)

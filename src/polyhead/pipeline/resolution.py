@@ -90,7 +90,7 @@ class Resolution:
     def _resolve_input(self, name: str, kind: Input) -> None:
         try:
             column = KindColumns(self._source, kind.columns(name))
-            self.inputs[name] = found = kind.told(column).resolve(column)
+            self.inputs[name] = found = kind.with_facts(column).resolve(column)
             if self._new:
                 self._doubts += input_problems(name, kind, found, column.probe(), len(self._source))
         except BadValue as bad:
@@ -103,7 +103,7 @@ class Resolution:
         found = dict(heads)
         for name, head in heads.items():
             try:
-                found[name] = head.told(KindColumns(self._source, head.columns(name)))
+                found[name] = head.with_facts(KindColumns(self._source, head.columns(name)))
             except DataError as error:
                 self._add_of_head(name, error)
         return found
