@@ -121,5 +121,5 @@ def read_coco(
     if "keypoints" in columns:
         about["keypoints"] = About(None, None, None, *named_points(known, keep, path, findings))
     findings.stop()
-    report = findings.told(place(file=str(path)))
+    report = findings.warn_and_report(place(file=str(path)))
     return Images({**pictures.columns(), **columns}, report, names, about)

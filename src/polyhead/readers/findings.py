@@ -142,7 +142,7 @@ class Findings:
         if errors:
             raise DataError(*errors)
 
-    def told(self, where: str) -> Report:
+    def warn_and_report(self, where: str) -> Report:
         """Return the report of a usable source, and warn once with the counts of its problems."""
         counted = [(ODDITIES.get(code, code), n) for (code, warning), n in self._totals.items() if warning]
         counted += self._odd

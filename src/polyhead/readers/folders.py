@@ -122,7 +122,7 @@ def read_folder(
         columns |= joined
     findings.stop()
     about = {"label": About(tuple(categories))} if categories else {}
-    return Images(columns, findings.told(place(file=home.path)), categories, about)
+    return Images(columns, findings.warn_and_report(place(file=home.path)), categories, about)
 
 
 def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) -> list[str]:

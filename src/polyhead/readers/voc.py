@@ -133,7 +133,7 @@ def read_voc(
             **columns,
             **_masks(home, places.images, there, findings),
         },
-        findings.told(place(file=home.path)),
+        findings.warn_and_report(place(file=home.path)),
         wanted,
         {"image": About(exif=exif)},
     )

@@ -118,7 +118,7 @@ def read_yolo(
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
     about = {"image": About(exif=exif or "applied")}  # the orientation of the size that fractions refer to
-    return Images(columns, findings.told(layout.where), names_kept, about)
+    return Images(columns, findings.warn_and_report(layout.where), names_kept, about)
 
 
 class _Lines(NamedTuple):
