@@ -176,8 +176,8 @@ class Apply(Augmentation):
     def _checked(self, found: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(found, Mapping) or not set(given) <= set(found):
             missing = sorted(set(given) - set(found)) if isinstance(found, Mapping) else None
-            told = type(found).__name__ if missing is None else f"one without {', '.join(missing)}"
-            raise ContractError(Problem(self.place, f"a dict with {', '.join(given)} returned", told))
+            got = type(found).__name__ if missing is None else f"one without {', '.join(missing)}"
+            raise ContractError(Problem(self.place, f"a dict with {', '.join(given)} returned", got))
         result = {name: found[name] for name in given}
         if "mask" in result:
             result["mask"] = _in_dtype_of(result["mask"], given["mask"])
@@ -204,9 +204,9 @@ class Apply(Augmentation):
                     good = isinstance(new, np.ndarray) and new.shape == shape and new.dtype == old.dtype
                     expected = f"`{name}` of shape {shape}, {old.dtype}"
                 if not good:
-                    told = f"shape {np.shape(new)}, {getattr(new, 'dtype', type(new).__name__)}"
+                    got = f"shape {np.shape(new)}, {getattr(new, 'dtype', type(new).__name__)}"
                     fix = self._advice(old, new) if name not in ("boxes", "points") else ""
-                    raise ContractError(Problem(self.place, f"{expected} returned", told, fix))
+                    raise ContractError(Problem(self.place, f"{expected} returned", got, fix))
         return result
 
     def _advice(self, before: np.ndarray, found: Any) -> str:

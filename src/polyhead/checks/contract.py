@@ -149,8 +149,9 @@ def _check_metrics(
         logits = None if applied[name] is None else applied[name] == "linear"
         if name in losses and not applied[name]:
             logits = as_loss(losses[name]).from_logits
-        told = bool(logits) and not by_hand  # a metric by name is made to suit, which Keras does not do
-        asked = [resolve(metric, head, told) for metric in metrics[name]]
+        # metrics given by name are made for logits here, but not by Keras
+        from_logits = bool(logits) and not by_hand
+        asked = [resolve(metric, head, from_logits) for metric in metrics[name]]
         yield from judge_metrics(name, head, asked, logits)
         if name in declared.weighted:
             yield from judge_reductions(name, head, asked, by_hand)

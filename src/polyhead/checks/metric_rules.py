@@ -224,14 +224,14 @@ def _check_scale(name: str, head: Head, kind: str, metric: Any, logits: bool) ->
     config: Mapping[str, Any] = metric.get_config()
     title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
     activation = f'Give the output layer activation="{head.probabilities[0]}".'
-    told = config.get("from_logits")
-    if told is None and isinstance(getattr(metric, "_fn_kwargs", None), Mapping):
-        told = metric._fn_kwargs.get("from_logits", False if kind.endswith("crossentropy") else None)
+    from_logits = config.get("from_logits")
+    if from_logits is None and isinstance(getattr(metric, "_fn_kwargs", None), Mapping):
+        from_logits = metric._fn_kwargs.get("from_logits", False if kind.endswith("crossentropy") else None)
     cuts, one_by_one = _thresholds(kind, config), _BY_SIGMOID | {"binary_accuracy"}
     if logits:
         if kind in _SWEEPS | _DISTANCES or ("softmax" in head.probabilities and kind in one_by_one):
             fix = activation
-        elif told is False:
+        elif from_logits is False:
             fix = f"Say {title}(from_logits=True), or metrics=[{metric.name!r}]."
         elif any(0 < cut < 1 for cut in cuts):
             fix = (
@@ -243,7 +243,7 @@ def _check_scale(name: str, head: Head, kind: str, metric: Any, logits: bool) ->
             return None
         expected, found = "a metric for logits, as the output has no activation", f"{title} for probabilities"
     else:
-        if told:
+        if from_logits:
             fix = f"Leave from_logits out of {title}."
         elif any(cut <= 0 for cut in cuts):
             fix = f"Leave the threshold out of {title}."

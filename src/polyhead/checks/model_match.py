@@ -49,10 +49,10 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
     )
     shapes = {n: h.output_shape for n, h in heads.items()}
     unlike: list[Problem] = []
-    told: list[str] = []
+    head_notes: list[str] = []
     outputs = model_tensors(leaves(y), model)
     naming = _NAME_LAYER if symbolic(model) is not None else _NAME_KEY
-    matched_heads = _match_names("head", outputs, shapes, unlike, told, naming) if heads else {}
+    matched_heads = _match_names("head", outputs, shapes, unlike, head_notes, naming) if heads else {}
     if unlike and outputs and not any(leaf.names for leaf in outputs):
         unlike = [_nameless(heads, y)]
     if unlike and not problems and makes_own_loss(model):
@@ -63,7 +63,7 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
         taken = rebuild(x, lambda path, _: matched_inputs.get(path))
         return Fit((), tuple(notes), Structure(taken, {name: name for name in heads}, own_loss=True))
     problems += unlike
-    notes += told
+    notes += head_notes
     if problems:
         return Fit(tuple(problems), tuple(notes))
     structure = Structure(

@@ -109,8 +109,8 @@ def _odd(reading: Reading, places: Matches, shape: str) -> list[Problem]:
         stacked = place == ("y", ()) and bool(
             shape
         )  # one list for several outputs, which `match_outputs` reports
-        told = stacked or (place[0] == "w" and reading.weighs_outputs)
-        if stats.odd is not None and not told and not (slot is not None and slot.dtype == "string"):
+        reported = stacked or (place[0] == "w" and reading.weighs_outputs)
+        if stats.odd is not None and not reported and not (slot is not None and slot.dtype == "string"):
             step, words = stats.odd
             fix = f"Give NumPy arrays: {_as_arrays(reading, place, places, shape)}."
             if "unequal length" in words:

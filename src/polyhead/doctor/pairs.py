@@ -44,8 +44,8 @@ class Pairs:
             return cls({})
         # a uniform mask looks the same however it is turned
         flat = [mask.reshape(len(mask), -1) for mask in masks]
-        told = np.any([(mask != mask[:, :1]).any(axis=1) for mask in flat], axis=0)
-        return cls({int(rows[i, 1]): x[0][i].copy() for i in np.flatnonzero(told[: len(rows)])})
+        distinct = np.any([(mask != mask[:, :1]).any(axis=1) for mask in flat], axis=0)
+        return cls({int(rows[i, 1]): x[0][i].copy() for i in np.flatnonzero(distinct[: len(rows)])})
 
     def turned(self, x: list[np.ndarray], rows: np.ndarray) -> tuple[int, str] | None:
         """Return the first row whose image is a turned known one while its labels are not, and how it is turned."""

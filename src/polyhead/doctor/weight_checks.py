@@ -45,8 +45,8 @@ def _single_numbers(w: Any, places: Matches) -> Problem:
     classes = [group for group in _dicts_in(w) if group and all(isinstance(key, int) for key in group)]
     expected = "arrays with one number for each row"
     if classes:
-        told = "{" + ", ".join(f"{key}: ..." for key in list(classes[0])[:3]) + "}"
-        fix = f"Give each row the weight of its class: np.vectorize({told}.get)(labels); or declare the data as a "
+        table = "{" + ", ".join(f"{key}: ..." for key in list(classes[0])[:3]) + "}"
+        fix = f"Give each row the weight of its class: np.vectorize({table}.get)(labels); or declare the data as a "
         fix += "ph.Feed, whose heads take class_weight=."
         return Problem("weights", expected, "one number for each class", fix, "weights-structure")
     names = ", ".join(f'"{slot.name}": ...' for slot in places.outputs.values()) or "..."

@@ -47,8 +47,8 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
         return keras.metrics.MeanMetricWrapper(found, name=name)
     found = _ACCURACIES[form_of_labels(head)]() if is_by_shape("metric", asked) else _by_name(asked)
     if not isinstance(found, keras.metrics.Metric):
-        told = {"from_logits": True} if logits and "from_logits" in signature(found).parameters else {}
-        return keras.metrics.MeanMetricWrapper(found, name=asked, **told)
+        options = {"from_logits": True} if logits and "from_logits" in signature(found).parameters else {}
+        return keras.metrics.MeanMetricWrapper(found, name=asked, **options)
     config = {**found.get_config(), "name": asked}
     if logits and "from_logits" in config:
         config["from_logits"] = True

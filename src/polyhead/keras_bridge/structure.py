@@ -37,8 +37,8 @@ class Structure:
     def as_state(self) -> dict[str, Any]:
         """The structure as JSON values, with lists for tuples; batches have tuples in either case."""
         parts = {"inputs": self.inputs, "outputs": self.outputs}
-        told = {name: rebuild(part, lambda _, leaf: leaf) for name, part in parts.items()}
-        return {**told, "own_loss": self.own_loss}
+        templates = {name: rebuild(part, lambda _, leaf: leaf) for name, part in parts.items()}
+        return {**templates, "own_loss": self.own_loss}
 
     @classmethod
     def of_state(cls, state: Any, inputs: Iterable[str], heads: Iterable[str]) -> Structure | None:

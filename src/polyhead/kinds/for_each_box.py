@@ -35,11 +35,11 @@ def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
             continue
         known = [n for n, h in heads.items() if isinstance(h, Boxes) and n != name]
         expected = f"the name of a head of boxes ({', '.join(known) or 'there is none'})"
-        told = "no head of that name" if boxes is None else type(boxes).__name__
+        got = "no head of that name" if boxes is None else type(boxes).__name__
         near = similar(head.each, known) if boxes is None else ""
         if isinstance(inner, Boxes):
-            expected, told, near = "no each= for boxes themselves", repr(head.each), ""
-        problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, told, near))
+            expected, got, near = "no each= for boxes themselves", repr(head.each), ""
+        problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, got, near))
     if problems:
         raise ContractError(*problems)
     return found

@@ -73,10 +73,10 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
         row = plain_row.reshape(row.shape)
     if row.dtype.kind not in "iufb":
         if isinstance(value, np.ndarray):  # times would become counts of nanoseconds
-            told = shown((value.astype(str) if value.dtype.kind in "mM" else value).tolist())
+            got = shown((value.astype(str) if value.dtype.kind in "mM" else value).tolist())
         else:
-            told = shown(value)
-        raise BadValue(index, expected, told, conversion_fix(value, fix))
+            got = shown(value)
+        raise BadValue(index, expected, got, conversion_fix(value, fix))
     return row
 
 

@@ -168,13 +168,13 @@ class WithImageFiles(MadeColumns):
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self.source, ids)
-        told = self.ids_of(ids).tolist()
+        row_ids = self.ids_of(ids).tolist()
         for name in self.placed:
             rows[name] = [
                 None
                 if is_missing(value)
                 else read_file(value, file_place(value, place(column=name, row=row)))
-                for value, row in zip(plain(rows[name]), told, strict=True)
+                for value, row in zip(plain(rows[name]), row_ids, strict=True)
             ]
         return rows
 
@@ -259,12 +259,12 @@ def _facts_in_manifest(rows: Source, name: str) -> Spec:
         known = rows.about(name)._asdict()
     except DataError:
         return {}
-    told = {key: list(value) if isinstance(value, tuple) else value for key, value in known.items() if value}
-    if "skeleton" in told:
-        told["skeleton"] = [list(pair) for pair in told["skeleton"]]
-    listed = [value for key, value in told.items() if key != "skeleton"]
+    facts = {key: list(value) if isinstance(value, tuple) else value for key, value in known.items() if value}
+    if "skeleton" in facts:
+        facts["skeleton"] = [list(pair) for pair in facts["skeleton"]]
+    listed = [value for key, value in facts.items() if key != "skeleton"]
     plain = all(isinstance(one, (str, int, float)) for value in listed for one in value)
-    return {"about": told} if told and plain else {}
+    return {"about": facts} if facts and plain else {}
 
 
 def fingerprint(rows: Source) -> str:

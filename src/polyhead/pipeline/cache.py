@@ -243,8 +243,8 @@ class Cached(MadeColumns):
         numbers = np.concatenate([some for some, _ in self._waiting])
         columns = {name: join([rows[name] for _, rows in self._waiting]) for name in self._kept}
         columns[NUMBER] = numbers
-        told = self.ids_of(numbers)
-        arrays = [_as_arrow(spec, columns[spec["name"]], told) for spec in self._specs]
+        row_ids = self.ids_of(numbers)
+        arrays = [_as_arrow(spec, columns[spec["name"]], row_ids) for spec in self._specs]
         path = self._folder / shard_name(len(self._files))
         line = write_shard(path, self._specs, arrays, len(numbers))
         self._journal.add(line)

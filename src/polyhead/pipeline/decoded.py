@@ -42,13 +42,13 @@ class _Still(Scene):
 
         kinds = {n: kind for n, kind in self.images.items() if kind.columns(n)[0] == column}
         (name, kind), values = next(iter(kinds.items())), plain(values)
-        told = self.source.ids_of(ids).tolist()
-        opened = [self.reader.open(name, value, row) for value, row in zip(values, told, strict=True)]
-        frames = [self.reader.frame(name, value, row) for value, row in zip(opened, told, strict=True)]
+        row_ids = self.source.ids_of(ids).tolist()
+        opened = [self.reader.open(name, value, row) for value, row in zip(values, row_ids, strict=True)]
+        frames = [self.reader.frame(name, value, row) for value, row in zip(opened, row_ids, strict=True)]
         plans = [self.joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
         plans.append(self.still.plan(0, ids, [f.shown for f in frames], self.target))
         found = []
-        for i, (value, row) in enumerate(zip(opened, told, strict=True)):
+        for i, (value, row) in enumerate(zip(opened, row_ids, strict=True)):
             if isinstance(value, np.ndarray):
                 self.reader.decode(name, value, row, plans[0], i)  # raises if the value is no image
                 one = Decoded(value, frames[i].shown)

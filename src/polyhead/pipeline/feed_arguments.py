@@ -270,7 +270,7 @@ def weighing_prints(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
     for name, head in heads.items():
         given = {word: getattr(head, word) for word in ("class_weight", "given", "missing")}
         found[name] = {word: _digest(json_form(v)) for word, v in given.items() if v is not None}
-    return {name: told for name, told in found.items() if told}
+    return {name: digests for name, digests in found.items() if digests}
 
 
 def _digest(value: Any) -> str:

@@ -258,9 +258,10 @@ class Placed(MadeColumns):
             elif isinstance(kind, Head):
                 values = [None if value is None else kind.written(value) for value in values]
             if column in self._held:
-                told, files = self.ids_of(ids).tolist(), plain(rows[column])
+                row_ids, files = self.ids_of(ids).tolist(), plain(rows[column])
                 values = [
-                    self._checked(name, value, told[i], path_in(files[i])) for i, value in enumerate(values)
+                    self._checked(name, value, row_ids[i], path_in(files[i]))
+                    for i, value in enumerate(values)
                 ]
             rows[column] = values
         return rows

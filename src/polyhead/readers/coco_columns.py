@@ -59,9 +59,9 @@ class Reader:
             expected = (
                 f"an image_id of an image of the file ({some}{', …' * (len(self.pictures.row_of) > 4)})"
             )
-            told = f"none for any of {lost:,} annotations, {shown(found[0].get('image_id'))} for the first"
+            got = f"none for any of {lost:,} annotations, {shown(found[0].get('image_id'))} for the first"
             fix = "Do the annotations belong to other images?"
-            self.findings.add("no-match", f"{place(file=self.file)}, image_id", expected, told, fix)
+            self.findings.add("no-match", f"{place(file=self.file)}, image_id", expected, got, fix)
         return rows
 
     def classes(self, found: Sequence[dict[str, Any]], where: Any) -> np.ndarray:

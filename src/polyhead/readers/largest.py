@@ -108,13 +108,13 @@ class _Largest(DerivedSource):
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows = checked_rows(self._source, ids)
-        entries, told = plain(rows[self._boxes]), self.ids_of(ids).tolist()
-        chosen = [self._choose(entries[i], row) for i, row in enumerate(told)]
+        entries, row_ids = plain(rows[self._boxes]), self.ids_of(ids).tolist()
+        chosen = [self._choose(entries[i], row) for i, row in enumerate(row_ids)]
         out: dict[str, Values] = dict(rows)
         out[PRESENT] = [None if found is None else found[1] > 0 for found in chosen]
         out[self._boxes] = [None if f is None or not f[1] else f[0][f[2]] for f in chosen]
         for name in self._along:
-            out[name] = self._taken(name, plain(rows[name]), chosen, told)
+            out[name] = self._taken(name, plain(rows[name]), chosen, row_ids)
         return out
 
     def _choose(self, value: Any, row: int) -> tuple[np.ndarray, int, int] | None:
@@ -132,10 +132,10 @@ class _Largest(DerivedSource):
         area = np.nan_to_num((found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1]), nan=-1.0)
         return found, len(found), int(area.argmax()) if len(found) else -1
 
-    def _taken(self, name: str, values: Any, chosen: list[Any], told: list[int]) -> list[Any]:
+    def _taken(self, name: str, values: Any, chosen: list[Any], row_ids: list[int]) -> list[Any]:
         """The entries of a column for the chosen objects."""
         out: list[Any] = []
-        for value, found, row in zip(values, chosen, told, strict=True):
+        for value, found, row in zip(values, chosen, row_ids, strict=True):
             if found is None or not found[1] or is_missing(value):
                 out.append(None)
                 continue

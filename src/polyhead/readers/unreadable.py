@@ -112,8 +112,8 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for rows, ids in shown_while("decoding images", read(), len(only)):
-            told = source.ids_of(ids).tolist()
-            found = pool.map(partial(_damage_in, rows, told), range(len(ids)))
+            row_ids = source.ids_of(ids).tolist()
+            found = pool.map(partial(_damage_in, rows, row_ids), range(len(ids)))
             wrong |= {row: one for row, one in zip(ids.tolist(), found, strict=True) if one is not None}
     if 2 * len(wrong) > len(source):
         few = f"{len(wrong):,} of {len(source):,} rows with one that is missing or broken"
@@ -169,7 +169,7 @@ def _opens(value: Any) -> bool:
     return True
 
 
-def _damage_in(rows: Mapping[str, Any], told: Sequence[int], i: int) -> Problem | None:
+def _damage_in(rows: Mapping[str, Any], row_ids: Sequence[int], i: int) -> Problem | None:
     """The first image of a row that is missing or broken; None if there is none."""
     from polyhead.images.decode import require_undamaged
     from polyhead.images.encoded import DAMAGED
@@ -178,11 +178,11 @@ def _damage_in(rows: Mapping[str, Any], told: Sequence[int], i: int) -> Problem 
         if not _is_encoded(values[i]):
             continue
         try:
-            require_undamaged(_encoded(values[i]), place(column=name, row=told[i]))
+            require_undamaged(_encoded(values[i]), place(column=name, row=row_ids[i]))
         except DataError as error:
             (problem,) = error.problems
             if problem.code == DAMAGED:
-                return replace(problem, warning=True, rows=(told[i],))
+                return replace(problem, warning=True, rows=(row_ids[i],))
     return None
 
 

@@ -257,15 +257,15 @@ def _readable_images(entries: Sequence[_Entry], files: Files, verify: bool) -> _
     for number, entry in enumerate(shown_each("reading images", entries)):
         if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
             continue
-        told: tuple[int, int] | None = None
+        declared: tuple[int, int] | None = None
         if entry.tree is not None:
             sides = [number_of(entry.tree.findtext(f"size/{side}")) for side in ("height", "width")]
             if all(isinstance(v, float) and v.is_integer() and 0 < v < 2**31 for v in sides):
-                told = (int(sides[0]), int(sides[1]))
-        size = files.sized(entry.image, told, verify)
+                declared = (int(sides[0]), int(sides[1]))
+        size = files.sized(entry.image, declared, verify)
         if size is not None:
             kept.append(number)
-            said.append(told or size)
+            said.append(declared or size)
             sizes.append(size)
     files.note()
     return _Sized(kept, sizes_of(said), sizes_of(sizes))

@@ -83,8 +83,8 @@ class BoxView(_CoordinateView):
         one, other = np.flatnonzero(label.counts), np.flatnonzero(guess.counts)
         if not len(one) or not len(other):
             return float(len(one) != len(other))
-        true, told = label.value[one].astype(np.float64), guess.value[other].astype(np.float64)
-        overlap = overlaps(true[:, None], told[None], np.array(False))
+        true, predicted = label.value[one].astype(np.float64), guess.value[other].astype(np.float64)
+        overlap = overlaps(true[:, None], predicted[None], np.array(False))
         if same is not None:
             overlap = np.where(same[np.ix_(one, other)], overlap, 0)
         total = 0.0

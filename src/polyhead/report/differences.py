@@ -40,12 +40,12 @@ class Differences:
         return total / np.maximum(count, 1)
 
     def _of_head(self, name: str, view: View) -> Iterator[tuple[int, float]]:
-        true, told = self._labeled._assembler.labels[name], self._guessed._assembler.labels[name]
+        true, guessed = self._labeled._assembler.labels[name], self._guessed._assembler.labels[name]
         found: list[tuple[int, float]] = []
         numbers: list[np.ndarray] = []
         for start in range(0, self._labeled.num_samples, PIECE):
             ids = np.arange(start, min(start + PIECE, self._labeled.num_samples), dtype=np.int64)
-            (labels, counts), (answers, answered) = true.at(ids), told.at(ids)
+            (labels, counts), (answers, answered) = true.at(ids), guessed.at(ids)
             values, guesses = true.head.unscaled(labels.labels), true.head.unscaled(answers.labels)
             classes = self._classes(name, ids)
             for i in np.flatnonzero(true.answered(labels, counts)).tolist():

@@ -84,17 +84,17 @@ def with_guesses(
     if places is None:
         chosen = np.argsort(-losses, kind="stable")[:n]
     else:
-        told = source.ids_of(np.arange(len(source), dtype=np.int64)).tolist()
+        row_ids = source.ids_of(np.arange(len(source), dtype=np.int64)).tolist()
         rows = feed.source.ids_of(places).tolist()
-        chosen = np.array([told.index(row) for row in rows if row in set(told)], np.int64)
+        chosen = np.array([row_ids.index(row) for row in rows if row in set(row_ids)], np.int64)
         chosen = chosen[np.argsort(-losses[chosen], kind="stable")]
     plain_feed = feed.on(source, workers=0, shard=(0, 1))
     truth = take_samples(plain_feed, len(chosen), chosen)
     guesses = take_samples(guessed, len(chosen), chosen)
     originals, laid = OriginalSamples(source, images, feed.labeled), []
     for i, true, guess in zip(chosen.tolist(), truth, guesses, strict=True):
-        told = {name: label for name, label in guess.labels.items() if name in names}
-        sample, guess = originals.laid(i, true, replace(guess, labels=told, scores=scores[i]))
+        guessed_labels = {name: label for name, label in guess.labels.items() if name in names}
+        sample, guess = originals.laid(i, true, replace(guess, labels=guessed_labels, scores=scores[i]))
         laid.append(replace(sample, loss=float(losses[i]), guess=guess))
     return laid, originals.heads
 
@@ -132,8 +132,8 @@ def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
     found = np.array(pairs, np.int64).reshape(-1, 2)
     if not len(found):
         expected = "predictions of rows of this feed"
-        told = f"the ids {listed([str(one) for one in said[:4]], 4)}, none of which it has"
-        raise ContractError(Problem(WHERE, expected, told))
+        got = f"the ids {listed([str(one) for one in said[:4]], 4)}, none of which it has"
+        raise ContractError(Problem(WHERE, expected, got))
     return feed.source.select(found[:, 0]), found[:, 1]
 
 

@@ -69,12 +69,12 @@ class OriginalSamples:
         from polyhead.augment import Joint
         from polyhead.augment.warp import warp
 
-        (column,), (told,) = self._images[name].columns(name), self._source.ids_of(ids).tolist()
+        (column,), (row_id,) = self._images[name].columns(name), self._source.ids_of(ids).tolist()
         (value,) = plain(self._source.only([column]).coded(ids)[column])
-        opened = self._readers[name].open(name, value, told)
+        opened = self._readers[name].open(name, value, row_id)
         held, size = (_at_most(one, _LONGEST) for one in (view.held_size, view.size))
         plan = Joint((), 0, fit="stretch").plan(0, ids, [view.held_size], held)
-        pixels = plan.image(0, self._readers[name].decode(name, opened, told, plan, 0))
+        pixels = plan.image(0, self._readers[name].decode(name, opened, row_id, plan, 0))
         pixels = pixels if pixels.ndim == 3 else pixels[..., None]
         if pixels.dtype not in (np.uint8, np.float32, np.float64):
             pixels = pixels / np.float32(np.iinfo(pixels.dtype).max)

@@ -51,10 +51,10 @@ def row_places(feed: Feed, ids: np.ndarray) -> np.ndarray:
     Raises:
         ContractError: for ids that the feed doesn't have.
     """
-    told = feed.source.ids_of(np.arange(feed.num_samples, dtype=np.int64))
-    order = np.argsort(told, kind="stable")
-    at = np.minimum(np.searchsorted(told, ids, sorter=order), len(order) - 1)
-    wrong = ids[told[order[at]] != ids]
+    row_ids = feed.source.ids_of(np.arange(feed.num_samples, dtype=np.int64))
+    order = np.argsort(row_ids, kind="stable")
+    at = np.minimum(np.searchsorted(row_ids, ids, sorter=order), len(order) - 1)
+    wrong = ids[row_ids[order[at]] != ids]
     if len(wrong):
         found = f"row{'s' * (len(wrong) > 1)} {listed([str(row) for row in wrong.tolist()], 4)}"
         raise ContractError(Problem(WHERE, f"ids of the {feed.num_samples:,} rows of this feed", found))
@@ -72,8 +72,8 @@ def _by_labels(feed: Feed, wanted: Mapping[Any, Any], n: int, views: Mapping[str
         there &= np.fromiter(_fulfilled(feed, name, condition, views[name]), bool, feed.num_samples)
     found = np.flatnonzero(there)[:n]
     if not len(found):
-        told = ", ".join(f"{name}={shown(condition)}" for name, condition in wanted.items())
-        raise ContractError(Problem(WHERE, "a condition that some row fulfills", f"no row with {told}"))
+        conditions = ", ".join(f"{name}={shown(condition)}" for name, condition in wanted.items())
+        raise ContractError(Problem(WHERE, "a condition that some row fulfills", f"no row with {conditions}"))
     return found
 
 

@@ -90,7 +90,7 @@ def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int 
     ids = [int(row.ids[0]) for _, row in taken]
     known = list(dict.fromkeys(ids))
     plain = dict(zip(known, _without_augmentation(feed, known), strict=False))
-    told = feed.source.ids_of(np.array(ids, np.int64)).tolist()
+    row_ids = feed.source.ids_of(np.array(ids, np.int64)).tolist()
     files = dict(zip(known, _files(feed, known), strict=False))
     applied = applied_to(feed, [(epoch, int(row.ids[0])) for epoch, row in taken])
     samples = []
@@ -99,9 +99,9 @@ def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int 
         labels = _labels(feed, row, before)
         original = None
         if feed.augment and before is not None:
-            original = Sample(told[i], before.inputs, _labels(feed, before, None, labels))
+            original = Sample(row_ids[i], before.inputs, _labels(feed, before, None, labels))
         file = files.get(ids[i], "")
-        samples.append(Sample(told[i], row.inputs, labels, original, file, epoch, applied[i]))
+        samples.append(Sample(row_ids[i], row.inputs, labels, original, file, epoch, applied[i]))
     return samples
 
 

@@ -74,8 +74,8 @@ def suspects_page(
         first.setdefault(one.row, one)
     words = [_suspicion(first[pair[0].row]) for pair in pairs]
     title = f"Suspect labels of {suspects.head}"
-    told = f"{counted(len(suspects), 'label')} in {counted(len(first), 'row')}, the most suspect first"
-    parts = [f"<header><h1>{escape(title)}</h1><p>{escape(told)}</p></header>"]
+    summary = f"{counted(len(suspects), 'label')} in {counted(len(first), 'row')}, the most suspect first"
+    parts = [f"<header><h1>{escape(title)}</h1><p>{escape(summary)}</p></header>"]
     drawing = Drawing(inputs, heads, views(dict(heads)))
     drawing.see(one for pair in pairs for one in pair)
     section = _pair_section("Labeled and predicted", pairs, words, 0, drawing)
@@ -271,13 +271,13 @@ def _pair_section(
     if not pairs:
         return ""
     parts = []
-    for i, (pair, told) in enumerate(zip(pairs, words, strict=True)):
+    for i, (pair, caption) in enumerate(zip(pairs, words, strict=True)):
         cards = [
             f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, drawing)}</div>"
             for j, (word, one) in enumerate(zip(("labeled", "predicted"), pair, strict=True))
         ]
         parts.append(
-            f'<div class="pair"><h4>row {pair[0].row:,}, {escape(told)}</h4>'
+            f'<div class="pair"><h4>row {pair[0].row:,}, {escape(caption)}</h4>'
             f'<div class="cards">{"".join(cards)}</div></div>'
         )
     return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"

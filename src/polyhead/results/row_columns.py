@@ -86,8 +86,8 @@ class RowColumns:
                 found = pa.array(values if dense else rows, known)
         except (pa.ArrowException, TypeError) as error:
             fix = "Give it one type, or leave it out of the data and of keep=."
-            told = " ".join(str(error).split())[:120]
-            raise DataError(Problem(place(column=name), "values of one type", told, fix)) from None
+            got = " ".join(str(error).split())[:120]
+            raise DataError(Problem(place(column=name), "values of one type", got, fix)) from None
         if not pa.types.is_null(found.type):
             self._types.setdefault(name, found.type)
         return found
