@@ -202,7 +202,7 @@ def test_embedding():
 )
 def test_predictions_in_the_form_of_labels(head, labels, outputs, said):
     one = head.judge("y", {"y": head}, None)
-    found, counts = one.said({"y": Judged.of(head, np.array(labels), np.array(outputs), None)})
+    found, counts = one.predicted_labels({"y": Judged.of(head, np.array(labels), np.array(outputs), None)})
     assert found.tolist() == said
     assert counts.all()
     assert counts.shape == (len(labels), *head.weight_shape)

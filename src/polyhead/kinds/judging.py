@@ -101,7 +101,7 @@ class Judge(ABC):
         found = outlying(items["loss"])
         return Doubts(found, items["loss"][found])
 
-    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         """Return the predictions in the form of labels, and which of them count, bool ``(B, *weight_shape)``."""
         found = answers[self.name]
         return found.outputs, np.ones(found.weights.shape, bool)
@@ -176,9 +176,9 @@ class EachJudge(Judge):
         """See the judge of a single label."""
         return self.judge.best_temperature(self._flat(answers))  # type: ignore[attr-defined]
 
-    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         rows = len(answers[self.name].labels)
-        labels, counts = self.judge.said(self._flat(answers))
+        labels, counts = self.judge.predicted_labels(self._flat(answers))
         return tuple(a.reshape(rows, len(a) // rows, *a.shape[1:]) for a in (labels, counts))  # type: ignore[return-value]
 
 

@@ -177,8 +177,8 @@ class BoxesJudge(Judge):
         ]
         return Doubts(item, apart, _or_none(labels), _or_none(boxes), parts)
 
-    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        boxes, counts = super().said(answers)
+    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        boxes, counts = super().predicted_labels(answers)
         return boxes, counts & (self._scores(answers) >= 0.5)
 
     def _scores(self, answers: Mapping[str, Judged]) -> np.ndarray:

@@ -68,8 +68,8 @@ class BinaryJudge(Judge):
         weights = np.broadcast_to(found.weights.reshape(-1, 1), found.labels.shape)
         return best_temperature(found.outputs, found.labels, weights, SIGMOID)
 
-    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().said(answers)
+    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().predicted_labels(answers)
         return (outputs >= self.threshold).astype(np.float32), counts
 
     def doubts(self, items: Items) -> Doubts:
@@ -144,8 +144,8 @@ class CategoricalJudge(Judge):
         labels = found.labels.argmax(-1) if found.labels.ndim > 1 else found.labels
         return best_temperature(found.outputs, labels, found.weights.reshape(len(labels)), SOFTMAX)
 
-    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().said(answers)
+    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().predicted_labels(answers)
         ids = outputs.argmax(-1)
         one_hot = answers[self.name].labels.ndim == outputs.ndim
         return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), counts
@@ -222,8 +222,8 @@ class MultiLabelJudge(Judge):
             found.outputs, found.labels, np.broadcast_to(weights, found.labels.shape), SIGMOID
         )
 
-    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().said(answers)
+    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().predicted_labels(answers)
         return (outputs >= self.threshold).astype(np.float32), counts
 
     def doubts(self, items: Items) -> Doubts:

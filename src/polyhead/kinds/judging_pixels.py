@@ -86,8 +86,8 @@ class MaskJudge(Judge):
         ]
         return Doubts(found, apart[found], *words)
 
-    def said(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().said(answers)
+    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, counts = super().predicted_labels(answers)
         return (outputs >= self.threshold).astype(np.float32) if self.binary else outputs.argmax(-1), counts
 
     def details(self, items: Items) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class RowJudges:
         originals = self._originals
         for batch, labeled in self._with_samples(some, len(rows)):
             answers = self._outputs.of(batch, feed.heads)
-            said = {name: judge.said(answers) for name, judge in self.judges.items()}
+            said = {name: judge.predicted_labels(answers) for name, judge in self.judges.items()}
             said = {
                 name: (_as_labels(feed.heads[name], values), counts)
                 for name, (values, counts) in said.items()
