@@ -115,12 +115,12 @@ def test_a_loop_by_hand_begins_where_fit_has_left():
 
 def test_what_somebody_says_holds_from_the_next_pass_on():
     position, step = Position(4), Step()
-    assert (position.fresh, position.said) == (True, False)
+    assert (position.fresh, position.set_by_user) == (True, False)
     step.asked = 1
     one = passed(position, step, 1)
-    assert (position.fresh, position.said) == (False, False)
+    assert (position.fresh, position.set_by_user) == (False, False)
     position.go(7, 2)
-    assert (position.epoch, position.step, position.said, position.moves) == (7, 2, True, 1)
+    assert (position.epoch, position.step, position.set_by_user, position.moves) == (7, 2, True, 1)
     step.asked = 4
     passed(position, step, 3, one)
     position.end(one, last=True)

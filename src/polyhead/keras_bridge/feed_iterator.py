@@ -252,7 +252,7 @@ class FeedIterator:
             steps: the number of batches in an epoch of ``fit``.
         """
         position = self.position
-        found = None if position.said else keras_epochs.backup(call, steps)
+        found = None if position.set_by_user else keras_epochs.backup(call, steps)
         if found is None:
             if position.fresh and call.initial_epoch:
                 position.place(call.initial_epoch * steps)

@@ -67,7 +67,7 @@ class Position:
 
     Attributes:
         fresh: whether nothing has been trained yet and the user has not set a position.
-        said: whether the user set the position and nothing has been trained since.
+        set_by_user: whether the user set the position and nothing has been trained since.
         moves: the number of times the user set the position.
 
     >>> position = Position(steps=4)
@@ -80,7 +80,7 @@ class Position:
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.fresh, self.said, self.moves = True, False, 0
+        self.fresh, self.set_by_user, self.moves = True, False, 0
         self._start = self._at = 0
         self._pass: Pass | None = None
 
@@ -107,7 +107,7 @@ class Position:
     def go(self, epoch: int, step: int = 0) -> None:
         """Set the position on behalf of the user; this ends a pass in progress."""
         self.place(epoch * self.steps + step)
-        self.fresh, self.said = False, True
+        self.fresh, self.set_by_user = False, True
         self.moves += 1
 
     def place(self, at: int) -> None:
@@ -126,11 +126,11 @@ class Position:
         if one.moves != self.moves:
             return
         if not one.by_hand:
-            self._pass, self.fresh, self.said = one, False, False
+            self._pass, self.fresh, self.set_by_user = one, False, False
             return
         self._start, self._pass, self._at = self.start, None, one.begun + one.drawn
         if self._at % self.steps == 0:
-            self._start, self.fresh, self.said = self._at, False, False
+            self._start, self.fresh, self.set_by_user = self._at, False, False
 
     def end(self, one: Pass, last: bool) -> None:
         """Record the end of an epoch of ``fit``; after the ``last`` one of a pass, all drawn batches count as used."""
