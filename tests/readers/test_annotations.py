@@ -125,7 +125,7 @@ def test_missing_images(unannotated, missing, notes):
         annotated=np.array([0, 0, 1, 4, -1]),
         wanted=np.array([0, 0, 1]),
         kept=np.array([0]),
-        said=np.array([True, True, False, True, True]),
+        has_file=np.array([True, True, False, True, True]),
         unannotated=unannotated,
     )
     assert found.tolist() == missing

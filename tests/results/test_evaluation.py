@@ -49,7 +49,7 @@ def of_classes(names, how):
         "weight": np.ones(count),
         "loss": np.ones(count),
         "label": rows,
-        "said": rows,
+        "predicted": rows,
         "confidence": np.ones(count),
         "above": np.zeros(count),
     }

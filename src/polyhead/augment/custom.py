@@ -149,8 +149,8 @@ class Apply(Augmentation):
         except Exception as error:
             place = f"{self.place}, {where}" if where else self.place
             fix = "Fix the function for rows like this one, or leave the row out with source.select(...)."
-            said = f"{quoted_error(error)} ({line_of_user(error)})"
-            raise DataError(Problem(place, "a sample returned", said, fix)) from error
+            raised = f"{quoted_error(error)} ({line_of_user(error)})"
+            raise DataError(Problem(place, "a sample returned", raised, fix)) from error
 
     def _called(self, key: int, given: Mapping[str, Any]) -> Any:
         """Call the function on a sample."""

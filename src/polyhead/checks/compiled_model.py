@@ -168,13 +168,13 @@ def too_fine(
     """
     from polyhead.keras_bridge.losses import finer
 
-    said = any(given is not None for given in (head.missing, head.class_weight, head.sample_weight))
+    declared = any(given is not None for given in (head.missing, head.class_weight, head.sample_weight))
     while len(weights) >= len(values) and weights and weights[-1] == 1:
         weights = weights[:-1]
     if len(weights) > len(values) - 1 or any(
         w not in (1, v) for w, v in zip(weights, values[1:], strict=False)
     ):
-        yield finer(name, (None, *weights), values, what, said)
+        yield finer(name, (None, *weights), values, what, declared)
 
 
 def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, ...] | None:

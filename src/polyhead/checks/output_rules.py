@@ -288,8 +288,8 @@ def _filled_places(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Pro
     found = f"{shown(filler)}, and {seen.fillers:,} of {seen.entries:,} {what} like it"
     known = min(filler) == max(filler)
     marker, more = (f"{filler[0]:g}", "") if known else ("...", " with the number that fills them")
-    said = f"ph.{kind}({head.inner.shape[0]}, missing={marker}){more}"
-    fix = f"They count as labels. If they stand for missing ones, say {said}."
+    example = f"ph.{kind}({head.inner.shape[0]}, missing={marker}){more}"
+    fix = f"They count as labels. If they stand for missing ones, say {example}."
     yield Problem(place(head=name, row=row), expected, found, fix, "filler", warning=True)
 
 

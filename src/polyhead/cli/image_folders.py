@@ -96,8 +96,11 @@ def _opened_coco(path: Path) -> tuple[Source, str]:
 
 
 def _opened_by(reader: Any, *paths: Path, **options: Any) -> tuple[Source, str]:
-    said = [*map(_as_literal, paths), *(f"{name}={_as_literal(value)}" for name, value in options.items())]
-    return reader(*paths, **options), f"ph.{reader.__name__}({', '.join(said)})"
+    arguments = [
+        *map(_as_literal, paths),
+        *(f"{name}={_as_literal(value)}" for name, value in options.items()),
+    ]
+    return reader(*paths, **options), f"ph.{reader.__name__}({', '.join(arguments)})"
 
 
 def _as_literal(value: Any) -> str:

@@ -76,10 +76,10 @@ def _pam(text: bytes) -> NetpbmHeader:
     end = re.search(rb"(?m)^ENDHDR[ \t]*\r?\n", text)
     if end is None:
         raise Broken(ENDS)
-    said = dict(re.findall(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+([^\s]+)", text[: end.start()]))
-    if len(said) < 4:
+    fields = dict(re.findall(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+([^\s]+)", text[: end.start()]))
+    if len(fields) < 4:
         raise Broken("a PAM without its size")
-    width, height, bands, top = (_whole_number(said[w]) for w in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+    width, height, bands, top = (_whole_number(fields[w]) for w in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
     if not 1 <= bands <= 4096:
         raise Broken(f"a PAM of {bands} numbers a pixel")
     return NetpbmHeader(b"P7", height, width, bands, _checked_top(top), False, end.end())

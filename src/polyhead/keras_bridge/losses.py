@@ -197,7 +197,7 @@ def finer(
     weights: Sequence[int | None],
     values: Sequence[int | None],
     what: str = "loss",
-    said: bool = True,
+    declared: bool = True,
 ) -> Problem:
     """Return the problem of weights that are finer than the values of a loss or metric.
 
@@ -206,7 +206,7 @@ def finer(
         weights: the shape of the weights, with the rows.
         values: the shape of the values, with the rows.
         what: ``"loss"`` or ``"metric"``.
-        said: whether an argument of the head may have made weights fine; otherwise parts of a label can be missing.
+        declared: whether an argument of the head may have made weights fine; otherwise parts of a label can be missing.
     """
 
     def a_row(shape: Sequence[int | None]) -> str:
@@ -216,7 +216,7 @@ def finer(
     fix = f"Use a {what} that has one value for each label or pixel"
     fix += (
         ", or leave out missing=, class_weight= or sample_weight=, which weigh them one by one."
-        if said
+        if declared
         else ", as a part of them can be missing in a row."
     )
     return Problem(place(head=head), expected, f"{a_row(values)}", fix, "finer-weights")

@@ -103,8 +103,8 @@ class Coordinates(Head):
         return found * np.tile(size[::-1], found.shape[-1] // 2)
 
     def _shares(self, what: str) -> str:
-        said = "normalized" if self.column_normalized is None else "column_normalized"
-        return f"{what} in 0–1, as {said}=True says"
+        argument = "normalized" if self.column_normalized is None else "column_normalized"
+        return f"{what} in 0–1, as {argument}=True says"
 
     def declared(self, raw: Head) -> Head:
         return raw  # nothing is learned, and the column has its own format

@@ -52,7 +52,9 @@ def outlying(values: np.ndarray) -> np.ndarray:
         return np.flatnonzero(values > limit)
 
 
-def confident(label: np.ndarray, said: np.ndarray, own: np.ndarray, of_said: np.ndarray) -> np.ndarray:
+def confident(
+    label: np.ndarray, predicted: np.ndarray, own: np.ndarray, of_predicted: np.ndarray
+) -> np.ndarray:
     """The indices of labels that are probably wrong, as many as are estimated for each pair of classes.
 
     This is confident learning (Northcutt, Jiang, Chuang 2021, "prune by noise rate"). A row confidently belongs to a
@@ -62,25 +64,25 @@ def confident(label: np.ndarray, said: np.ndarray, own: np.ndarray, of_said: np.
 
     Args:
         label: class ids, int ``(n,)``.
-        said: the most probable classes, int ``(n,)``.
+        predicted: the most probable classes, int ``(n,)``.
         own: the probability of each label, ``(n,)``.
-        of_said: the probability of each class in ``said``, ``(n,)``.
+        of_predicted: the probability of each class in ``predicted``, ``(n,)``.
 
-    >>> own, of_said = np.array([0.9, 0.1, 0.8, 0.4, 0.9]), np.array([0.9, 0.9, 0.8, 0.6, 0.9])
-    >>> confident(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), own, of_said).tolist()
+    >>> own, of_predicted = np.array([0.9, 0.1, 0.8, 0.4, 0.9]), np.array([0.9, 0.9, 0.8, 0.6, 0.9])
+    >>> confident(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), own, of_predicted).tolist()
     [1, 3]
     """
     if not len(label):
         return np.zeros(0, int)
-    count = int(max(label.max(), said.max())) + 1
+    count = int(max(label.max(), predicted.max())) + 1
     rows = np.bincount(label, minlength=count)
     sums = np.bincount(label, own, minlength=count)
     least = np.where(rows > 0, sums / np.maximum(rows, 1), sums.sum() / len(label))
-    sure = of_said >= least[said]
+    sure = of_predicted >= least[predicted]
     sure_rows = np.bincount(label[sure], minlength=count)
     found = [np.zeros(0, int)]
-    pair = label * count + said
-    for one in np.unique(pair[sure & (said != label)]):
+    pair = label * count + predicted
+    for one in np.unique(pair[sure & (predicted != label)]):
         rows_of_pair = np.flatnonzero(pair == one)
         is_label = one // count
         wrong = sure[rows_of_pair].sum() / sure_rows[is_label] * rows[is_label]

@@ -92,11 +92,11 @@ class BoxesJudge(Judge):
         placed = np.einsum(
             "bpp->bp", overlaps(boxes[:, :, None], labels[:, None], np.zeros((rows, 1, places), bool))
         )
-        said = np.take_along_axis(score, order, 1)
+        scores = np.take_along_axis(score, order, 1)
         scored = beside.score is not None or beside.given is not None
-        loss = np.where(empty[:, None] & scored, said, np.nan)
+        loss = np.where(empty[:, None] & scored, scores, np.nan)
         at = {
-            _PREDICTED: (predicted, np.take_along_axis(kind, order, 1), said, np.ones_like(score), loss),
+            _PREDICTED: (predicted, np.take_along_axis(kind, order, 1), scores, np.ones_like(score), loss),
             _LABELED: (
                 known[:, None] & there & ~crowd,
                 true_kind,
@@ -121,9 +121,9 @@ class BoxesJudge(Judge):
         if self.beside.given is None:
             return ~unknown, ~unknown & ~there.any(1)
         given = answers[self.beside.given]
-        said = given.weights.reshape(len(labels), -1)[:, 0] > 0
-        empty = said & (given.labels.reshape(len(labels), -1)[:, 0] < 0.5)
-        return said & (empty | ~unknown), empty
+        annotated = given.weights.reshape(len(labels), -1)[:, 0] > 0
+        empty = annotated & (given.labels.reshape(len(labels), -1)[:, 0] < 0.5)
+        return annotated & (empty | ~unknown), empty
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         place = items["what"] == _PLACE

@@ -45,11 +45,11 @@ class BinaryJudge(Judge):
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         label, score = items["label"], items["score"]
-        said = score >= self.threshold
+        predicted = score >= self.threshold
         ranking = Ranking(score, label, weights)
-        sums = [weights @ part.astype(np.float64) for part in (label & said, said, label)]
+        sums = [weights @ part.astype(np.float64) for part in (label & predicted, predicted, label)]
         return {
-            "accuracy": mean_of((said == label).astype(np.float64), weights),
+            "accuracy": mean_of((predicted == label).astype(np.float64), weights),
             "roc_auc": ranking.roc_auc(),
             "average_precision": ranking.average_precision(),
             "f1": f1_of(*sums),
@@ -74,10 +74,10 @@ class BinaryJudge(Judge):
 
     def doubts(self, items: Items) -> Doubts:
         label, score = items["label"], items["score"]
-        said = score > 0.5
+        predicted = score > 0.5
         own = np.where(label, score, 1 - score)
-        found = confident(label.astype(int), said.astype(int), own, np.maximum(score, 1 - score))
-        return Doubts(found, 1 - own[found], label[found].tolist(), said[found].tolist())
+        found = confident(label.astype(int), predicted.astype(int), own, np.maximum(score, 1 - score))
+        return Doubts(found, 1 - own[found], label[found].tolist(), predicted[found].tolist())
 
     def details(self, items: Items) -> dict[str, Any]:
         label, score, weights = items["label"], items["score"], items["weight"]
@@ -115,18 +115,18 @@ class CategoricalJudge(Judge):
             weights,
             -np.log(np.clip(of_label / total, LEAST, 1)),
             label=labels,
-            said=scores.argmax(-1),
+            predicted=scores.argmax(-1),
             confidence=scores.max(-1) / total,
             above=(scores > of_label[:, None]).sum(-1),
         )
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
-        label, said, count = items["label"], items["said"], len(self.classes)
-        right = (label == said).astype(np.float64)
+        label, predicted, count = items["label"], items["predicted"], len(self.classes)
+        right = (label == predicted).astype(np.float64)
         accuracy = mean_of(right, weights)
         of_class = f1_of(
             grouped(weights * right, label, count),
-            grouped(weights, said, count),
+            grouped(weights, predicted, count),
             grouped(weights, label, count),
         )
         found = {"accuracy": accuracy}
@@ -151,16 +151,16 @@ class CategoricalJudge(Judge):
         return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), counts
 
     def doubts(self, items: Items) -> Doubts:
-        label, said, own = items["label"], items["said"], np.exp(-items["loss"])
-        found = confident(label, said, own, items["confidence"])
-        words = [[self.classes[k] for k in ids[found]] for ids in (label, said)]
+        label, predicted, own = items["label"], items["predicted"], np.exp(-items["loss"])
+        found = confident(label, predicted, own, items["confidence"])
+        words = [[self.classes[k] for k in ids[found]] for ids in (label, predicted)]
         return Doubts(found, 1 - own[found], *words)
 
     def details(self, items: Items) -> dict[str, Any]:
         count = len(self.classes)
-        cells = items["label"] * count + items["said"]
+        cells = items["label"] * count + items["predicted"]
         matrix = np.bincount(cells, items["weight"], count * count).reshape(count, count)
-        right = items["label"] == items["said"]
+        right = items["label"] == items["predicted"]
         return {
             "classes": self.classes,
             "confusion": matrix,
@@ -194,9 +194,11 @@ class MultiLabelJudge(Judge):
         precision = []
         for i in range(len(self.classes)):
             label, score = items["label"][:, i], items["score"][:, i]
-            said, some = score >= self.threshold, weights * items["weights"][:, i]
+            predicted, some = score >= self.threshold, weights * items["weights"][:, i]
             precision.append(Ranking(score, label, some).average_precision())
-            for k, part in enumerate((said == label, np.ones_like(label), said & label, said, label)):
+            for k, part in enumerate(
+                (predicted == label, np.ones_like(label), predicted & label, predicted, label)
+            ):
                 sums[k, i] = some @ part.astype(np.float64)
         f1 = f1_of(*sums[2:])
         found = {
@@ -227,12 +229,12 @@ class MultiLabelJudge(Judge):
         return (outputs >= self.threshold).astype(np.float32), counts
 
     def doubts(self, items: Items) -> Doubts:
-        label, said = items["label"], items["score"] > 0.5
+        label, predicted = items["label"], items["score"] > 0.5
         own = np.where(label, items["score"], 1 - items["score"])
         wrong = np.zeros(label.shape, bool)
         for k in range(label.shape[1]):
             there = np.flatnonzero(items["weights"][:, k] > 0)
-            parts = (label[there, k].astype(int), said[there, k].astype(int), own[there, k])
+            parts = (label[there, k].astype(int), predicted[there, k].astype(int), own[there, k])
             wrong[there[confident(*parts, np.maximum(parts[2], 1 - parts[2]))], k] = True
         found = np.flatnonzero(wrong.any(1))
         far = np.where(wrong, 1 - own, 0).max(1)[found]

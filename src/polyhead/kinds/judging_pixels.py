@@ -28,25 +28,25 @@ class MaskJudge(Judge):
         found = answers[self.name]
         weights = found.weights
         if self.binary:
-            true, said = found.labels > 0.5, found.outputs >= self.threshold
+            true, predicted = found.labels > 0.5, found.outputs >= self.threshold
             weights = np.broadcast_to(by_axes(weights, true), true.shape)
-            right = true == said
-            true_sums, said_sums, both = (
-                np.einsum("bhwc,bhwc->bc", part, weights) for part in (true, said, true & said)
+            right = true == predicted
+            true_sums, predicted_sums, both = (
+                np.einsum("bhwc,bhwc->bc", part, weights) for part in (true, predicted, true & predicted)
             )
         else:
-            true, said = found.labels.astype(np.int64), found.outputs.argmax(-1)
+            true, predicted = found.labels.astype(np.int64), found.outputs.argmax(-1)
             weights = np.broadcast_to(by_axes(weights, true), true.shape)
-            right = true == said
-            true_sums, said_sums, both = (
+            right = true == predicted
+            true_sums, predicted_sums, both = (
                 self._counted(ids, part)
-                for ids, part in ((true, weights), (said, weights), (true, weights * right))
+                for ids, part in ((true, weights), (predicted, weights), (true, weights * right))
             )
         items = row_items(
             weights,
             1.0 - right,
             true=true_sums,
-            said=said_sums,
+            predicted=predicted_sums,
             both=both,
             right=(weights * right).reshape(len(true), -1).sum(1),
             pixels=weights.reshape(len(true), -1).sum(1),
@@ -61,7 +61,7 @@ class MaskJudge(Judge):
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         both = weights @ items["both"]
-        sides = weights @ items["true"] + weights @ items["said"]
+        sides = weights @ items["true"] + weights @ items["predicted"]
         iou, dice = ratio(both, sides - both), ratio(2 * both, sides)
         found = {
             "iou": nan_mean(iou.T),
@@ -74,15 +74,15 @@ class MaskJudge(Judge):
         return found
 
     def doubts(self, items: Items) -> Doubts:
-        true, said, both = items["true"], items["said"], items["both"]
-        apart = 1 - nan_mean(ratio(both, true + said - both).T)
+        true, predicted, both = items["true"], items["predicted"], items["both"]
+        apart = 1 - nan_mean(ratio(both, true + predicted - both).T)
         found = outlying(apart)
         words = [
             [
                 self.classes[k] if most > 0 else None
                 for k, most in zip(rest.argmax(1), rest.max(1), strict=True)
             ]
-            for rest in ((true - both)[found], (said - both)[found])
+            for rest in ((true - both)[found], (predicted - both)[found])
         ]
         return Doubts(found, apart[found], *words)
 

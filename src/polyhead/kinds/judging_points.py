@@ -94,7 +94,7 @@ class KeypointsJudge(Judge):
             points=weights / np.maximum(weights.mean(1, keepdims=True), 1e-12),
             score=score,
             label=labels,
-            said=outputs,
+            predicted=outputs,
             longer=longer,
         )
 
@@ -126,8 +126,10 @@ class KeypointsJudge(Judge):
         apart = far.max(1) / np.maximum(size, 1e-12)
         found = outlying(apart)
         # back to the coordinates of the model's outputs
-        label, said = ((items[name][found, point[found]] / self.scale).tolist() for name in ("label", "said"))
-        return Doubts(found, apart[found], label, said, point[found].tolist())
+        label, predicted = (
+            (items[name][found, point[found]] / self.scale).tolist() for name in ("label", "predicted")
+        )
+        return Doubts(found, apart[found], label, predicted, point[found].tolist())
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"errors": items["distance"]}

@@ -65,13 +65,13 @@ def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) 
         if all(one.dtype.kind == "f" for one in (old[at], arrays[at])) and np.isnan(old[at]).any():
             arrays[at] = np.where(spread_over(weights == 0, arrays[at]), np.nan, arrays[at])
             notes[at] = "NaN became no label"
-    said = [f"rows: {len(arrays[0]):,} compared"]
+    lines = [f"rows: {len(arrays[0]):,} compared"]
     pairs = [_in_one_form(one, two, head) for one, two, head in zip(old, arrays, heads, strict=True)]
     if not all(_equal(one, two) for one, two, _ in pairs):
         order = [_sorted(side) for side in zip(*[(one, two) for one, two, _ in pairs], strict=True)]
         if all(_equal(one, two) for one, two in zip(*order, strict=True)):
-            return [*said, "the same rows in another order: it was shuffled when it was read"]
-    return said + [
+            return [*lines, "the same rows in another order: it was shuffled when it was read"]
+    return lines + [
         f"{name}: {_how_they_differ(one, two, '; '.join(filter(None, (note, more))))}"
         for name, (one, two, note), more in zip(names, pairs, notes, strict=True)
     ]

@@ -60,8 +60,8 @@ def with_remedy(read: Read) -> Read:
         except DataError as error:
             if not any(problem.code == DAMAGED and not problem.fix for problem in error.problems):
                 raise
-            said = [replace(p, fix=p.fix or _REMEDY) if p.code == DAMAGED else p for p in error.problems]
-            raise DataError(*said) from error.__cause__
+            problems = [replace(p, fix=p.fix or _REMEDY) if p.code == DAMAGED else p for p in error.problems]
+            raise DataError(*problems) from error.__cause__
 
     return cast(Read, called)
 

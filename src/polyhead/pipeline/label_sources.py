@@ -145,13 +145,13 @@ def laid_alone(
     scenes |= {name: scene.only(name) for name in heads if name in scene.heads}
     laid: dict[str, Values] = {}
     wrong: list[tuple[str, DataError]] = []
-    said: set[Problem] = set()
+    reported: set[Problem] = set()
     for name, one in scenes.items():
         try:
             laid |= one.place(rows, ids, None)
         except DataError as error:
-            new = [problem for problem in error.problems if problem not in said]
-            said.update(new)
+            new = [problem for problem in error.problems if problem not in reported]
+            reported.update(new)
             if new:
                 wrong.append((name, DataError(*new)))
     return laid, wrong

@@ -133,10 +133,10 @@ def _of_one_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
 
 def _turned_by_exif(where: str, layer: str, size: tuple[int, int], frame: Frame) -> Problem:
     """Return the problem of a mask or map drawn on the image with or without its Exif orientation."""
-    said, other, fix = ("applied", "ignored", 'Say ph.Image(..., exif="ignored")')
+    own, other, fix = ("applied", "ignored", 'Say ph.Image(..., exif="ignored")')
     if frame.label_size != frame.shown:
-        said, other, fix = ("ignored", "applied", 'Leave out exif="ignored"')
+        own, other, fix = ("ignored", "applied", 'Leave out exif="ignored"')
     height, width = frame.label_size
-    expected = f"a {layer} of the image with its Exif orientation {said}, {height} x {width}"
+    expected = f"a {layer} of the image with its Exif orientation {own}, {height} x {width}"
     found = f"{size[0]} x {size[1]}, the size with it {other}"
     return Problem(where, expected, found, f"{fix}, if all labels are like that.", "turned")

@@ -73,19 +73,19 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
         ContractError: if it has to be declared and is not, or if images are declared in incompatible ways.
     """
     problems: list[Problem] = []
-    said: dict[str, str | None] = {}
+    declared: dict[str, str | None] = {}
     for name, head in heads.items():
         owner = heads.get(head.each or "", head)
-        said[name] = owner.of
-    names = dict.fromkeys(of for of in said.values() if of is not None)
+        declared[name] = owner.of
+    names = dict.fromkeys(of for of in declared.values() if of is not None)
     first = next(iter(names)) if len(names) == 1 else next(iter(images))
     sizes = {name: (kind.shape[0], kind.shape[1]) for name, kind in images.items()}
     for name, head in heads.items():
         if head.layer not in COORDINATES or head.each is not None:
             continue
-        if said[name] is None and head.labels_in_pixels and len(set(sizes.values())) > 1:
+        if declared[name] is None and head.labels_in_pixels and len(set(sizes.values())) > 1:
             problems.append(_unsaid(place(head=name), head, sizes))
-        elif said[name] not in (None, first) and any(kind.exif == "ignored" for kind in images.values()):
+        elif declared[name] not in (None, first) and any(kind.exif == "ignored" for kind in images.values()):
             fix = 'Leave out exif="ignored", or give all heads one of=.'
             expected = f'exif="applied", as heads have labels in several images ({", ".join(names)})'
             problems.append(Problem(place(head=name), expected, '"ignored"', fix))
@@ -95,7 +95,7 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
         problems.append(Problem("Image(fit=)", "the same for all images of a feed", found))
     if problems:
         raise ContractError(*problems)
-    return Frames(first, _images_needed(first, tuple(images), said), tuple(images), said)
+    return Frames(first, _images_needed(first, tuple(images), declared), tuple(images), declared)
 
 
 def _images_needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None]) -> tuple[str, ...]:

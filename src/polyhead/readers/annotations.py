@@ -244,7 +244,7 @@ def missing_images(
     annotated: np.ndarray,
     wanted: np.ndarray,
     kept: np.ndarray,
-    said: np.ndarray | None = None,
+    has_file: np.ndarray | None = None,
     unannotated: str | None,
 ) -> np.ndarray:
     """Determine which images have no label, bool ``(count,)``; other images without objects are empty.
@@ -256,12 +256,12 @@ def missing_images(
         wanted: the image of each annotation of a wanted category, including those that are left out, such as crowds
             and unusable boxes, as these images are not empty.
         kept: the image of each annotation that is kept.
-        said: bool ``(count,)``, True for images that are empty if they have no annotation, as the files state.
+        has_file: bool ``(count,)``, True for images that are empty if they have no annotation, as the files state.
         unannotated: ``"missing"`` or ``"empty"``, the meaning of an image without annotation; None for missing, with
             a warning.
     """
     had, some, left = (np.bincount(rows[rows >= 0], minlength=count) for rows in (annotated, wanted, kept))
-    bare = (had == 0) if said is None else (had == 0) & ~said
+    bare = (had == 0) if has_file is None else (had == 0) & ~has_file
     spoilt = (left == 0) & (some > 0)
     missing = spoilt if unannotated == "empty" else spoilt | bare
     if unannotated is None:

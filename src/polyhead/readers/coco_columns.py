@@ -31,8 +31,8 @@ class Reader:
         self.file, self.pictures, self.known, self.findings = str(path), pictures, known, findings
         self.crowds, self.unannotated, self.invalid = crowds, unannotated, invalid
         self.count = len(pictures.ids)
-        self.said, size = sizes_of(pictures.said), sizes_of(pictures.sizes)
-        self.scale = (size / np.maximum(self.said, 1))[:, ::-1].astype(np.float64)
+        self.declared_sizes, size = sizes_of(pictures.declared_sizes), sizes_of(pictures.sizes)
+        self.scale = (size / np.maximum(self.declared_sizes, 1))[:, ::-1].astype(np.float64)
         """The scale of x and y in each image: not 1 if the image was resized after annotation."""
 
     def where(self, entry: Mapping[str, Any]) -> str:
@@ -116,14 +116,14 @@ class Reader:
         at = np.flatnonzero(wanted)
         some = [found[i] for i in at.tolist()]
         masks = [
-            mask_of(a, self.pictures.said[rows[i]], self.where, findings)
+            mask_of(a, self.pictures.declared_sizes[rows[i]], self.where, findings)
             for a, i in zip(some, at, strict=True)
         ]
         boxes, kept = self.boxes(some, masks, rows[at])
         points = None
         if kind == "keypoints":
             named = [self.known.entries[i].get("keypoints") for i in range(len(names)) if keep[i]]
-            points = keypoints_of(some, named, self.said[rows[at]], self.where, findings)
+            points = keypoints_of(some, named, self.declared_sizes[rows[at]], self.where, findings)
         findings.stop_if_most(len(found))
         at, masks = at[kept], [masks[i] for i in np.flatnonzero(kept).tolist()]
         some, scale = [found[i] for i in at.tolist()], self.scale[rows[at]]
@@ -191,7 +191,7 @@ class Reader:
         boxes[:, 2:] += boxes[:, :2]
         for i in np.flatnonzero(bare).tolist():
             boxes[i] = masks[i].box()
-        return clip_boxes(boxes, self.said[rows], where, self.findings, self.invalid, unread)
+        return clip_boxes(boxes, self.declared_sizes[rows], where, self.findings, self.invalid, unread)
 
     def segment(self, part: Mapping[str, Any]) -> str:
         return f"{place(file=self.file)}, segment {part['id']} of image {shown(part['image_id'])}"

@@ -148,7 +148,7 @@ class Pictures:
         files: their names in the file.
         paths: their paths.
         sizes: ``(height, width)`` of the image files.
-        said: ``(height, width)`` in the annotation file, to which its coordinates refer.
+        declared_sizes: ``(height, width)`` in the annotation file, to which its coordinates refer.
         row_of: the row for each image id; -1 for images that were left out.
     """
 
@@ -157,7 +157,7 @@ class Pictures:
         self.files: list[str] = []
         self.paths: list[str] = []
         self.sizes: list[tuple[int, int]] = []
-        self.said: list[tuple[int, int]] = []
+        self.declared_sizes: list[tuple[int, int]] = []
         self.row_of: dict[Any, int] = {}
 
     def columns(self) -> dict[str, Any]:
@@ -212,14 +212,14 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
         names.add(image)
         given = (entry.get("height"), entry.get("width"))
         high, wide = side_of(given[0]), side_of(given[1])
-        said = None if high is None or wide is None else (high, wide)
-        if said is None and given != (None, None):
+        declared = None if high is None or wide is None else (high, wide)
+        if declared is None and given != (None, None):
             text = f"height {shown(given[0])}, width {shown(given[1])}"
             findings.add("size-number", where, "a height and width in whole pixels", text)
             continue
         if not files.exists(image, where):
             continue
-        known = files.sized(image, said, verify)
+        known = files.sized(image, declared, verify)
         if known is None:
             continue
         found.row_of[number] = len(found.ids)
@@ -227,7 +227,7 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
         found.files.append(str(name))
         found.paths.append(image)
         found.sizes.append(known)
-        found.said.append(said or known)
+        found.declared_sizes.append(declared or known)
     files.note()
     if not found.ids and not findings.report().errors:
         findings.add("no-images", place(file=str(path)), "at least one image", "none")

@@ -103,7 +103,11 @@ def _segments_of(
         if len(classes) < len(given):
             findings.add("id-twice", where, "a unique id for each segment", "one that is taken")
         there = path is not None and files.exists(path, where)
-        size = files.sized(path, reader.pictures.said[row], verify) if path is not None and there else None
+        size = (
+            files.sized(path, reader.pictures.declared_sizes[row], verify)
+            if path is not None and there
+            else None
+        )
         if path is None or size is None:
             segments.unread.append(row)
             continue

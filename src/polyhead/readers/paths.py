@@ -225,14 +225,14 @@ class Root:
         return sorted(found), others
 
 
-def in_proportion(said: tuple[int, int], found: tuple[int, int]) -> bool:
+def in_proportion(declared: tuple[int, int], found: tuple[int, int]) -> bool:
     """Return whether two sizes have the same proportions, up to rounding.
 
     >>> in_proportion((480, 640), (241, 320)), in_proportion((480, 640), (224, 224))
     (True, False)
     """
-    least = max((found[0] - 1) / said[0], (found[1] - 1) / said[1])
-    return least < min((found[0] + 1) / said[0], (found[1] + 1) / said[1])
+    least = max((found[0] - 1) / declared[0], (found[1] - 1) / declared[1])
+    return least < min((found[0] + 1) / declared[0], (found[1] + 1) / declared[1])
 
 
 class Files:
@@ -283,35 +283,35 @@ class Files:
         header = read_header(path)
         return header.stored if self._exif == "ignored" else header.size
 
-    def sized(self, path: str, said: tuple[int, int] | None, verify: bool) -> tuple[int, int] | None:
+    def sized(self, path: str, declared: tuple[int, int] | None, verify: bool) -> tuple[int, int] | None:
         """Read the size of an image file, and compare it with the size in the annotation.
 
         Args:
             path: the image.
-            said: ``(height, width)`` in the annotation, or None.
+            declared: ``(height, width)`` in the annotation, or None.
             verify: record an unreadable file as a problem, instead of using the size in the annotation.
 
         Returns:
             The size; None, with a problem recorded, if the file cannot be read or its proportions differ from those in
             the annotation.
         """
-        if said is None or verify:
+        if declared is None or verify:
             found = self.size(path)
         else:
             try:
                 found = self._of(path)
             except DataError:
-                return said
-        if found is None or said is None or found == said:
+                return declared
+        if found is None or declared is None or found == declared:
             return found
         expected = "the size (height x width) in the annotation"
-        words = f"{found[0]} x {found[1]} in the image, {said[0]} x {said[1]} in the annotation"
-        if in_proportion(said, found):
+        words = f"{found[0]} x {found[1]} in the image, {declared[0]} x {declared[1]} in the annotation"
+        if in_proportion(declared, found):
             fix = "Its annotations are scaled accordingly."
             self._findings.add("resized", place(file=path), expected, words, fix, warning=True)
             return found
         fix = "It was cropped or stretched after annotation, so the positions of its objects are unknown."
-        if found == said[::-1]:
+        if found == declared[::-1]:
             fix = "Height and width may be swapped in the annotation; correct them there."
             if read_header(path).orientation > 4:
                 other = "applied" if self._exif == "ignored" else "ignored"

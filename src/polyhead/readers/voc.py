@@ -242,18 +242,18 @@ class _Sized(NamedTuple):
 
     Attributes:
         entries: the indices of their entries.
-        said: int32 ``(N, 2)``, the sizes to which boxes refer.
+        declared_sizes: int32 ``(N, 2)``, the sizes to which boxes refer.
         sizes: int32 ``(N, 2)``, the sizes of the image files.
     """
 
     entries: list[int]
-    said: np.ndarray
+    declared_sizes: np.ndarray
     sizes: np.ndarray
 
 
 def _readable_images(entries: Sequence[_Entry], files: Files, verify: bool) -> _Sized:
     """Find the entries whose image exists and can be used."""
-    kept, said, sizes = [], [], []
+    kept, declared_sizes, sizes = [], [], []
     for number, entry in enumerate(shown_each("reading images", entries)):
         if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
             continue
@@ -265,10 +265,10 @@ def _readable_images(entries: Sequence[_Entry], files: Files, verify: bool) -> _
         size = files.sized(entry.image, declared, verify)
         if size is not None:
             kept.append(number)
-            said.append(declared or size)
+            declared_sizes.append(declared or size)
             sizes.append(size)
     files.note()
-    return _Sized(kept, sizes_of(said), sizes_of(sizes))
+    return _Sized(kept, sizes_of(declared_sizes), sizes_of(sizes))
 
 
 def _voc_columns(
@@ -299,7 +299,7 @@ def _voc_columns(
         findings.note(f"{int(hard[at].sum()):,} difficult objects left out")
         at = at[~hard[at]]
     some = [objects[i] for i in at.tolist()]
-    boxes, fit = _clipped_boxes(some, images.said[rows[at]], one_based, findings, invalid)
+    boxes, fit = _clipped_boxes(some, images.declared_sizes[rows[at]], one_based, findings, invalid)
     findings.stop_if_most(len(objects) + len(dropped))
     at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
     missing = missing_images(
@@ -308,14 +308,14 @@ def _voc_columns(
         annotated=np.append(rows, unread),
         wanted=np.append(rows[wanted], unread),
         kept=rows[at],
-        said=np.array([entry.xml is not None for entry in there], bool),
+        has_file=np.array([entry.xml is not None for entry in there], bool),
         unannotated=unannotated,
     )
     findings.stop()
     findings.note(
         f"{counted(len(at), 'box')} of {counted(len({one.name for one in some}), 'category', 'categories')}"
     )
-    scale = np.tile((images.sizes / images.said)[rows[at]][:, ::-1], 2).astype(np.float32)
+    scale = np.tile((images.sizes / images.declared_sizes)[rows[at]][:, ::-1], 2).astype(np.float32)
     columns: dict[str, Any] = {
         "boxes": boxes[fit] * scale,
         "labels": [one.name for one in some],

@@ -298,7 +298,7 @@ def _yolo_columns(
         annotated=np.append(found.rows, found.unread),
         wanted=np.append(rows, found.unread),
         kept=rows[fit],
-        said=np.array([text is not None for text in texts], bool),
+        has_file=np.array([text is not None for text in texts], bool),
         unannotated=unannotated,
     )
     findings.note(

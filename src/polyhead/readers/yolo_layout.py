@@ -64,8 +64,10 @@ def layout_of(
     home = Root(
         base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
     )
-    said = names is not None
-    known = _names_in_yaml(names if said else content.get("names"), said, content, where, file, given)
+    by_argument = names is not None
+    known = _names_in_yaml(
+        names if by_argument else content.get("names"), by_argument, content, where, file, given
+    )
     if images is not None:
         parts = [Root(_here_or_in(home, images), "read_yolo(images=)", findings).path]
     else:
@@ -138,7 +140,7 @@ def _as_plain_names(given: Any) -> Any:
 
 
 def _names_in_yaml(
-    given: Any, said: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
+    given: Any, by_argument: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
     if given is None and file is None and (folder / "classes.txt").is_file():
         where = place(file=str(folder / "classes.txt"))
@@ -146,7 +148,7 @@ def _names_in_yaml(
             line.strip() for line in lines_of(folder / "classes.txt", "names of classes") if line.strip()
         ]
     expected = "names, a list of the classes or {number: name}"
-    if said:
+    if by_argument:
         where, given = "read_yolo(names=)", _as_plain_names(given)
     if given is None:
         fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")

@@ -150,9 +150,9 @@ def _label(drawing: Drawing, name: str, sample: Sample) -> str:
         if series is not None:
             body += charts.line_chart(series, f"{view.name}, {series.size} numbers")
     else:
-        said = SAID[label.state]
-        why = "" if label.why.startswith(said) and label.why == said else f" ({label.why})"
-        body = f'<span class="badge {label.state}">{said}</span><span class="quiet">{escape(why)}</span>'
+        words = SAID[label.state]
+        why = "" if label.why.startswith(words) and label.why == words else f" ({label.why})"
+        body = f'<span class="badge {label.state}">{words}</span><span class="quiet">{escape(why)}</span>'
     if guess is not None:
         words = escape(view.words(guess)) if guess.counts.any() else "none"
         sure = (sample.guess.scores if sample.guess else {}).get(name, {})

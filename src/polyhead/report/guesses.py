@@ -117,22 +117,23 @@ def _as_answered(head: Any, in_images: bool) -> Any:
 def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
     """The rows of a feed that were predicted, and the index of each in the predictions."""
     key = "row_id" if "row_id" in predictions.columns else "id"
-    said = list(plain(predictions[key]))
+    predicted_ids = list(plain(predictions[key]))
     rows = np.arange(feed.num_samples, dtype=np.int64)
     own = "id" in feed.source.columns
     ids = plain(feed.source.only(["id"]).coded(rows)["id"]) if own else feed.source.ids_of(rows).tolist()
-    at = {row: i for i, row in enumerate(said)}
-    if len(at) < len(said) and said != list(ids):  # as of two data sets that both count from 1
+    at = {row: i for i, row in enumerate(predicted_ids)}
+    # ids occur twice in two data sets that both count from 1
+    if len(at) < len(predicted_ids) and predicted_ids != list(ids):
         expected = "ids that differ, by which predictions find their rows"
         fix = "Predict the rows of this feed, in their order, or give the column `id` other values."
-        raise ContractError(Problem(WHERE, expected, f"{len(said) - len(at)} that occur twice", fix))
+        raise ContractError(Problem(WHERE, expected, f"{len(predicted_ids) - len(at)} that occur twice", fix))
     pairs = [(row, at[one]) for row, one in enumerate(ids) if one in at]
-    if said == list(ids):
-        pairs = [(row, row) for row in range(len(said))]
+    if predicted_ids == list(ids):
+        pairs = [(row, row) for row in range(len(predicted_ids))]
     found = np.array(pairs, np.int64).reshape(-1, 2)
     if not len(found):
         expected = "predictions of rows of this feed"
-        got = f"the ids {listed([str(one) for one in said[:4]], 4)}, none of which it has"
+        got = f"the ids {listed([str(one) for one in predicted_ids[:4]], 4)}, none of which it has"
         raise ContractError(Problem(WHERE, expected, got))
     return feed.source.select(found[:, 0]), found[:, 1]
 

@@ -56,8 +56,8 @@ def element(mark: Mark, small: str = "") -> str:
 def notes(marks: Sequence[Mark]) -> str:
     """Render missing labels as text for the lower edge of a picture."""
     found = [mark for mark in marks if isinstance(mark, Absent)]
-    said = "".join(f'<span data-h="{m.look.layer.key}">{escape(m.text)}</span>' for m in found)
-    return f'<div class="notes">{said}</div>' if found else ""
+    texts = "".join(f'<span data-h="{m.look.layer.key}">{escape(m.text)}</span>' for m in found)
+    return f'<div class="notes">{texts}</div>' if found else ""
 
 
 def _attributes(look: Look, kind: str, style: str = "") -> str:

@@ -237,7 +237,7 @@ def _reliability_plot(bins: Mapping[str, np.ndarray] | None) -> str:
     there = bins["weight"] > 0
     dots = "".join(
         f'<circle cx="{100 * x:.1f}" cy="{100 - 100 * y:.1f}" r="{1 + 5 * s**0.5:.1f}">'
-        f"<title>said {x:.0%}, right {y:.0%}, {s:.1%} of rows</title></circle>"
+        f"<title>predicted {x:.0%}, right {y:.0%}, {s:.1%} of rows</title></circle>"
         for x, y, s in zip(bins["confidence"][there], bins["frequency"][there], share[there], strict=True)
     )
     line = f'<polyline class="line" points="{_polyline(bins["confidence"], bins["frequency"])}"/>'

@@ -153,14 +153,14 @@ class RowJudges:
         originals = self._originals
         for batch, labeled in self._with_samples(some, len(rows)):
             answers = self._outputs.of(batch, feed.heads)
-            said = {name: judge.predicted_labels(answers) for name, judge in self.judges.items()}
-            said = {
+            labels = {name: judge.predicted_labels(answers) for name, judge in self.judges.items()}
+            labels = {
                 name: (_as_labels(feed.heads[name], values), counts)
-                for name, (values, counts) in said.items()
+                for name, (values, counts) in labels.items()
             }
             for i, one in enumerate(labeled):
                 predicted = {
-                    name: predicted_label(values[i], counts[i]) for name, (values, counts) in said.items()
+                    name: predicted_label(values[i], counts[i]) for name, (values, counts) in labels.items()
                 }
                 place = rows[len(found)]
                 found.append(originals.laid(place, one, Sample(one.row, one.inputs, predicted)))

@@ -59,14 +59,14 @@ class Suspects(tuple[Suspect, ...]):
         order = np.argsort(-doubts.disagreement, kind="stable")[:n]
         places = items["row"][doubts.item[order]].astype(int)
         names = rows.names(places) if rows is not None and len(places) else {}
-        labels, said = ([of[i] for i in order.tolist()] for of in (doubts.label, doubts.predicted))
+        labels, predicted = ([of[i] for i in order.tolist()] for of in (doubts.label, doubts.predicted))
         if rows is not None:
-            labels, said = rows.in_originals(head, places, labels, said)
+            labels, predicted = rows.in_originals(head, places, labels, predicted)
         suspects = cls(
             Suspect(
                 int(evaluation.ids[place]),
                 labels[at],
-                said[at],
+                predicted[at],
                 float(doubts.disagreement[i]),
                 doubts.part[i],
                 {name: values[at] for name, values in names.items()},

@@ -35,15 +35,15 @@ def merged_facts(name: str, known: Sequence[About]) -> About:
                 fix = "Name the classes in the head, in the order that you want."
                 raise DataError(Problem(place(column=name), expected, found_here, fix, "classes"))
         found = longest
-    said = {about.exif for about in known if about.exif is not None}
-    if len(said) > 1:
+    orientations = {about.exif for about in known if about.exif is not None}
+    if len(orientations) > 1:
         fix = "Make one feed for each, or give all readers the same exif=."
         found_here = 'exif="applied" and exif="ignored"'
         raise DataError(
             Problem(place(column=name), "the same exif= in all sources", found_here, fix, "turned")
         )
     points, skeleton = _merged_points(name, known)
-    return found._replace(exif=next(iter(said), None), points=points, skeleton=skeleton)
+    return found._replace(exif=next(iter(orientations), None), points=points, skeleton=skeleton)
 
 
 def _merged_points(name: str, known: Sequence[About]) -> tuple[Any, Any]:

@@ -102,12 +102,12 @@ def journal_lines(folder: Path) -> list[bytes]:
     names: list[Any] = []
     for line in lines:
         try:
-            said = json.loads(line)
+            entry = json.loads(line)
         except (ValueError, RecursionError):
             break
-        if next(wrong_shard(said, names) if whole else wrong_header(said), None) is not None:
+        if next(wrong_shard(entry, names) if whole else wrong_header(entry), None) is not None:
             break  # damaged: the shards from here on are written again
-        names = names if whole else [spec["name"] for spec in said["columns"]]
+        names = names if whole else [spec["name"] for spec in entry["columns"]]
         whole.append(line)
     return whole
 
