@@ -67,7 +67,7 @@ class Loop:
         return self._compiled
 
     @property
-    def there(self) -> Callable[..., Any] | None:
+    def compiled(self) -> Callable[..., Any] | None:
         """The compiled function, or None until it is ready; does not request compilation."""
         return self._compiled
 

@@ -64,7 +64,7 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
         while len(outside):
             flat[outside] = through(flat[outside])
             outside = outside[flat[outside] >= n]
-    if NETWORK.there is None:
+    if NETWORK.compiled is None:
         jit.spent(profiling.clock() - begun)
     return rows
 
@@ -73,11 +73,11 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
 def _small_order(n: int, a: int, b: int, seed: int) -> np.ndarray:
     """The rows at all positions of a small ``[0, n)``, at once: the overhead of NumPy calls exceeds the work."""
     keys = _round_keys(seed, SMALL_ROUNDS)
-    if NETWORK.there is None:
+    if NETWORK.compiled is None:
         cells = _small_network(a, b, *keys)
     else:
         cells = np.empty(a * b, np.int64)
-        NETWORK.there(np.arange(a * b, dtype=np.int64), cells, a, b, *keys)
+        NETWORK.compiled(np.arange(a * b, dtype=np.int64), cells, a, b, *keys)
     rows = cells[:n].copy()
     outside = np.flatnonzero(rows >= n)
     while len(outside):

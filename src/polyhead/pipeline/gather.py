@@ -210,7 +210,7 @@ class Gather:
         """
         rows = _SomeRows(ids, self._worth, first=check)
         if self._waits:
-            self._waits = any(whole.loop.there is None for whole in self._columns.values())
+            self._waits = any(whole.loop.compiled is None for whole in self._columns.values())
         begun = profiling.clock() if self._waits else None
         found = {}
         for name, whole in self._columns.items():
