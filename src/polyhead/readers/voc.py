@@ -212,7 +212,7 @@ def _listed_stems(home: Root, places: Places, split: str, findings: Findings) ->
         at = f"{where}, line {number}"
         if words[0] in seen:
             findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
-        elif (places.notes or home).find(f"{words[0]}.xml", at) is not None:
+        elif (places.annotations or home).find(f"{words[0]}.xml", at) is not None:
             stems.append(words[0])
         seen.add(words[0])
     return stems, where

@@ -20,22 +20,22 @@ class Places(NamedTuple):
     """The folders of the images and of the XML files; the latter may be None."""
 
     images: Root
-    notes: Root | None
+    annotations: Root | None
 
     @property
     def beside(self) -> bool:
         """Whether XML files are in the folder of images or its subfolders."""
         inside = self.images.path.rstrip(os.sep) + os.sep
-        return self.notes is not None and f"{self.notes.path}{os.sep}".startswith(inside)
+        return self.annotations is not None and f"{self.annotations.path}{os.sep}".startswith(inside)
 
     def xmls(self) -> list[str]:
         """List the names of the XML files."""
-        return [] if self.notes is None else self.notes.files("", (".xml",))[0]
+        return [] if self.annotations is None else self.annotations.files("", (".xml",))[0]
 
     def xml(self, stem: str) -> str:
         """The path of an XML file."""
-        assert self.notes is not None
-        return os.path.join(self.notes.path, f"{stem}.xml")
+        assert self.annotations is not None
+        return os.path.join(self.annotations.path, f"{stem}.xml")
 
 
 def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> Places:
@@ -54,15 +54,15 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
         return Root(os.path.join(home.path, name or ""), f"read_voc({what}=)", findings)
 
     pictures = named(images, IMAGES, ENDINGS, "images")
-    notes = named(annotations, ANNOTATIONS, (".xml",), "annotations")
+    xml_folder = named(annotations, ANNOTATIONS, (".xml",), "annotations")
     if pictures is None:
         expected = "folders such as JPEGImages and Annotations, or images next to their XML files"
         found = ", ".join(name for name, _ in there[:6]) or "an empty folder"
         fix = "Give their folders: read_voc(images=..., annotations=...)."
         raise DataError(Problem(f"read_voc(root), {place(file=home.path)}", expected, found, fix, "folder"))
-    if notes is None and any(name.lower().endswith(".xml") for name in os.listdir(pictures.path)):
-        notes = pictures
-    if annotations is None and (notes is None or not _has_annotations(notes.path)):
+    if xml_folder is None and any(name.lower().endswith(".xml") for name in os.listdir(pictures.path)):
+        xml_folder = pictures
+    if annotations is None and (xml_folder is None or not _has_annotations(xml_folder.path)):
         other = next(
             (name for name in folders.values() if _has_annotations(os.path.join(home.path, name))), None
         )
@@ -70,7 +70,7 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
             expected = "XML files in a folder such as Annotations, or next to their images"
             where, fix = f"read_voc(root), {place(file=home.path)}", f"Say read_voc(annotations={other!r})."
             raise DataError(Problem(where, expected, f"XML files in {other}", fix, "folder"))
-    return Places(pictures, notes)
+    return Places(pictures, xml_folder)
 
 
 def _has_annotations(folder: str) -> bool:
