@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.readers.foreign_datasets import way, way_by_rows
+from polyhead.readers.foreign_datasets import fix_for, fix_for_rows
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source
 from polyhead.sources.tables import is_table, table_of
@@ -32,19 +32,19 @@ def as_source(data: Any, asked: Sequence[str] | None = None, least: int = 1) -> 
         return open_store(data)
     if are_rows(data):
         data = columns_from_rows(data)
-    if isinstance(data, Mapping) and not way_by_rows(data):
+    if isinstance(data, Mapping) and not fix_for_rows(data):
         _require_no_datasets(data if asked is None else {name: data[name] for name in asked if name in data})
         return Arrays(data, asked)
     if isinstance(data, (str, os.PathLike)) or is_table(data):
         return table_of(data, least=least)
     expected = "a mapping of arrays, a Source, a table or a path"
-    raise DataError(Problem("data", expected, shown(type(data).__name__), way(data)))
+    raise DataError(Problem("data", expected, shown(type(data).__name__), fix_for(data)))
 
 
 def _require_no_datasets(columns: Mapping[str, Any]) -> None:
     """Raise if a column is a dataset of another library whose items are whole rows."""
     for name, values in columns.items():
-        if words := way_by_rows(values):
+        if words := fix_for_rows(values):
             expected = "one entry per row: an array, a list, or anything with a length and batch indexing"
             raise DataError(
                 Problem(

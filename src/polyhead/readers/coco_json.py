@@ -15,7 +15,7 @@ from polyhead.errors import DataError, Problem, as_path, listed, place, shown, s
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import sizes_of
 from polyhead.readers.findings import Findings
-from polyhead.readers.paths import Files, Root, way_for
+from polyhead.readers.paths import Files, Root, fix_for_path
 
 
 def coco_path(annotations: Any, images: Any) -> Path:
@@ -109,7 +109,7 @@ def content_of(path: Path) -> dict[str, Any]:
         raise DataError(Problem(where, "COCO's JSON file", found, near, "no-file")) from None
     except (ValueError, RecursionError) as error:
         found = " ".join(str(error).split())
-        fix = way_for(path, "read_coco", folder=False)
+        fix = fix_for_path(path, "read_coco", folder=False)
         raise DataError(Problem(where, "JSON", found or type(error).__name__, fix, "json")) from None
     expected = "a COCO object with the lists images, annotations and categories"
     if not isinstance(content, dict):

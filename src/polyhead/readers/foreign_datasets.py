@@ -13,7 +13,7 @@ import numpy as np
 
 _GENERATOR = "ph.from_generator(function, length=rows, names=...)"
 
-_WAYS = (
+_FIXES = (
     (
         "datasets",
         ("Dataset",),
@@ -70,10 +70,10 @@ _WAYS = (
 )
 
 
-def way(data: Any) -> str:
+def fix_for(data: Any) -> str:
     """The fix to suggest for data that is not a source; empty for unknown objects.
 
-    >>> way([1, 2])
+    >>> fix_for([1, 2])
     'Give names: {"image": images, "label": labels}.'
     """
     if inspect.isgenerator(data):
@@ -95,7 +95,7 @@ def way(data: Any) -> str:
     return ""
 
 
-def way_by_rows(data: Any) -> str:
+def fix_for_rows(data: Any) -> str:
     """The fix to suggest for a dataset of another library whose items are rows; empty for anything else.
 
     A dataset of single values, such as images, can be a column.
@@ -110,7 +110,7 @@ def way_by_rows(data: Any) -> str:
 
 
 def _of_library(data: Any) -> str:
-    for module, names, words in _WAYS:
+    for module, names, words in _FIXES:
         if any(_of(base, module) and base.__name__ in names for base in type(data).__mro__):
             return words
     return ""

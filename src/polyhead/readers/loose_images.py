@@ -9,7 +9,7 @@ from typing import Any
 
 from polyhead.columns.image_values import ENDINGS, is_pillow
 from polyhead.errors import DataError, Problem
-from polyhead.readers.foreign_datasets import way_by_rows
+from polyhead.readers.foreign_datasets import fix_for_rows
 from polyhead.sources.arrays import are_rows
 from polyhead.sources.source import Source
 from polyhead.sources.tables import is_table
@@ -35,7 +35,7 @@ def loose_images(data: Any) -> Any:
     if isinstance(data, (Source, Mapping)) or is_table(data) or are_rows(data):
         return None
     indexed = hasattr(data, "__len__") and hasattr(data, "__getitem__")
-    return data if indexed and not way_by_rows(data) else None
+    return data if indexed and not fix_for_rows(data) else None
 
 
 def _images_at(path: Path, given: str) -> list[str] | None:

@@ -50,10 +50,10 @@ _READERS = (
 )
 
 
-def way_for(path: str | os.PathLike[str], reader: str, folder: bool = True) -> str:
+def fix_for_path(path: str | os.PathLike[str], reader: str, folder: bool = True) -> str:
     """The fix to suggest for a file of the wrong kind, judging by its extension.
 
-    >>> way_for("pets/data.yaml", "read_voc"), way_for("pets/a.xml", "read_voc")
+    >>> fix_for_path("pets/data.yaml", "read_voc"), fix_for_path("pets/a.xml", "read_voc")
     ('A data YAML of YOLO is read by ph.read_yolo(path).', 'Give the folder that holds it.')
     """
     name = os.fspath(path).lower()
@@ -79,7 +79,7 @@ class Root:
             parent, name = os.path.split(self.path)
             near = ""
             if os.path.exists(self.path):
-                near = way_for(self.path, what.partition("(")[0])
+                near = fix_for_path(self.path, what.partition("(")[0])
             elif os.path.isdir(parent):
                 near = similar(name, sorted(os.listdir(parent)))
             raise DataError(Problem(f"{what}, {place(file=self.path)}", "a folder", found, near, "folder"))

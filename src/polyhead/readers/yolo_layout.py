@@ -11,7 +11,7 @@ from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, as_list, counted, hints, place, plain_scalar, shown, similar
 from polyhead.extras import requiring
 from polyhead.readers.findings import Findings
-from polyhead.readers.paths import Root, lines_of, way_for
+from polyhead.readers.paths import Root, lines_of, fix_for_path
 from polyhead.readers.safe_yaml import load_yaml
 
 _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
@@ -124,10 +124,10 @@ def _yaml_content(file: Path) -> dict[str, Any]:
     except Exception as error:  # PyYAML raises many types of errors for values that do not fit their tags
         found = " ".join(str(error).split()) if isinstance(error, (yaml.YAMLError, ValueError)) else ""
         found = shown(found, 400)[1:-1] if len(found) > 400 else found
-        fix = way_for(file, "read_yolo")
+        fix = fix_for_path(file, "read_yolo")
         raise DataError(Problem(where, "YAML", found or type(error).__name__, fix, "yaml")) from None
     if not isinstance(content, dict):
-        expected, fix = "a YAML of keys, such as train and names", way_for(file, "read_yolo")
+        expected, fix = "a YAML of keys, such as train and names", fix_for_path(file, "read_yolo")
         raise DataError(Problem(where, expected, shown(content), fix, "yaml"))
     return content
 
@@ -152,7 +152,7 @@ def _names_in_yaml(
         where, given = "read_yolo(names=)", _as_plain_names(given)
     if given is None:
         fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
-        fix = hints(way_for(file, "read_yolo") if file is not None else "", fix)
+        fix = hints(fix_for_path(file, "read_yolo") if file is not None else "", fix)
         raise DataError(Problem(where, expected, "none", fix, "names"))
     pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if _is_list(given) else []
     names = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}

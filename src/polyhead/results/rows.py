@@ -12,7 +12,7 @@ from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.kinds import Image, Input
 from polyhead.readers.as_source import as_source
-from polyhead.readers.foreign_datasets import way_by_rows
+from polyhead.readers.foreign_datasets import fix_for_rows
 from polyhead.readers.loose_images import loose_images
 from polyhead.readers.unreadable import ReadableRows
 from polyhead.sources.arrays import are_rows, columns_from_rows
@@ -45,7 +45,7 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         data = data.of_column(*columns)
     if isinstance(data, Source) or is_table(data):
         return as_source(data, asked, least=0)
-    if not isinstance(data, (Sequence, np.ndarray)) and (words := way_by_rows(data)):
+    if not isinstance(data, (Sequence, np.ndarray)) and (words := fix_for_rows(data)):
         expected = "a mapping of arrays, a Source, a table or a path"
         raise DataError(Problem("data", expected, shown(type(data).__name__), words))
     if hasattr(data, "to_dict") and getattr(data, "ndim", 0) == 1 and set(columns) <= set(data.index):
