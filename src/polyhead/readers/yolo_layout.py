@@ -11,7 +11,7 @@ from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, as_list, counted, hints, place, plain_scalar, shown, similar
 from polyhead.extras import requiring
 from polyhead.readers.findings import Findings
-from polyhead.readers.paths import Root, lines_of, fix_for_path
+from polyhead.readers.paths import Root, fix_for_path, lines_of
 from polyhead.readers.safe_yaml import load_yaml
 
 _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
