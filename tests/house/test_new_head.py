@@ -101,7 +101,7 @@ class Place(Head):
         self.encode(column.probe())
         return self
 
-    def lay(self, value, size):
+    def to_pixels(self, value, size):
         return np.asarray(value, np.float64).reshape(1, 2)
 
     def laid(self, found, kept, size):

@@ -71,10 +71,10 @@ def test_missing_rows():
 
 
 def test_what_was_laid_has_nan_where_there_is_no_number():
-    laid = Map(missing=7).lay(np.array([[7, 1], [2, 3]], np.uint8), (2, 2))
+    laid = Map(missing=7).to_pixels(np.array([[7, 1], [2, 3]], np.uint8), (2, 2))
     assert laid.dtype == np.float32
     np.testing.assert_array_equal(laid[..., 0], [[NAN, 1], [2, 3]])
-    assert np.isnan(Map(missing=float("inf")).lay(np.array([[np.inf]]), (1, 1))).all()
+    assert np.isnan(Map(missing=float("inf")).to_pixels(np.array([[np.inf]]), (1, 1))).all()
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_is_no_map(head, column, words):
     ],
 )
 def test_what_cannot_be_laid_into_an_image(value, words):
-    assert message(Map().lay, value, (2, 2)) == f"head `h`, row 0: expected {words}"
+    assert message(Map().to_pixels, value, (2, 2)) == f"head `h`, row 0: expected {words}"
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ class Boxes(Coordinates):
         order = np.argsort(-area, kind="stable")  # a missing box is NaN, and therefore last
         return np.sort(order[: self.places])
 
-    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+    def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         return self._in_image(self.corners(value), size, "corners of boxes")
 
     def fitting(self, boxes: np.ndarray) -> np.ndarray:

@@ -106,7 +106,7 @@ class InImage:
         return written
 
     def unknown(self, found: np.ndarray) -> bool:
-        """Return whether a row was not annotated, given the result of `lay`."""
+        """Return whether a row was not annotated, given the result of `to_pixels`."""
         return False
 
     def fitting(self, found: np.ndarray) -> np.ndarray:
@@ -119,7 +119,7 @@ class InImage:
         """Return whether values of the column have to be decoded, drawn or resized before they are encoded."""
         return False
 
-    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+    def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         """Return one row's label in pixels of the whole image, before the image is transformed.
 
         Args:
@@ -133,20 +133,20 @@ class InImage:
         Raises:
             BadValue: for an invalid label.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not lie in the image")
+        raise NotImplementedError(f"{type(self).__name__} has no labels in an image")
 
     def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
-        """Return a row's value for `encode` from the transformed result of `lay`.
+        """Return a row's value for `encode` from the transformed result of `to_pixels`.
 
         Args:
-            found: as from `lay`, in pixels of the image as the model gets it.
+            found: as from `to_pixels`, in pixels of the image as the model gets it.
             kept: which boxes or points are still visible, bool ``(k,)`` or ``(n,)``; None for a mask.
             size: (height, width) of that image.
         """
         return found
 
     def written(self, laid: Any) -> Any:
-        """Convert the result of `lay` to the form of the column."""
+        """Convert the result of `to_pixels` to the form of the column."""
         return laid
 
     def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:

@@ -108,7 +108,7 @@ class Keypoints(Coordinates):
             changes["pairs"] = left_and_right(changes.get("point_names", self.point_names))
         return self.fixed(**changes)
 
-    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+    def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         found = self._laid_out(value, f"keypoints of shape {self.shape}")
         if len(found) != self.points:
             fix = "Put None in the place of one that has no label."

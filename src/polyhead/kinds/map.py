@@ -136,7 +136,7 @@ class Map(Quantities, Pixels):
     def nearest(self) -> bool:
         return self.interpolation == "nearest"
 
-    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+    def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = as_pixels(value, self._rows)
         array = array[..., None] if array.ndim == 2 else array
         if array.ndim != 3 or array.shape[2] != self.channels or array.dtype.kind not in "iufb":

@@ -192,10 +192,10 @@ class Mask(Pixels):
         require_soft(self.loss)
         return self.weight_shape
 
-    def lay(self, value: Any, size: tuple[int, int]) -> np.ndarray:
+    def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = as_pixels(value, "a mask (H, W) or (H, W, n)")
         if self._colors is not None:
-            return self._of_ids.lay(self._colors.ids(array), size)
+            return self._of_ids.to_pixels(self._colors.ids(array), size)
         if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
             raise BadValue(0, "a mask (H, W) or (H, W, n)", f"{array.dtype} of shape {array.shape}")
         if array.dtype.kind == "b":
@@ -276,7 +276,7 @@ class Mask(Pixels):
         return self.fixed(values=raw.values, missing=raw.missing)
 
     def written(self, mask: np.ndarray) -> np.ndarray:
-        """Convert the result of `lay` to the form of the column: ids back to colors."""
+        """Convert the result of `to_pixels` to the form of the column: ids back to colors."""
         return mask if self._colors is None else self._colors.painted(mask)
 
     def stored_dtype(self, some: Any) -> str:

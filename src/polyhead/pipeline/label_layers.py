@@ -103,7 +103,7 @@ def _laid(
     if head.layer in PIXELS and (not isinstance(value, np.ndarray) or lists_files(value)):
         value = label_pixels(head, value, where, max_pixels)
     try:
-        found = head.lay(value, frames[0].label_size)
+        found = head.to_pixels(value, frames[0].label_size)
     except BadValue as bad:
         raise bad.located(head=name, row=row, file=path_in(own)) from None
     if head.layer in PIXELS:
