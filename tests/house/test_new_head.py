@@ -104,7 +104,7 @@ class Place(Head):
     def to_pixels(self, value, size):
         return np.asarray(value, np.float64).reshape(1, 2)
 
-    def laid(self, found, kept, size):
+    def from_pixels(self, found, kept, size):
         return found if kept is None else np.where(kept[:, None], found, np.nan)
 
     def encode(self, values, check=True):

@@ -131,7 +131,7 @@ class Boxes(Coordinates):
         """Return whether a row was not annotated: it has boxes ``(k, 4)``, all of them NaN."""
         return bool(len(boxes)) and bool(np.isnan(boxes).any(1).all())
 
-    def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
+    def from_pixels(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
         boxes = found if kept is None else found[kept]
         return boxes / np.tile(size[::-1], 2) if self.normalized else boxes
 

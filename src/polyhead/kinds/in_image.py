@@ -135,7 +135,7 @@ class InImage:
         """
         raise NotImplementedError(f"{type(self).__name__} has no labels in an image")
 
-    def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
+    def from_pixels(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
         """Return a row's value for `encode` from the transformed result of `to_pixels`.
 
         Args:

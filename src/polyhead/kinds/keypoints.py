@@ -118,7 +118,7 @@ class Keypoints(Coordinates):
             points[~(found[:, 2] > 0)] = np.nan
         return self._in_image(points, size, "keypoints")
 
-    def laid(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
+    def from_pixels(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
         points = found if kept is None else np.where(kept[:, None], found, np.nan)
         return points / np.array(size[::-1]) if self.normalized else points
 

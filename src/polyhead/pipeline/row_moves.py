@@ -105,12 +105,12 @@ def values_of(
         if name in owners.values():
             at = np.flatnonzero(seen)
             at = kept[name] = at[head.fitting(coordinates[at])]
-            yield name, head.laid(coordinates[at], None, ways.sizes[name])
+            yield name, head.from_pixels(coordinates[at], None, ways.sizes[name])
         else:
-            yield name, head.laid(coordinates, seen, ways.sizes[name])
+            yield name, head.from_pixels(coordinates, seen, ways.sizes[name])
     for name, pixels in (moved.masks | moved.maps).items():
         if name not in owners:
-            yield name, heads[name].laid(pixels, None, ways.sizes[name])
+            yield name, heads[name].from_pixels(pixels, None, ways.sizes[name])
     for name, owner in owners.items():
         yield name, _entries_at(name, heads[name], moved, layers, kept[owner].tolist(), ways)
 
@@ -122,10 +122,10 @@ def _entries_at(
     head, size = each.head, ways.sizes[name]
     if name in layers["gone"]:
         gone, masks = layers["gone"][name], (moved.masks | moved.maps)[name]
-        return [None if gone[k] else head.laid(masks[k], None, size) for k in places]
+        return [None if gone[k] else head.from_pixels(masks[k], None, size) for k in places]
     if name in moved.points:
         coordinates, seen = moved.points[name]
-        return [head.laid(coordinates[k], seen[k], size) for k in places]
+        return [head.from_pixels(coordinates[k], seen[k], size) for k in places]
     entries = layers["entry"][name]
     found = [entries[k] for k in places] + each.unseen(layers["boxes"][ways.owners[name]])
     return found[: each.places]
