@@ -142,7 +142,7 @@ class Boxes(Coordinates):
     def corners_of(self, written: np.ndarray) -> np.ndarray:
         return written if self.format == "xyxy" else _as_xyxy(written, self.format)
 
-    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+    def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(format="xyxy", missing=None, column_normalized=None)
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:

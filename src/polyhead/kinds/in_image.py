@@ -149,7 +149,7 @@ class InImage:
         """Convert the result of `to_pixels` to the form of the column."""
         return laid
 
-    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+    def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         """Return the head that encodes labels of an image of ``size``.
 
         Args:
@@ -167,5 +167,5 @@ class InImage:
         return self
 
     def declared(self, raw: Any) -> Any:
-        """Undo `placed`: return this resolved head for reading the column; ``raw`` is the head before it was placed."""
+        """Undo `for_image`: return this resolved head for reading the column; ``raw`` is the head before that."""
         return self

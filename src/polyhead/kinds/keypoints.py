@@ -122,7 +122,7 @@ class Keypoints(Coordinates):
         points = found if kept is None else np.where(kept[:, None], found, np.nan)
         return points / np.array(size[::-1]) if self.normalized else points
 
-    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+    def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(missing=None, column_normalized=None)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:

@@ -163,7 +163,7 @@ class Map(Quantities, Pixels):
     def _inf_fix(self) -> str:
         return 'Put NaN where there is no label; if infinity means "no label", say Map(missing=float("inf")).'
 
-    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+    def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(size=self.size or size, missing=None, _whole=False)
 
     def declared(self, raw: Any) -> Self:

@@ -263,9 +263,9 @@ class Mask(Pixels):
             return self  # these are classes of objects, each with its own mask
         return self.fixed(classes=known.classes, values=known.values)
 
-    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+    def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         if self._colors is not None:
-            return self._of_ids.placed(size, uncovered)
+            return self._of_ids.for_image(size, uncovered)
         head = self if self.size is not None else self.fixed(size=size)
         if not uncovered or self._outside is not None or isinstance(self.missing, Real):
             return head

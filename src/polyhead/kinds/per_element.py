@@ -162,8 +162,8 @@ class Each(Head):
     def written(self, laid: Any) -> Any:
         return [None if one is None else self.head.written(one) for one in laid]
 
-    def placed(self, size: tuple[int, int], uncovered: bool = False) -> Self:
-        return self.fixed(head=self.head.placed(size, uncovered))
+    def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
+        return self.fixed(head=self.head.for_image(size, uncovered))
 
     def stored(self) -> Self:
         return self.fixed(head=self.head.stored(), boxes=self.boxes.stored())

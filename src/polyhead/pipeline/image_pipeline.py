@@ -99,7 +99,7 @@ class Scene:
         self.raw = dict(sorted(heads.items(), key=lambda item: item[1].each is not None))
         fixed: dict[str, Any] = {"fit": image.fit, "min_visible": visible.pop()}
         self.joint, self.still = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
-        self.heads = {name: self._placed(name, head) for name, head in self.raw.items()}
+        self.heads = {name: self._for_image(name, head) for name, head in self.raw.items()}
         self.stores = False
         applied = [one for one in self.joint.augmentations if isinstance(one, Apply)]
         self.moves_together = bool(applied)
@@ -108,10 +108,10 @@ class Scene:
             dict.fromkeys(c for n, k in {**self.images, **self.raw}.items() for c in k.columns(n))
         )
 
-    def _placed(self, name: str, head: Head) -> Head:
+    def _for_image(self, name: str, head: Head) -> Head:
         """The head set to encode labels that were transformed with its image."""
         image = self.images[self.owners[name]]
-        return head.placed((image.shape[0], image.shape[1]), self.joint.uncovers)
+        return head.for_image((image.shape[0], image.shape[1]), self.joint.uncovers)
 
     def only(self, name: str) -> Scene:
         """A copy with a single head and without pixels: what the labels of that head need."""
@@ -141,9 +141,9 @@ class Scene:
         """A copy in which the pixels of one head count only where annotated; and that head, not resolved."""
         one = copy.copy(self)
         head = self.raw[name].drawn()
-        placed = self._placed(name, head)
-        one.raw, one.heads = {**self.raw, name: head}, {**self.heads, name: placed}
-        return one, placed
+        encoding = self._for_image(name, head)
+        one.raw, one.heads = {**self.raw, name: head}, {**self.heads, name: encoding}
+        return one, encoding
 
     def sizes_of_a_row(self) -> set[tuple[int, int]]:
         """(height, width) of the images of the first readable row, in full size and as the model gets them."""

@@ -37,11 +37,11 @@ class Ways(NamedTuple):
 
 
 def ways_of(
-    images: Mapping[str, Image], heads: Mapping[str, Head], placed: Mapping[str, Head], owners: Frames
+    images: Mapping[str, Image], heads: Mapping[str, Head], encoding: Mapping[str, Head], owners: Frames
 ) -> Ways:
-    """Collect the parameters; ``placed`` are the heads set to encode transformed labels."""
+    """Collect the parameters; ``encoding`` are the heads set to encode transformed labels."""
     sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in images.items()}
-    inner = {name: placed[name].inner for name in heads}
+    inner = {name: encoding[name].inner for name in heads}
     pixels = {name: head for name, head in inner.items() if head.layer in PIXELS}
     lying = {name: images[owners[name]].shape[:2] for name in heads if name not in pixels}
     return Ways(
