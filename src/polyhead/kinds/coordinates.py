@@ -85,7 +85,7 @@ class Coordinates(Head):
     def late(self, values: Any) -> bool:
         return self.column_in_pixels == self.normalized  # converting needs the size of the image
 
-    def stored(self) -> Self:
+    def for_store(self) -> Self:
         return self.fixed(normalized=not self.column_in_pixels, column_normalized=None)
 
     def _in_image(self, found: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
@@ -106,7 +106,7 @@ class Coordinates(Head):
         argument = "normalized" if self.column_normalized is None else "column_normalized"
         return f"{what} in 0–1, as {argument}=True says"
 
-    def declared(self, raw: Head) -> Head:
+    def for_column(self, raw: Head) -> Head:
         return raw  # nothing is learned, and the column has its own format
 
     @property

@@ -158,14 +158,14 @@ class InImage:
         """
         return self
 
-    def stored(self) -> Self:
+    def for_store(self) -> Self:
         """Return this head for labels written to a store in the form of the column."""
         return self
 
-    def drawn(self) -> Self:
+    def for_drawn_labels(self) -> Self:
         """Return this head without a label for the fill outside of the image, so that only drawn labels count."""
         return self
 
-    def declared(self, raw: Any) -> Any:
+    def for_column(self, raw: Any) -> Any:
         """Undo `for_image`: return this resolved head for reading the column; ``raw`` is the head before that."""
         return self

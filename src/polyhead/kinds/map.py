@@ -166,7 +166,7 @@ class Map(Quantities, Pixels):
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(size=self.size or size, missing=None, _whole=False)
 
-    def declared(self, raw: Any) -> Self:
+    def for_column(self, raw: Any) -> Self:
         return self.fixed(missing=raw.missing)
 
     # Labels ----------------------------------------------------------------------------------------

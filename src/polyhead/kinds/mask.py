@@ -252,7 +252,7 @@ class Mask(Pixels):
             return float(self.missing)
         return float((outside or 0) if self.values is None else self.values[outside or 0])
 
-    def drawn(self) -> Self:
+    def for_drawn_labels(self) -> Self:
         return self.fixed(outside="missing")
 
     def with_facts(self, column: Column) -> Self:
@@ -271,7 +271,7 @@ class Mask(Pixels):
             return head
         return head.fixed(missing=self._nowhere, _open=True)
 
-    def declared(self, raw: Head) -> Head:
+    def for_column(self, raw: Head) -> Head:
         assert isinstance(raw, Mask)
         return self.fixed(values=raw.values, missing=raw.missing)
 

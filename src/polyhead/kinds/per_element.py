@@ -165,15 +165,15 @@ class Each(Head):
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(head=self.head.for_image(size, uncovered))
 
-    def stored(self) -> Self:
-        return self.fixed(head=self.head.stored(), boxes=self.boxes.stored())
+    def for_store(self) -> Self:
+        return self.fixed(head=self.head.for_store(), boxes=self.boxes.for_store())
 
-    def drawn(self) -> Self:
-        return self.fixed(head=self.head.drawn())
+    def for_drawn_labels(self) -> Self:
+        return self.fixed(head=self.head.for_drawn_labels())
 
-    def declared(self, raw: Head) -> Head:
+    def for_column(self, raw: Head) -> Head:
         assert isinstance(raw, Each)
-        return self.fixed(head=self.head.declared(raw.head), boxes=raw.boxes)
+        return self.fixed(head=self.head.for_column(raw.head), boxes=raw.boxes)
 
     def entries(self, value: Any, count: int, index: int = 0) -> Any:
         """Return a row's entries, one for each of its boxes.

@@ -137,10 +137,10 @@ class Scene:
         """Whether augmentations may bring in pixels from outside of the image."""
         return self.joint.uncovers
 
-    def drawn(self, name: str) -> tuple[Scene, Head]:
+    def with_drawn_labels(self, name: str) -> tuple[Scene, Head]:
         """A copy in which the pixels of one head count only where annotated; and that head, not resolved."""
         one = copy.copy(self)
-        head = self.raw[name].drawn()
+        head = self.raw[name].for_drawn_labels()
         encoding = self._for_image(name, head)
         one.raw, one.heads = {**self.raw, name: head}, {**self.heads, name: encoding}
         return one, encoding

@@ -84,7 +84,7 @@ class Placed(MadeColumns):
             beside = along_boxes(source, laid)
             _require_one_owner(beside.values())
             laid |= beside
-        laid = {name: head.stored() for name, head in laid.items()}
+        laid = {name: head.for_store() for name, head in laid.items()}
         self._scene = Scene(source, images, laid, (), 0) if images and late else None
         if self._scene is not None:
             _require_room(laid, self._scene.heads)

@@ -144,13 +144,13 @@ class Resolution:
         found = resolved(self._source, rows, scene.heads[name], name, self._given(head))
         if found.class_weight == "balanced" and scene.uncovers:
             # by annotated pixels, not by those filled in outside of the image
-            alone, drawn = scene.drawn(name)
+            alone, drawn = scene.with_drawn_labels(name)
             within = Laid(alone, name)
             drawn = drawn.resolve(KindColumns(within, drawn.columns(name)))
             weights = Labels(name, drawn, within, self._given(found)).head.class_weight
             found = found.fixed(class_weight=weights)
         scene.heads[name] = self._add_labels(name, found, rows)
-        self.heads[name] = scene.heads[name].declared(head)
+        self.heads[name] = scene.heads[name].for_column(head)
 
     def _along_boxes(self, name: str, head: Head) -> Along | None:
         """The source of the labels or weights of a head with one for each box; None for other heads."""
