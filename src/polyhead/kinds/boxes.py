@@ -135,7 +135,7 @@ class Boxes(Coordinates):
         boxes = found if kept is None else found[kept]
         return boxes / np.tile(size[::-1], 2) if self.normalized else boxes
 
-    def written(self, boxes: np.ndarray) -> np.ndarray:
+    def to_column(self, boxes: np.ndarray) -> np.ndarray:
         """Convert boxes ``(k, 4)`` from ``xyxy`` to the format of the column."""
         return boxes if self.format == "xyxy" else _from_xyxy(boxes, self.format)
 
@@ -239,7 +239,7 @@ class Boxes(Coordinates):
         if views is not None:
             found = self._in_pixels(outputs, views)
             outputs = np.stack([view.boxes(boxes) for view, boxes in zip(views, found, strict=True)])
-        return {"": Answer(self.written(outputs))}
+        return {"": Answer(self.to_column(outputs))}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BoxesJudge:
         return BoxesJudge(name, beside_boxes(name, self.given, heads))

@@ -145,9 +145,9 @@ class InImage:
         """
         return found
 
-    def written(self, laid: Any) -> Any:
+    def to_column(self, label: Any) -> Any:
         """Convert the result of `to_pixels` to the form of the column."""
-        return laid
+        return label
 
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         """Return the head that encodes labels of an image of ``size``.

@@ -275,7 +275,7 @@ class Mask(Pixels):
         assert isinstance(raw, Mask)
         return self.fixed(values=raw.values, missing=raw.missing)
 
-    def written(self, mask: np.ndarray) -> np.ndarray:
+    def to_column(self, mask: np.ndarray) -> np.ndarray:
         """Convert the result of `to_pixels` to the form of the column: ids back to colors."""
         return mask if self._colors is None else self._colors.painted(mask)
 

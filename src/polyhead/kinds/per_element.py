@@ -159,8 +159,8 @@ class Each(Head):
         there = [entry for value in plain(values) if not is_missing(value, self.missing) for entry in value]
         return self.layer in ("mask", "points") and self.head.late(there)
 
-    def written(self, laid: Any) -> Any:
-        return [None if one is None else self.head.written(one) for one in laid]
+    def to_column(self, labels: Any) -> Any:
+        return [None if one is None else self.head.to_column(one) for one in labels]
 
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(head=self.head.for_image(size, uncovered))

@@ -256,7 +256,7 @@ class Placed(MadeColumns):
                 nowhere = np.full((kind.places, 2), np.nan)
                 values = np.stack([nowhere if value is None else value for value in values])
             elif isinstance(kind, Head):
-                values = [None if value is None else kind.written(value) for value in values]
+                values = [None if value is None else kind.to_column(value) for value in values]
             if column in self._held:
                 row_ids, files = self.ids_of(ids).tolist(), plain(rows[column])
                 values = [

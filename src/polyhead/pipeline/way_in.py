@@ -54,4 +54,4 @@ def _in_held_image(head: Head, value: Any, view: ImageView) -> Any:
     if head.layer == "points":
         return geometry.transform(view.to_held, found)
     ends = geometry.transform(view.to_held, head.corners_of(found.reshape(-1, 4)).reshape(-1, 2, 2))
-    return head.written(np.concatenate([ends.min(-2), ends.max(-2)], -1)).reshape(found.shape)
+    return head.to_column(np.concatenate([ends.min(-2), ends.max(-2)], -1)).reshape(found.shape)
