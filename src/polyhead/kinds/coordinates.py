@@ -203,7 +203,9 @@ class Coordinates(Head):
         """
         pixels = self._in_pixels(np.asarray(found, np.float64).reshape(1, 1, -1), [view])
         ends = view.points(pixels.reshape(-1, 2))
-        return self.to_column(np.concatenate([ends.min(0), ends.max(0)])[None])[0] if len(ends) > 1 else ends[0]
+        return (
+            self.to_column(np.concatenate([ends.min(0), ends.max(0)])[None])[0] if len(ends) > 1 else ends[0]
+        )
 
     def default_loss(self, logits: bool) -> Any:
         import keras

@@ -91,12 +91,14 @@ def with_guesses(
     plain_feed = feed.on(source, workers=0, shard=(0, 1))
     truth = take_samples(plain_feed, len(chosen), chosen)
     guesses = take_samples(guessed, len(chosen), chosen)
-    originals, laid = OriginalSamples(source, images, feed.labeled), []
+    originals, samples = OriginalSamples(source, images, feed.labeled), []
     for i, true, guess in zip(chosen.tolist(), truth, guesses, strict=True):
         guessed_labels = {name: label for name, label in guess.labels.items() if name in names}
-        sample, guess = originals.laid(i, true, replace(guess, labels=guessed_labels, scores=scores[i]))
-        laid.append(replace(sample, loss=float(losses[i]), guess=guess))
-    return laid, originals.heads
+        sample, guess = originals.on_originals(
+            i, true, replace(guess, labels=guessed_labels, scores=scores[i])
+        )
+        samples.append(replace(sample, loss=float(losses[i]), guess=guess))
+    return samples, originals.heads
 
 
 def _is_presence(feed: Feed, name: str) -> bool:

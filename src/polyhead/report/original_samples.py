@@ -50,7 +50,7 @@ class OriginalSamples:
             for name, head in heads.items()
         }
 
-    def laid(self, row: int, *samples: Sample) -> tuple[Sample, ...]:
+    def on_originals(self, row: int, *samples: Sample) -> tuple[Sample, ...]:
         """Return samples of one row on its original images; ``row`` is its index in the source."""
         if not self._views:
             return samples

@@ -163,7 +163,7 @@ class RowJudges:
                     name: predicted_label(values[i], counts[i]) for name, (values, counts) in labels.items()
                 }
                 place = rows[len(found)]
-                found.append(originals.laid(place, one, Sample(one.row, one.inputs, predicted)))
+                found.append(originals.on_originals(place, one, Sample(one.row, one.inputs, predicted)))
         return found
 
     @property
