@@ -45,12 +45,12 @@ def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list
 class _WithOrigins(MadeColumns):
     """Rows with additional columns for the origins of images."""
 
-    placed: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
 
     def __init__(self, rows: Source, specs: Sequence[Spec]) -> None:
         super().__init__(rows)
         self._of = {spec["name"]: spec["origin"] for spec in specs}
-        self.placed = tuple(self._of)
+        self.converted = tuple(self._of)
         expected = "another name, as a store keeps under this one where its images come from"
         fix = "Rename the column, or leave it out."
         taken = [name for name in self._of if name in rows.columns]
@@ -59,7 +59,7 @@ class _WithOrigins(MadeColumns):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*self._source.columns, *self.placed)
+        return (*self._source.columns, *self.converted)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self._source, ids)

@@ -119,7 +119,7 @@ def image_columns(rows: Source) -> dict[str, bool]:
         rows = rows.resized
     if isinstance(rows, Placed):
         return dict.fromkeys(rows.images, True)
-    return dict.fromkeys(rows.placed, False) if isinstance(rows, WithImageFiles) else {}
+    return dict.fromkeys(rows.converted, False) if isinstance(rows, WithImageFiles) else {}
 
 
 def rows_are_decoded(rows: Source) -> bool:
@@ -150,26 +150,26 @@ def _is_files(values: Values) -> bool:
 class WithImageFiles(MadeColumns):
     """A source with some columns of paths replaced by the bytes of the files."""
 
-    placed: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
 
     def __init__(self, source: Source, files: tuple[str, ...]) -> None:
         super().__init__(source)
-        self.source, self.placed = source, files
+        self.source, self.converted = source, files
 
     def only(self, columns: Sequence[str]) -> Source:
-        mine = tuple(name for name in self.placed if name in columns)
+        mine = tuple(name for name in self.converted if name in columns)
         found = self.source.only(columns)
         return WithImageFiles(found, mine) if mine else found
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        if name not in self.placed:
+        if name not in self.converted:
             return self.source.origins(name, ids)
         return Origins.unknown(len(ids))._replace(files=files_of(self.source, name, ids))
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self.source, ids)
         row_ids = self.ids_of(ids).tolist()
-        for name in self.placed:
+        for name in self.converted:
             rows[name] = [
                 None
                 if is_missing(value)
@@ -182,18 +182,18 @@ class WithImageFiles(MadeColumns):
 class EncodedImages(MadeColumns):
     """The rows of a feed with images encoded again after resizing."""
 
-    placed: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
 
     def __init__(self, resized: Placed, encoding: str, quality: int) -> None:
         super().__init__(resized)
-        self.resized, self.placed = resized, tuple(resized.images)
+        self.resized, self.converted = resized, tuple(resized.images)
         self._encoding, self._quality = encoding, quality
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         from polyhead.images.encode import encode
 
         rows: dict[str, Any] = dict(self.resized.coded(ids))
-        for name in self.placed:
+        for name in self.converted:
             rows[name] = [encode(_of_16_bits(image), self._encoding, self._quality) for image in rows[name]]
         return rows
 
@@ -244,11 +244,11 @@ def _specs_of_objects(rows: Source) -> dict[str, Spec | BadValue]:
 
 
 def _spec(rows: Source, name: str) -> Spec:
-    if isinstance(rows, (EncodedImages, WithImageFiles)) and name in rows.placed:
+    if isinstance(rows, (EncodedImages, WithImageFiles)) and name in rows.converted:
         return like(b"")
     if isinstance(rows, EncodedImages):
         return _spec(rows.resized, name)
-    if isinstance(rows, Placed) and name in rows.placed:
+    if isinstance(rows, Placed) and name in rows.converted:
         return rows.spec(name)
     return spec_of(rows, name)
 
@@ -273,4 +273,4 @@ def fingerprint(rows: Source) -> str:
         rows = rows.resized
     if isinstance(rows, Placed):
         return rows.fingerprint
-    return of_source(rows.source, rows.placed) if isinstance(rows, WithImageFiles) else of_source(rows)
+    return of_source(rows.source, rows.converted) if isinstance(rows, WithImageFiles) else of_source(rows)

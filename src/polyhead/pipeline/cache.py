@@ -73,7 +73,7 @@ def cached(
     source = source.only(tuple(dict.fromkeys(names)))
     rows: Placed | Shrunk
     rows = Shrunk(source, inputs, augment, seed) if augment else Placed(source, inputs, heads)
-    if not rows.placed:
+    if not rows.converted:
         fix = "Leave it out: these rows are read as they are."
         raise ContractError(Problem("Feed(cache=)", "images that are decoded or resized", "none", fix))
     part = "" if shard[1] == 1 else f"-{shard[0]}-of-{shard[1]}"
@@ -97,7 +97,7 @@ class Cached(MadeColumns):
 
     def __init__(self, source: Source, rows: Placed | Shrunk, folder: Path) -> None:
         super().__init__(source)
-        self._folder, self._kept = folder, rows.placed
+        self._folder, self._kept = folder, rows.converted
         self._made = rows.only(self._kept)
         self._specs: list[Spec] = [*rows.specs(), {"name": NUMBER, **dense((), np.int64)}]
         self._lock = Lock()
@@ -112,7 +112,7 @@ class Cached(MadeColumns):
             self._begin()
 
     @property
-    def placed(self) -> tuple[str, ...]:
+    def converted(self) -> tuple[str, ...]:
         return self._kept
 
     @property

@@ -97,7 +97,7 @@ class Shrunk(MadeColumns):
             self._deep = all(one.takes_floats for one in augment if isinstance(one, Apply))
             self._scene = _Still(self._source, self._images, {}, known, seed)
             some = looked_at(self._source)
-            self._dtypes = {name: self._dtype(name, some) for name in self.placed}
+            self._dtypes = {name: self._dtype(name, some) for name in self.converted}
 
     def _kind(self, column: str) -> Image:
         return next(kind for name, kind in self._images.items() if kind.columns(name)[0] == column)
@@ -122,24 +122,24 @@ class Shrunk(MadeColumns):
         return self._names
 
     @property
-    def placed(self) -> tuple[str, ...]:
+    def converted(self) -> tuple[str, ...]:
         return self._names
 
     @property
     def fingerprint(self) -> str:
         """A string that identifies the rows and how they are decoded."""
         deep = {name: dtype.name for name, dtype in self._dtypes.items() if dtype != np.uint8}
-        return of_source(self._source, self.placed, ["shrunk", self._made, *([deep] if deep else [])])
+        return of_source(self._source, self.converted, ["shrunk", self._made, *([deep] if deep else [])])
 
     def specs(self) -> list[Spec]:
         """The specifications of the columns in a store."""
         one = {"size": [0, 0], "scale": 1.0, "turn": 0}
         pixels = {name: np.zeros((0, 0), dtype) for name, dtype in self._dtypes.items()}
-        return [{"name": name, **like({"pixels": pixels[name], **one})} for name in self.placed]
+        return [{"name": name, **like({"pixels": pixels[name], **one})} for name in self.converted]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self._source, ids)
-        return {name: self._kept(name, self._decoded(name, rows[name], ids), ids) for name in self.placed}
+        return {name: self._kept(name, self._decoded(name, rows[name], ids), ids) for name in self.converted}
 
     def _kept(self, column: str, found: list[dict[str, Any]], ids: np.ndarray) -> list[dict[str, Any]]:
         """Convert the pixels of images to the dtype of the column."""

@@ -19,18 +19,18 @@ class MadeColumns(DerivedSource):
     _warned = False
 
     @property
-    def placed(self) -> tuple[str, ...]:
+    def converted(self) -> tuple[str, ...]:
         """The names of the converted columns."""
         raise NotImplementedError
 
     def column(self, name: str) -> Values | None:
-        return None if name in self.placed else self._source.column(name)
+        return None if name in self.converted else self._source.column(name)
 
     def about(self, name: str) -> About:
         return self._source.about(name)
 
     def only(self, columns: Sequence[str]) -> Source:
-        return super().only(columns) if set(columns) & set(self.placed) else self._source.only(columns)
+        return super().only(columns) if set(columns) & set(self.converted) else self._source.only(columns)
 
     def _warn_of_less(self, column: str, row: int, bits: int) -> None:
         """Warn once that rows have more bits than the first rows."""

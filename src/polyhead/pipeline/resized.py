@@ -145,8 +145,8 @@ class Placed(MadeColumns):
                 readers.setdefault(column, []).append(name)
         problems = []
         for column, names in readers.items():
-            placed = [name for name in names if name in self._kinds]
-            if placed and len(names) > 1:
+            converted = [name for name in names if name in self._kinds]
+            if converted and len(names) > 1:
                 fix = "Give one of them a column of its own."
                 found = f"`{'`, `'.join(names)}`"
                 expected = "one input or head that reads it, as it is stored at one size"
@@ -187,7 +187,7 @@ class Placed(MadeColumns):
         return self._names
 
     @property
-    def placed(self) -> tuple[str, ...]:
+    def converted(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(kind.columns(name)[0] for name, kind in self._kinds.items()))
 
     @property
@@ -195,7 +195,7 @@ class Placed(MadeColumns):
         """A string that identifies the rows and how they are converted."""
         made = [[name, repr(kind), *_long(kind)] for name, kind in self._kinds.items()]
         more = [made, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
-        return of_source(self._source.only(self._read), self.placed, more)
+        return of_source(self._source.only(self._read), self.converted, more)
 
     def specs(self) -> list[Spec]:
         """The specifications, in a store, of the converted columns.
@@ -203,7 +203,7 @@ class Placed(MadeColumns):
         Raises:
             DataError: for entries that a store cannot hold.
         """
-        return [{"name": name, **self.spec(name)} for name in self.placed]
+        return [{"name": name, **self.spec(name)} for name in self.converted]
 
     def spec(self, name: str) -> Spec:
         """The specification of one converted column.
@@ -229,7 +229,7 @@ class Placed(MadeColumns):
 
     def about(self, name: str) -> About:
         found = self._source.about(name)
-        if name not in self.placed:
+        if name not in self.converted:
             return found
         return found._replace(exif=None)  # the Exif orientation is already applied to the pixels
 
@@ -315,11 +315,11 @@ def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
             )
 
 
-def _require_room(heads: Mapping[str, Head], placed: Mapping[str, Head]) -> None:
+def _require_room(heads: Mapping[str, Head], encoding: Mapping[str, Head]) -> None:
     """Raise for masks with pixels outside of the image but no value to mark them as missing."""
     problems = []
     for name, head in heads.items():
-        own, other = head.inner, placed[name].inner
+        own, other = head.inner, encoding[name].inner
         if own.missing is None and other.missing is not None:
             expected = "a value for pixels from outside of the image, which have no label"
             value = "missing=(r, g, b), a color that no class has" if own.in_colors else "missing=255"
