@@ -89,7 +89,7 @@ class BoxesJudge(Judge):
         partner_weight = np.take_along_axis(found.weights[:, None], partner, 2)
         weight = np.where(hit, partner_weight, row_weight[:, None, None])
         predicted = known[:, None] & _few_enough(kind, order)
-        placed = np.einsum(
+        own_overlap = np.einsum(
             "bpp->bp", overlaps(boxes[:, :, None], labels[:, None], np.zeros((rows, 1, places), bool))
         )
         scores = np.take_along_axis(score, order, 1)
@@ -104,7 +104,7 @@ class BoxesJudge(Judge):
                 found.weights,
                 np.full_like(score, np.nan),
             ),
-            _PLACE: (there & ~crowd, true_kind, placed, found.weights, 1 - placed * score),
+            _PLACE: (there & ~crowd, true_kind, own_overlap, found.weights, 1 - own_overlap * score),
         }
         nearest = _nearest(overlap, boxes, labels, score, there)
         own = np.take_along_axis(nearest[0], order, 1), np.take_along_axis(nearest[1], order[..., None], 1)
@@ -159,8 +159,8 @@ class BoxesJudge(Judge):
 
     def doubts(self, items: Items) -> Doubts:
         what, near, score = items["what"], items["near"], items["score"]
-        placed = np.flatnonzero(what == _PLACE)
-        moved = placed[outlying(1 - near[placed])]
+        places = np.flatnonzero(what == _PLACE)
+        moved = places[outlying(1 - near[places])]
         extra = np.zeros(0, int)
         if self.beside.score is not None or self.beside.given is not None:
             found = (what == _PREDICTED) & (near >= 0.5) & (score >= 0.5)
@@ -170,7 +170,7 @@ class BoxesJudge(Judge):
         item = np.concatenate([moved, extra])
         labels, boxes = np.split(items["corners"][item], 2, axis=-1)
         apart = (1 - near[item]) * np.where(what[item] == _PLACE, 1, score[item])
-        several = items["rank"][placed].any()
+        several = items["rank"][places].any()
         parts = [
             int(k) if several and one == _PLACE else None
             for k, one in zip(items["rank"][item], what[item], strict=True)
