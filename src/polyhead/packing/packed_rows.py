@@ -28,7 +28,7 @@ from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Origins
 from polyhead.pipeline.made_columns import MadeColumns
-from polyhead.pipeline.resized import Placed
+from polyhead.pipeline.resized import ResizedRows
 from polyhead.pipeline.way_back import files_of
 from polyhead.readers.as_source import as_source
 from polyhead.sources.generator import Stream
@@ -55,7 +55,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     if isinstance(data, Feed):
         columns = data.source.columns
         heads = {n: head for n, head in data.heads.items() if set(head.reads(n)) <= set(columns)}
-        rows = Placed(data.source, data.inputs, heads, wanted, _ids_in(data.source))
+        rows = ResizedRows(data.source, data.inputs, heads, wanted, _ids_in(data.source))
         bands = max((shape[2] for shape in rows.images.values() if shape[2] not in (1, 3)), default=0)
         if encoding == "jpeg" and bands == 4:
             fix = 'Use encoding="png", or ph.Image(channels=3).'
@@ -75,7 +75,7 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     return WithImageFiles(source, files) if files else source
 
 
-def _require_encodable(rows: Placed, feed: Feed, encoding: str) -> None:
+def _require_encodable(rows: ResizedRows, feed: Feed, encoding: str) -> None:
     """Raise if an encoding would lose bits, or can't hold numbers with a declared range."""
     problems = []
     for name, kind in feed.inputs.items():
@@ -104,7 +104,7 @@ def _ids_in(source: Source) -> tuple[str, ...]:
 def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
     """Adapt appended rows to the columns of the store: 8-bit images as floats if it has floats, and no extra ids."""
     rows = rows.resized if isinstance(rows, EncodedImages) else rows
-    if isinstance(rows, Placed):
+    if isinstance(rows, ResizedRows):
         if columns and ID not in [spec["name"] for spec in columns]:
             rows.leave_out(ID)
         for spec in columns:
@@ -117,14 +117,14 @@ def image_columns(rows: Source) -> dict[str, bool]:
     """The columns of rows to pack that are known to hold images, and whether the images may be resized."""
     if isinstance(rows, EncodedImages):
         rows = rows.resized
-    if isinstance(rows, Placed):
+    if isinstance(rows, ResizedRows):
         return dict.fromkeys(rows.images, True)
     return dict.fromkeys(rows.converted, False) if isinstance(rows, WithImageFiles) else {}
 
 
 def rows_are_decoded(rows: Source) -> bool:
     """Return whether reading rows opens files or decodes images."""
-    return isinstance(rows, (Placed, EncodedImages, WithImageFiles))
+    return isinstance(rows, (ResizedRows, EncodedImages, WithImageFiles))
 
 
 def _size_argument(given: Any) -> tuple[int, int] | None:
@@ -184,7 +184,7 @@ class EncodedImages(MadeColumns):
 
     converted: tuple[str, ...] = ()
 
-    def __init__(self, resized: Placed, encoding: str, quality: int) -> None:
+    def __init__(self, resized: ResizedRows, encoding: str, quality: int) -> None:
         super().__init__(resized)
         self.resized, self.converted = resized, tuple(resized.images)
         self._encoding, self._quality = encoding, quality
@@ -248,7 +248,7 @@ def _spec(rows: Source, name: str) -> Spec:
         return like(b"")
     if isinstance(rows, EncodedImages):
         return _spec(rows.resized, name)
-    if isinstance(rows, Placed) and name in rows.converted:
+    if isinstance(rows, ResizedRows) and name in rows.converted:
         return rows.spec(name)
     return spec_of(rows, name)
 
@@ -271,6 +271,6 @@ def fingerprint(rows: Source) -> str:
     """Return a fingerprint of the rows, including how they are resized."""
     if isinstance(rows, EncodedImages):
         rows = rows.resized
-    if isinstance(rows, Placed):
+    if isinstance(rows, ResizedRows):
         return rows.fingerprint
     return of_source(rows.source, rows.converted) if isinstance(rows, WithImageFiles) else of_source(rows)

@@ -23,7 +23,7 @@ from polyhead.pipeline.gather import Gather, MemoryColumn, gathers, soon_in_memo
 from polyhead.pipeline.kind_columns import BatchRows, as_one_column
 from polyhead.pipeline.label_encoder import Encoded, Labels
 from polyhead.pipeline.label_layers import Strays
-from polyhead.pipeline.label_sources import laid_alone
+from polyhead.pipeline.label_sources import transform_separately
 from polyhead.pipeline.resolution import Resolution
 from polyhead.pipeline.row_mixing import Mixers, Parts, split_augmentations
 from polyhead.profiling import NO_LAPS, Laps, Meter
@@ -291,7 +291,7 @@ class Assembler:
                 if len(ids) > 1:
                     yield "", error
                     return
-                laid, wrong = laid_alone(self._scene, self.heads, rows, ids)
+                laid, wrong = transform_separately(self._scene, self.heads, rows, ids)
                 yield from wrong
                 lost = {*self._scene.images, *self._scene.heads} - laid.keys()
         for owner, one in self._along.items():

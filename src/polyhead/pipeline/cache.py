@@ -21,10 +21,10 @@ from polyhead.columns.lazy import Stored, entries, gather
 from polyhead.columns.values import Values, join, size, take
 from polyhead.errors import ContractError, DataError, Problem, StoreError, counted
 from polyhead.kinds import Head, Input
-from polyhead.pipeline.decoded import Shrunk
+from polyhead.pipeline.decoded import DecodedRows
 from polyhead.pipeline.faults import readable
 from polyhead.pipeline.made_columns import MadeColumns, looked_at
-from polyhead.pipeline.resized import Placed
+from polyhead.pipeline.resized import ResizedRows
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows
 from polyhead.store.column_codec import Spec, column_from, dense, field
@@ -71,8 +71,8 @@ def cached(
     names = [c for n, k in inputs.items() for c in k.columns(n)]
     names += [c for n, head in heads.items() for c in head.reads(n)]
     source = source.only(tuple(dict.fromkeys(names)))
-    rows: Placed | Shrunk
-    rows = Shrunk(source, inputs, augment, seed) if augment else Placed(source, inputs, heads)
+    rows: ResizedRows | DecodedRows
+    rows = DecodedRows(source, inputs, augment, seed) if augment else ResizedRows(source, inputs, heads)
     if not rows.converted:
         fix = "Leave it out: these rows are read as they are."
         raise ContractError(Problem("Feed(cache=)", "images that are decoded or resized", "none", fix))
@@ -95,7 +95,7 @@ class Cached(MadeColumns):
         folder: the folder of this cache.
     """
 
-    def __init__(self, source: Source, rows: Placed | Shrunk, folder: Path) -> None:
+    def __init__(self, source: Source, rows: ResizedRows | DecodedRows, folder: Path) -> None:
         super().__init__(source)
         self._folder, self._kept = folder, rows.converted
         self._made = rows.only(self._kept)

@@ -23,10 +23,10 @@ EPOCHS = 8
 _READING = ("channels", "page", "range", "dtype", "max_pixels")
 
 
-class _Still(Scene):
+class _DecodingScene(Scene):
     """A scene that decodes images without transforming them."""
 
-    def shrunk(
+    def decoded(
         self, column: str, values: Any, ids: np.ndarray, epochs: int, deep: bool
     ) -> list[dict[str, Any]]:
         """Decode images at the resolution that the augmentations of several epochs need, in a form that a scene reads.
@@ -62,7 +62,7 @@ class _Still(Scene):
         return found
 
 
-class Shrunk(MadeColumns):
+class DecodedRows(MadeColumns):
     """A source whose images are decoded, each at 1, 1/2, 1/4 or 1/8 of its size.
 
     Each image has the resolution that the augmentations of its first `EPOCHS` epochs need. Later epochs apply the same
@@ -86,7 +86,7 @@ class Shrunk(MadeColumns):
         self._names = tuple(dict.fromkeys(kind.columns(n)[0] for n, kind in self._images.items()))
         super().__init__(source.only(self._names) if self._names else source)
         self._made = repr((list(self._images.items()), augment, seed, EPOCHS))
-        self._scene: _Still | None = None
+        self._scene: _DecodingScene | None = None
         self._dtypes: dict[str, np.dtype] = {}
         if self._images:
             from polyhead.augment import Apply
@@ -95,7 +95,7 @@ class Shrunk(MadeColumns):
             known = [one for one in augment if not isinstance(one, Apply)]
             self._made = repr((list(self._images.items()), known, seed, EPOCHS))
             self._deep = all(one.takes_floats for one in augment if isinstance(one, Apply))
-            self._scene = _Still(self._source, self._images, {}, known, seed)
+            self._scene = _DecodingScene(self._source, self._images, {}, known, seed)
             some = looked_at(self._source)
             self._dtypes = {name: self._dtype(name, some) for name in self.converted}
 
@@ -115,7 +115,7 @@ class Shrunk(MadeColumns):
 
     def _decoded(self, column: str, values: Any, ids: np.ndarray) -> list[dict[str, Any]]:
         assert self._scene is not None
-        return self._scene.shrunk(column, values, ids, EPOCHS, self._keeps(column))
+        return self._scene.decoded(column, values, ids, EPOCHS, self._keeps(column))
 
     @property
     def columns(self) -> tuple[str, ...]:

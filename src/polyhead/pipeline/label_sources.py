@@ -21,7 +21,7 @@ from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
 
 
-class Along(DerivedSource):
+class BoxLabels(DerivedSource):
     """The labels and weights of a head with one for each box, for the boxes that are kept; without transforming images.
 
     Args:
@@ -76,7 +76,7 @@ class Along(DerivedSource):
         return found
 
 
-class Laid(DerivedSource):
+class SceneLabels(DerivedSource):
     """The labels of one head of a scene, decoded and resized but not augmented."""
 
     def __init__(self, scene: Scene, name: str) -> None:
@@ -130,7 +130,7 @@ class Laid(DerivedSource):
         return rows
 
 
-def laid_alone(
+def transform_separately(
     scene: Scene, heads: Iterable[str], rows: Mapping[str, Any], ids: np.ndarray
 ) -> tuple[dict[str, Values], list[tuple[str, DataError]]]:
     """Transform the images and labels of a wrong row one by one; return the valid ones, and the errors of the others.
@@ -174,9 +174,9 @@ def resolved(source: Source, rows: Source, head: Head, name: str, given: Labels 
     try:
         return head.resolve(columns)
     except BadValue as bad:
-        files = first_rows(source, head.columns(name)[0]) if isinstance(rows, Laid) else None
+        files = first_rows(source, head.columns(name)[0]) if isinstance(rows, SceneLabels) else None
         error = unresolved(rows, head, name, bad, files)
-    if isinstance(rows, Laid):
+    if isinstance(rows, SceneLabels):
         values = plain(columns.probe())
         ids = rows.ids_of(np.arange(len(values))).tolist()
         wrong = {row for problem in error.problems for row in problem.rows}

@@ -37,7 +37,7 @@ from polyhead.store.column_codec import Spec, dense, like, spec_of
 from polyhead.store.fingerprint import of_source
 
 
-class Placed(MadeColumns):
+class ResizedRows(MadeColumns):
     """The rows of a source, with images and their labels decoded and resized as a feed declares, but not augmented.
 
     Args:

@@ -15,7 +15,7 @@ from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.input_warnings import input_problems, leaks
 from polyhead.pipeline.kind_columns import KindColumns, absent_columns, unresolved
 from polyhead.pipeline.label_encoder import Labels
-from polyhead.pipeline.label_sources import Along, Laid, resolved
+from polyhead.pipeline.label_sources import BoxLabels, SceneLabels, resolved
 from polyhead.pipeline.row_mixing import split_augmentations
 from polyhead.pipeline.unmoved_targets import require_images, require_moving, require_unit, transposed_sides
 from polyhead.pipeline.weight_columns import along_boxes, prepare, require_still
@@ -63,7 +63,7 @@ class Resolution:
         self.inputs: dict[str, Input] = {}
         self.heads: dict[str, Head] = {}
         self.labels: dict[str, Labels] = {}
-        self.along: dict[str, Along] = {}
+        self.along: dict[str, BoxLabels] = {}
         for name, kind in inputs.items():
             self._resolve_input(name, kind)
         heads = self._informed(prepare(source, heads))
@@ -131,7 +131,7 @@ class Resolution:
             if self.scene is not None and head.layer is not None:
                 self._resolve_in_scene(name, head, self.scene)
             else:
-                along = self._along_boxes(name, head)
+                along = self._box_labels(name, head)
                 rows = self._source if along is None else along
                 self._add_labels(name, resolved(self._source, rows, head, name, self._given(head)), rows)
         except DataError as error:
@@ -140,26 +140,26 @@ class Resolution:
             self._add_of_head(name, error)
 
     def _resolve_in_scene(self, name: str, head: Head, scene: Scene) -> None:
-        rows = Laid(scene, name)
+        rows = SceneLabels(scene, name)
         found = resolved(self._source, rows, scene.heads[name], name, self._given(head))
         if found.class_weight == "balanced" and scene.uncovers:
             # by annotated pixels, not by those filled in outside of the image
             alone, drawn = scene.with_drawn_labels(name)
-            within = Laid(alone, name)
+            within = SceneLabels(alone, name)
             drawn = drawn.resolve(KindColumns(within, drawn.columns(name)))
             weights = Labels(name, drawn, within, self._given(found)).head.class_weight
             found = found.fixed(class_weight=weights)
         scene.heads[name] = self._add_labels(name, found, rows)
         self.heads[name] = scene.heads[name].for_column(head)
 
-    def _along_boxes(self, name: str, head: Head) -> Along | None:
+    def _box_labels(self, name: str, head: Head) -> BoxLabels | None:
         """The source of the labels or weights of a head with one for each box; None for other heads."""
         eaches: dict[str, Each] = {name: head} if is_each(head) else {}
         if weights_key(name) in self._box_weights:
             eaches[weights_key(name)] = self._box_weights[weights_key(name)]
         if not eaches:
             return None
-        self.along[name] = Along(self._source, name, eaches, head.reads(name))
+        self.along[name] = BoxLabels(self._source, name, eaches, head.reads(name))
         return self.along[name]
 
     def _add_labels(self, name: str, head: Head, rows: Source) -> Head:
