@@ -208,7 +208,7 @@ class Assembler:
         laps("read")
         laid: dict[str, Any] = {}
         if self._scene is not None:
-            laid = self._scene.place(rows, ids, epoch, labels, laps)
+            laid = self._scene.transform(rows, ids, epoch, labels, laps)
             laps("warp")
         if labels:
             for one in self._along.values():
@@ -286,7 +286,7 @@ class Assembler:
         lost: set[str] = set()
         if self._scene is not None:
             try:
-                laid = self._scene.place(rows, ids, None, strays=strays)
+                laid = self._scene.transform(rows, ids, None, strays=strays)
             except DataError as error:
                 if len(ids) > 1:
                     yield "", error

@@ -156,7 +156,7 @@ class Scene:
                     break
         return found
 
-    def place(
+    def transform(
         self,
         rows: Mapping[str, Any],
         ids: np.ndarray,
@@ -189,7 +189,7 @@ class Scene:
 
 
 class _Passage:
-    """The state of some rows while a scene transforms them; the arguments are those of `Scene.place`."""
+    """The state of some rows while a scene transforms them; the arguments are those of `Scene.transform`."""
 
     def __init__(
         self,

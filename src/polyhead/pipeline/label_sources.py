@@ -123,7 +123,7 @@ class SceneLabels(DerivedSource):
         needed = [c for n, image in one.images.items() for c in image.columns(n)]
         source = scene.source.only(list(dict.fromkeys([*needed, *self._head.reads(self._name)])))
         rows: dict[str, Any] = checked_rows(source, ids)
-        found = one.place(rows, ids, None)
+        found = one.transform(rows, ids, None)
         rows[self._head.columns(self._name)[0]] = found[self._name]
         if weights_key(self._name) in found:
             rows[str(self._head.sample_weight)] = found[weights_key(self._name)]
@@ -148,7 +148,7 @@ def transform_separately(
     reported: set[Problem] = set()
     for name, one in scenes.items():
         try:
-            laid |= one.place(rows, ids, None)
+            laid |= one.transform(rows, ids, None)
         except DataError as error:
             new = [problem for problem in error.problems if problem not in reported]
             reported.update(new)

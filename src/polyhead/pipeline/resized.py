@@ -134,7 +134,7 @@ class ResizedRows(MadeColumns):
         scene = self._scene.image(name)
         for row, rows in one_by_one(self._source.only(scene.columns), ids):
             with suppress(DataError):  # reported when the row is read
-                if isinstance(scene.place(rows, row, None)[name], np.ndarray):
+                if isinstance(scene.transform(rows, row, None)[name], np.ndarray):
                     return True
         return False
 
@@ -247,7 +247,7 @@ class ResizedRows(MadeColumns):
         rows: dict[str, Any] = checked_rows(self._source, ids)
         if self._scene is None:
             return rows
-        found: dict[str, Any] = dict(self._scene.place(rows, ids, None))
+        found: dict[str, Any] = dict(self._scene.transform(rows, ids, None))
         for name, kind in self._kinds.items():
             column, values = kind.columns(name)[0], found[name]
             if isinstance(kind, Image):
