@@ -63,34 +63,34 @@ def test_arrays_with_a_place_for_each_box_need_no_loop():
     assert labels.tolist() == column.tolist()
     assert there is None
     boxes = np.ones((2, 2, 4))
-    assert head.along(column, boxes) is column
+    assert head.of_kept_boxes(column, boxes) is column
 
 
 def test_what_belongs_to_boxes_that_are_left_out_is_left_out():
     boxes = [[[0, 0, 2, 2], [0, 0, 9, 9], [0, 0, 5, 5]], [[0, 0, 1, 1]], None]
     head = each(ph.Categorical(["a", "b", "c"], each="box"))
-    assert head.along([["a", "b", "c"], ["c"], ["a"]], boxes) == [["b", "c"], ["c"], None]
+    assert head.of_kept_boxes([["a", "b", "c"], ["c"], ["a"]], boxes) == [["b", "c"], ["c"], None]
     first = each(ph.Categorical(["a", "b", "c"], each="box"), ph.Boxes(2, overflow="first"))
-    assert first.along([["a", "b", "c"], ["c"], ["a"]], boxes) == [["a", "b"], ["c"], None]
+    assert first.of_kept_boxes([["a", "b", "c"], ["c"], ["a"]], boxes) == [["a", "b"], ["c"], None]
 
 
 def test_what_belongs_to_a_missing_box_is_missing():
     boxes = np.array([[[0, 0, 2, 2], [np.nan] * 4]])
     head = each(ph.Categorical(3, each="box"))
-    assert head.along(np.array([[1, 2]]), boxes) == [[1, None]]
+    assert head.of_kept_boxes(np.array([[1, 2]]), boxes) == [[1, None]]
     marked = each(ph.Categorical(3, each="box"), ph.Boxes(2, missing=-1))
-    assert marked.along([[1, 2]], [[[-1, -1, -1, -1], [0, 0, 1, 1]]]) == [[None, 2]]
+    assert marked.of_kept_boxes([[1, 2]], [[[-1, -1, -1, -1], [0, 0, 1, 1]]]) == [[None, 2]]
 
 
 def test_the_largest_are_chosen_in_the_format_of_the_column():
     boxes = [[[0, 0, 1, 1], [5, 5, 4, 4], [8, 8, 3, 3]]]
     head = each(ph.Categorical(3, each="box"), ph.Boxes(2, format="xywh", overflow="largest"))
-    assert head.along([[0, 1, 2]], boxes) == [[1, 2]]
+    assert head.of_kept_boxes([[0, 1, 2]], boxes) == [[1, 2]]
 
 
 def test_room_for_one_box_takes_entries_that_stand_alone():
     head = each(ph.Categorical(["a", "b"], each="box"), ph.Boxes(1))
-    assert head.along(["b", None], [[[0, 0, 1, 1]], [[0, 0, 1, 1]]]) == [["b"], None]
+    assert head.of_kept_boxes(["b", None], [[[0, 0, 1, 1]], [[0, 0, 1, 1]]]) == [["b"], None]
     labels, there = encoded(head, np.array(["b", "a"]))
     assert labels.tolist() == [[1], [0]]
     assert there.all()
@@ -126,7 +126,7 @@ def test_errors_name_row_and_box():
         "head `h`, row 1: expected one of ['a', 'b'], got 'z' (box 1). "
         "Name it among the classes, or say Categorical(missing='z') if it means \"no label\"."
     )
-    assert message(head.along, [["a"], ["a", "b"]], [[[0, 0, 1, 1]], [[0, 0, 1, 1]]]) == (
+    assert message(head.of_kept_boxes, [["a"], ["a", "b"]], [[[0, 0, 1, 1]], [[0, 0, 1, 1]]]) == (
         "head `h`, row 1: expected 1 entry, one for each box in `box`, got 2. "
         "Put None in the place of a box that has no label."
     )
@@ -137,7 +137,7 @@ def test_errors_name_row_and_box():
         "head `h`, row 0: expected at most 2 of them, as there is room for so many boxes, got 3."
     )
     full = each(ph.Categorical(2, each="box"), ph.Boxes(1))
-    assert message(full.along, [[0, 1]], [[[0, 0, 1, 1], [0, 0, 2, 2]]]) == (
+    assert message(full.of_kept_boxes, [[0, 1]], [[[0, 0, 1, 1], [0, 0, 2, 2]]]) == (
         'head `h`, row 0: expected at most 1 of them, got 2. Say Boxes(2), or overflow="largest" or "first".'
     )
     assert message(resolved, each(ph.Categorical(each="box")), [["a"], [0.5]], [["b"]]) == (

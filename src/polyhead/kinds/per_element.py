@@ -195,7 +195,7 @@ class Each(Head):
             raise BadValue(index, expected, str(len(found)), fix)
         return found
 
-    def along(self, values: Any, boxes: Any) -> Any:
+    def of_kept_boxes(self, values: Any, boxes: Any) -> Any:
         """Return the entries of the boxes that are kept, for rows without a transformed image.
 
         Args:

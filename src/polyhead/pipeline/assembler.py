@@ -59,7 +59,7 @@ class Assembler:
         self._pool = Pool()
         found = Resolution(source, inputs, heads, augment, seed)
         self.inputs, self.heads = found.inputs, found.heads
-        self._scene, self._labels, self._along = found.scene, found.labels, found.along
+        self._scene, self._labels, self._box_labels = found.scene, found.labels, found.box_labels
         self.weight_shapes = {name: label.head.weight_shape for name, label in self._labels.items()}
         self._mixers: Mixers | None = None
         if found.mixers:
@@ -211,7 +211,7 @@ class Assembler:
             laid = self._scene.transform(rows, ids, epoch, labels, laps)
             laps("warp")
         if labels:
-            for one in self._along.values():
+            for one in self._box_labels.values():
                 laid |= one.of(rows, ids)
         gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
         for (name, part), values in self._gathers[labels](ids, check, laps).items():
@@ -294,7 +294,7 @@ class Assembler:
                 laid, wrong = transform_separately(self._scene, self.heads, rows, ids)
                 yield from wrong
                 lost = {*self._scene.images, *self._scene.heads} - laid.keys()
-        for owner, one in self._along.items():
+        for owner, one in self._box_labels.items():
             try:
                 laid |= one.of(rows, ids)
             except DataError as error:

@@ -69,7 +69,7 @@ class BoxLabels(DerivedSource):
     def _of(self, name: str, values: Any, boxes: Any, ids: np.ndarray | None) -> Values:
         each = self._eaches[name]
         try:
-            found: Values = each.along(values, boxes)
+            found: Values = each.of_kept_boxes(values, boxes)
         except BadValue as bad:
             row = row_of(self._source, bad.index, ids)
             raise bad.located(**each.located(name), row=row) from None

@@ -38,7 +38,7 @@ class Resolution:
         heads: the head kinds, resolved.
         labels: the labels of each head.
         scene: the scene of the images, if images or masks are decoded, resized or augmented; else None.
-        along: the labels and weights of boxes, of heads whose labels are read batch by batch.
+        box_labels: the labels and weights of boxes, of heads whose labels are read batch by batch.
         mixers: the augmentations that mix rows.
 
     Raises:
@@ -63,7 +63,7 @@ class Resolution:
         self.inputs: dict[str, Input] = {}
         self.heads: dict[str, Head] = {}
         self.labels: dict[str, Labels] = {}
-        self.along: dict[str, BoxLabels] = {}
+        self.box_labels: dict[str, BoxLabels] = {}
         for name, kind in inputs.items():
             self._resolve_input(name, kind)
         heads = self._informed(prepare(source, heads))
@@ -81,7 +81,7 @@ class Resolution:
             raise DataError(*dict.fromkeys(self._errors))  # several kinds may report the same failed read
         self.heads = {name: self.heads[name] for name in heads}
         self.labels = {name: self.labels[name] for name in heads}
-        self.along = {name: one for name, one in self.along.items() if not self.labels[name].ready}
+        self.box_labels = {name: one for name, one in self.box_labels.items() if not self.labels[name].ready}
         if self.scene is not None:
             require_moving(self.scene, self.inputs, self.heads, moves)
         for problem in [*self._doubts, *(leaks(self.inputs, self.heads) if self._new else ())]:
@@ -131,8 +131,8 @@ class Resolution:
             if self.scene is not None and head.layer is not None:
                 self._resolve_in_scene(name, head, self.scene)
             else:
-                along = self._box_labels(name, head)
-                rows = self._source if along is None else along
+                rows_of_boxes = self._box_labels(name, head)
+                rows = self._source if rows_of_boxes is None else rows_of_boxes
                 self._add_labels(name, resolved(self._source, rows, head, name, self._given(head)), rows)
         except DataError as error:
             self._errors.extend(error.problems)
@@ -159,8 +159,8 @@ class Resolution:
             eaches[weights_key(name)] = self._box_weights[weights_key(name)]
         if not eaches:
             return None
-        self.along[name] = BoxLabels(self._source, name, eaches, head.reads(name))
-        return self.along[name]
+        self.box_labels[name] = BoxLabels(self._source, name, eaches, head.reads(name))
+        return self.box_labels[name]
 
     def _add_labels(self, name: str, head: Head, rows: Source) -> Head:
         self.labels[name] = Labels(name, head, rows, self._given(head))
