@@ -63,8 +63,8 @@ class Assembler:
         self.weight_shapes = {name: label.head.weight_shape for name, label in self._labels.items()}
         self._mixers: Mixers | None = None
         if found.mixers:
-            laid = {name: label.head for name, label in self._labels.items()}
-            self._mixers = Mixers(found.mixers, source, self.inputs, laid, seed)
+            resolved = {name: label.head for name, label in self._labels.items()}
+            self._mixers = Mixers(found.mixers, source, self.inputs, resolved, seed)
             self.weight_shapes = self._mixers.weight_shapes
             for label in self._labels.values():
                 label.weighted = label.weighted or label.head.weighs_when_mixed
@@ -206,18 +206,18 @@ class Assembler:
         """Make rows that are not yet mixed, with the augmentations of ``epoch``; None for no augmentations."""
         rows = self._rows(ids, labels)
         laps("read")
-        laid: dict[str, Any] = {}
+        converted: dict[str, Any] = {}
         if self._scene is not None:
-            laid = self._scene.transform(rows, ids, epoch, labels, laps)
+            converted = self._scene.transform(rows, ids, epoch, labels, laps)
             laps("warp")
         if labels:
             for one in self._box_labels.values():
-                laid |= one.of(rows, ids)
+                converted |= one.of(rows, ids)
         gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
         for (name, part), values in self._gathers[labels](ids, check, laps).items():
             gathered[name][part] = values
         inputs = {
-            name: self._encode_input(name, kind, rows, ids, check, laid, gathered[""])
+            name: self._encode_input(name, kind, rows, ids, check, converted, gathered[""])
             for name, kind in self.inputs.items()
         }
         laps("inputs")
@@ -225,7 +225,8 @@ class Assembler:
         weights: dict[str, np.ndarray] | None = None
         if labels:
             found = {
-                name: self._encoded(name, rows, laid, ids, check, gathered[name]) for name in self._labels
+                name: self._encoded(name, rows, converted, ids, check, gathered[name])
+                for name in self._labels
             }
             encoded = {name: one.labels for name, one in found.items()}
             if self.weighted:
@@ -282,21 +283,21 @@ class Assembler:
     def _tried(
         self, rows: BatchRows, ids: np.ndarray, strays: Strays | None = None
     ) -> Iterator[tuple[str, Any]]:
-        laid: dict[str, Any] = {}
+        converted: dict[str, Any] = {}
         lost: set[str] = set()
         if self._scene is not None:
             try:
-                laid = self._scene.transform(rows, ids, None, strays=strays)
+                converted = self._scene.transform(rows, ids, None, strays=strays)
             except DataError as error:
                 if len(ids) > 1:
                     yield "", error
                     return
-                laid, wrong = transform_separately(self._scene, self.heads, rows, ids)
+                converted, wrong = transform_separately(self._scene, self.heads, rows, ids)
                 yield from wrong
-                lost = {*self._scene.images, *self._scene.heads} - laid.keys()
+                lost = {*self._scene.images, *self._scene.heads} - converted.keys()
         for owner, one in self._box_labels.items():
             try:
-                laid |= one.of(rows, ids)
+                converted |= one.of(rows, ids)
             except DataError as error:
                 yield owner, error
                 lost.add(owner)
@@ -304,7 +305,7 @@ class Assembler:
             if name in lost:
                 continue
             try:
-                yield name, self._encode_input(name, kind, rows, ids, True, laid, {})
+                yield name, self._encode_input(name, kind, rows, ids, True, converted, {})
             except DataError as error:
                 yield name, error
         found: dict[str, Encoded] = {}
@@ -313,7 +314,7 @@ class Assembler:
             if name in lost:
                 continue
             try:
-                found[name] = self._encoded(name, rows, laid, ids, True)
+                found[name] = self._encoded(name, rows, converted, ids, True)
                 if label.given is None or label.given.name in found:
                     yield name, (found[name].labels, label.counting(found))
             except DataError as error:
@@ -323,21 +324,23 @@ class Assembler:
         self,
         name: str,
         rows: BatchRows,
-        laid: Mapping[str, Any],
+        converted: Mapping[str, Any],
         ids: np.ndarray,
         check: bool,
         gathered: Mapping[str, np.ndarray] | None = None,
     ) -> Encoded:
         def files() -> Any:
-            return rows[self.heads[name].columns(name)[0]] if name in laid else ()
+            return rows[self.heads[name].columns(name)[0]] if name in converted else ()
 
-        return self._labels[name].encode(self._with(name, rows, laid), ids, check, gathered, files)
+        return self._labels[name].encode(self._with(name, rows, converted), ids, check, gathered, files)
 
-    def _with(self, name: str, rows: BatchRows, laid: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _with(self, name: str, rows: BatchRows, converted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Rows in which the labels and weights of a head are those transformed with the images."""
         head = self.heads[name]
-        own = {head.columns(name)[0]: laid[name]} if name in laid else {}
-        own |= {str(head.sample_weight): laid[weights_key(name)]} if weights_key(name) in laid else {}
+        own = {head.columns(name)[0]: converted[name]} if name in converted else {}
+        own |= (
+            {str(head.sample_weight): converted[weights_key(name)]} if weights_key(name) in converted else {}
+        )
         return ChainMap(own, rows) if own else rows
 
     def _encode_input(
@@ -347,19 +350,19 @@ class Assembler:
         rows: dict[str, Any],
         ids: np.ndarray,
         check: bool,
-        laid: Mapping[str, Any],
+        converted: Mapping[str, Any],
         gathered: Mapping[str, np.ndarray],
     ) -> np.ndarray:
         if name in gathered:
             return gathered[name]
         try:
-            if name in laid:  # encoded row by row, into memory of the pool
+            if name in converted:  # encoded row by row, into memory of the pool
                 assert self._scene is not None
-                return self._scene.encoders[name].encode(laid[name], check, self._pool.empty)
+                return self._scene.encoders[name].encode(converted[name], check, self._pool.empty)
             return kind.encode(as_one_column({c: rows[c] for c in kind.columns(name)}), check)
         except BadValue as bad:
             row = row_of(self.source, bad.index, ids)
-            file = file_at(rows[kind.columns(name)[0]], bad.index) if name in laid else None
+            file = file_at(rows[kind.columns(name)[0]], bad.index) if name in converted else None
             raise bad.located(input=name, row=row, file=file) from None
 
 

@@ -51,8 +51,10 @@ def layers_of(
         DataError: for a label that its head rejects.
     """
 
-    def laid(name: str, head: Head, value: Any) -> np.ndarray:
-        return _laid(name, head, value, row, owners.frames(name, frames), images[owners[name]].max_pixels)
+    def in_pixels(name: str, head: Head, value: Any) -> np.ndarray:
+        return _pixels_of(
+            name, head, value, row, owners.frames(name, frames), images[owners[name]].max_pixels
+        )
 
     layers: Layers = {name: {} for name in LAYERS}
     for name, head in heads.items():
@@ -61,7 +63,7 @@ def layers_of(
             continue
         if not is_each(head):
             owners.require_known(name, head, frames, row)
-            found = laid(name, head, value)
+            found = in_pixels(name, head, value)
             if not head.unknown(found):
                 layers[str(head.layer)][name] = owners.in_first(name, head, found, frames)
         elif head.each in layers["boxes"]:
@@ -71,7 +73,8 @@ def layers_of(
                 layers["entry"][name] = entries
                 continue
             each = [
-                None if is_missing(entry, inner.missing) else laid(name, inner, entry) for entry in entries
+                None if is_missing(entry, inner.missing) else in_pixels(name, inner, entry)
+                for entry in entries
             ]
             if inner.layer == "points":
                 layers["points"][name] = owners.in_first(name, head, _box_points(each, inner.places), frames)
@@ -95,7 +98,7 @@ def add_strays(strays: Strays, layers: Layers, row: int, size: tuple[int, int]) 
         strays.setdefault(name, {})[row] = len(there), there[outside], size
 
 
-def _laid(
+def _pixels_of(
     name: str, head: Head, value: Any, row: int, frames: list[Frame], max_pixels: int | None
 ) -> np.ndarray:
     """Read one label in pixels of the image, whose size comes first; ``max_pixels`` limits the size of a file."""

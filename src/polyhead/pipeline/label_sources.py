@@ -143,18 +143,18 @@ def transform_separately(
     """
     scenes = {name: scene.image(name) for name in scene.images}
     scenes |= {name: scene.only(name) for name in heads if name in scene.heads}
-    laid: dict[str, Values] = {}
+    converted: dict[str, Values] = {}
     wrong: list[tuple[str, DataError]] = []
     reported: set[Problem] = set()
     for name, one in scenes.items():
         try:
-            laid |= one.transform(rows, ids, None)
+            converted |= one.transform(rows, ids, None)
         except DataError as error:
             new = [problem for problem in error.problems if problem not in reported]
             reported.update(new)
             if new:
                 wrong.append((name, DataError(*new)))
-    return laid, wrong
+    return converted, wrong
 
 
 def resolved(source: Source, rows: Source, head: Head, name: str, given: Labels | None = None) -> Head:

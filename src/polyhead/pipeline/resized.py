@@ -72,24 +72,24 @@ class ResizedRows(MadeColumns):
         super().__init__(source.only(self._names))
         images = {name: _at_size(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
         kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Head) and k.presence)}
-        laid = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
+        in_image = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
         if size is not None:
-            laid = {name: _as_its_image(name, head, laid, inputs) for name, head in laid.items()}
+            in_image = {name: _as_its_image(name, head, in_image, inputs) for name, head in in_image.items()}
         late = any(kind.late for kind in images.values())
         late = late or any(
-            head.late(first_rows(source, head.columns(name)[0])) for name, head in laid.items()
+            head.late(first_rows(source, head.columns(name)[0])) for name, head in in_image.items()
         )
         if images and late:
-            require_still(source, laid, True, ())
-            beside = along_boxes(source, laid)
+            require_still(source, in_image, True, ())
+            beside = along_boxes(source, in_image)
             _require_one_owner(beside.values())
-            laid |= beside
-        laid = {name: head.for_store() for name, head in laid.items()}
-        self._scene = Scene(source, images, laid, (), 0) if images and late else None
+            in_image |= beside
+        in_image = {name: head.for_store() for name, head in in_image.items()}
+        self._scene = Scene(source, images, in_image, (), 0) if images and late else None
         if self._scene is not None:
-            _require_room(laid, self._scene.heads)
+            _require_room(in_image, self._scene.heads)
             self._scene.stores = True
-        self._kinds: dict[str, Input | Head] = {**images, **laid} if self._scene is not None else {}
+        self._kinds: dict[str, Input | Head] = {**images, **in_image} if self._scene is not None else {}
         self.images = {kind.columns(name)[0]: kind.shape for name, kind in images.items()}
         self._require_one_each(kinds)
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}

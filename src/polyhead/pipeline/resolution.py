@@ -111,15 +111,15 @@ class Resolution:
     def _scene_of(self, heads: Mapping[str, Head], augment: Sequence[Any], seed: int) -> Scene | None:
         source = self._source
         images = {name: kind for name, kind in self.inputs.items() if isinstance(kind, Image)}
-        laid = {name: head for name, head in heads.items() if head.layer is not None}
+        in_image = {name: head for name, head in heads.items() if head.layer is not None}
         late = any(kind.late for kind in images.values())
-        late = late or (bool(images) and any(self._is_decoded(name, head) for name, head in laid.items()))
+        late = late or (bool(images) and any(self._is_decoded(name, head) for name, head in in_image.items()))
         if not late and not augment:
             return None
-        require_still(source, laid, late, augment)
-        own = {weights_key(name) for name in laid}
+        require_still(source, in_image, late, augment)
+        own = {weights_key(name) for name in in_image}
         weights = {name: one for name, one in self._box_weights.items() if name in own}
-        return Scene(source, images, {**laid, **weights}, augment, seed)
+        return Scene(source, images, {**in_image, **weights}, augment, seed)
 
     def _is_decoded(self, name: str, head: Head) -> bool:
         return head.layer is not None and head.late(first_rows(self._source, head.columns(name)[0]))

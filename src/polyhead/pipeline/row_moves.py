@@ -43,9 +43,9 @@ def ways_of(
     sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in images.items()}
     inner = {name: encoding[name].inner for name in heads}
     pixels = {name: head for name, head in inner.items() if head.layer in PIXELS}
-    lying = {name: images[owners[name]].shape[:2] for name in heads if name not in pixels}
+    image_sizes = {name: images[owners[name]].shape[:2] for name in heads if name not in pixels}
     return Ways(
-        {**sizes, **lying, **{name: head.size for name, head in pixels.items()}},
+        {**sizes, **image_sizes, **{name: head.size for name, head in pixels.items()}},
         {name for name, kind in images.items() if kind.photometric},
         {name: head.fill for name, head in pixels.items() if head.layer == "mask"},
         {name for name, head in pixels.items() if head.nearest},

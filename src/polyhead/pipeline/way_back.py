@@ -137,11 +137,11 @@ class WayBack:
 
     def __init__(self, source: Source, images: Mapping[str, Image], heads: Mapping[str, Head]) -> None:
         self._images, self._heads, self.turns_sides = images, {}, False
-        lying = {name: head for name, head in heads.items() if head.layer is not None}
-        if not lying or not images:
+        in_image = {name: head for name, head in heads.items() if head.layer is not None}
+        if not in_image or not images:
             return
-        owners = require_frames(images, lying)
-        self._heads = {name: owners[name] for name in lying}
+        owners = require_frames(images, in_image)
+        self._heads = {name: owners[name] for name in in_image}
         self._views = {name: ImageViews(source, name, images[name]) for name in set(self._heads.values())}
 
     def views(self, ids: np.ndarray) -> dict[str, Sequence[ImageView]]:

@@ -42,9 +42,9 @@ class OriginalSamples:
         self._images = dict(images)
         self._views = {name: ImageViews(source, name, kind) for name, kind in images.items()}
         self._readers = {name: ImageReader({name: kind}, ()) for name, kind in images.items()}
-        lying = {name: head for name, head in heads.items() if head.inner.layer in (*COORDINATES, *PIXELS)}
-        frames = require_frames(images, lying)
-        self._owners = {name: frames[name] for name in lying}
+        in_image = {name: head for name, head in heads.items() if head.inner.layer in (*COORDINATES, *PIXELS)}
+        frames = require_frames(images, in_image)
+        self._owners = {name: frames[name] for name in in_image}
         self.heads = {
             name: head.fixed(normalized=False) if head.inner.layer in COORDINATES else head
             for name, head in heads.items()
