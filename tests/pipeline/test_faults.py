@@ -11,7 +11,7 @@ import pytest
 
 import polyhead as ph
 from polyhead.errors import DataError, Problem
-from polyhead.pipeline.faults import MOST, Faults, wrong_rows_apart
+from polyhead.pipeline.faults import MOST, Faults, single_out_wrong_rows
 from polyhead.readers.as_source import as_source
 
 PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -235,7 +235,7 @@ def attempt_of(bad, tries):
 
 def test_rows_are_told_apart_by_halves():
     tries = []
-    found = wrong_rows_apart(attempt_of({5, 900}, tries), np.arange(1000))
+    found = single_out_wrong_rows(attempt_of({5, 900}, tries), np.arange(1000))
     bad = [places.tolist() for places, _, one in found if isinstance(one, DataError)]
     right = [p for _, _, one in found if not isinstance(one, DataError) for p in one]
     assert bad == [[5], [900]]
@@ -245,7 +245,7 @@ def test_rows_are_told_apart_by_halves():
 
 def test_so_many_are_told_apart_and_no_more():
     tries = []
-    found = wrong_rows_apart(attempt_of(set(range(5000)), tries), np.arange(5000), 100)
+    found = single_out_wrong_rows(attempt_of(set(range(5000)), tries), np.arange(5000), 100)
     assert sum(len(places) == 1 for places, *_ in found) == 100
     assert len(tries) < 250
     faults = Faults()
@@ -261,7 +261,7 @@ def test_what_is_wrong_with_a_whole_column_is_said_once():
     def attempt(places):
         return [("x", DataError(Problem("head `x`", "rows of shape (3,)", "rows of shape (4,)")))]
 
-    ((places, _, error),) = wrong_rows_apart(attempt, np.arange(100))
+    ((places, _, error),) = single_out_wrong_rows(attempt, np.arange(100))
     assert len(places) == 100
     faults = Faults()
     faults.add("x", places, error)
@@ -273,7 +273,7 @@ def test_what_is_wrong_only_beside_each_other_is_said_as_it_is():
         found = Problem("row 3", "rows of one shape", "another", rows=(3,))
         return [("x", DataError(found) if len(places) == 4 else "right")]
 
-    ((places, _, error),) = wrong_rows_apart(attempt, np.arange(4))
+    ((places, _, error),) = single_out_wrong_rows(attempt, np.arange(4))
     assert isinstance(error, DataError)
     assert places.tolist() == [0, 1, 2, 3]
 

@@ -17,7 +17,14 @@ from polyhead.kinds.sample_weights import weights_key
 from polyhead.order import Order
 from polyhead.pipeline.batch import Block
 from polyhead.pipeline.buffer_pool import Pool
-from polyhead.pipeline.faults import MOST, Found, file_at, no_stop, stopped, wrong_rows_apart
+from polyhead.pipeline.faults import (
+    MOST,
+    Found,
+    file_at,
+    single_out_wrong_rows,
+    stop_iteration_error,
+    without_stop_iteration,
+)
 from polyhead.pipeline.feed_arguments import given_first
 from polyhead.pipeline.gather import Gather, MemoryColumn, gathers, soon_in_memory
 from polyhead.pipeline.kind_columns import BatchRows, as_one_column
@@ -154,7 +161,7 @@ class Assembler:
         rows = min(BLOCK_ROWS, most // max(1, self.row_bytes))
         return max(1, rows // batch_size)
 
-    @no_stop
+    @without_stop_iteration
     def block(
         self,
         order: Order,
@@ -234,7 +241,7 @@ class Assembler:
         laps("labels")
         return Parts(inputs, encoded, weights)
 
-    def tried(self, ids: np.ndarray, most: int = MOST, strays: Strays | None = None) -> Iterator[Found]:
+    def try_rows(self, ids: np.ndarray, most: int = MOST, strays: Strays | None = None) -> Iterator[Found]:
         """Encode rows as a batch would hold them, yielding errors instead of raising them.
 
         Args:
@@ -259,14 +266,14 @@ class Assembler:
                 rows = self._rows(ids[places]) if read is None else read.some(places)
             except DataError as error:
                 if len(places) == 1 and self._before is not None:
-                    return [(name, found) for _, name, found in self._before.tried(ids[places])]
+                    return [(name, found) for _, name, found in self._before.try_rows(ids[places])]
                 return [("", error)]
-            return list(self._tried(rows, ids[places], strays))
+            return list(self._try_parts(rows, ids[places], strays))
 
         try:
-            every = wrong_rows_apart(attempt, np.arange(len(ids)), most)
+            every = single_out_wrong_rows(attempt, np.arange(len(ids)), most)
         except (StopIteration, RuntimeError) as error:
-            stop = stopped(error)
+            stop = stop_iteration_error(error)
             if stop is None:
                 raise
             yield ids, "", stop
@@ -280,7 +287,7 @@ class Assembler:
         rows.whole, rows.ids = self._whole, ids
         return rows
 
-    def _tried(
+    def _try_parts(
         self, rows: BatchRows, ids: np.ndarray, strays: Strays | None = None
     ) -> Iterator[tuple[str, Any]]:
         converted: dict[str, Any] = {}

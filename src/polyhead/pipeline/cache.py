@@ -22,7 +22,7 @@ from polyhead.columns.values import Values, join, size, take
 from polyhead.errors import ContractError, DataError, Problem, StoreError, counted
 from polyhead.kinds import Head, Input
 from polyhead.pipeline.decoded import DecodedRows
-from polyhead.pipeline.faults import readable
+from polyhead.pipeline.faults import readable_rows
 from polyhead.pipeline.made_columns import MadeColumns, looked_at
 from polyhead.pipeline.resized import ResizedRows
 from polyhead.sources.scanning import first_rows
@@ -128,7 +128,7 @@ class Cached(MadeColumns):
             if name not in self._kept:
                 raise
         ids, only = looked_at(self._source, rows), self.only([name])
-        right = readable(only.coded, ids)
+        right = readable_rows(only.coded, ids)
         if not right.any():
             return first_rows(self._source, name, rows)  # this column is not decoded
         ids = np.where(right, ids, ids[right.argmax()])[:rows]

@@ -28,7 +28,7 @@ Attempt = Callable[[np.ndarray], list[tuple[str, Any]]]
 Found = tuple[np.ndarray, str, Any]
 
 
-def wrong_rows_apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]:
+def single_out_wrong_rows(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]:
     """Try rows, and single out those that are wrong.
 
     Rows are tried together, and in halves if that fails, so valid rows cost little extra.
@@ -45,15 +45,15 @@ def wrong_rows_apart(attempt: Attempt, places: np.ndarray, most: int = MOST) -> 
     if len(places) < 2 or most < 1 or not any(_is_of_a_row(one) for _, one in found):
         return [(places, *one) for one in found]
     middle = len(places) // 2
-    left = wrong_rows_apart(attempt, places[:middle], most)
-    right = wrong_rows_apart(attempt, places[middle:], most - sum(_is_of_a_row(one) for *_, one in left))
+    left = single_out_wrong_rows(attempt, places[:middle], most)
+    right = single_out_wrong_rows(attempt, places[middle:], most - sum(_is_of_a_row(one) for *_, one in left))
     parts = left + right
     if any(isinstance(one, DataError) for *_, one in parts):
         return parts
     return [(places, *one) for one in found]  # the rows are wrong only in combination
 
 
-def readable(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
+def readable_rows(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
     """Return which rows can be read, bool ``(B,)``.
 
     Args:
@@ -69,7 +69,7 @@ def readable(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
         return [("", None)]
 
     right = np.ones(len(ids), bool)
-    for places, _, error in wrong_rows_apart(attempt, np.arange(len(ids))):
+    for places, _, error in single_out_wrong_rows(attempt, np.arange(len(ids))):
         right[places] = error is None
     return right
 
@@ -178,12 +178,12 @@ def every_wrong_row(
         return []
 
     faults = Faults()
-    for places, name, error in wrong_rows_apart(attempt, np.arange(len(ids)), NAMED * 5):
+    for places, name, error in single_out_wrong_rows(attempt, np.arange(len(ids)), NAMED * 5):
         faults.add(name, ids[places], error)
     return DataError(*faults.problems(len(ids)))
 
 
-def stopped(error: BaseException) -> DataError | None:
+def stop_iteration_error(error: BaseException) -> DataError | None:
     """Return the error to raise for a StopIteration of a user's code, which a loop would take for the end of its rows.
 
     It names the function of the user that polyhead called. Return None for any other error.
@@ -208,15 +208,15 @@ def stopped(error: BaseException) -> DataError | None:
     )
 
 
-def no_stop(function: Callable[P, R]) -> Callable[P, R]:
-    """Wrap a function so that a StopIteration of a user's code becomes a `DataError`; see `stopped`."""
+def without_stop_iteration(function: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a function so that a StopIteration of a user's code becomes a `DataError`; see `stop_iteration_error`."""
 
     @functools.wraps(function)
     def called(*arguments: P.args, **options: P.kwargs) -> R:
         try:
             return function(*arguments, **options)
         except (StopIteration, RuntimeError) as error:
-            found = stopped(error)
+            found = stop_iteration_error(error)
             if found is None:
                 raise
             raise found from error

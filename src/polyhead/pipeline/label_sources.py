@@ -13,7 +13,7 @@ from polyhead.errors import BadValue, DataError, Problem
 from polyhead.kinds import Each, Head
 from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import weights_key
-from polyhead.pipeline.faults import Faults, wrong_rows_apart
+from polyhead.pipeline.faults import Faults, single_out_wrong_rows
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import KindColumns, Some, unresolved
 from polyhead.pipeline.label_encoder import Labels
@@ -109,7 +109,7 @@ class SceneLabels(DerivedSource):
                 return [("", error)]
 
         faults, found = Faults(), []
-        for some, head, values in wrong_rows_apart(attempt, ids):
+        for some, head, values in single_out_wrong_rows(attempt, ids):
             if isinstance(values, DataError):
                 faults.add(head, some, values)
             found += [None] * len(some) if isinstance(values, DataError) else list(values)

@@ -25,7 +25,7 @@ from polyhead.kinds.kind import Kind
 from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import BoxWeights
 from polyhead.kinds.source_column import About, Origins
-from polyhead.pipeline.faults import readable
+from polyhead.pipeline.faults import readable_rows
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
 from polyhead.pipeline.target_images import require_frames
@@ -109,7 +109,7 @@ class ResizedRows(MadeColumns):
         try:
             return self.coded(ids[:8])
         except DataError:
-            right = ids[readable(self.coded, ids)][:8]
+            right = ids[readable_rows(self.coded, ids)][:8]
         return self.coded(right) if len(right) else {name: [] for name in self._names}
 
     def deepen(self, column: str) -> None:

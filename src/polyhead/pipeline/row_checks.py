@@ -82,7 +82,7 @@ def check_rows(
             add(name, *whole, np.arange(rows))
     for piece in pieces:
         looked_at += len(piece)
-        for ids, name, found in assembler.tried(piece, wrong.left, strays):
+        for ids, name, found in assembler.try_rows(piece, wrong.left, strays):
             if isinstance(found, DataError):
                 wrong.add(name, assembler.source.ids_of(ids), found)
             elif name in assembler.labels and known[name] is None:
