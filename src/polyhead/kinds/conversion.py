@@ -24,7 +24,7 @@ class Conversion:
         weights: the sample weight for each of these numbers, float32; None if weights do not depend on them.
         low: the smallest valid number, which must be finite; None for any.
         high: the largest valid number.
-        looked_at: whether ``encode`` must still check the rows, as validity depends on more than single numbers.
+        checked_by_encode: whether ``encode`` must check rows, as validity depends on more than single numbers.
 
     >>> Conversion("int32", values={0: 0, 1: 1, 255: 0}, weights={0: 1.0, 1: 1.0, 255: 0.0}).of_weights.dtype
     'float32'
@@ -36,7 +36,7 @@ class Conversion:
     weights: Mapping[int, float] | None = None
     low: float | None = None
     high: float | None = None
-    looked_at: bool = False
+    checked_by_encode: bool = False
 
     @property
     def of_weights(self) -> Self:

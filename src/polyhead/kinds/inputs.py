@@ -195,7 +195,7 @@ class Image(Input):
             return np.rint(np.multiply(array, np.float32(255), dtype=np.float32)).astype(np.uint8)
         return np.ascontiguousarray(array, np.float32)
 
-    def ranged(self, pixels: np.ndarray) -> np.ndarray:
+    def in_unit_range(self, pixels: np.ndarray) -> np.ndarray:
         """Scale pixels of any number type to float32 in 0–1 by the declared range.
 
         Raises:
@@ -246,7 +246,7 @@ class Image(Input):
         found = np.empty(array.shape, np.float32)
         for i, row in enumerate(array):
             try:
-                found[i] = self.ranged(row)
+                found[i] = self.in_unit_range(row)
             except BadValue as bad:
                 raise BadValue(i, bad.expected, bad.found, bad.fix) from None
         return found

@@ -220,7 +220,7 @@ class Embedding(Regression):
     def conversion(self, column: np.ndarray) -> Conversion | None:
         if self.missing is not None or self.scaling is not None or column.shape[1:] != self.shape:
             return None
-        return replace(FINITE, looked_at=True)
+        return replace(FINITE, checked_by_encode=True)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         labels, there = super().encode(values, check)

@@ -29,14 +29,14 @@ def decoded_image(kind: Image, name: str, value: Any, row: int, size: tuple[int,
     )
 
 
-def ranged(kind: Image, name: str, pixels: np.ndarray, row: int, deep: bool) -> np.ndarray:
+def scale_by_range(kind: Image, name: str, pixels: np.ndarray, row: int, deep: bool) -> np.ndarray:
     """Scale pixels to 0–1 by the declared range, or convert them to 8 bits.
 
     Raises:
         DataError: for numbers outside of the range.
     """
     try:
-        found = kind.ranged(pixels)
+        found = kind.in_unit_range(pixels)
     except BadValue as bad:
         raise bad.located(input=name, row=row) from None
     return found if deep else np.rint(found * 255).astype(np.uint8)
@@ -65,7 +65,7 @@ def as_type(pixels: np.ndarray, dtype: np.dtype, kind: Image) -> np.ndarray:
     return np.rint(share * np.float64(np.iinfo(dtype).max)).astype(dtype)
 
 
-def loses(held: np.dtype, dtype: np.dtype) -> bool:
+def loses_bits(held: np.dtype, dtype: np.dtype) -> bool:
     """Return whether a conversion loses bits; floats never count, as a feed makes them float32 anyway."""
     return not np.can_cast(held, dtype) and not held.kind == dtype.kind == "f"
 

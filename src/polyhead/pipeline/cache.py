@@ -23,7 +23,7 @@ from polyhead.errors import ContractError, DataError, Problem, StoreError, count
 from polyhead.kinds import Head, Input
 from polyhead.pipeline.decoded import DecodedRows
 from polyhead.pipeline.faults import readable_rows
-from polyhead.pipeline.made_columns import MadeColumns, looked_at
+from polyhead.pipeline.made_columns import MadeColumns, sample_rows
 from polyhead.pipeline.resized import ResizedRows
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows
@@ -127,7 +127,7 @@ class Cached(MadeColumns):
         except DataError:
             if name not in self._kept:
                 raise
-        ids, only = looked_at(self._source, rows), self.only([name])
+        ids, only = sample_rows(self._source, rows), self.only([name])
         right = readable_rows(only.coded, ids)
         if not right.any():
             return first_rows(self._source, name, rows)  # this column is not decoded

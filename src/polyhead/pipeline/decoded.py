@@ -12,9 +12,9 @@ from polyhead.columns.values import Values
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Image, Input
 from polyhead.kinds.missing import plain
-from polyhead.pipeline.bit_depth import as_type, common_dtype, decoded_image, loses
+from polyhead.pipeline.bit_depth import as_type, common_dtype, decoded_image, loses_bits
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
+from polyhead.pipeline.made_columns import MadeColumns, one_by_one, sample_rows
 from polyhead.sources.source import Source, checked_rows
 from polyhead.store.column_codec import Spec, like
 from polyhead.store.fingerprint import of_source
@@ -96,7 +96,7 @@ class DecodedRows(MadeColumns):
             self._made = repr((list(self._images.items()), known, seed, EPOCHS))
             self._deep = all(one.takes_floats for one in augment if isinstance(one, Apply))
             self._scene = _DecodingScene(self._source, self._images, {}, known, seed)
-            some = looked_at(self._source)
+            some = sample_rows(self._source)
             self._dtypes = {name: self._dtype(name, some) for name in self.converted}
 
     def _kind(self, column: str) -> Image:
@@ -145,7 +145,7 @@ class DecodedRows(MadeColumns):
         """Convert the pixels of images to the dtype of the column."""
         kind, dtype = self._kind(column), self._dtypes[column]
         for one, row in zip(found, self.ids_of(ids).tolist(), strict=True):
-            if loses(one["pixels"].dtype, dtype):
+            if loses_bits(one["pixels"].dtype, dtype):
                 self._warn_of_less(column, row, dtype.itemsize * 8)
             one["pixels"] = as_type(one["pixels"], dtype, kind)
         return found

@@ -113,8 +113,8 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
             heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict only"))
             continue
         labeled, kept, kept_counts, size = 0, [], [], 0
-        for found, counts in shown_while(f"describing {name}", labels.everything(), rows):
-            labeled += int(labels.answered(found, counts).sum())
+        for found, counts in shown_while(f"describing {name}", labels.all_rows(), rows):
+            labeled += int(labels.annotated_rows(found, counts).sum())
             if size < 1 << 26:
                 kept.append(found.labels)
                 kept_counts.append(counts)

@@ -113,33 +113,31 @@ class Faults:
             if len(ids) > 1 and _is_of_a_row(error):
                 self._more.add(key)
 
-    def problems(self, looked_at: int, names: Sequence[str] = ()) -> list[Problem]:
+    def problems(self, checked: int, names: Sequence[str] = ()) -> list[Problem]:
         """Return one problem for each kind of mistake.
 
         Args:
-            looked_at: the number of rows checked.
+            checked: the number of rows checked.
             names: the names of inputs and heads, in the order in which to report their problems.
         """
         order = {name: i for i, name in enumerate(names)}
         keys = sorted(self._groups, key=lambda key: order.get(key[0], -1))
-        return [merged_problem(self._groups[key], looked_at, key in self._more) for key in keys]
+        return [merged_problem(self._groups[key], checked, key in self._more) for key in keys]
 
 
-def merged_problem(
-    found: Sequence[tuple[int | None, Problem]], looked_at: int, more: bool = False
-) -> Problem:
+def merged_problem(found: Sequence[tuple[int | None, Problem]], checked: int, more: bool = False) -> Problem:
     """Merge the problems of several rows into that of the first, which then lists the places of the others.
 
     Args:
         found: ``(row, problem)`` pairs.
-        looked_at: the number of rows checked.
+        checked: the number of rows checked.
         more: whether further rows may be wrong.
     """
     (first, problem), *others = found
     rows = tuple(row for row, _ in found if row is not None)
     words = [_row_words(row, other) for row, other in others[: NAMED - 1] if row != first]
     hidden = len(others[NAMED - 1 :])
-    if len(rows) == looked_at > 2:
+    if len(rows) == checked > 2:
         words = ["all other rows that were checked"]
     elif more:
         words.append("and more rows")

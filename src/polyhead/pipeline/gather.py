@@ -214,7 +214,7 @@ class Gather:
         begun = profiling.clock() if self._waits else None
         found = {}
         for name, whole in self._columns.items():
-            if check and whole.conversion.looked_at:
+            if check and whole.conversion.checked_by_encode:
                 continue
             if (check or whole.always) and whole.valid is not None:
                 valid = self._valid(whole, rows)

@@ -13,7 +13,7 @@ from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem, place, shown, warn
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing
-from polyhead.pipeline.bit_depth import decoded_image, ranged
+from polyhead.pipeline.bit_depth import decoded_image, scale_by_range
 from polyhead.pipeline.image_frame import File, Frame, with_remedy
 
 
@@ -79,13 +79,13 @@ class ImageReader:
                 size = plan.at_least(i, (kind.shape[0], kind.shape[1]))
                 value = decoded_image(kind, name, value, row, size, deep)
             if kind.range is not None:
-                value = replace(value, pixels=ranged(kind, name, value.pixels, row, deep))
+                value = replace(value, pixels=scale_by_range(kind, name, value.pixels, row, deep))
             return value
         if value.shape[2] != kind.channels:
             found = f"shape {value.shape}"
             raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found))
         if kind.range is not None:
-            return ranged(kind, name, value, row, deep)
+            return scale_by_range(kind, name, value, row, deep)
         if value.dtype != np.uint8 and value.dtype.kind != "f":
             fix = "Say ph.Image(range=(low, high)): the numbers that become 0 and 1."
             raise DataError(Problem(place(input=name, row=row), "uint8 or floats", str(value.dtype), fix))

@@ -85,7 +85,7 @@ class Labels:
                 if unweighed(self._ready.there, self._ready.factor):
                     warn_of_no_weight(name, head, len(source))
         if head.class_weight == "balanced":
-            every = shown_while(f"counting {name}", self.everything(), len(source))
+            every = shown_while(f"counting {name}", self.all_rows(), len(source))
             counts = np.sum([self.head.count(found.labels, here) for found, here in every], axis=0)
             self.head = head.balanced(counts)
             self.of_one_class = warn_of_one_class(name, self.head, counts)
@@ -247,16 +247,16 @@ class Labels:
             one = self.given._ready
         else:
             one = self.given._read(ids)
-        return self.given._yes(one, self.given._wanted(ids, found))
+        return self.given._is_one(one, self.given._wanted(ids, found))
 
-    def _yes(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
+    def _is_one(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
         return (found.labels[:, 0] == 1) & self.counts(found, wanted)
 
-    def asks(self, ids: np.ndarray) -> np.ndarray:
+    def counting_given(self, ids: np.ndarray) -> np.ndarray:
         """Return where the heads with ``given=`` this head count, as its label is 1 and counts; bool ``(B,)``."""
-        return self._yes(self._read(ids), self._wanted(ids, {}))
+        return self._is_one(self._read(ids), self._wanted(ids, {}))
 
-    def everything(self) -> Iterator[tuple[Encoded, np.ndarray]]:
+    def all_rows(self) -> Iterator[tuple[Encoded, np.ndarray]]:
         """Yield the labels of all rows in pieces, from the first row on, and which of them count."""
         row_bytes = int(np.prod(self.head.shape)) * np.dtype(self.head.dtype).itemsize
         rows = max(1, min(SCAN_ROWS, LOOKED_AT_BYTES // max(1, row_bytes)))  # masks of objects are large
@@ -268,7 +268,7 @@ class Labels:
         found = self._read(ids)
         return found, self.counts(found, self._wanted(ids, {}))
 
-    def answered(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
+    def annotated_rows(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
         """Return which rows have a label that counts, or are annotated as having none, bool ``(B,)``."""
         return counts.reshape(len(counts), -1).any(1) | self.head.empty(found.labels, counts)
 

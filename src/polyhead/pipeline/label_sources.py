@@ -170,7 +170,7 @@ def resolved(source: Source, rows: Source, head: Head, name: str, given: Labels 
     Raises:
         DataError: for a column that does not fit the declaration, naming all wrong rows.
     """
-    columns = KindColumns(rows, head.columns(name), None if given is None else given.asks)
+    columns = KindColumns(rows, head.columns(name), None if given is None else given.counting_given)
     try:
         return head.resolve(columns)
     except BadValue as bad:

@@ -39,7 +39,7 @@ class MadeColumns(DerivedSource):
             warn_of_less(column, row, bits)
 
 
-def looked_at(source: Source, first: int = 8) -> np.ndarray:
+def sample_rows(source: Source, first: int = 8) -> np.ndarray:
     """The ids of the rows to inspect for the dtype of a column: the first ones and, unless sequential, some others."""
     ids = np.arange(min(first, len(source)), dtype=np.int64)
     if source.sequential:

@@ -27,7 +27,7 @@ from polyhead.kinds.sample_weights import BoxWeights
 from polyhead.kinds.source_column import About, Origins
 from polyhead.pipeline.faults import readable_rows
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.made_columns import MadeColumns, looked_at, one_by_one
+from polyhead.pipeline.made_columns import MadeColumns, one_by_one, sample_rows
 from polyhead.pipeline.target_images import require_frames
 from polyhead.pipeline.way_back import ImageViews, files_of
 from polyhead.pipeline.weight_columns import along_boxes, require_still
@@ -95,7 +95,7 @@ class ResizedRows(MadeColumns):
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
         self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
         self._held: dict[str, tuple[tuple[int, ...], np.dtype]] = {}  # single masks and maps
-        some = looked_at(source)
+        some = sample_rows(source)
         for name in images if self._kinds and len(some) else ():
             deep = self._is_deep(name, some)
             self._kinds[name] = images[name].fixed(dtype="float32" if deep else "uint8")

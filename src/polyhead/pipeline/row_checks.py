@@ -63,7 +63,7 @@ def check_rows(
     Returns:
         What the labels of each head contain, and a problem for each mistake, with all rows that have it.
     """
-    wrong, looked_at = Faults(), 0
+    wrong, checked = Faults(), 0
     seen: dict[str, ArrayStatistics] = {}
     strays: Strays = {}
     known = {name: label.known() for name, label in assembler.labels.items()}
@@ -81,7 +81,7 @@ def check_rows(
         if whole is not None:
             add(name, *whole, np.arange(rows))
     for piece in pieces:
-        looked_at += len(piece)
+        checked += len(piece)
         for ids, name, found in assembler.try_rows(piece, wrong.left, strays):
             if isinstance(found, DataError):
                 wrong.add(name, assembler.source.ids_of(ids), found)
@@ -92,13 +92,13 @@ def check_rows(
         seen[name].stray = _stray(assembler, name, strays[name])
     for one in seen.values():
         one.complete = one.rows == rows
-    return seen, wrong.problems(looked_at, [*assembler.inputs, *assembler.heads])
+    return seen, wrong.problems(checked, [*assembler.inputs, *assembler.heads])
 
 
 def _stray(assembler: Assembler, name: str, rows: Mapping[int, Any]) -> Stray | None:
     """The boxes or points of a head outside of their image, as `Strays` has them, in the rows that count."""
     ids, given = np.array(sorted(rows)), assembler.labels[name].given
-    ids = ids if given is None else ids[given.asks(ids)]
+    ids = ids if given is None else ids[given.counting_given(ids)]
     outside = [int(row) for row in ids if len(rows[row][1])]
     if not outside:
         return None

@@ -48,7 +48,7 @@ class Differences:
             (labels, counts), (answers, answered) = true.at(ids), guessed.at(ids)
             values, guesses = true.head.unscaled(labels.labels), true.head.unscaled(answers.labels)
             classes = self._classes(name, ids)
-            for i in np.flatnonzero(true.answered(labels, counts)).tolist():
+            for i in np.flatnonzero(true.annotated_rows(labels, counts)).tolist():
                 one, other = Label(values[i], counts[i]), Label(guesses[i], answered[i])
                 same = None if classes is None else classes[0][i][:, None] == classes[1][i][None]
                 loss = view.difference(one, other, self._scores[start + i].get(name, {}), same)

@@ -66,8 +66,8 @@ def _coverage_of(
 ) -> tuple[Coverage, np.ndarray]:
     rows = labeled = size = 0
     ones = []
-    for piece, counts in shown_while(f"reading {labels.name}", labels.everything(), len(labels)):
-        here = labels.answered(piece, counts)
+    for piece, counts in shown_while(f"reading {labels.name}", labels.all_rows(), len(labels)):
+        here = labels.annotated_rows(piece, counts)
         view.add(view.head.unscaled(piece.labels), counts)
         if awaited:
             ones.append(here & (piece.labels[:, 0] == 1))

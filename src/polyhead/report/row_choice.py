@@ -81,8 +81,8 @@ def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bo
     """Return whether each row meets a condition."""
     labels = feed._assembler.labels[name]
     ids = _classes_wanted(name, condition, view)
-    for piece, counts in labels.everything():
-        answered = labels.answered(piece, counts).tolist()
+    for piece, counts in labels.all_rows():
+        answered = labels.annotated_rows(piece, counts).tolist()
         values = labels.head.unscaled(piece.labels)
         for i, known in enumerate(answered):
             if condition is None or not known:
