@@ -109,7 +109,7 @@ class Feed(FeedAdapter):
         declared = feed_arguments.require_kinds(feed_arguments.as_inputs(self.source, inputs), heads)
         self.augment = tuple(augment or ()) if isinstance(augment, (list, tuple, type(None))) else (augment,)
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
-        self._lacking = feed_arguments.lacking(self.source, heads)
+        self._lacking = feed_arguments.lacking_columns(self.source, heads)
         read = {} if self._lacking.columns else heads
         self._assembler = Assembler(self.source, declared, read, self.augment, self.seed)
         self.inputs = self._assembler.inputs
@@ -183,7 +183,7 @@ class Feed(FeedAdapter):
         return self._assembler.heads
 
     def _unlabeled(self, where: str) -> tuple[Problem, ...]:
-        return self._lacking.refused(where)
+        return self._lacking.problems_in(where)
 
     def _require_labels(self, where: str) -> None:
         if self._lacking.columns:

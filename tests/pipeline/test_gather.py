@@ -13,7 +13,7 @@ from polyhead.kinds import Array, Image, Mask
 from polyhead.kinds.conversion import FINITE, FLOAT32, Conversion
 from polyhead.pipeline import gather as gathering
 from polyhead.pipeline.buffer_pool import Pool
-from polyhead.pipeline.gather import Gather, MemoryColumn, gathers
+from polyhead.pipeline.gather import Gather, MemoryColumn, can_gather
 
 COPIED, BYTES, FLOATS = Conversion("uint8"), Conversion("float32", scale=True), Conversion("float32")
 
@@ -91,7 +91,7 @@ def test_no_rows_and_no_columns(how):
     ],
 )
 def test_what_is_gathered_otherwise(column):
-    assert not gathers(column)
+    assert not can_gather(column)
 
 
 NUMBERS = [

@@ -18,7 +18,12 @@ from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
 from polyhead.order.position import Pass, Position, unknown_count
 from polyhead.pipeline import Assembler, Block, Blocks
-from polyhead.pipeline.feed_arguments import changed_words, other_weights, prints_of, weighing_prints
+from polyhead.pipeline.feed_arguments import (
+    changed_words,
+    declaration_digests,
+    other_weights,
+    weighing_digests,
+)
 from polyhead.profiling import Meter
 from polyhead.sources.source import Source
 from polyhead.store.fingerprint import of_some_rows, other_columns
@@ -270,16 +275,16 @@ class FeedIterator:
 
     def state(self) -> dict[str, Any]:
         """Return the position of training, and what identifies the rows, as JSON values."""
-        known = {**self._identity, **self._prints(), "weighing": weighing_prints(self._assembler.heads)}
+        known = {**self._identity, **self._digests(), "weighing": weighing_digests(self._assembler.heads)}
         return {"epoch": self.position.epoch, "step": self.position.step, **known}
 
-    def _prints(self) -> dict[str, Any]:
+    def _digests(self) -> dict[str, Any]:
         inputs, heads = self._assembler.inputs, self._assembler.heads
         if self._data is None:
             read = [c for name, kind in inputs.items() for c in kind.columns(name)]
             read += [c for name, head in heads.items() for c in head.reads(name)]
             self._data = of_some_rows(self._source, list(dict.fromkeys(read)))
-        return {"data": self._data, "declaration": prints_of(inputs, heads)}
+        return {"data": self._data, "declaration": declaration_digests(inputs, heads)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from a state; the next epoch starts at its step.
@@ -295,7 +300,7 @@ class FeedIterator:
             for name, value in self._identity.items()
             if state.get(name) != value
         ]
-        problems += _other_fingerprints(state, self._prints())
+        problems += _other_fingerprints(state, self._digests())
         for name, limit in (("epoch", None), ("step", len(self.order))):
             value = state.get(name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < (limit or value + 1):
@@ -303,7 +308,7 @@ class FeedIterator:
                 problems.append(Problem(f"state, `{name}`", expected, shown(value)))
         if problems:
             raise ContractError(*problems)
-        for problem in other_weights(state.get("weighing"), weighing_prints(self._assembler.heads)):
+        for problem in other_weights(state.get("weighing"), weighing_digests(self._assembler.heads)):
             warn(problem)
         self.position.go(state["epoch"], state["step"])
 

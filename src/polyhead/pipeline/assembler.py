@@ -26,7 +26,7 @@ from polyhead.pipeline.faults import (
     without_stop_iteration,
 )
 from polyhead.pipeline.feed_arguments import given_first
-from polyhead.pipeline.gather import Gather, MemoryColumn, gathers, soon_in_memory
+from polyhead.pipeline.gather import Gather, MemoryColumn, can_gather, soon_in_memory
 from polyhead.pipeline.kind_columns import BatchRows, as_one_column
 from polyhead.pipeline.label_encoder import Encoded, Labels
 from polyhead.pipeline.label_layers import Strays
@@ -105,7 +105,7 @@ class Assembler:
             held: Any = self._whole.get(kind.columns(name)[0])
             held = even_rows(held) if kind.even else held
             column: Any = mapped_column(source, kind.columns(name)[0]) if held is None else held
-            way = kind.conversion(column) if gathers(column) and len(column) == len(source) else None
+            way = kind.conversion(column) if can_gather(column) and len(column) == len(source) else None
             if way is not None:
                 found["", name] = MemoryColumn(column, way, kind.shape, mapped=held is None)
         return found | {

@@ -103,7 +103,7 @@ class Lacking:
     columns: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
-    def refused(self, where: str) -> tuple[Problem, ...]:
+    def problems_in(self, where: str) -> tuple[Problem, ...]:
         """The problems to raise from a method that needs labels."""
         fix = "Rows without labels can only be predicted: give data with the column."
         return tuple(
@@ -116,7 +116,7 @@ class Lacking:
         return f"no labels, as the data has no column {columns}: for predict only" if columns else ""
 
 
-def lacking(source: Source, heads: Mapping[str, Head]) -> Lacking:
+def lacking_columns(source: Source, heads: Mapping[str, Head]) -> Lacking:
     """Return the label columns that the source lacks; only `KnownHeads` may lack any, as others need their labels."""
     if not isinstance(heads, KnownHeads):
         return Lacking()
@@ -240,11 +240,11 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
     return sorted(heads, key=lambda name: depth[name])
 
 
-def prints_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
+def declaration_digests(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
     """What each input and head is, as short texts; the same in every process.
 
     >>> from polyhead.kinds import Binary
-    >>> {place: list(words) for place, words in prints_of({}, {"sold": Binary()}).items()}
+    >>> {place: list(words) for place, words in declaration_digests({}, {"sold": Binary()}).items()}
     {'head `sold`': ['kind', 'columns', 'shape', 'dtype', 'classes']}
     """
     kinds: list[tuple[str, Kind, tuple[str, ...]]] = [
@@ -259,11 +259,11 @@ def prints_of(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> dict[st
     return found
 
 
-def weighing_prints(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
+def weighing_digests(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
     """Digests of the arguments of each head that weigh its labels; the same in every process.
 
     >>> from polyhead.kinds import Binary
-    >>> list(weighing_prints({"sold": Binary(class_weight={0: 1.0, 1: 5.0}), "late": Binary()})["sold"])
+    >>> list(weighing_digests({"sold": Binary(class_weight={0: 1.0, 1: 5.0}), "late": Binary()})["sold"])
     ['class_weight']
     """
     found = {}

@@ -121,13 +121,13 @@ class MemoryColumn:
             _ = valid_loop(self.numbers.dtype).ready
 
     @cached_property
-    def asked(self) -> tuple[Any, ...]:
+    def check_key(self) -> tuple[Any, ...]:
         """The key of the check whether all numbers of the column are valid: its memory and the valid numbers."""
         assert self.valid is not None
-        return *self.place, *(numbers.tobytes() for numbers in self.valid)
+        return *self.memory_key, *(numbers.tobytes() for numbers in self.valid)
 
     @cached_property
-    def place(self) -> tuple[Any, ...]:
+    def memory_key(self) -> tuple[Any, ...]:
         """The key of the column's memory: address, dtype and shape."""
         return address(self.column), self.column.dtype, self.column.shape
 
@@ -154,7 +154,7 @@ def _all_between(rows: np.ndarray, edges: np.ndarray, marks: np.ndarray) -> bool
     return bool(found.all())
 
 
-def gathers(column: Any) -> TypeGuard[np.ndarray]:
+def can_gather(column: Any) -> TypeGuard[np.ndarray]:
     """Return whether `Gather` can gather the rows of a column."""
     return (
         isinstance(column, np.ndarray)
@@ -168,7 +168,7 @@ def gathers(column: Any) -> TypeGuard[np.ndarray]:
 
 def soon_in_memory(column: Any) -> TypeGuard[np.ndarray]:
     """Return whether a column that may be in a file can be gathered like one in memory."""
-    return gathers(column) and column.nbytes <= SMALL_FILE
+    return can_gather(column) and column.nbytes <= SMALL_FILE
 
 
 class Gather:
@@ -230,13 +230,13 @@ class Gather:
 
     def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
         """Return whether some rows are valid; a whole column is checked once, in the background of the first steps."""
-        proven = self._proven.get(whole.asked)
+        proven = self._proven.get(whole.check_key)
         if proven is None and (whole.owned or soon_in_memory(whole.column)):
             loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
             if not self._worth:
-                proven = self._proven[whole.asked] = whole.all_valid()
+                proven = self._proven[whole.check_key] = whole.all_valid()
             elif loop is not None:
-                self._proven[whole.asked] = False
+                self._proven[whole.check_key] = False
                 do_later(partial(self._prove, whole, loop))
         return proven or rows.valid(whole)
 
@@ -244,7 +244,7 @@ class Gather:
         assert whole.valid is not None
         count = len(whole.numbers)
         pieces = (np.arange(k, min(k + PROVEN, count)) for k in range(0, count, PROVEN))
-        self._proven[whole.asked] = all(loop(whole.numbers, ids, *whole.valid) for ids in pieces)
+        self._proven[whole.check_key] = all(loop(whole.numbers, ids, *whole.valid) for ids in pieces)
 
 
 class _SomeRows:
@@ -259,22 +259,22 @@ class _SomeRows:
 
     def valid(self, whole: MemoryColumn) -> bool:
         """Return whether all numbers of these rows are valid."""
-        if whole.asked not in self._valid:
-            self._valid[whole.asked] = self._all_valid(whole)
-        return self._valid[whole.asked]
+        if whole.check_key not in self._valid:
+            self._valid[whole.check_key] = self._all_valid(whole)
+        return self._valid[whole.check_key]
 
     def _all_valid(self, whole: MemoryColumn) -> bool:
         assert whole.valid is not None
         edges, marks = whole.valid
         loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
         if loop is not None:
-            return bool(loop(whole.numbers, self._placed(whole)[0], edges, marks))
+            return bool(loop(whole.numbers, self._reading_order(whole)[0], edges, marks))
         return _all_between(self._rows(whole), edges, marks)
 
     def convert(self, whole: MemoryColumn, out: np.ndarray) -> None:
         """Convert these rows of a column into ``out``, ``(B, *shape)``."""
         loop = whole.loop.ready if self._worth else None
-        ids, places = self._placed(whole)
+        ids, places = self._reading_order(whole)
         if whole.copied:
             out = out.reshape(len(out), whole.numbers.shape[1]).view(whole.words.dtype)
             if loop is not None:
@@ -298,15 +298,15 @@ class _SomeRows:
 
     def _rows(self, whole: MemoryColumn) -> np.ndarray:
         """Gather these rows of a column with NumPy, unconverted."""
-        if whole.place not in self._taken:
-            ids, places = self._placed(whole)
+        if whole.memory_key not in self._taken:
+            ids, places = self._reading_order(whole)
             rows = np.take(whole.numbers, ids, axis=0)
             if len(places):
                 rows[places] = rows.copy()
-            self._taken[whole.place] = rows
-        return self._taken[whole.place]
+            self._taken[whole.memory_key] = rows
+        return self._taken[whole.memory_key]
 
-    def _placed(self, whole: MemoryColumn) -> tuple[np.ndarray, np.ndarray]:
+    def _reading_order(self, whole: MemoryColumn) -> tuple[np.ndarray, np.ndarray]:
         """The ids in reading order, and the position of each in the result; empty if the order is the same."""
         cold = whole.mapped and (self._first or whole.column.nbytes > _MEMORY // 2)
         return self._sorted if cold else (self._ids, _NO_IDS)

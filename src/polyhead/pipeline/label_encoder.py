@@ -14,7 +14,7 @@ from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.missing import even_rows, first_row
 from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
-from polyhead.pipeline.gather import MemoryColumn, gathers
+from polyhead.pipeline.gather import MemoryColumn, can_gather
 from polyhead.pipeline.kind_columns import as_one_column
 from polyhead.pipeline.weight_warnings import unweighed, warn_of_no_weight, warn_of_one_class
 from polyhead.progress import shown_while
@@ -136,7 +136,7 @@ class Labels:
             if column is None and len(self._columns) == 1:
                 column, mapped = mapped_column(self._source, self._columns[0]), True
             column = even_rows(column) if self.head.even else column
-            if not gathers(column) or len(column) != len(self._source):
+            if not can_gather(column) or len(column) != len(self._source):
                 return {}
             way, head = self.head.conversion(column), self.head
             # a weight of 0 can't tell missing pixels from those of a class with weight 0
