@@ -361,7 +361,7 @@ def test_boxes_and_points_outside_of_images_that_are_resized():
     ]
     assert strays(ph.Keypoints, [[[-1.0, -1]], [[23, 19]], [[4, 4]]]) == [
         "head `at`, row 0: expected points in their image, 20 x 24 before it is resized, got [-1.0, -1.0], and 1 of 3 "
-        "points like it. If they fill places without one, say ph.Keypoints(1, missing=-1)."
+        "points like it. If they stand for missing ones, say ph.Keypoints(1, missing=-1)."
     ]
     (every,) = strays(ph.Boxes, [[100.0, 100, 500, 500]] * 2)  # one warning says why no label counts
     assert "2 of 2 boxes like it" in every

@@ -271,8 +271,8 @@ def _astray(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
     found = f"{shown(stray.first)}, and {stray.outside:,} of {stray.entries:,} {what} like it"
     fix = "If the image was resized after annotation, scale them likewise."
     if min(stray.first) == max(stray.first) <= 0:
-        said = f"ph.{type(head.inner).__name__}({head.inner.shape[0]}, missing={stray.first[0]:g})"
-        fix = f"If they fill places without one, say {said}."
+        example = f"ph.{type(head.inner).__name__}({head.inner.shape[0]}, missing={stray.first[0]:g})"
+        fix = f"If they stand for missing ones, say {example}."
     expected = f"{what} in their image, {size} before it is resized"
     yield Problem(place(head=name, row=stray.row), expected, found, fix, "coordinates", warning=True)
 

@@ -63,10 +63,10 @@ def folders_of_masks(names: Sequence[str]) -> tuple[str, dict[str, str]] | None:
             if folder == images or _IMAGES.fullmatch(folder.lower()) or pattern is None:
                 continue
             before, _, after = pattern.partition("{stem}")
-            said = any(_MASKS.fullmatch(word.strip("_-. ").lower()) for word in (before, after))
+            by_affix = any(_MASKS.fullmatch(word.strip("_-. ").lower()) for word in (before, after))
             every = all(m[len(before) : len(m) - len(after)] in stems[images] for m in stems[folder])
             lossless = all(rest.lower().endswith(_LOSSLESS) for rest in some)
-            if _MASKS.fullmatch(folder.lower()) or (lossless and (named or said or (lossy and every))):
+            if _MASKS.fullmatch(folder.lower()) or (lossless and (named or by_affix or (lossy and every))):
                 found[folder] = folder if pattern == "{stem}" else f"{folder}/{pattern}"
         if found:
             return images, found if len(found) > 1 else {"mask": next(iter(found.values()))}
@@ -148,9 +148,11 @@ class MaskFolder:
         if len(lost) == len(masks):
             found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
             pattern = _pattern(there, lost_stems) or "{stem}_mask"
-            said = f"{self._given}/{pattern}"
-            said = json.dumps(said if self._column == "mask" else {self._column: said}, ensure_ascii=False)
-            fix = f"Say masks={said} for names that differ." if self._plain and lost else ""
+            example = f"{self._given}/{pattern}"
+            example = json.dumps(
+                example if self._column == "mask" else {self._column: example}, ensure_ascii=False
+            )
+            fix = f"Say masks={example} for names that differ." if self._plain and lost else ""
             folder = _folder_above(stems, lost_stems) if root else ""
             fix = f'Say images="{folder}".' if folder else fix
             expected = "masks with the names of the images"
