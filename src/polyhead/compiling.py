@@ -17,8 +17,8 @@ from polyhead.errors import ContractError, Problem, other_choice, place, shown, 
 from polyhead.keras_bridge.identifiers import (
     keras_loss,
     require_model,
-    strange_arguments,
     takes_default_loss,
+    unknown_arguments,
     unknown_names,
 )
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
@@ -223,7 +223,7 @@ def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Ma
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics")
         if name in kwargs
     ]
-    problems += strange_arguments(model, kwargs)
+    problems += unknown_arguments(model, kwargs)
     losses = {name: one.loss for name, one in feed.heads.items()}
     metrics = {name: one.metrics for name, one in feed.heads.items()}
     problems += unknown_names(losses, metrics, kwargs["optimizer"])

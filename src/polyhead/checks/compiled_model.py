@@ -247,11 +247,11 @@ def _by_output(
         deep = isinstance(outputs, Mapping) and any(len(path) > 1 for path, _ in places)
         if deep and any(isinstance(part, (Mapping, list, tuple)) for part in given.values()):
             there = [*outputs, *known]
-            problems = [_strange(word, key, list(outputs)) for key in given if key not in there]
+            problems = [_unknown_output(word, key, list(outputs)) for key in given if key not in there]
             return {
                 head: part for path, head in places if (part := _at_or_none(given, path)) is not None
             }, problems
-        problems = [_strange(word, key, list(known)) for key in given if key not in known]
+        problems = [_unknown_output(word, key, list(known)) for key in given if key not in known]
         return {
             known[key]: part for key, part in given.items() if key in known and part is not None
         }, problems
@@ -272,7 +272,7 @@ def _at_or_none(given: Any, path: Path) -> Any:
         return None
 
 
-def _strange(word: str, key: str, known: list[str]) -> Problem:
+def _unknown_output(word: str, key: str, known: list[str]) -> Problem:
     where = f"model.compile({word}=), `{key}`"
     expected = f"the name of an output ({', '.join(known)})"
     return Problem(where, expected, "no such output", similar(key, known), "loss-keys")

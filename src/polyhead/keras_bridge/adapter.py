@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyhead.keras_bridge.devices import require_shares
-from polyhead.keras_bridge.jax_state import keeps_weights, surviving
-from polyhead.keras_bridge.keras_call import Call, Convert, asking, caller, refuse_split
+from polyhead.keras_bridge.jax_state import keep_weights, with_kept_weights
+from polyhead.keras_bridge.keras_call import Call, Convert, caller, calling_epochs, refuse_split
 from polyhead.keras_bridge.step_trace import build_optimizer
 from polyhead.keras_bridge.tensorflow_errors import Raised
 from polyhead.keras_bridge.tensorflow_iterator import StepDataset
@@ -95,11 +95,11 @@ class KerasInput:
 
     def get_jax_iterator(self) -> Iterator[Any]:
         """For Keras on JAX: iterate over batches of NumPy arrays, which JAX does not copy."""
-        with keeps_weights():
+        with keep_weights():
             call = caller(self)
             require_shares(call.use, self._sizes(call))
             _require_shared_validation(call)
-            return surviving(self._batches(call))
+            return with_kept_weights(self._batches(call))
 
     def get_torch_dataloader(self) -> Iterator[Any]:
         """For Keras on PyTorch: iterate over batches of tensors on the model's device; whole blocks are sent there."""
@@ -122,7 +122,7 @@ class KerasInput:
         import tensorflow as tf
 
         call, raised = caller(self), Raised()
-        raised.through(asking())
+        raised.through(calling_epochs())
         batches = raised.watched(lambda: self._batches(call))
         specs = keras.tree.map_structure(
             lambda spec: None if spec is None else tf.TensorSpec((None, *spec.shape), spec.dtype),

@@ -72,7 +72,7 @@ class FeedIterator:
             "predict": Order(rows, batch_size),
         }
         self._blocks = Blocks(assembler, batch_size, workers)
-        self._runs: weakref.WeakKeyDictionary[Any, _Going] = weakref.WeakKeyDictionary()
+        self._runs: weakref.WeakKeyDictionary[Any, _Run] = weakref.WeakKeyDictionary()
         self.position = Position(len(self.order))
         self._data: dict[str, list[str]] | None = None
         self._identity: dict[str, Any] = {
@@ -155,14 +155,14 @@ class FeedIterator:
             epochs: the number left in the run, including this one; None for endless epochs, one after the other.
             meter: measures the time of each stage.
         """
-        going = _Going() if run is None else self._runs.setdefault(run, _Going())
+        going = _Run() if run is None else self._runs.setdefault(run, _Run())
         if going.probing:
             return iter([self.peek(structure, convert)])
         return self._train(going, structure, convert, epochs, meter, by_hand=run is None)
 
     def _train(
         self,
-        going: _Going,
+        going: _Run,
         structure: Structure,
         convert: Convert | None,
         epochs: int | None,
@@ -229,20 +229,20 @@ class FeedIterator:
     def begin(self, call: Call) -> None:
         """Begin an epoch of ``fit``."""
         run, position = call.run, self.position
-        going = self._runs.setdefault(run, _Going())
+        going = self._runs.setdefault(run, _Run())
         going.probing = call.probing
         if going.probing:
             return
         skipped = 0
         if not going.begun:
             position.settle()
-            going.begun, going.endless, going.asked = True, call.steps, keras_epochs.batches_asked_for(run)
+            going.begun, going.endless, going.asked = True, call.steps, keras_epochs.counter_of_batches(run)
             skipped = self._place(call, going.endless or len(self.order))
-        going.trained, going.left = keras_epochs.trained(call.model), call.epochs
+        going.trained, going.left = keras_epochs.counter_of_steps(call.model), call.epochs
         if going.endless:
             keras_epochs.set_length(call, going.endless - skipped, endless=True)
             if going.one is not None and going.one.moves != position.moves:
-                keras_epochs.draw_anew(run)
+                keras_epochs.discard_drawn(run)
             elif going.one is not None:
                 going.one.base, going.one.trained = going.one.used, going.trained
         else:
@@ -357,7 +357,7 @@ def _other_fingerprints(state: Mapping[str, Any], now: Mapping[str, Any]) -> Ite
             yield Problem(f"state, `{name}`", "the rows that it was taken with", found, fix)
 
 
-class _Going:
+class _Run:
     """The state of one run of ``fit``, whose blocks continue from epoch to epoch.
 
     Attributes:

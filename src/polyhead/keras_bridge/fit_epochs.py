@@ -13,13 +13,13 @@ from polyhead.keras_bridge.keras_call import Call
 from polyhead.order.position import unknown_count
 
 
-def batches_asked_for(run: Any) -> Callable[[], int | None]:
+def counter_of_batches(run: Any) -> Callable[[], int | None]:
     """Return a function that counts the batches drawn by training steps; Keras itself may draw further ones ahead."""
     refers = weakref.ref(run)
     return lambda: getattr(refers(), "_steps_seen", None)
 
 
-def trained(model: Any) -> Callable[[], int | None]:
+def counter_of_steps(model: Any) -> Callable[[], int | None]:
     """Return a function that counts the steps that the optimizer takes from now on.
 
     It returns None if the optimizer does not count steps; 0 if the model is gone or has lost its weights on JAX, as
@@ -70,7 +70,7 @@ def set_length(call: Call, steps: int, endless: bool) -> None:
                 callback.progbar.target = steps
 
 
-def draw_anew(run: Any) -> None:
+def discard_drawn(run: Any) -> None:
     """Make Keras draw from a new iterator, instead of the last one and the batches that it drew ahead."""
     if hasattr(run, "_current_iterator"):
         run._current_iterator = None

@@ -120,7 +120,7 @@ def require_model(model: Any, where: str) -> None:
         raise ContractError(Problem(where, "a Keras model", shown(model), fix))
 
 
-def strange_arguments(model: Any, given: Mapping[str, Any]) -> Iterator[Problem]:
+def unknown_arguments(model: Any, given: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for each argument that ``model.compile`` does not have."""
     parameters = inspect.signature(model.compile).parameters.values()
     if any(one.kind is one.VAR_KEYWORD for one in parameters):

@@ -22,25 +22,25 @@ _STATE = {
 """The parts of the state in each Keras method."""
 
 
-def surviving(batches: Iterator[Any]) -> Iterator[Any]:
+def with_kept_weights(batches: Iterator[Any]) -> Iterator[Any]:
     """Yield the batches; if this raises or is interrupted, the model that draws them keeps its weights."""
-    with keeps_weights():
+    with keep_weights():
         yield from batches
 
 
 @contextmanager
-def keeps_weights() -> Iterator[None]:
+def keep_weights() -> Iterator[None]:
     """If the block raises, restore the weights of the model behind this call, from its last finished step."""
     try:
         yield
     except GeneratorExit:  # the iterator was closed
         raise
     except BaseException:
-        give_back()
+        restore_weights()
         raise
 
 
-def give_back() -> None:
+def restore_weights() -> None:
     """Restore the variables of the model behind this call, if a Keras method has taken their values."""
     state: Any = None
     for frame in keras_frames():

@@ -82,7 +82,7 @@ def caller(feed: Any) -> Call:
     return Call(probing=probing)
 
 
-def asking() -> Any:
+def calling_epochs() -> Any:
     """Find Keras's iterator over the epochs of the call that led here; None without one."""
     owners = (frame.f_locals.get("self") for frame in keras_frames())
     return next(filter(_iterates, owners), None)
