@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from polyhead.checks.compiled_model import unweighable
+from polyhead.checks.compiled_model import losses_too_coarse
 from polyhead.checks.logits import declared_logits, layer_logits, probable
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions
 from polyhead.checks.model_tensors import symbolic
@@ -157,7 +157,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         )
         for position, (name, head) in enumerate(feed.heads.items())
     }
-    problems = list(unweighable(losses, feed.heads, feed.weighted_heads, feed.finely_weighted))
+    problems = list(losses_too_coarse(losses, feed.heads, feed.weighted_heads, feed.finely_weighted))
     if problems:
         raise ContractError(*problems)
     metrics = {

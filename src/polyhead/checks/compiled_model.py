@@ -115,7 +115,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
     return {head: [metric for metric in some if metric is not None] for head, some in found.items()}, problems
 
 
-def unweighable(
+def losses_too_coarse(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str], fine: frozenset[str]
 ) -> Iterator[Problem]:
     """Find losses with coarser values than the sample weights of the feed.
@@ -193,7 +193,7 @@ def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, 
     return shape if shape[:1] == (rows,) else ()
 
 
-def diluted(
+def diluting_losses(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
 ) -> Iterator[Problem]:
     """Find losses of ``model.compile`` that weaken weights, or that missing labels dilute."""
@@ -218,7 +218,7 @@ def diluted(
             )
 
 
-def plain_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
+def unweighted_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:
     """Find unweighted metrics, which count the placeholders of missing labels as labels."""
     given = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
     if given and weighted:

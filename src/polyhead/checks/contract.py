@@ -9,10 +9,10 @@ from typing import Any
 from polyhead.checks.activation import activation
 from polyhead.checks.compiled_declaration import other_meaning
 from polyhead.checks.compiled_model import (
-    diluted,
+    diluting_losses,
     head_losses,
-    plain_metrics,
-    unweighable,
+    losses_too_coarse,
+    unweighted_metrics,
     user_losses,
     user_metrics,
 )
@@ -27,7 +27,7 @@ from polyhead.checks.output_rules import (
     judge,
     judge_labels,
 )
-from polyhead.checks.scale_rules import unscaled, unsuited_losses
+from polyhead.checks.scale_rules import unscaled_heads, unsuited_losses
 from polyhead.errors import Problem
 from polyhead.keras_bridge.identifiers import keras_loss, takes_default_loss, unknown_names
 from polyhead.keras_bridge.structure import Structure, at, leaves
@@ -74,7 +74,7 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
     if compiled:
         problems += other_meaning(model, declared.inputs, declared.heads)
         known = head_losses(model)
-        problems += unweighable(
+        problems += losses_too_coarse(
             {} if known is None else known.losses, declared.heads, declared.weighted, declared.fine
         )
     if fit.structure is not None:
@@ -115,13 +115,13 @@ def _judged(
         yield from half_precision(name, outputs.get(name))
     yield from unsuited_losses(declared.heads, losses)
     if not makes_own_loss(model):  # otherwise the losses of heads are not used
-        yield from unscaled(declared.heads, losses, seen, outputs, applied)
+        yield from unscaled_heads(declared.heads, losses, seen, outputs, applied)
     yield from exchanged_heads(declared.heads, applied, seen)
     if compiled:
         yield from _check_metrics(metrics, declared, applied, given, by_hand=users is not None)
     if users is not None:
-        yield from diluted(given, declared.heads, declared.weighted)
-        yield from plain_metrics(model, declared.weighted)
+        yield from diluting_losses(given, declared.heads, declared.weighted)
+        yield from unweighted_metrics(model, declared.weighted)
 
 
 def _metrics_given(

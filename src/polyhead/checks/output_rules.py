@@ -10,8 +10,8 @@ from typing import Any
 
 from polyhead.checks.range_rules import (
     UNIT_LOSSES,
-    beyond,
     bounds_of,
+    first_outside,
     logits_problem,
     no_probabilities,
     one_unit_softmax,
@@ -137,7 +137,7 @@ def _check_loss(
         return
     found = None
     if not head.losses and seen is not None and loss.name in UNIT_LOSSES:
-        found = beyond(seen, (0, 1))
+        found = first_outside(seen, (0, 1))
     if found is not None:
         yield Problem(
             f"{where}, row {found[1]}",
@@ -170,7 +170,7 @@ def _why_not(loss: str, head: Head, units: int) -> str:
 def _check_reach(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
     """Find a label outside of the output's range."""
     low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
-    found = beyond(seen, (low, high))
+    found = first_outside(seen, (low, high))
     if found is not None:
         expected = f"labels {span(low, high)}, as {why}"
         fix = "Give the output layer no activation, or scale the labels."

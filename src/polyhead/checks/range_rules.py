@@ -57,7 +57,7 @@ SLACK = 1e-4
 """The tolerance at the ends of a range, for rounding in scaled numbers."""
 
 
-def beyond(labels: ArrayStatistics, bounds: tuple[float, float]) -> tuple[float, Any] | None:
+def first_outside(labels: ArrayStatistics, bounds: tuple[float, float]) -> tuple[float, Any] | None:
     """Return the smallest label and its row if it is below the bounds, else the largest if it is above; else None."""
     if labels.low[0] < bounds[0] - SLACK:
         return labels.low
@@ -66,7 +66,7 @@ def beyond(labels: ArrayStatistics, bounds: tuple[float, float]) -> tuple[float,
 
 def suits(applied: str | None, labels: ArrayStatistics) -> bool:
     """Return whether all of these labels are in the range of an activation."""
-    return beyond(labels, RANGES.get(applied or "", (-math.inf, math.inf))) is None
+    return first_outside(labels, RANGES.get(applied or "", (-math.inf, math.inf))) is None
 
 
 def bounds_of(applied: str | None, loss: str | None) -> tuple[float, float, str] | None:

@@ -37,7 +37,7 @@ def unsuited_losses(heads: Mapping[str, Head], losses: Mapping[str, Loss | None]
         yield Problem(place(head=name), expected, loss.name, fix, "scaled-loss", warning=True)
 
 
-def unscaled(
+def unscaled_heads(
     heads: Mapping[str, Head],
     losses: Mapping[str, Loss | None],
     seen: Mapping[str, ArrayStatistics],

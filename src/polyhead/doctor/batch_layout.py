@@ -197,7 +197,7 @@ def _none(reading: Reading, places: Matches) -> list[Problem]:
     return problems
 
 
-def left_out(reading: Reading, places: Matches) -> list[str]:
+def omitted_inputs(reading: Reading, places: Matches) -> list[str]:
     """Note the optional inputs that no batch has."""
     return [
         f"{places.name(('x', path))} is optional, and None in every batch"

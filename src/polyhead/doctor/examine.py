@@ -16,7 +16,7 @@ from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Clock, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, subject
 from polyhead.doctor.weight_checks import check_weights
-from polyhead.doctor.workers import check_item, check_workers, same_chance
+from polyhead.doctor.workers import check_item, check_workers, restored_random_state
 from polyhead.errors import ContractError, PolyheadError, Problem, counted, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.foreign_errors import line_of_user, quoted_error
@@ -76,7 +76,7 @@ def examine(
     return _read_and_compare(obj, model, batches, steps_per_epoch, seconds)
 
 
-def glance(obj: Any, model: Any, batches: int = 8, seconds: float = 5.0) -> Examination:
+def examine_first(obj: Any, model: Any, batches: int = 8, seconds: float = 5.0) -> Examination:
     """Examine only the first batches: read nothing twice, measure nothing, and end no epoch.
 
     Args:
@@ -94,7 +94,7 @@ def glance(obj: Any, model: Any, batches: int = 8, seconds: float = 5.0) -> Exam
 def _read_and_compare(
     obj: Any, model: Any, batches: int, steps: int | None, seconds: float, once: bool = False
 ) -> Examination:
-    with Worker() as worker, same_chance():
+    with Worker() as worker, restored_random_state():
         clock = Clock(seconds)
         try:
             what = worker.do(lambda: subject(obj, model, batches), clock.left)
@@ -199,9 +199,9 @@ def _compare(
 def _value_notes(first: Reading, places: Matches) -> list[str]:
     return [
         *(f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)),
-        *batch_layout.left_out(first, places),
-        *value_checks.zeros(first, places),
-        *value_checks.flat_labels(first, places),
+        *batch_layout.omitted_inputs(first, places),
+        *value_checks.zero_weight_notes(first, places),
+        *value_checks.flat_label_notes(first, places),
     ]
 
 
@@ -223,7 +223,7 @@ def _match_batch(what: Subject, first: Reading, side: Model | None) -> tuple[Mat
     if any(problem.code == "swapped-targets" for problem in more):
         right = value_checks.in_sorted_order(first, places)
         if right is not None:
-            return right, [*problems, matching.by_luck(side)]
+            return right, [*problems, matching.sorted_by_luck(side)]
     return places, [*problems, *more]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from polyhead.checks.input_rules import fractions_cut, rescaled_twice, rows_of_embedding, unscaled_images
 from polyhead.checks.model_match import fits
-from polyhead.checks.range_rules import beyond
+from polyhead.checks.range_rules import first_outside
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.places import Matches, in_row
@@ -75,7 +75,7 @@ def _check_numbers(name: str, slot: ExaminedTensor, stats: LeafStatistics, model
         fix = "Give whole numbers"
         found.append(fractions_cut(in_row(name, spot), slot.dtype, f"{value:g}", fix))
     known = rows_of_embedding(slot.takers)
-    outside = None if known is None else beyond(stats, (0, known[0] - 1))
+    outside = None if known is None else first_outside(stats, (0, known[0] - 1))
     if known is not None and outside is not None and stats.whole:
         value, spot = outside
         expected = f"ids in [0, {known[0] - 1}], as the embedding `{known[1]}` has {counted(known[0], 'row')}"

@@ -113,7 +113,7 @@ def _by_sorted_key(model: Model) -> list[Problem]:
     names = [slot.name for slot in model.outputs]
     landed = sorted(names)
     if landed == names:
-        return [by_luck(model)]
+        return [sorted_by_luck(model)]
     moves = "; ".join(
         f"the labels of `{mine}` would train `{theirs}`"
         for mine, theirs in zip(names, landed, strict=True)
@@ -124,7 +124,7 @@ def _by_sorted_key(model: Model) -> list[Problem]:
     return [Problem("y", expected, found, f"Yield {example_yield(model)}.", "swapped-targets")]
 
 
-def by_luck(model: Model) -> Problem:
+def sorted_by_luck(model: Model) -> Problem:
     """Return the problem of a tuple that happens to be in the order of the sorted keys."""
     expected = f"a dict with the keys {quoted(slot.name for slot in model.outputs)}"
     found = "a tuple, which Keras assigns in the order of the sorted keys; here the labels have it"

@@ -12,7 +12,7 @@ from polyhead.checks.range_rules import (
     BOUNDED,
     ONE_CLASS,
     PROBABILITIES_OF,
-    beyond,
+    first_outside,
     logits_problem,
     no_probabilities,
     one_unit_softmax,
@@ -51,7 +51,7 @@ def check_finite(reading: Reading, places: Matches) -> list[Problem]:
     return problems
 
 
-def zeros(reading: Reading, places: Matches) -> list[str]:
+def zero_weight_notes(reading: Reading, places: Matches) -> list[str]:
     """Return a note on weights of 0, and how Keras counts them."""
     names = [
         places.name(place)
@@ -65,7 +65,7 @@ def zeros(reading: Reading, places: Matches) -> list[str]:
     ]
 
 
-def flat_labels(reading: Reading, places: Matches) -> list[str]:
+def flat_label_notes(reading: Reading, places: Matches) -> list[str]:
     """Return a note on labels without the last axis of their output, and how Keras reads them."""
     names = [
         places.name(("y", path))
@@ -264,7 +264,7 @@ def _bad_ids(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Pro
         expected, fix = "a class id, a whole number", "Numbers that are no ids need another loss."
         return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")]
     classes = slot.classes
-    found = beyond(stats, (0, classes - 1 if classes else math.inf))
+    found = first_outside(stats, (0, classes - 1 if classes else math.inf))
     if found is None:
         return []
     value, spot = found
@@ -328,7 +328,7 @@ def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> lis
     if high == 1 and stats.zero_255:
         where, fix = in_row(name, stats.high[1]), "Divide by 255, or give mask > 127."
         return [Problem(where, f"labels of 0 and 1, as {why}", "0 and 255", fix, "mask-255")]
-    found = beyond(stats, (low, high))
+    found = first_outside(stats, (low, high))
     if found is not None:
         value, spot = found
         fix = "The output cannot reach it, or the loss falls without bound: "

@@ -21,11 +21,11 @@ _ITEMS = 8
 
 
 @contextmanager
-def same_chance() -> Iterator[None]:
+def restored_random_state() -> Iterator[None]:
     """Restore the global random state of NumPy, ``random`` and torch afterwards.
 
     >>> np.random.seed(1)
-    >>> with same_chance():
+    >>> with restored_random_state():
     ...     drawn = np.random.random()
     >>> np.random.random() == drawn
     True

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.examination import Examination
-from polyhead.doctor.examine import glance
+from polyhead.doctor.examine import examine_first
 from polyhead.errors import ContractError, PolyheadError, Problem, Report, shown
 from polyhead.explaining.keras_error import (
     FailedCall,
@@ -233,7 +233,7 @@ def examined(data: Any, model: Any) -> Examination:
     if data is None:
         return Examination()
     try:
-        found = glance(data, model)
+        found = examine_first(data, model)
     except PolyheadError:  # no batches can be read from it
         return Examination()
     over = inspect.isgenerator(data) and not found.batches  # a generator that raised has ended

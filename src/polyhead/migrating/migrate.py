@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.examine import glance
+from polyhead.doctor.examine import examine_first
 from polyhead.doctor.subjects import subject
 from polyhead.errors import DataError, Problem
 from polyhead.feed import Feed
@@ -163,7 +163,7 @@ def _with_code(
     if object_ is None:
         why = made.why or "its lines were not run, and its code alone does not say what it yields"
         return replace(made, why=why)
-    report = glance(object_, None, batches=50, seconds=30.0)
+    report = examine_first(object_, None, batches=50, seconds=30.0)
     mistakes = tuple(str(one) for one in report.problems if one.code not in _OF_FIT)
     if not report.declaration:
         reasons = [str(problem) for problem in report.errors]
