@@ -333,7 +333,7 @@ _NOT_SURE = Problem(
 
 
 def _other_fingerprints(state: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield the problems of a state that has other values, inputs or heads, or no fingerprints."""
+    """Yield the problems of a state with other values, inputs or heads, or without fingerprints."""
     for name, value in now.items():
         known: Any = state.get(name)
         if name not in state or isinstance(known, str):

@@ -241,7 +241,7 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
 
 
 def declaration_digests(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
-    """What each input and head is, as short texts; the same in every process.
+    """Digests of what defines each input and head, by place and property; the same in every process.
 
     >>> from polyhead.kinds import Binary
     >>> {place: list(words) for place, words in declaration_digests({}, {"sold": Binary()}).items()}
@@ -278,7 +278,7 @@ def _digest(value: Any) -> str:
 
 
 def changed_words(known: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each name whose short texts differ from those of a state, with the words that differ."""
+    """Yield each name whose digests differ from those in a state, with the properties that differ."""
     for name in dict.fromkeys([*known, *now]) if isinstance(known, Mapping) else ():
         then, here = known.get(name) or {}, now.get(name, {})
         words = [word for word in dict.fromkeys([*then, *here]) if then.get(word) != here.get(word)]

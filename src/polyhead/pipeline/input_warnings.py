@@ -1,4 +1,4 @@
-"""Warns of inputs whose numbers mislead the model: collapsed in float32, almost black, or the label itself."""
+"""Warns of inputs that mislead the model: numbers equal in float32, almost black images, or the label itself."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from polyhead.kinds.missing import as_one_array, is_dense, is_missing, plain
 from polyhead.kinds.vocabulary import are_texts
 
 FEW_STEPS = 1000
-"""Numbers are too close for float32 if it has fewer steps than this from the smallest to the largest."""
+"""The number of float32 steps between the smallest and the largest number below which numbers are too close."""
 
 NOISE = 1e-14
-"""Numbers that differ by less than this share of their size differ by rounding alone."""
+"""The relative difference of numbers that is mere rounding."""
 
 
 def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int) -> Iterator[Problem]:
     """Yield the warnings of one input.
 
     Args:
-        name: of the input.
-        given: as it was declared.
-        kind: resolved.
-        values: its first rows.
+        name: the name of the input.
+        given: the kind as declared.
+        kind: the resolved kind.
+        values: the first rows of its column.
         rows: the number of rows.
     """
     where = place(input=name, column=", ".join(kind.columns(name)))
@@ -52,7 +52,7 @@ def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int)
 
 
 def collapsing(kind: Input, values: Any) -> tuple[Any, Any] | None:
-    """Return two numbers of a column that differ, but not in float32, where its numbers are too close for that.
+    """Return two numbers of a column that become equal in float32, if its numbers are too close; else None.
 
     >>> collapsing(Array(), np.array([1.7e9, 1.7e9 + 1]))
     (1700000000.0, 1700000001.0)
@@ -81,7 +81,7 @@ def collapsing(kind: Input, values: Any) -> tuple[Any, Any] | None:
 
 
 def collapsed(where: str, pair: tuple[Any, Any], fix: str) -> Problem:
-    """The problem of two numbers that become one in float32."""
+    """Return the problem of two numbers that become equal in float32."""
     found = f"{pair[0]!r} and {pair[1]!r}, which become equal"
     return Problem(where, "numbers that differ in float32", found, fix, "collapsed", warning=True)
 
@@ -96,7 +96,7 @@ def _zeros_and_ones(values: Any) -> bool:
 
 
 def leaks(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
-    """Yield the warnings of heads whose label is in an input, except of vectors that are predicted as a whole."""
+    """Yield a warning for each head whose label column is in an input, unless a whole vector is predicted."""
     for name, kind in inputs.items():
         for other, head in heads.items() if isinstance(kind, Array) else ():
             both = [column for column in head.columns(other) if column in kind.columns(name)]

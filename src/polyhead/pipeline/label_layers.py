@@ -21,7 +21,7 @@ Layers = dict[str, dict[str, Any]]
 """The labels in the image of one row, by layer and head; missing labels are left out."""
 
 Strays = dict[str, dict[int, tuple[int, np.ndarray, tuple[int, int]]]]
-"""By head and id: how many boxes or points a row has, those whose center is outside of its image, and its size."""
+"""By head and id: the number of a row's boxes or points, those with their center outside, and the image's size."""
 
 LAYERS = ("mask", "map", "boxes", "points", "entry", "gone")
 """The layers of heads; ``"gone"`` lists the boxes without a mask or map, by the head of the masks or maps."""

@@ -96,7 +96,7 @@ def check_rows(
 
 
 def _stray(assembler: Assembler, name: str, rows: Mapping[int, Any]) -> Stray | None:
-    """The boxes or points of a head outside of their image, as `Strays` has them, in the rows that count."""
+    """Summarize the boxes or points of a head outside of their image, in the rows that count; None without any."""
     ids, given = np.array(sorted(rows)), assembler.labels[name].given
     ids = ids if given is None else ids[given.counting_given(ids)]
     outside = [int(row) for row in ids if len(rows[row][1])]
