@@ -174,7 +174,7 @@ def test_a_generator_that_ends_is_an_error_whichever_way_it_is_given():
             (
                 "exhausted",
                 f"{kind}: expected batches for as long as fit asks for them, got an end after 6 batches: a second "
-                "epoch would train on the 2 batches that Keras looked at first. Put `while True:` round the loop "
+                "epoch would train on the 2 batches that Keras read first. Put `while True:` round the loop "
                 "and say fit(steps_per_epoch=6), or write a keras.utils.PyDataset.",
             )
         ]

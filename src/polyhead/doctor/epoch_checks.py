@@ -159,7 +159,7 @@ def _ends(
         out.found(
             subject.kind,
             "batches for as long as fit asks for them",
-            f"an end after {count}: a second epoch would train on the 2 batches that Keras looked at first",
+            f"an end after {count}: a second epoch would train on the 2 batches that Keras read first",
             f"Put `while True:` round the loop and say fit({wanted}), or write a keras.utils.PyDataset.",
             "exhausted",
         )
