@@ -78,12 +78,12 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
             {} if known is None else known.losses, declared.heads, declared.weighted, declared.fine
         )
     if fit.structure is not None:
-        problems += _judged(model, declared, seen, fit.structure, compiled)
+        problems += _compare_outputs(model, declared, seen, fit.structure, compiled)
     ok = not any(not problem.warning for problem in problems)
     return Fit(tuple(problems), fit.notes, fit.structure if ok else None)
 
 
-def _judged(
+def _compare_outputs(
     model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], structure: Structure, compiled: bool
 ) -> Iterator[Problem]:
     """Compare outputs, losses, metrics and labels, after every head was matched with an output."""

@@ -54,7 +54,7 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
     naming = _NAME_LAYER if symbolic(model) is not None else _NAME_KEY
     matched_heads = _match_names("head", outputs, shapes, unlike, head_notes, naming) if heads else {}
     if unlike and outputs and not any(leaf.names for leaf in outputs):
-        unlike = [_nameless(heads, y)]
+        unlike = [_unnamed_outputs(heads, y)]
     if unlike and not problems and makes_own_loss(model):
         notes.append(
             f"{type(model).__name__} makes its loss itself: it gets the labels as a dict of {', '.join(heads)}; "
@@ -121,7 +121,7 @@ def first_line(error: Exception) -> str:
     return lines[0].rstrip(".") if lines else ""
 
 
-def _nameless(heads: Mapping[str, Head], outputs: Any) -> Problem:
+def _unnamed_outputs(heads: Mapping[str, Head], outputs: Any) -> Problem:
     """Return the problem of a model whose outputs have no names, as a subclassed model that returns a tuple."""
     returned = ", ".join(f'"{name}": ...' for name in heads)
     count = sum(1 for _ in leaves(outputs))
@@ -160,7 +160,7 @@ def _match_names(
         notes += [f"{word} {left_out} is optional and left out: the model gets None"] if left_out else []
         rest = required
     if len(rest) == len(left) and rest:
-        sure = len(rest) == 1 or (not matched and _sure(rest, left))
+        sure = len(rest) == 1 or (not matched and _is_unambiguous(rest, left))
         if sure and (len(tensors) == 1 or not matched):
             for tensor, name in zip(rest, list(left), strict=True):
                 matched[tensor.path] = name
@@ -187,7 +187,7 @@ def _match_names(
         if fits(wanted, tensor.shape):
             notes.append(f"{word} `{name}` -> {other} {tensor}")
         else:
-            problems.append(_misshapen(word, name, tensor, wanted))
+            problems.append(_shape_problem(word, name, tensor, wanted))
     return matched
 
 
@@ -200,14 +200,14 @@ def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
 
 
-def _sure(tensors: list[ModelTensor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+def _is_unambiguous(tensors: list[ModelTensor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Return whether the order fits every shape, and no other assignment does."""
     wanted = list(shapes.values())
     suited = [[fits(w, t.shape) for w in wanted] for t in tensors]
     return all(row[i] and sum(row) == 1 for i, row in enumerate(suited))
 
 
-def _misshapen(word: str, name: str, tensor: ModelTensor, wanted: tuple[int, ...]) -> Problem:
+def _shape_problem(word: str, name: str, tensor: ModelTensor, wanted: tuple[int, ...]) -> Problem:
     other = "input" if word == "input" else "output"
     fix = _shape_fix(tensor.shape, wanted) if word == "head" else ""
     if len(wanted) == 3 and fits((*wanted[1:], wanted[0]), tensor.shape):

@@ -217,9 +217,9 @@ def judge_labels(
         shuffled: whether the rows checked are representative.
         size: (height, width) of the only image input, if there is one.
     """
-    yield from _spelled_alike(name, head)
-    yield from _filled_places(name, head, seen)
-    yield from (stray := list(_astray(name, head, seen)))
+    yield from _check_spelling(name, head)
+    yield from _check_placeholders(name, head, seen)
+    yield from (stray := list(_check_strays(name, head, seen)))
     where = place(head=name)
     if not seen.labeled:
         if seen.complete and seen.rows and not stray:
@@ -261,7 +261,7 @@ def judge_labels(
             )
 
 
-def _astray(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
+def _check_strays(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
     """Find boxes and points outside of images that are resized, where they are cut off or lose their labels."""
     stray = seen.stray
     if stray is None or stray.outside < FILLING * stray.entries:
@@ -277,7 +277,7 @@ def _astray(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
     yield Problem(place(head=name, row=stray.row), expected, found, fix, "coordinates", warning=True)
 
 
-def _filled_places(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
+def _check_placeholders(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
     """Find boxes without a size, and points at (0, 0) or (-1, -1), that are likely placeholders for missing labels."""
     if seen.filler is None or seen.fillers < FILLING * seen.entries:
         return
@@ -293,7 +293,7 @@ def _filled_places(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Pro
     yield Problem(place(head=name, row=row), expected, found, fix, "filler", warning=True)
 
 
-def _spelled_alike(name: str, head: Head) -> Iterator[Problem]:
+def _check_spelling(name: str, head: Head) -> Iterator[Problem]:
     """Find learned classes whose names differ only in spaces or case, which are likely one class."""
     column, kind = head.columns(name)[0], head.inner
     what = "values" if kind.answers else "classes"

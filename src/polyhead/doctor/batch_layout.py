@@ -19,17 +19,17 @@ from polyhead.keras_bridge.structure import leaves
 def check_batches(reading: Reading, subject: Subject, places: Matches, shape: str = "") -> list[Problem]:
     """Find problems in the layout; ``shape`` is what to yield for the model, if there is one."""
     return [
-        *_container(reading, subject, shape),
+        *_check_container(reading, subject, shape),
         *_frames_in_batches(reading, subject, places),
-        *_drift(reading, places),
-        *_odd(reading, places, shape),
-        *_none(reading, places),
-        *_uneven(reading, subject, places),
-        *_reused(reading, places),
+        *_check_drift(reading, places),
+        *_check_odd_leaves(reading, places, shape),
+        *_check_none(reading, places),
+        *_check_row_counts(reading, subject, places),
+        *_check_reuse(reading, places),
     ]
 
 
-def _container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
+def _check_container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
     first = reading.first
     assert first is not None
     if first.size > 3:
@@ -62,7 +62,7 @@ def _frames_in_batches(reading: Reading, subject: Subject, places: Matches) -> l
     ]
 
 
-def _drift(reading: Reading, places: Matches) -> list[Problem]:
+def _check_drift(reading: Reading, places: Matches) -> list[Problem]:
     problems = []
     if len(reading.layouts) > 1:
         step, layout, _ = reading.layouts[1]
@@ -102,7 +102,7 @@ def _stable(first: str, then: str) -> str:
     return "float32" if "float" in first or "float" in then else "int32"
 
 
-def _odd(reading: Reading, places: Matches, shape: str) -> list[Problem]:
+def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> list[Problem]:
     problems = []
     for place, stats in reading.stats.items():
         slot = places.inputs.get(place[1]) if place[0] == "x" else None
@@ -168,7 +168,7 @@ def _array_code(slot: ExaminedTensor | None, name: str, listed: tuple[int, ...] 
     return f'np.asarray({name}, "{"int32" if sparse else "float32"}"){"[:, None]" * column}'
 
 
-def _none(reading: Reading, places: Matches) -> list[Problem]:
+def _check_none(reading: Reading, places: Matches) -> list[Problem]:
     """Find inputs that are None, which Keras accepts only for optional inputs."""
     problems = []
     for place, stats in reading.stats.items():
@@ -207,7 +207,7 @@ def omitted_inputs(reading: Reading, places: Matches) -> list[str]:
     ]
 
 
-def _uneven(reading: Reading, subject: Subject, places: Matches) -> list[Problem]:
+def _check_row_counts(reading: Reading, subject: Subject, places: Matches) -> list[Problem]:
     if reading.uneven is None:
         return []
     step, counts = reading.uneven
@@ -223,7 +223,7 @@ def _uneven(reading: Reading, subject: Subject, places: Matches) -> list[Problem
     return [Problem(where, f"{counted(usual, 'row')} in every array", found, fix, "row-count")]
 
 
-def _reused(reading: Reading, places: Matches) -> list[Problem]:
+def _check_reuse(reading: Reading, places: Matches) -> list[Problem]:
     if reading.reused is None:
         return []
     step, shared = reading.reused

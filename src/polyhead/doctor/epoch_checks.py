@@ -67,19 +67,19 @@ def check_epochs(
         return out
     streams = not first.ended and (subject.runs_out or subject.endless or subject.length is None)
     x_period = period([rows[:, 0] for rows in first.rows]) if streams else None
-    _ends(subject, first, steps, x_period, streams, out)
+    _check_ends(subject, first, steps, x_period, streams, out)
     one, two = _two_epochs(first, second, steps, x_period, streams)
     again = _Part(second.rows, True, second.labels) if second is not None and streams else None
-    _labels_move(one, two or again, places or Matches(), out)
+    _check_labels(one, two or again, places or Matches(), out)
     column, known = _telling_hash(one, two, x_period)
     if known:
-        _order(subject, _row_keys(one, column), _row_keys(two, column) if two else None, out)
+        _check_order(subject, _row_keys(one, column), _row_keys(two, column) if two else None, out)
     elif two is not None:
         out.unseen.append(
             "whether rows are shuffled or repeated: the inputs differ each time they are read, as augmented ones do"
         )
     if column == 0:
-        _repeats(first, one, two, streams and x_period is None and steps is None, out)
+        _check_repeats(first, one, two, streams and x_period is None and steps is None, out)
     if two is None and not subject.shuffled:
         why = "it can be read only once" if not subject.again else "no second epoch was reached"
         out.unseen.append(f"whether a second epoch has another order: {why}")
@@ -94,7 +94,7 @@ class _Part:
     complete: bool
     labels: list[dict[Path, np.ndarray]]
 
-    def moved(self, at: np.ndarray, other: _Part, there: np.ndarray) -> list[Path]:
+    def labels_that_differ(self, at: np.ndarray, other: _Part, there: np.ndarray) -> list[Path]:
         """Return the labels that differ between rows ``at`` and rows ``there`` of another part, unless all do."""
         paths = set.intersection(*(set(batch) for batch in (*self.labels, *other.labels)))
         columns = (
@@ -149,7 +149,7 @@ def period(batches: list[np.ndarray]) -> int | None:
     return None
 
 
-def _ends(
+def _check_ends(
     subject: Subject, first: Reading, steps: int | None, found: int | None, streams: bool, out: CheckResult
 ) -> None:
     """Check whether epochs end, and whether a second one follows."""
@@ -171,9 +171,9 @@ def _ends(
     length = first.steps if first.ended else subject.length
     counted_here = not subject.runs_out and subject.whole is None  # fit itself cuts arrays into batches
     if steps is not None and length is not None and steps != length and counted_here:
-        _steps(steps, length, out, "the data ends before")
+        _check_steps(steps, length, out, "the data ends before")
     if streams and not subject.refused:
-        _endless(subject, first, steps, found, out)
+        _check_endless(subject, first, steps, found, out)
     elif first.ended:
         out.notes.append(f"an epoch is {count}, {counted(sum(map(len, first.rows)), 'row')}")
     if first.ended and len(first.rows) > 1 and len(first.rows[-1]) < len(first.rows[0]):
@@ -182,7 +182,7 @@ def _ends(
         )
 
 
-def _endless(
+def _check_endless(
     subject: Subject, first: Reading, steps: int | None, found: int | None, out: CheckResult
 ) -> None:
     count = counted(first.steps, "batch")
@@ -206,10 +206,10 @@ def _endless(
             warning=True,
         )
     elif found is not None and steps % found:
-        _steps(steps, found, out, "rows come twice")
+        _check_steps(steps, found, out, "rows come twice")
 
 
-def _steps(steps: int, length: int, out: CheckResult, more: str) -> None:
+def _check_steps(steps: int, length: int, out: CheckResult, more: str) -> None:
     """Report a number of steps other than that of an epoch; ``more`` says what happens with too many."""
     never = "the last rows are left for the next epoch" if steps < length else more
     expected = f"{length}, after which every row was read once"
@@ -229,7 +229,7 @@ def _telling_hash(one: _Part, two: _Part | None, found: int | None) -> tuple[int
     return 0, not (one.complete and two.complete)
 
 
-def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckResult) -> None:
+def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckResult) -> None:
     """Check whether rows are shuffled between epochs."""
     if two is None or subject.shuffled or len(one.batches) < 2:
         return
@@ -240,11 +240,11 @@ def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckRe
     groups = {frozenset(batch.tolist()) for batch in one.batches}
     together = [frozenset(batch.tolist()) in groups for batch in two.batches]
     if not same and not (all(together) and len(together) > 1):
-        if one.complete and two.complete and _moved(a, b) < _BARELY:
+        if one.complete and two.complete and _mean_move(a, b) < _BARELY:
             out.found(
                 "order of the rows",
                 "a new order in each epoch",
-                f"rows that move by {_moved(a, b):.0%} of the epoch on average, where 33% are usual",
+                f"rows that move by {_mean_move(a, b):.0%} of the epoch on average, where 33% are usual",
                 "Shuffle with a larger buffer, best one of all rows, or before batching.",
                 "not-shuffled",
                 warning=True,
@@ -279,13 +279,13 @@ def _order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckRe
     )
 
 
-def _moved(a: np.ndarray, b: np.ndarray) -> float:
+def _mean_move(a: np.ndarray, b: np.ndarray) -> float:
     """Return how far rows move between two epochs on average, as a share of the epoch; 1 if too few are in both."""
     _, first, other = np.intersect1d(a, b, return_indices=True)
     return float(np.abs(first - other).mean() / len(a)) if len(first) > len(a) / 2 else 1.0
 
 
-def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: CheckResult) -> None:
+def _check_repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: CheckResult) -> None:
     """Find rows that occur twice in an epoch, and rows that only one of two epochs has."""
     rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in one.rows])
     distinct = np.unique(rows)
@@ -310,7 +310,7 @@ def _repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: 
         found = f"the row of batch {before[0]}, row {before[1]}, again ({counted(twice, 'row')} twice in all{more})"
         fix = "Cut the batches from one permutation of the rows, without overlap."
         out.found(f"batch {where[0]}, row {where[1]}", expected, found, fix, "repeated-rows", warning=True)
-    elif missed > batch_rows and not _flat(first):
+    elif missed > batch_rows and not _are_vectors(first):
         out.unseen.append(
             f"whether both epochs have the same rows: {counted(missed, 'row')} differ, as augmented ones do"
         )
@@ -341,7 +341,7 @@ def _by_chance(first: Reading) -> bool:
     return all(stats.whole for stats in inputs) and sum(int(np.prod(f.shape)) for f in inputs) <= _SMALL
 
 
-def _flat(first: Reading) -> bool:
+def _are_vectors(first: Reading) -> bool:
     """Return whether inputs are vectors; images that differ are often augmented rather than other rows."""
     return all(len(stats.shape) <= 1 for (part, _), stats in first.stats.items() if part == "x")
 
@@ -361,7 +361,7 @@ def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[in
     raise AssertionError("no row comes twice")
 
 
-def _labels_move(one: _Part, two: _Part | None, places: Matches, out: CheckResult) -> None:
+def _check_labels(one: _Part, two: _Part | None, places: Matches, out: CheckResult) -> None:
     """Find equal inputs with different labels."""
     if two is None or not two.rows:
         return
@@ -374,7 +374,7 @@ def _labels_move(one: _Part, two: _Part | None, places: Matches, out: CheckResul
         edges = np.cumsum([0, *map(len, one.rows)])
         position = int(at[moved].min())
         batch = int(np.searchsorted(edges, position, side="right")) - 1
-        names = [f"{places.name(('y', path))}, " for path in one.moved(at, two, there)]
+        names = [f"{places.name(('y', path))}, " for path in one.labels_that_differ(at, two, there)]
         where = f"{''.join(names)}batch {batch}, row {position - int(edges[batch])}"
         found = f"different labels the next time ({counted(int(moved.sum()), 'row')} of {len(shared):,})"
         fix = "Shuffle inputs and labels by one order: x[ids], y[ids]."

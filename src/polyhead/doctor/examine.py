@@ -101,13 +101,13 @@ def _read_and_compare(
         except PolyheadError:
             raise
         except Exception as error:  # a function that makes a dataset may raise anything
-            return _unmade(obj, error)
+            return _maker_failed(obj, error)
         if once:
             what = replace(what, again=False, item=None, workers=0, timed=False)
         return _examine(what, model, batches, steps, clock, worker)
 
 
-def _unmade(obj: Any, error: Exception) -> Examination:
+def _maker_failed(obj: Any, error: Exception) -> Examination:
     """Return the report on a function that failed to make a dataset."""
     name = getattr(obj, "__name__", "obj")
     late = isinstance(error, TimeoutError)
@@ -126,12 +126,12 @@ def _examine(
     budget = clock.left
     first = read_batches(what, batches, worker, budget * 0.6)
     problems = [*_not_for_keras(what), *_stopped_early(first, budget)]
-    notes = [f"{_article(what.kind)}: {_amount(first, batches)}"]
+    notes = [f"{_with_article(what.kind)}: {_amount_read(first, batches)}"]
     unseen: list[str] = []
     if first.first is None or first.first.parts.get("x") is None:
-        return Examination(tuple(problems or _nothing(what)), tuple(notes), kind=what.kind)
-    item = _item(what, first, worker, clock.left * 0.3)
-    second = _again(what, batches, worker, clock, first, unseen, problems)
+        return Examination(tuple(problems or _no_batches(what)), tuple(notes), kind=what.kind)
+    item = _check_first_item(what, first, worker, clock.left * 0.3)
+    second = _read_again(what, batches, worker, clock, first, unseen, problems)
     side, why = signature_of(model, first.first.parts["x"]) if model is not None else (None, "")
     if isinstance(why, Problem):
         problems.append(why)
@@ -156,13 +156,13 @@ def _examine(
         notes += found.notes
         unseen += found.unseen
     if not what.declared:
-        once = f"{_article(what.kind)} is read only once; give the function that makes it"
+        once = f"{_with_article(what.kind)} is read only once; give the function that makes it"
         unseen.append(f"the same data as a feed: {once}")
     notes += _value_notes(first, places)
     paid = cost.measure_cost(first, places, model if what.timed and side else None, clock.left)
-    epoch = _epoch(what, first, steps)
+    epoch = _epoch_length(what, first, steps)
     return Examination(
-        tuple(_rows_alone(problem, what.cut) for problem in _once(problems)),
+        tuple(_rows_alone(problem, what.cut) for problem in _without_duplicates(problems)),
         (*notes, *paid.notes),
         kind=what.kind,
         batches=first.steps,
@@ -205,7 +205,7 @@ def _value_notes(first: Reading, places: Matches) -> list[str]:
     ]
 
 
-def _item(what: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:
+def _check_first_item(what: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:
     """Read the first item again, if there is time."""
     if what.item is not None and 5 * max(first.seconds) > seconds:
         return CheckResult(unseen=["whether item 0 is the same when it is read again: it takes too long"])
@@ -227,7 +227,7 @@ def _match_batch(what: Subject, first: Reading, side: Model | None) -> tuple[Mat
     return places, [*problems, *more]
 
 
-def _again(
+def _read_again(
     what: Subject,
     batches: int,
     worker: Worker,
@@ -297,23 +297,23 @@ def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Pro
     return problems
 
 
-def _nothing(what: Subject) -> list[Problem]:
+def _no_batches(what: Subject) -> list[Problem]:
     fix = "Keras needs a first batch: is the data there, and does the loop run?"
     return [Problem(what.kind, "at least one batch", "none", fix, "empty")]
 
 
-def _article(kind: str) -> str:
+def _with_article(kind: str) -> str:
     return kind if kind == "arrays" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _amount(reading: Reading, limit: int) -> str:
+def _amount_read(reading: Reading, limit: int) -> str:
     words = f"{counted(reading.steps, 'batch')} read, {counted(sum(map(len, reading.rows)), 'row')}"
     if reading.late is not None:
         return f"{words}, then time ran out"
     return f"{words}, to the end" if reading.ended else words
 
 
-def _epoch(what: Subject, first: Reading, steps: int | None) -> tuple[int | None, int | None]:
+def _epoch_length(what: Subject, first: Reading, steps: int | None) -> tuple[int | None, int | None]:
     """Return the numbers of rows and batches of an epoch, if an end was seen."""
     if first.ended:
         return sum(map(len, first.rows)), first.steps
@@ -335,7 +335,7 @@ def _rows_alone(problem: Problem, size: int) -> Problem:
     return replace(problem, place=place, found=found)
 
 
-def _once(problems: list[Problem]) -> list[Problem]:
+def _without_duplicates(problems: list[Problem]) -> list[Problem]:
     """Remove problems that were found twice."""
     found: dict[Any, Problem] = {}
     for problem in problems:

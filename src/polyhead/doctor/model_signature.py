@@ -96,7 +96,7 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str | Problem]:
         try:
             known = given, _outputs_of_call(model, given)
         except Exception as error:  # a user's call() may raise anything
-            return None, _refused(model, x, error)
+            return None, _call_problem(model, x, error)
         inputs: tuple[ExaminedTensor, ...] = ()
     else:
         slots = examined_tensors(known[0], model, getattr(model, "input_names", None))
@@ -121,7 +121,7 @@ def _outputs_of_call(model: Any, given: Any) -> Any:
         return model(given)
 
 
-def _refused(model: Any, x: Any, error: Exception) -> Problem:
+def _call_problem(model: Any, x: Any, error: Exception) -> Problem:
     """Return the problem of inputs with which call() of a subclassed model fails."""
     keys = f" with the keys {', '.join(f'`{key}`' for key in x)}" if isinstance(x, Mapping) else ""
     found = f"{type(x).__name__ if nesting_form(x) != 'one' else 'one array'}{keys}: {type(error).__name__}: "

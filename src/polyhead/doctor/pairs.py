@@ -47,7 +47,7 @@ class Pairs:
         distinct = np.any([(mask != mask[:, :1]).any(axis=1) for mask in flat], axis=0)
         return cls({int(rows[i, 1]): x[0][i].copy() for i in np.flatnonzero(distinct[: len(rows)])})
 
-    def turned(self, x: list[np.ndarray], rows: np.ndarray) -> tuple[int, str] | None:
+    def find_turned(self, x: list[np.ndarray], rows: np.ndarray) -> tuple[int, str] | None:
         """Return the first row whose image is a turned known one while its labels are not, and how it is turned."""
         if not self.images or len(x) != 1:
             return None

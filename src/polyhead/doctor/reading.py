@@ -150,7 +150,7 @@ class Reading:
         if self.pairs is None:
             self.pairs = Pairs.of(batch.numbers("x"), batch.numbers("y"), self.rows[-1])
         elif self.turned is None:
-            turned = self.pairs.turned(batch.numbers("x"), self.rows[-1])
+            turned = self.pairs.find_turned(batch.numbers("x"), self.rows[-1])
             self.turned = (step, *turned) if turned is not None else None
         self.bytes.append(sum(leaf.nbytes for _, leaf in batch.arrays() if not isinstance(leaf, Odd)))
         return batch

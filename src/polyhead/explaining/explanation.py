@@ -97,7 +97,7 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
     if isinstance(error, PolyheadError):
         return Explanation(error.problems, what="polyhead refuses this before the first step.")
     if isinstance(history, dict):
-        text = _diverged(history)
+        text = _nan_message(history)
     elif isinstance(error, BaseException) or (isinstance(error, str) and error.strip()):
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     else:
@@ -124,7 +124,7 @@ def explain_message(
         own: the line of the user's own code that raised it; empty if Keras raised it.
     """
     codes = {problem.code for problem in found.errors}
-    known = None if codes & _TELLING else _chosen(text, call, codes, type(data).__name__)
+    known = None if codes & _TELLING else _best_message(text, call, codes, type(data).__name__)
     outputs = outputs_of(call.model)
     found = replace(found, problems=_without_ends(found.problems, known))
     if known is None:
@@ -160,7 +160,7 @@ def _without_ends(problems: tuple[Problem, ...], known: KnownMessage | None) -> 
     return tuple(p for p in problems if p.code != "exhausted")
 
 
-def _chosen(text: str, call: FailedCall, codes: set[str], owner: str) -> KnownMessage | None:
+def _best_message(text: str, call: FailedCall, codes: set[str], owner: str) -> KnownMessage | None:
     """Return the known message that fits best, preferably one whose mistake is in the data."""
     able = [known for known in KNOWN if known.matches(text, call.arguments, codes, owner)]
     return max(able, key=lambda known: known.rank(text, codes, owner), default=None)
@@ -206,18 +206,16 @@ def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed
         first=first,
         kind=kind[1] if kind else fallback,
         class_weight=weights,
-        y=outputs.written(keys),
+        y=outputs.code(keys),
         y_flat=", ".join(keys.values()),
-        y_rows=outputs.written({name: f"{key}[rows]" for name, key in keys.items()}),
-        losses=outputs.written({name: f'"{_usual_loss(name, outputs)}"' for name in names}),
-        metrics=outputs.written(
+        y_rows=outputs.code({name: f"{key}[rows]" for name, key in keys.items()}),
+        losses=outputs.code({name: f'"{_usual_loss(name, outputs)}"' for name in names}),
+        metrics=outputs.code(
             {name: '["accuracy"]' if name in outputs.classes else '["mae"]' for name in names}
         ),
-        weights=outputs.written({name: f"{key}_weight" for name, key in keys.items()}),
+        weights=outputs.code({name: f"{key}_weight" for name, key in keys.items()}),
         first_weight=f"{first}_weight",
-        some=outputs.written(
-            {n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()}
-        ),
+        some=outputs.code({n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()}),
     )
 
 
@@ -249,7 +247,7 @@ def with_validation(found: Examination, call: FailedCall, model: Any) -> Examina
     return replace(found, problems=(*found.problems, *beside))
 
 
-def _diverged(history: dict[str, list[float]]) -> str:
+def _nan_message(history: dict[str, list[float]]) -> str:
     """Return a message for losses that are not finite; empty if all are."""
     wrong = [name for name, values in history.items() if not all(map(_is_finite, values))]
     return f"the loss is nan: {', '.join(wrong)}" if wrong else ""

@@ -128,12 +128,12 @@ class OutputNames:
     classes: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
 
-    def written(self, values: Mapping[str, str] | None = None) -> str:
+    def code(self, values: Mapping[str, str] | None = None) -> str:
         """Return code with a value for each output, in the structure of the outputs.
 
-        >>> OutputNames(("bought", "price")).written()
+        >>> OutputNames(("bought", "price")).code()
         '(bought, price)'
-        >>> OutputNames(("bought", "price"), keyed=True).written()
+        >>> OutputNames(("bought", "price"), keyed=True).code()
         '{"bought": bought, "price": price}'
         """
         names = self.names or ("first", "second")
