@@ -122,8 +122,8 @@ class KerasInput:
         import tensorflow as tf
 
         call, raised = caller(self), Raised()
-        raised.through(calling_epochs())
-        batches = raised.watched(lambda: self._batches(call))
+        raised.raise_in(calling_epochs())
+        batches = raised.watch(lambda: self._batches(call))
         specs = keras.tree.map_structure(
             lambda spec: None if spec is None else tf.TensorSpec((None, *spec.shape), spec.dtype),
             self._specs(call),

@@ -29,7 +29,7 @@ def head_arrays(
     trues, weights = by_head(y_true, paths), weights_by_head(sample_weight, paths)
     for name, path in paths.items():
         pred = output(y_pred, path)
-        yield name, checked_labels(name, trues[name], pred), pred, aligned(weights[name], pred)
+        yield name, checked_labels(name, trues[name], pred), pred, align_weights(weights[name], pred)
 
 
 def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dict[str, Any]:
@@ -60,7 +60,7 @@ def weights_by_head(nested: Any, paths: Mapping[str, Path]) -> dict[str, Any]:
     return by_head(nested, paths, "weights")
 
 
-def aligned(weight: Any, pred: Any) -> Any:
+def align_weights(weight: Any, pred: Any) -> Any:
     """Return weights with axes added as in a feed; metrics would broadcast a weight per row along the last axis."""
     if weight is None:
         return None

@@ -127,10 +127,10 @@ def _share_gradients(model: Any) -> bool:
         strategy = model.distribute_strategy
         return type(strategy).__name__ != "_DefaultDistributionStrategy"
     parameters = [p for p in model.parameters() if p.requires_grad]
-    return bool(parameters) and all(map(_shared, parameters))
+    return bool(parameters) and all(map(_is_shared, parameters))
 
 
-def _shared(parameter: Any) -> bool:
+def _is_shared(parameter: Any) -> bool:
     """Return whether a parameter has hooks on its gradient, or is itself distributed over several devices."""
     tensor = sys.modules.get("torch.distributed.tensor")
     return (

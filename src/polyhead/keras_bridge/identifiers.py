@@ -73,7 +73,7 @@ def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Pr
     classes = {snake_name(name): name for name in names}
     if named and (given in names or given in classes):
         known = classes.get(given, given)
-        needed = _needed(getattr(module, known))
+        needed = _arguments_needed(getattr(module, known))
         if needed:
             expected = f"a {what} that needs no arguments, or an object"
             made = f"{known}({', '.join(f'{name}=...' for name in needed)})"
@@ -89,7 +89,7 @@ def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Pr
         yield Problem(where, expected, shown(given), similar(given, known) if named else "")
 
 
-def _needed(made: Any) -> list[str]:
+def _arguments_needed(made: Any) -> list[str]:
     """The required arguments of a Keras class."""
     if not isinstance(made, type):
         return []

@@ -116,7 +116,7 @@ class LabeledMean(keras.losses.Loss):
             the loss is the sum of the values that each returns.
         """
         masks = [keras_mask(y_pred)]
-        dtype = _computed(y_pred)
+        dtype = _compute_dtype(y_pred)
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), dtype)
         y_true = ops.cast(ops.convert_to_tensor(y_true), dtype)
         weight = None if sample_weight is None else ops.cast(ops.convert_to_tensor(sample_weight), dtype)
@@ -131,7 +131,7 @@ class LabeledMean(keras.losses.Loss):
             rows = ops.cast(ops.shape(y_pred)[0], dtype)
             total = (ops.sum(values) if self.summed else ops.mean(values)) * rows
             return total / _over_replicas(rows), total, rows
-        weight, count = self._weighed(values, weight, [*masks, mask])
+        weight, count = self._weights_and_count(values, weight, [*masks, mask])
         if weight is not None:
             values = ops.where(weight > 0, values * weight, ops.zeros_like(values))
         total, weights = ops.sum(values), count if weight is None else ops.sum(weight)
@@ -143,19 +143,19 @@ class LabeledMean(keras.losses.Loss):
             divisor = count * ops.cast(ops.convert_to_tensor(mean), dtype)
         return quotient(total, _over_replicas(divisor)), total, weights
 
-    def _weighed(self, values: Any, weight: Any, masks: list[Any]) -> tuple[Any, Any]:
+    def _weights_and_count(self, values: Any, weight: Any, masks: list[Any]) -> tuple[Any, Any]:
         """Return the weight of each value, None if all are 1, and the number of values."""
         shape, dtype = ops.shape(values), values.dtype
         if weight is not None:
-            weight = ops.broadcast_to(self._aligned(weight, values), shape)
-        masks = [ops.cast(self._aligned(mask, values), dtype) for mask in masks if mask is not None]
+            weight = ops.broadcast_to(self._align(weight, values), shape)
+        masks = [ops.cast(self._align(mask, values), dtype) for mask in masks if mask is not None]
         if not masks:
             size = ops.prod(ops.convert_to_tensor(shape, dtype="int32"))
             return weight, ops.cast(size, dtype)
         mask = ops.broadcast_to(masks[0] if len(masks) == 1 else masks[0] * masks[1], shape)
         return mask if weight is None else weight * mask, ops.sum(mask)
 
-    def _aligned(self, weight: Any, values: Any) -> Any:
+    def _align(self, weight: Any, values: Any) -> Any:
         """Return weights with the axes of the values.
 
         Raises:
@@ -274,7 +274,7 @@ def _cosine(y_true: Any, y_pred: Any, axis: int) -> Any:
     return -ops.sum(ops.normalize(y_true, axis=axis) * y_pred / length, axis=axis)
 
 
-def _computed(y_pred: Any) -> str:
+def _compute_dtype(y_pred: Any) -> str:
     """The dtype to compute a loss in: that of the output, at least float32."""
     dtype = keras.backend.standardize_dtype(ops.convert_to_tensor(y_pred).dtype)
     return keras.backend.floatx() if "float16" in dtype else dtype

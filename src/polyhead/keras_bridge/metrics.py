@@ -96,7 +96,7 @@ def _means(metric: keras.metrics.Metric) -> bool:
     return type(metric).update_state is keras.metrics.MeanMetricWrapper.update_state
 
 
-def _copied(metric: keras.metrics.Metric) -> keras.metrics.Metric:
+def _copy(metric: keras.metrics.Metric) -> keras.metrics.Metric:
     """Return a copy to try a metric; it shares the function of a mean, as Keras can only copy registered ones."""
     if _means(metric):
         return keras.metrics.MeanMetricWrapper(metric._fn, **metric._fn_kwargs)
@@ -134,7 +134,7 @@ def _same_result(
     try:
         found = []
         for true, pred in (one, other):
-            copy = _copied(metric)
+            copy = _copy(metric)
             copy.update_state(true, pred)
             found.append(ops.convert_to_numpy(copy.result()))
         return bool(np.allclose(found[0], found[1], rtol=rtol, equal_nan=True))
@@ -209,11 +209,11 @@ class UnscaledMetric(_Wrapper):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
         y_true, y_pred = (
-            self._unscaled(ops.stop_gradient(ops.convert_to_tensor(y))) for y in (y_true, y_pred)
+            self._unscale(ops.stop_gradient(ops.convert_to_tensor(y))) for y in (y_true, y_pred)
         )
         add_batch(self.metric, y_true, y_pred, sample_weight)
 
-    def _unscaled(self, scaled: Any) -> Any:
+    def _unscale(self, scaled: Any) -> Any:
         scaled = ops.cast(scaled, "float32")
         part = {
             name: ops.convert_to_tensor(value, "float32")
@@ -221,7 +221,7 @@ class UnscaledMetric(_Wrapper):
             if name != "log"
         }
         if "values" in part:
-            return _interpolated(scaled, part["start"], part["step"], part["values"])
+            return _interpolate(scaled, part["start"], part["step"], part["values"])
         found = scaled * part["width"]
         # float32 is coarse far from 0, so leave out an offset of both sides if the metric does not depend on it
         if self._moved or self._inverse["log"]:
@@ -233,7 +233,7 @@ class UnscaledMetric(_Wrapper):
         return {**super().get_config(), "inverse": {p: value.tolist() for p, value in self._inverse.items()}}
 
 
-def _interpolated(scaled: Any, start: Any, step: Any, values: Any) -> Any:
+def _interpolate(scaled: Any, start: Any, step: Any, values: Any) -> Any:
     """Interpolate in the table of each number along the last axis, and extrapolate beyond its ends."""
     numbers, knots = values.shape
     at = (scaled - start) / step
@@ -292,7 +292,7 @@ class HeadMetrics(keras.metrics.Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
         for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self._paths):
-            pred, weight = _masked(pred, weight, self._losses.mask(name, pred))
+            pred, weight = _apply_mask(pred, weight, self._losses.mask(name, pred))
             for metric in self._heads[name]:
                 add_batch(metric, true, pred, _for_each_label(metric, true, weight))
 
@@ -310,7 +310,7 @@ class HeadMetrics(keras.metrics.Metric):
         }
 
 
-def _masked(pred: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
+def _apply_mask(pred: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
     """Move the Keras mask of an output into the weights, as most metrics ignore the mask of an output."""
     if mask is None:
         return pred, weight

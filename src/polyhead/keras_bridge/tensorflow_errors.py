@@ -18,7 +18,7 @@ class Raised:
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    def watched(self, batches: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
+    def watch(self, batches: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
         """Wrap the function that makes batches, so that their errors are kept."""
 
         def begun() -> Iterator[Any]:
@@ -30,7 +30,7 @@ class Raised:
 
         return begun
 
-    def through(self, run: Any) -> None:
+    def raise_in(self, run: Any) -> None:
         """Make Keras's iterator over a call's epochs raise the error that was kept.
 
         Args:

@@ -110,7 +110,7 @@ def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
         for spec in columns:
             held = rows.dense.get(spec["name"], ((), "", False))[1] if spec["name"] in rows.images else ""
             if spec.get("dtype") == "float32" and held == "uint8":
-                rows.deepen(spec["name"])
+                rows.keep_as_float32(spec["name"])
 
 
 def image_columns(rows: Source) -> dict[str, bool]:

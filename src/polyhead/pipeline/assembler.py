@@ -200,7 +200,7 @@ class Assembler:
         if self._mixers is None:
             parts = read(ids)
         elif augment:
-            parts = self._mixers.mixed(ids, epoch, read, self._pool.empty)
+            parts = self._mixers.mix(ids, epoch, read, self._pool.empty)
         else:
             parts = self._mixers.plain(read(ids))
         laps("labels" if self._mixers is None else "mix")

@@ -113,7 +113,9 @@ class Some:
         return About()
 
 
-def unresolved(source: Source, kind: Input | Head, name: str, bad: BadValue, column: Any = None) -> DataError:
+def resolve_error(
+    source: Source, kind: Input | Head, name: str, bad: BadValue, column: Any = None
+) -> DataError:
     """Return the error of a column that a kind rejects, naming all wrong rows.
 
     Args:

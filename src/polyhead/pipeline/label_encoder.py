@@ -16,7 +16,7 @@ from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, can_gather
 from polyhead.pipeline.kind_columns import as_one_column
-from polyhead.pipeline.weight_warnings import unweighed, warn_of_no_weight, warn_of_one_class
+from polyhead.pipeline.weight_warnings import all_weights_zero, warn_of_no_weight, warn_of_one_class
 from polyhead.progress import shown_while
 from polyhead.sources.scanning import SCAN_ROWS, first_rows, pieces
 from polyhead.sources.source import Source, mapped_column, row_of
@@ -82,7 +82,7 @@ class Labels:
             if weight is None or weights is not None:
                 found, there = self._encode(column, None, True)
                 self._ready = Encoded(found, there, factor=self._factor(weights, None, there))
-                if unweighed(self._ready.there, self._ready.factor):
+                if all_weights_zero(self._ready.there, self._ready.factor):
                     warn_of_no_weight(name, head, len(source))
         if head.class_weight == "balanced":
             every = shown_while(f"counting {name}", self.all_rows(), len(source))
@@ -293,7 +293,7 @@ class Labels:
                 found = (
                     self._read(ids) if self._ready is None or ids.size < len(self._source) else self._ready
                 )
-                nothing = nothing and unweighed(found.there, found.factor)
+                nothing = nothing and all_weights_zero(found.there, found.factor)
                 rows += len(ids)
                 weights = self.weigh(found, self._wanted(ids, {}))
                 weights = weights.min(axis=-1) if whole_vectors and weights.ndim > 1 else weights

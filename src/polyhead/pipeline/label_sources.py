@@ -15,7 +15,7 @@ from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.faults import Faults, single_out_wrong_rows
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.kind_columns import KindColumns, Some, unresolved
+from polyhead.pipeline.kind_columns import KindColumns, Some, resolve_error
 from polyhead.pipeline.label_encoder import Labels
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
@@ -157,7 +157,7 @@ def transform_separately(
     return converted, wrong
 
 
-def resolved(source: Source, rows: Source, head: Head, name: str, given: Labels | None = None) -> Head:
+def resolve_head(source: Source, rows: Source, head: Head, name: str, given: Labels | None = None) -> Head:
     """Resolve a head against its data; a head in an image only against the valid ones of the first rows.
 
     Args:
@@ -175,7 +175,7 @@ def resolved(source: Source, rows: Source, head: Head, name: str, given: Labels 
         return head.resolve(columns)
     except BadValue as bad:
         files = first_rows(source, head.columns(name)[0]) if isinstance(rows, SceneLabels) else None
-        error = unresolved(rows, head, name, bad, files)
+        error = resolve_error(rows, head, name, bad, files)
     if isinstance(rows, SceneLabels):
         values = plain(columns.probe())
         ids = rows.ids_of(np.arange(len(values))).tolist()

@@ -103,7 +103,7 @@ def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence
     size = (shape[0], shape[1])
     if frame.turns_sides and size == frame.label_size[::-1]:
         raise DataError(_turned_by_exif(where, layer, size, frame))
-    if all(transposed(size, one.label_size) for one in frames):
+    if all(is_transposed(size, one.label_size) for one in frames):
         raise DataError(Problem(where, *exchanged_sides(layer, size, frame.label_size), "transposed"))
 
 
@@ -116,10 +116,10 @@ def exchanged_sides(layer: str, size: tuple[int, int], image: tuple[int, int]) -
     )
 
 
-def transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
+def is_transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
     """Return whether a size has the aspect ratio of an image only with height and width exchanged.
 
-    >>> transposed((40, 80), (80, 40)), transposed((20, 40), (80, 40)), transposed((64, 64), (80, 40))
+    >>> is_transposed((40, 80), (80, 40)), is_transposed((20, 40), (80, 40)), is_transposed((64, 64), (80, 40))
     (True, True, False)
     """
     return _of_one_aspect(size, image[::-1]) and not _of_one_aspect(size, image)

@@ -112,9 +112,9 @@ class ResizedRows(MadeColumns):
             right = ids[readable_rows(self.coded, ids)][:8]
         return self.coded(right) if len(right) else {name: [] for name in self._names}
 
-    def deepen(self, column: str) -> None:
+    def keep_as_float32(self, column: str) -> None:
         """Keep the images of a column as float32, to append them to a store that has them so."""
-        name = self._named(column)
+        name = self._name_of(column)
         kind = self._kinds[name]
         assert isinstance(kind, Image)
         self._kinds[name] = kind.fixed(dtype="float32")
@@ -162,7 +162,7 @@ class ResizedRows(MadeColumns):
         inner, each = kind.inner, kind.each is not None
         if inner.layer in PIXELS:
             some = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
-            head = inner if self._scene is None else self._scene.heads[self._named(column)].inner
+            head = inner if self._scene is None else self._scene.heads[self._name_of(column)].inner
             channels = (3,) if inner.in_colors else head.shape[2:]
             shape = (*head.shape[:2], *(np.shape(some[0])[2:] if some else channels))
             dtype = inner.stored_dtype(some)
@@ -179,7 +179,7 @@ class ResizedRows(MadeColumns):
             else:
                 self.dense[column] = ((inner.places, 2), "float64", False)
 
-    def _named(self, column: str) -> str:
+    def _name_of(self, column: str) -> str:
         return next(name for name, kind in self._kinds.items() if kind.columns(name)[0] == column)
 
     @property
@@ -237,9 +237,9 @@ class ResizedRows(MadeColumns):
         known = self._source.origins(name, ids)
         if self._scene is None or name not in self.images:
             return known
-        kind = self._kinds[self._named(name)]
+        kind = self._kinds[self._name_of(name)]
         assert isinstance(kind, Image)
-        views = ImageViews(self._source, self._named(name), kind).of(ids)
+        views = ImageViews(self._source, self._name_of(name), kind).of(ids)
         places = np.array([[*view.size, *view.there[:2].ravel()] for view in views]).reshape(-1, 8)
         return Origins(files_of(self._source, name, ids), places, "" if known is None else known.lost, True)
 
@@ -251,7 +251,7 @@ class ResizedRows(MadeColumns):
         for name, kind in self._kinds.items():
             column, values = kind.columns(name)[0], found[name]
             if isinstance(kind, Image):
-                values = self._stored(column, kind, values, ids)
+                values = self._images_to_store(column, kind, values, ids)
             elif isinstance(kind, Head) and kind.layer == "points" and kind.each is None:
                 nowhere = np.full((kind.places, 2), np.nan)
                 values = np.stack([nowhere if value is None else value for value in values])
@@ -260,13 +260,13 @@ class ResizedRows(MadeColumns):
             if column in self._held:
                 row_ids, files = self.ids_of(ids).tolist(), plain(rows[column])
                 values = [
-                    self._checked(name, value, row_ids[i], path_in(files[i]))
+                    self._to_held_form(name, value, row_ids[i], path_in(files[i]))
                     for i, value in enumerate(values)
                 ]
             rows[column] = values
         return rows
 
-    def _checked(self, name: str, value: Any, row: int, file: str | None) -> Any:
+    def _to_held_form(self, name: str, value: Any, row: int, file: str | None) -> Any:
         """Convert a mask or map, or a list of them, to the shape and dtype of its column.
 
         Raises:
@@ -288,10 +288,10 @@ class ResizedRows(MadeColumns):
         where = ", ".join(filter(None, (place(head=name, row=row), place(file=file))))
         raise DataError(Problem(where, f"{dtype} of shape {shape}, as the first rows have", found, fix))
 
-    def _stored(self, column: str, kind: Image, values: Any, ids: np.ndarray) -> np.ndarray:
+    def _images_to_store(self, column: str, kind: Image, values: Any, ids: np.ndarray) -> np.ndarray:
         """Convert images to the numbers to store: 0–1, 0–255 or, with a declared range, the numbers of the data."""
         assert self._scene is not None
-        kept = self._scene.images[self._named(column)].dtype == kind.dtype
+        kept = self._scene.images[self._name_of(column)].dtype == kind.dtype
         if not kept and isinstance(values, np.ndarray) and not self._warned:
             finer = np.abs(values * 255 - np.rint(values * 255)).max((1, 2, 3)) > 1e-3
             if finer.any():
@@ -299,7 +299,7 @@ class ResizedRows(MadeColumns):
         try:
             return kind.unranged(kind.fixed(range=None).encode(values))
         except BadValue as bad:
-            raise bad.located(input=self._named(column), row=row_of(self, bad.index, ids)) from None
+            raise bad.located(input=self._name_of(column), row=row_of(self, bad.index, ids)) from None
 
 
 def _require_one_owner(weights: Iterable[BoxWeights]) -> None:

@@ -13,9 +13,9 @@ from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.feed_arguments import given_first
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.input_warnings import input_problems, leaks
-from polyhead.pipeline.kind_columns import KindColumns, absent_columns, unresolved
+from polyhead.pipeline.kind_columns import KindColumns, absent_columns, resolve_error
 from polyhead.pipeline.label_encoder import Labels
-from polyhead.pipeline.label_sources import BoxLabels, SceneLabels, resolved
+from polyhead.pipeline.label_sources import BoxLabels, SceneLabels, resolve_head
 from polyhead.pipeline.row_mixing import split_augmentations
 from polyhead.pipeline.unmoved_targets import require_images, require_moving, require_unit, transposed_sides
 from polyhead.pipeline.weight_columns import along_boxes, prepare, require_still
@@ -94,7 +94,7 @@ class Resolution:
             if self._new:
                 self._doubts += input_problems(name, kind, found, column.probe(), len(self._source))
         except BadValue as bad:
-            self._errors.extend(unresolved(self._source, kind, name, bad).problems)
+            self._errors.extend(resolve_error(self._source, kind, name, bad).problems)
         except DataError as error:
             self._errors.extend(error.problems)
 
@@ -133,7 +133,7 @@ class Resolution:
             else:
                 rows_of_boxes = self._box_labels(name, head)
                 rows = self._source if rows_of_boxes is None else rows_of_boxes
-                self._add_labels(name, resolved(self._source, rows, head, name, self._given(head)), rows)
+                self._add_labels(name, resolve_head(self._source, rows, head, name, self._given(head)), rows)
         except DataError as error:
             self._errors.extend(error.problems)
         except ContractError as error:
@@ -141,7 +141,7 @@ class Resolution:
 
     def _resolve_in_scene(self, name: str, head: Head, scene: Scene) -> None:
         rows = SceneLabels(scene, name)
-        found = resolved(self._source, rows, scene.heads[name], name, self._given(head))
+        found = resolve_head(self._source, rows, scene.heads[name], name, self._given(head))
         if found.class_weight == "balanced" and scene.uncovers:
             # by annotated pixels, not by those filled in outside of the image
             alone, drawn = scene.with_drawn_labels(name)

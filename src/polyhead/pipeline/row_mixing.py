@@ -128,7 +128,7 @@ class Mixers:
                 self.weight_shapes[name] = shape
         return problems
 
-    def mixed(
+    def mix(
         self, ids: np.ndarray, epoch: int, read: Read, empty: Callable[[tuple[int, ...], Any], Any]
     ) -> Parts:
         """Mix rows with others.

@@ -12,7 +12,7 @@ from polyhead.errors import ContractError, DataError, Problem, place, similar, w
 from polyhead.kinds import Head, Image, Input, is_each
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.pixel_labels import exchanged_sides, label_pixels, transposed
+from polyhead.pipeline.pixel_labels import exchanged_sides, is_transposed, label_pixels
 from polyhead.pipeline.weight_columns import moving
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
@@ -152,7 +152,7 @@ def transposed_sides(
             continue
         shown = [images[head.of]] if head.of is not None else list(images.values())
         sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]
-        if sizes and all(transposed(size, one) for one in sizes):
+        if sizes and all(is_transposed(size, one) for one in sizes):
             words = exchanged_sides(str(head.layer), size, sizes[0])
             row = None if is_each(head) else row_of(source, 0)  # the first row may have no box
             yield Problem(place(head=name, row=row), *words, "transposed")

@@ -31,15 +31,17 @@ def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> bool:
     return True
 
 
-def unweighed(there: np.ndarray | None, factor: np.ndarray | None) -> bool:
+def all_weights_zero(there: np.ndarray | None, factor: np.ndarray | None) -> bool:
     """Return whether some rows have labels with own weights, all of which are 0.
 
     Args:
         there: which labels are present, bool ``(B, ...)``; None if all are.
         factor: the user's own weights, ``(B, ...)``; None without any.
 
-    >>> unweighed(None, np.zeros(3)), unweighed(np.zeros(3, bool), np.zeros(3)), unweighed(None, None)
-    (True, False, False)
+    >>> all_weights_zero(None, np.zeros(3)), all_weights_zero(np.zeros(3, bool), np.zeros(3))
+    (True, False)
+    >>> all_weights_zero(None, None)
+    False
     """
     return (
         factor is not None and bool(factor.size) and not factor.any() and (there is None or bool(there.any()))

@@ -14,7 +14,7 @@ from polyhead.foreign_errors import line_of_user, quoted_error
 _PASSED = (PolyheadError, StopIteration, MemoryError)  # clear without the row, or handled elsewhere
 
 
-def explained(read: Callable[..., Any]) -> Callable[..., Any]:
+def explain_errors(read: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``read`` so that its errors become a `DataError` with the row and the line that raised."""
 
     @functools.wraps(read)

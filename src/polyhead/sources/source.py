@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.columns.values import Coded, Values, take, unmasked
 from polyhead.errors import DataError, Problem, as_list, counted, listed, place, shown, similar
 from polyhead.kinds.source_column import About, Origins
-from polyhead.sources.read_errors import explained
+from polyhead.sources.read_errors import explain_errors
 
 _INNER = {"about", "coded", "first_rows", "origins", "pandas_index", "sequential"}
 """Attributes for the library's own use, hidden from ``dir``."""
@@ -42,7 +42,7 @@ class Source(ABC):
         super().__init_subclass__(**options)
         own = cls.__dict__.get("read")
         if own is not None and not cls.__module__.startswith("polyhead."):
-            cls.read = explained(own)  # type: ignore[method-assign]
+            cls.read = explain_errors(own)  # type: ignore[method-assign]
 
     @abstractmethod
     def __len__(self) -> int: ...

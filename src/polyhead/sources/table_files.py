@@ -59,8 +59,8 @@ def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) 
 
     def load(at: int) -> Values | Stored:
         if check:
-            _guarded(where, lambda: parts[at].validate(full=True))
-        values = _guarded(where, lambda: column_of(parts[at])) if check else column_of(parts[at])
+            _with_clear_errors(where, lambda: parts[at].validate(full=True))
+        values = _with_clear_errors(where, lambda: column_of(parts[at])) if check else column_of(parts[at])
         del parts[at]
         return values
 
@@ -76,7 +76,7 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
             near = similar(path.name, os.listdir(path.parent))
         raise DataError(Problem(where, "a file or a folder of Parquet files", "nothing at this path", near))
     if path.is_dir():
-        return _guarded(where, lambda: _open_folder(path, where))
+        return _with_clear_errors(where, lambda: _open_folder(path, where))
     opener = _opener(path)
     if opener is None:
         numpy = path.suffix.lower() in (".npz", ".npy")
@@ -84,7 +84,7 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
         raise DataError(Problem(where, f"a name that ends in {_ENDINGS}", path.suffix or "no extension", fix))
     if not os.path.getsize(path):
         raise DataError(Problem(where, "a table", "an empty file"))
-    return _guarded(where, lambda: opener(path, where, wanted))
+    return _with_clear_errors(where, lambda: opener(path, where, wanted))
 
 
 def _opener(path: Path) -> Callable[[Path, str, list[str] | None], Opened] | None:
@@ -101,7 +101,7 @@ def _opener(path: Path) -> Callable[[Path, str, list[str] | None], Opened] | Non
     return None
 
 
-def _guarded(where: str, work: Callable[[], T]) -> T:
+def _with_clear_errors(where: str, work: Callable[[], T]) -> T:
     """Call ``work``, and turn errors from Arrow into one clear error."""
     import pyarrow as pa
 
@@ -158,7 +158,7 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
             with pq.ParquetFile(path) as file:
                 return column_of(file.read(columns=[names[at]]).column(names[at]))
 
-        return _guarded(where, column)
+        return _with_clear_errors(where, column)
 
     return Opened(where, names, rows, load)
 
@@ -211,7 +211,7 @@ def _open_folder(path: Path, where: str) -> Opened:
     names = list(data.schema.names)
 
     def load(at: int) -> Values | Stored:
-        return _guarded(where, lambda: column_of(data.to_table(columns=[names[at]]).column(0)))
+        return _with_clear_errors(where, lambda: column_of(data.to_table(columns=[names[at]]).column(0)))
 
     return Opened(where, names, data.count_rows(), load)
 
