@@ -111,7 +111,7 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
     KnownMessage(
         "lists",
         "The arrays must be at least rank 1, Expected an instance of list: labels as lists of numbers",
-        "The labels of an output are lists of numbers. Keras takes each number of a list for an array of its own.",
+        "The labels of an output are lists of numbers. Keras treats each number of a list as a separate array.",
         keras="""\
 $first = np.asarray($first, "float32")   # class ids: "int32"
 yield x, $y""",
@@ -126,7 +126,7 @@ yield x, $y""",
     KnownMessage(
         "text",
         "could not convert string to float, Invalid dtype: object, Failed to convert a NumPy array to a Tensor",
-        "An input or the labels of an output hold text or Python objects, and Keras takes numbers only.",
+        "An input or the labels of an output contain text or Python objects; Keras accepts only numbers.",
         keras="""\
 names, ids = np.unique($first, return_inverse=True)   # words to class ids
 $first = ids.astype("int32")                          # objects that hold numbers: .astype("float32")""",
@@ -249,11 +249,11 @@ model.fit(x, $y, sample_weight=$some)""",
     KnownMessage(
         "logits",
         "from_logits=True, but the output is a sigmoid or softmax",
-        "The loss takes the output for logits, and its layer makes probabilities (or the other way round).",
+        "The loss treats the output as logits, but its layer makes probabilities (or the reverse).",
         keras="""\
 keras.layers.Dense(1, activation="sigmoid"), loss=keras.losses.BinaryCrossentropy()
 keras.layers.Dense(1), loss=keras.losses.BinaryCrossentropy(from_logits=True)   # one or the other""",
-        polyhead='ph.compile(model, feed, optimizer="adam")   # reads from the layer which of both it is',
+        polyhead='ph.compile(model, feed, optimizer="adam")   # finds out from the layer which of the two it is',
         pattern=r"does not represent logits|from_logits|logits (vs|or|and) prob",
         codes=_code_set("logits one-unit-softmax activation"),
     ),
@@ -298,7 +298,7 @@ ph.compile(model, feed, optimizer="adam")""",
     KnownMessage(
         "validation-split",
         "validation_split with a generator",
-        "Keras splits arrays only, and takes the last rows without shuffling.",
+        "Keras splits only arrays, and uses the last rows without shuffling.",
         keras="""\
 rows = np.random.default_rng(0).permutation(len(x))
 train, val = rows[len(x) // 5 :], rows[: len(x) // 5]
@@ -340,7 +340,8 @@ feed = ph.Feed(frame, inputs={"file": ph.Image(64, 64)}, heads={"kind": ph.Categ
     KnownMessage(
         "data-type",
         "Unrecognized data type: zip, map and lists in fit",
-        "fit takes arrays, true generators, PyDataset, and datasets of tf.data, torch or grain; no zip, map or lists.",
+        "fit accepts arrays, real generators, PyDataset, and datasets of tf.data, torch or grain, but no zip, "
+        "map or lists.",
         keras="""\
 def batches():
     for x, y in zip(images, labels):   # a generator function in place of zip(...)
@@ -352,7 +353,7 @@ def batches():
     KnownMessage(
         "labels-beside",
         "`y` should not be passed: arguments beside a generator",
-        "A generator or dataset holds labels, weights and the batch size itself.",
+        "A generator or dataset itself provides labels, weights and the batch size.",
         keras="yield x, $y, $weights   # and fit(generator()) alone",
         polyhead="model.fit(feed)   # batch_size, labels and weights belong to the feed",
         pattern=r"`(y|sample_weight|batch_size)` should not be passed|`batch_size` argument is not",
@@ -360,7 +361,7 @@ def batches():
     KnownMessage(
         "executing",
         "generator already executing",
-        "Several workers draw from one generator at the same time.",
+        "Several workers read one generator at the same time.",
         keras="class Rows(keras.utils.PyDataset): ...   # workers read batches by number: __getitem__(self, i)",
         polyhead="data = ph.from_generator(function, length=rows)   # the function; one thread at a time runs it",
         pattern=r"generator already executing",
