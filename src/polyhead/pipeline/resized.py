@@ -240,7 +240,7 @@ class ResizedRows(MadeColumns):
         kind = self._kinds[self._name_of(name)]
         assert isinstance(kind, Image)
         views = ImageViews(self._source, self._name_of(name), kind).of(ids)
-        places = np.array([[*view.size, *view.there[:2].ravel()] for view in views]).reshape(-1, 8)
+        places = np.array([[*view.size, *view.to_model[:2].ravel()] for view in views]).reshape(-1, 8)
         return Origins(files_of(self._source, name, ids), places, "" if known is None else known.lost, True)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:

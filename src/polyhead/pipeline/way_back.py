@@ -31,7 +31,7 @@ class ImageView:
     Attributes:
         size: (height, width) of the original, in the orientation of its labels.
         target: (height, width) of the image that the model gets.
-        there: the matrix from the original to the image that the model gets.
+        to_model: the matrix from the original to the image that the model gets.
         held: the corners of the part of the original that the source holds, ``(2, 2)`` in pixels of the model's image.
         to_held: the matrix from the original to the image that the source holds.
         held_size: (height, width) of that image, as shown.
@@ -39,7 +39,7 @@ class ImageView:
 
     size: tuple[int, int]
     target: tuple[int, int]
-    there: np.ndarray
+    to_model: np.ndarray
     held: np.ndarray
     to_held: np.ndarray
     held_size: tuple[int, int]
@@ -70,11 +70,11 @@ class ImageView:
     @property
     def turned(self) -> bool:
         """Whether height and width of the original are exchanged in the image that the model gets."""
-        return bool(abs(self.there[0, 1]) > abs(self.there[0, 0]))
+        return bool(abs(self.to_model[0, 1]) > abs(self.to_model[0, 0]))
 
     @cached_property
     def _back(self) -> np.ndarray:
-        return np.linalg.inv(self.there)
+        return np.linalg.inv(self.to_model)
 
     def points(self, points: np.ndarray) -> np.ndarray:
         """Map points ``(..., 2)`` to pixels of the original."""
@@ -106,7 +106,7 @@ class ImageView:
 
         Padding around the original, as from ``fit="contain"``, then does not mix into its edge.
         """
-        ends = geometry.transform(grid @ self.there, np.array([[0.0, 0.0], [self.size[1], self.size[0]]]))
+        ends = geometry.transform(grid @ self.to_model, np.array([[0.0, 0.0], [self.size[1], self.size[0]]]))
         held = geometry.transform(grid, self.held)
         parts, more, corner = [], [], []
         whole = zip(ends.min(0), ends.max(0), held.min(0), held.max(0), image.shape[::-1], strict=True)

@@ -108,8 +108,8 @@ def _resampled(label: Label, inner: Any, view: ImageView) -> Label:
     """Resample a mask or map from the model's image to the original; pixels outside the model's have no label."""
     height, width = inner.size
     size = _at_most(view.size, min(_LONGEST, max(_LEAST, height, width)))
-    there = view.there @ geometry.resize(size, view.size)
-    view = replace(view, size=size, there=there)
+    to_model = view.to_model @ geometry.resize(size, view.size)
+    view = replace(view, size=size, to_model=to_model)
     rest = inner.shape[2:]
     lead = label.value.shape[: label.value.ndim - len(inner.shape)]
     whole = label.counts.size < np.prod((*lead, *inner.weight_shape))  # as of what was predicted
