@@ -21,7 +21,10 @@ def declare(data: ph.Source) -> ph.Feed:
     return ph.Feed(
         data,
         inputs={"x": ph.Array()},
-        heads={"y": ph.Binary(class_weight="balanced"), "z": ph.Regression(scale="standard", column="square")},
+        heads={
+            "y": ph.Binary(class_weight="balanced"),
+            "z": ph.Regression(scale="standard", column="square"),
+        },
         batch_size=4,
         shuffle=True,
         augment=[],

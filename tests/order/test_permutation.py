@@ -88,7 +88,7 @@ def test_each_way_to_compute_it_gives_the_same(n, monkeypatch):
     found = []
     for loop in (NETWORK.wait(), None):
         monkeypatch.setattr(Loop, "ready", property(lambda _, loop=loop: loop))
-        monkeypatch.setattr(Loop, "there", property(lambda _, loop=loop: loop))
+        monkeypatch.setattr(Loop, "compiled", property(lambda _, loop=loop: loop))
         permutation._small_order.cache_clear()
         found.append(permute(positions, n, seed=5))
     assert np.array_equal(*found)

@@ -35,14 +35,14 @@ class Encoded(NamedTuple):
 
     Attributes:
         labels: the labels, ``(B, *shape)``.
-        there: which labels are present, bool ``(B, *weight_shape)``; None if all are.
+        present: which labels are present, bool ``(B, *weight_shape)``; None if all are.
         weights: the sample weights, float32 ``(B, *weight_shape)``, if computed in advance.
         factor: the user's own weights, float32 ``(B, ...)``, one per row or finer; None without ``sample_weight=``.
         by_number: presence times class weight, float32 ``(B, *weight_shape)``, if gathered from memory.
     """
 
     labels: np.ndarray
-    there: np.ndarray | None
+    present: np.ndarray | None
     weights: np.ndarray | None = None
     factor: np.ndarray | None = None
     by_number: np.ndarray | None = None
@@ -80,9 +80,9 @@ class Labels:
         if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
             weights = None if weight is None else self._source.column(weight)
             if weight is None or weights is not None:
-                found, there = self._encode(column, None, True)
-                self._ready = Encoded(found, there, factor=self._factor(weights, None, there))
-                if all_weights_zero(self._ready.there, self._ready.factor):
+                found, present = self._encode(column, None, True)
+                self._ready = Encoded(found, present, factor=self._factor(weights, None, present))
+                if all_weights_zero(self._ready.present, self._ready.factor):
                     warn_of_no_weight(name, head, len(source))
         if head.class_weight == "balanced":
             every = shown_while(f"counting {name}", self.all_rows(), len(source))
@@ -114,14 +114,14 @@ class Labels:
         It is decided once, as the structure of batches must not change.
         """
         if self._ready is not None:
-            return self._ready.there is not None
+            return self._ready.present is not None
         probe = as_one_column({c: first_rows(self._source, c, 1) for c in self._columns})
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
 
-    def _require_foreseen(self, there: np.ndarray | None, ids: np.ndarray) -> None:
+    def _require_foreseen(self, present: np.ndarray | None, ids: np.ndarray) -> None:
         """Raise for a missing label if batches have no weights: the 0 in its place would count as a label."""
-        missing = None if self.weighted or there is None else first_row(~there)
+        missing = None if self.weighted or present is None else first_row(~present)
         if missing is None:
             return
         expected = "a label, as the first rows have integers, which can't be missing"
@@ -183,23 +183,23 @@ class Labels:
             if gathered is None:
                 gathered = {part: np.take(whole.column, ids, axis=0) for part, whole in self.whole().items()}
             return Encoded(
-                gathered["labels"], gathered.get("there"), gathered.get("weights"), gathered.get("factor")
+                gathered["labels"], gathered.get("present"), gathered.get("weights"), gathered.get("factor")
             )
         weights, by_number = self.head.sample_weight, (gathered or {}).get("by_number")
         if gathered:
-            labels, there = gathered["labels"], None
+            labels, present = gathered["labels"], None
             if by_number is not None and weights is not None:
-                there = by_number != 0
+                present = by_number != 0
         else:
-            labels, there = self._encode(self._values(rows), ids, check, files)
-            self._require_foreseen(there, ids)
-        factor = None if weights is None else self._factor(rows[weights], ids, there)
-        return Encoded(labels, there, factor=factor, by_number=by_number)
+            labels, present = self._encode(self._values(rows), ids, check, files)
+            self._require_foreseen(present, ids)
+        factor = None if weights is None else self._factor(rows[weights], ids, present)
+        return Encoded(labels, present, factor=factor, by_number=by_number)
 
     def counts(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
         """Return which labels are present and ``wanted`` by the ``given=`` head; bool ``(B, *weight_shape)``."""
         shape = (len(found.labels), *self.head.weight_shape)
-        counts = np.ones(shape, bool) if found.there is None else np.broadcast_to(found.there, shape)
+        counts = np.ones(shape, bool) if found.present is None else np.broadcast_to(found.present, shape)
         return (
             counts if wanted is None else counts & wanted.reshape((-1,) + (1,) * len(self.head.weight_shape))
         )
@@ -293,7 +293,7 @@ class Labels:
                 found = (
                     self._read(ids) if self._ready is None or ids.size < len(self._source) else self._ready
                 )
-                nothing = nothing and all_weights_zero(found.there, found.factor)
+                nothing = nothing and all_weights_zero(found.present, found.factor)
                 rows += len(ids)
                 weights = self.weigh(found, self._wanted(ids, {}))
                 weights = weights.min(axis=-1) if whole_vectors and weights.ndim > 1 else weights
@@ -325,15 +325,15 @@ class Labels:
     def _values(self, rows: Mapping[str, Any]) -> Any:
         return as_one_column({c: rows[c] for c in self._columns})
 
-    def _factor(self, values: Any, ids: np.ndarray | None, there: np.ndarray | None) -> np.ndarray | None:
-        """Return the user's own weights of some rows, float32 ``(B, *form)``; ``there`` marks the labels present."""
+    def _factor(self, values: Any, ids: np.ndarray | None, present: np.ndarray | None) -> np.ndarray | None:
+        """Return the user's own weights of some rows, float32 ``(B, *form)``; ``present`` marks the labels present."""
         if values is None:
             return None
 
         def read(at: np.ndarray | None) -> np.ndarray:
             if at is None:
-                return read_weights(values, self._form, there)
-            return read_weights(take(values, at), self._form, None if there is None else there[at])
+                return read_weights(values, self._form, present)
+            return read_weights(take(values, at), self._form, None if present is None else present[at])
 
         def located(bad: BadValue, index: int | None) -> DataError:
             row = row_of(self._source, index, ids)

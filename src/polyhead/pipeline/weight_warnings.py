@@ -31,11 +31,11 @@ def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> bool:
     return True
 
 
-def all_weights_zero(there: np.ndarray | None, factor: np.ndarray | None) -> bool:
+def all_weights_zero(present: np.ndarray | None, factor: np.ndarray | None) -> bool:
     """Return whether some rows have labels with own weights, all of which are 0.
 
     Args:
-        there: which labels are present, bool ``(B, ...)``; None if all are.
+        present: which labels are present, bool ``(B, ...)``; None if all are.
         factor: the user's own weights, ``(B, ...)``; None without any.
 
     >>> all_weights_zero(None, np.zeros(3)), all_weights_zero(np.zeros(3, bool), np.zeros(3))
@@ -44,7 +44,10 @@ def all_weights_zero(there: np.ndarray | None, factor: np.ndarray | None) -> boo
     False
     """
     return (
-        factor is not None and bool(factor.size) and not factor.any() and (there is None or bool(there.any()))
+        factor is not None
+        and bool(factor.size)
+        and not factor.any()
+        and (present is None or bool(present.any()))
     )
 
 
