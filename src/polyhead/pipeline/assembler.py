@@ -57,7 +57,7 @@ class Assembler:
         self._before: Assembler | None = None  # of the same rows without a cache
         self._pool = Pool()
         found = Resolution(source, inputs, heads, augment, seed)
-        self.inputs, self.heads = found.inputs, found.heads
+        self.inputs, self.heads, self.collapsing = found.inputs, found.heads, found.collapsing
         self._scene, self._labels, self._along = found.scene, found.labels, found.along
         self.weight_shapes = {name: label.head.weight_shape for name, label in self._labels.items()}
         self._mixers: Mixers | None = None

@@ -37,6 +37,7 @@ class Resolution:
         inputs: the input kinds, resolved.
         heads: the head kinds, resolved.
         labels: of each head.
+        collapsing: the warning of each input of integers that become equal if the model converts them to float32.
         scene: of the images, where they or their masks are decoded or resized, or all is augmented; else None.
         along: labels and weights that go with boxes, of heads whose labels are read batch by batch.
         mixers: the augmentations that mix rows.
@@ -63,6 +64,7 @@ class Resolution:
         self._source, self._errors = source, list[Problem]()
         self.inputs: dict[str, Input] = {}
         self.heads: dict[str, Head] = {}
+        self.collapsing: dict[str, Problem] = {}
         self.labels: dict[str, Labels] = {}
         self.along: dict[str, Along] = {}
         for name, kind in inputs.items():
@@ -93,7 +95,11 @@ class Resolution:
             column = KindColumns(self._source, kind.columns(name))
             self.inputs[name] = found = kind.told(column).resolve(column)
             if self._new:
-                self._doubts += input_problems(name, kind, found, column.probe(), len(self._source))
+                for doubt in input_problems(name, kind, found, column.probe(), len(self._source)):
+                    if doubt.code == "collapsed" and found.dtype == "int32":
+                        self.collapsing[name] = doubt
+                    else:
+                        self._doubts.append(doubt)
         except BadValue as bad:
             self._errors.extend(unresolved(self._source, kind, name, bad).problems)
         except DataError as error:
