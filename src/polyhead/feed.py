@@ -130,8 +130,8 @@ class Feed(FeedAdapter):
         )
         self.workers = workers
         self._bound: Structure | None = None
-        weights = self.weighted_heads, self.finely_weighted
-        gives = Declared(self.inputs, self.heads, self.batch_size, *weights, self.shuffle)
+        learned = self.weighted_heads, self.finely_weighted, self.shuffle, self._assembler.collapsing
+        gives = Declared(self.inputs, self.heads, self.batch_size, *learned)
         self._binding = Binding(gives, self._assembler, self._iterator.order)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -191,3 +191,18 @@ def test_outputs_with_other_keys_are_named_in_call_and_not_by_their_layers(form)
     report = str(feed.check(Returns(form)))
     assert 'Return it from call() in a dict, with the key "age", or give the head the name' in report
     assert "Name the layer" not in report
+
+
+@pytest.mark.parametrize(("layer", "told"), [("Dense", True), ("Rescaling", True), ("Embedding", False)])
+def test_integers_that_collapse_are_told_where_a_layer_makes_floats_of_them(layer, told):
+    offset = 1_700_000_000
+    made = {"Dense": lambda: keras.layers.Dense(2), "Rescaling": lambda: keras.layers.Rescaling(1e-9)}
+    made["Embedding"] = lambda: keras.layers.Embedding(4, 2)  # the rule looks at layers alone
+    x = keras.Input((1,), name="t", dtype="int32")
+    h = keras.layers.Flatten()(made[layer]()(x))
+    model = keras.Model(x, keras.layers.Dense(1, "sigmoid", name="y")(h))
+    rows = {"t": np.arange(8) + offset, "y": np.arange(8) % 2}
+    feed = ph.Feed(rows, inputs="t", heads={"y": ph.Binary()})
+    problems = [problem for problem in feed.check(model).warnings if problem.code == "collapsed"]
+    assert [problem.place for problem in problems] == ["input `t`, column `t`"] * told
+    assert not feed.on(rows).check(model).warnings

@@ -243,8 +243,11 @@ if BACKEND == "tensorflow":
 if BACKEND != "jax":  # which adds zero to the loss, without a word
     FIT["class-ids"] = [
         (lambda: three_classes(np.full((ROWS, 1), 5)), "id-out-of-range", "output `price`, row 0"),
-        (lambda: three_classes(np.where(np.arange(ROWS) == 7, -1, 1)), "id-out-of-range", "row 7"),
     ]
+    if BACKEND != "torch" or not keras.__version__.startswith("3.10."):  # it does so with ids below 0
+        FIT["class-ids"] += [
+            (lambda: three_classes(np.where(np.arange(ROWS) == 7, -1, 1)), "id-out-of-range", "row 7"),
+        ]
 CASES = [(name, *case) for name, cases in FIT.items() for case in cases]
 
 
@@ -480,7 +483,8 @@ def test_single_rows_are_told_whatever_the_message():
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="JAX and PyTorch take them for weights of losses")
 def test_one_weight_for_each_output():
-    with pytest.raises(ValueError, match="at least rank 1") as raised:
+    words = "at least rank 1|no attribute 'shape'"
+    with pytest.raises((ValueError, AttributeError), match=words) as raised:
         fit(two_heads(), stream(lambda rows: (*good(rows), (1.0, 0.5))), steps_per_epoch=2)
     found = ph.explain(raised.value)
     assert (found.name, [p.code for p in found.problems]) == ("sample-weight", ["weights-structure"])

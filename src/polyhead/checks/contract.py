@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from polyhead.checks.activation import activation
@@ -46,6 +46,7 @@ class Declared:
         weighted: the heads that have sample weights.
         fine: the heads whose column of weights has one for each label of a row.
         shuffled: whether the first rows are representative.
+        collapsing: the warnings of inputs of integers that differ, but not in float32.
     """
 
     inputs: Mapping[str, Input]
@@ -54,6 +55,7 @@ class Declared:
     weighted: frozenset[str] = frozenset()
     fine: frozenset[str] = frozenset()
     shuffled: bool = False
+    collapsing: Mapping[str, Problem] = field(default_factory=dict)
 
 
 def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], compiled: bool = True) -> Fit:
@@ -91,7 +93,7 @@ def _compare_outputs(
     applied: dict[str, str | None] = dict.fromkeys(declared.heads)
     if known is not None:
         tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
-        yield from judge_inputs(model, declared.inputs, tensors)
+        yield from judge_inputs(model, declared.inputs, tensors, declared.collapsing)
     if structure.own_loss:
         return
     outputs: dict[str, Any] = {}

@@ -19,6 +19,9 @@ _MOVES = {
 _SUMS = ("Conv1D", "Conv2D", "Conv3D", "Dense", "DepthwiseConv2D", "EinsumDense", "SeparableConv2D")
 """Layers whose output grows with their input."""
 
+_FLOATS = (*_SUMS, "BatchNormalization", "Concatenate", "LayerNormalization", "Normalization", "Rescaling")
+"""Layers that convert integers to float32."""
+
 
 def first_layers(model: Any, tensor: Any) -> list[Any]:
     """Return the layers that read an input of a model, behind layers that only rearrange its numbers.
@@ -101,13 +104,19 @@ def rows_of_embedding(layers: Iterable[Any]) -> tuple[int, str] | None:
     return min(sizes, default=None)
 
 
-def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, Any]) -> Iterator[Problem]:
+def judge_inputs(
+    model: Any,
+    inputs: Mapping[str, Input],
+    tensors: Mapping[str, Any],
+    collapsing: Mapping[str, Problem],
+) -> Iterator[Problem]:
     """Find inputs whose scale, dtype or ids do not suit the model.
 
     Args:
         model: the model.
         inputs: the resolved inputs.
         tensors: the symbolic input of the model for each.
+        collapsing: the warnings of inputs of integers that layers such as Dense would make equal.
     """
     for name, kind in inputs.items():
         where = place(input=name)
@@ -116,6 +125,8 @@ def judge_inputs(model: Any, inputs: Mapping[str, Input], tensors: Mapping[str, 
             dtype = str(getattr(tensors.get(name), "dtype", "float32"))
             cut = fractions_cut(where, dtype, "float32", 'Say ph.Array(dtype="int32")')
             yield from [cut] if cut is not None else []
+        if name in collapsing and any(type(layer).__name__ in _FLOATS for layer in layers):
+            yield collapsing[name]
         known = rows_of_embedding(layers)
         if known is not None and len(kind.names) > known[0]:
             expected = f"an embedding of {len(kind.names):,} rows, one for each word of the vocabulary"

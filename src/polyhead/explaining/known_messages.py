@@ -64,7 +64,11 @@ def _code_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_STRINGS = r"could not convert string|Invalid dtype: (str|object)|of type 'str'|Unsupported object type"
+_STRINGS = (
+    r"could not convert string|Invalid dtype: (str|object)|of type 'str'|Unsupported object type"
+    r"|not a valid JAX array type"
+)
+_NUMBERS = r"'(float|int)' object has no attribute 'shape'"
 _STRUCTURES = r"different structures?|structures did not match|same structure"
 
 KNOWN = (
@@ -103,7 +107,7 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
         keras="model.fit(x, $y, sample_weight=$some)   # ones where all rows count",
         polyhead='heads={"$first": ph.$kind(sample_weight="$first_weight"), ...}   # a column of the data',
         pattern=r"one `sample_weight` array per output",
-        perhaps=rf"{_STRUCTURES}|KeyError|IndexError|tuple index|list index|at least rank 1",
+        perhaps=rf"{_STRUCTURES}|KeyError|IndexError|tuple index|list index|at least rank 1|{_NUMBERS}",
         codes=_code_set("weights-structure weights-shape"),
         argument="sample_weight",
         lists_outputs=True,
@@ -117,7 +121,8 @@ $first = np.asarray($first, "float32")   # class ids: "int32"
 yield x, $y""",
         polyhead="data = ph.from_generator(generator, length=rows, names=...)   # takes lists; then ph.Feed(data, ...)",
         pattern=(
-            r"arrays must be at least rank 1|Expected an instance of (list|tuple), got \w*Tracer"
+            rf"{_NUMBERS}|arrays must be at least rank 1"
+            r"|Expected an instance of (list|tuple), got (\w*Tracer|<?(tf\.)?tensor)"
             r"|expected <class '(list|tuple)'>, but got <class 'torch.Tensor|y_true: .*(\['\*'(, '\*'){7}|\[\['\*')"
         ),
         perhaps=rf"{_STRINGS}|{_STRUCTURES}",
@@ -199,7 +204,8 @@ feed.check(model)   # every head without an output and every output without a he
         "A class id is below 0, or not below the number of units of its layer.",
         keras="assert $first.min() >= 0 and $first.max() < units   # ids count from 0",
         polyhead='heads={"$first": ph.Categorical(missing=-1), ...}   # -1 means: no label',
-        pattern=r"is out of bounds|outside the valid range|SparseSoftmaxCrossEntropy|device-side assert",
+        pattern=r"is out of bounds|outside the valid range|SparseSoftmaxCrossEntropy|device-side assert"
+        r"|Class values must be",
         codes=_code_set("id-out-of-range label-range mask-255"),
     ),
     KnownMessage(
@@ -280,7 +286,7 @@ heads={"$first": ph.$kind(metrics=["accuracy"]), ...}
 ph.compile(model, feed, optimizer="adam")""",
         pattern=(
             r"Invalid `(weighted_)?metrics`|in loss dict|in the `loss` argument|Could not interpret (metric|loss)"
-            r"|`loss_weights` must match"
+            r"|`loss_weights` must match|argument `(weighted_)?metrics`|`(weighted_)?metrics` argument"
         ),
         codes=_code_set("loss-keys loss-weights"),
         lists_outputs=True,

@@ -65,7 +65,7 @@ class Assembler:
         self._before: Assembler | None = None  # makes batches of the same rows without a cache
         self._pool = Pool()
         found = Resolution(source, inputs, heads, augment, seed)
-        self.inputs, self.heads = found.inputs, found.heads
+        self.inputs, self.heads, self.collapsing = found.inputs, found.heads, found.collapsing
         self._scene, self._labels, self._box_labels = found.scene, found.labels, found.box_labels
         self.weight_shapes = {name: label.head.weight_shape for name, label in self._labels.items()}
         self._mixers: Mixers | None = None

@@ -41,8 +41,10 @@ def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int)
                 "column]; or leave the column out."
             )
             yield Problem(where, "words that several rows share", found, fix, "texts", warning=True)
-        if kind.dtype == "float32" and (pair := collapsing(kind, values)):
-            yield collapsed(where, pair, 'Say ph.Array(scale="standard"), or subtract an offset before.')
+        if pair := collapsing_pair(kind, values):
+            found = f"{pair[0]!r} and {pair[1]!r}, which become equal"
+            fix = 'Say ph.Array(scale="standard"), or subtract an offset before.'
+            yield Problem(where, "numbers that differ in float32", found, fix, "collapsed", warning=True)
     elif (
         isinstance(kind, Image) and kind.dtype == "float32" and kind.range is None and _zeros_and_ones(values)
     ):
@@ -51,12 +53,12 @@ def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int)
         yield Problem(where, "pixels of 0–255, as they are uint8", found, fix, "dark", warning=True)
 
 
-def collapsing(kind: Input, values: Any) -> tuple[Any, Any] | None:
+def collapsing_pair(kind: Input, values: Any) -> tuple[Any, Any] | None:
     """Return two numbers of a column that become equal in float32, if its numbers are too close; else None.
 
-    >>> collapsing(Array(), np.array([1.7e9, 1.7e9 + 1]))
+    >>> collapsing_pair(Array(), np.array([1.7e9, 1.7e9 + 1]))
     (1700000000.0, 1700000001.0)
-    >>> collapsing(Array(), np.array([0.1, 0.1 + 1e-16, 0.5])), collapsing(Array(), np.array([0.0, 1.7e9]))
+    >>> collapsing_pair(Array(), np.array([0.1, 0.1 + 1e-16, 0.5])), collapsing_pair(Array(), np.array([0.0, 1.7e9]))
     (None, None)
     """
     if not isinstance(kind, Array) or kind.vocabulary is not None or kind.scale is not None:
@@ -78,12 +80,6 @@ def collapsing(kind: Input, values: Any) -> tuple[Any, Any] | None:
         if equal.size:
             return numbers[equal[0]].item(), numbers[equal[0] + 1].item()
     return None
-
-
-def collapsed(where: str, pair: tuple[Any, Any], fix: str) -> Problem:
-    """Return the problem of two numbers that become equal in float32."""
-    found = f"{pair[0]!r} and {pair[1]!r}, which become equal"
-    return Problem(where, "numbers that differ in float32", found, fix, "collapsed", warning=True)
 
 
 def _zeros_and_ones(values: Any) -> bool:

@@ -37,6 +37,7 @@ class Resolution:
         inputs: the input kinds, resolved.
         heads: the head kinds, resolved.
         labels: the labels of each head.
+        collapsing: the warning of each input of integers that become equal if the model converts them to float32.
         scene: the scene of the images, if images or masks are decoded, resized or augmented; else None.
         box_labels: the labels and weights of boxes, of heads whose labels are read batch by batch.
         mixers: the augmentations that mix rows.
@@ -62,6 +63,7 @@ class Resolution:
         self._source, self._errors = source, list[Problem]()
         self.inputs: dict[str, Input] = {}
         self.heads: dict[str, Head] = {}
+        self.collapsing: dict[str, Problem] = {}
         self.labels: dict[str, Labels] = {}
         self.box_labels: dict[str, BoxLabels] = {}
         for name, kind in inputs.items():
@@ -92,7 +94,11 @@ class Resolution:
             column = KindColumns(self._source, kind.columns(name))
             self.inputs[name] = found = kind.with_facts(column).resolve(column)
             if self._new:
-                self._doubts += input_problems(name, kind, found, column.probe(), len(self._source))
+                for doubt in input_problems(name, kind, found, column.probe(), len(self._source)):
+                    if doubt.code == "collapsed" and found.dtype == "int32":
+                        self.collapsing[name] = doubt
+                    else:
+                        self._doubts.append(doubt)
         except BadValue as bad:
             self._errors.extend(resolve_error(self._source, kind, name, bad).problems)
         except DataError as error:
