@@ -142,7 +142,7 @@ def merged_problem(
     if len(rows) == looked_at > 2:
         words = ["all other rows that were looked at"]
     elif more:
-        words.append("and more rows")
+        words.append("and more rows" if words else "more rows")
     elif hidden:
         words.append(f"and {counted(hidden, 'more row')}")
     return replace(problem, rows=rows, also=tuple(words))
