@@ -31,7 +31,8 @@ def place(
     >>> place(head="age", row=1203)
     'head `age`, row 1203'
     """
-    parts = [f"file {file}"] if file is not None else []
+    # a longer name is an encoded image
+    parts = [f"file {file if len(file) <= 1024 else file[:40] + '...'}"] if file is not None else []
     parts += [
         f"{word} `{name}`"
         for word, name in (("head", head), ("input", input), ("column", column))

@@ -375,6 +375,39 @@ def test_boxes_that_do_not_count_or_reach_into_the_image_are_no_strays():
     assert strays(ph.Boxes, [*([within[0], within[1]] * 20), [30.0, 4, 40, 9]]) == []  # one of 41
 
 
+def words_on(head, column):
+    feed = ph.Feed({"x": np.zeros((len(column), 2)), "y": column}, inputs="x", heads={"y": head})
+    units = len(feed.heads["y"].names) if isinstance(head, ph.Categorical) else 1
+    activation = "softmax" if isinstance(head, ph.Categorical) else None
+    return [str(p) for p in feed.check(build(feed, {"y": dense(units, activation)})).problems]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("dtype", [int, float, object])
+def test_a_negative_number_among_learned_ids(dtype):
+    ids = np.array([0, 1, -1, 2, -1, 1] * 3).astype(dtype)
+    assert words_on(ph.Categorical(), ids) == [
+        'head `y`: expected ids of classes of at least 0, got -1 in 6 rows. If it means "no label", say '
+        "Categorical(missing=-1); if it is a class, list the classes: Categorical([-1, 0, 1, 2])."
+    ]
+    assert words_on(ph.Categorical(missing=-1), ids) == []
+    assert words_on(ph.Categorical([-1, 0, 1, 2]), ids) == []
+    assert words_on(ph.Categorical(), np.sign(ids[ids != 0].astype(int))) == []  # -1 and 1
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("scale", [None, "standard"])
+def test_numbers_that_likely_mean_no_label(scale):
+    column = np.array([[1.5], [-999], [3], [40], [-999], [7]])
+    assert words_on(ph.Regression(scale=scale), column) == [
+        'head `y`, row 1: expected numbers, got -999, and 2 of 6 numbers like it. If it means "no label", say '
+        "missing=-999."
+    ]
+    assert words_on(ph.Regression(scale=scale, missing=-999), column) == []
+    rare = np.arange(-1000.0, -900)  # one of 100
+    assert words_on(ph.Regression(scale="standard"), rare) == []
+
+
 def test_pixels_that_are_scaled_twice():
     rescale = layers.Rescaling(1 / 255)
     report = check(YES, {"yes": dense(1)}, inputs=IMAGE, start=rescale)

@@ -357,6 +357,13 @@ def test_no_bytes_break_the_reading_of_headers():
             "in column].",
         ),
         ("https://example.com/1.jpg", "Download it: files are read from disk."),
+        ("file:///1.jpg", 'Give plain paths: [name.removeprefix("file://") for name in column].'),
+        ("~/1.jpg", "Give whole paths: [os.path.expanduser(name) for name in column]."),
+        ("/9j/4AAQSk", "They are in base64; decode them: [base64.b64decode(text) for text in column]."),
+        (
+            "data:image/png;base64,iVBORw0KGgo=",
+            'Decode them: [base64.b64decode(text.partition(",")[2]) for text in column].',
+        ),
         ("*.png", "Give the files that the pattern means: sorted(glob.glob(pattern))."),
         ("*.jpg", "[os.path.join(folder, name) for name in column]."),
         ("1.jpg", "[os.path.join(folder, name) for name in column]."),
@@ -369,3 +376,25 @@ def test_a_path_that_is_none_of_this_computer_says_what_to_do(tmp_path, monkeypa
         decode(path)
     assert str(error.value).startswith(f"file {path}: expected a file that can be read, got No such file")
     assert str(error.value).endswith(fix)
+
+
+@pytest.mark.parametrize(
+    ("data", "fix"),
+    [
+        (b"iVBORw0KGgoAAAANSUhEUg==", "decode them: [base64.b64decode(text) for text in column]."),
+        (b"photos/1.jpg", "If they are paths, give text: [name.decode() for name in column]."),
+    ],
+)
+def test_bytes_that_are_text_say_what_to_do(data, fix):
+    with pytest.raises(DataError) as error:
+        decode(data)
+    assert str(error.value).endswith(fix)
+
+
+def test_a_whole_image_as_a_path_is_not_printed():
+    with pytest.raises(DataError) as error:
+        decode("iVBORw0KGgo" + "A" * 100_000)
+    assert str(error.value).startswith(
+        "file iVBORw0KGgo" + "A" * 29 + "...: expected a file that can be read"
+    )
+    assert len(str(error.value)) < 300

@@ -701,3 +701,11 @@ def test_ids_for_named_classes_are_told_how_to_get_their_names():
     found = message(Categorical(["ash", "elm"]).encode, np.array([0, 1]))
     fix = "If 0 is the number of a name, give the names: np.array(['ash', 'elm'])[ids], in the column, or in what the"
     assert f"{fix} generator yields." in found
+
+
+def test_classes_that_a_file_gave_as_numbers():
+    """A CSV file's column of 001 and 007 holds 1 and 7."""
+    assert message(Categorical(["001", "007"]).encode, np.array([7, 1])) == (
+        "head `h`, row 0: expected one of ['001', '007'], got 7. The classes are text: give text, from a CSV file with "
+        "pandas.read_csv(path, dtype={column: str})."
+    )

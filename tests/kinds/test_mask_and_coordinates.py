@@ -188,6 +188,16 @@ def test_columns_that_hold_no_masks():
         "column.argmax(axis=-1). If these are volumes, say Regression((D, H, W, n), "
         'loss="categorical_crossentropy"), with one-hot labels.'
     )
+    first = "If channels come first, put them last: np.moveaxis(column, 1, -1)."
+    assert message(resolved, Mask(2), np.ones((2, 1, 4, 4))) == (
+        f"head `h`: expected a mask of shape (1, 4), got rows of shape (1, 4, 4). {first}"
+    )
+    assert message(resolved, Mask(2, multi=True), np.ones((3, 2, 8, 8))).endswith(first)
+    runs = {"size": [1, 2], "counts": [1, 1]}
+    assert message(Mask(size=(1, 2)).lay, runs, (1, 2)).endswith(
+        f"expected a mask (H, W) or (H, W, n), got {runs}. Run lengths are drawn by pycocotools.mask; ph.read_coco "
+        "reads a file with them."
+    )
 
 
 def test_declarations_of_masks():
@@ -265,6 +275,7 @@ def test_the_marker_of_boxes_and_keypoints_stands_for_all_of_a_box(form):
 
 
 FORMATS = "If the column has another format, say Boxes(format=...): xyxy, xywh, cxcywh, yxyx."
+FLAT = "If all of a row are in one list,"
 PIXELS = (
     "These look like pixels: say column_normalized=False to have them divided by the size of the image, "
     "or normalized=False to predict pixels."
@@ -306,6 +317,29 @@ PIXELS = (
         ),
         (Boxes(), [[[1, 2, 3]]], "row 0: expected boxes of shape (1, 4), got shape (1, 3)."),
         (
+            Boxes(2),
+            [[[1, 2, 3, 4, 0]]],
+            "row 0: expected boxes of shape (2, 4), got shape (1, 5). Give the coordinates alone, boxes[:, :4], or "
+            "boxes[:, 1:5] if the class comes first; classes are a head of their own, ph.Categorical(each=...).",
+        ),
+        (
+            Boxes(),
+            [[{"x": 1, "y": 2, "w": 3, "h": 4}]],
+            "row 0: expected boxes of shape (1, 4), got [{'x': 1, 'y': 2, 'w': 3, 'h': 4}]. Give the numbers without "
+            "names: [[one[key] for key in ['x', 'y', 'w', 'h']] for one in row].",
+        ),
+        (
+            Boxes(2),
+            np.ones((3, 8)),
+            f"expected boxes of shape (2, 4), got rows of shape (8,). {FLAT} give np.reshape(column, (-1, 2, 4)).",
+        ),
+        (
+            Keypoints(2),
+            [[1, 2, 2, 3, 4, 2]],
+            "row 0: expected keypoints of shape (2, 2), got shape (1, 6). "
+            f"{FLAT} give np.reshape(column, (-1, 2, 3)).",
+        ),
+        (
             Boxes(),
             [None, ["a", "b", "c", "d"]],
             "row 1: expected boxes of shape (1, 4), got ['a', 'b', 'c', 'd'].",
@@ -328,7 +362,7 @@ PIXELS = (
     ],
 )
 def test_what_is_no_box_or_keypoint(head, column, words):
-    assert message(resolved, head, column) == f"head `h`, {words}"
+    assert message(resolved, head, column) == f"head `h`{', ' if words.startswith('row') else ': '}{words}"
 
 
 def test_arrays_of_another_number_of_boxes():

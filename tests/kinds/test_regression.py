@@ -116,6 +116,18 @@ MEND = "Fix the row, or put NaN where there is no label."
             'Turn text into numbers: [float(text.replace(",", "")) for text in column].',
         ),
         (
+            1,
+            [1.5, "-"],
+            "head `h`, row 1: expected a number, got '-'. If it means that there is none, give "
+            'pandas.to_numeric(column, errors="coerce").',
+        ),
+        (
+            1,
+            ["$40", "$50"],
+            "head `h`, row 0: expected a number, got '$40'. "
+            'Turn text into numbers: [float(text.strip("$ ")) for text in column].',
+        ),
+        (
             2,
             [np.array(["2024-01-01", "2024-01-02"], "datetime64[D]")],
             "head `h`, row 0: expected numbers of shape (2,), got ['2024-01-01', '2024-01-02']. "

@@ -364,3 +364,10 @@ def test_all_that_is_wrong_with_one_row_is_named(tmp_path, rows, cache, augment)
         "head `mask`, row 7",
         "head `boxes`, row 7",
     ]
+
+
+def test_more_rows_of_which_none_is_known():
+    faults = Faults()
+    faults.add("x", np.arange(3), DataError(Problem("row 1", "a number", "None", "Leave the row out.")))
+    (problem,) = faults.problems(9)
+    assert str(problem) == "row 1: expected a number, got None. Leave the row out. Likewise more rows."

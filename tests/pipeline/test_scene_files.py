@@ -465,3 +465,19 @@ def test_a_file_that_cannot_be_read_can_be_left_out(tmp_path):
         f"input `image`, row 0, file {tmp_path / 'a.jpg'}: expected an image with a whole header, got a file that ends "
         "within its header. Fix the file, or leave out all rows like this one: data = ph.drop_unreadable(data)."
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((9, 9), "(9, 9, 1). Take gray three times: np.repeat(image, 3, axis=2)."),
+        ((9, 9, 4), "(9, 9, 4). Leave alpha out: image[..., :3]."),
+        ((3, 9, 9), "(3, 9, 9). If channels come first, give image.transpose(1, 2, 0)."),
+    ],
+)
+def test_an_array_of_other_channels_in_a_list(shape, words):
+    images = [np.zeros((8, 8, 3), np.uint8), np.zeros(shape, np.uint8)]
+    data = {"image": images, "y": [0, 1]}
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed(data, inputs={"image": ph.Image(8, 8)}, heads={"y": ph.Binary()}).peek()
+    assert str(error.value) == f"input `image`, row 1: expected 3 channels, got shape {words}"

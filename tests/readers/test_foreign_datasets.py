@@ -1,6 +1,8 @@
 """Datasets of other libraries: the refusal names a way, and the way works."""
 
 import collections
+import dataclasses
+import sqlite3
 import subprocess
 import sys
 
@@ -256,3 +258,47 @@ def test_entries_that_are_asked_for_have_to_fit():
     weighed = {"age": ph.Regression(sample_weight="weight")}
     with pytest.raises(ph.DataError, match="got `x` 12, `age` 12, `weight` 2"):
         ph.Feed({"x": X, "age": AGE, "weight": [1, 2]}, inputs="x", heads=weighed)
+
+
+@dataclasses.dataclass
+class House:
+    x: float
+    age: float
+
+
+Home = collections.namedtuple("Home", "x age")
+
+
+def test_lists_of_rows():
+    database = sqlite3.connect(":memory:")
+    database.row_factory = sqlite3.Row
+    found = database.execute("select 1.0 as x, 2.0 as age").fetchall()
+    database.close()
+    for rows, call, dicts in (
+        (found, "dict(row)", [dict(row) for row in found]),
+        ([Home(1.0, 2.0)], "row._asdict()", [row._asdict() for row in [Home(1.0, 2.0)]]),
+        (
+            [House(1.0, 2.0)],
+            "dataclasses.asdict(row)",
+            [dataclasses.asdict(row) for row in [House(1.0, 2.0)]],
+        ),
+    ):
+        assert refused(rows).endswith(f"Give rows as dicts: [{call} for row in rows].")
+        x, age = read(dicts)
+        assert (x.tolist(), age.tolist()) == ([[1.0]], [[2.0]])
+    assert refused([(1.0, 2.0)]).endswith("pandas.DataFrame(rows, columns=[...]).")
+
+
+def test_a_group_of_zarr():
+    zarr = pytest.importorskip("zarr")
+    group = zarr.group()
+    group["x"], group["age"] = X, AGE
+    assert refused(group).endswith("Give its arrays as columns: dict(group.arrays()).")
+    assert_all(dict(group.arrays()))
+
+
+def test_the_index_of_a_frame_is_no_column():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"age": AGE[:, 0]}, index=pandas.Index(X[:, 0], name="x"))
+    assert refused(frame).endswith("got no such column. It is the index: give frame.reset_index().")
+    assert np.array_equal(read(frame.reset_index())[1], AGE)

@@ -366,3 +366,15 @@ def test_a_list_of_arrays_of_the_length_of_the_batch_has_parts():
             yield np.zeros((2, 3), np.float32), [np.zeros((2, 1)), np.ones((2, 4))]
 
     assert ph.from_generator(batches, length=4).columns == ("x", "y0", "y1")
+
+
+def test_numbers_stay_numbers_beside_text():
+    def changing():
+        yield {"x": np.ones((2, 1)), "y": np.ones(2)}
+        yield {"x": np.array([["a"], ["b"]]), "y": np.ones(2)}
+
+    source = ph.from_generator(changing, length=4)
+    assert source.read(np.arange(4))["x"][0].dtype.kind == "f"
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed(source, inputs="x", heads={"y": ph.Regression()}, batch_size=4).peek()
+    assert str(error.value) == "input `x`, row 2: expected numbers, got ['a']. Likewise row 3."

@@ -474,13 +474,51 @@ def test_no_such_file(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("name", "ending"), [("a.xlsx", ".xlsx"), ("a", "no extension")])
-def test_unknown_ending(tmp_path, name, ending):
+@pytest.mark.parametrize(
+    ("name", "ending", "fix"),
+    [
+        ("a.xlsx", ".xlsx", "Pass the frame from pandas.read_excel(path)."),
+        ("a.jsonl", ".jsonl", "Pass the frame from pandas.read_json(path, lines=True)."),
+        ("a.H5", ".H5", "Give its arrays as columns: h5py.File(path), or a dict of them."),
+        ("a", "no extension", "Read it with pandas or polars and pass the frame."),
+    ],
+)
+def test_unknown_ending(tmp_path, name, ending, fix):
     (tmp_path / name).touch()
     assert message(lambda: read_table(tmp_path / name)) == (
         f"file {tmp_path / name}: expected a name that ends in .parquet, .pq, .csv, .tsv, .arrow, "
-        f".feather or .ipc, got {ending}. Read it with pandas or polars and pass the frame."
+        f".feather or .ipc, got {ending}. {fix}"
     )
+
+
+def test_several_tables(tmp_path):
+    pattern = tmp_path / "*.parquet"
+    assert message(lambda: read_table(pattern)).endswith(
+        "got nothing at this path. Give the folder of the Parquet files, or join tables: "
+        "ph.read_table(a).concat(ph.read_table(b))."
+    )
+    assert message(lambda: read_table(["a.parquet", "b.parquet"])).endswith(
+        "got a list. Join tables: read_table(a).concat(read_table(b))."
+    )
+
+
+def test_text_in_utf_16(tmp_path):
+    (tmp_path / "a.csv").write_bytes("x,y\n1,2\n".encode("utf-16"))
+    assert message(lambda: read_table(tmp_path / "a.csv")) == (
+        f"file {tmp_path / 'a.csv'}: expected text in UTF-8, got UTF-16. "
+        'Pass the frame from pandas.read_csv(path, encoding="utf-16").'
+    )
+
+
+def test_names_of_several_levels():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([[1, 2]], columns=pandas.MultiIndex.from_tuples([("a", "x"), ("b", "y")]))
+    assert message(lambda: read_table(frame)) == (
+        "pandas DataFrame: expected one name for each column, got names of 2 levels, as [('a', 'x')]. "
+        'Join them: frame.columns = ["_".join(map(str, name)) for name in frame.columns].'
+    )
+    frame.columns = ["_".join(map(str, name)) for name in frame.columns]
+    assert read_table(frame).columns == ("a_x", "b_y")
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.arrow"])
@@ -792,7 +830,8 @@ def test_the_text_that_keeps_a_column_from_being_numbers_comes_first(tmp_path):
         lambda: ph.Feed(tmp_path / "a.csv", inputs="x", heads={"price": ph.Regression()})
     ).splitlines() == [
         "2 problems:",
-        "  1. head `price`, row 2: expected a number, got '?'. Give numbers, or None where there is no label.",
+        "  1. head `price`, row 2: expected a number, got '?'. If it means that there is none, give "
+        'pandas.to_numeric(column, errors="coerce").',
         "  2. head `price`, row 0: expected a number, got '1.5'. Turn text into numbers: np.asarray(column, float). "
         "Likewise row 1; row 3.",
     ]

@@ -218,6 +218,7 @@ def judge_labels(
         size: (height, width) of the only image input, if there is one.
     """
     yield from _check_spelling(name, head)
+    yield from _check_negative_class(name, head)
     yield from _check_placeholders(name, head, seen)
     yield from (stray := list(_check_strays(name, head, seen)))
     where = place(head=name)
@@ -278,10 +279,16 @@ def _check_strays(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Prob
 
 
 def _check_placeholders(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
-    """Find boxes without a size, and points at (0, 0) or (-1, -1), that are likely placeholders for missing labels."""
+    """Find boxes without a size, points at (0, 0) or (-1, -1), and numbers such as -999: likely missing labels."""
     if seen.filler is None or seen.fillers < FILLING * seen.entries:
         return
     filler, row = seen.filler
+    if head.quantities:
+        value = f"{filler[0]:.6g}"
+        found = f"{value}, and {seen.fillers:,} of {seen.entries:,} numbers like it"
+        fix = f'If it means "no label", say missing={value}.'
+        yield Problem(place(head=name, row=row), "numbers", found, fix, "filler", warning=True)
+        return
     boxes, kind = head.layer == "boxes", type(head.inner).__name__
     what = "boxes" if boxes else "points"
     expected = "boxes with a size" if boxes else "points in the image"
@@ -293,6 +300,19 @@ def _check_placeholders(name: str, head: Head, seen: ArrayStatistics) -> Iterato
     yield Problem(place(head=name, row=row), expected, found, fix, "filler", warning=True)
 
 
+def _check_negative_class(name: str, head: Head) -> Iterator[Problem]:
+    """Find a learned class that is the only negative number, as -1 for no label."""
+    for names in head.spellings:
+        if len(names) == 1:
+            ((value, times),) = names.items()
+            kind = type(head.inner).__name__
+            listed_ = f"list the classes: {kind}({shown(list(head.names))})"
+            fix = f'If it means "no label", say {kind}(missing={value}); if it is a class, {listed_}.'
+            expected = "ids of classes of at least 0"
+            found = f"{value} in {counted(times, 'row')}"
+            yield Problem(place(head=name), expected, found, fix, "class-marker", warning=True)
+
+
 def _check_spelling(name: str, head: Head) -> Iterator[Problem]:
     """Find learned classes whose names differ only in spaces or case, which are likely one class."""
     column, kind = head.columns(name)[0], head.inner
@@ -301,13 +321,14 @@ def _check_spelling(name: str, head: Head) -> Iterator[Problem]:
         "turn the column into 0 and 1" if kind.answers else f"list the classes: {type(kind).__name__}([...])"
     )
     groups = []
-    for names in head.spellings:
+    several = [names for names in head.spellings if len(names) > 1]
+    for names in several:
         often = {0: "", 1: " once"}
         found = [f"{shown(one)}{often.get(times, f' {times:,} times')}" for one, times in names.items()]
         groups.append(f"{', '.join(found[:-1])} and {found[-1]}")
     if not groups:
         return
-    spaces = all(len({one.strip() for one in names}) < len(names) for names in head.spellings)
+    spaces = all(len({one.strip() for one in names}) < len(names) for names in several)
     clean = ".str.strip()" if spaces else ".str.strip().str.lower()"
     more = f"; … ({len(groups):,} in all)" if len(groups) > _NAMED else ""
     where = place(head=name, column=None if column == name else column)

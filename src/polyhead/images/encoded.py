@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.image_values import content, file_of, is_pillow
+from polyhead.columns.image_values import content, file_of, is_pillow, names_image
 from polyhead.errors import DataError, Problem, place
 from polyhead.images.content import Broken
 from polyhead.images.headers import FORMATS, MAX_PIXELS, parse
@@ -74,10 +74,22 @@ def read_file(path: Any, where: str) -> bytes:
 
 
 def _fix_of_path(path: Any) -> str:
-    """Suggest a fix for a relative path that does not exist; an empty string for other paths."""
-    if not isinstance(path, (str, os.PathLike)) or os.path.isabs(path) or os.path.exists(path):
+    """Suggest a fix for what is no path, or for a relative one that does not exist; an empty string for others."""
+    if not isinstance(path, (str, os.PathLike)):
         return ""
     name = os.fspath(path)
+    if name.startswith("data:"):
+        return 'Decode them: [base64.b64decode(text.partition(",")[2]) for text in column].'
+    if name.startswith(_BASE64):
+        return _FROM_BASE64
+    if os.path.isabs(name) or os.path.exists(name):
+        return ""
+    if " " in name and name.replace(" ", "").isdigit():
+        return "Run lengths as text are not read; draw them as an array (H, W)."
+    if name.startswith("file://"):
+        return 'Give plain paths: [name.removeprefix("file://") for name in column].'
+    if name.startswith("~"):
+        return "Give whole paths: [os.path.expanduser(name) for name in column]."
     if "://" in name:
         return "Download it: files are read from disk."
     if glob.has_magic(name) and glob.glob(name):
@@ -91,6 +103,21 @@ def _fix_of_path(path: Any) -> str:
         f"The working directory is {os.getcwd()}. If the files are in another folder, put it before their names: "
         "[os.path.join(folder, name) for name in column]."
     )
+
+
+_BASE64 = ("iVBORw0KGgo", "/9j/4", "/9j/2", "R0lGODlh", "R0lGODdh", "UklGR", "SUkqA", "TU0AK")
+"""How a PNG, JPEG, GIF, WebP or TIFF begins in base64."""
+
+_FROM_BASE64 = "They are in base64; decode them: [base64.b64decode(text) for text in column]."
+
+
+def _fix_of_bytes(data: bytes) -> str:
+    """Suggest a fix for bytes that are no image, but text; an empty string for others."""
+    if data.startswith(tuple(start.encode() for start in _BASE64)):
+        return _FROM_BASE64
+    if len(data) <= 1024 and names_image(data.decode("ascii", "replace")):
+        return "If they are paths, give text: [name.decode() for name in column]."
+    return ""
 
 
 def file_place(path: Any, where: str) -> str:
@@ -109,7 +136,8 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
         raise damage(where, "an image with a whole header", str(error)) from None
     if header is None:
         assert not isinstance(data, Held)
-        raise damage(where, f"an image ({FORMATS})", f"{len(data)} bytes that begin with {data[:8]!r}")
+        found = f"{len(data)} bytes that begin with {data[:8]!r}"
+        raise damage(where, f"an image ({FORMATS})", found, _fix_of_bytes(data))
     if not header.height or not header.width:
         raise damage(where, "an image", f"a size of {header.width} x {header.height} pixels")
     return header

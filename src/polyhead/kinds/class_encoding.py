@@ -123,6 +123,10 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
         ids = list(range(1, classes + 1)) if classes < 7 else f"range(1, {classes + 1})"
         from_1 = f"If the ids count from 1, say Categorical({ids})." if value == classes else ""
         return hints(from_1, f"Ids count from 0. {missing}")
+    if number and any(
+        isinstance(name, str) and name.strip().isdecimal() and int(name) == value for name in classes
+    ):
+        return "The classes are text: give text, from a CSV file with pandas.read_csv(path, dtype={column: str})."
     fix = f'Name it among the classes, or say Categorical(missing={value!r}) if it means "no label".'
     if number and value in range(len(classes)) and all(isinstance(name, str) for name in classes):
         names = list(classes) if len(classes) < 7 else "names"

@@ -59,7 +59,7 @@ class Coordinates(Head):
         if not row.size:
             return np.zeros((0, self._widths[0]))
         if row.ndim != 2 or row.shape[1] not in self._widths:
-            raise BadValue(0, what, f"shape {row.shape}")
+            raise BadValue(0, what, f"shape {row.shape}", self._shape_fix(row.shape))
         if isinstance(self.missing, Real):
             row = np.where((row[:, : self._widths[0]] == self.missing).all(1)[:, None], np.nan, row)
         bad = np.isinf(row).any(1)
@@ -135,7 +135,8 @@ class Coordinates(Head):
         if not is_dense(values) or (lists and values.shape[2] in self._widths):
             values = self._padded(values, what)
         width = values.shape[2] if values.ndim == 3 and values.shape[2] in self._widths else self._widths[0]
-        array, found = numbers(values, None, (self.places, width), what)
+        fix = self._shape_fix(values.shape[1:]) if is_dense(values) else ""
+        array, found = numbers(values, None, (self.places, width), what, shape_fix=fix)
         coordinates = self._widths[0]
         there = None if found is None else np.all(found[..., :coordinates], axis=2)
         if isinstance(self.missing, Real):
@@ -155,7 +156,7 @@ class Coordinates(Head):
                 continue
             row = row[None] if row.ndim == 1 else row
             if row.ndim != 2 or row.shape[1] not in self._widths:
-                raise BadValue(i, what, f"shape {row.shape}")
+                raise BadValue(i, what, f"shape {row.shape}", self._shape_fix(row.shape))
             count, width = row.shape
             if count > self.places:
                 row = self._fewer(row, i)
@@ -166,6 +167,22 @@ class Coordinates(Head):
             rows[i, :count, :width] = row
             rows[i, :count, width:] = 1  # no visibility given: labeled
         return rows
+
+    def _shape_fix(self, shape: tuple[int, ...]) -> str:
+        """What to do about the entries of a row that have another shape."""
+        flat = [
+            width for width in self._widths if shape[-1] == self.places * width and shape[:-1] in ((), (1,))
+        ]
+        if flat and self.places > 1:
+            return (
+                f"If all of a row are in one list, give np.reshape(column, (-1, {self.places}, {flat[0]}))."
+            )
+        if self.layer == "boxes" and len(shape) == 2 and shape[1] in (5, 6):
+            return (
+                "Give the coordinates alone, boxes[:, :4], or boxes[:, 1:5] if the class comes first; classes are a "
+                "head of their own, ph.Categorical(each=...)."
+            )
+        return ""
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
         """Choose the entries to keep of a row that has too many."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from polyhead.kinds.class_encoding import AS_TEXT, INT64, is_large
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over
 
-Spellings = tuple[Mapping[str, int], ...]
-"""Groups of names that differ only in spaces or case, each with its count; 0 if that is not known."""
+Spellings = tuple[Mapping[Any, int], ...]
+"""Groups of names that differ only in spaces or case, each with its count, 0 if that is not known; or a negative number
+alone, which may mean that there is no label."""
 
 _FROM_FLOATS = ("nan", "None")
 
@@ -59,7 +61,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
     elif any(isinstance(c, float) for c in classes):
         fix = "Use ph.Regression for numbers, or name the classes."
         raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
-    return classes, spellings(counts)
+    return classes, spellings(counts) + _lone_negative(counts)
 
 
 def require_names(counts: Mapping[Any, int], fix: str) -> None:
@@ -116,6 +118,17 @@ def spellings(counts: Mapping[Any, int]) -> Spellings:
             word = " ".join(name.split())
             groups.setdefault(word.casefold() if len(word) > 1 else word, {})[name] = times
     return tuple(dict(sorted(group.items())) for _, group in sorted(groups.items()) if len(group) > 1)
+
+
+def _lone_negative(counts: Mapping[Any, int]) -> Spellings:
+    """Find the only negative number among ids.
+
+    >>> _lone_negative({0: 7, 1: 5, -1: 2}), _lone_negative({-1: 3, 1: 4})
+    (({-1: 2},), ())
+    """
+    ids = [name for name in counts if isinstance(name, Real) and not isinstance(name, bool)]
+    below: list[Any] = [name for name in ids if name < 0]
+    return ({int(below[0]): counts[below[0]]},) if len(below) == 1 and 2 < len(ids) == len(counts) else ()
 
 
 def are_flags(column: Column, missing: Any) -> bool:

@@ -114,11 +114,31 @@ def conversion_fix(value: Any, fix: str = "") -> str:
     kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
     if kind in ("m", "M") or isinstance(value, (datetime.date, datetime.timedelta)):
         return 'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").'
+    if isinstance(value, dict) and fix in ("", NUMBERS_FIX):
+        return f"Give the numbers without names: [[one[key] for key in {shown(list(value))}] for one in row]."
     if not isinstance(value, str) or fix not in ("", NUMBERS_FIX):
         return fix
     if reads_as_number(value):
         return "Turn text into numbers: np.asarray(column, float)."
-    return _comma_fix(value) or lists_fix(value) or fix
+    if value.strip().lower() in _NO_NUMBER:
+        return 'If it means that there is none, give pandas.to_numeric(column, errors="coerce").'
+    return _comma_fix(value) or _unit_fix(value) or lists_fix(value) or fix
+
+
+_NO_NUMBER = {"-", "--", "?", ".", "n/a", "na", "none", "null", "nan", "missing", "unknown"}
+"""How tables say that there is no number."""
+
+
+def _unit_fix(text: str) -> str:
+    """Say how to read a number with its currency or percent sign; empty for other texts.
+
+    >>> _unit_fix("40 %"), _unit_fix("40 kg")
+    ('Turn text into numbers: [float(text.strip("% ")) for text in column].', '')
+    """
+    signs = "".join(sign for sign in "$€£¥%" if sign in text)
+    if not signs or not reads_as_number(text.strip(f"{signs} ")):
+        return ""
+    return f'Turn text into numbers: [float(text.strip("{signs} ")) for text in column].'
 
 
 def _comma_fix(text: str) -> str:

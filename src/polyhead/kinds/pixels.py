@@ -131,8 +131,15 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
     """Return a row's label as an array of any dtype.
 
     Raises:
-        BadValue: for nested lists of unequal length.
+        BadValue: for nested lists of unequal length, and run lengths.
     """
+    if isinstance(value, dict):
+        fix = (
+            "Run lengths are drawn by pycocotools.mask; ph.read_coco reads a file with them."
+            if "counts" in value
+            else ""
+        )
+        raise BadValue(0, expected, shown(value), fix)
     try:
         return np.asarray(nested_lists(value))
     except ValueError:
@@ -188,6 +195,9 @@ def mask_numbers(
     except BadValue as bad:
         rows = even_rows(plain(values))
         found = rows.shape[1:] if is_dense(rows) else _image_shape(rows[bad.index or 0])
+        if len(found) == 3 and found[0] < min(found[1:]) // 2:
+            fix = "If channels come first, put them last: np.moveaxis(column, 1, -1)."
+            raise BadValue(bad.index, bad.expected, bad.found, fix) from None
         if channels > 1 or len(found) != 3 or found[:2] != size:
             raise
         fix = _COLORS if found[2] in (3, 4) else _VOLUMES

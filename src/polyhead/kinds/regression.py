@@ -24,12 +24,16 @@ from polyhead.kinds.missing import (
     numbers,
     partly_missing,
     require_finite,
+    spread_over,
 )
 from polyhead.kinds.mixed_labels import PATCH, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column, over
+
+_MARKERS = (-999, -9999, -99999)
+"""Numbers by which tables say that there is none."""
 
 
 class Quantities:
@@ -168,6 +172,13 @@ class Regression(Quantities, Head):
         if rows is None:
             raise partly_missing(type(self).__name__, there, self.whole_fix)
         return labels, rows.reshape((-1,) + (1,) * (len(self.shape) - 1))
+
+    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        unscaled = self.unscaled(labels)
+        if not labels.size or unscaled.min() > -998:
+            return super().fillers(labels, counts)
+        found = np.any([np.isclose(unscaled, marker) for marker in _MARKERS], axis=0)
+        return (found & spread_over(counts, labels)).reshape(len(labels), -1)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         if way == PATCH:

@@ -140,7 +140,7 @@ def merged_problem(found: Sequence[tuple[int | None, Problem]], checked: int, mo
     if len(rows) == checked > 2:
         words = ["all other rows that were checked"]
     elif more:
-        words.append("and more rows")
+        words.append("and more rows" if words else "more rows")
     elif hidden:
         words.append(f"and {counted(hidden, 'more row')}")
     return replace(problem, rows=rows, also=tuple(words))

@@ -16,6 +16,12 @@ from polyhead.kinds.missing import is_missing
 from polyhead.pipeline.bit_depth import decoded_image, scale_by_range
 from polyhead.pipeline.image_frame import File, Frame, with_remedy
 
+_CHANNELS_FIX: dict[Any, str] = {
+    (1, 3): "Take gray three times: np.repeat(image, 3, axis=2).",
+    (4, 3): "Leave alpha out: image[..., :3].",
+}
+"""What to do about an array, by the channels that it has and those of the input."""
+
 
 class ImageReader:
     """Reads the values of image columns.
@@ -82,8 +88,10 @@ class ImageReader:
                 value = replace(value, pixels=scale_by_range(kind, name, value.pixels, row, deep))
             return value
         if value.shape[2] != kind.channels:
-            found = f"shape {value.shape}"
-            raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found))
+            found, fix = f"shape {value.shape}", _CHANNELS_FIX.get((value.shape[2], kind.channels), "")
+            if value.shape[0] == kind.channels:
+                fix = "If channels come first, give image.transpose(1, 2, 0)."
+            raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found, fix))
         if kind.range is not None:
             return scale_by_range(kind, name, value, row, deep)
         if value.dtype != np.uint8 and value.dtype.kind != "f":

@@ -204,6 +204,7 @@ def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[s
     """Return a problem for each declared column that the source does not have."""
     columns = source.columns
     there = set(columns)
+    index = getattr(source.pandas_index(np.zeros(0, np.int64)), "names", ())
     problems = []
     for word, kinds in (("input", inputs), ("head", heads)):
         for name, used in kinds.items():
@@ -213,6 +214,8 @@ def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[s
                     continue
                 fix = f'Say {type(kind).__name__}({_argument(kind, name, column)}="...") for a column of another name.'
                 near = similar(column, columns)
+                if column in index:
+                    near, fix = "", "It is the index: give frame.reset_index()."
                 expected = f"a column `{column}` among {listed(columns) or 'none'}"
                 where = place(input=name) if word == "input" else place(head=name)
                 problems.append(Problem(where, expected, "no such column", hints(near, fix)))

@@ -71,11 +71,14 @@ def check_rows(
     def add(name: str, labels: np.ndarray, counts: np.ndarray, ids: np.ndarray) -> None:
         named, one = assembler.source.ids_of(ids), seen.setdefault(name, ArrayStatistics())
         one.add(labels, lambda row: int(named[row]), counts)
-        fillers = np.argwhere(assembler.heads[name].fillers(labels, counts))
-        one.entries, one.fillers = one.entries + int(counts.sum()), one.fillers + len(fillers)
+        head = assembler.heads[name]
+        flags = head.fillers(labels, counts)
+        fillers, finer = np.argwhere(flags), flags.size // max(1, counts.size) or 1
+        one.entries, one.fillers = one.entries + int(counts.sum()) * finer, one.fillers + len(fillers)
         if len(fillers) and one.filler is None:
             row, entry = fillers[0]
-            one.filler = labels[row, entry].tolist(), int(named[row])
+            found = head.unscaled(labels[row : row + 1]).reshape(flags.shape[1], -1)[entry]
+            one.filler = found.tolist(), int(named[row])
 
     for name, whole in known.items():
         if whole is not None:

@@ -5,6 +5,7 @@ Objects are recognized by the module of their type, without importing their libr
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -56,6 +57,7 @@ _FIXES = (
     ("pyarrow", ("Dataset", "Scanner"), "Give its table: dataset.to_table(); or the path of its file."),
     ("pyarrow", ("ParquetFile",), "Give the path of the file, or its table: file.read()."),
     ("pyarrow", ("RecordBatchReader",), "Give its table: reader.read_all()."),
+    ("zarr", ("Group",), "Give its arrays as columns: dict(group.arrays())."),
     ("duckdb", ("DuckDBPyRelation",), "Give its table: relation.to_arrow_table()."),
     (
         "keras",
@@ -84,6 +86,8 @@ def fix_for(data: Any) -> str:
         return "For a generator, use ph.from_generator(function, length=rows)."
     if isinstance(data, np.ndarray) and data.dtype.names:
         return "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
+    if isinstance(data, (list, tuple)) and data and (fix := _fix_for_row(data[0])):
+        return fix
     if isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "__array__"):
         return 'Give names: {"image": images, "label": labels}.'
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
@@ -93,6 +97,21 @@ def fix_for(data: Any) -> str:
     if hasattr(data, "__iter__"):
         return "Say ph.from_generator(lambda: data, length=rows, names=...), if it gives batches."
     return ""
+
+
+def _fix_for_row(row: Any) -> str:
+    """The fix to suggest for a list of rows that are not dicts; empty for anything else."""
+    if hasattr(row, "keys"):
+        return "Give rows as dicts: [dict(row) for row in rows]."
+    if hasattr(row, "_asdict"):
+        return "Give rows as dicts: [row._asdict() for row in rows]."
+    if dataclasses.is_dataclass(row):
+        return "Give rows as dicts: [dataclasses.asdict(row) for row in rows]."
+    return (
+        "Give names to the values of rows: pandas.DataFrame(rows, columns=[...])."
+        if isinstance(row, tuple)
+        else ""
+    )
 
 
 def fix_for_rows(data: Any) -> str:

@@ -269,7 +269,8 @@ def _joined_pieces(pieces: list[np.ndarray]) -> np.ndarray:
     if len(pieces) == 1:
         return pieces[0]
     shapes = {piece.shape[1:] for piece in pieces}
-    if len(shapes) > 1 or any(piece.dtype == object for piece in pieces):
+    mixed = len({piece.dtype.kind in "US" for piece in pieces}) > 1  # joined, numbers would become text
+    if mixed or len(shapes) > 1 or any(piece.dtype == object for piece in pieces):
         return objects([row for piece in pieces for row in piece])
     return np.concatenate(pieces)
 

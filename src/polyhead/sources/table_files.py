@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from collections.abc import Callable
@@ -22,6 +23,16 @@ T = TypeVar("T")
 _PACKED = (".gz", ".bz2", ".zst")
 _ENDINGS = ".parquet, .pq, .csv, .tsv, .arrow, .feather or .ipc"
 _WITH_PANDAS = "Read it with pandas or polars and pass the frame."
+_WAYS = (
+    ((".npz", ".npy"), "Give its arrays as columns: np.load(path), or a dict of them."),
+    ((".h5", ".hdf5"), "Give its arrays as columns: h5py.File(path), or a dict of them."),
+    ((".jsonl", ".ndjson"), "Pass the frame from pandas.read_json(path, lines=True)."),
+    ((".json",), "Pass the frame from pandas.read_json(path)."),
+    ((".xlsx", ".xls"), "Pass the frame from pandas.read_excel(path)."),
+    ((".db", ".sqlite", ".sqlite3"), "Pass the frame from pandas.read_sql(query, sqlite3.connect(path))."),
+    (("",), _WITH_PANDAS),
+)
+"""What to do about files of other formats, by their ending."""
 _LARGEST_BLOCK = 2**31 - 1
 
 MANY = 64
@@ -74,16 +85,21 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
         near = f"There is no folder {path.parent} either."
         if path.parent.is_dir():
             near = similar(path.name, os.listdir(path.parent))
+        if "*" in str(path):
+            near = "Give the folder of the Parquet files, or join tables: ph.read_table(a).concat(ph.read_table(b))."
         raise DataError(Problem(where, "a file or a folder of Parquet files", "nothing at this path", near))
     if path.is_dir():
         return _with_clear_errors(where, lambda: _open_folder(path, where))
     opener = _opener(path)
     if opener is None:
-        numpy = path.suffix.lower() in (".npz", ".npy")
-        fix = "Give its arrays as columns: np.load(path), or a dict of them." if numpy else _WITH_PANDAS
+        fix = next(way for endings, way in _WAYS if path.name.lower().endswith(endings))
         raise DataError(Problem(where, f"a name that ends in {_ENDINGS}", path.suffix or "no extension", fix))
     if not os.path.getsize(path):
         raise DataError(Problem(where, "a table", "an empty file"))
+    with path.open("rb") as file:
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            fix = 'Pass the frame from pandas.read_csv(path, encoding="utf-16").'
+            raise DataError(Problem(where, "text in UTF-8", "UTF-16", fix, "text"))
     return _with_clear_errors(where, lambda: opener(path, where, wanted))
 
 

@@ -13,7 +13,7 @@ from polyhead.columns.as_column import as_column
 from polyhead.columns.frames import family_of, index_of
 from polyhead.columns.lazy import Late, Stored
 from polyhead.columns.values import Values
-from polyhead.errors import DataError, Problem, counted, listed, similar
+from polyhead.errors import DataError, Problem, counted, listed, shown, similar
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source, names_in
 from polyhead.sources.table_files import Opened, open_file, opened_arrow
@@ -68,6 +68,10 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
         path = Path(data).expanduser()
         return _table(open_file(path, wanted), wanted, least, path.absolute())
     if family == "pandas" and "DataFrame" in names:
+        if data.columns.nlevels > 1:
+            fix = 'Join them: frame.columns = ["_".join(map(str, name)) for name in frame.columns].'
+            levels = f"names of {data.columns.nlevels} levels, as {shown(data.columns.tolist()[:1])}"
+            raise DataError(Problem("pandas DataFrame", "one name for each column", levels, fix))
         found = Opened(
             "pandas DataFrame",
             [str(c) for c in data.columns],
@@ -88,7 +92,9 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
         found = opened_arrow(data)
     else:
         expected = "a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays"
-        raise DataError(Problem("read_table(data)", expected, f"a {type(data).__name__}"))
+        paths = isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, os.PathLike))
+        fix = "Join tables: read_table(a).concat(read_table(b))." if paths else ""
+        raise DataError(Problem("read_table(data)", expected, f"a {type(data).__name__}", fix))
     table = _table(found, wanted, least)
     table._index = index_of(data)
     return table
