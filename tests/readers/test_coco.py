@@ -400,6 +400,21 @@ def test_links_that_leave_the_folder(data, tmp_path_factory):
     assert len(data([box(1, image=2)], images=images[2:])) == 1
 
 
+@pytest.mark.parametrize("missing_files", ["raise", "drop"])
+def test_a_folder_without_any_of_the_images(data, missing_files):
+    (data.root / "photos" / "train").mkdir(parents=True)
+    (data.root / "photos" / "train" / "new.jpg").write_bytes((data.root / "a.jpg").read_bytes())
+    images = [{"id": i, "file_name": n, **SIZE} for i, n in enumerate(["train/new.jpg", "train/gone.jpg"])]
+
+    def said():
+        return message(lambda: data([], images=images, missing_files=missing_files))
+
+    start = f"file {data.root}: expected the images of {data.file}, got none of 2 names, such as "
+    assert said() == f"{start}'train/new.jpg'. Say images=\"{data.root / 'photos'}\"."
+    images.reverse()
+    assert said() == f"{start}'train/gone.jpg'. Give the folder below which they are."
+
+
 def test_files_that_are_not_there(data):
     images = [{"id": 1, "file_name": "a.jpg", **SIZE}, {"id": 2, "file_name": "gone.jpg", **SIZE}]
     where = f"{data.file}, image 2, file {data.root / 'gone.jpg'}: expected a file at this path, got none."

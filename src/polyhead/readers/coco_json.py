@@ -194,6 +194,7 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
     findings, found = root.findings, Pictures()
     names = set()
     pictures = entries_of(content["images"], "image", path, findings)
+    root.require_any([entry.get("file_name") for entry in pictures], place(file=str(path)))
     for i, entry in enumerate(shown_each("reading images", pictures)):
         number, name = id_of(entry.get("id")), entry.get("file_name")
         where = f"{place(file=str(path))}, image {f'at position {i}' if number is None else number}"

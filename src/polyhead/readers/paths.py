@@ -7,12 +7,16 @@ import posixpath
 import re
 import stat
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, counted, place, shown, similar
 from polyhead.images.headers import read_header
 from polyhead.readers.findings import Findings
+
+_MOST_FOLDERS = 1000
+"""The most folders in which a file is looked for."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -133,6 +137,22 @@ class Root:
             if sure and self._leaves(end) is None and os.path.exists(os.path.join(self.path, end)):
                 return os.path.join(self.path, *parts[start:])
         return None
+
+    def require_any(self, names: Sequence[Any], whose: str) -> None:
+        """Raise if no file of these names exists, with the folder that holds the first: the one above, or one inside.
+
+        Raises:
+            DataError: if there are names, and none of them exists.
+        """
+        names = [name for name in names if isinstance(name, str) and self._leaves(name) is None]
+        if not names or any(os.path.isfile(os.path.join(self.path, *name.split("/"))) for name in names):
+            return
+        inner = (folder for folder, _, _ in islice(os.walk(self.path), _MOST_FOLDERS))
+        near = (os.path.dirname(self.path), *inner)
+        folder = next((one for one in near if os.path.isfile(os.path.join(one, *names[0].split("/")))), None)
+        fix = "Give the folder below which they are." if folder is None else f'Say images="{folder}".'
+        found = f"none of {counted(len(names), 'name')}, such as {shown(names[0])}"
+        raise DataError(Problem(place(file=self.path), f"the images of {whose}", found, fix, "no-file"))
 
     def from_elsewhere(self, name: str, near: str | None) -> str | None:
         """Find the file that a path names on another computer, such as ``C:\\photos\\a.jpg``, by its last component.
