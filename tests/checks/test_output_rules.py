@@ -357,7 +357,8 @@ def test_boxes_and_points_outside_of_images_that_are_resized():
     boxes = [[1.0, 2, 9, 9], [20, 20, 38, 38], [2, 4, 20, 19], None]  # one of 3
     assert strays(ph.Boxes, boxes) == [
         "head `at`, row 1: expected boxes in their image, 20 x 24 before it is resized, got [20.0, 20.0, 38.0, 38.0], "
-        "and 1 of 3 boxes like it. If the image was resized after annotation, scale them likewise."
+        "and 1 of 3 boxes like it. If the image was resized after annotation, scale them likewise; if they "
+        "have another format, say Boxes(format=...)."
     ]
     assert strays(ph.Keypoints, [[[-1.0, -1]], [[23, 19]], [[4, 4]]]) == [
         "head `at`, row 0: expected points in their image, 20 x 24 before it is resized, got [-1.0, -1.0], and 1 of 3 "
@@ -681,3 +682,20 @@ def test_classes_of_a_source_that_are_spelled_in_two_ways(tmp_path):
     assert "class-spelling" not in [
         p.code for p in feed.on(source).check(model).problems
     ]  # said once, in training
+
+
+def test_classes_that_nearly_each_row_has_for_itself():
+    def doubts(labels, head):
+        rows = {"x": np.zeros((len(labels), 2), np.float32), "y": labels}
+        feed = ph.Feed(rows, inputs="x", heads={"y": head})
+        x = keras.Input((2,), name="x")
+        return [str(p) for p in feed.check(keras.Model(x, ph.outputs(x, feed))).problems]
+
+    names = [f"K{i}" for i in range(40)]
+    assert doubts(names + names[:10], ph.Categorical()) == [
+        "head `y`: expected classes that several rows share, got 40 different ones in 50 rows. Look at its column: ids "
+        "and free text are no classes, and numbers are ph.Regression()."
+    ]
+    assert doubts(names * 2, ph.Categorical()) == []
+    assert doubts(names, ph.Categorical([*names, "K40"])) == []  # listed: not all of them occur
+    assert doubts(names[:20], ph.Categorical()) == []

@@ -165,6 +165,8 @@ TOPICS = {
     "confidence interval": "evaluating/",
     "class weight": "guides/imbalance/",
     "rare class": "guides/imbalance/",
+    "oversampling": "guides/imbalance/",
+    "missing values in inputs": "guides/tables-with-words/",
     "imbalance": "guides/imbalance/",
     "time series": "guides/time-series/",
     "segmentation mask": "guides/several-masks/",

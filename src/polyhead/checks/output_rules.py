@@ -221,6 +221,7 @@ def judge_labels(
     yield from _check_negative_class(name, head)
     yield from _check_placeholders(name, head, seen)
     yield from (stray := list(_check_strays(name, head, seen)))
+    yield from _check_shared(name, head, seen)
     where = place(head=name)
     if not seen.labeled:
         if seen.complete and seen.rows and not stray:
@@ -270,12 +271,27 @@ def _check_strays(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Prob
     what = "boxes" if head.layer == "boxes" else "points"
     size = f"{stray.size[0]} x {stray.size[1]}"
     found = f"{shown(stray.first)}, and {stray.outside:,} of {stray.entries:,} {what} like it"
-    fix = "If the image was resized after annotation, scale them likewise."
+    other = (
+        "they have another format, say Boxes(format=...)"
+        if what == "boxes"
+        else "they are (y, x), exchange the two"
+    )
+    fix = f"If the image was resized after annotation, scale them likewise; if {other}."
     if min(stray.first) == max(stray.first) <= 0:
         example = f"ph.{type(head.inner).__name__}({head.inner.shape[0]}, missing={stray.first[0]:g})"
         fix = f"If they stand for missing ones, say {example}."
     expected = f"{what} in their image, {size} before it is resized"
     yield Problem(place(head=name, row=stray.row), expected, found, fix, "coordinates", warning=True)
+
+
+def _check_shared(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
+    """Find classes of which nearly every row has its own, such as ids and free text; all of them have to occur."""
+    found = len(seen.distinct or ()) if seen.most_distinct and seen.complete else 0
+    if found < max(FEW, len(head.names)) or 2 * found <= seen.labeled:
+        return
+    words = f"{found:,} different ones in {counted(seen.labeled, 'row')}"
+    fix = "Look at its column: ids and free text are no classes, and numbers are ph.Regression()."
+    yield Problem(place(head=name), "classes that several rows share", words, fix, "unshared", warning=True)
 
 
 def _check_placeholders(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:

@@ -69,9 +69,10 @@ def check_rows(
     known = {name: label.known() for name, label in assembler.labels.items()}
 
     def add(name: str, labels: np.ndarray, counts: np.ndarray, ids: np.ndarray) -> None:
-        named, one = assembler.source.ids_of(ids), seen.setdefault(name, ArrayStatistics())
+        named, head = assembler.source.ids_of(ids), assembler.heads[name]
+        classes = len(head.names or ()) if head.shape == () else 0
+        one = seen.setdefault(name, ArrayStatistics(classes if 2 * classes > rows else 0))
         one.add(labels, lambda row: int(named[row]), counts)
-        head = assembler.heads[name]
         flags = head.fillers(labels, counts)
         fillers, finer = np.argwhere(flags), flags.size // max(1, counts.size) or 1
         one.entries, one.fillers = one.entries + int(counts.sum()) * finer, one.fillers + len(fillers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -312,7 +313,9 @@ class Predictions:
 
 
 def _csv_value(value: Any) -> Any:
-    """A value as a CSV file stores it."""
+    """A value as a CSV file stores it; a missing number is an empty cell."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
 
 
