@@ -43,7 +43,7 @@ def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int)
             yield Problem(where, "words that several rows share", found, fix, "texts", warning=True)
         if pair := collapsing_pair(kind, values):
             found = f"{pair[0]!r} and {pair[1]!r}, which become equal"
-            fix = 'Say ph.Array(scale="standard"), or subtract an offset before.'
+            fix = 'Say ph.Array(scale="standard"), or subtract an offset first.'
             yield Problem(where, "numbers that differ in float32", found, fix, "collapsed", warning=True)
     elif (
         isinstance(kind, Image) and kind.dtype == "float32" and kind.range is None and _zeros_and_ones(values)
