@@ -476,6 +476,7 @@ def test_labels_missing_in_part_get_a_weight_each():
             "row 1: expected a list of distinct labels, got [0, 1, 0]. "
             "If these are 0 and 1 for each label, give the column as np.array(column).",
         ),
+        ([["a", "a"]], "row 0: expected a list of distinct labels, got ['a', 'a']. Leave out the repeats."),
     ],
 )
 def test_what_is_not_labels(column, words):

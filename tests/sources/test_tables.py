@@ -835,3 +835,15 @@ def test_the_text_that_keeps_a_column_from_being_numbers_comes_first(tmp_path):
         "  2. head `price`, row 0: expected a number, got '1.5'. Turn text into numbers: np.asarray(column, float). "
         "Likewise row 1; row 3.",
     ]
+
+
+def test_a_mask_whose_index_has_another_order():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": [3.0, 1.0, 2.0]}, index=[10, 11, 12])
+    rows, mask = read_table(frame), frame["x"].sort_values() > 1
+    assert message(lambda: rows.select(mask)) == (
+        "rows: expected the index of the frame, in its order, got the same in another order. "
+        "Align them, rows.loc[frame.index], or give values without index: rows.to_numpy()."
+    )
+    for fitting in (mask.loc[frame.index], frame["x"] > 1, (frame["x"] > 1).reset_index(drop=True)):
+        assert rows.select(fitting).read([0, 1])["x"].tolist() == [3.0, 2.0]

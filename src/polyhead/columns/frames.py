@@ -41,6 +41,12 @@ def index_of(obj: Any) -> Any:
     return obj.index if family == "pandas" and names & {"Series", "DataFrame"} else None
 
 
+def in_other_order(one: Any, other: Any) -> bool:
+    """Return whether two indexes of pandas hold the same values in another order."""
+    same = one.is_unique and other.is_unique and len(one) == len(other) and other.isin(one).all()
+    return bool(same) and not other.equals(one)
+
+
 def _from_pandas(series: Any) -> Values:
     dtype = series.dtype
     if type(dtype).__name__ == "CategoricalDtype":

@@ -395,5 +395,6 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
             raise BadValue(row, "a list of labels", shown(found)) from None
         if twice:
             fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
+            fix = "Leave out the repeats." if any(isinstance(label, str) for label in labels) else fix
             raise BadValue(row, "a list of distinct labels", shown(labels), fix)
         yield row, labels

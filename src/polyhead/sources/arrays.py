@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.columns.as_column import as_column
 from polyhead.columns.chunk_cache import Chunked
-from polyhead.columns.frames import index_of
+from polyhead.columns.frames import in_other_order, index_of
 from polyhead.columns.lazy import OnDisk, Stored, entries, whole
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, place, shown
@@ -141,9 +141,7 @@ def _require_one_order(columns: Mapping[str, Any]) -> Any:
     indexes = {name: index for name, values in columns.items() if (index := index_of(values)) is not None}
     first = next(iter(indexes), "")
     for name, index in indexes.items():
-        one = indexes[first]
-        same = one.is_unique and index.is_unique and len(index) == len(one) and index.isin(one).all()
-        if index.equals(one) or not same:
+        if not in_other_order(indexes[first], index):
             continue
         fix = f"Align them, {name}.loc[{first}.index], or give values without index: {name}.to_numpy()."
         expected = f"the index of `{first}`, in its order"

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from polyhead.columns.frames import in_other_order, index_of
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
 from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown
 from polyhead.kinds.source_column import About, Origins
@@ -320,6 +321,12 @@ def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
         if len(found) != count:
             expected = f"one boolean for each of {count:,} rows"
             raise DataError(Problem(what, expected, f"{len(found):,} booleans"))
+        own, index = source.pandas_index(np.arange(count)), index_of(rows)
+        if own is not None and index is not None and in_other_order(own, index):
+            fix = "Align them, rows.loc[frame.index], or give values without index: rows.to_numpy()."
+            raise DataError(
+                Problem(what, "the index of the frame, in its order", "the same in another order", fix)
+            )
         return np.flatnonzero(found)
     outside = (found < 0) | (found >= count)
     if outside.any():
