@@ -49,7 +49,7 @@ def test_a_tuple_for_a_dict():
         model.train_on_batch(X, (THREES, ONES))
     assert told(error) == (
         f"labels: expected labels for each head, in the model's structure ({BY_NAME}), got tuple with [0], "
-        "[1]. A feed does that: model.fit(feed)."
+        "[1]. A feed does that: model.fit(feed, validation_data=feed.on(rows))."
     )
 
 
@@ -113,7 +113,7 @@ def test_a_misspelled_key():
             model.train_on_batch(X, labels)
         assert told(error) == (
             f"labels: expected labels for each head, in the model's structure ({BY_NAME}), got dict with "
-            f"{found} A feed does that: model.fit(feed)."
+            f"{found} A feed does that: model.fit(feed, validation_data=feed.on(rows))."
         )
 
 
@@ -161,7 +161,8 @@ def test_stacked_labels():
             compiled(list).fit(X[: len(labels)], labels, verbose=0, callbacks=[steps])
         assert re.fullmatch(
             r"labels: expected labels for each head, in the model's structure \(`first` at \[1\], `second` at "
-            rf"\[0\]\), got one array of shape {shape}\. A feed does that: model\.fit\(feed\)\.",
+            rf"\[0\]\), got one array of shape {shape}\. A feed does that: model\.fit\(feed, "
+            r"validation_data=feed\.on\(rows\)\)\.",
             told(error),
         )
     with pytest.raises(ph.ContractError, match=r"got one array of shape \(2, 4, 1\)"):

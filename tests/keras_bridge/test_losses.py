@@ -384,7 +384,8 @@ def test_weights_by_hand_for_some_heads_are_refused(weights, found):
         model.train_on_batch(x, labels, weights)
     assert str(error.value) == (
         "weights: expected weights for each head, in the model's structure (`number` at ['number'], `kind` at "
-        f"['kind'], `mask` at ['mask']), got {found}. A feed does that: model.fit(feed)."
+        f"['kind'], `mask` at ['mask']), got {found}. A feed does that: "
+        "model.fit(feed, validation_data=feed.on(rows))."
     )
 
 

@@ -202,3 +202,10 @@ def test_whole_texts_as_words_are_told(column, texts):
         f"{len(column)} rows, each taken as one word. Split them into words, all lists of one length: "
         '[(text.lower().split() + [""] * 20)[:20] for text in column]; or leave the column out.'
     ] * texts
+
+
+def test_a_text_that_was_not_split_for_a_model_that_reads_lists():
+    head = resolved(Array(2, vocabulary=WORDS), [["Bern", "Lima"]])
+    assert message(head.encode, ["Bern Lima"]).endswith(
+        "expected rows of shape (2,), got rows of shape (1,). Split each text into a list of words, as for training."
+    )

@@ -56,6 +56,7 @@ def test_rows(feed, wanted, expected):
 
 def test_a_condition_takes_the_first_n(feed):
     assert rows(feed.preview(rows={"tame": False}, n=2)) == [1, 3]
+    assert rows(feed.preview(rows={"tame": "False"}, n=2)) == [1, 3]  # as the command line gives it
 
 
 def test_rows_of_a_part_keep_their_ids(feed):

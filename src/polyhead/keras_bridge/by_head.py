@@ -48,7 +48,7 @@ def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dic
         near = [hint for key in keys if key not in paths and (hint := similar(key, set(paths) - set(keys)))]
         wanted = ", ".join(f"`{name}` at {_where(path)}" for name, path in paths.items())
         expected = f"{what} for each head, in the model's structure ({wanted})"
-        fix = hints(*near[:1], "A feed does that: model.fit(feed).")
+        fix = hints(*near[:1], "A feed does that: model.fit(feed, validation_data=feed.on(rows)).")
         raise ContractError(Problem(what, expected, _structure_in_words(nested), fix))
     return {name: at(nested, path) if structured else nested[name] for name, path in paths.items()}
 

@@ -115,7 +115,7 @@ class Array(Input):
         values = _as_numbers(column.probe())
         found = values.shape[1:] or (1,)
         if self.shape not in (None, found):
-            raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}")
+            raise self._other_rows(found)
         scale = self.scale
         if scale is not None:
             scale = fit_scale(scale, pieces_of(column, self._present), found[-1])
@@ -126,9 +126,14 @@ class Array(Input):
         words = self.vocabulary
         found = word_ids(column.probe(), ()).shape[1:] or (1,)
         if self.shape not in (None, found):
-            raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}")
+            raise self._other_rows(found)
         words = words if isinstance(words, tuple) else learned_vocabulary(column.scan())
         return self.fixed(shape=found, dtype="int32", vocabulary=words)
+
+    def _other_rows(self, found: tuple[int, ...]) -> BadValue:
+        texts = self.vocabulary is not None and found == (1,)
+        fix = "Split each text into a list of words, as for training." if texts else ""
+        return BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}", fix)
 
     def _present(self, values: Any) -> tuple[np.ndarray, None]:
         """The numbers with NaN where they are missing, regardless of `fill`."""
@@ -148,7 +153,7 @@ class Array(Input):
             if array.ndim == 1 and self.shape == (1,):
                 array = array[:, None]
             else:
-                raise BadValue(None, f"rows of shape {self.shape}", f"rows of shape {array.shape[1:]}")
+                raise self._other_rows(array.shape[1:] or (1,))
         if self.fill is not None and array.dtype.kind == "f":
             array = np.where(np.isnan(array), array.dtype.type(self.fill), array)
         if check:

@@ -117,7 +117,8 @@ def _classes_wanted(name: str, condition: Any, view: View) -> set[int]:
     names = [str(one) for one in view.head.names] or list(view.classes)
     ids = set()
     for one in _alternatives(condition):
-        text = str(int(one)) if isinstance(one, bool) else str(one)
+        text = str(one)
+        text = text if text in names else {"True": "1", "False": "0"}.get(text, text)
         found = [i for i, known in enumerate(names) if known == text]
         if not found:
             expected = f"a class of head `{name}` ({listed(names, 6)})"
