@@ -166,7 +166,7 @@ TOPICS = {
     "class weight": "guides/imbalance/",
     "rare class": "guides/imbalance/",
     "oversampling": "guides/imbalance/",
-    "missing values in inputs": "guides/tables-with-words/",
+    "empty cells missing values": "guides/tables-with-words/",
     "imbalance": "guides/imbalance/",
     "time series": "guides/time-series/",
     "segmentation mask": "guides/several-masks/",

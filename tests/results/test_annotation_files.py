@@ -93,6 +93,17 @@ def test_ids_of_the_data_are_kept(tmp_path):
     assert [one["image_id"] for one in json.loads((tmp_path / "r.json").read_text())] == ["a7", "a9"]
 
 
+def test_the_only_box_of_a_row_is_as_sure_as_the_class_of_the_row(tmp_path):
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    heads = {"box": ph.Boxes(1), "kind": ph.Categorical(["cat", "dog"])}
+    data = {"image": images, "box": [[1.0, 1, 4, 4]] * 2, "kind": ["cat", "dog"]}
+    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads=heads)
+    found = ph.predict(Fixed({"box": [[1, 1, 4, 4]], "kind": [0.25, 0.75]}), feed)
+    found.write_coco(tmp_path / "r.json")
+    written = json.loads((tmp_path / "r.json").read_text())
+    assert [(one["category_id"], one["score"]) for one in written] == [(2, 0.75)] * 2
+
+
 def test_csv(predictions, tmp_path):
     predictions.write_csv(tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text().splitlines()

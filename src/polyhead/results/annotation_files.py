@@ -57,7 +57,7 @@ def coco_results(
                 "image_id": _json_id(row.get("row_id", row["id"])),
                 "category_id": ids[_entry(row, each, at, heads[name])] if each else 1,
                 "bbox": [round(value, 3) for value in (x, y, right - x, bottom - y)],
-                "score": round(float(_score(row, name, at, heads[name])), 6),
+                "score": round(float(_score(row, name, each, at, heads[name])), 6),
             }
             if points is not None:
                 entry = np.asarray(_entry(row, points, at, heads[name]))
@@ -109,7 +109,10 @@ def write_yolo_labels(
             x, y, right, bottom = (corners / (width, height, width, height)).tolist()
             number = names.index(_entry(row, each, at, heads[name])) if each else 0
             box = ((x + right) / 2, (y + bottom) / 2, right - x, bottom - y)
-            parts = [str(number), *(f"{value:.6f}" for value in (*box, _score(row, name, at, heads[name])))]
+            parts = [
+                str(number),
+                *(f"{value:.6f}" for value in (*box, _score(row, name, each, at, heads[name]))),
+            ]
             lines.append(" ".join(parts) + "\n")
         (folder / f"{stem}.txt").write_text("".join(lines), encoding="utf-8")
 
@@ -196,8 +199,9 @@ def _entry(row: Mapping[str, Any], name: str | None, at: int, head: Head) -> Any
     return value if head.places == 1 else value[at]
 
 
-def _score(row: Mapping[str, Any], name: str, at: int, head: Head) -> float:
-    scores = row.get(f"{name}_score")
+def _score(row: Mapping[str, Any], name: str, each: str | None, at: int, head: Head) -> float:
+    """The score of a box, or else the probability of the class of its row; 1 if nothing tells."""
+    scores = row.get(f"{name}_score", row.get(f"{each}_probability"))
     return 1.0 if scores is None else scores if head.places == 1 else scores[at]
 
 
