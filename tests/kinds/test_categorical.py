@@ -456,6 +456,10 @@ def test_labels_missing_in_part_get_a_weight_each():
         (np.array([1, 2]), "row 0: expected a list of labels, got 1. Put a single label into a list."),
         (["ab"], "row 0: expected a list of labels, got 'ab'. Put a single label into a list."),
         (
+            [""],
+            "row 0: expected a list of labels, got ''. Give [] where no label holds, and None where nobody looked.",
+        ),
+        (
             ["a; b"],
             "row 0: expected a list of labels, got 'a; b'. Split the labels: "
             '[[label for label in text.split("; ") if label] for text in column].',

@@ -362,6 +362,8 @@ def listed_fix(found: Any) -> str:
     """Say what to do about labels that are not in a list."""
     if fix := lists_fix(found):
         return fix
+    if isinstance(found, str) and not found.strip():
+        return "Give [] where no label holds, and None where nobody looked."
     mark = next((mark for mark in ",;|" if isinstance(found, str) and mark in found), "")
     if not mark:
         return "Put a single label into a list."
