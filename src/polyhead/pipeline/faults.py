@@ -22,7 +22,10 @@ MOST = 1000
 """The most wrong rows that are singled out; beyond them, a problem only says that there are more."""
 
 NAMED = 20
-"""The most rows that the text of a problem names."""
+"""The most kinds of problems that are kept apart."""
+
+LIKEWISE = 5
+"""The most further rows that the text of a problem names."""
 
 Attempt = Callable[[np.ndarray], list[tuple[str, Any]]]
 Found = tuple[np.ndarray, str, Any]
@@ -135,8 +138,8 @@ def merged_problem(found: Sequence[tuple[int | None, Problem]], checked: int, mo
     """
     (first, problem), *others = found
     rows = tuple(row for row, _ in found if row is not None)
-    words = [_row_words(row, other) for row, other in others[: NAMED - 1] if row != first]
-    hidden = len(others[NAMED - 1 :])
+    words = [_row_words(row, other) for row, other in others[:LIKEWISE] if row != first]
+    hidden = len(others[LIKEWISE:])
     if len(rows) == checked > 2:
         words = ["all other rows that were checked"]
     elif more:
