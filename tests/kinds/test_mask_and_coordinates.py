@@ -194,7 +194,7 @@ def test_columns_that_hold_no_masks():
     )
     assert message(resolved, Mask(2, multi=True), np.ones((3, 2, 8, 8))).endswith(first)
     runs = {"size": [1, 2], "counts": [1, 1]}
-    assert message(Mask(size=(1, 2)).lay, runs, (1, 2)).endswith(
+    assert message(Mask(size=(1, 2)).to_pixels, runs, (1, 2)).endswith(
         f"expected a mask (H, W) or (H, W, n), got {runs}. Run lengths are drawn by pycocotools.mask; ph.read_coco "
         "reads a file with them."
     )

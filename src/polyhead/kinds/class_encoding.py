@@ -33,8 +33,8 @@ def checked_classes(kind: str, classes: Any, least: int) -> Any:
         classes = tuple(found) if isinstance(classes, tuple) else found
     expected = f"a number of at least {least}, or as many distinct names"
     if isinstance(classes, (str, bytes, bool)) or not isinstance(classes, (int, Sequence)):
-        fix = "Say Mask(list(names.values()), values=list(names))." if kind == "Mask" else ""
-        fix = fix if isinstance(classes, Mapping) else ""
+        mask = isinstance(classes, Mapping) and kind == "Mask"
+        fix = "Say Mask(list(names.values()), values=list(names))." if mask else ""
         raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes), fix))
     if not isinstance(classes, int):
         odd = [name for name in classes if is_missing(name) or not isinstance(name, Hashable)]
@@ -123,15 +123,15 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
         ids = list(range(1, classes + 1)) if classes < 7 else f"range(1, {classes + 1})"
         from_1 = f"If the ids count from 1, say Categorical({ids})." if value == classes else ""
         return hints(from_1, f"Ids count from 0. {missing}")
-    if number and any(
-        isinstance(name, str) and name.strip().isdecimal() and int(name) == value for name in classes
-    ):
+    numerals = {int(name) for name in classes if isinstance(name, str) and name.strip().isdecimal()}
+    if number and value in numerals:
         return "The classes are text: give text, from a CSV file with pandas.read_csv(path, dtype={column: str})."
     fix = f'Name it among the classes, or say Categorical(missing={value!r}) if it means "no label".'
     if number and value in range(len(classes)) and all(isinstance(name, str) for name in classes):
-        names = list(classes) if len(classes) < 7 else "names"
-        where = "in the column, or in what the generator yields"
-        return f"If {value!r} is the number of a name, give the names: np.array({names})[ids], {where}. {fix}"
+        names = f"np.array({list(classes) if len(classes) < 7 else 'names'})[ids]"
+        return (
+            f"If {value!r} is the number of a name, give the names in the column or generator: {names}. {fix}"
+        )
     return hints(similar(value, classes), fix)
 
 
