@@ -205,7 +205,11 @@ def test_numbers_as_names(root, put):
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["a.jpg", "a.jpg"], "row 1: expected one row for each image, got 'a.jpg', as in row 0."),
+        (
+            ["a.jpg", "a.jpg"],
+            "row 1: expected one row for each image, got 'a.jpg', as in row 0. If these are its objects, put them into "
+            "one row: frame.groupby('file', as_index=False).agg(list).",
+        ),
         (
             ["a.jpg", "../b.jpg"],
             "row 1: expected the name of a file under {root}, got '../b.jpg', which leads out",

@@ -143,6 +143,10 @@ FIELDS = "expected 5 numbers (a class and a box), or a class and the x, y of at 
             FIELDS + "6 numbers. The sixth may be a confidence, which labels don't have.",
         ),
         ("0 1 1 1 1 1 1 1", FIELDS + "8 numbers."),
+        (
+            "0 0.5 0.5 0.2 0.2 0.5 0.5 2 0 0 0",
+            FIELDS + "11 numbers. These look like keypoints: write kpt_shape: [2, 3] into the data YAML.",
+        ),
         ("0", FIELDS + "1 number."),
         ("0 0.5 x 0.5 0.5", "expected numbers separated by spaces, got 'x'."),
         ("0,0.5,0.5,0.5,0.5", "expected numbers separated by spaces, got '0,0.5,0.5,0.5,0.5'."),

@@ -269,7 +269,8 @@ def _table_columns(
             continue
         elif at[image] >= 0:
             expected = "one row for each image"
-            findings.add("row-twice", place_, expected, f"{shown(name)}, as in row {at[image]}")
+            fix = f"If these are its objects, put them into one row: frame.groupby({key!r}, as_index=False).agg(list)."
+            findings.add("row-twice", place_, expected, f"{shown(name)}, as in row {at[image]}", fix)
         else:
             at[image] = row
     missing = int((at < 0).sum())

@@ -224,8 +224,10 @@ def _numbers_of_line(
             expected = f"{wanted} numbers: a class, a box and {layout.points[0]} keypoints"
             findings.leave_out("fields", where, expected, counted(count, "number"))
             return None
-    elif count != 5 and (count < 7 or count % 2 == 0):
+    elif count != 5 and (count < 7 or count % 2 == 0 or _has_keypoints(found)):
         fix = "The sixth may be a confidence, which labels don't have." if count == 6 else ""
+        if _has_keypoints(found):
+            fix = f"These look like keypoints: write kpt_shape: [{(count - 5) // 3}, 3] into the data YAML."
         expected = "5 numbers (a class and a box), or a class and the x, y of at least three corners"
         findings.leave_out("fields", where, expected, f"{count} number{'s' * (count != 1)}", fix)
         return None
@@ -244,6 +246,16 @@ def _numbers_of_line(
         findings.leave_out("pixels", where, "fractions of the image's size, from 0 to 1", worst, fix)
         return None
     return found
+
+
+def _has_keypoints(numbers: np.ndarray) -> bool:
+    """Return whether a line of numbers has a visibility of 0, 1 or 2 after every two, and some are 2.
+
+    >>> _has_keypoints(np.array([0, 0.5, 0.5, 0.2, 0.2, 0.4, 0.4, 2])), _has_keypoints(np.zeros(11))
+    (True, False)
+    """
+    seen = numbers[7::3]
+    return (len(numbers) - 5) % 3 == 0 and bool(np.isin(seen, (0, 1, 2)).all() and (seen == 2).any())
 
 
 def _is_readable(word: str) -> bool:
