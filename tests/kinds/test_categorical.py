@@ -704,7 +704,7 @@ def test_time_spans_are_classes(unit):
 
 def test_ids_for_named_classes_are_told_how_to_get_their_names():
     found = message(Categorical(["ash", "elm"]).encode, np.array([0, 1]))
-    fix = "If 0 is the number of a name, give the names in the column or generator: np.array(['ash', 'elm'])[ids]."
+    fix = "If 0 is the number of a name, give the names, also in a generator: np.array(['ash', 'elm'])[ids]."
     assert fix in found
 
 

@@ -129,9 +129,7 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
     fix = f'Name it among the classes, or say Categorical(missing={value!r}) if it means "no label".'
     if number and value in range(len(classes)) and all(isinstance(name, str) for name in classes):
         names = f"np.array({list(classes) if len(classes) < 7 else 'names'})[ids]"
-        return (
-            f"If {value!r} is the number of a name, give the names in the column or generator: {names}. {fix}"
-        )
+        return f"If {value!r} is the number of a name, give the names, also in a generator: {names}. {fix}"
     return hints(similar(value, classes), fix)
 
 
