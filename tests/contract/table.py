@@ -9,7 +9,7 @@ PAGE = HERE.parents[1] / "docs" / "traps.md"
 HEAD = """\
 # Common mistakes with multiple outputs: the traps
 
-Thirty-one ways in which a Keras model with several outputs trains on something else than you meant, or fails without
+Thirty-one ways in which a Keras model with several outputs trains on something other than you meant, or fails without
 saying why. Each has a test in `tests/contract`, run on JAX, PyTorch and TensorFlow, that first shows what plain Keras
 does and then what polyhead does instead (what forked workers of Keras do, number 22, is the same on all of them and
 shown on JAX alone); `python tests/contract/table.py` makes this page from those tests. "Versions" are the Keras

@@ -37,7 +37,7 @@ def regression(units, labels):
 
 @trap(
     6,
-    "labels of another width than their output, or without their last axis",
+    "labels whose width differs from that of the output, or that lack the last axis",
     keras="MSE and MAE broadcast: (B, 3) against (B, 1), (B, 1) against (B, 3), (B,) against (B, k) where B = k",
     polyhead="the feed is compared with the model; labels given by hand have to have the shape of the output",
 )
@@ -97,7 +97,7 @@ class Furthest(keras.metrics.Metric):
 
 @trap(
     7,
-    "labels (B,) against an output (B, 1), with a loss or metric of one's own",
+    "labels (B,) against an output (B, 1), with a custom loss or metric",
     keras="B x B differences: a perfect model has a loss of 2.5",
     polyhead="a column of numbers is (B, 1); labels (B,) given by hand are refused",
 )

@@ -55,7 +55,7 @@ def test_a_tuple_for_a_dict():
 
 @trap(
     2,
-    "two heads of one shape, their labels exchanged in the tuple",
+    "two heads with the same shape, with their labels swapped in the tuple",
     keras="trains each head on the other's labels",
     polyhead="heads are found by name, in whatever order they are declared; without names it refuses to guess",
 )

@@ -179,7 +179,7 @@ def test_values_that_are_not_finite():
 
 @trap(
     15,
-    "whole numbers in the first batches, fractions later",
+    "integers in the first batches, fractions later",
     keras="on TensorFlow the type of the first two batches stays: 0.5 becomes 0",
     polyhead="labels have the type of their head, inputs the type of their column; what does not fit is refused",
 )

@@ -156,7 +156,7 @@ def test_forked_workers_share_their_chance():
 @trap(
     24,
     "`zip` of two image generators with one seed, for images and their masks",
-    keras="`fit` refuses a `zip`; drawn in a generator, the pairs part as soon as one of the two draws once more",
+    keras="`fit` refuses a `zip`; drawn in a generator, the pairs get out of step as soon as one draws more",
     polyhead="an image and its mask are one row",
 )
 def test_images_and_masks_from_two_generators():
