@@ -57,8 +57,8 @@ def declaration(
     if first is None or subject.kind == "feed" or not subject.declared:
         return ""
     streams = subject.makes_generators
-    for (part, _), leaf in first.arrays():
-        if isinstance(leaf, Odd) and not (is_none(leaf) and part != "y"):
+    for _, leaf in first.arrays():
+        if isinstance(leaf, Odd) and not is_none(leaf):
             return ""
     inputs = _declared_columns("x", reading, places, streams)
     heads = [_with_own_column(head, inputs) for head in _declared_columns("y", reading, places, streams)]
