@@ -122,6 +122,8 @@ def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> list[Pro
                 fix = "An array of a batch has one entry for each row: collect rows and yield np.stack(rows)."
             elif "text" in words or "objects" in words:
                 fix = "Turn words into ids first, and mixed lists into one array of numbers."
+            elif "datetime64" in words or "timedelta64" in words:
+                fix = 'Turn times into numbers, as days: (times - times.min()) / np.timedelta64(1, "D").'
             # inputs may be text, if the model has a layer for it; labels never are
             may = place[0] == "x" and slot is None and "text" in words
             if words == NONE:
