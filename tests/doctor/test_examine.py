@@ -284,6 +284,49 @@ def test_images_that_are_turned_without_their_masks(turn, how):
     )
 
 
+def test_each_mask_is_turned_with_its_image():
+    images = np.random.default_rng(0).random((ROWS, 8, 8, 3))
+    masks = (images[..., :1] > 0.5).astype("float32")
+    rings = (
+        np.abs(np.indices((8, 8)) - 3.5).max(0)[None, ..., None] < np.arange(ROWS)[:, None, None, None] % 4
+    )
+    draw = np.random.default_rng(1)
+
+    def turned(ids, second):
+        if draw.random() < 0.5:
+            return images[ids], {"cell": masks[ids], "core": second[ids] * 1.0}
+        return images[ids, :, ::-1], {"cell": masks[ids, :, ::-1], "core": second[ids] * 1.0}
+
+    # rings are the same from left to right
+    assert ph.examine(stream(lambda ids: turned(ids, rings)), steps_per_epoch=6).errors == ()
+    ((code, message),) = errors(ph.examine(stream(lambda ids: turned(ids, 1 - masks)), steps_per_epoch=6))
+    assert code == "augmented-apart"
+    assert message.startswith("target `core`, batch ")
+    assert "an image that was turned left to right beside the same labels" in message
+
+
+def test_an_output_without_a_loss_needs_no_labels():
+    x = keras.Input((X.shape[1],), name="x")
+    outputs = {name: keras.layers.Dense(1, name=name)(x) for name in ("value", "hidden")}
+    as_dict, as_list = keras.Model(x, outputs), keras.Model(x, list(outputs.values()))
+    as_dict.compile("sgd", loss={"value": "mse"})
+    as_list.compile("sgd", loss=["mse", None])
+    assert (
+        ph.examine(stream(lambda ids: (X[ids], {"value": VALUE[ids]})), as_dict, steps_per_epoch=6).problems
+        == ()
+    )
+    report = ph.examine(stream(lambda ids: (X[ids], (VALUE[ids], None))), as_list, steps_per_epoch=6)
+    assert [str(problem) for problem in report.problems] == [
+        "output `hidden`, batch 0: expected an array of numbers, got None. It has no loss: give zeros, or leave its "
+        "key out of a dict."
+    ]
+    assert report.ok
+    assert "names=('x', ('value', None)))" in report.declaration
+    as_dict.compile("sgd", loss={"value": "mse", "hidden": "mse"})
+    report = ph.examine(stream(lambda ids: (X[ids], {"value": VALUE[ids]})), as_dict, steps_per_epoch=6)
+    assert [code for code, _ in errors(report)] == ["target-keys"]
+
+
 def test_a_batch_of_four_parts():
     report = ph.examine(
         stream(lambda ids: (X[ids], YES[ids], VALUE[ids], KIND[ids])), two_heads(), 12, steps_per_epoch=6

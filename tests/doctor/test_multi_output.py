@@ -152,7 +152,7 @@ MISTAKES = {
         labels(value=lambda i: np.full((len(i), 1), np.datetime64(1, "D"))),
         three,
         "not-an-array",
-        "`value`",
+        "output `value`, batch 0: expected an array of numbers, got an array of datetime64[D]. Turn times into numbers",
     ),
     "weights of outputs": (
         lambda i: (*by_key(i), {"yes": 1.0, "value": 0.5, "kind": 1.0}),

@@ -228,8 +228,12 @@ FIT = {
     "data-type": [
         (lambda: fit(two_heads(), zip([X], [(BOUGHT, PRICE)], strict=True)), "not-for-keras", "an iterator"),
     ],
+    "function-itself": [
+        (lambda: fit(two_heads(), lambda: stream(good)), "", ""),
+    ],
     "labels-beside": [
         (lambda: two_heads().fit(stream(good), [BOUGHT, PRICE], verbose=0), "", ""),
+        (lambda: two_heads().fit(stream(good), sample_weight=ONES, verbose=0), "", ""),
     ],
     "inputs": [
         (lambda: fit(two_heads(), X[:, :3], [BOUGHT, PRICE]), "input-shape", "input `x`"),
@@ -317,6 +321,19 @@ def test_the_code_for_class_weights_runs():
         model, x, y, sample_weight=sample_weight, verbose=0
     )
     exec(ph.explain(raised.value).keras, {"np": np, "model": model, "x": X, "bought": BOUGHT, "price": PRICE})
+
+
+def test_the_code_gives_labels_as_the_call_got_them():
+    with pytest.raises(ValueError, match="class_weight") as raised:
+        fit(two_heads(), stream(good), class_weight={0: 1.0, 1: 2.0}, steps_per_epoch=2)
+    assert (
+        ph.explain(raised.value)
+        .keras.splitlines()[1]
+        .startswith("yield x, (bought, price), (bought_weight, np.ones(len(x)))   # an array of ones")
+    )
+    with pytest.raises((ValueError, KeyError)) as raised:
+        fit(two_heads(), stream(lambda rows: (X[rows], (BOUGHT[rows],))), steps_per_epoch=2)
+    assert ph.explain(raised.value).keras == "yield x, (bought, price)   # one array for each output"
 
 
 def test_a_generator_is_read_only_where_it_is_asked_for():

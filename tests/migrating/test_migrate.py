@@ -382,5 +382,71 @@ def test_of_a_generator_as_many_rows_are_compared_as_of_what_was_before():
         heads={"y": ph.Regression()},
         batch_size=50,
     )
-    found = compare_rows(rows_before(batches(), 210), feed, 210)
+    found = compare_rows(lambda: rows_before(batches(), 210), feed, 210)
     assert found == ["rows: 210 compared", "input `x`: the same", "head `y`: the same"]
+
+
+WEIGHTED = """
+import numpy as np
+
+x = np.arange(60.0).reshape(30, 2)
+
+
+def batches():
+    x_batch, size = np.empty((10, 2)), np.empty((10, 1))
+    while True:
+        for i in range(0, 30, 10):
+            x_batch[:], size[:] = x[i : i + 10], x[i : i + 10, :1] / 60
+            yield x_batch, (size > 0.4, size), WEIGHTS
+
+
+model.fit(batches(), steps_per_epoch=3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("weights", "names", "head"),
+    [
+        ("None", "('x', ('y0', 'y1'))", "ph.Regression()"),
+        (
+            "(None, np.ones(10))",
+            "('x', ('y0', 'y1'), (None, 'weight_y1'))",
+            'ph.Regression(sample_weight="weight_y1")',
+        ),
+    ],
+)
+def test_weights_that_are_none_in_arrays_that_are_filled_again(script, weights, names, head):
+    (made,) = migrate(script(WEIGHTED.replace("WEIGHTS", weights)))
+    assert f"data = ph.from_generator(batches, length=30, names={names})" in made.code
+    assert f'"y0": ph.Binary(),\n        "y1": {head},' in made.code
+    assert made.compared == (
+        "rows: 30 compared",
+        "input `x`: the same",
+        "head `y0`: the same",
+        "head `y1`: the same",
+    )
+
+
+def test_rows_that_differ_each_time_are_not_compared(script):
+    (made,) = migrate(
+        script("""
+import numpy as np
+
+images = np.random.default_rng(0).random((20, 8, 8, 3))
+
+
+def batches():
+    for i in range(0, 20, 10):
+        x = images[i : i + 10]
+        mask = (x[..., :1] > 0.5) * 1.0
+        if np.random.random() < 2:
+            x = x + np.random.random(x.shape) / 9
+        yield x / 2, mask
+
+
+model.fit(batches())
+""")
+    )
+    assert made.compared == (
+        "not compared: the pipeline gives other rows each time, as random order or augmentation does",
+    )

@@ -214,6 +214,95 @@ def test_what_is_wrong_with_a_batch_is_named(change, words):
     assert wrong(change) == words
 
 
+@pytest.mark.parametrize("batch_size", [3, 8, 20])
+def test_a_generator_may_fill_the_same_arrays_again(batch_size):
+    x, odd, size = np.empty((8, 2), "float32"), np.empty((8, 1)), np.empty(8)
+
+    def filling():
+        for inputs, (one, other) in batches(rows=48):
+            x[:], odd[:], size[:] = inputs, one, other
+            yield x, (odd, size)
+
+    def rows(function):
+        source = ph.from_generator(function, length=48, names=NAMES)
+        feed = ph.Feed(source, inputs="x", heads=HEADS, batch_size=batch_size)
+        feed.peek()
+        return [np.concatenate([batch.inputs["x"][:, 1] for batch in feed.batches()])] + [
+            np.concatenate([batch.labels[name] for batch in feed.batches()]) for name in HEADS
+        ]
+
+    for got, wanted in zip(rows(filling), rows(lambda: batches(rows=48)), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize(
+    "started",
+    [batches(), endless(), zip(np.ones((5, 2)), np.ones((5, 2)), strict=True)],
+    ids=["ends", "endless", "zip"],
+)
+def test_an_iterator_that_was_begun_before_is_refused(started):
+    source = ph.from_generator(lambda: started, length=2, names=None)
+    assert len(source.columns) > 1
+    with pytest.raises(
+        ph.DataError, match="generator `<lambda>`: expected a new iterator from each call, got the same"
+    ):
+        source.read(np.arange(2))
+
+
+def test_an_iterator_that_begins_anew_by_itself():
+    class Batches:
+        def __iter__(self):
+            self.left = batches()
+            return self
+
+        def __next__(self):
+            return next(self.left)
+
+    made = Batches()
+    feed = ph.Feed(
+        ph.from_generator(lambda: made, length=ROWS, names=NAMES), inputs="x", heads=HEADS, batch_size=ROWS
+    )
+    assert ids_of(feed, epochs=2) == [list(range(ROWS))] * 2
+
+
+def test_parts_that_are_none():
+    x, odd, size = np.ones(4), np.zeros(4), np.arange(4.0)
+    read = {"x": x.tolist(), "odd": odd.tolist(), "size": size.tolist()}
+    for batch, names, more in (
+        ((x, {"odd": odd, "size": size}, None), None, {}),
+        ((x, (odd, size), None), ("x", ("odd", "size"), None), {}),
+        ((x, (odd, size), None), ("x", ("odd", "size")), {}),
+        ((x, (odd, size), (None, size)), ("x", ("odd", "size"), (None, "weight")), {"weight": size.tolist()}),
+        ((x, [odd, size], [None, size]), ("x", ["odd", "size"], [None, "weight"]), {"weight": size.tolist()}),
+    ):
+        rows = ph.from_generator(lambda batch=batch: iter([batch]), length=4, names=names).read(np.arange(4))
+        assert {name: values.tolist() for name, values in rows.items()} == read | more
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([1, 2, 3, 4], [1, None, 3, 4]),
+        ([0.5, 2, 3, 4], [0.5, None, 3, 4]),
+        (list("abcd"), ["a", None, "c", "d"]),
+    ],
+)
+def test_what_a_masked_array_masks_is_missing(values, wanted):
+    masked = np.ma.array(values, mask=[0, 1, 0, 0])
+    rows = ph.from_generator(lambda: iter([(np.ones(4), masked)]), length=4).read(np.arange(4))
+    assert [None if value is None or value != value else value for value in rows["y"]] == wanted
+
+
+def test_tensors_with_a_gradient_and_of_bfloat16():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+    def tensors():
+        yield torch.ones(2, 3, requires_grad=True), torch.ones(2).bfloat16()
+
+    rows = ph.from_generator(tensors, length=2).read(np.arange(2))
+    assert (rows["x"].tolist(), rows["y"].tolist()) == ([[1] * 3] * 2, [1, 1])
+
+
 def test_what_it_raised_is_the_cause():
     def generator():
         yield np.ones(3)
@@ -234,6 +323,15 @@ def test_what_it_raised_is_the_cause():
         (
             lambda: ph.from_generator(batches(), length=5),
             "from_generator(): expected a function that returns an iterator, got <generator",
+        ),
+        (
+            lambda: ph.from_generator([("x", "y")], length=5),
+            "from_generator(): expected a function that returns an iterator, got [('x', 'y')]. Pass a function that "
+            "returns it, as lambda: loader.",
+        ),
+        (
+            lambda: ph.from_generator(lambda: None, length=5).columns,
+            "generator `<lambda>`: expected an iterator, got None. It must yield batches (x, y).",
         ),
         (
             lambda: ph.from_generator(batches, length=0),

@@ -31,7 +31,7 @@ def as_column(name: str, values: Any) -> Values | Stored:
     if isinstance(values, (Coded, Stored)):
         return values
     if type(values).__module__.partition(".")[0] in TENSORS and hasattr(values, "__array__"):
-        values = _from_tensor(name, values)
+        values = from_tensor(place(column=name), values)
     if shape_of(values) == ():
         raise _no_column(name, values)
     if isinstance(values, np.ma.MaskedArray):
@@ -64,15 +64,15 @@ def _takes_batches(values: Any) -> bool:
         return False
 
 
-def _from_tensor(name: str, values: Any) -> Any:
+def from_tensor(where: str, values: Any) -> Any:
+    """Convert a tensor, on whatever device, to an array; raise a `DataError` at ``where`` if that is impossible."""
     try:
+        values = values.detach().cpu() if hasattr(values, "detach") else values  # of torch
         # NumPy has no bfloat16, and torch does not convert it
         return np.asarray(values.float() if str(values.dtype) == "torch.bfloat16" else values)
-    except Exception as error:  # on another device, requires grad, symbolic
-        narrow = ".float()" if str(getattr(values, "dtype", "")) == "torch.bfloat16" else ""
-        fix = f"Give a NumPy array; for torch: tensor.detach().cpu(){narrow}.numpy()."
-        found = quoted_error(error)
-        raise DataError(Problem(place(column=name), "a tensor that NumPy can read", found, fix)) from error
+    except Exception as error:  # symbolic, sparse
+        fix = "Give a NumPy array; for a sparse tensor of torch: tensor.to_dense()."
+        raise DataError(Problem(where, "a tensor that NumPy can read", quoted_error(error), fix)) from error
 
 
 def _no_column(name: str, values: Any) -> DataError:

@@ -9,6 +9,7 @@ from typing import Any
 
 from polyhead.doctor.leaf_statistics import NONE, NUMBERS_AS, SINGLE
 from polyhead.doctor.model_signature import ExaminedTensor
+from polyhead.doctor.pairs import Turned
 from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Place, ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
@@ -121,12 +122,19 @@ def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> list[Pro
                 fix = "An array of a batch has one entry for each row: collect rows and yield np.stack(rows)."
             elif "text" in words or "objects" in words:
                 fix = "Turn words into ids first, and mixed lists into one array of numbers."
+            elif "datetime64" in words or "timedelta64" in words:
+                fix = 'Turn times into numbers, as days: (times - times.min()) / np.timedelta64(1, "D").'
             # inputs may be text, if the model has a layer for it; labels never are
             may = place[0] == "x" and slot is None and "text" in words
             if words == NONE:
                 fix = "Give an array of ones for outputs without weights."
                 if place[0] == "y":
-                    fix = "Where there is no label, give 0 and a weight of 0."
+                    output = places.outputs.get(place[1])
+                    may = (
+                        output is not None and output.untrained
+                    )  # Keras 3.10 refuses None there, later ones do not
+                    fix = "It has no loss: give zeros, or leave its key out of a dict."
+                    fix = fix if may else "Where there is no label, give 0 and a weight of 0."
                 elif place[0] == "w":
                     may = len(place[1]) > 0  # Keras accepts it in a nesting with a place for each output
             where = f"{places.name(place)}, batch {step}"
@@ -232,6 +240,18 @@ def _check_reuse(reading: Reading, places: Matches) -> list[Problem]:
     found = "one that was overwritten by the next batch"
     fix = "Make a new array for each batch, or yield array.copy(): Keras holds batches before it trains on them."
     return [Problem(where, expected, found, fix, "buffer-reused")]
+
+
+def check_pairs(found: tuple[int, Turned] | None, places: Matches) -> list[Problem]:
+    """Return the problem of an image that was turned without a mask, given its batch and what is turned."""
+    if found is None:
+        return []
+    step, (path, row, how) = found
+    where = f"{places.name(('y', path))}, batch {step}, row {row}"
+    expected = "image and masks that are turned together"
+    fix = "Draw once, and apply it to both: image[:, ::-1], mask[:, ::-1]."
+    got = f"an image that was turned {how} beside the same labels"
+    return [Problem(where, expected, got, fix, "augmented-apart")]
 
 
 def nesting(layout: Any) -> str:

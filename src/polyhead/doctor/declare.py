@@ -57,11 +57,8 @@ def declaration(
     if first is None or subject.kind == "feed" or not subject.declared:
         return ""
     streams = subject.makes_generators
-    for (part, _), leaf in first.arrays():
-        left_out = (
-            part == "x" and is_none(leaf) and not streams
-        )  # `from_generator` needs an array in each place
-        if isinstance(leaf, Odd) and not left_out:
+    for _, leaf in first.arrays():
+        if isinstance(leaf, Odd) and not is_none(leaf):
             return ""
     inputs = _declared_columns("x", reading, places, streams)
     heads = [_with_own_column(head, inputs) for head in _declared_columns("y", reading, places, streams)]
@@ -70,7 +67,10 @@ def declaration(
     weights = _weight_columns(heads, reading)
     if weights:
         names = {w.place[1]: w.name for w in weights}
-        heads = [replace(c, guess=c.guess.saying("sample_weight", names[c.place[1]])) for c in heads]
+        heads = [
+            replace(c, guess=c.guess.saying("sample_weight", names[c.place[1]])) if c.place[1] in names else c
+            for c in heads
+        ]
     say_more = "weights: say class_weight=, given= or missing= on a head, which makes them"
     return feed_code(
         _data(subject, [*inputs, *heads, *weights], reading, rows, steps),
@@ -104,12 +104,15 @@ def _with_own_column(head: _DeclaredColumn, inputs: list[_DeclaredColumn]) -> _D
 
 
 def _weight_columns(heads: list[_DeclaredColumn], reading: Reading) -> list[_DeclaredColumn]:
-    """Return a weight column for each head if every head has one weight a row; else none."""
+    """Return a weight column for each head with weights if all have one weight a row; else none."""
     first = reading.first
     assert first is not None
     columns = []
+    given = dict(first.arrays())
     for head in heads:
         place: Place = ("w", head.place[1])
+        if is_none(given.get(place)):
+            continue
         stats = reading.stats.get(place)
         if stats is None or stats.shape not in ((), (1,)):
             return []
@@ -167,7 +170,7 @@ def _data(
             names.setdefault(("w", path), f"weight{i}")
 
         def named(part: str) -> Any:
-            return rebuild(parts[part], lambda path, _: names[part, path])
+            return rebuild(parts[part], lambda path, leaf: None if is_none(leaf) else names[part, path])
 
         nested = tuple(named(part) for part in ("x", "y", "w") if parts.get(part) is not None)
         lines = [f"data = ph.from_generator({subject.name}, length={rows}, names={nested!r})"]

@@ -11,7 +11,6 @@ from polyhead.doctor import batch_layout, cost, declare, input_checks, matching,
 from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
 from polyhead.doctor.examination import Examination
 from polyhead.doctor.model_signature import Model, signature_of
-from polyhead.doctor.pairs import check_pairs
 from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Clock, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, subject
@@ -139,8 +138,10 @@ def _examine(
         unseen.append(why)
     if model is None:
         unseen.append("whether it fits a model: none was given")
-    problems += check_pairs(first.turned or (second.turned if second is not None else None))
     places, matched = _match_batch(what, first, side)
+    problems += batch_layout.check_pairs(
+        first.turned or (second.turned if second is not None else None), places
+    )
     alone = input_checks.single_rows(first, places, what)
     if alone is not None:
         return Examination((alone,), tuple(notes), kind=what.kind, batches=first.steps, unseen=tuple(unseen))

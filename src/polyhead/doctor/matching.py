@@ -95,7 +95,7 @@ def _match_keys(
     y: Mapping[str, Any], model: Model, names: list[str]
 ) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
     matched: dict[Path, ExaminedTensor] = {(slot.name,): slot for slot in model.outputs if slot.name in y}
-    missing = [name for name in names if name not in y]
+    missing = [slot.name for slot in model.outputs if slot.name not in y and not slot.untrained]
     extra = [name for name in y if name not in names]
     if not missing and not extra:
         return matched, []

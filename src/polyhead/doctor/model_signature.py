@@ -30,6 +30,7 @@ class ExaminedTensor(ModelTensor):
         own_loss: whether that loss is the user's own class.
         from_logits: the argument of its loss of that name; None if it reads neither logits nor probabilities.
         takers: the layers that read an input.
+        untrained: whether the model was compiled without a loss for this output, and with losses for others.
     """
 
     name: str = ""
@@ -38,6 +39,7 @@ class ExaminedTensor(ModelTensor):
     own_loss: bool = False
     from_logits: bool | None = None
     takers: tuple[Any, ...] = ()
+    untrained: bool = False
 
     @property
     def classes(self) -> int | None:
@@ -104,7 +106,8 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str | Problem]:
         inputs = tuple(replace(slot, takers=some) for slot, some in zip(slots, takers, strict=True))
     outputs = list(examined_tensors(known[1], model, getattr(model, "output_names", None)))
     losses = losses_of(model, known[1])
-    outputs = [_with_loss(slot, losses.get(slot.path)) for slot in outputs]
+    trains = any(loss is not None for loss in losses.values())
+    outputs = [_with_loss(slot, losses.get(slot.path), trains) for slot in outputs]
     return Model(inputs, tuple(outputs), nesting_form(known[0]), nesting_form(known[1])), ""
 
 
@@ -171,9 +174,9 @@ def examined_tensors(nested: Any, model: Any, names: list[str] | None) -> list[E
     return slots
 
 
-def _with_loss(slot: ExaminedTensor, loss: Any) -> ExaminedTensor:
+def _with_loss(slot: ExaminedTensor, loss: Any, trains: bool) -> ExaminedTensor:
     if loss is None:
-        return slot
+        return replace(slot, untrained=trains)
     import keras
 
     try:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polyhead.errors import Problem
+from polyhead.keras_bridge.structure import Path
+
+Turned = tuple[Path, int, str]
+"""A mask, its row, and how its image was turned."""
 
 _TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "left to right": lambda image: image[:, ::-1],
@@ -20,58 +23,47 @@ _TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Pairs:
-    """The images of one batch, by their masks.
+    """The images of one batch, by the path and the hash of each of their masks."""
 
-    Attributes:
-        images: the images, by the hash of their labels.
-    """
-
-    images: dict[int, np.ndarray]
+    images: dict[tuple[Path, int], np.ndarray]
 
     @classmethod
-    def of(cls, x: list[np.ndarray], y: list[np.ndarray], rows: np.ndarray) -> Pairs:
+    def of(cls, x: list[np.ndarray], y: dict[Path, np.ndarray], hashes: dict[Path, np.ndarray]) -> Pairs:
         """Return the pairs of a batch with one array of images, and labels of the same height and width.
 
         Args:
             x: the inputs of a batch.
-            y: the labels of the batch.
-            rows: the hashes of its rows, ``(n, 2)``.
+            y: the arrays of labels of the batch.
+            hashes: a hash per row for each of them.
         """
-        if len(x) != 1 or x[0].ndim != 4:
-            return cls({})
-        masks = [labels for labels in y if labels.ndim >= 3 and labels.shape[1:3] == x[0].shape[1:3]]
-        if not masks:
-            return cls({})
-        # a uniform mask looks the same however it is turned
-        flat = [mask.reshape(len(mask), -1) for mask in masks]
-        distinct = np.any([(mask != mask[:, :1]).any(axis=1) for mask in flat], axis=0)
-        return cls({int(rows[i, 1]): x[0][i].copy() for i in np.flatnonzero(distinct[: len(rows)])})
+        masks = _masks(x, y)
+        return cls(
+            {(path, int(hashes[path][i])): x[0][i].copy() for path in masks for i in range(_rows(x, masks))}
+        )
 
-    def find_turned(self, x: list[np.ndarray], rows: np.ndarray) -> tuple[int, str] | None:
-        """Return the first row whose image is a turned known one while its labels are not, and how it is turned."""
-        if not self.images or len(x) != 1:
-            return None
-        for i, key in enumerate(rows[:, 1].tolist()):
-            known = self.images.get(key)
-            if known is None or known.shape != x[0][i].shape or np.array_equal(known, x[0][i]):
-                continue
-            for name, turn in _TURNS.items():
-                if np.array_equal(turn(known), x[0][i]):
-                    return i, name
+    def find_turned(
+        self, x: list[np.ndarray], y: dict[Path, np.ndarray], hashes: dict[Path, np.ndarray]
+    ) -> Turned | None:
+        """Return the first row whose image is a turned known one while a mask is not, and how it is turned."""
+        masks = _masks(x, y) if self.images else {}
+        for i in range(_rows(x, masks)):
+            for path, mask in masks.items():
+                known = self.images.get((path, int(hashes[path][i])))
+                if known is None or known.shape != x[0][i].shape or np.array_equal(known, x[0][i]):
+                    continue
+                for name, turn in _TURNS.items():
+                    alike = np.array_equal(turn(mask[i]), mask[i])  # such as a mask of one class, or a circle
+                    if not alike and np.array_equal(turn(known), x[0][i]):
+                        return path, i, name
         return None
 
 
-def check_pairs(found: tuple[int, int, str] | None) -> list[Problem]:
-    """Return the problem of an image turned alone, given its batch, its row, and how; empty for None."""
-    if found is None:
-        return []
-    step, row, how = found
-    return [
-        Problem(
-            f"batch {step}, row {row}",
-            "image and masks that are turned together",
-            f"an image that was turned {how} beside the same labels",
-            "Draw once, and apply it to both: image[:, ::-1], mask[:, ::-1].",
-            "augmented-apart",
-        )
-    ]
+def _masks(x: list[np.ndarray], y: dict[Path, np.ndarray]) -> dict[Path, np.ndarray]:
+    """Return the labels that have the height and width of the images, if the only input is images."""
+    if len(x) != 1 or x[0].ndim != 4:
+        return {}
+    return {path: mask for path, mask in y.items() if mask.ndim >= 3 and mask.shape[1:3] == x[0].shape[1:3]}
+
+
+def _rows(x: list[np.ndarray], masks: dict[Path, np.ndarray]) -> int:
+    return min(map(len, (*x, *masks.values()))) if masks else 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from polyhead.doctor.leaf_statistics import NONE, SINGLE, LeafStatistics, Odd, is_none
 from polyhead.doctor.misread import is_frame
-from polyhead.doctor.pairs import Pairs
+from polyhead.doctor.pairs import Pairs, Turned
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import counted, shown
 from polyhead.keras_bridge.structure import Path, leaves, rebuild
@@ -76,8 +76,8 @@ class Reading:
         late: the batch that was still being made when the time was over.
         nothing: the first batch that was None.
         reused: a batch that changed when the next one was made, and the arrays that they share.
-        pairs: the images of the first batch, by their masks.
-        turned: a batch and row whose image was turned without its mask, and how.
+        pairs: the images of the first batch.
+        turned: a batch, and in it an image that was turned without its mask.
         frames: the DataFrames in the first batch.
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
     """
@@ -95,7 +95,7 @@ class Reading:
     nothing: int | None = None
     reused: tuple[int, list[Place]] | None = None
     pairs: Pairs | None = None
-    turned: tuple[int, int, str] | None = None
+    turned: tuple[int, Turned] | None = None
     uneven: tuple[int, dict[Place, int]] | None = None
     frames: list[Place] = field(default_factory=list)
 
@@ -147,11 +147,13 @@ class Reading:
         rows, labels = row_hashes(batch)
         self.rows.append(rows)
         self.labels.append(labels)
+        images = batch.numbers("x")
+        masks = {place[1]: leaf for place, leaf in batch.arrays() if place[0] == "y" and place[1] in labels}
         if self.pairs is None:
-            self.pairs = Pairs.of(batch.numbers("x"), batch.numbers("y"), self.rows[-1])
+            self.pairs = Pairs.of(images, masks, labels)
         elif self.turned is None:
-            turned = self.pairs.find_turned(batch.numbers("x"), self.rows[-1])
-            self.turned = (step, *turned) if turned is not None else None
+            turned = self.pairs.find_turned(images, masks, labels)
+            self.turned = (step, turned) if turned is not None else None
         self.bytes.append(sum(leaf.nbytes for _, leaf in batch.arrays() if not isinstance(leaf, Odd)))
         return batch
 

@@ -142,7 +142,7 @@ def explain_message(
         there,
         name=known.name,
         what=_with_outputs(known, outputs),
-        keras=_in_names_of(known.keras, outputs, wrong, weights, found.declaration),
+        keras=_in_names_of(known.keras, outputs, wrong, weights, found.declaration, call.streams),
         polyhead=_in_names_of(known.polyhead, outputs, wrong, weights, found.declaration),
         heading=known.heading,
         feed=found.declaration,
@@ -195,18 +195,26 @@ def _class_weights(given: Any) -> tuple[str, str]:
     return "", "{0: 1.0, 1: 5.0}"
 
 
-def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed: str) -> str:
-    """Return the code of an entry, with the names of this model."""
+def _in_names_of(
+    code: str, outputs: OutputNames, wrong: str, weights: str, feed: str, streams: bool = False
+) -> str:
+    """Return the code of an entry, with the names of this model; ``streams``: whether the data is yielded."""
     names = outputs.names or ("first", "second")
     keys = {name: name if name.isidentifier() else f"y{i}" for i, name in enumerate(names)}
     first = keys.get(wrong, "first")
     kind = re.search(rf'"{re.escape(wrong)}": ph\.(\w+)', feed)
     fallback = "Binary" if wrong in outputs.classes or not outputs.names else "Regression"
+    labels = outputs.code(keys)
+    some = outputs.code({n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()})
     return string.Template(code).safe_substitute(
+        give=f"yield x, {labels}" if streams else f"model.fit(x, {labels})",
+        give_weighted=f"yield x, {labels}, {some}"
+        if streams
+        else f"model.fit(x, {labels}, sample_weight={some})",
         first=first,
         kind=kind[1] if kind else fallback,
         class_weight=weights,
-        y=outputs.code(keys),
+        y=labels,
         y_flat=", ".join(keys.values()),
         y_rows=outputs.code({name: f"{key}[rows]" for name, key in keys.items()}),
         losses=outputs.code({name: f'"{_usual_loss(name, outputs)}"' for name in names}),
@@ -215,7 +223,6 @@ def _in_names_of(code: str, outputs: OutputNames, wrong: str, weights: str, feed
         ),
         weights=outputs.code({name: f"{key}_weight" for name, key in keys.items()}),
         first_weight=f"{first}_weight",
-        some=outputs.code({n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()}),
     )
 
 

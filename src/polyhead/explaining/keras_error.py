@@ -46,7 +46,7 @@ class FailedCall:
         weights = self.arguments.get("sample_weight")
         if x is None or y is None:
             return x
-        if not hasattr(x, "shape") and not isinstance(x, (Mapping, list, tuple)):
+        if self.streams:
             return None  # a generator and labels
         return (x, y) if weights is None else (x, y, weights)
 
@@ -55,6 +55,12 @@ class FailedCall:
         """The ``validation_data`` of ``fit``, with arrays in tuples; None if there was none."""
         given = self.arguments.get("validation_data")
         return tuple(given) if isinstance(given, list) else given
+
+    @property
+    def streams(self) -> bool:
+        """Whether a generator or a dataset gives the batches."""
+        x = self.arguments.get("x")
+        return x is not None and not hasattr(x, "shape") and not isinstance(x, (Mapping, list, tuple))
 
     @property
     def held(self) -> bool:

@@ -3,7 +3,8 @@
 An entry has the words that identify its message, the mistakes in data (codes of `examine`) that cause it, and the code
 to write instead. In code, ``$y`` stands for the labels in the structure of the model's outputs, ``$weights`` for
 weights, ``$first`` for the wrong output, or the first one, ``$kind`` for its head, and ``$class_weight`` for the
-argument of ``fit``.
+argument of ``fit``. ``$give`` and ``$give_weighted`` pass labels, and weights, as the call got its data: to ``fit``, or
+by ``yield``.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ feed = ph.Feed({"x": x, "$first": $first, ...}, inputs="x", heads={"$first": ph.
         "Keras takes class_weight for models with one output only.",
         keras="""\
 $first_weight = np.vectorize($class_weight.get)($first.ravel())   # one weight for each row, by its class
-model.fit(x, $y, sample_weight=$some)   # an array of ones for every other output""",
+$give_weighted   # an array of ones for every other output""",
         polyhead="""\
 heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight="balanced\"""",
         pattern=r"class_weight\W*(is )?(only|not) supported|`class_weight` must contain",
@@ -104,7 +105,7 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
         "sample-weight",
         "sample_weight for multiple outputs: provide one array per output in y, as a dict or list",
         "The weights need the same structure as the labels: one array for each output, none left out.",
-        keras="model.fit(x, $y, sample_weight=$some)   # ones where all rows count",
+        keras="$give_weighted   # ones where all rows count",
         polyhead='heads={"$first": ph.$kind(sample_weight="$first_weight"), ...}   # a column of the data',
         pattern=r"one `sample_weight` array per output",
         perhaps=rf"{_STRUCTURES}|KeyError|IndexError|tuple index|list index|at least rank 1|{_NUMBERS}",
@@ -146,7 +147,7 @@ $first = ids.astype("int32")                          # objects that hold number
         "output-names",
         "The keys of y don't match the names of the outputs",
         "The keys of the labels aren't the names of the model's outputs.",
-        keras="model.fit(x, $y)   # print(model.output_names) lists the names",
+        keras="$give   # print(model.output_names) lists the names",
         polyhead="""\
 feed = ph.Feed(data, inputs="x", heads={"$first": ph.$kind(), ...})
 feed.check(model)   # every head without an output and every output without a head, before training""",
@@ -168,7 +169,7 @@ feed.check(model)   # every head without an output and every output without a he
         "label-count",
         "y_true and y_pred have different structures",
         "The number of label arrays isn't the number of the model's outputs, or they are nested in another way.",
-        keras="model.fit(x, $y)   # one array for each output",
+        keras="$give   # one array for each output",
         polyhead='feed = ph.Feed(data, inputs="x", heads={"$first": ph.$kind(), ...})   # in any order',
         pattern=rf"y_true\W+and\W+y_pred.*{_STRUCTURES}|Expected to see \d+ array",
         codes=_code_set("target-count stacked-targets no-targets structure"),
@@ -247,7 +248,7 @@ model.fit(generator(), steps_per_epoch=-(-len(x) // 32), epochs=10)""",
 known = ~np.isnan($first)
 $first = np.where(known, $first, 0)   # a number and a weight of 0: NaN times 0 is NaN
 $first_weight = known.ravel().astype("float32")
-model.fit(x, $y, sample_weight=$some)""",
+$give_weighted""",
         polyhead='heads={"$first": ph.$kind(), ...}   # NaN means: no label; inputs are checked, the row is named',
         pattern=r"loss[\w ':=]*\bnan\b|Invalid loss, terminating|contains? nan|not finite",
         codes=_code_set("nan infinity mask-255"),
@@ -344,6 +345,15 @@ feed = ph.Feed(frame, inputs={"file": ph.Image(64, 64)}, heads={"kind": ph.Categ
         owner="generator",
     ),
     KnownMessage(
+        "function-itself",
+        "Unrecognized data type: zip, map and lists in fit",
+        "fit was given a generator function. It takes the generator that a call of the function returns.",
+        keras="model.fit(batches(), steps_per_epoch=...)   # with parentheses",
+        polyhead="data = ph.from_generator(batches, length=rows, names=...)   # without; then ph.Feed(data, ...)",
+        pattern=r"Unrecognized data type: x=<(function|bound method)",
+        owner="function",
+    ),
+    KnownMessage(
         "data-type",
         "Unrecognized data type: zip, map and lists in fit",
         "fit accepts arrays, real generators, PyDataset, and datasets of tf.data, torch or grain, but no zip, "
@@ -362,7 +372,7 @@ def batches():
         "A generator or dataset itself provides labels, weights and the batch size.",
         keras="yield x, $y, $weights   # and fit(generator()) alone",
         polyhead="model.fit(feed)   # batch_size, labels and weights belong to the feed",
-        pattern=r"`(y|sample_weight|batch_size)` should not be passed|`batch_size` argument is not",
+        pattern=r"`(y|sample_weights?|batch_size)` should not be passed|`batch_size` argument is not",
     ),
     KnownMessage(
         "executing",

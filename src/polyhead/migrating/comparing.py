@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ def rows_before(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]
     for batch in batches:
         pair = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
         for name, nested in zip("xy", pair, strict=False):
-            parts[name].append([np.asarray(leaf) for _, leaf in in_order(nested)])
+            # copies: a generator may fill the same arrays again
+            parts[name].append([np.array(leaf) for _, leaf in in_order(nested)])
         seen += len(parts["x"][-1][0])
         if seen >= rows:
             break
@@ -49,8 +50,15 @@ def rows_of_feed_alone(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray
     }, names
 
 
-def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) -> list[str]:
-    """Report for each input and head whether its rows are the same, and otherwise how they differ."""
+def compare_rows(read: Callable[[], Mapping[str, list[np.ndarray]]], feed: Feed, rows: int) -> list[str]:
+    """Report for each input and head whether its rows are the same, and otherwise how they differ.
+
+    Args:
+        read: reads the first rows of the pipeline from its beginning; called again if they differ.
+        feed: the feed in its place.
+        rows: the number of rows that ``read`` returns.
+    """
+    before = read()
     after, names = rows_of_feed_alone(feed, rows)
     arrays = [*after["x"], *after["y"]]
     old = [*before["x"], *before["y"]]
@@ -71,6 +79,11 @@ def compare_rows(before: Mapping[str, list[np.ndarray]], feed: Feed, rows: int) 
         order = [_sorted(side) for side in zip(*[(one, two) for one, two, _ in pairs], strict=True)]
         if all(_equal(one, two) for one, two in zip(*order, strict=True)):
             return [*lines, "the same rows in another order: it was shuffled when it was read"]
+        again = read()
+        if not all(_equal(one, two) for one, two in zip(old, [*again["x"], *again["y"]], strict=True)):
+            return [
+                "not compared: the pipeline gives other rows each time, as random order or augmentation does"
+            ]
     return lines + [
         f"{name}: {_how_they_differ(one, two, '; '.join(filter(None, (note, more))))}"
         for name, (one, two, note), more in zip(names, pairs, notes, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -243,13 +244,15 @@ def _comparison(found: Found, code: str, names: dict[str, Any], object_: Any, ro
     feed = scope["feed"]
     assert isinstance(feed, Feed)
     rows = min(rows, feed.num_samples)
+    return compare_rows(lambda: rows_before(_batches_of(found, object_), rows), feed, rows)
+
+
+def _batches_of(found: Found, object_: Any) -> Iterable[Any]:
     if found.masks is not None:
-        before = rows_before(mask_flows.pairs_of_batches(object_), rows)
-    elif found.kind in FLOWS:
-        before = rows_before(image_flows.plain_batches(object_), rows)
-    else:
-        before = rows_before(subject(object_).open(), rows)
-    return compare_rows(before, feed, rows)
+        return mask_flows.pairs_of_batches(object_)
+    if found.kind in FLOWS:
+        return image_flows.plain_batches(object_)
+    return subject(object_).open()
 
 
 def report_of(migrations: list[Migration], path: Path) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
+from polyhead.columns.as_column import TENSORS, from_tensor
 from polyhead.columns.image_values import is_pillow
-from polyhead.columns.values import Values, objects
+from polyhead.columns.values import Values, objects, unmasked, widened
 from polyhead.errors import DataError, Problem, as_list, counted, is_size, shown
 from polyhead.foreign_errors import quoted_error
 from polyhead.sources.arrays import are_rows
@@ -34,11 +36,12 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
         names: names for the parts of a batch, nested like the batch: ``("image", ("presence", "box"))``. Tuples and
             lists are equivalent. By default the keys of dicts, else ``x`` and ``y``, or ``x0``, ``x1`` … and ``y0``,
             ``y1`` … if there are several. A third part, the weights, needs names; a head reads it with
-            ``sample_weight=``.
+            ``sample_weight=``. A part that is None, such as weights that a head does not have, has no name, or None.
 
     Raises:
         DataError: while reading, if there are fewer rows than ``length``, a batch has another structure than the first,
-            its parts differ in length, or the generator raises. The message gives the number of the batch.
+            its parts differ in length, or the generator raises. The message gives the number of the batch. Also if the
+            function returns an iterator that an earlier call returned.
 
     >>> def batches():
     ...     for start in range(0, 6, 3):
@@ -51,6 +54,8 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
     """
     if not callable(function):
         fix = "A generator can run only once: pass the function itself, without calling it."
+        if hasattr(function, "__iter__") and not isinstance(function, Iterator):
+            fix = "Pass a function that returns it, as lambda: loader."
         expected = "a function that returns an iterator"
         raise DataError(Problem("from_generator()", expected, shown(function), fix))
     if not is_size(length):
@@ -114,6 +119,7 @@ class _Generator:
         self._cursors: list[_Cursor] = []
         self._lock = threading.RLock()
         self._first: dict[str, np.ndarray] | None = None
+        self._latest: Iterator[Any] | None = None
         self._places: dict[tuple[Any, ...], str] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -143,6 +149,21 @@ class _Generator:
             rows = cursor.take(ids[order])
         return {name: values[back] for name, values in rows.items()}
 
+    def begin(self) -> Iterator[Any]:
+        """Call the function; raise a `DataError` if it returns an iterator of an earlier reading."""
+        made = self.function()
+        if made is None:
+            fix = "It must yield batches (x, y)."
+            raise DataError(Problem(f"generator `{self.name}`", "an iterator", "None", fix))
+        batches = iter(made)
+        begins_anew = inspect.isfunction(type(batches).__iter__)  # as an iterator written in Python may
+        if batches is self._latest and not begins_anew:
+            fix = "Make it in the function: lambda: batches(...), or a generator function."
+            found = f"the same {type(batches).__name__} again, of which rows were read before"
+            raise DataError(Problem(f"generator `{self.name}`", "a new iterator from each call", found, fix))
+        self._latest = batches
+        return batches
+
     def columns(self, batch: Any, number: int) -> dict[str, np.ndarray]:
         """Convert a batch to columns of one length; raise a `DataError` if its structure is not that of the first."""
         where = f"generator `{self.name}`, batch {number}"
@@ -162,7 +183,10 @@ class _Generator:
         if leaves.keys() != self._places.keys():
             expected = f"the structure of batch 0, {_outline(list(self._places))}"
             raise DataError(Problem(where, expected, _outline(list(leaves))))
-        found = {self._places[path]: _array(leaf) for path, leaf in leaves.items()}
+        found = {
+            (name := self._places[path]): _array(f"{where}, column `{name}`", leaf)
+            for path, leaf in leaves.items()
+        }
         scalars = [name for name, values in found.items() if not values.ndim]
         if scalars:
             fix = "Yield batches: arrays with one entry per row."
@@ -180,7 +204,7 @@ class _Generator:
         """Name the column of each part of a batch."""
         # a DataLoader yields lists
         whole = isinstance(batch, tuple) or (isinstance(batch, list) and paths != [()])
-        parts = len(batch) if whole else 1
+        parts = sum(part is not None for part in batch) if whole else 1
         given = dict(_batch_parts(self.names, like=self.names)) if self.names is not None else {}
         if self.names is not None and given.keys() != set(paths):
             fix = "Nest the names like the batches."
@@ -237,7 +261,7 @@ class _Cursor:
         number, self._number = self._number, self._number + 1
         try:
             if self._batches is None:
-                self._batches = iter(generator.function())
+                self._batches = generator.begin()
             batch = next(self._batches)
         except StopIteration:
             rows = self.position + sum(_rows(piece) for piece in self._pieces)
@@ -280,8 +304,9 @@ def _batch_parts(
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """Yield the parts of a batch: entries of tuples, dicts and lists of arrays; a list of values is one part.
 
-    If names say how the batch is nested (``like``), a list at the place of a list or tuple of names has parts too. A
-    list of as many arrays as the batch has rows, not all of that length, such as the boxes of each image, is one part.
+    None is no part. If names say how the batch is nested (``like``), a list at the place of a list or tuple of names
+    has parts too. A list of as many arrays as the batch has rows, not all of that length, such as the boxes of each
+    image, is one part.
     """
     if isinstance(nested, Mapping):
         named = like if isinstance(like, Mapping) else {}
@@ -291,7 +316,7 @@ def _batch_parts(
         in_order = like if isinstance(like, (list, tuple)) else ()
         for i, part in enumerate(nested):
             yield from _batch_parts(part, (*path, i), in_order[i] if i < len(in_order) else None, rows)
-    else:
+    elif nested is not None:
         yield path, nested
 
 
@@ -332,7 +357,8 @@ def _outline(paths: list[tuple[Any, ...]]) -> str:
     return ", ".join(words) or "nothing"
 
 
-def _array(leaf: Any) -> np.ndarray:
+def _array(where: str, leaf: Any) -> np.ndarray:
+    """Convert a part of a batch to an array of its own: the generator may fill the same array with the next batch."""
     if isinstance(leaf, list):
         if any(map(is_pillow, leaf)):
             return objects(leaf)
@@ -341,4 +367,8 @@ def _array(leaf: Any) -> np.ndarray:
         except ValueError:  # rows of unequal length
             return objects(leaf)
         return objects(leaf) if array.dtype.kind in "USO" else array
-    return np.asarray(leaf)
+    if type(leaf).__module__.partition(".")[0] in TENSORS and hasattr(leaf, "__array__"):
+        leaf = from_tensor(where, leaf)
+    if isinstance(leaf, np.ma.MaskedArray):
+        leaf = unmasked(leaf.astype(object) if leaf.dtype.kind in "US" else leaf)
+    return widened(np.array(leaf))
