@@ -178,3 +178,43 @@ def test_an_image_that_is_none_is_what_is_said():
     data = {"image": np.zeros((4, 8, 8, 2), np.uint8), "mask": np.zeros((4, 8, 8), np.uint8)}
     with pytest.raises(ph.DataError, match="input `image`: expected 1, 3 or 4 channels last"):
         ph.Feed(data, inputs={"image": ph.Image()}, heads={"mask": ph.Mask(of="image")})
+
+
+@pytest.mark.parametrize("fit", ["contain", "cover"])
+def test_images_of_other_shapes_are_refused_where_fit_depends_on_them(fit):
+    inputs = {"a": ph.Image(32, 32, fit=fit), "b": ph.Image(16, 16, fit=fit)}
+    tall = np.zeros((120, 80, 3), np.uint8)
+    data = {"a": [COLOR, COLOR], "b": [DEPTH.repeat(3, -1), tall], "box": [BOX] * 2}
+    message = (
+        f'input `a`, row 1: expected the shape of `b` \\(120 x 80\\), as fit="{fit}" moves all images of a row '
+        'together, got 240 x 320. Say fit="stretch" for each image; it takes images of any shapes.'
+    )
+    with pytest.raises(ph.DataError, match=message):
+        ph.Feed(data, inputs=inputs, heads={"box": ph.Boxes(1, of="b")}).peek()
+    found = ph.Feed(
+        {**data, "b": [DEPTH.repeat(3, -1)] * 2}, inputs=inputs, heads={"box": ph.Boxes(1, of="a")}
+    )
+    assert np.array_equal(found.peek()[0]["a"][0], found.peek()[0]["a"][1])
+    inputs["b"] = ph.Image(16, 24, fit=fit)
+    with pytest.raises(
+        ph.ContractError, match=r"images of one shape, as .* `a` 32 x 32, `b` 16 x 24. Say fit="
+    ):
+        ph.Feed(data, inputs=inputs, heads={"box": ph.Boxes(1, of="b")})
+
+
+def test_stretched_images_may_have_other_shapes():
+    tall = np.zeros((120, 80, 3), np.uint8)
+    tall[30:60, 20:40] = 255
+    inputs = {"a": ph.Image(32, 32), "b": ph.Image(24, 16)}
+    feed = ph.Feed(
+        {"a": [COLOR], "b": [tall], "box": [[[20.0, 30, 40, 60]]]},
+        inputs=inputs,
+        heads={"box": ph.Boxes(1, of="b")},
+    )
+    x, y = feed.peek()[:2]
+    rows, columns = np.nonzero(x["b"][0, ..., 0] > 0.5)
+    assert (
+        [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        == y["box"].ravel().tolist()
+        == [4, 6, 8, 12]
+    )

@@ -23,12 +23,14 @@ class Frames:
         images: the images whose sizes have to be known.
         every: all images.
         heads: ``{head: image}``, with None if it is not declared.
+        fit: the ``fit=`` of the images, if they have to have one shape for it; else empty.
     """
 
     first: str
     images: tuple[str, ...]
     every: tuple[str, ...]
     heads: Mapping[str, str | None]
+    fit: str = ""
 
     def __getitem__(self, head: str) -> str:
         """The image of a head."""
@@ -37,7 +39,8 @@ class Frames:
     def only(self, names: Sequence[str]) -> Frames:
         """The same for some of the heads."""
         heads = {name: self.heads[name] for name in names}
-        return Frames(self.first, _images_needed(self.first, self.every, heads), self.every, heads)
+        needed = self.every if self.fit else _images_needed(self.first, self.every, heads)
+        return Frames(self.first, needed, self.every, heads, self.fit)
 
     def frames(self, head: str, frames: Mapping[str, Frame]) -> list[Frame]:
         """The size of a head's image; the sizes of all images if it is not declared."""
@@ -52,6 +55,23 @@ class Frames:
             return found
         (height, width), (rows, columns) = frames[own].label_size, frames[self.first].label_size
         return found * np.tile([columns / width, rows / height], found.shape[-1] // 2)
+
+    def require_one_shape(self, frames: Mapping[str, Frame], row: int) -> None:
+        """Raise if the images of a row differ in shape where ``fit=`` depends on it.
+
+        Raises:
+            DataError: for the first such image.
+        """
+        sizes = {name: frame.shown for name, frame in frames.items() if self.fit}
+        for name, size in sizes.items():
+            if not _same_shape(size, sizes[self.first]):
+                height, width = sizes[self.first]
+                expected = (
+                    f"the shape of `{self.first}` ({height} x {width}), as {_ONE_SCENE.format(self.fit)}"
+                )
+                raise DataError(
+                    Problem(place(input=name, row=row), expected, f"{size[0]} x {size[1]}", _STRETCH, "fit")
+                )
 
     def require_known(self, name: str, head: Head, frames: Mapping[str, Frame], row: int) -> None:
         """Raise for coordinates in pixels of an undeclared image.
@@ -93,9 +113,25 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
     if len(set(fits.values())) > 1:
         found = ", ".join(f"`{name}` {fit}" for name, fit in fits.items())
         problems.append(Problem("Image(fit=)", "the same for all images of a feed", found))
+    fit = next(iter(set(fits.values()) - {"stretch"}), "") if len(images) > 1 else ""
+    if fit and not all(_same_shape(size, sizes[first]) for size in sizes.values()):
+        found = ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
+        expected = f"images of one shape, as {_ONE_SCENE.format(fit)}"
+        problems.append(Problem("Image(height, width)", expected, found, _STRETCH))
     if problems:
         raise ContractError(*problems)
-    return Frames(first, _images_needed(first, tuple(images), declared), tuple(images), declared)
+    needed = tuple(images) if fit else _images_needed(first, tuple(images), declared)
+    return Frames(first, needed, tuple(images), declared, fit)
+
+
+_ONE_SCENE = 'fit="{}" moves all images of a row together'
+_STRETCH = 'Say fit="stretch" for each image; it takes images of any shapes.'
+
+
+def _same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether sizes have one shape: to a pixel, or to 2 %, by which resized copies of an image differ."""
+    (height, width), (rows, columns) = size, other
+    return abs(width * rows / columns - height) <= max(1, height / 50)
 
 
 def _images_needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None]) -> tuple[str, ...]:
