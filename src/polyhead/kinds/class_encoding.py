@@ -154,14 +154,14 @@ def _several(values: Any, count: int | None) -> str:
         twice = any(len(set(map(repr, row))) < len(row) for row in rows)
         return CLASS_A_STEP if twice else _AT_ONCE
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if array.ndim == 3:
-        return "A class for each pixel is ph.Mask."
-    if array.ndim > 3:
-        return f"If these are volumes, {VOLUMES}."
+    if array.ndim > 2:
+        return (
+            "A class for each pixel is ph.Mask." if array.ndim == 3 else f"If these are volumes, {VOLUMES}."
+        )
     if array.ndim == 2 and len(array) and count in (None, array.shape[1]):
-        if (unlabeled := np.isnan(array).all(1)).all():
+        array = array[~(unlabeled := np.isnan(array).all(1))]
+        if not len(array):
             return "Give None for a row without a label."
-        array = array[~unlabeled]
         if (array >= 0).all() and np.allclose(array.sum(1), 1):
             return f"If these are one-hot, give {_IDS_BESIDE_NAN if unlabeled.any() else 'column.argmax(axis=1)'}."
         if ((array == 0) | (array == 1)).all():
