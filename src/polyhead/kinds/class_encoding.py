@@ -159,10 +159,9 @@ def _several(values: Any, count: int | None) -> str:
             "A class for each pixel is ph.Mask." if array.ndim == 3 else f"If these are volumes, {VOLUMES}."
         )
     if array.ndim == 2 and len(array) and count in (None, array.shape[1]):
-        array = array[~(unlabeled := np.isnan(array).all(1))]
-        if not len(array):
+        if (unlabeled := np.isnan(array).all(1)).all():
             return "Give None for a row without a label."
-        if (array >= 0).all() and np.allclose(array.sum(1), 1):
+        if (array[~unlabeled] >= 0).all() and np.allclose(array[~unlabeled].sum(1), 1):
             return f"If these are one-hot, give {_IDS_BESIDE_NAN if unlabeled.any() else 'column.argmax(axis=1)'}."
         if ((array == 0) | (array == 1)).all():
             return _AT_ONCE
