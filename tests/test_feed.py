@@ -611,3 +611,28 @@ def test_rows_are_looked_at_in_the_first_whole_epoch_and_not_again(monkeypatch):
     asked.clear()
     list(restored)
     assert set(asked) == {True}
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("take", "Select rows: feed.on(feed.source.select(range(n)))."),
+        ("skip", "Select rows: feed.on(feed.source.select(range(n, len(feed.source))))."),
+        (
+            "split",
+            "Split the rows: train, val = feed.source.split((0.8, 0.2)); then feed.on(train), feed.on(val).",
+        ),
+        ("batch", "Say ph.Feed(batch_size=...)."),
+        ("repeat", "A feed starts again in each epoch."),
+        ("prefetch", "A feed prepares batches ahead by itself."),
+    ],
+)
+def test_methods_of_other_datasets_name_what_a_feed_has_instead(name, fix):
+    feed = ph.Feed({"x": np.ones((10, 2)), "y": [0, 1] * 5}, inputs="x", heads={"y": ph.Binary()})
+    with pytest.raises(AttributeError) as caught:
+        getattr(feed, name)
+    assert str(caught.value) == f"A feed has no {name}(). {fix}"
+    assert feed.on(feed.source.select(range(4, len(feed.source)))).num_samples == 6
+    assert [feed.on(rows).num_samples for rows in feed.source.split((0.8, 0.2))] == [8, 2]
+    with pytest.raises(AttributeError, match="has no attribute 'no_such'"):
+        feed.no_such  # noqa: B018

@@ -379,6 +379,21 @@ def test_a_nan_in_the_loss_is_explained_by_the_history():
     assert ph.explain("loss: nan - price_loss: nan", model, (X, [BOUGHT, price])) == found
 
 
+def test_an_output_that_became_nan_is_explained_on_torch():
+    """PyTorch's binary cross entropy refuses NaN; Keras clips all other outputs to 0–1."""
+    if keras.backend.backend() != "torch":
+        error: Exception = RuntimeError("all elements of input should be between 0 and 1")
+        assert ph.explain(error).name == "nan"
+        return
+    feed = ph.Feed({"x": X, "bought": BOUGHT}, inputs="x", heads={"bought": ph.Binary()})
+    model = keras.Sequential([keras.Input(X.shape[1:]), keras.layers.Dense(1, "sigmoid", name="bought")])
+    ph.compile(model, feed, optimizer="sgd")
+    model.set_weights([np.full_like(one, np.nan) for one in model.get_weights()])
+    with pytest.raises(RuntimeError, match="between 0 and 1") as caught:
+        model.fit(feed, verbose=0)
+    assert caught.value.__notes__[0].startswith("polyhead: The loss is NaN")
+
+
 def test_a_history_without_nan_is_not_explained_by_it():
     finite = keras.callbacks.History()
     finite.history = {"loss": [2.0, 1.0]}

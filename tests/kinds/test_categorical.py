@@ -212,6 +212,7 @@ def test_classes_are_learned_from_every_piece_and_without_the_marker():
 
 
 ONE_HOT = "If these are one-hot, give column.argmax(axis=1)."
+IDS = "np.where(np.isnan(column).all(axis=1), -1, column.argmax(axis=1))"
 AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 VOLUMES = 'If these are volumes, say Regression((D, H, W, n), loss="categorical_crossentropy"), with one-hot labels.'
 STEPS = (
@@ -241,6 +242,15 @@ STEPS = (
             "head `h`: expected classes of one type, got 'a', 'b', 1. Give the classes by name.",
         ),
         ([np.eye(3)], f"head `h`: expected one class a row, got rows of shape (3,). {ONE_HOT}"),
+        (
+            [np.where(np.arange(3)[:, None] == 1, np.nan, np.eye(3))],
+            "head `h`: expected one class a row, got rows of shape (3,). "
+            f"If these are one-hot, give {IDS}, with Categorical(missing=-1).",
+        ),
+        (
+            [[[np.nan, np.nan]]],
+            "head `h`, row 0: expected one class a row, got [nan, nan]. Give None for a row without a label.",
+        ),
         ([["a", "b"], ["c", ["d"]]], f"head `h`, row 3: expected one class a row, got ['d']. {AT_ONCE}"),
         (
             [np.array(["a", "b", np.nan])],
@@ -714,3 +724,10 @@ def test_classes_that_a_file_gave_as_numbers():
         "head `h`, row 0: expected one of ['001', '007'], got 7. The classes are text: give text, from a CSV file with "
         "pandas.read_csv(path, dtype={column: str})."
     )
+
+
+def test_one_hot_rows_of_nan_become_ids_by_the_line_of_their_error():
+    column = np.where(np.arange(3)[:, None] == 1, np.nan, np.eye(3))
+    labels, counts = Categorical(3, missing=-1).encode(eval(IDS, {"np": np, "column": column}))
+    assert labels[[0, 2]].tolist() == [0, 2]
+    assert counts.tolist() == [1, 0, 1]

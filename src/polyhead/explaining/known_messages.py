@@ -250,7 +250,8 @@ $first = np.where(known, $first, 0)   # a number and a weight of 0: NaN times 0 
 $first_weight = known.ravel().astype("float32")
 $give_weighted""",
         polyhead='heads={"$first": ph.$kind(), ...}   # NaN means: no label; inputs are checked, the row is named',
-        pattern=r"loss[\w ':=]*\bnan\b|Invalid loss, terminating|contains? nan|not finite",
+        pattern=r"loss[\w ':=]*\bnan\b|Invalid loss, terminating|contains? nan|not finite"
+        r"|all elements of input should be between 0 and 1",  # PyTorch's binary cross entropy
         codes=_code_set("nan infinity mask-255"),
     ),
     KnownMessage(

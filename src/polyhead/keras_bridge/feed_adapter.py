@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -19,6 +19,17 @@ from polyhead.pipeline.buffer_pool import is_pooled
 from polyhead.profiling import cores
 from polyhead.remedies import Setup
 from polyhead.sources.source import Source
+
+_INSTEAD = {
+    "take": "Select rows: feed.on(feed.source.select(range(n))).",
+    "skip": "Select rows: feed.on(feed.source.select(range(n, len(feed.source)))).",
+    "split": "Split the rows: train, val = feed.source.split((0.8, 0.2)); then feed.on(train), feed.on(val).",
+    "batch": "Say ph.Feed(batch_size=...).",
+    "repeat": "A feed starts again in each epoch.",
+    "prefetch": "A feed prepares batches ahead by itself.",
+    "map": "Change the columns before they are fed, or say augment=[ph.Apply(function)] for images.",
+}
+"""What a feed has in place of the methods of a `tf.data.Dataset`."""
 
 
 class FeedAdapter(KerasInput):
@@ -36,6 +47,13 @@ class FeedAdapter(KerasInput):
     _shard: tuple[int, int] | str
     _assembler: Assembler
     _iterator: FeedIterator
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in _INSTEAD:
+                return object.__getattribute__(self, name)  # raises Python's own error
+            raise AttributeError(f"A feed has no {name}(). {_INSTEAD[name]}")
 
     def _structure_for(self, call: Call) -> Structure:
         """The structure of the batches for a call."""

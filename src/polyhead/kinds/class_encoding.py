@@ -133,15 +133,10 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
     return hints(similar(value, classes), fix)
 
 
-# Ids -----------------------------------------------------------------------------------------------
-
-
 CLASS_A_STEP = (
     "A class for each step of a sequence is ph.Mask(classes, missing=-100): give ids of shape (N, 1, T), with -100 in "
     "the padding, and an output of shape (1, T, classes)."
 )
-
-
 VOLUMES = 'say Regression((D, H, W, n), loss="categorical_crossentropy"), with one-hot labels'
 
 
@@ -159,18 +154,23 @@ def _several(values: Any, count: int | None) -> str:
         twice = any(len(set(map(repr, row))) < len(row) for row in rows)
         return CLASS_A_STEP if twice else _AT_ONCE
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if array.ndim == 3:
-        return "A class for each pixel is ph.Mask."
-    if array.ndim > 3:
-        return f"If these are volumes, {VOLUMES}."
-    if len(array) and count in (None, array.shape[1]):
-        if (array >= 0).all() and np.allclose(array.sum(1), 1):
-            return "If these are one-hot, give column.argmax(axis=1)."
+    if array.ndim > 2:
+        return (
+            "A class for each pixel is ph.Mask." if array.ndim == 3 else f"If these are volumes, {VOLUMES}."
+        )
+    if array.ndim == 2 and len(array) and count in (None, array.shape[1]):
+        if (unlabeled := np.isnan(array).all(1)).all():
+            return "Give None for a row without a label."
+        if (array[~unlabeled] >= 0).all() and np.allclose(array[~unlabeled].sum(1), 1):
+            return f"If these are one-hot, give {_IDS_BESIDE_NAN if unlabeled.any() else 'column.argmax(axis=1)'}."
         if ((array == 0) | (array == 1)).all():
             return _AT_ONCE
     return CLASS_A_STEP
 
 
+_IDS_BESIDE_NAN = (
+    "np.where(np.isnan(column).all(axis=1), -1, column.argmax(axis=1)), with Categorical(missing=-1)"
+)
 _AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 
 
