@@ -30,6 +30,8 @@ WANTED = "examine(obj): expected what fit takes: batches, or arrays as a tuple (
             "a list of 2 arrays. Say examine((x, y)) for arrays; a function yields batches of inputs alone: for x in "
             "batches: yield (x,).",
         ),
+        ([X, [Y, Y]], "a list of x and nested labels. Say examine((x, (y0, y1)))."),
+        ([X, {"a": Y, "b": Y}], "a list of x and nested labels. Say examine((x, (y0, y1)))."),
         (
             list(zip(X, Y, strict=True)),
             "a list of 6 single rows (x, y). Say examine((np.stack([x for x, y in rows]), np.array([y for x, y in "
@@ -53,7 +55,18 @@ WANTED = "examine(obj): expected what fit takes: batches, or arrays as a tuple (
             "a Source. Give a feed of it: examine(ph.Feed(source, inputs=..., heads=...)).",
         ),
     ],
-    ids=["frame", "polars", "arrays in a list", "rows", "rows of words", "lists", "dict", "source"],
+    ids=[
+        "frame",
+        "polars",
+        "arrays in a list",
+        "list in a list",
+        "dict in a list",
+        "rows",
+        "rows of words",
+        "lists",
+        "dict",
+        "source",
+    ],
 )
 def test_what_is_no_batches_is_refused_with_what_to_give(obj, words):
     with pytest.raises(ContractError) as error:

@@ -450,3 +450,26 @@ model.fit(batches())
     assert made.compared == (
         "not compared: the pipeline gives other rows each time, as random order or augmentation does",
     )
+
+
+def test_a_generator_inside_a_function(script):
+    (made,) = migrate(
+        script("""
+import numpy as np
+
+
+def main():
+    def batches():
+        while True:
+            yield np.ones((4, 2)), np.ones(4)
+
+    model.fit(batches(), steps_per_epoch=3)
+
+
+main()
+""")
+    )
+    assert (made.line, made.name) == (6, "batches")
+    assert made.why == (
+        "it is made inside of main(), whose arguments are not known; move it out of main() to the top of the script"
+    )

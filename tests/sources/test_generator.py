@@ -235,6 +235,18 @@ def test_a_generator_may_fill_the_same_arrays_again(batch_size):
         np.testing.assert_array_equal(got, wanted)
 
 
+def test_a_generator_may_fill_the_same_arrays_of_unequal_size_again():
+    small, large = np.empty((4, 2)), np.empty((4, 3))
+
+    def filling():
+        for value in range(3):
+            small[:], large[:] = value, 10 + value
+            yield {"x": [small, large]}, np.full(2, value)
+
+    rows = ph.from_generator(filling, length=6).read(np.arange(6))
+    assert [row[0, 0] for row in rows["x"]] == [0, 10, 1, 11, 2, 12]
+
+
 @pytest.mark.parametrize(
     "started",
     [batches(), endless(), zip(np.ones((5, 2)), np.ones((5, 2)), strict=True)],
@@ -291,6 +303,14 @@ def test_what_a_masked_array_masks_is_missing(values, wanted):
     masked = np.ma.array(values, mask=[0, 1, 0, 0])
     rows = ph.from_generator(lambda: iter([(np.ones(4), masked)]), length=4).read(np.arange(4))
     assert [None if value is None or value != value else value for value in rows["y"]] == wanted
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_such_as_the_chunks_of_a_file(library):
+    frames = pytest.importorskip(library)
+    columns = {"a": [1.0, 2.0], "kind": ["u", "v"]}
+    rows = ph.from_generator(lambda: iter([frames.DataFrame(columns)] * 2), length=4).read(np.arange(4))
+    assert {name: list(values) for name, values in rows.items()} == {"a": [1, 2, 1, 2], "kind": list("uvuv")}
 
 
 def test_tensors_with_a_gradient_and_of_bfloat16():

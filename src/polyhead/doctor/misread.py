@@ -53,17 +53,26 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
         return f"a dict of {listed(names, 8)}", f"Say examine(({example})), inputs first."
     if not isinstance(obj, (list, tuple)) or not obj:
         return None
-    if isinstance(obj, list) and all(
-        hasattr(one, "dtype") and getattr(one, "shape", ()) for one in obj[:_FIRST]
-    ):
+    if isinstance(obj, list) and all(map(_is_array, obj[:_FIRST])):
         fix = "Say examine((x, y)) for arrays; a function yields batches of inputs alone: for x in batches: yield (x,)."
         return f"a list of {len(obj)} array{'s' * (len(obj) > 1)}", fix
+    if (
+        isinstance(obj, list)
+        and len(obj) in (2, 3)
+        and _is_array(obj[0])
+        and all(_is_array(leaf) for _, leaf in leaves(obj))
+    ):
+        return "a list of x and nested labels", "Say examine((x, (y0, y1)))."
     if isinstance(obj, list) and all(_is_row(one) for one in obj[:_FIRST]):
         fix = "Say examine((np.stack([x for x, y in rows]), np.array([y for x, y in rows])))."
         return f"a list of {len(obj):,} single rows (x, y)", fix
     if isinstance(obj, tuple) and len(obj) in (2, 3) and all(_is_numbers(one) for one in obj):
         return "a tuple of lists of numbers", "Say examine((np.asarray(x), np.asarray(y)))."
     return None
+
+
+def _is_array(obj: Any) -> bool:
+    return hasattr(obj, "dtype") and bool(getattr(obj, "shape", ()))
 
 
 def is_frame(obj: Any) -> bool:

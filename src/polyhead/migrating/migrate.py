@@ -118,6 +118,8 @@ def _migrated(
     made = Migration(found.kind + zipped, found.name, found.line)
     if found.function:
         fix = f"call polyhead examine {path.name}:{found.function} if it needs no arguments"
+        if found.kind == "generator":
+            fix = f"move it out of {found.function}() to the top of the script"
         return replace(
             made, why=f"it is made inside of {found.function}(), whose arguments are not known; {fix}"
         )

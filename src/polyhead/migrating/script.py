@@ -88,6 +88,15 @@ def pipelines(tree: ast.Module) -> list[Found]:
     for name, node in generators.items():
         if name not in wrapped:
             found.append(_generator(tree, name, node))
+    for outer in (
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name not in wrapped
+    ):
+        inner = [
+            n for n in ast.walk(outer) if isinstance(n, ast.FunctionDef) and n is not outer and _yields(n)
+        ]
+        found += [
+            Found("generator", n.name, n.lineno, None, outer.name) for n in inner if n.name not in wrapped
+        ]
     used = {one.expression.partition("(")[0] for one in found}
     never = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name in classes - used]
     found += [Found("PyDataset", node.name, node.lineno) for node in never]

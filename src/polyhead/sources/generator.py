@@ -35,8 +35,9 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
         length: rows in an epoch.
         names: names for the parts of a batch, nested like the batch: ``("image", ("presence", "box"))``. Tuples and
             lists are equivalent. By default the keys of dicts, else ``x`` and ``y``, or ``x0``, ``x1`` … and ``y0``,
-            ``y1`` … if there are several. A third part, the weights, needs names; a head reads it with
-            ``sample_weight=``. A part that is None, such as weights that a head does not have, has no name, or None.
+            ``y1`` … if there are several; a DataFrame has its columns. A third part, the weights, needs names; a head
+            reads it with ``sample_weight=``. A part that is None, such as weights that a head does not have, has no
+            name, or None.
 
     Raises:
         DataError: while reading, if there are fewer rows than ``length``, a batch has another structure than the first,
@@ -177,6 +178,8 @@ class _Generator:
         ):
             fix = "Yield columns, {name: [row[name] for row in rows] for name in rows[0]}, or a tuple (x, y)."
             raise DataError(Problem(where, "a batch (x, y), or a dict of columns", "a list of rows", fix))
+        if self.names is None and hasattr(batch, "columns") and hasattr(batch, "shape"):  # a DataFrame
+            batch = {name: batch[name] for name in batch.columns}
         leaves = dict(_batch_parts(batch, like=self.names, rows=_rows_of_batch(batch)))
         if self._places is None:
             self._places = self._named(batch, list(leaves), where)
@@ -365,7 +368,7 @@ def _array(where: str, leaf: Any) -> np.ndarray:
         try:
             array = np.asarray(leaf)
         except ValueError:  # rows of unequal length
-            return objects(leaf)
+            return objects([np.array(row) if isinstance(row, np.ndarray) else row for row in leaf])
         return objects(leaf) if array.dtype.kind in "USO" else array
     if type(leaf).__module__.partition(".")[0] in TENSORS and hasattr(leaf, "__array__"):
         leaf = from_tensor(where, leaf)
