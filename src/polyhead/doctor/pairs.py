@@ -36,17 +36,21 @@ class Pairs:
             y: the arrays of labels of the batch.
             hashes: a hash per row for each of them.
         """
-        masks = _masks(x, y)
+        masks = _masks_of_images(x, y)
         return cls(
-            {(path, int(hashes[path][i])): x[0][i].copy() for path in masks for i in range(_rows(x, masks))}
+            {
+                (path, int(hashes[path][i])): x[0][i].copy()
+                for path in masks
+                for i in range(_complete_rows(x, masks))
+            }
         )
 
     def find_turned(
         self, x: list[np.ndarray], y: dict[Path, np.ndarray], hashes: dict[Path, np.ndarray]
     ) -> Turned | None:
         """Return the first row whose image is a turned known one while a mask is not, and how it is turned."""
-        masks = _masks(x, y) if self.images else {}
-        for i in range(_rows(x, masks)):
+        masks = _masks_of_images(x, y) if self.images else {}
+        for i in range(_complete_rows(x, masks)):
             for path, mask in masks.items():
                 known = self.images.get((path, int(hashes[path][i])))
                 if known is None or known.shape != x[0][i].shape or np.array_equal(known, x[0][i]):
@@ -58,12 +62,13 @@ class Pairs:
         return None
 
 
-def _masks(x: list[np.ndarray], y: dict[Path, np.ndarray]) -> dict[Path, np.ndarray]:
+def _masks_of_images(x: list[np.ndarray], y: dict[Path, np.ndarray]) -> dict[Path, np.ndarray]:
     """Return the labels that have the height and width of the images, if the only input is images."""
     if len(x) != 1 or x[0].ndim != 4:
         return {}
     return {path: mask for path, mask in y.items() if mask.ndim >= 3 and mask.shape[1:3] == x[0].shape[1:3]}
 
 
-def _rows(x: list[np.ndarray], masks: dict[Path, np.ndarray]) -> int:
+def _complete_rows(x: list[np.ndarray], masks: dict[Path, np.ndarray]) -> int:
+    """Return the number of rows that all arrays have; 0 without masks."""
     return min(map(len, (*x, *masks.values()))) if masks else 0
