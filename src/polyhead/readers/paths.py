@@ -145,7 +145,7 @@ class Root:
             DataError: if there are names, and none of them exists.
         """
         names = [name for name in names if isinstance(name, str) and self._leaves(name) is None]
-        if not names or any(os.path.isfile(os.path.join(self.path, *name.split("/"))) for name in names):
+        if not names or any(os.path.isfile(self.inside(n) or os.path.join(self.path, n)) for n in names):
             return
         inner = (folder for folder, _, _ in islice(os.walk(self.path), _MOST_FOLDERS))
         near = (os.path.dirname(self.path), *inner)
