@@ -357,7 +357,7 @@ def test_boxes_and_points_outside_of_images_that_are_resized():
     boxes = [[1.0, 2, 9, 9], [20, 20, 38, 38], [2, 4, 20, 19], None]  # one of 3
     assert strays(ph.Boxes, boxes) == [
         "head `at`, row 1: expected boxes in their image, 20 x 24 before it is resized, got [20.0, 20.0, 38.0, 38.0], "
-        "and 1 of 3 boxes like it. If the image was resized after annotation, scale them likewise; if they "
+        "and 1 of 3 boxes like it. If the image was resized after annotation, scale them the same way; if they "
         "have another format, say Boxes(format=...)."
     ]
     assert strays(ph.Keypoints, [[[-1.0, -1]], [[23, 19]], [[4, 4]]]) == [

@@ -27,7 +27,9 @@ def test_the_example_gives_its_report(tmp_path):
 
 def test_the_page_lists_every_code():
     listed = set(
-        re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)*)`", PAGE.split("## What it finds")[1].split("Something that may")[0])
+        re.findall(
+            r"`([a-z0-9]+(?:-[a-z0-9]+)*)`", PAGE.split("## What it finds")[1].split("Something that may")[0]
+        )
     )
     rules = [*(ROOT / "src/polyhead/doctor").glob("*.py"), *(ROOT / "src/polyhead/checks").glob("*_rules.py")]
     source = "".join(path.read_text(encoding="utf-8") for path in rules)

@@ -276,7 +276,7 @@ def _check_strays(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Prob
         if what == "boxes"
         else "they are (y, x), exchange the two"
     )
-    fix = f"If the image was resized after annotation, scale them likewise; if {other}."
+    fix = f"If the image was resized after annotation, scale them the same way; if {other}."
     if min(stray.first) == max(stray.first) <= 0:
         example = f"ph.{type(head.inner).__name__}({head.inner.shape[0]}, missing={stray.first[0]:g})"
         fix = f"If they stand for missing ones, say {example}."
