@@ -186,8 +186,8 @@ def test_images_of_other_shapes_are_refused_where_fit_depends_on_them(fit):
     tall = np.zeros((120, 80, 3), np.uint8)
     data = {"a": [COLOR, COLOR], "b": [DEPTH.repeat(3, -1), tall], "box": [BOX] * 2}
     message = (
-        f'input `a`, row 1: expected the shape of `b` \\(120 x 80\\), as fit="{fit}" moves all images of a row '
-        'together, got 240 x 320. Say fit="stretch" for each image; it takes images of any shapes.'
+        f'input `a`, row 1: expected the aspect ratio of `b` \\(120 x 80\\), as fit="{fit}" moves all images of a row '
+        'together, got 240 x 320. Say fit="stretch" for each image; it takes images of any aspect ratio.'
     )
     with pytest.raises(ph.DataError, match=message):
         ph.Feed(data, inputs=inputs, heads={"box": ph.Boxes(1, of="b")}).peek()
@@ -197,7 +197,7 @@ def test_images_of_other_shapes_are_refused_where_fit_depends_on_them(fit):
     assert np.array_equal(found.peek()[0]["a"][0], found.peek()[0]["a"][1])
     inputs["b"] = ph.Image(16, 24, fit=fit)
     with pytest.raises(
-        ph.ContractError, match=r"images of one shape, as .* `a` 32 x 32, `b` 16 x 24. Say fit="
+        ph.ContractError, match=r"images of one aspect ratio, as .* `a` 32 x 32, `b` 16 x 24. Say fit="
     ):
         ph.Feed(data, inputs=inputs, heads={"box": ph.Boxes(1, of="b")})
 

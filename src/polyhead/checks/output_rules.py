@@ -41,7 +41,7 @@ FILLING = 0.05
 
 @dataclass(frozen=True)
 class Loss:
-    """What is known about a loss.
+    """The facts about a loss that checks need.
 
     Attributes:
         name: its name, such as ``"binary_crossentropy"``; empty if it is not Keras's own.

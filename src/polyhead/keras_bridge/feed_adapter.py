@@ -29,7 +29,7 @@ _INSTEAD = {
     "prefetch": "A feed prepares batches ahead by itself.",
     "map": "Change the columns before they are fed, or say augment=[ph.Apply(function)] for images.",
 }
-"""What a feed has in place of the methods of a `tf.data.Dataset`."""
+"""For each method of a `tf.data.Dataset`, what to write with a feed."""
 
 
 class FeedAdapter(KerasInput):

@@ -231,7 +231,7 @@ class _Passage:
         self._opened[i] = {name: reader.open(name, self._images[name][i], row) for name in names}
         laps("read")
         self._frames[i] = {name: reader.frame(name, one, row) for name, one in self._opened[i].items()}
-        self._scene.owners.require_one_shape(self._frames[i], row)
+        self._scene.owners.require_one_aspect_ratio(self._frames[i], row)
         laps("warp")
 
     def plan(self, ids: np.ndarray, epoch: int | None) -> None:

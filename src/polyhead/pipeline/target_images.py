@@ -23,7 +23,7 @@ class Frames:
         images: the images whose sizes have to be known.
         every: all images.
         heads: ``{head: image}``, with None if it is not declared.
-        fit: the ``fit=`` of the images, if they have to have one shape for it; else empty.
+        fit: the ``fit=`` of the images, if it needs images of one aspect ratio; else empty.
     """
 
     first: str
@@ -56,19 +56,19 @@ class Frames:
         (height, width), (rows, columns) = frames[own].label_size, frames[self.first].label_size
         return found * np.tile([columns / width, rows / height], found.shape[-1] // 2)
 
-    def require_one_shape(self, frames: Mapping[str, Frame], row: int) -> None:
-        """Raise if the images of a row differ in shape where ``fit=`` depends on it.
+    def require_one_aspect_ratio(self, frames: Mapping[str, Frame], row: int) -> None:
+        """Raise if the images of a row differ in aspect ratio and ``fit=`` depends on it.
 
         Raises:
             DataError: for the first such image.
         """
-        sizes = {name: frame.shown for name, frame in frames.items() if self.fit}
+        if not self.fit:
+            return
+        sizes = {name: frame.shown for name, frame in frames.items()}
         for name, size in sizes.items():
-            if not _same_shape(size, sizes[self.first]):
+            if not _same_aspect_ratio(size, sizes[self.first]):
                 height, width = sizes[self.first]
-                expected = (
-                    f"the shape of `{self.first}` ({height} x {width}), as {_ONE_SCENE.format(self.fit)}"
-                )
+                expected = f"the aspect ratio of `{self.first}` ({height} x {width}), as {_ONE_SCENE.format(self.fit)}"
                 raise DataError(
                     Problem(place(input=name, row=row), expected, f"{size[0]} x {size[1]}", _STRETCH, "fit")
                 )
@@ -114,9 +114,9 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
         found = ", ".join(f"`{name}` {fit}" for name, fit in fits.items())
         problems.append(Problem("Image(fit=)", "the same for all images of a feed", found))
     fit = next(iter(set(fits.values()) - {"stretch"}), "") if len(images) > 1 else ""
-    if fit and not all(_same_shape(size, sizes[first]) for size in sizes.values()):
+    if fit and not all(_same_aspect_ratio(size, sizes[first]) for size in sizes.values()):
         found = ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
-        expected = f"images of one shape, as {_ONE_SCENE.format(fit)}"
+        expected = f"images of one aspect ratio, as {_ONE_SCENE.format(fit)}"
         problems.append(Problem("Image(height, width)", expected, found, _STRETCH))
     if problems:
         raise ContractError(*problems)
@@ -125,11 +125,11 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
 
 
 _ONE_SCENE = 'fit="{}" moves all images of a row together'
-_STRETCH = 'Say fit="stretch" for each image; it takes images of any shapes.'
+_STRETCH = 'Say fit="stretch" for each image; it takes images of any aspect ratio.'
 
 
-def _same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether sizes have one shape: to a pixel, or to 2 %, by which resized copies of an image differ."""
+def _same_aspect_ratio(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Return whether two sizes agree in aspect ratio, up to a pixel or 2 %, as resized copies of an image do."""
     (height, width), (rows, columns) = size, other
     return abs(width * rows / columns - height) <= max(1, height / 50)
 
