@@ -31,6 +31,8 @@ def _number(package: str) -> tuple[int, ...]:
     return tuple(int(part) for part in metadata.version(package).split(".")[:2])
 
 
+gc.disable()  # until all is imported
+
 settings.register_profile("polyhead", deadline=None)  # no test fails by the clock
 settings.load_profile("polyhead")
 
@@ -95,11 +97,15 @@ def pytest_report_header() -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With ``-m "keras ..."`` or ``-m "not keras ..."``, import no file of which all tests are left out."""
-    asked = re.match(r"(not )?keras\b", config.option.markexpr)
-    if asked is None or collection_path.suffix != ".py" or collection_path.name == "conftest.py":
+    """Import no program of tests; with ``-m "keras ..."`` or ``-m "not keras ..."``, no file without such tests."""
+    if collection_path.suffix != ".py" or collection_path.name == "conftest.py":
         return None
     mine = collection_path.is_relative_to(TESTS)
+    if mine and not collection_path.name.startswith("test_"):
+        return True
+    asked = re.match(r"(not )?keras\b", config.option.markexpr)
+    if asked is None:
+        return None
     if asked[1]:
         return (mine and _all_touch_keras(collection_path)) or None
     text = collection_path.read_text(encoding="utf-8")
@@ -119,8 +125,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: no collection of garbage needs to look at it again."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
+    gc.set_threshold(50_000, 20, 20)  # a traced step is many objects that stay
 
 
 def touches_keras(item: pytest.Item) -> bool:

@@ -2,14 +2,13 @@
 
 import builtins
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import polyhead as ph
+import programs
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference.md"
 
@@ -26,8 +25,8 @@ def test_the_module_shows_its_names_and_nothing_else():
 @pytest.mark.once
 def test_a_star_import_hides_no_builtin():
     assert not set(ph.__all__) & set(dir(builtins))
-    code = "from polyhead import *\nassert compile is __builtins__.compile\nFeed, CutMix, read_table"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import builtins\nfrom polyhead import *\nassert compile is builtins.compile\nFeed, CutMix, read_table"
+    programs.run(code)
 
 
 def feed():

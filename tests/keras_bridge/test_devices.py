@@ -1,16 +1,14 @@
 """fit in several processes: one model, or none."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 
 import polyhead as ph
+import programs
 from polyhead.keras_bridge import devices
 from polyhead.keras_bridge.keras_call import Call
 
@@ -97,26 +95,14 @@ def two_processes(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    environment = {**os.environ, "KERAS_BACKEND": BACKEND}
-    started = []
+    code = BEGIN + MEET[BACKEND] + MODEL + program
+    started = [programs.Program(code, rank, folder, port) for rank in (0, 1)]
     try:
-        for rank in (0, 1):
-            command = [
-                sys.executable,
-                "-c",
-                BEGIN + MEET[BACKEND] + MODEL + program,
-                str(rank),
-                str(folder),
-                port,
-            ]
-            with open(folder / f"{rank}.log", "w") as log:
-                started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-        for rank, process in enumerate(started):
-            assert process.wait(timeout=250) == 0, (folder / f"{rank}.log").read_text()
+        for one in started:
+            one.output()
     finally:
-        for process in started:
-            process.kill()
-            process.wait()
+        for one in started:
+            one.kill()
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 

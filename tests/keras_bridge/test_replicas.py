@@ -1,12 +1,11 @@
 """Steps of TensorFlow's MirroredStrategy are those of one device."""
 
 import json
-import os
-import subprocess
-import sys
 
 import keras
 import pytest
+
+import programs
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="strategies of TensorFlow")
 
@@ -49,16 +48,8 @@ print("found", json.dumps(found))
 
 
 def test_two_replicas_train_as_one_device_does():
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    one, one_batch, two, two_batch = json.loads(done.stdout.strip().splitlines()[-1].removeprefix("found "))
+    found = programs.run(PROGRAM).strip().splitlines()[-1].removeprefix("found ")
+    one, one_batch, two, two_batch = json.loads(found)
     for alone, mirrored in ((one, two), (one_batch, two_batch)):
         assert mirrored[0] == pytest.approx(alone[0], rel=1e-4, abs=1e-6)
         assert set(mirrored[1]) == set(alone[1])

@@ -1,10 +1,6 @@
 """A model of every kind of head, saved, and loaded where nothing else was done but to import polyhead."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,6 +8,7 @@ import pytest
 from reference import SETTINGS, Problem, outputs
 
 import polyhead as ph
+import programs
 
 LOAD = """
 import json, sys
@@ -30,17 +27,7 @@ print("found", json.dumps(found))
 
 def elsewhere(code, *arguments):
     """What a fresh process prints as its last line, after the word ``found``."""
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-        timeout=250,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.strip().splitlines()[-1].removeprefix("found "))
+    return json.loads(programs.run(code, *arguments).strip().splitlines()[-1].removeprefix("found "))
 
 
 @pytest.fixture

@@ -237,7 +237,7 @@ def test_a_scale_without_a_form_trains_and_cannot_be_saved(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.once
+@pytest.mark.once("jax")
 def test_a_price_and_a_yes_or_no_are_both_learned_once_it_is_scaled():
     """A price of 250,000 beside a yes or no: the plain sum learns neither in some epochs, the scaled one both."""
     rng = np.random.default_rng(1)

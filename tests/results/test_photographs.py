@@ -1,14 +1,12 @@
 """Photographs, there and back: labels keep their places, and a second program predicts into the original pixels."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import polyhead as ph
+import programs
 from polyhead.pipeline.way_back import WayBack
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "coco128"
@@ -94,18 +92,6 @@ found.write_parquet(out)
 """
 
 
-def run(code, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        timeout=250,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-
-
 @pytest.mark.slow
 @pytest.mark.keras
 @pytest.mark.once
@@ -114,7 +100,7 @@ def run(code, *arguments):
 )  # none of them lacks an object
 def test_a_second_program_writes_boxes_in_original_pixels(tmp_path):
     train(tmp_path / "m.keras")
-    run(PREDICT, tmp_path / "m.keras", IMAGES, tmp_path / "out.parquet")
+    programs.run(PREDICT, tmp_path / "m.keras", IMAGES, tmp_path / "out.parquet")
     from PIL import Image
 
     rows = ph.read_table(tmp_path / "out.parquet").read(np.arange(128))

@@ -1,9 +1,6 @@
 """Predictions of every kind of head, in the words, units and pixels of the data."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -12,6 +9,7 @@ import pytest
 from fixed_model import Fixed
 
 import polyhead as ph
+import programs
 
 ROWS = 40
 KINDS = ("cat", "dog", "emu")
@@ -190,16 +188,8 @@ def test_a_loaded_model_predicts_alike_in_a_new_process(trained, tmp_path):
     model, feed = trained
     model.save(tmp_path / "m.keras")
     np.save(tmp_path / "x.npy", table()["x"])
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(tmp_path / "m.keras"), str(tmp_path / "x.npy")],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ),
-        timeout=250,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    got = json.loads(done.stdout.strip().splitlines()[-1].removeprefix("found "))
+    printed = programs.run(LOAD, tmp_path / "m.keras", tmp_path / "x.npy")
+    got = json.loads(printed.strip().splitlines()[-1].removeprefix("found "))
     found = ph.predict(model, feed)
     assert got["sold"] == found["sold"].tolist()
     assert got["kind"] == found["kind"].tolist()

@@ -1,9 +1,6 @@
 """A model with words as inputs, saved, and used by another process with raw words."""
 
 import json
-import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -11,6 +8,7 @@ import pandas as pd
 import pytest
 
 import polyhead as ph
+import programs
 
 PROGRAM = """
 import json, sys
@@ -65,17 +63,7 @@ def test_the_saved_file_alone_takes_words_in_another_process(tmp_path):
     frame.loc[0, "city"] = "Rome"  # not among the words of training
     frame.to_csv(tmp_path / "rows.csv", index=False)
     model.save(tmp_path / "houses.keras")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=tmp_path,
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=250,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    prices, mae = json.loads(done.stdout.strip().splitlines()[-1])
+    prices, mae = json.loads(programs.run(PROGRAM, folder=tmp_path).strip().splitlines()[-1])
     assert np.allclose(prices, ph.predict(model, split(frame))["price"], atol=1e-5)
     assert mae == pytest.approx(
         ph.evaluate(model, split(frame), intervals=None)["price"]["mae"].value, abs=1e-5

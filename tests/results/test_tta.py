@@ -1,15 +1,12 @@
 """Test-time augmentation: views of an image answer for the image itself."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 import polyhead as ph
+import programs
 from polyhead.results.tta import MOST, ImageMove, merge_views, moves_of
 
 pytest.importorskip("cv2")
@@ -178,7 +175,5 @@ for rows in (5, 1):
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="a distribution of JAX")
 def test_a_last_batch_that_the_devices_cannot_share():
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    run = [sys.executable, "-c", SHARED]
-    done = subprocess.run(run, capture_output=True, text=True, env=environment)
-    assert done.stdout.splitlines()[-2:] == ["True", "True"], done.stderr
+    printed = programs.run(SHARED, XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    assert printed.splitlines()[-2:] == ["True", "True"]
