@@ -32,6 +32,8 @@ def as_column(name: str, values: Any) -> Values | Stored:
         return values
     if type(values).__module__.partition(".")[0] in TENSORS and hasattr(values, "__array__"):
         values = from_tensor(place(column=name), values)
+    if hasattr(values, "tocsr"):
+        values = values.tocsr()  # of SciPy's sparse matrices, only this one returns rows fast, if at all
     if shape_of(values) == ():
         raise _no_column(name, values)
     if isinstance(values, np.ma.MaskedArray):
