@@ -41,6 +41,8 @@ def as_column(name: str, values: Any) -> Values | Stored:
         return unmasked(values) if copied or values.mask is np.ma.nomask else Masked(values)
     if isinstance(values, np.memmap):
         return OnDisk(name, values)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "T":  # its missing values cannot be compared
+        return from_list(values.tolist())
     if isinstance(values, (np.ndarray, array.array, memoryview)):
         return widened(np.asarray(values))
     if isinstance(values, (list, tuple, range, collections.deque, collections.UserList)):
