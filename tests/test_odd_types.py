@@ -419,3 +419,64 @@ def test_columns_of_bfloat16_are_numbers():
         assert x["x"].dtype == np.float32
         assert y["y"].ravel().tolist() == [1.5, 0, 0, 2]
         assert weights["y"].ravel().tolist() == [1, 0, 1, 1]
+
+
+FIELDS = np.rec.fromarrays([np.arange(4.0), np.arange(4.0)], names="a,b")
+COMPLEX = "Give two numbers for each: np.stack([column.real, column.imag], axis=-1)."
+PIXELS, NUMBERS = ph.Image(8, 8), ph.Array()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("kind", "column", "fix"),
+    [
+        (NUMBERS, FIELDS, "Give its fields as columns: {name: column[name] for name in column.dtype.names}."),
+        (NUMBERS, X.astype(np.complex64), COMPLEX),
+        (NUMBERS, [[1j]] * 4, COMPLEX),
+        (
+            NUMBERS,
+            [{"a": 1.0}] * 4,
+            "Give the numbers without names: [[one[key] for key in ['a']] for one in column].",
+        ),
+        (
+            NUMBERS,
+            [np.zeros(1), *np.zeros((3, 2))],
+            "Pad the rows to one length: np.pad(row, (0, length - len(row))).",
+        ),
+        (
+            NUMBERS,
+            [np.zeros((n, 8)) for n in (3, 4, 4, 4)],
+            "Pad the rows to one length: np.pad(row, ((0, length - len(row)), (0, 0))).",
+        ),
+        (PIXELS, np.ones((4, 8, 8), bool), 'If True is white, give images.astype("float32").'),
+        (
+            PIXELS,
+            np.ones((4, 90), np.uint8),
+            "If these are the bytes of files, give [row.tobytes() for row in column].",
+        ),
+    ],
+    ids=lambda value: "" if isinstance(value, (list, np.ndarray)) else str(value)[:32],
+)
+def test_columns_that_are_no_numbers_or_images_say_what_to_do(kind, column, fix):
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed({"x": column, "y": [0, 1] * 2}, inputs={"x": kind}, heads={"y": ph.Binary()})
+    assert fix in str(error.value)
+
+
+@pytest.mark.once
+def test_columns_of_new_types():
+    import ml_dtypes
+
+    columns = {"int4": np.array([1, 0, 1, 0], ml_dtypes.int4)}
+    if hasattr(pl, "Int128"):
+        columns["int128"] = pl.Series([1, 0, 1, 0], dtype=pl.Int128)
+    for column in columns.values():
+        made = feed().on({"x": X, "y": column})
+        assert made.peek()[1]["y"].ravel().tolist() == [1, 0, 1, 0]
+    if not hasattr(np.dtypes, "StringDType"):
+        return
+    for gap in (None, np.nan):
+        words = np.array(["cat", gap, "dog", "cat"], np.dtypes.StringDType(na_object=gap))
+        made = ph.Feed({"x": X, "y": words}, inputs="x", heads={"y": ph.Categorical()})
+        assert made.heads["y"].names == ("cat", "dog")
+        assert made.peek()[2]["y"].tolist() == [1, 0, 1, 1]

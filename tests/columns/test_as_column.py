@@ -30,6 +30,16 @@ def test_numbers_of_any_library_become_one_array(values):
     assert column.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("form", ["coo", "csr", "csc", "lil", "dok", "dia", "bsr"])
+@pytest.mark.parametrize("kind", ["array", "matrix"])
+def test_sparse_matrices_of_every_form_are_read_by_rows(form, kind):
+    sparse = pytest.importorskip("scipy.sparse")
+    dense = np.eye(4, 3, dtype=np.float32)
+    column = as_column("x", getattr(sparse, f"{form}_{kind}")(dense))
+    assert len(column) == 4
+    np.testing.assert_array_equal(entries(column, np.array([2, 0])), dense[[2, 0]])
+
+
 def test_large_arrow_tensors_stay_in_pieces_in_a_mapping_too(monkeypatch):
     monkeypatch.setattr("polyhead.columns.arrow.LIMIT_BYTES", 10)
     pieces = [pa.FixedShapeTensorArray.from_numpy_ndarray(np.full((2, 4), k)) for k in range(3)]

@@ -359,6 +359,8 @@ def test_no_bytes_break_the_reading_of_headers():
         ("https://example.com/1.jpg", "Download it: files are read from disk."),
         ("file:///1.jpg", 'Give plain paths: [name.removeprefix("file://") for name in column].'),
         ("~/1.jpg", "Give whole paths: [os.path.expanduser(name) for name in column]."),
+        ("$PETS/1.jpg", "Give whole paths: [os.path.expandvars(name) for name in column]."),
+        (" a.png\n", "Leave out the spaces around it: [name.strip() for name in column]."),
         ("/9j/4AAQSk", "They are in base64; decode them: [base64.b64decode(text) for text in column]."),
         (
             "data:image/png;base64,iVBORw0KGgo=",
@@ -371,6 +373,7 @@ def test_no_bytes_break_the_reading_of_headers():
 )
 def test_a_path_that_is_none_of_this_computer_says_what_to_do(tmp_path, monkeypatch, path, fix):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PETS", "pets")
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(DataError) as error:
         decode(path)

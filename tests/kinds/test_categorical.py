@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from kind_checks import encoded, message, refusal, resolved
 
-from polyhead.columns.values import Coded
+from polyhead.columns.values import Coded, EvenRows
 from polyhead.errors import ContractError
 from polyhead.kinds import Binary, Categorical, Mask, MultiLabel
 
@@ -397,8 +397,9 @@ def test_a_list_of_0_and_1_for_each_of_two_labels_is_no_list_of_labels(head):
     """Read as ids, [1, 0] and [0, 1] would both be both labels."""
     exclusive = [[1, 0], [0, 1], None, [0, 1]]
     assert message(resolved, head, exclusive) == (
-        "head `h`: expected lists of the labels of each row, got two numbers in each, 0 and 1. If these are 0 and 1 "
-        "for each label, give the column as np.array(column)."
+        "head `h`: expected lists of the labels of each row, got two in each, 0 and 1, in either order. If these are "
+        '0 and 1 for each label, name the labels, as MultiLabel(["red", "round"]), or give the column as '
+        "np.array(column)."
     )
     assert message(resolved, head, exclusive, [[1.0, 0.0]]).endswith("give the column as np.array(column).")
     lists = [[1, 0], [0], None, [0, 1], []]
@@ -407,6 +408,64 @@ def test_a_list_of_0_and_1_for_each_of_two_labels_is_no_list_of_labels(head):
     assert encoded(resolved(head, array), array)[0].tolist() == array.tolist()
     for few in ([None, None], [[0, 1]]):  # such as one row to predict
         assert resolved(MultiLabel(2), few).classes == 2
+
+
+FLAGS = [[1, 0, 1], [0, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.array, EvenRows], ids=lambda form: form.__name__)
+@pytest.mark.parametrize("number", [int, float, bool, np.uint8])
+@pytest.mark.parametrize(
+    "head", [MultiLabel(), MultiLabel(3), MultiLabel(["a", "b", "c"]), MultiLabel([7, 8, 9])]
+)
+def test_lists_of_0_and_1_for_each_label(head, number, form):
+    rows = [[number(one) for one in row] for row in FLAGS]
+    column = EvenRows(np.array(rows)) if form is EvenRows else [form(row) for row in rows]
+    assert encoded(resolved(head, column), column)[0].tolist() == FLAGS
+    assert len(resolved(head, [None], column).names) == 3
+    later = encoded(resolved(head, column), [None, column[0]])
+    assert later[0].tolist() == [[0, 0, 0], [1, 0, 1]]
+    assert later[1].tolist() == [False, True]
+
+
+def test_lists_of_0_and_1_for_two_labels_or_one():
+    exclusive = [[1, 0], [0, 1]]
+    for head in (MultiLabel(["a", "b"]), MultiLabel([1, 2]), resolved(MultiLabel(), exclusive, [[1, 1]])):
+        assert encoded(resolved(head, exclusive), exclusive)[0].tolist() == exclusive
+    assert encoded(resolved(MultiLabel(2), [[True, False]]), [[False, True]])[0].tolist() == [[0, 1]]
+    assert encoded(resolved(MultiLabel(), [[True], [False]]), [[True], [False]])[0].tolist() == [[1], [0]]
+    ids = [[0], [1]]
+    assert encoded(resolved(MultiLabel(), ids), ids)[0].tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_label_missing_in_a_list_of_0_and_1():
+    for gap in (None, np.nan):
+        column = [[1, gap, 0], [0, 1, 1]]
+        for head in (MultiLabel(), MultiLabel(["a", "b", "c"])):
+            labels, there = encoded(resolved(head, column), column)
+            assert labels.tolist() == [[1, 0, 0], [0, 1, 1]]
+            assert there.tolist() == [[True, False, True], [True, True, True]]
+    marked = [[1, -1, 0], [0, 1, 1]]
+    for column in (marked, np.array(marked)):
+        labels, there = encoded(resolved(MultiLabel(missing=-1), column), column)
+        assert labels.tolist() == [[1, 0, 0], [0, 1, 1]]
+        assert there.sum() == 5
+
+
+@pytest.mark.parametrize(
+    ("pair", "yes"),
+    [((-1, 1), "1"), (("no", "yes"), "'yes'"), (("False", "True"), "'True'"), (("0", "1"), "'1'")],
+)
+def test_no_and_yes_for_each_label_in_other_words(pair, yes):
+    fix = f"If these are {pair[0]} and {pair[1]} for each label, give np.array(column) == {yes}.".replace(
+        "False and True", "false and true"
+    )
+    for make in (np.array, list):
+        assert message(resolved, MultiLabel(), make([pair, pair[::-1]])).endswith(f"in either order. {fix}")
+        three = make([[*pair, pair[0]]] * 2)
+        assert message(resolved, MultiLabel(), three).endswith(fix)
+    one_order = [list(pair)] * 2
+    assert resolved(MultiLabel(), one_order).names == pair
 
 
 @pytest.mark.parametrize(
@@ -488,9 +547,14 @@ def test_labels_missing_in_part_get_a_weight_each():
         (
             [[0, 2], [0, 1, 0]],
             "row 1: expected a list of distinct labels, got [0, 1, 0]. "
-            "If these are 0 and 1 for each label, give the column as np.array(column).",
+            "If these are 0 and 1 for each label, give 0 or 1 for each in every row.",
         ),
         ([["a", "a"]], "row 0: expected a list of distinct labels, got ['a', 'a']. Leave out the repeats."),
+        (
+            [{"a": 1, "b": 0}],
+            "row 0: expected a list of labels, got {'a': 1, 'b': 0}. Give the names that hold: [[name for name, holds "
+            "in row.items() if holds] for row in column].",
+        ),
     ],
 )
 def test_what_is_not_labels(column, words):

@@ -224,7 +224,44 @@ def test_the_row_is_named():
         feed_of(np.zeros((ROWS, 80, 40, 3), np.uint8), masks, ph.Mask(), 16, 16).peek()
 
 
-@pytest.mark.parametrize("shape", [(80, 40), (40, 20), (160, 80), (27, 13), (32, 32), (60, 40)], ids=str)
+STRETCHED = (
+    "expected the aspect ratio of its image, 80 x 40 (height x width), got {}, which is stretched to it. Check that it "
+    "belongs to this image; if the image was cropped or padded, do the same to the label."
+)
+
+
+@pytest.mark.parametrize("head", [ph.Mask(), ph.Map()], ids=repr)
+@pytest.mark.parametrize("fit", ["stretch", "contain"])
+def test_another_aspect_ratio_than_that_of_the_image_is_reported_once(head, fit, tmp_path):
+    from PIL import Image
+
+    files = [str(tmp_path / f"{row}.png") for row in range(ROWS)]
+    for row, file in enumerate(files):
+        Image.new("L", [(40, 80), (20, 41)][row % 2] if row < 2 else (40, 60)).save(file)
+    images = np.zeros((ROWS, 80, 40, 3), np.uint8)
+    for masks, row in ((files, 2), ([np.zeros((60, 40), np.uint8)] * ROWS, 0)):
+        data = {"image": images, "mask": masks}
+        inputs = {"image": ph.Image(16, 16, fit=fit)}
+        with pytest.warns(ph.PolyheadWarning) as caught:
+            found = list(ph.Feed(data, inputs=inputs, heads={"mask": head}, batch_size=2).batches())
+        file = f", file {files[2]}" if masks is files else ""
+        words = f"head `mask`, row {row}{file}: {STRETCHED.format('60 x 40')}"
+        assert [str(one.message) for one in caught] == [words]
+        assert [one.labels["mask"].shape for one in found] == [(2, 16, 16, 1)] * 2
+
+
+def test_labels_that_were_stretched_like_the_images_before_are_not_reported(tmp_path):
+    from PIL import Image
+
+    files = [str(tmp_path / f"{row}.png") for row in range(ROWS)]
+    for file in files:
+        Image.new("L", (16, 16)).save(file)
+    images = np.zeros((ROWS, 80, 40, 3), np.uint8)
+    for masks in (files, np.zeros((ROWS, 32, 32), np.uint8)):
+        assert feed_of(images, masks, ph.Mask(), 16, 16).peek()[1]["mask"].shape == (ROWS, 16, 16, 1)
+
+
+@pytest.mark.parametrize("shape", [(80, 40), (40, 20), (160, 80), (27, 13), (32, 32)], ids=str)
 def test_other_sizes_are_resized(shape):
     images = np.zeros((ROWS, 80, 40, 3), np.uint8)
     labels = next(

@@ -83,6 +83,61 @@ def test_masks_are_read_back(tmp_path):
     )
 
 
+def test_images_of_one_name_in_several_folders_are_read_back(tmp_path):
+    from PIL import Image
+
+    pytest.importorskip("yaml")
+    names = ["m/a.png", "n/a.JPG", "n/a_2.png", "n/größe.png"]
+    turned = Image.Exif()
+    turned[274] = 6
+    for number, name in enumerate(names):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        exif = turned if name.endswith("JPG") else None
+        Image.new("RGB", (8 + number, 4)).save(tmp_path / "images" / name, exif=exif)
+    files = [str(tmp_path / "images" / name) for name in names]
+    heads = {"box": ph.Boxes(1, normalized=True, column_normalized=False), "mask": ph.Mask(size=(4, 4))}
+    data = {"image": files, "box": [[0, 0, 1, 1]] * 4, "mask": [np.zeros((4, 4), np.uint8)] * 4}
+    feed = ph.Feed(data, inputs={"image": ph.Image(4, 4)}, heads=heads)
+    found = ph.predict(Fixed({"box": [[0, 0.5, 0.5, 1]], "mask": np.eye(4)[..., None]}), feed)
+    found.write_yolo(tmp_path / "labels")
+    found.write_masks(tmp_path / "masks")
+    for label in (tmp_path / "labels").rglob("*.txt"):
+        label.write_text(label.read_text().rsplit(" ", 1)[0])
+    rows = ph.read_yolo(tmp_path, images=tmp_path / "images", labels=tmp_path / "labels", names=["it"])
+    assert list(rows.read(range(4))["file"]) == names
+    assert np.allclose(np.concatenate(rows.read(range(4))["boxes"]), np.stack(found["box"]), atol=1e-3)
+    masks = ph.read_folder(tmp_path / "images", masks=tmp_path / "masks").read(range(4))["mask"]
+    assert [np.asarray(Image.open(mask)).shape for mask in masks] == [(4, 8), (9, 4), (4, 10), (4, 11)]
+    assert all(
+        np.array_equal(np.asarray(Image.open(a)), b) for a, b in zip(masks, found["mask"], strict=True)
+    )
+    again = ph.predict(
+        Fixed({"box": [[0, 0.5, 0.5, 1]], "mask": np.eye(4)[..., None]}),
+        feed.on(
+            data | {"image": [files[0], files[2], files[0]], "box": data["box"][:3], "mask": data["mask"][:3]}
+        ),
+    )
+    again.write_masks(tmp_path / "twice")
+    assert sorted(path.name for path in (tmp_path / "twice").iterdir()) == ["a.png", "a_2.png", "a_3.png"]
+
+
+def test_heads_called_id_and_file_leave_the_names_of_files(tmp_path):
+    heads = {"id": ph.Mask(["sky/sea", "land"], multi=True), "file": ph.Boxes(1)}
+    data = {
+        "image": np.zeros((2, 8, 8, 3), np.uint8),
+        "id": np.zeros((2, 8, 8, 2), np.uint8),
+        "file": [[0, 0, 1, 1]] * 2,
+    }
+    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads=heads)
+    found = ph.predict(Fixed({"id": np.ones((8, 8, 2)), "file": [[0, 0, 1, 1]]}), feed)
+    found.write_masks(tmp_path / "masks")
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == [
+        *("0_land.png", "0_sky_sea.png", "1_land.png", "1_sky_sea.png"),
+    ]
+    with pytest.raises(ph.DataError, match="expected rows with image files, got images in memory"):
+        found.write_yolo(tmp_path / "labels")
+
+
 def test_ids_of_the_data_are_kept(tmp_path):
     feed = picture_feed(tmp_path, 1)
     model = Fixed({"box": [BOXES[0]], "there": [[0.8]], "kind": [KINDS[0]]})

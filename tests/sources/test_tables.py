@@ -460,6 +460,20 @@ def message(work):
     return str(caught.value)
 
 
+def test_paths_that_name_no_file_directly(tmp_path, monkeypatch):
+    monkeypatch.setenv("TABLES", str(tmp_path))
+    (tmp_path / "link.csv").symlink_to(tmp_path / "gone.csv")
+    for path, fix in {
+        "$TABLES/a.csv": "Give the whole path: os.path.expandvars(path).",
+        tmp_path / "link.csv": f"It is a link to {tmp_path / 'gone.csv'}, which is not there.",
+        "s3://tables/a.csv": "Files are read from disk: give a plain path, or the frame from "
+        "pandas.read_parquet(address).",
+    }.items():
+        with pytest.raises(DataError) as error:
+            ph.read_table(path)
+        assert str(error.value).endswith(f"got nothing at this path. {fix}")
+
+
 def test_no_such_file(tmp_path):
     (tmp_path / "train.parquet").touch()
     path = tmp_path / "trian.parquet"

@@ -1,6 +1,7 @@
 """A store gives back what was put in: values, types, rows in any order, of one file or of many."""
 
 import ctypes
+import decimal
 import mmap
 import os
 import time
@@ -177,7 +178,13 @@ def test_mixed_values_have_one_type():
         ),
         (
             [["a"], ["b"], {1}],
-            "column `x`, row 2: expected a value that a store can hold: numbers, text, bytes, arrays,",
+            "column `x`, row 2: expected a value that a store can hold: numbers, text, bytes, arrays, masks, lists, "
+            "dicts, got {1}. Give lists: [None if one is None else sorted(one) for one in column].",
+        ),
+        (
+            [decimal.Decimal("1.5")],
+            "column `x`, row 0: expected a value that a store can hold: numbers, text, bytes, arrays, masks, lists, "
+            "dicts, got Decimal('1.5'). Give floats: [None if one is None else float(one) for one in column].",
         ),
         ([[2**70], [1]], "column `x`, row 0: expected integers of 64 bits, got 1180591620717411303424."),
         (

@@ -32,6 +32,8 @@ def as_column(name: str, values: Any) -> Values | Stored:
         return values
     if type(values).__module__.partition(".")[0] in TENSORS and hasattr(values, "__array__"):
         values = from_tensor(place(column=name), values)
+    if hasattr(values, "tocsr"):
+        values = values.tocsr()  # of SciPy's sparse matrices, only this one returns rows fast, if at all
     if shape_of(values) == ():
         raise _no_column(name, values)
     if isinstance(values, np.ma.MaskedArray):
@@ -39,6 +41,8 @@ def as_column(name: str, values: Any) -> Values | Stored:
         return unmasked(values) if copied or values.mask is np.ma.nomask else Masked(values)
     if isinstance(values, np.memmap):
         return OnDisk(name, values)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "T":  # its missing values cannot be compared
+        return from_list(values.tolist())
     if isinstance(values, (np.ndarray, array.array, memoryview)):
         return widened(np.asarray(values))
     if isinstance(values, (list, tuple, range, collections.deque, collections.UserList)):

@@ -91,7 +91,7 @@ def _from_polars(series: Any) -> Values:
     from polyhead.columns.arrow import from_arrow
 
     kind = type(series.dtype).__name__
-    if kind == "Object":
+    if kind in ("Object", "Int128", "UInt128"):  # which Arrow lacks
         return from_list(series.to_list())
     values = from_arrow(series.to_arrow())
     if isinstance(values, Coded) and kind == "Enum":

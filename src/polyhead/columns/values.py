@@ -228,14 +228,16 @@ def _from_numbers(values: list[Any]) -> Values:
 
 
 def widened(array: np.ndarray) -> np.ndarray:
-    """Convert bfloat16 and other narrow float types, which NumPy cannot compute with, to float32.
+    """Convert bfloat16 and other narrow types, which NumPy cannot compute with, to float32 or int8.
 
     >>> import ml_dtypes
     >>> widened(np.array([1.5], ml_dtypes.bfloat16)).dtype
     dtype('float32')
     """
-    narrow = array.dtype.kind == "V" and "float" in array.dtype.name
-    return array.astype(np.float32) if narrow else array
+    if array.dtype.kind != "V" or array.dtype.names:
+        return array
+    name = array.dtype.name
+    return array.astype(np.float32) if "float" in name else array.astype(np.int8) if "int" in name else array
 
 
 def unmasked(values: Any) -> Values:

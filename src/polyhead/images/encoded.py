@@ -78,6 +78,8 @@ def _fix_of_path(path: Any) -> str:
     if not isinstance(path, (str, os.PathLike)):
         return ""
     name = os.fspath(path)
+    if isinstance(name, str) and name != name.strip() and os.path.exists(name.strip()):
+        return "Leave out the spaces around it: [name.strip() for name in column]."
     if name.startswith("data:"):
         return 'Decode them: [base64.b64decode(text.partition(",")[2]) for text in column].'
     if name.startswith(_BASE64):
@@ -90,6 +92,8 @@ def _fix_of_path(path: Any) -> str:
         return 'Give plain paths: [name.removeprefix("file://") for name in column].'
     if name.startswith("~"):
         return "Give whole paths: [os.path.expanduser(name) for name in column]."
+    if os.path.expandvars(name) != name:
+        return "Give whole paths: [os.path.expandvars(name) for name in column]."
     if "://" in name:
         return "Download it: files are read from disk."
     if glob.has_magic(name) and glob.glob(name):

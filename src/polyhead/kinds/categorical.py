@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -16,11 +16,20 @@ from polyhead.kinds.answers import Answer, Views, class_values
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.learned_classes import are_flags, known_classes, learn, ordered, require_names, spellings
+from polyhead.kinds.learned_classes import (
+    hold_flags,
+    holds_labels,
+    known_classes,
+    learn,
+    ordered,
+    require_names,
+    spellings,
+)
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
+    is_missing,
     may_hold_missing,
     numbers,
     partly_missing,
@@ -200,8 +209,8 @@ _LEFT_OUT = (
 class MultiLabel(Classes):
     """Any of several classes at once, as float32 ``(B, n)`` of 0 and 1.
 
-    The column is 0/1 ``(N, n)``, or a list of names or ids per row. NaN in a position means that only this label is
-    missing.
+    The column is 0/1 ``(N, n)``, as an array or lists, or a list of names or ids per row. NaN or None in a position
+    means that only this label is missing.
 
     Attributes:
         classes: the number of classes, or their names in order; by default the classes that the source declares, in its
@@ -218,6 +227,8 @@ class MultiLabel(Classes):
     _: KW_ONLY
     elementwise: bool | None = None
     threshold: float = 0.5
+    # whether lists in the column hold 0 or 1 for each label
+    _flags: bool = field(default=False, init=False, repr=False, compare=False)
 
     tunable: ClassVar[tuple[str, ...]] = ("threshold", "temperature")
     view: ClassVar[str] = "classes"
@@ -254,36 +265,38 @@ class MultiLabel(Classes):
         return self.fixed(elementwise=True)
 
     def resolve(self, column: Column) -> Self:
-        head = self
+        known = None if self.classes is None else self.names
+        head = self.fixed(_flags=hold_flags(column, self.missing, known, self._flags))
+        probe = plain(column.probe())
+        dense = isinstance(probe, np.ndarray) and probe.ndim == 2
         if head.classes is None:
-            probe = plain(column.probe())
-            if isinstance(probe, np.ndarray) and probe.ndim == 2 and not self._are_lists(column):
-                head = head.fixed(classes=probe.shape[1])
+            if head._flags or (dense and not self._are_lists(column)):
+                rows = (row for piece in over(column, plain) for row in piece)
+                first = () if dense else next(row for row in rows if not is_missing(row, self.missing))
+                head = head.fixed(classes=probe.shape[1] if dense else len(first))
             else:
                 found = self._learned(column)
                 require_names(found, _LEFT_OUT)
                 head = head.fixed(classes=ordered(found), _spellings=spellings(found))
         if head.elementwise is None:
-            probe = column.probe()
             partly = (
-                isinstance(probe, np.ndarray)
-                and probe.ndim == 2
+                (dense or head._flags)
                 and may_hold_missing(probe, head.missing)
                 and any(
                     t is not None and collapse(t) is None for t in over(column, lambda p: head._encode(p)[1])
                 )
             )
             head = head.fixed(elementwise=partly)
-        head.encode(column.probe())
-        if head.names == (0, 1) and are_flags(column, self.missing):
-            fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
-            raise BadValue(None, "lists of the labels of each row", "two numbers in each, 0 and 1", fix)
+        head.encode(probe)
         return head
 
-    @staticmethod
-    def _are_lists(column: Column) -> bool:
+    def _are_lists(self, column: Column) -> bool:
         """Return whether rows of equal length are lists of labels: words, or ids other than 0 and 1."""
-        return any(over(column, lambda piece: _holds_labels(plain(piece))))
+        pieces = over(column, plain)
+        return any(
+            isinstance(one, np.ndarray) and one.ndim == 2 and holds_labels(one, self.missing)
+            for one in pieces
+        )
 
     def _learned(self, column: Column) -> Counter[Any]:
         """The labels that occur, with the number of their rows."""
@@ -310,7 +323,7 @@ class MultiLabel(Classes):
 
     def _encode(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         values = plain(values)
-        if isinstance(values, np.ndarray) and values.ndim == 2 and not self._lists(values):
+        if self._flags or (isinstance(values, np.ndarray) and values.ndim == 2 and not self._lists(values)):
             return numbers(values, self.missing, self.shape, f"0 or 1 for each of {len(self.names)} labels")
         assert self.classes is not None
         places = {name: i for i, name in enumerate(self.names)}
@@ -329,8 +342,8 @@ class MultiLabel(Classes):
         """Return whether rows of one length are lists of labels rather than 0 or 1 for each label."""
         known: set[Any] = set(self.names)
         if rows.dtype.kind not in "iuf":
-            return _holds_labels(rows)
-        if rows.shape[1] == len(known) and not _holds_labels(rows):
+            return holds_labels(rows, self.missing)
+        if rows.shape[1] == len(known) and not holds_labels(rows, self.missing):
             return False
         return rows.dtype.kind in "iu" and known >= set(np.unique(rows).tolist())
 
@@ -380,12 +393,3 @@ class MultiLabel(Classes):
 
     def output(self, features: Any, name: str) -> Any:
         return dense_output(pooled_features(features), name, self.output_shape, "sigmoid")
-
-
-def _holds_labels(rows: Any) -> bool:
-    """Return whether rows of one length contain words, or an integer other than 0 and 1."""
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2:
-        return False
-    if rows.dtype.kind in "iu":
-        return bool(rows.size) and not np.isin(rows, (0, 1)).all()
-    return rows.dtype.kind in "USO" and any(isinstance(label, (str, bytes)) for label in rows.flat)

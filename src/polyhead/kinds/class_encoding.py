@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.errors import plain_scalar as plain_scalar
-from polyhead.kinds.lists_as_text import lists_fix
+from polyhead.kinds.lists_as_text import listed_fix, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
 
 MISSING, STRANGE = -1, -2
@@ -356,19 +356,6 @@ def class_shares(
     return text if len(classes) <= most else f"{text}, … ({len(classes)} classes)"
 
 
-def listed_fix(found: Any) -> str:
-    """Say what to do about labels that are not in a list."""
-    if fix := lists_fix(found):
-        return fix
-    if isinstance(found, str) and not found.strip():
-        return "Give [] where no label holds, and None where nobody looked."
-    mark = next((mark for mark in ",;|" if isinstance(found, str) and mark in found), "")
-    if not mark:
-        return "Put a single label into a list."
-    mark += " " * (f"{mark} " in found)
-    return f'Split the labels: [[label for label in text.split("{mark}") if label] for text in column].'
-
-
 def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterable[tuple[int, Any]]:
     """Yield each row's position and list of labels; missing rows are skipped.
 
@@ -394,7 +381,5 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
         except TypeError:
             raise BadValue(row, "a list of labels", shown(found)) from None
         if twice:
-            fix = "If these are 0 and 1 for each label, give the column as np.array(column)."
-            fix = "Leave out the repeats." if any(isinstance(label, str) for label in labels) else fix
-            raise BadValue(row, "a list of distinct labels", shown(labels), fix)
+            raise BadValue(row, "a list of distinct labels", shown(labels), repeats_fix(labels))
         yield row, labels

@@ -296,12 +296,14 @@ def _image_array(values: Any) -> np.ndarray:
         values = [np.divide(v, np.float32(255), dtype=np.float32) if s else v for v, s in both]
     array = as_one_array(values, "an image")
     if array.ndim not in (3, 4) or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
-        integers = array.ndim in (3, 4) and array.dtype.kind in "iu"
-        fix = (
-            'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).'
-            if integers
-            else "Use ph.Array for other data."
-        )
+        kind = array.dtype.kind if array.ndim in (3, 4) else ""
+        fix = "Use ph.Array for other data."
+        if kind in ("i", "u"):
+            fix = 'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).'
+        elif kind == "b":
+            fix = 'If True is white, give images.astype("float32").'
+        elif array.ndim == 2 and array.dtype == np.uint8:
+            fix = "If these are the bytes of files, give [row.tobytes() for row in column]."
         found = f"rows of shape {array.shape[1:]}, {array.dtype}"
         raise BadValue(None, "images (H, W) or (H, W, C), uint8 or float", found, fix)
     return array[..., None] if array.ndim == 3 else array

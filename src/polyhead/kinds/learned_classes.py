@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
@@ -11,6 +12,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, counted, shown
 from polyhead.kinds.class_encoding import AS_TEXT, INT64, is_large
+from polyhead.kinds.lists_as_text import PAIRS, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over
 
@@ -131,22 +133,61 @@ def _lone_negative(counts: Mapping[Any, int]) -> Spellings:
     return ({int(below[0]): counts[below[0]]},) if len(below) == 1 and 2 < len(ids) == len(counts) else ()
 
 
-def are_flags(column: Column, missing: Any) -> bool:
-    """Return whether each row is a list of 0 and 1, in either order: read as ids, all rows would have both labels.
+def hold_flags(column: Column, missing: Any, names: Sequence[Any] | None, known: bool) -> bool:
+    """Return whether each row is a list of 0 or 1 for each label, rather than a list of labels.
 
     Args:
         column: of the head.
         missing: as in the head.
+        names: the classes, if they are declared.
+        known: the answer for rows that may be either.
+
+    Raises:
+        BadValue: each row has the same two values, such as 0 and 1, in either order, and ``known`` is False: read as
+            labels, every row would have both.
     """
-    met = set()
-    for piece in over(column, plain):
-        if isinstance(piece, np.ndarray) and piece.ndim == 2:
+    met, width, flags, sure = set(), 0, True, False
+    for piece in itertools.chain([plain(column.probe())], over(column, plain)):  # first rows often suffice
+        if isinstance(piece, np.ndarray) and piece.ndim == 2 and not holds_labels(piece, missing):
             return False
         for row in piece:
             if is_missing(row, missing):
                 continue
-            flags = row.tolist() if isinstance(row, np.ndarray) else row
-            if not isinstance(flags, (list, tuple)) or list(flags) not in ([0, 1], [1, 0]):
+            labels = row.tolist() if isinstance(row, np.ndarray) else row
+            if not isinstance(labels, (list, tuple)) or len(labels) != (width or len(labels) or -1):
                 return False
-            met.add(flags[0])
-    return len(met) == 2
+            width = len(labels)
+            flags = flags and all(is_missing(one, missing) or _is_flag(one) for one in labels)
+            if not flags and tuple(sorted({str(one).lower() for one in labels})) not in PAIRS:
+                return False
+            if width == 2:
+                met.add(tuple(labels))
+            sure = sure or len(set(labels)) < width or not all(type(one) in (int, float) for one in labels)
+    if flags and width and (sure or (names is not None and width == len(names) and not {0, 1} <= set(names))):
+        return True
+    if not known and len(met) == 2 and len(set(map(frozenset, met))) == 1:
+        raise _either(*min(met))
+    return known
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, (Real, np.bool_)) and value in (0, 1)
+
+
+def _either(low: Any, high: Any) -> BadValue:
+    fix = repeats_fix([low, high])
+    if _is_flag(low):
+        fix = (
+            'If these are 0 and 1 for each label, name the labels, as MultiLabel(["red", "round"]), or give the column '
+            "as np.array(column)."
+        )
+    found = f"two in each, {shown(low)} and {shown(high)}, in either order"
+    return BadValue(None, "lists of the labels of each row", found, fix)
+
+
+def holds_labels(rows: np.ndarray, missing: Any) -> bool:
+    """Return whether rows of one length ``(N, n)`` contain words, or an integer that is neither 0, 1 nor missing."""
+    if rows.dtype.kind in "iu":
+        marker = float(missing) if isinstance(missing, Real) else 0
+        return bool(rows.size) and not ((rows == 0) | (rows == 1) | (rows == marker)).all()
+    return rows.dtype.kind in "USO" and any(isinstance(label, (str, bytes)) for label in rows.flat)

@@ -1,10 +1,11 @@
-"""Gives advice on reading lists that are text, as in CSV files."""
+"""Gives advice on lists that are text, as in CSV files, and on lists of labels."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,3 +49,40 @@ def reads_as_number(text: str) -> bool:
         return bool(np.isfinite(float(text)))
     except ValueError:
         return False
+
+
+def listed_fix(found: Any) -> str:
+    """Say what to do about labels that are not in a list."""
+    if fix := lists_fix(found):
+        return fix
+    if isinstance(found, Mapping):
+        return "Give the names that hold: [[name for name, holds in row.items() if holds] for row in column]."
+    if isinstance(found, str) and not found.strip():
+        return "Give [] where no label holds, and None where nobody looked."
+    mark = next((mark for mark in ",;|" if isinstance(found, str) and mark in found), "")
+    if not mark:
+        return "Put a single label into a list."
+    mark += " " * (f"{mark} " in found)
+    return f'Split the labels: [[label for label in text.split("{mark}") if label] for text in column].'
+
+
+def repeats_fix(labels: Iterable[Any]) -> str:
+    """Say what to do about a list with a label twice.
+
+    >>> repeats_fix([1, -1, 1])
+    'If these are -1 and 1 for each label, give np.array(column) == 1.'
+    >>> repeats_fix(["red", "red"])
+    'Leave out the repeats.'
+    """
+    if set(labels) <= {0, 1}:
+        return "If these are 0 and 1 for each label, give 0 or 1 for each in every row."
+    words = {str(label).lower() for label in labels}
+    for pair in PAIRS:
+        if words <= set(pair):
+            yes = next((label for label in labels if str(label).lower() == pair[1]), pair[1])
+            return f"If these are {pair[0]} and {pair[1]} for each label, give np.array(column) == {yes!r}."
+    return "Leave out the repeats."
+
+
+PAIRS = (("0", "1"), ("-1", "1"), ("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"))
+"""Two values that probably mean no and yes for a label, rather than two labels."""

@@ -109,13 +109,19 @@ def conversion_fix(value: Any, fix: str = "") -> str:
     >>> conversion_fix("1.5"), conversion_fix("cat", "Drop it.")
     ('Turn text into numbers: np.asarray(column, float).', 'Drop it.')
     """
+    row = value
     while (isinstance(value, (list, tuple)) and value) or (isinstance(value, np.ndarray) and value.size):
         value = value.flat[0] if isinstance(value, np.ndarray) else value[0]
     kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
+    if kind == "V" and value.dtype.names:
+        return "Give its fields as columns: {name: column[name] for name in column.dtype.names}."
+    if isinstance(value, (complex, np.complexfloating)):
+        return "Give two numbers for each: np.stack([column.real, column.imag], axis=-1)."
     if kind in ("m", "M") or isinstance(value, (datetime.date, datetime.timedelta)):
         return 'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").'
     if isinstance(value, dict) and fix in ("", NUMBERS_FIX):
-        return f"Give the numbers without names: [[one[key] for key in {shown(list(value))}] for one in row]."
+        where = "column" if value is row else "row"
+        return f"Give the numbers without names: [[one[key] for key in {shown(list(value))}] for one in {where}]."
     if not isinstance(value, str) or fix not in ("", NUMBERS_FIX):
         return fix
     if reads_as_number(value):
@@ -242,7 +248,13 @@ def as_one_array(values: Any, what: str) -> np.ndarray:
             gone = next((j for j, v in enumerate(values) if v is None), None)
             if gone is not None:
                 raise BadValue(gone, what, "None", "Leave the row out.")
-            fix = "Pad the rows to one length: np.pad(row, (0, length - len(row)))." if row.ndim == 1 else ""
+            pad = "(0, length - len(row))" + ", (0, 0)" * (row.ndim - 1)
+            alike = row.ndim and row.shape[1:] == rows[0].shape[1:]
+            fix = (
+                f"Pad the rows to one length: np.pad(row, {f'({pad})' if row.ndim > 1 else pad})."
+                if alike
+                else ""
+            )
             raise BadValue(
                 i, f"rows of one shape, as row 0 has it: {rows[0].shape}", f"shape {row.shape}", fix
             )

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.image_values import path_in
-from polyhead.errors import BadValue, DataError, Problem, place
+from polyhead.errors import BadValue, DataError, Problem, place, warn
 from polyhead.kinds import Each, Head, Image, is_each
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_missing
 from polyhead.kinds.pixels import lists_files
 from polyhead.pipeline.image_frame import Frame
-from polyhead.pipeline.pixel_labels import label_pixels, require_sides
+from polyhead.pipeline.pixel_labels import label_pixels, require_sides, stretched
 from polyhead.pipeline.target_images import Frames
 
 Layers = dict[str, dict[str, Any]]
@@ -52,9 +52,19 @@ def layers_of(
     """
 
     def in_pixels(name: str, head: Head, value: Any) -> np.ndarray:
-        return _pixels_of(
-            name, head, value, row, owners.frames(name, frames), images[owners[name]].max_pixels
-        )
+        image, own = images[owners[name]], owners.frames(name, frames)
+        found = _pixels_of(name, head, value, row, own, image.max_pixels)
+        if head.layer in PIXELS:
+            resized = [
+                one for one in (head.size, image.shape[:2]) if one is not None and image.fit == "stretch"
+            ]
+            size = (found.shape[0], found.shape[1])
+            if not owners.in_proportion(
+                name, size, own, resized, isinstance(value, (np.ndarray, list, tuple))
+            ):
+                where = ", ".join(filter(None, (place(head=name, row=row), place(file=path_in(value)))))
+                warn(stretched(where, size, own[0].label_size))
+        return found
 
     layers: Layers = {name: {} for name in LAYERS}
     for name, head in heads.items():

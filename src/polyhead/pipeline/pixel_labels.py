@@ -116,6 +116,14 @@ def exchanged_sides(layer: str, size: tuple[int, int], image: tuple[int, int]) -
     )
 
 
+def stretched(where: str, size: tuple[int, int], image: tuple[int, int]) -> Problem:
+    """The warning of a mask or map of another aspect ratio than its image."""
+    expected = f"the aspect ratio of its image, {image[0]} x {image[1]} (height x width)"
+    found = f"{size[0]} x {size[1]}, which is stretched to it"
+    fix = "Check that it belongs to this image; if the image was cropped or padded, do the same to the label."
+    return Problem(where, expected, found, fix, "stretched", warning=True)
+
+
 def is_transposed(size: tuple[int, int], image: tuple[int, int]) -> bool:
     """Return whether a size has the aspect ratio of an image only with height and width exchanged.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ class Frames:
         every: all images.
         heads: ``{head: image}``, with None if it is not declared.
         fit: the ``fit=`` of the images, if it needs images of one aspect ratio; else empty.
+        warned: the heads that have a label of another aspect ratio.
     """
 
     first: str
@@ -31,6 +32,7 @@ class Frames:
     every: tuple[str, ...]
     heads: Mapping[str, str | None]
     fit: str = ""
+    warned: set[str] = field(default_factory=set, compare=False)
 
     def __getitem__(self, head: str) -> str:
         """The image of a head."""
@@ -40,7 +42,7 @@ class Frames:
         """The same for some of the heads."""
         heads = {name: self.heads[name] for name in names}
         needed = self.every if self.fit else _images_needed(self.first, self.every, heads)
-        return Frames(self.first, needed, self.every, heads, self.fit)
+        return Frames(self.first, needed, self.every, heads, self.fit, self.warned)
 
     def frames(self, head: str, frames: Mapping[str, Frame]) -> list[Frame]:
         """The size of a head's image; the sizes of all images if it is not declared."""
@@ -72,6 +74,25 @@ class Frames:
                 raise DataError(
                     Problem(place(input=name, row=row), expected, f"{size[0]} x {size[1]}", _STRETCH, "fit")
                 )
+
+    def in_proportion(
+        self, name: str, size: tuple[int, int], frames: Sequence[Frame], resized: Sequence[Any], array: bool
+    ) -> bool:
+        """Return whether a mask or map has the aspect ratio of its image; False only once for each head.
+
+        Args:
+            name: the head.
+            size: (height, width) of the mask or map.
+            frames: the sizes of the images that it may belong to.
+            resized: the sizes to which images and labels are stretched; a label may have been stretched to them before.
+            array: whether it is an array rather than a file; it may then have any size of that aspect ratio.
+        """
+        if name in self.warned or any(_same_aspect_ratio(size, frame.label_size) for frame in frames):
+            return True
+        if any(size == one or (array and _same_aspect_ratio(size, one)) for one in resized):
+            return True
+        self.warned.add(name)
+        return False
 
     def require_known(self, name: str, head: Head, frames: Mapping[str, Frame], row: int) -> None:
         """Raise for coordinates in pixels of an undeclared image.

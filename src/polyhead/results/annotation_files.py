@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from polyhead.results.boxes_kept import classes_of_boxes
 from polyhead.whole_file import writing
 
 _SAFE = re.compile(r"[^\w.-]+")
-"""Characters of an id that a file name cannot hold, such as folder separators."""
+"""Characters of an id or a class that a file name cannot hold, such as folder separators."""
 
 
 def coco_results(
@@ -54,7 +56,7 @@ def coco_results(
         for at, corners in enumerate(_boxes(row, heads[name], name)):
             x, y, right, bottom = corners.tolist()
             found = {
-                "image_id": _json_id(row.get("row_id", row["id"])),
+                "image_id": _json_id(row["row_id" if "id" in heads else "id"]),
                 "category_id": ids[_entry(row, each, at, heads[name])] if each else 1,
                 "bbox": [round(value, 3) for value in (x, y, right - x, bottom - y)],
                 "score": round(float(_score(row, name, each, at, heads[name])), 6),
@@ -90,6 +92,7 @@ def write_yolo_labels(
     heads: Mapping[str, Head],
     name: str,
     folder: Path,
+    files: Sequence[str],
     stored_sides: bool = False,
 ) -> None:
     """Write a text file for each image, with the class, box and score of each object.
@@ -101,8 +104,9 @@ def write_yolo_labels(
     """
     each = _classes_of(name, heads)
     names = list(heads[each].names) if each else []
-    for row, stem in _with_stems(rows, folder):
-        header = read_header(row["file"])
+    stems = file_names(files, range(len(files)))
+    for (row, stem), file in zip(_with_names(rows, stems, folder), files, strict=True):
+        header = read_header(file)
         height, width = (header.height, header.width) if stored_sides else header.size
         lines = []
         for at, corners in enumerate(_boxes(row, heads[name], name)):
@@ -118,9 +122,13 @@ def write_yolo_labels(
 
 
 def write_mask_images(
-    rows: Iterator[Mapping[str, Any]], heads: Mapping[str, Head], name: str, folder: Path
+    rows: Iterator[Mapping[str, Any]],
+    heads: Mapping[str, Head],
+    name: str,
+    folder: Path,
+    names: Sequence[str],
 ) -> None:
-    """Write a PNG file of class ids for each mask, with a palette for viewing.
+    """Write a PNG file of class ids for each mask, with a palette for viewing, named by ``names``.
 
     Raises:
         DataError: the folder cannot be written.
@@ -130,7 +138,7 @@ def write_mask_images(
         found = f"{len(heads[name].names):,}"
         raise ContractError(Problem("write_masks()", "at most 256 classes, as a palette has room for", found))
     colors = palette(256)
-    for row, stem in _with_stems(rows, folder):
+    for row, stem in _with_names(rows, names, folder):
         mask = row[name]
         if mask is None:
             continue
@@ -139,7 +147,7 @@ def write_mask_images(
             continue
         layers = mask if heads[name].each else np.moveaxis(mask, -1, 0)
         for number, layer in enumerate(layers):
-            kind = str(number) if heads[name].each else str(heads[name].names[number])
+            kind = str(number) if heads[name].each else _SAFE.sub("_", str(heads[name].names[number]))
             (folder / f"{stem}_{kind}.png").write_bytes(png(np.ascontiguousarray(layer), colors))
 
 
@@ -205,16 +213,59 @@ def _score(row: Mapping[str, Any], name: str, each: str | None, at: int, head: H
     return 1.0 if scores is None else scores if head.places == 1 else scores[at]
 
 
-def _with_stems(rows: Iterator[Mapping[str, Any]], folder: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Yield rows with unique names for their files: the stem of the image file, or else the id."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise DataError(Problem(place(file=str(folder)), "a folder that can be written", found)) from error
-    taken: dict[str, int] = {}
-    for row in rows:
-        stem = Path(os.fspath(row["file"])).stem if row.get("file") else _SAFE.sub("_", str(row["id"]))
-        stem = stem.lstrip(".") or "row"
-        again = taken[stem] = taken.get(stem, 0) + 1
-        yield row, stem if again == 1 else f"{stem}_{again}"
+def file_names(files: Sequence[str | None], ids: Sequence[Any]) -> list[str]:
+    """Return a unique name for the files of each row, without extension: that of its image, or its id.
+
+    If two images have the same name, all names include the folders below the one that holds all images, as readers
+    expect them; two images that differ only in their extension keep it. The rows of one image are numbered.
+
+    Args:
+        files: the image file of each row; None if it has none.
+        ids: the id of each row.
+
+    >>> file_names(["x/a.png", "x/b.png", None, "x/a.png"], [0, 1, "c/d", 3])
+    ['a', 'b', 'c_d', 'a_2']
+    >>> file_names(["x/m/a.png", "x/n/a.png", "x/n/b.png", "x/n/b.jpg"], range(4))
+    ['m/a', 'n/a', 'n/b.png', 'n/b.jpg']
+    """
+    paths = [None if file is None else Path(os.path.abspath(file)).parts[1:] for file in files]
+    images: dict[tuple[str, ...], None] = dict.fromkeys(path for path in paths if path)
+    names = {path: _visible(Path(path[-1]).stem) for path in images}
+    if len(set(names.values())) < len(names):
+        shared = (set(parts) for parts in zip(*(path[:-1] for path in images), strict=False))
+        depth = sum(1 for _ in itertools.takewhile(lambda parts: len(parts) == 1, shared))
+        names = {path: "/".join((*path[depth:-1], name)) for path, name in names.items()}
+        alike = Counter(names.values())
+        for image in images:
+            if alike[names[image]] > 1:
+                names[image] = "/".join((*image[depth:-1], _visible(image[-1])))
+    taken, counts, found = set(names.values()), Counter[str](), []
+    for path, number in zip(paths, ids, strict=True):
+        if path in images:
+            del images[path]
+            found.append(names[path])
+            continue
+        base = name = names[path] if path else _visible(_SAFE.sub("_", str(number)))
+        while name in taken:
+            counts[base] += 1
+            name = f"{base}_{counts[base] + 1}"
+        taken.add(name)
+        found.append(name)
+    return found
+
+
+def _visible(name: str) -> str:
+    return name.lstrip(".") or "row"
+
+
+def _with_names(
+    rows: Iterator[Mapping[str, Any]], names: Sequence[str], folder: Path
+) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Yield rows with the names of their files, whose folders are created."""
+    for parent in dict.fromkeys(Path(name).parent for name in names):
+        try:
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            where, found = place(file=str(folder / parent)), error.strerror or str(error)
+            raise DataError(Problem(where, "a folder that can be written", found)) from error
+    yield from zip(rows, names, strict=True)

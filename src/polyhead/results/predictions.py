@@ -18,6 +18,7 @@ from polyhead.kinds import Head
 from polyhead.notebook import html_table
 from polyhead.results.annotation_files import (
     coco_results,
+    file_names,
     head_of,
     write_json,
     write_mask_images,
@@ -270,7 +271,8 @@ class Predictions:
     def write_yolo(self, folder: str | os.PathLike[str], *, head: str | None = None) -> None:
         """Write boxes as YOLO label files: one line for each object, with its class, box and score.
 
-        A file has the name of its image, ``<stem>.txt``; an image without objects has an empty file.
+        A file has the name of its image, ``<stem>.txt``; an image without objects has an empty file. If images in
+        several folders have the same name, files are written to folders of the same names.
 
         Args:
             folder: the folder to write to; created if it does not exist.
@@ -281,24 +283,25 @@ class Predictions:
             DataError: an image is not a file, or the folder cannot be written.
         """
         name = head_of("boxes", self.heads, head, "write_yolo")
-        if "file" not in self.columns:
+        ids, files = self._ids_and_files()
+        if all(file is None for file in files) and files:
             fix = "Predict files: YOLO's coordinates are fractions of the image size."
             raise DataError(Problem("write_yolo()", "rows with image files", "images in memory", fix))
-        files = self._only(["file"]).column("file")
-        if files.null_count:
-            row = self["id"][files.is_null().to_pylist().index(True)]
+        lost = next((row for row, file in zip(ids, files, strict=True) if file is None), None)
+        if lost is not None:
             fix = "Write the rows with files alone: predict(model, source.select(...))."
             raise DataError(
-                Problem("write_yolo(), row " + shown(row), "an image file", "an image in memory", fix)
+                Problem("write_yolo(), row " + shown(lost), "an image file", "an image in memory", fix)
             )
         target = as_path(folder, "write_yolo(folder)")
-        write_yolo_labels(iter(self), self.heads, name, target, self._stored_sides)
+        write_yolo_labels(iter(self), self.heads, name, target, files, self._stored_sides)
 
     def write_masks(self, folder: str | os.PathLike[str], *, head: str | None = None) -> None:
         """Write masks as PNG files of class ids, with the palette of PASCAL VOC.
 
         A file has the name of its image, ``<stem>.png``. Masks that may overlap are written as several files,
-        ``<stem>_<class>.png``; the masks of boxes as ``<stem>_<number>.png``.
+        ``<stem>_<class>.png``; the masks of boxes as ``<stem>_<number>.png``. If images in several folders have the
+        same name, files are written to folders of the same names.
 
         Args:
             folder: the folder to write to; created if it does not exist.
@@ -309,7 +312,16 @@ class Predictions:
             DataError: the folder cannot be written.
         """
         name = head_of("mask", self.heads, head, "write_masks")
-        write_mask_images(iter(self), self.heads, name, as_path(folder, "write_masks(folder)"))
+        ids, files = self._ids_and_files()
+        target = as_path(folder, "write_masks(folder)")
+        write_mask_images(iter(self), self.heads, name, target, file_names(files, ids))
+
+    def _ids_and_files(self) -> tuple[list[Any], list[Any]]:
+        """The id of each row, and its image file or None; their columns have other names beside heads of these."""
+        at = [f"row_{name}" if name in self.heads else name for name in ("id", "file")]
+        found = self._only([name for name in at if name in self.columns])
+        ids = found.column(at[0]).to_pylist()
+        return ids, found.column(at[1]).to_pylist() if at[1] in self.columns else [None] * len(ids)
 
 
 def _csv_value(value: Any) -> Any:

@@ -83,7 +83,15 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
     where = place(file=str(path))
     if not path.exists():
         near = f"There is no folder {path.parent} either."
-        if path.parent.is_dir():
+        if path.is_symlink():
+            near = f"It is a link to {os.readlink(path)}, which is not there."
+        elif os.path.expandvars(path) != str(path):
+            near = "Give the whole path: os.path.expandvars(path)."
+        elif path.parts[0].endswith(":"):  # as in s3://, of which Path keeps one slash
+            near = (
+                "Files are read from disk: give a plain path, or the frame from pandas.read_parquet(address)."
+            )
+        elif path.parent.is_dir():
             near = similar(path.name, os.listdir(path.parent))
         if "*" in str(path):
             near = "Give the folder of the Parquet files, or join tables: ph.read_table(a).concat(ph.read_table(b))."

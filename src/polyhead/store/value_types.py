@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -137,6 +138,10 @@ def type_of(value: Any) -> Any:
         names = {key: DICT + key if key.startswith(_RESERVED) else key for key in value}
         return pa.struct({names[key]: type_of(part) for key, part in value.items()})
     fix = "Pack a Feed with a ph.Image for them, or give paths." if is_pillow(value) else ""
+    if isinstance(value, (set, frozenset)):
+        fix = "Give lists: [None if one is None else sorted(one) for one in column]."
+    elif isinstance(value, Decimal):
+        fix = "Give floats: [None if one is None else float(one) for one in column]."
     expected = "a value that a store can hold: numbers, text, bytes, arrays, masks, lists, dicts"
     raise BadValue(0, expected, shown(value), fix)
 
