@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, place, shown, similar
+from polyhead.errors import ContractError, DataError, Problem, is_integer, place, shown, similar
 from polyhead.images.headers import read_header
 from polyhead.images.png import png
 from polyhead.kinds import Head
@@ -19,7 +19,7 @@ from polyhead.results.boxes_kept import classes_of_boxes
 from polyhead.whole_file import writing
 
 _SAFE = re.compile(r"[^\w.-]+")
-"""Characters of an id that a file name cannot hold, such as folder separators."""
+"""Characters of an id or a class that a file name cannot hold, such as folder separators."""
 
 
 def coco_results(
@@ -49,15 +49,18 @@ def coco_results(
     if lacking:
         expected = f"an id of each class, {shown(list(names))}"
         raise ContractError(Problem("write_coco(category_ids=)", expected, f"none of {shown(lacking[0])}"))
+    if wrong := [ids[one] for one in names if not is_integer(ids[one])]:
+        raise ContractError(Problem("write_coco(category_ids=)", "integers", shown(wrong[0])))
     points = next((n for n, h in heads.items() if h.layer == "points" and name in (n, h.each)), None)
     for row in rows:
         for at, corners in enumerate(_boxes(row, heads[name], name)):
             x, y, right, bottom = corners.tolist()
             found = {
                 "image_id": _json_id(row.get("row_id", row["id"])),
-                "category_id": ids[_entry(row, each, at, heads[name])] if each else 1,
+                "category_id": int(ids[_entry(row, each, at, heads[name])]) if each else 1,
                 "bbox": [round(value, 3) for value in (x, y, right - x, bottom - y)],
-                "score": round(float(_score(row, name, each, at, heads[name])), 6),
+                # all digits of a float32, so that the order of close scores stays
+                "score": float(str(np.float32(_score(row, name, each, at, heads[name])))),
             }
             if points is not None:
                 entry = np.asarray(_entry(row, points, at, heads[name]))
@@ -129,7 +132,7 @@ def write_mask_images(
     if len(heads[name].names) > 256:
         found = f"{len(heads[name].names):,}"
         raise ContractError(Problem("write_masks()", "at most 256 classes, as a palette has room for", found))
-    colors = palette(256)
+    colors, taken = palette(256), dict[str, int]()
     for row, stem in _with_stems(rows, folder):
         mask = row[name]
         if mask is None:
@@ -139,8 +142,9 @@ def write_mask_images(
             continue
         layers = mask if heads[name].each else np.moveaxis(mask, -1, 0)
         for number, layer in enumerate(layers):
-            kind = str(number) if heads[name].each else str(heads[name].names[number])
-            (folder / f"{stem}_{kind}.png").write_bytes(png(np.ascontiguousarray(layer), colors))
+            kind = str(number) if heads[name].each else _SAFE.sub("_", str(heads[name].names[number]))
+            file = folder / f"{_free_name(f'{stem}_{kind}', taken)}.png"
+            file.write_bytes(png(np.ascontiguousarray(layer), colors))
 
 
 def palette(count: int) -> list[tuple[int, int, int, int]]:
@@ -215,6 +219,15 @@ def _with_stems(rows: Iterator[Mapping[str, Any]], folder: Path) -> Iterator[tup
     taken: dict[str, int] = {}
     for row in rows:
         stem = Path(os.fspath(row["file"])).stem if row.get("file") else _SAFE.sub("_", str(row["id"]))
-        stem = stem.lstrip(".") or "row"
-        again = taken[stem] = taken.get(stem, 0) + 1
-        yield row, stem if again == 1 else f"{stem}_{again}"
+        yield row, _free_name(stem.lstrip(".") or "row", taken)
+
+
+def _free_name(name: str, taken: dict[str, int]) -> str:
+    """The name, or with the first number from 2 on that makes it a new one; it is added to those taken."""
+    found, number = name, taken.get(name, 1)
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken[name] = number
+    taken.setdefault(found, 1)
+    return found
