@@ -179,6 +179,23 @@ def test_r2_of_labels_that_do_not_differ_is_none():
     assert found["mae"] == pytest.approx(0.9)
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_r2_is_the_same_in_all_units(unit):
+    labels, outputs = np.array([[1.0], [2], [4]]) * unit, np.array([[1.1], [2.1], [3.5]]) * unit
+    counts = np.array([[1.0, 1, 1], [2, 1, 0], [0, 3, 0]])  # in the last sample, labels do not differ
+    found = [judge(ph.Regression(), labels, outputs, None, one[None])[0]["r2"] for one in counts]
+    expected = [sk.r2_score(labels, outputs, sample_weight=one) for one in counts[:2]]
+    assert found == pytest.approx([*expected, np.nan], nan_ok=True)
+
+
+def test_numbers_without_a_label_are_not_among_the_errors():
+    labels, outputs = np.array([[1.0, 0], [0, 3]]), np.array([[1.5, 7.0], [8, 3]])
+    head = ph.Regression(2, elementwise=True)
+    _, items, one = judge(head, labels, outputs, np.eye(2))
+    np.testing.assert_array_equal(one.details(items)["errors"], [[0.5, np.nan], [np.nan, 0]])
+    np.testing.assert_array_equal(one.details(items)["labels"], [[1, np.nan], [np.nan, 3]])
+
+
 def test_embedding():
     labels, outputs = RNG.normal(size=(ROWS, 3)), RNG.normal(size=(ROWS, 3))
     outputs[0] = 0

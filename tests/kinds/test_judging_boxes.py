@@ -3,6 +3,7 @@
 import contextlib
 import io
 
+import keras
 import numpy as np
 import pytest
 
@@ -141,6 +142,31 @@ def test_rows_that_count_twice_are_two_rows():
     found, _ = judged(arrays, kinds, counts[None].astype(float))
     assert found["iou"] == pytest.approx(expected["iou"])
     assert found["map"] == pytest.approx(expected["map"], abs=0.02)  # equal scores come in another order
+
+
+def test_a_row_without_boxes_counts_as_much_as_its_weight():
+    """Rows with integer weights count like so many rows, also those where every predicted box is wrong."""
+    weights = np.array([0, 2, 1, 3])
+    box = [[], [[0.0, 0, 4, 4]], [], [[2.0, 2, 6, 6]]]
+    outputs = np.array([[[0.0, 0, 4, 4]], [[0, 0, 4, 4]], [[1, 1, 3, 3]], [[9, 9, 12, 12]]])
+    scores = np.array([0.9, 0.6, 0.8, 0.7]).reshape(-1, 1, 1)
+
+    def evaluated(rows, **more):
+        x = {name: keras.Input(one.shape[1:], name=name) for name, one in (("b", outputs), ("s", scores))}
+        layers = {"box": keras.layers.Identity(name="box"), "there": keras.layers.Identity(name="there")}
+        model = keras.Model(x, {"box": layers["box"](x["b"]), "there": layers["there"](x["s"])})
+        heads = {"box": ph.Boxes(1, sample_weight=next(iter(more), None))}
+        heads["there"] = ph.Binary(each="box", column="box")
+        data = {"b": outputs[rows], "s": scores[rows], "box": [box[row] for row in rows], **more}
+        inputs = {name: ph.Array() for name in x}
+        found = ph.evaluate(model, ph.Feed(data, inputs=inputs, heads=heads), intervals=None)["box"]
+        return found.rows, {name: one.value for name, one in found.items()}
+
+    rows, found = evaluated(np.arange(4), weight=weights.astype(float))
+    # of 5 labels, 2 are found, after 1 + 3 wrong boxes
+    assert found == pytest.approx({"map": 41 / 101 * 2 / 6, "map_50": 41 / 101 * 2 / 6, "iou": 2 / 5})
+    assert rows == 3
+    assert found == pytest.approx(evaluated(np.repeat(np.arange(4), weights))[1])
 
 
 def test_without_classes_and_presence():

@@ -110,24 +110,29 @@ def test_one_point_is_measured_by_the_image():
     assert found == pytest.approx({"distance": 0.9})
 
 
-def test_oks_as_pycocotools_has_it():
+@pytest.mark.parametrize("scored", [True, False])
+def test_oks_as_pycocotools_has_it(scored):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
     labels = RNG.random((30, 17, 2)) * 60
     outputs = labels + RNG.normal(size=labels.shape) * RNG.choice([0.5, 3, 8], (30, 1, 1))
-    scores = RNG.random((30, 1))
-    head, given = ph.Keypoints(17, given="there"), ph.Binary()
-    there = given, Judged.of(given, np.ones((30, 1)), scores, None)
-    found, _ = judged(head, labels, outputs, np.ones((30, 17)), (60, 60), there=there)
+    seen = (RNG.random((30, 17)) > 0.3).astype(float)
+    there = (np.arange(30) % 5 > 0) | (not scored)  # where there is no object, any that is predicted is wrong
+    scores = RNG.permutation(30)[:, None] / 30 if scored else np.ones((30, 1))
+    head, given = ph.Keypoints(17, given="there" if scored else None), ph.Binary()
+    beside = given, Judged.of(given, there[:, None].astype(float), scores, None)
+    found, items = judged(head, labels, outputs, seen * there[:, None], (60, 60), there=beside)
 
     truth, said = [], []
     for i in range(30):
-        low, high = labels[i].min(0), labels[i].max(0)
-        full = np.c_[labels[i], np.full(17, 2)].ravel().tolist()
+        some = labels[i][seen[i] > 0]
+        low, high = some.min(0), some.max(0)
+        full = np.c_[labels[i], 2 * seen[i]].ravel().tolist()
         common = {"image_id": i, "category_id": 1, "id": i + 1, "bbox": [*low, *(high - low)]}
         area = 0.53 * float((high - low).prod())
-        truth.append({**common, "keypoints": full, "num_keypoints": 17, "area": area, "iscrowd": 0})
+        one = {"keypoints": full, "num_keypoints": int(seen[i].sum()), "area": area, "iscrowd": 0}
+        truth += [{**common, **one}] * int(there[i])
         full = np.c_[outputs[i], np.ones(17)].ravel().tolist()
         said.append({**common, "keypoints": full, "score": scores[i, 0], "area": area})
     tools = []
@@ -144,8 +149,17 @@ def test_oks_as_pycocotools_has_it():
     coco.params.areaRng = [coco.params.areaRng[0]]
     coco.params.areaRngLbl = ["all"]
     coco.evaluate()
-    similar = [coco.ious[i, 1].item() for i in range(30)]
-    assert found["oks"] == pytest.approx(np.mean(similar))
+    coco.accumulate()
+    precision = coco.eval["precision"][:, :, 0, 0, 0]  # levels, recalls
+    similar = [coco.ious[i, 1].item() for i in np.flatnonzero(there)]
+    expected = {"oks": np.mean(similar), "oks_ap": precision.mean(), "oks_ap_50": precision[0].mean()}
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+    distance = np.linalg.norm(labels - outputs, axis=-1)
+    assert found["distance"] == pytest.approx(np.average(distance, weights=seen * there[:, None]))
+    errors = head.judge("y", {"y": head}, None).details(items)["errors"]
+    np.testing.assert_allclose(
+        errors, np.where(seen * there[:, None] > 0, distance, np.nan)
+    )  # those of other points are of no label
 
 
 def test_each_box_has_a_label_of_its_own():

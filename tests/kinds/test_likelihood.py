@@ -56,6 +56,22 @@ def test_no_other_threshold_is_better(objective):
     assert goodness(found) == pytest.approx(max(map(goodness, np.unique(scores))))
 
 
+def test_the_best_threshold_may_predict_no_positives():
+    labels, scores = np.arange(6) == 3, np.array([0.2, 0.9, 0.6, 0.3, 0.5, 0.4])
+    assert best_threshold(scores, labels, np.ones(6), "accuracy") == pytest.approx(0.95)
+    scores[1] = 1.0  # no threshold is above it
+    assert best_threshold(scores, labels, np.ones(6), "accuracy") == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.999999])
+def test_thresholds_tell_close_scores_apart(shift):
+    labels = np.arange(10) > 4
+    scores = (shift + 4e-7 * labels + 1e-8 * np.arange(10)).astype(np.float32)
+    found = best_threshold(scores.astype(float), labels, np.ones(10), "f1")
+    assert ((scores >= found) == labels).all()
+    assert len(repr(found)) < 12
+
+
 def test_heads_use_their_temperature_and_threshold():
     logits = np.array([[1.0, 0.0]])
     head = ph.Categorical(2, temperature=2.0)

@@ -30,11 +30,26 @@ def test_coco_results(predictions, tmp_path):
         {"image_id": 0, "category_id": 18, "bbox": [40.0, 20.0, 40.0, 20.0], "score": 0.6},
     ]
     assert [one["image_id"] for one in found] == [0, 0, 1, 1]
+    ids = {"cat": np.int64(17), "dog": np.uint8(18)}
+    predictions.write_coco(tmp_path / "n.json", category_ids=ids)
+    assert json.loads((tmp_path / "n.json").read_text()) == found
+    with pytest.raises(ph.ContractError) as error:
+        predictions.write_coco(tmp_path / "r.json", category_ids={"cat": 17, "dog": "eighteen"})
+    assert str(error.value) == "write_coco(category_ids=): expected integers, got 'eighteen'."
     with pytest.raises(ph.ContractError) as error:
         predictions.write_coco(tmp_path / "r.json", category_ids={"cat": 17})
     assert str(error.value) == (
         "write_coco(category_ids=): expected an id of each class, ['cat', 'dog'], got none of 'dog'."
     )
+
+
+def test_close_scores_keep_their_order_in_coco_results(tmp_path):
+    feed = picture_feed(tmp_path, 2)
+    scores = np.float32([[0.9999998], [0.9999999]])
+    found = ph.predict(Fixed({"box": BOXES[:2], "there": scores, "kind": KINDS[:2]}), feed)
+    found.write_coco(tmp_path / "r.json")
+    written = [one["score"] for one in json.loads((tmp_path / "r.json").read_text())][:2]
+    assert np.float32(written).tolist() == scores.ravel().tolist()
 
 
 def test_yolo_labels_are_read_back(predictions, tmp_path):
@@ -199,6 +214,21 @@ def test_ids_name_files_inside_the_folder(tmp_path):
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")) == [
         *("masks/_a.png", "masks/_d.png", "masks/b_c.png"),
     ]
+
+
+def test_each_mask_has_a_file_of_its_own(tmp_path):
+    """Names of images and classes that would meet in one file get numbers."""
+    names = ["road/lane", "road lane", "b"]
+    heads = {"mask": ph.Mask(names, multi=True)}
+    data = {"image": np.zeros((4, 8, 8, 3), np.uint8), "mask": np.zeros((4, 8, 8, 3), np.uint8)}
+    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads=heads)
+    rows = {"image": data["image"], "id": ["a", "b/c", "b_c", "b_c_2"]}
+    found = ph.predict(Fixed({"mask": np.ones((8, 8, 3))}), rows, declaration=feed.declaration)
+    found.write_masks(tmp_path)
+    stems = ["a", "b_c", "b_c_2", "b_c_2_2"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        f"{stem}_{kind}.png" for stem in stems for kind in ("road_lane", "road_lane_2", "b")
+    )
 
 
 @pytest.mark.parametrize("exif", ["applied", "ignored"])

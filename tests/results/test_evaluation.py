@@ -57,6 +57,23 @@ def of_classes(names, how):
     return Evaluation({"kind": judge}, {"kind": items}, rows, how)
 
 
+def test_odd_names_of_classes_are_readable():
+    """Line breaks and very long names leave each metric its line; the page has them in full."""
+    names = ["two\nlines", "日本" * 3, "a very long name " * 20 + "1", "a very long name " * 20 + '"2"']
+    found = of_classes(names, Intervals(None, 10, 0))
+    for text in (str(found), str(found["kind"]), str(found.compare(found))):
+        lines = text.splitlines()
+        assert sum("two lines" in line for line in lines) == 1
+        assert max(map(len, lines)) < 150
+    assert len(str(found).splitlines()) == 2 + len(found["kind"])
+    page = evaluation_page(found, {}, {}, {"kind": ph.Categorical(4)})
+    assert (
+        page.count('1">a very long name a …</th>')
+        == page.count('&quot;2&quot;">a very long name a …</th>')
+        == 2
+    )
+
+
 def test_print_leaves_out_many_classes():
     found = of_classes([f"c{i}" for i in range(40)], Intervals(None, 10, 0))
     assert "f1[c0]" in found["kind"]

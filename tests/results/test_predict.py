@@ -276,6 +276,18 @@ def picture_feed(folder, max_boxes):
     return ph.Feed(data, inputs={"image": ph.Image(20, 20)}, heads=heads)
 
 
+@pytest.mark.once
+def test_boxes_without_scores_are_suppressed_too():
+    boxes = np.array([[0.0, 0, 4, 4], [0, 0, 4, 3], [5, 5, 8, 8], [0, 0, 3, 4]])
+    feed = ph.Feed(
+        {"image": np.zeros((1, 8, 8, 3), np.uint8), "box": boxes[None]},
+        inputs={"image": ph.Image()},
+        heads={"box": ph.Boxes(4, nms=0.5)},
+    )
+    found = ph.predict(Fixed({"box": boxes}), feed)
+    assert np.array_equal(found["box"][0], boxes[[0, 2]])
+
+
 class Encoded(ph.Source):
     """Images as dicts, which name a file or hold its bytes."""
 

@@ -249,7 +249,8 @@ class Boxes(Coordinates):
 
         crowd = columns.get("crowd")
         known = isinstance(crowd, np.ndarray) and crowd.ndim == 1 and crowd.dtype == bool
-        return {CROWD.format(name): Binary(column="crowd", each=name)} if known else {}
+        crowds = {CROWD.format(name): Binary(column="crowd", each=name)} if known else {}
+        return super().also_read(name, columns) | crowds
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import BoxIoU

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -12,6 +12,7 @@ import numpy as np
 from polyhead.errors import BadValue, require_size, shown
 from polyhead.kinds.answers import InOriginal, Move
 from polyhead.kinds.head import Head
+from polyhead.kinds.judging import WEIGHT
 from polyhead.kinds.missing import (
     is_dense,
     is_missing,
@@ -105,6 +106,13 @@ class Coordinates(Head):
     def _shares(self, what: str) -> str:
         argument = "normalized" if self.column_normalized is None else "column_normalized"
         return f"{what} in 0–1, as {argument}=True says"
+
+    def also_read(self, name: str, columns: Mapping[str, Any]) -> dict[str, Head]:
+        from polyhead.kinds.regression import Regression
+
+        # what is predicted in a row without labels counts as much as the row
+        of_row = isinstance(columns.get(self.sample_weight or ""), (Real, np.bool_))
+        return {WEIGHT.format(name): Regression(column=self.sample_weight)} if of_row else {}
 
     def for_column(self, raw: Head) -> Head:
         return raw  # nothing is learned, and the column has its own format

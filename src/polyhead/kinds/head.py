@@ -309,7 +309,7 @@ class Head(Kind, InImage):
 
         Args:
             name: the name of this head.
-            columns: the first value of each of its `hint_columns` that the source has.
+            columns: the first value of its `sample_weight`, and of each of its `hint_columns` that the source has.
         """
         return {}
 

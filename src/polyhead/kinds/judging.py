@@ -25,6 +25,10 @@ Metrics = dict[str, np.ndarray]
 """The value of each metric in each selection, ``(R,)``; NaN if a selection has nothing to measure."""
 
 
+WEIGHT = "{}: weight"
+"""The name of the labels with the weight of each row of a head, which its labels lack in rows without any."""
+
+
 @dataclass(frozen=True)
 class Judged:
     """The outputs of a model for the rows of a batch, and their labels.
@@ -197,6 +201,14 @@ def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> It
         losses = (np.asarray(loss, np.float64).reshape(len(weights), -1) * flat).sum(1) / sums
     items = {"row": rows, "weight": flat.mean(1)[rows], "loss": losses[rows]}
     return {**items, **{name: array[rows] for name, array in arrays.items()}}
+
+
+def weights_of_rows(answers: Mapping[str, Judged], name: str, rows: int) -> np.ndarray:
+    """The weight of each row of a head, also of rows without a label, float64 ``(rows,)``; 1 where it has none."""
+    found = answers.get(WEIGHT.format(name))
+    if found is None:
+        return np.ones(rows)
+    return np.where(found.weights.reshape(rows) > 0, found.labels.reshape(rows), 1.0)
 
 
 def by_axes(weights: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds.doubts import Doubts, outlying
-from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, nan_mean, ratio
+from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, nan_mean, ratio, weights_of_rows
 
 LEVELS_OF_IOU = np.linspace(0.5, 0.95, 10)
 """The thresholds of overlap at which a box counts as found."""
@@ -77,7 +77,9 @@ class BoxesJudge(Judge):
             true_kind, kind, known_kind = _kinds(answers[beside.kind])
             known = known & (known_kind | ~there).all(1)
         score = self._scores(answers)
-        row_weight = np.where(there.any(1), ratio((found.weights * there).sum(1), there.sum(1)), 1.0)
+        of_rows = weights_of_rows(answers, self.name, rows)
+        known = known & (of_rows > 0)
+        row_weight = np.where(there.any(1), ratio((found.weights * there).sum(1), there.sum(1)), of_rows)
         order = np.argsort(-score, axis=1, kind="stable")
         overlap = overlaps(boxes[:, :, None], labels[:, None], crowd[:, None])
         hit, ignored, partner = matched(

@@ -47,11 +47,15 @@ class RegressionJudge(Judge):
         total = weights @ finer
         # relative to the mean of all rows, as squares of numbers far from zero would lose all digits
         around = items["label"] - ratio((items["label"] * finer).sum(0), finer.sum(0))
-        spread = weights @ (finer * around**2) - ratio((weights @ (finer * around)) ** 2, total)
+        apart = weights @ (finer * around**2)
+        spread = apart - ratio((weights @ (finer * around)) ** 2, total)
         squares = weights @ (finer * off**2)
         mae = ratio(weights @ (finer * np.abs(off)), total)
         rmse = np.sqrt(ratio(squares, total))
-        r2 = 1 - ratio(squares, np.where(spread > 1e-12 * total, spread, 0))
+        # labels that differ by rounding alone do not differ, whatever their unit
+        largest = np.max(np.where(finer > 0, items["label"], 0) ** 2, axis=0, initial=0)
+        least = 1e-12 * apart + 1e-24 * largest * total
+        r2 = 1 - ratio(squares, np.where(spread > least, spread, 0))
         found = {name: nan_mean(one.T) for name, one in (("mae", mae), ("rmse", rmse), ("r2", r2))}
         if 1 < len(self.columns) <= _MOST_COLUMNS:
             for name, one in (("mae", mae), ("rmse", rmse), ("r2", r2)):
@@ -72,7 +76,10 @@ class RegressionJudge(Judge):
         return Doubts(found, far[at], label.tolist(), (label + items["off"][at]).tolist(), parts)
 
     def details(self, items: Items) -> dict[str, Any]:
-        return {"errors": items["off"], "labels": items["label"]}
+        there = items["weights"] > 0
+        return {
+            name: np.where(there, items[of], np.nan) for name, of in (("errors", "off"), ("labels", "label"))
+        }
 
 
 class EmbeddingJudge(Judge):

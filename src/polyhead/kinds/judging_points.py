@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds.doubts import Doubts, outlying
-from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, ratio, row_items
-from polyhead.kinds.judging_ranks import Ranking
+from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, ratio, row_items, weights_of_rows
+from polyhead.kinds.judging_boxes import average_at_recalls
 
 REACH = 0.1
 """A point is correct within this fraction of the longer side of the object."""
@@ -46,7 +46,8 @@ class KeypointsJudge(Judge):
     """Judges keypoints, one object per row.
 
     An object is as large as the box around its labeled points; with a single point, as large as the image. Its
-    similarity (OKS) is that of COCO, with COCO's constants for the 17 points of a person, and 0.05 for others.
+    similarity (OKS) is that of COCO, with COCO's constants for the 17 points of a person, and 0.05 for others. Rows in
+    which ``given`` is 0 count for the average precision alone: any object predicted there is wrong.
 
     Args:
         name: the name of the head.
@@ -81,17 +82,27 @@ class KeypointsJudge(Judge):
         area = AREA * np.where((sides > 0).all(1), sides.prod(1), longer**2)
         with np.errstate(invalid="ignore", divide="ignore"):
             alike = np.exp(-(distance**2) / (8 * area[:, None] * self.sigmas**2))
-        score = np.ones(len(labels))
+        score, absent = np.ones(len(labels)), np.zeros(len(labels), bool)
         if self.given is not None:
-            score = answers[self.given].outputs.reshape(len(labels), -1)[:, 0]
+            given = answers[self.given]
+            score, asked, known = (
+                a.reshape(len(labels), -1)[:, 0] for a in (given.outputs, given.labels, given.weights)
+            )
+            absent = (known > 0) & (asked < 0.5)
+        of_row = weights_of_rows(answers, self.name, len(labels))
+        counting = np.where(absent[:, None], of_row[:, None], weights)
+        mean = np.maximum(counting.mean(1), 1e-12)
         return row_items(
-            weights,
-            distance,
+            counting,
+            np.where(absent[:, None], np.nan, distance),
             distance=distance,
             near=distance <= REACH * longer[:, None],
-            known=np.isfinite(longer),
-            alike=ratio((alike * weights).sum(1), weights.sum(1)),
-            points=weights / np.maximum(weights.mean(1, keepdims=True), 1e-12),
+            known=np.isfinite(longer) | absent,
+            alike=np.where(absent, 0, ratio((alike * weights).sum(1), weights.sum(1))),
+            points=weights / mean[:, None],
+            # an object counts as much with few labeled points as with many
+            object=np.where(absent, of_row, ratio(weights.sum(1), there.sum(1))) / mean,
+            absent=absent,
             score=score,
             label=labels,
             predicted=outputs,
@@ -105,25 +116,22 @@ class KeypointsJudge(Judge):
             return found
         near = ratio(weights @ (items["points"] * items["near"]), points)
         found["pck"] = ratio((weights @ (items["points"] * items["near"])).sum(1), points.sum(1))
-        found["oks"] = mean_of(items["alike"], weights)
-        at_level = [self._average_precision(items, items["alike"] >= level, weights) for level in LEVELS]
+        counts = weights * items["object"]
+        labeled = counts * ~items["absent"]
+        found["oks"] = mean_of(items["alike"], labeled)
+        order = np.argsort(-items["score"], kind="stable")  # equal scores are ordered by row
+        ranked, alike = counts[:, order], np.where(items["absent"], -1, items["alike"])[order]
+        at_level = [average_at_recalls(ranked, alike >= level, labeled.sum(1)) for level in LEVELS]
         found["oks_ap"], found["oks_ap_50"] = np.mean(at_level, axis=0), at_level[0]
         if near.shape[1] > 1:
             found |= {f"pck[{i}]": near[:, i] for i in range(near.shape[1])}
         return found
 
-    def _average_precision(self, items: Items, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Average precision of objects ranked by score; the fraction that is found, if all scores are equal."""
-        if self.given is None:
-            return mean_of(right.astype(np.float64), weights)
-        ranking = Ranking(items["score"], right, weights)
-        return np.nan_to_num(ranking.average_precision()) * ratio(ranking.positives, weights.sum(1))
-
     def doubts(self, items: Items) -> Doubts:
         far = np.where(items["points"] > 0, items["distance"], -1)
         point = far.argmax(1)
         size = np.where(items["known"], items["longer"], 1)
-        apart = far.max(1) / np.maximum(size, 1e-12)
+        apart = np.where(items["absent"], np.nan, far.max(1) / np.maximum(size, 1e-12))
         found = outlying(apart)
         # back to the coordinates of the model's outputs
         label, predicted = (
@@ -132,4 +140,4 @@ class KeypointsJudge(Judge):
         return Doubts(found, apart[found], label, predicted, point[found].tolist())
 
     def details(self, items: Items) -> dict[str, Any]:
-        return {"errors": items["distance"]}
+        return {"errors": np.where(items["points"] > 0, items["distance"], np.nan)}

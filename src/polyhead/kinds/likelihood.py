@@ -93,7 +93,8 @@ def best_temperature(
 def best_threshold(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, objective: str) -> float:
     """Return the threshold on scores that is best for an objective.
 
-    It is halfway between two scores, so that it also separates slightly different scores.
+    It is about halfway between two scores, so that it also separates slightly different scores; above the highest one
+    if it is best to predict no positives.
 
     Args:
         scores: ``(n,)``.
@@ -110,9 +111,17 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, 
     if objective == "f1":
         goodness = 2 * true / np.maximum(true + false + positives, 1e-300)
     elif objective == "accuracy":
-        goodness = true + negatives - false
+        goodness = true - false
     else:
         goodness = true / max(positives, 1e-300) - false / max(negatives, 1e-300)
-    at = int(goodness.argmax())
-    below = found.thresholds[at + 1] if at + 1 < len(found.thresholds) else 0.0
-    return float((found.thresholds[at] + below) / 2)
+    at, ends = int(goodness.argmax()), np.r_[found.thresholds, 0.0]
+    if goodness[at] < 0 and ends[0] < 1:
+        return _short_between(ends[0], 1.0)
+    return _short_between(ends[at + 1], ends[at])
+
+
+def _short_between(low: float, high: float) -> float:
+    """A number about halfway between two scores, with few digits; above ``low``, also as float32."""
+    middle = (low + high) / 2
+    rounded = (round(float(middle), digits) for digits in range(6, 17))
+    return next((one for one in rounded if low < np.float32(one) <= high), float(high))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, place, shown, similar
+from polyhead.errors import ContractError, DataError, Problem, is_integer, place, shown, similar
 from polyhead.images.headers import read_header
 from polyhead.images.png import png
 from polyhead.kinds import Head
@@ -51,15 +51,18 @@ def coco_results(
     if lacking:
         expected = f"an id of each class, {shown(list(names))}"
         raise ContractError(Problem("write_coco(category_ids=)", expected, f"none of {shown(lacking[0])}"))
+    if wrong := [ids[one] for one in names if not is_integer(ids[one])]:
+        raise ContractError(Problem("write_coco(category_ids=)", "integers", shown(wrong[0])))
     points = next((n for n, h in heads.items() if h.layer == "points" and name in (n, h.each)), None)
     for row in rows:
         for at, corners in enumerate(_boxes(row, heads[name], name)):
             x, y, right, bottom = corners.tolist()
             found = {
                 "image_id": _json_id(row["row_id" if "id" in heads else "id"]),
-                "category_id": ids[_entry(row, each, at, heads[name])] if each else 1,
+                "category_id": int(ids[_entry(row, each, at, heads[name])]) if each else 1,
                 "bbox": [round(value, 3) for value in (x, y, right - x, bottom - y)],
-                "score": round(float(_score(row, name, each, at, heads[name])), 6),
+                # all digits of a float32, so that the order of close scores stays
+                "score": float(str(np.float32(_score(row, name, each, at, heads[name])))),
             }
             if points is not None:
                 entry = np.asarray(_entry(row, points, at, heads[name]))
@@ -137,7 +140,7 @@ def write_mask_images(
     if len(heads[name].names) > 256:
         found = f"{len(heads[name].names):,}"
         raise ContractError(Problem("write_masks()", "at most 256 classes, as a palette has room for", found))
-    colors = palette(256)
+    colors, taken = palette(256), dict[str, int]()
     for row, stem in _with_names(rows, names, folder):
         mask = row[name]
         if mask is None:
@@ -148,7 +151,8 @@ def write_mask_images(
         layers = mask if heads[name].each else np.moveaxis(mask, -1, 0)
         for number, layer in enumerate(layers):
             kind = str(number) if heads[name].each else _SAFE.sub("_", str(heads[name].names[number]))
-            (folder / f"{stem}_{kind}.png").write_bytes(png(np.ascontiguousarray(layer), colors))
+            file = folder / f"{_free_name(f'{stem}_{kind}', taken)}.png"
+            file.write_bytes(png(np.ascontiguousarray(layer), colors))
 
 
 def palette(count: int) -> list[tuple[int, int, int, int]]:
@@ -239,18 +243,25 @@ def file_names(files: Sequence[str | None], ids: Sequence[Any]) -> list[str]:
         for image in images:
             if alike[names[image]] > 1:
                 names[image] = "/".join((*image[depth:-1], _visible(image[-1])))
-    taken, counts, found = set(names.values()), Counter[str](), []
+    taken, found = dict.fromkeys(names.values(), 1), []
     for path, number in zip(paths, ids, strict=True):
         if path in images:
             del images[path]
             found.append(names[path])
-            continue
-        base = name = names[path] if path else _visible(_SAFE.sub("_", str(number)))
-        while name in taken:
-            counts[base] += 1
-            name = f"{base}_{counts[base] + 1}"
-        taken.add(name)
-        found.append(name)
+        else:
+            name = names[path] if path else _visible(_SAFE.sub("_", str(number)))
+            found.append(_free_name(name, taken))
+    return found
+
+
+def _free_name(name: str, taken: dict[str, int]) -> str:
+    """The name, or with the first number from 2 on that makes it a new one; it is added to those taken."""
+    found, number = name, taken.get(name, 1)
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken[name] = number
+    taken.setdefault(found, 1)
     return found
 
 

@@ -70,14 +70,15 @@ def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: 
     if scores is None and classes is not None:
         scores = np.asarray(answers[classes]["probability"].values)
     limit = heads[name].nms
-    if limit is not None and scores is not None:
+    if limit is not None:
+        ranks = np.ones(places.shape) if scores is None else scores  # equal ones are ordered by place
         kinds = np.zeros(places.shape, np.int64)
         if classes is not None:
             kinds = np.asarray(answers[classes]["probabilities"].values).argmax(-1)
         for row in range(len(places)):
             some = places[row]
             places[row] &= non_maximum_suppression(
-                corners[row], np.where(some, scores[row], -1), limit, kinds[row]
+                corners[row], np.where(some, ranks[row], -1), limit, kinds[row]
             )
     return Kept(places, scores)
 

@@ -9,7 +9,7 @@ from typing import Any
 from polyhead.errors import ContractError, Problem
 from polyhead.extras import requiring
 from polyhead.results.bootstrap import interval
-from polyhead.results.text_table import short_number, text_table
+from polyhead.results.text_table import one_line, short_number, text_table
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Comparison(tuple[Difference, ...]):
         rows = [
             (
                 one.head,
-                one.metric,
+                one_line(one.metric, 64),
                 short_number(one.value),
                 short_number(one.other),
                 f"{one.difference:+.4g}",

@@ -22,7 +22,7 @@ from polyhead.results.comparison import Comparison, compared
 from polyhead.results.head_evaluation import HeadEvaluation, Metric, measured, no_such
 from polyhead.results.joining import JoinedRows, joined_parts
 from polyhead.results.suspects import Suspects
-from polyhead.results.text_table import short_number, text_table
+from polyhead.results.text_table import one_line, short_number, text_table
 from polyhead.results.tuning import calibrate, tune
 
 _MOST_SHOWN = 24
@@ -274,7 +274,7 @@ class Evaluation(dict[str, HeadEvaluation]):
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """The titles of the columns, and the rows."""
         rows = [
-            [name, metric, short_number(one.value), one.between, f"{head.rows:,}"]
+            [name, one_line(metric, 64), short_number(one.value), one.between, f"{head.rows:,}"]
             for name, head in self.items()
             for metric, one in head.items()
             if len(head) <= _MOST_SHOWN or "[" not in metric

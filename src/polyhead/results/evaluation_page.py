@@ -183,21 +183,27 @@ def _confusion(details: Mapping[str, Any]) -> str:
     matrix = details.get("confusion")
     if matrix is None or len(matrix) > _MOST_CLASSES:
         return ""
-    names = [escape(name_of(one, 20)) for one in details["classes"]]
+
+    def titles(scope: str) -> list[str]:
+        return [
+            f'<th scope="{scope}" title="{escape(str(one))}">{escape(name_of(one, 20))}</th>'
+            for one in details["classes"]
+        ]
+
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1e-12)
     rows = "".join(
-        f'<tr><th scope="row">{name}</th>'
+        f"<tr>{name}"
         + "".join(
             f'<td style="background:rgba(0,114,178,{0.55 * share:.2f})">{short_number(count)}</td>'
             for count, share in zip(matrix[i], shares[i], strict=True)
         )
         + "</tr>"
-        for i, name in enumerate(names)
+        for i, name in enumerate(titles("row"))
     )
-    titles = "".join(f'<th scope="col">{name}</th>' for name in names)
+    across = "".join(titles("col"))
     return (
         '<h3 class="words">Labels in rows, predictions in columns</h3><div class="scroll">'
-        f'<table class="confusion"><thead><tr><td></td>{titles}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<table class="confusion"><thead><tr><td></td>{across}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 

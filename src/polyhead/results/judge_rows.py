@@ -252,8 +252,8 @@ def _filled_up(array: np.ndarray, rows: int) -> np.ndarray:
 
 
 def _hint_values(feed: Feed, head: Head) -> dict[str, Any]:
-    """The first value of each column that a head uses as a hint for judging."""
-    names = [name for name in head.hint_columns if name in feed.source.columns]
+    """The first value of each column that a head uses as a hint for judging, and of its weights."""
+    names = [name for name in (*head.hint_columns, head.sample_weight) if name in feed.source.columns]
     return {name: plain(first_rows(feed.source, name, 1))[0] for name in names}
 
 

@@ -41,7 +41,7 @@ def text_table(
 
     Args:
         titles: the titles of the columns.
-        rows: the text of each cell, in one line.
+        rows: the text of each cell; line breaks become spaces.
         words: the number of leading columns to align left.
         left: the indices of the columns to align left, instead of ``words``.
         repeats: keep a cell in the first column that equals the one above it.
@@ -63,7 +63,8 @@ def text_table(
         found.add_column(Text(title), justify="left" if i in left else "right", no_wrap=True)
     above = None
     for first, *rest in rows:
-        found.add_row(*(Text(word) for word in ("" if first == above and not repeats else first, *rest)))
+        words_of_row = ("" if first == above and not repeats else first, *rest)
+        found.add_row(*(Text(" ".join(word.splitlines())) for word in words_of_row))
         above = first
     text = io.StringIO()
     Console(file=text, width=10_000, color_system=None).print(found)

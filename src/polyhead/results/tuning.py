@@ -20,7 +20,7 @@ def tune(evaluation: Any, rows: Any, name: str, objective: str) -> float:
     require_choice("tune(objective=)", objective, OBJECTIVES)
     found = evaluation[name]
     _require_tunable("tune", name, found, "threshold")
-    threshold = round(float(found.judge.best_threshold(found.items_of_rows, objective)), 6)
+    threshold = float(found.judge.best_threshold(found.items_of_rows, objective))
     _declare(evaluation, rows, name, threshold=threshold)
     return threshold
 
