@@ -337,3 +337,30 @@ def test_names_and_weights():
 def test_what_has_no_labels_has_no_declaration():
     assert ph.examine(X).declaration == ""
     assert ph.examine(X, keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])).declaration == ""
+
+
+@pytest.mark.parametrize("form", [list, dict])
+def test_one_hot_labels_of_a_generator(form):
+    x = keras.Input((4,), name="x")
+    outputs = [
+        keras.layers.Dense(3, activation="softmax", name="kind")(x),
+        keras.layers.Dense(1, name="value")(x),
+    ]
+    named = dict(zip(("kind", "value"), outputs, strict=True))
+    model = keras.Model(x, outputs if form is list else named)
+    losses = {"kind": "categorical_crossentropy", "value": "mse"}
+    model.compile("sgd", list(losses.values()) if form is list else losses)
+    labels = (
+        (lambda i: (ONE_HOT[i], VALUE[i]))
+        if form is list
+        else (lambda i: {"kind": ONE_HOT[i], "value": VALUE[i]})
+    )
+    make = stream(lambda i: (X[i], labels(i), None))
+    report = ph.examine(make, model, steps_per_epoch=6)
+    assert report.ok
+    assert '"kind": ph.Categorical(3, one_hot=True),  # made one-hot again from ids' in report.declaration
+    feed = run(report, generator=make)
+    assert feed.check(model).ok
+    wanted = [labels(slice(0, 3)), feed.on({"x": X[:3], "kind": KIND[:3], "value": VALUE[:3]}).peek()[1]]
+    kinds = [one["kind"] if isinstance(one, dict) else one[0] for one in wanted]
+    assert np.array_equal(*kinds)

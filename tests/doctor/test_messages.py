@@ -543,7 +543,8 @@ CASES = [
         [
             (
                 "weights of output `kind`, batch 0, row 0: expected a weight of at least 0, got -1. A "
-                "negative weight trains away from the label."
+                "negative weight trains away from the label. The third part of a batch is weights: nest the "
+                "labels of several outputs, x, (y0, y1)."
             ),
         ],
     ),

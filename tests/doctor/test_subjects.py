@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from doctor_checks import ROWS, SIZE, YES, Items, X, good, stream
 
+import polyhead as ph
 from polyhead.doctor.reading import Worker, as_batch, hashes, read_batches
 from polyhead.doctor.subjects import subject
 
@@ -87,3 +88,60 @@ def test_no_thread_stays_behind():
         (thread,) = [t for t in threading.enumerate() if t is worker.thread]
     thread.join(240)
     assert not thread.is_alive()
+
+
+class Numbered:
+    """A class like a PyDataset that is not derived from it."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return good(np.random.default_rng(2).permutation(60)[i * 10 : i * 10 + 10])
+
+
+def test_a_class_like_a_pydataset():
+    report = ph.examine(Numbered(), batches=8)
+    (problem,) = report.errors
+    assert problem.code == "not-for-keras"
+    assert str(problem).endswith(
+        "got a Numbered. Derive its class from keras.utils.PyDataset, and call "
+        "super().__init__() in its __init__."
+    )
+    names = {"dataset": Numbered()}
+    exec(report.declaration, names)
+    assert names["feed"].num_samples == 60
+
+
+def test_a_function_that_makes_an_iterator():
+    class Batches:
+        def __init__(self):
+            self.left = iter([good(np.arange(10)), good(np.arange(10, 20))])
+
+        def __next__(self):
+            return next(self.left)
+
+        def __iter__(self):
+            return self
+
+    report = ph.examine(lambda: Batches())
+    assert [problem.code for problem in report.errors] == ["not-for-keras"]
+    assert "data = ph.from_generator(generator, length=20, names=" in report.declaration
+    assert ph.examine(Batches()).declaration == ""
+
+
+def test_a_torch_dataset_has_single_rows():
+    data = pytest.importorskip("torch.utils.data", reason="PyTorch is not installed")
+
+    class Rows(data.Dataset):
+        def __getitem__(self, i):
+            return X[i], 0
+
+    words = r"got a torch Rows, which has single rows. Give torch.utils.data.DataLoader\(dataset, batch_size=32\)."
+    with pytest.raises(ph.ContractError, match=words):
+        ph.examine(Rows())
+
+
+def test_rows_of_unequal_number_are_not_compared():
+    report = ph.examine(stream(lambda i: (X[i], np.stack([X[i, 0], X[i, 1]]))), batches=14, steps_per_epoch=6)
+    assert [problem.code for problem in report.problems] == ["row-count"]

@@ -137,6 +137,10 @@ def test_it_trains_and_each_row_counts_once():
     history = model.fit(feed, validation_data=feed.on(source), epochs=2, verbose=0).history
     assert np.allclose(history["size_loss"], wanted, rtol=1e-4)
     assert np.allclose(history["val_size_loss"], wanted, rtol=1e-4)
+    with pytest.raises(
+        ph.ContractError, match="The rows of a generator can't be split: write a generator for"
+    ):
+        model.fit(feed, validation_split=0.2, verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +281,56 @@ def test_an_iterator_that_begins_anew_by_itself():
     assert ids_of(feed, epochs=2) == [list(range(ROWS))] * 2
 
 
+def test_two_readings_of_an_iterator_that_begins_anew_do_not_mix():
+    class Batches:
+        def __iter__(self):
+            self.left = batches(size=5)
+            return self
+
+        def __next__(self):
+            return next(self.left)
+
+    made = Batches()
+    source = ph.from_generator(lambda: made, length=ROWS, names=NAMES)
+    one = ph.Feed(source, inputs="x", heads=HEADS, batch_size=10, workers=0)
+    pairs = zip(iter(one), iter(one.on(source)), strict=True)
+    assert [[int(x["x"][0, 0]) for x, *_ in pair] for pair in pairs] == [[i, i] for i in range(0, 50, 10)]
+
+
+def test_a_dataset_that_is_also_an_iterator_begins_with_its_first_batch():
+    class Flow(keras.utils.PyDataset):  # as those of `ImageDataGenerator`
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, i):
+            return np.arange(i * 10.0, i * 10.0 + 10), np.zeros(10)
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.at = getattr(self, "at", -1) + 1
+            return self[self.at % 5]
+
+    flow = Flow()
+    source = ph.from_generator(lambda: flow, length=50)
+    assert source.first_rows("x").tolist() == list(range(32))
+    assert [source.read(np.arange(50))["x"].tolist() for _ in range(2)] == [list(range(50))] * 2
+    with pytest.raises(ph.DataError, match="Pass a function that returns it, as lambda: loader"):
+        ph.from_generator(flow, length=50)
+
+
+def test_more_labels_in_a_row_are_named_one_by_one():
+    batch = [np.ones(2), np.zeros(2), np.full(2, 3), np.full(2, 4)]
+    rows = ph.from_generator(lambda: iter([batch]), length=2, names=("x", "a", "b", "c"))
+    assert {name: values[0] for name, values in rows.read(np.arange(2)).items()} == {
+        "x": 1,
+        "a": 0,
+        "b": 3,
+        "c": 4,
+    }
+
+
 def test_parts_that_are_none():
     x, odd, size = np.ones(4), np.zeros(4), np.arange(4.0)
     read = {"x": x.tolist(), "odd": odd.tolist(), "size": size.tolist()}
@@ -365,7 +419,39 @@ def test_what_it_raised_is_the_cause():
         (
             lambda: ph.from_generator(lambda: iter([(np.ones(2),) * 3]), length=2).columns,
             "generator `<lambda>`, batch 0: expected (x, y), got 3 parts. Name all parts: "
-            'names=("x", ("a", "b"), ("weight_a", "weight_b")); use sample_weight= of a head.',
+            'names=("x", ("a", "b"), ("weight_a", "weight_b")); use sample_weight= of a head. If they are x, y1, y2: '
+            'names=("x", "y1", "y2").',
+        ),
+        (
+            lambda: ph.from_generator(lambda: iter([(np.ones(2),) * 4]), length=2).columns,
+            'generator `<lambda>`, batch 0: expected (x, y), got 4 parts. Name each part: names=("x", "y1", "y2", '
+            "...).",
+        ),
+        (
+            lambda: (
+                ph.from_generator(lambda: iter([(np.ones(4), (np.ones(1), np.ones(1)))]), length=2).columns
+            ),
+            "generator `<lambda>`, batch 0: expected parts of one length, got `x` 4, `y0` 1, `y1` 1. If these are "
+            "single rows, yield batches: x[None], y[None] is one of 1 row.",
+        ),
+        *[
+            (
+                lambda rows=rows, names=names: (
+                    ph.from_generator(lambda: iter([rows]), length=2, names=names).columns
+                ),
+                "generator `<lambda>`, batch 0: expected a batch (x, y), or a dict of columns, got a list of rows. "
+                "Yield columns: np.stack([x for x, y in rows]), np.array([y for x, y in rows]).",
+            )
+            for rows, names in (
+                ([(np.ones(4), 1.0)] * 5, None),
+                ([(np.ones(4), (np.ones(1), np.ones(1)))] * 2, ("x", ("odd", "size"))),
+                ([(np.ones(4), 1.0, 2.0)] * 3, ("x", "odd", "size")),
+            )
+        ],
+        (
+            lambda: ph.from_generator(lambda path, size=2: batches(), length=2),
+            "from_generator(): expected a function that takes no arguments, got one that needs path. Pass lambda: "
+            "batches(...) instead.",
         ),
         (
             lambda: (

@@ -11,7 +11,7 @@ from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code
 from polyhead.doctor.kind_guess import guess_head, guess_input
 from polyhead.doctor.leaf_statistics import is_none
-from polyhead.doctor.model_signature import ExaminedTensor, in_order
+from polyhead.doctor.model_signature import ExaminedTensor, in_order, nesting_form
 from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Odd, Place, Reading
 from polyhead.doctor.subjects import ARRAY_BATCH, Subject
@@ -67,9 +67,10 @@ def declaration(
     weights = _weight_columns(heads, reading)
     if weights:
         names = {w.place[1]: w.name for w in weights}
+        found = [(c, names.get(c.place[1], names.get(()))) for c in heads]  # one array is for every head
         heads = [
-            replace(c, guess=c.guess.saying("sample_weight", names[c.place[1]])) if c.place[1] in names else c
-            for c in heads
+            c if name is None else replace(c, guess=c.guess.saying("sample_weight", name))
+            for c, name in found
         ]
     say_more = "weights: say class_weight=, given= or missing= on a head, which makes them"
     return feed_code(
@@ -104,20 +105,25 @@ def _with_own_column(head: _DeclaredColumn, inputs: list[_DeclaredColumn]) -> _D
 
 
 def _weight_columns(heads: list[_DeclaredColumn], reading: Reading) -> list[_DeclaredColumn]:
-    """Return a weight column for each head with weights if all have one weight a row; else none."""
+    """Return a weight column for each head with weights, or one for all heads; none if a head can't take its weights.
+
+    A head takes one weight a row, a mask or map also one a pixel.
+    """
     first = reading.first
     assert first is not None
-    columns = []
+    columns: dict[Place, _DeclaredColumn] = {}
     given = dict(first.arrays())
     for head in heads:
-        place: Place = ("w", head.place[1])
+        place: Place = ("w", () if ("w", ()) in given else head.place[1])
         if is_none(given.get(place)):
             continue
         stats = reading.stats.get(place)
-        if stats is None or stats.shape not in ((), (1,)):
+        sides = reading.stats[head.place].shape[:2] if head.guess.kind in ("Mask", "Map") else ()
+        if stats is None or stats.shape not in ((), (1,), sides, (*sides, 1), (1,) * len(sides)):
             return []
-        columns.append(_DeclaredColumn(f"weight_{head.name}", place, Guess("")))
-    return columns
+        name = f"weight_{head.name}" if place[1] or len(heads) == 1 else "weight"
+        columns[place] = _DeclaredColumn(name, place, Guess(""))
+    return list(columns.values())
 
 
 def _declared_columns(part: str, reading: Reading, places: Matches, streams: bool) -> list[_DeclaredColumn]:
@@ -139,7 +145,8 @@ def _declared_columns(part: str, reading: Reading, places: Matches, streams: boo
             name,
             statistics=stats,
             encoded=True,
-            changeable=not streams,  # the code has no place to change the values of a stream
+            changeable=not streams
+            or nesting_form(nested) != "nested",  # `_converting` has a place for each label
             output=slots.get(path) if part == "y" else None,
         )
         guess = guess_input(column) if part == "x" else guess_head(column)
@@ -173,12 +180,13 @@ def _data(
             return rebuild(parts[part], lambda path, leaf: None if is_none(leaf) else names[part, path])
 
         nested = tuple(named(part) for part in ("x", "y", "w") if parts.get(part) is not None)
-        lines = [f"data = ph.from_generator({subject.name}, length={rows}, names={nested!r})"]
+        function = _converting(subject.name, columns, parts.get("y"))
+        lines = [f"data = ph.from_generator({function}, length={rows}, names={nested!r})"]
         if rows is None:
             seen = sum(map(len, reading.rows))
             lines = [
                 "data = ph.from_generator(",
-                f"    {subject.name},",
+                f"    {function},",
                 f"    length={seen},  # as many rows as were read: say how many an epoch has",
             ]
             lines += [f"    names={nested!r},", ")"]
@@ -188,10 +196,8 @@ def _data(
             f"    {json.dumps(c.key)}: {_index_code('arrays', c.place)}{c.guess.change}," for c in columns
         ]
         return ["import polyhead as ph", "", "data = {", *lines, "}"]
-    read, remark = f"list({subject.name})", "an epoch in memory"
+    read, remark = subject.listed or f"list({subject.name})", "an epoch in memory"
     imports = ["import numpy as np", "", "import polyhead as ph", ""]
-    if subject.item is not None:
-        read = f"[{subject.name}[i] for i in range({subject.name}.num_batches)]"
     if subject.endless or (not reading.ended and subject.length is None):
         read = f"list(itertools.islice({subject.name}, {steps or reading.steps}))"
         remark = remark if steps else "as many batches as were read: say how many an epoch has"
@@ -201,6 +207,30 @@ def _data(
         values = f"np.concatenate([np.asarray({_index_code('batch', column.place)}) for batch in batches])"
         lines.append(f"    {json.dumps(column.key)}: {values}{column.guess.change},")
     return [*imports, f"batches = {read}  # {remark}", "data = {", *lines, "}"]
+
+
+def _converting(name: str, columns: list[_DeclaredColumn], y: Any) -> str:
+    """Return code for a generator function whose labels are converted as the guesses of their columns say.
+
+    >>> column = _DeclaredColumn("kind", ("y", (1,)), Guess("Categorical", change=".argmax(-1)"))
+    >>> _converting("rows", [column], (0, 0))
+    'lambda: ((x, (y0, y1.argmax(-1)), *w) for x, (y0, y1), *w in rows())'
+    """
+    changes = {c.place[1]: c.guess.change for c in columns if c.guess.change and c.place[0] == "y"}
+    if not changes:
+        return name
+    if isinstance(y, dict):
+        made = ", ".join(
+            f"{json.dumps(path[0])}: y[{json.dumps(path[0])}]{change}" for path, change in changes.items()
+        )
+        given, made = "y", f"{{**y, {made}}}"
+    elif isinstance(y, (list, tuple)):
+        names = [f"y{i}" for i in range(len(y))]
+        parts = [f"{one}{changes.get((i,), '')}" for i, one in enumerate(names)]
+        given, made = (f"({', '.join(found)}{',' * (len(y) == 1)})" for found in (names, parts))
+    else:
+        given, made = "y", f"y{changes[()]}"
+    return f"lambda: ((x, {made}, *w) for x, {given}, *w in {name}())"
 
 
 def _index_code(name: str, place: Place) -> str:

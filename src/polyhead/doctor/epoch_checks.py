@@ -68,6 +68,8 @@ def check_epochs(
     streams = not first.ended and (subject.runs_out or subject.endless or subject.length is None)
     x_period = period([rows[:, 0] for rows in first.rows]) if streams else None
     _check_ends(subject, first, steps, x_period, streams, out)
+    if first.uneven is not None:  # rows of inputs and labels do not belong together
+        return out
     one, two = _two_epochs(first, second, steps, x_period, streams)
     again = _Part(second.rows, True, second.labels) if second is not None and streams else None
     _check_labels(one, two or again, places or Matches(), out)

@@ -263,6 +263,8 @@ def _not_for_keras(what: Subject) -> list[Problem]:
     expected = "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays"
     found = f"{'an' if what.kind[0] in 'aeiou' else 'a'} {what.kind}"
     fix = "Wrap it in a generator function: for batch in it: yield batch."
+    if what.listed:  # as it is read by number
+        fix = "Derive its class from keras.utils.PyDataset, and call super().__init__() in its __init__."
     return [Problem(f"examine({what.name})", expected, found, fix, "not-for-keras")]
 
 

@@ -181,5 +181,7 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ExaminedTensor], list
         return {}, [Problem("x", expected, found, fix, "input-keys")]
     if len(flat) != len(inputs):
         fix = "Yield a tuple or a dict of inputs, one for each keras.Input."
+        if not flat[0][0] and len(names) > 1:
+            fix = f"{fix} All are in the first part of a batch: x = {', '.join(names)}."
         return {}, [Problem("x", f"inputs for {listed}", counted(len(flat), "array"), fix, "input-count")]
     return {path: slot for (path, _), slot in zip(flat, inputs, strict=True)}, []

@@ -16,9 +16,11 @@ from polyhead.errors import ContractError, Problem, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.keras_call import Call
 from polyhead.keras_bridge.structure import leaves, rebuild
+from polyhead.sources.generator import required_arguments
 
 ARRAY_BATCH = 32
 _MOST_BYTES = 64 << 20
+_ITERATORS = "function that makes an iterator"
 _NEVER = 10**12
 """A length that means no end: grain gives a huge length to a dataset that repeats forever."""
 
@@ -41,10 +43,11 @@ class Subject:
         workers: the number of threads or processes in which Keras or the object reads it.
         processes: whether these are processes.
         samples: the object that is copied to each worker, if it can have random state.
-        takes: why Keras rejects it, or empty.
+        refused: whether Keras rejects it.
         whole: all rows, if it is arrays.
         cut: the number of rows in the batches that were cut from them.
         timed: whether a training step is measured, to compare it with a batch.
+        listed: the code for a list of its batches, if `list` does not make it.
         made_by: the function of the user's program that made a generator, if it is found and needs no arguments.
     """
 
@@ -65,12 +68,13 @@ class Subject:
     whole: Any = None
     cut: int = 0
     timed: bool = True
+    listed: str = ""
     made_by: str = ""
 
     @property
     def makes_generators(self) -> bool:
         """Whether code can call a function that makes a generator of these batches."""
-        return self.kind == "generator function" or bool(self.made_by)
+        return self.kind in ("generator function", _ITERATORS) or bool(self.made_by)
 
     @property
     def declared(self) -> bool:
@@ -124,6 +128,8 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
         return Subject("iterator", "iterator", lambda: obj, again=False, runs_out=True, refused=True)
     if hasattr(obj, "__iter__") and not isinstance(obj, (str, bytes, Mapping)):
         return Subject(type(obj).__name__, "dataset", lambda: iter(obj), refused=True)
+    if hasattr(obj, "__getitem__") and hasattr(obj, "__len__") and not isinstance(obj, (str, bytes, Mapping)):
+        return _indexed(obj)
     expected = (
         "a generator, a function that makes one, a PyDataset, a tf.data, torch or grain dataset, or arrays"
     )
@@ -136,18 +142,7 @@ def _maker(generator: Any) -> str:
     code, frame = generator.gi_code, generator.gi_frame
     function = frame.f_globals.get(code.co_name) if frame is not None else None
     alike = inspect.isfunction(function) and function.__code__ is code
-    return code.co_name if alike and not _required_arguments(function) else ""
-
-
-def _required_arguments(function: Any) -> list[str]:
-    """Return the arguments of a function that have no default."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [
-        p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
+    return code.co_name if alike and not required_arguments(function) else ""
 
 
 def from_module(obj: Any, names: tuple[str, ...], module: str) -> bool:
@@ -165,18 +160,18 @@ def from_module(obj: Any, names: tuple[str, ...], module: str) -> bool:
 def _function(function: Any, model: Any, batches: int) -> Subject:
     name = getattr(function, "__name__", "generator")
     name = name if name.isidentifier() else "generator"
-    needed = _required_arguments(function)
+    needed = required_arguments(function)
     if needed:
         expected = "a function that needs no arguments"
         fix = f"Give lambda: {name}(...), or functools.partial."
         raise ContractError(Problem(f"examine({name})", expected, f"one that needs {', '.join(needed)}", fix))
     made = function()
-    if not inspect.isgenerator(made):
+    iterates = not inspect.isgenerator(made)
+    if iterates and subject(made, model, batches).kind != "iterator":
         return subject(made, model, batches)
     first = [made]  # reuse for the first reading the one that was made to recognize it
-    return Subject(
-        "generator function", name, lambda: first.pop() if first else function(), again=True, runs_out=True
-    )
+    kind = _ITERATORS if iterates else "generator function"
+    return Subject(kind, name, lambda: first.pop() if first else function(), runs_out=True, refused=iterates)
 
 
 def _pydataset(dataset: Any) -> Subject:
@@ -203,7 +198,36 @@ def _pydataset(dataset: Any) -> Subject:
         workers=workers,
         processes=bool(getattr(dataset, "use_multiprocessing", False)) and workers > 0,
         samples=dataset,
+        # iterating over a flow of `ImageDataGenerator` has no end
+        listed="[dataset[i] for i in range(dataset.num_batches)]" if length is not None else "",
     )
+
+
+def _indexed(obj: Any) -> Subject:
+    """Return an object of a class like a ``PyDataset``, which is not derived from it."""
+
+    def one_epoch() -> Iterator[Any]:
+        return (obj[i] for i in range(len(obj)))
+
+    end = getattr(obj, "on_epoch_end", lambda: None)
+    return Subject(
+        type(obj).__name__,
+        "dataset",
+        one_epoch,
+        length=len(obj),
+        item=lambda i: obj[i],
+        next_epoch=end,
+        refused=True,
+        listed="[dataset[i] for i in range(len(dataset))]",
+    )
+
+
+def _torch_dataset(dataset: Any) -> Subject:
+    found, fix = (
+        f"a torch {type(dataset).__name__}",
+        "Give torch.utils.data.DataLoader(dataset, batch_size=32).",
+    )
+    raise ContractError(Problem("examine(obj)", "batches", f"{found}, which has single rows", fix))
 
 
 def _tf(dataset: Any) -> Subject:
@@ -248,6 +272,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Subject]], ...] = (
     (partial(from_module, names=("PyDataset",), module="keras"), _pydataset),
     (partial(from_module, names=("DatasetV2",), module="tensorflow"), _tf),
     (partial(from_module, names=("DataLoader",), module="torch"), _loader),
+    (partial(from_module, names=("Dataset",), module="torch"), _torch_dataset),
     (partial(from_module, names=("MapDataset", "IterDataset", "DataLoader"), module="grain"), _grain),
 )
 

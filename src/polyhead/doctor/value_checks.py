@@ -46,7 +46,8 @@ def check_finite(reading: Reading, places: Matches) -> list[Problem]:
             problems.append(Problem(places.name(place, spot), "finite numbers", found, fix, code))
         if place[0] == "w" and stats.usable and stats.low[0] < 0:
             value, spot = stats.low
-            expected, fix = "a weight of at least 0", "A negative weight trains away from the label."
+            expected, fix = "a weight of at least 0", "A negative weight trains away from the label. "
+            fix += "The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
             problems.append(Problem(places.name(place, spot), expected, f"{value:g}", fix, "negative-weight"))
     return problems
 

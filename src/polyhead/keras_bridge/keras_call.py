@@ -144,12 +144,19 @@ _REMEDY = {
     "validation_batch_size": "Say feed.on(val, batch_size=...).",
 }
 
+_SPLIT_OF_STREAM = (
+    "The rows of a generator can't be split: write a generator for the validation rows, and give "
+    "fit(validation_data=feed.on(ph.from_generator(val_batches, length=...)))."
+)
+
 
 def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
     # for its validation, `fit` passes on the batch size of its arrays
     meant = [name for name in _REMEDY if name != "batch_size" or not names.get("use_cached_eval_dataset")]
+    streams = getattr(getattr(names.get("x"), "source", None), "sequential", False)
+    remedies = _REMEDY | {"validation_split": _SPLIT_OF_STREAM} if streams else _REMEDY
     found = tuple(
-        Problem(f"{method}({name}=)", f"no {name}= together with a Feed", shown(names[name]), _REMEDY[name])
+        Problem(f"{method}({name}=)", f"no {name}= together with a Feed", shown(names[name]), remedies[name])
         for name in meant
         if names.get(name) is not None and not (name == "validation_split" and names[name] == 0)
     )

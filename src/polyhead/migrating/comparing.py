@@ -15,15 +15,22 @@ from polyhead.kinds.missing import spread_over
 
 
 def rows_before(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]]:
-    """Collect the first rows of ``(x, y)`` batches: one array for each input and each label, in order."""
-    parts: dict[str, list[list[np.ndarray]]] = {"x": [], "y": []}
+    """Collect the first rows of batches: one array for each input, each label and the weights of each label, in order.
+
+    Weights are 1 for labels without any; one array of weights belongs to every label.
+    """
+    parts: dict[str, list[list[np.ndarray]]] = {"x": [], "y": [], "weights": []}
     seen = 0
     for batch in batches:
-        pair = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
-        for name, nested in zip("xy", pair, strict=False):
-            # copies: a generator may fill the same arrays again
-            parts[name].append([np.array(leaf) for _, leaf in in_order(nested)])
-        seen += len(parts["x"][-1][0])
+        x, y, w = (*batch, None, None, None)[:3] if isinstance(batch, (tuple, list)) else (batch, None, None)
+        labels, weights = in_order(y) if y is not None else [], dict(in_order(w))
+        # copies: a generator may fill the same arrays again
+        parts["x"].append([np.array(leaf) for _, leaf in in_order(x)])
+        parts["y"].append([np.array(leaf) for _, leaf in labels])
+        count = len(parts["x"][-1][0])
+        given = [weights.get(path, weights.get(())) for path, _ in labels]
+        parts["weights"].append([np.ones(count) if one is None else np.array(one, float) for one in given])
+        seen += count
         if seen >= rows:
             break
     return {
@@ -76,18 +83,52 @@ def compare_rows(read: Callable[[], Mapping[str, list[np.ndarray]]], feed: Feed,
     lines = [f"rows: {len(arrays[0]):,} compared"]
     pairs = [_in_one_form(one, two, head) for one, two, head in zip(old, arrays, heads, strict=True)]
     if not all(_equal(one, two) for one, two, _ in pairs):
-        order = [_sorted(side) for side in zip(*[(one, two) for one, two, _ in pairs], strict=True)]
-        if all(_equal(one, two) for one, two in zip(*order, strict=True)):
-            return [*lines, "the same rows in another order: it was shuffled when it was read"]
+        sides = zip(*[(one, two) for one, two, _ in pairs], strict=True)
+        order = [
+            _sorted([*side, *all_["weights"]]) for side, all_ in zip(sides, (before, after), strict=True)
+        ]
+        if all(_equal(one, two) for one, two in zip(*(side[: len(pairs)] for side in order), strict=True)):
+            lines += ["the same rows in another order: it was shuffled when it was read"]
+            old_weights, new_weights = (side[len(pairs) :] for side in order)
+            return lines + _compared_weights(names, old_weights, new_weights, order[0])
         again = read()
         if not all(_equal(one, two) for one, two in zip(old, [*again["x"], *again["y"]], strict=True)):
             return [
                 "not compared: the pipeline gives other rows each time, as random order or augmentation does"
             ]
-    return lines + [
+    lines += [
         f"{name}: {_how_they_differ(one, two, '; '.join(filter(None, (note, more))))}"
         for name, (one, two, note), more in zip(names, pairs, notes, strict=True)
     ]
+    return lines + _compared_weights(names, before["weights"], after["weights"], old)
+
+
+def _compared_weights(
+    names: list[str], before: list[np.ndarray], after: list[np.ndarray], rows: list[np.ndarray]
+) -> list[str]:
+    """Report how the weights of each head compare; ``names`` and ``rows`` are of inputs, then of labels."""
+    first = len(names) - len(before)
+    heads = zip(names[first:], before, after, rows[first : len(names)], strict=True)
+    return [line for head in heads if (line := _weights_line(*head))]
+
+
+def _weights_line(name: str, old: np.ndarray, new: np.ndarray, labels: np.ndarray) -> str:
+    """Compare the weights of a head's labels; empty if all are 1. A label that is NaN has weight 0 in the feed."""
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        there = ~np.isnan(labels.reshape(len(labels), -1)).all(1)
+        old, new = old[there], new[there]
+    if old.ndim > new.ndim and old.shape[new.ndim :] == (1,) * (old.ndim - new.ndim):
+        old = old.reshape(old.shape[: new.ndim])
+    if new.ndim > old.ndim:
+        old = spread_over(old, new)
+    elif old.ndim > new.ndim:
+        new = spread_over(new, old)
+    old, new = (one.reshape(len(one), -1) for one in np.broadcast_arrays(old, new))
+    return (
+        ""
+        if (old == 1).all() and (new == 1).all()
+        else f"weights of {name}: {_how_they_differ(old, new, '')}"
+    )
 
 
 def _in_one_form(old: np.ndarray, new: np.ndarray, head: Any) -> tuple[np.ndarray, np.ndarray, str]:
@@ -133,7 +174,7 @@ def _how_they_differ(old: np.ndarray, new: np.ndarray, note: str) -> str:
         wrong = int(np.flatnonzero(old.astype(str) != new.astype(str))[0])
         return f"row {wrong}: {shown(old[wrong])} before, {shown(new[wrong])} in the feed"
     one, two = old.astype(float), new.astype(float)
-    if np.allclose(one, 255 * two, atol=0.6):
+    if one.ndim == 4 and np.allclose(one, 255 * two, atol=0.6):
         return f"the same pixels, 0-255 before and 0-1 in the feed{also}"
     gap = np.abs(one - two).reshape(len(one), -1)
     gap[np.isclose(one, two, rtol=1e-5, atol=1e-6, equal_nan=True).reshape(gap.shape)] = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,7 +19,17 @@ from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
 from polyhead.migrating import image_flows, mask_flows
 from polyhead.migrating.comparing import compare_rows, rows_before
-from polyhead.migrating.script import FLOWS, WINDOWS, Found, call_argument, parse_script, pipelines
+from polyhead.migrating.fed_data import draws_from, with_fed_data
+from polyhead.migrating.script import (
+    DATA,
+    FLOWS,
+    LOADER,
+    WINDOWS,
+    Found,
+    call_argument,
+    parse_script,
+    pipelines,
+)
 from polyhead.migrating.slicing import Slice, run_slice, slice_for, trains
 from polyhead.migrating.windows import window_feed
 from polyhead.migrating.zipped_flows import with_masks
@@ -26,6 +37,10 @@ from polyhead.migrating.zipped_flows import with_masks
 _OF_FIT = ("endless", "exhausted", "steps", "not-shuffled")
 """Problems that depend on the call of ``fit``, or no longer matter with a feed."""
 
+_IMAGES = (
+    "all images are in memory. A feed reads the files instead: ph.read_folder(folder, classes=True), or with other "
+    'labels {"image": dataset.file_paths, "age": ages}, where "image" is ph.Image(height, width)'
+)
 _NAMES = "the labels have no names in the script: name the heads like the outputs of the model"
 
 
@@ -88,7 +103,7 @@ def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[
         tree = parse_script(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise DataError(Problem(f"file {path}", "a Python program", quoted_error(error))) from None
-    found = with_masks(tree, pipelines(tree))
+    found = with_fed_data(tree, with_masks(tree, pipelines(tree)))
     flows = {one.name: one.line for one in found if one.kind in FLOWS and one.name}
     chosen: dict[str, Any] = {}
     made = []
@@ -99,11 +114,11 @@ def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[
         drawn = (
             [name for name in _mentioned(one.expression) if name in flows] if one.kind == "generator" else []
         )
-        made.append(
-            Migration(one.kind, one.name, one.line, by=f"line {flows[drawn[0]]}, `{drawn[0]}`")
-            if drawn
-            else _migrated(one, tree, path, execute, rows, chosen)
-        )
+        if drawn:
+            made.append(Migration(one.kind, one.name, one.line, by=f"line {flows[drawn[0]]}, `{drawn[0]}`"))
+            continue
+        migration = _migrated(one, tree, path, execute, rows, chosen)
+        made += [migration] if migration is not None else []
     return made
 
 
@@ -113,12 +128,13 @@ def _mentioned(expression: str) -> list[str]:
 
 def _migrated(
     found: Found, tree: ast.Module, path: Path, execute: bool, rows: int, chosen: dict[str, Any]
-) -> Migration:
+) -> Migration | None:
+    """Migrate a pipeline; None if ``fit`` is that of another library, which gets an array or a table."""
     zipped = " zipped with its masks" if found.masks else ""
     made = Migration(found.kind + zipped, found.name, found.line)
     if found.function:
         fix = f"call polyhead examine {path.name}:{found.function} if it needs no arguments"
-        if found.kind == "generator":
+        if found.kind in ("generator", DATA, LOADER):
             fix = f"move it out of {found.function}() to the top of the script"
         return replace(
             made, why=f"it is made inside of {found.function}(), whose arguments are not known; {fix}"
@@ -134,6 +150,8 @@ def _migrated(
             made = replace(made, ran=f"{part.lines}{of}")
         except Exception as error:  # a user's program may raise anything at all
             made = replace(made, why=f"its lines raised {quoted_error(error)}")
+        if found.kind == DATA and (isinstance(object_, (Feed, list)) or hasattr(object_, "shape")):
+            return None
     made = _with_code(made, found, tree, names, object_, chosen)
     if not made.code or object_ is None:
         return made
@@ -171,8 +189,15 @@ def _with_code(
     if not report.declaration:
         reasons = [str(problem) for problem in report.errors]
         return replace(made, why=reasons[0] if reasons else "its batches are of a form that no feed has")
-    code = _under_own_name(report.declaration, found, subject(object_).name)
+    what = subject(object_)
+    own = found.name or found.expression
+    if inspect.isfunction(object_):
+        own = _again(found, tree)
+        own = found.name if own == f"{found.name}()" else f"lambda: {own}"
+    code = _under_own_name(report.declaration, own, what.name)
+    made = replace(made, kind=what.kind) if found.kind == DATA else made
     changed = [_NAMES] if re.search(r'"y\d?": ph\.', code) else []
+    changed += [_IMAGES] * draws_from(tree, found.expression, "image_dataset_from_directory")
     return replace(made, code=code, changed=tuple(changed), mistakes=mistakes)
 
 
@@ -198,11 +223,19 @@ def _made(found: Found, tree: ast.Module, path: Path) -> tuple[dict[str, Any], A
         given = {"ImageDataGenerator": ImageDataGenerator}
         part = part.without_imports_of(given)
     names = run_slice(part, path, given)
-    if named:
+    if named and (found.kind in FLOWS or not hasattr(names[found.name], "__next__")):
         return names, names[found.name], part
-    code = compile(expression, str(path), "eval")
-    function = (lambda: eval(code, names)) if found.kind == "generator" else None
-    return names, function or eval(code, names), part
+    code = compile(ast.parse(_again(found, tree), mode="eval"), str(path), "eval")
+    made = None if found.kind == "generator" else eval(code, names)
+    fresh = found.kind == "generator" or (hasattr(made, "__next__") and found.kind not in FLOWS)
+    return names, (lambda: eval(code, names)) if fresh else made, part
+
+
+def _again(found: Found, tree: ast.Module) -> str:
+    """The code that makes the object of a pipeline anew: what is assigned to its name, or its own expression."""
+    values = [n.value for n in tree.body if isinstance(n, ast.Assign) and found.name in map(_id, n.targets)]
+    named = found.name and found.kind != "generator" and values
+    return ast.unparse(values[-1]) if named else found.expression
 
 
 def _id(node: ast.expr) -> str:
@@ -231,12 +264,11 @@ def _flow(
     return image_flows.array_feed(found.call, settings)
 
 
-def _under_own_name(code: str, found: Found, name: str) -> str:
+def _under_own_name(code: str, own: str, name: str) -> str:
     """Replace the name that `examine` gives to its subject in the code by the expression in the script."""
-    own = found.name or found.expression
-    if found.kind == "generator":
-        own = found.name if found.expression == f"{found.name}()" else f"lambda: {found.expression}"
     code = re.sub(rf"(from_generator\(\s*){name}\b", lambda match: match[1] + own, code)
+    called = own.removeprefix("lambda: ") if own.startswith("lambda: ") else f"{own}()"
+    code = re.sub(rf"\bin {name}\(\)", lambda _: f"in {called}", code)
     return re.sub(rf"\b{name}\b(?=[\[.),])", lambda _: own, code)
 
 
@@ -260,8 +292,7 @@ def _batches_of(found: Found, object_: Any) -> Iterable[Any]:
 def report_of(migrations: list[Migration], path: Path) -> str:
     """The report on a script."""
     if not migrations:
-        looked = (
-            "flow_from_dataframe, flow_from_directory, flow, Sequence, PyDataset, from_generator, generators"
-        )
-        return f"{path}: no data pipeline found. Looked for {looked} and {WINDOWS}."
+        looked = "flow_from_dataframe, flow_from_directory, flow, Sequence, PyDataset, from_generator, generators, "
+        looked += f"{WINDOWS}, DataLoader and other data that fit gets without labels beside it"
+        return f"{path}: no data pipeline found. Looked for {looked}."
     return "\n\n".join(str(one) for one in migrations)

@@ -9,6 +9,8 @@ from typing import Any
 
 FLOWS = ("flow_from_dataframe", "flow_from_directory", "flow")
 WINDOWS = "timeseries_dataset_from_array"
+LOADER = "DataLoader"
+DATA = "data of fit"
 _UNKNOWN = object()
 _SEQUENCES = ("Sequence", "PyDataset")
 
@@ -19,7 +21,7 @@ class Found:
 
     Attributes:
         kind: a method of ``ImageDataGenerator``, ``timeseries_dataset_from_array``, ``from_generator``,
-            ``PyDataset`` or ``generator``.
+            ``DataLoader``, ``PyDataset``, ``generator``, or ``data of fit`` for anything else that ``fit`` gets.
         name: the variable that holds it; for a generator, its function.
         line: the line that creates it.
         call: the call that creates it.
@@ -163,7 +165,7 @@ def _kind_of_call(call: ast.Call, classes: set[str]) -> str | None:
     name = called(call)
     if name == "flow":  # a common word, so require positional arguments: the arrays
         return name if call.args and isinstance(call.func, ast.Attribute) else None
-    if name in (*FLOWS, WINDOWS, "from_generator"):
+    if name in (*FLOWS, WINDOWS, LOADER, "from_generator"):
         own = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") in (
             "ph",
             "polyhead",

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
-from polyhead.columns.as_column import TENSORS, from_tensor
-from polyhead.columns.image_values import is_pillow
-from polyhead.columns.values import Values, objects, unmasked, widened
+from polyhead.columns.values import Values, objects
 from polyhead.errors import DataError, Problem, as_list, counted, is_size, shown
 from polyhead.foreign_errors import quoted_error
-from polyhead.sources.arrays import are_rows
+from polyhead.sources.batch_parts import (
+    batch_parts,
+    columns_of_rows,
+    default_name,
+    outline,
+    part_array,
+    read_by_number,
+    rows_of_batch,
+)
 from polyhead.sources.source import OwnSource, Source
 
 CURSORS = 3
@@ -54,15 +60,33 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
     [2.0, 3.0]
     """
     if not callable(function):
-        fix = "A generator can run only once: pass the function itself, without calling it."
-        if hasattr(function, "__iter__") and not isinstance(function, Iterator):
-            fix = "Pass a function that returns it, as lambda: loader."
+        fix = "Pass a function that returns it, as lambda: loader."
+        if isinstance(function, Iterator) and not read_by_number(function):
+            fix = "A generator can run only once: pass the function itself, without calling it."
         expected = "a function that returns an iterator"
         raise DataError(Problem("from_generator()", expected, shown(function), fix))
+    if needed := required_arguments(function):
+        expected, found = "a function that takes no arguments", f"one that needs {', '.join(needed)}"
+        raise DataError(Problem("from_generator()", expected, found, "Pass lambda: batches(...) instead."))
     if not is_size(length):
         expected = "the rows of an epoch, an integer of at least 1"
         raise DataError(Problem("from_generator(length=)", expected, shown(length)))
     return Stream(_Generator(function, int(length), _plainly(names)))
+
+
+def required_arguments(function: Any) -> list[str]:
+    """Return the arguments of a function that have no default.
+
+    >>> required_arguments(lambda path, size=2: None)
+    ['path']
+    """
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [
+        p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
 
 
 class Stream(OwnSource):
@@ -156,12 +180,16 @@ class _Generator:
         if made is None:
             fix = "It must yield batches (x, y)."
             raise DataError(Problem(f"generator `{self.name}`", "an iterator", "None", fix))
-        batches = iter(made)
+        # a flow of `ImageDataGenerator` is also an iterator, which goes on where it was
+        batches = (made[i] for i in range(len(made))) if read_by_number(made) else iter(made)
         begins_anew = inspect.isfunction(type(batches).__iter__)  # as an iterator written in Python may
         if batches is self._latest and not begins_anew:
             fix = "Make it in the function: lambda: batches(...), or a generator function."
             found = f"the same {type(batches).__name__} again, of which rows were read before"
             raise DataError(Problem(f"generator `{self.name}`", "a new iterator from each call", found, fix))
+        if batches is self._latest:  # it is one object: the readings before end here
+            for cursor in self._cursors:
+                cursor.broken = True
         self._latest = batches
         return batches
 
@@ -170,24 +198,18 @@ class _Generator:
         where = f"generator `{self.name}`, batch {number}"
         if batch is None:
             raise DataError(Problem(where, "a batch (x, y)", "None", "Remove the yield, or yield a batch."))
-        if (
-            self.names is None
-            and isinstance(batch, list)
-            and are_rows(batch)
-            and not _of_parts(batch, None, None)
-        ):
-            fix = "Yield columns, {name: [row[name] for row in rows] for name in rows[0]}, or a tuple (x, y)."
+        if isinstance(batch, list) and (fix := columns_of_rows(batch, self.names)):
             raise DataError(Problem(where, "a batch (x, y), or a dict of columns", "a list of rows", fix))
         if self.names is None and hasattr(batch, "columns") and hasattr(batch, "shape"):  # a DataFrame
             batch = {name: batch[name] for name in batch.columns}
-        leaves = dict(_batch_parts(batch, like=self.names, rows=_rows_of_batch(batch)))
+        leaves = dict(batch_parts(batch, like=self.names, rows=rows_of_batch(batch)))
         if self._places is None:
             self._places = self._named(batch, list(leaves), where)
         if leaves.keys() != self._places.keys():
-            expected = f"the structure of batch 0, {_outline(list(self._places))}"
-            raise DataError(Problem(where, expected, _outline(list(leaves))))
+            expected = f"the structure of batch 0, {outline(list(self._places))}"
+            raise DataError(Problem(where, expected, outline(list(leaves))))
         found = {
-            (name := self._places[path]): _array(f"{where}, column `{name}`", leaf)
+            (name := self._places[path]): part_array(f"{where}, column `{name}`", leaf)
             for path, leaf in leaves.items()
         }
         scalars = [name for name, values in found.items() if not values.ndim]
@@ -198,7 +220,10 @@ class _Generator:
         lengths = {name: len(values) for name, values in found.items()}
         if len(set(lengths.values())) > 1:
             counted = ", ".join(f"`{name}` {n}" for name, n in lengths.items())
-            raise DataError(Problem(where, "parts of one length", counted))
+            fix = (
+                "" if number else "If these are single rows, yield batches: x[None], y[None] is one of 1 row."
+            )
+            raise DataError(Problem(where, "parts of one length", counted, fix))
         if 0 in lengths.values():
             raise DataError(Problem(where, "at least one row", "none", "Don't yield empty batches."))
         return found
@@ -208,19 +233,20 @@ class _Generator:
         # a DataLoader yields lists
         whole = isinstance(batch, tuple) or (isinstance(batch, list) and paths != [()])
         parts = sum(part is not None for part in batch) if whole else 1
-        given = dict(_batch_parts(self.names, like=self.names)) if self.names is not None else {}
+        given = dict(batch_parts(self.names, like=self.names)) if self.names is not None else {}
         if self.names is not None and given.keys() != set(paths):
             fix = "Nest the names like the batches."
-            expected = f"names for {_outline(paths)}"
+            expected = f"names for {outline(paths)}"
             raise DataError(Problem("from_generator(names=)", expected, shown(self.names), fix))
-        if parts > 3 or (parts == 3 and not given):
-            found = counted(parts, "part")
+        if parts >= 3 and not given:
             fix = 'Name all parts: names=("x", ("a", "b"), ("weight_a", "weight_b")); use sample_weight= of a head.'
-            raise DataError(Problem(where, "(x, y)", found, fix if parts == 3 else ""))
+            fix = f'{fix} If they are x, y1, y2: names=("x", "y1", "y2").'
+            fix = fix if parts == 3 else 'Name each part: names=("x", "y1", "y2", ...).'
+            raise DataError(Problem(where, "(x, y)", counted(parts, "part"), fix))
         places = paths
         if not whole and not given:
             paths = [(0, *path) for path in paths]
-        names = [given[path] for path in paths] if given else [_default(path, paths) for path in paths]
+        names = [given[path] for path in paths] if given else [default_name(path, paths) for path in paths]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             fix = "Give names=, nested like the batches."
@@ -300,78 +326,3 @@ def _joined_pieces(pieces: list[np.ndarray]) -> np.ndarray:
     if mixed or len(shapes) > 1 or any(piece.dtype == object for piece in pieces):
         return objects([row for piece in pieces for row in piece])
     return np.concatenate(pieces)
-
-
-def _batch_parts(
-    nested: Any, path: tuple[Any, ...] = (), like: Any = None, rows: int | None = None
-) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Yield the parts of a batch: entries of tuples, dicts and lists of arrays; a list of values is one part.
-
-    None is no part. If names say how the batch is nested (``like``), a list at the place of a list or tuple of names
-    has parts too. A list of as many arrays as the batch has rows, not all of that length, such as the boxes of each
-    image, is one part.
-    """
-    if isinstance(nested, Mapping):
-        named = like if isinstance(like, Mapping) else {}
-        for key, part in nested.items():
-            yield from _batch_parts(part, (*path, key), named.get(key), rows)
-    elif isinstance(nested, tuple) or (isinstance(nested, list) and nested and _of_parts(nested, like, rows)):
-        in_order = like if isinstance(like, (list, tuple)) else ()
-        for i, part in enumerate(nested):
-            yield from _batch_parts(part, (*path, i), in_order[i] if i < len(in_order) else None, rows)
-    elif nested is not None:
-        yield path, nested
-
-
-def _rows_of_batch(nested: Any) -> int | None:
-    """Return the number of rows of a batch, from its first array that is not in a list; None if all are."""
-    if isinstance(nested, (Mapping, tuple)):
-        parts = nested.values() if isinstance(nested, Mapping) else nested
-        return next((rows for part in parts if (rows := _rows_of_batch(part)) is not None), None)
-    shape = getattr(nested, "shape", ())
-    return int(shape[0]) if shape else None
-
-
-def _of_parts(values: list[Any], like: Any, rows: int | None) -> bool:
-    """Return whether a list holds the parts of a batch rather than the values of one part."""
-    if isinstance(like, (list, tuple)):
-        return len(like) == len(values)
-    if all(isinstance(part, Mapping) for part in values):  # [x, y] of a DataLoader; rows share their keys
-        keys = [key for part in values for key in part]
-        return len(values) > 1 and len(set(keys)) == len(keys)
-    if rows == len(values) and any(getattr(part, "shape", (rows,))[:1] != (rows,) for part in values):
-        return False
-    arrays = [hasattr(part, "shape") and bool(part.shape) for part in values]
-    nested = [isinstance(part, (Mapping, tuple)) for part in values]
-    return like is None and any(arrays) and all(a or n for a, n in zip(arrays, nested, strict=True))
-
-
-def _default(path: tuple[Any, ...], paths: list[tuple[Any, ...]]) -> str:
-    if isinstance(path[-1], str):
-        return path[-1]
-    part = "xyw"[path[0]] if isinstance(path[0], int) and path[0] < 3 else "x"
-    alike = [p for p in paths if p[:1] == path[:1]]
-    return part if len(alike) == 1 else f"{part}{alike.index(path)}"
-
-
-def _outline(paths: list[tuple[Any, ...]]) -> str:
-    """Describe the places of a batch's parts, for messages."""
-    words = ["".join(f"[{key!r}]" for key in path) or "one array" for path in paths]
-    return ", ".join(words) or "nothing"
-
-
-def _array(where: str, leaf: Any) -> np.ndarray:
-    """Convert a part of a batch to an array of its own: the generator may fill the same array with the next batch."""
-    if isinstance(leaf, list):
-        if any(map(is_pillow, leaf)):
-            return objects(leaf)
-        try:
-            array = np.asarray(leaf)
-        except ValueError:  # rows of unequal length
-            return objects([np.array(row) if isinstance(row, np.ndarray) else row for row in leaf])
-        return objects(leaf) if array.dtype.kind in "USO" else array
-    if type(leaf).__module__.partition(".")[0] in TENSORS and hasattr(leaf, "__array__"):
-        leaf = from_tensor(where, leaf)
-    if isinstance(leaf, np.ma.MaskedArray):
-        leaf = unmasked(leaf.astype(object) if leaf.dtype.kind in "US" else leaf)
-    return widened(np.array(leaf))

@@ -1,0 +1,122 @@
+"""Finds the data that a script passes to ``fit`` and that no known call makes, such as datasets of tf.data."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from polyhead.migrating.script import DATA, WINDOWS, Found, call_argument, called, statements
+
+_FIT = {"fit": "x", "fit_generator": "generator"}
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+def with_fed_data(tree: ast.Module, found: Sequence[Found]) -> list[Found]:
+    """Return the pipelines of a script, with the data of ``fit`` that is none of them.
+
+    A dataset that is derived from one of them, as ``data = made.map(...).batch(32)``, takes its place.
+    """
+    kept, more = list(found), list[Found]()
+    bound = _names_bound(tree)
+    for function, node in _fed(tree):
+        parts = list(_behind(tree, node))
+        used = {part.id for part in parts if isinstance(part, ast.Name)}
+        calls = {_position(part) for part in parts if isinstance(part, ast.Call)}
+        behind = [one for one in kept if one.name in used or (one.call and _position(one.call) in calls)]
+        name = node.id if isinstance(node, ast.Name) else ""
+        if name and name not in bound:
+            continue
+        known = any(not _gives_way(one) or one.call is node or one.name == name for one in behind)
+        if known or any(one.expression == ast.unparse(node) for one in more):
+            continue
+        kept = [one for one in kept if one not in behind]
+        lines = [part.lineno for part in _assigned_values(tree, name)]
+        made = name in {target for _, target in _targets(tree.body)}
+        inside = function if not name or not made else ""
+        kind = behind[0].kind if behind else DATA
+        line = max(lines, default=node.lineno)
+        more.append(Found(kind, name, line, None, inside, ast.unparse(node)))
+    return sorted([*kept, *more], key=lambda one: one.line)
+
+
+def _gives_way(found: Found) -> bool:
+    """Return whether a dataset that is derived from a pipeline is read in its place."""
+    if found.kind == WINDOWS and found.call is not None:
+        return call_argument(found.call, 1, "targets") is None
+    return found.kind == "from_generator"
+
+
+def _position(call: ast.Call) -> tuple[int, int]:
+    return call.lineno, call.col_offset
+
+
+def draws_from(tree: ast.Module, expression: str, function: str) -> bool:
+    """Return whether an expression, or a value behind one of its names, calls a function."""
+    parts = _behind(tree, ast.parse(expression, mode="eval"))
+    return any(isinstance(part, ast.Call) and called(part) == function for part in parts)
+
+
+def _fed(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the data of each ``fit`` that has no labels beside it, with the name of the enclosing function."""
+    others = _imported_from(tree, "sklearn")
+    for statement, function in statements(tree):
+        for call in ast.walk(statement):
+            if not isinstance(call, ast.Call) or called(call) not in _FIT:
+                continue
+            owner = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+            if others & {part.id for part in _behind(tree, owner) if isinstance(part, ast.Name)}:
+                continue
+            labels = call_argument(call, 1 if called(call) == "fit" else None, "y")
+            data = call_argument(call, 0, _FIT[called(call)])
+            for node in (data if labels is None else None, call_argument(call, None, "validation_data")):
+                if isinstance(node, (ast.Name, ast.Call, ast.Attribute, ast.Subscript)):
+                    yield function, node
+
+
+def _imported_from(tree: ast.Module, package: str) -> set[str]:
+    """Return the names that are imported from a package."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package:
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {a.asname or package for a in node.names if a.name.partition(".")[0] == package}
+    return found
+
+
+def _names_bound(tree: ast.Module) -> set[str]:
+    """Return the names that a script assigns, imports or takes as arguments."""
+    found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    found |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return found | {
+        alias.asname or alias.name for n in ast.walk(tree) if isinstance(n, _IMPORTS) for alias in n.names
+    }
+
+
+def _behind(tree: ast.Module, node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the parts of an expression, of all values of the names in it, of the functions that it calls, and so on."""
+    open_: list[ast.AST] = [node]
+    seen = set[str]()
+    functions = {one.name: one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
+    while open_:
+        for part in ast.walk(open_.pop()):
+            yield part
+            if isinstance(part, ast.Name) and part.id not in seen:
+                seen.add(part.id)
+                open_ += _assigned_values(tree, part.id)
+                open_ += [functions[part.id]] if part.id in functions else []
+
+
+def _assigned_values(tree: ast.Module, name: str) -> list[ast.expr]:
+    return [value for value, target in _targets([tree]) if target == name]
+
+
+def _targets(body: Sequence[ast.AST]) -> Iterator[tuple[ast.expr, str]]:
+    """Yield each assigned value with each name that it is assigned to."""
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    for part in ast.walk(target):
+                        if isinstance(part, ast.Name):
+                            yield node.value, part.id
