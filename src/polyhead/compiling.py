@@ -226,7 +226,7 @@ def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Ma
     problems += unknown_arguments(model, kwargs)
     losses = {name: one.loss for name, one in feed.heads.items()}
     metrics = {name: one.metrics for name, one in feed.heads.items()}
-    problems += unknown_names(losses, metrics, kwargs["optimizer"])
+    problems += unknown_names(losses, metrics, kwargs["optimizer"], heads=feed.heads)
     if all(head.weight == 0 for head in feed.heads.values()):
         fix = "Give one of them a weight above 0."
         problems.append(Problem("heads", "a head whose weight is above 0", "weight=0 on every head", fix))

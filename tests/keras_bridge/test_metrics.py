@@ -76,6 +76,28 @@ def test_a_function_that_keras_knows_as_an_attribute_alone_is_a_metric():
     assert found == pytest.approx(np.log(np.cosh(off)).mean(), rel=1e-3)
 
 
+@pytest.mark.once
+def test_default_metrics_have_names_too():
+    pixels = np.arange(ROWS * 4).reshape(ROWS, 2, 2) % 3
+    data = {"x": X, "organ": pixels, "vector": X}
+    heads = {"organ": ph.Mask(3, metrics=["iou", "accuracy"]), "vector": ph.Embedding(3, metrics=["cosine"])}
+    feed = ph.Feed(data, inputs="x", heads=heads, batch_size=16)
+    x = keras.Input((3,), name="x")
+    scores = layers.Reshape((2, 2, 3), name="organ")(layers.Dense(12)(x))
+    model = keras.Model(x, {"organ": scores, "vector": layers.Dense(3, name="vector")(x)})
+    assert feed.check(model).ok
+    ph.compile(model, feed, optimizer="sgd")
+    guess = model.predict(X, verbose=0)["organ"].argmax(-1)
+    share = [((guess == c) & (pixels == c)).sum() / ((guess == c) | (pixels == c)).sum() for c in range(3)]
+    logs = model.evaluate(feed, verbose=0, return_dict=True)
+    assert logs["organ_iou"] == pytest.approx(np.mean(share), rel=1e-5)
+    assert logs["organ_accuracy"] == pytest.approx((guess == pixels).mean(), rel=1e-5)
+    assert logs["vector_cosine"] == pytest.approx(-logs["vector_loss"], rel=1e-4)
+    heads["organ"] = ph.Mask(3, metrics=["ious"])
+    with pytest.raises(ph.ContractError, match="Did you mean `iou`"):
+        ph.compile(model, ph.Feed(data, inputs="x", heads=heads), optimizer="sgd")
+
+
 def test_metrics_by_name_are_told_of_logits():
     names = ["accuracy", "acc", "binary_accuracy", "auc", "binary_crossentropy", "binary_focal_crossentropy"]
     head = ph.Binary(metrics=names)

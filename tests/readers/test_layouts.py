@@ -77,6 +77,22 @@ def test_names_by_number_are_in_the_order_of_the_numbers(pets):
     assert rows.categories == rows.about("labels").classes == ("cat", "dog")
 
 
+def test_numbers_of_names_may_be_text(pets):
+    (pets.home / "data.yaml").write_text('train: train/images\nnames: {"1": dog, "0": cat}')
+    assert ph.read_yolo(pets.home).categories == ("cat", "dog")
+
+
+def test_numbers_that_heads_cannot_keep_give_a_warning(pets):
+    (pets.home / "data.yaml").write_text("train: train/images\nnames: {0: cat, 2: dog}")
+    with pytest.warns(ph.PolyheadWarning, match="unused numbers, which heads number anew"):
+        rows = ph.read_yolo(pets.home)
+    assert rows.categories == ("cat", "dog")
+    assert str(rows.report.warnings[0]) == (
+        f"file {pets.home / 'data.yaml'}: expected names for all numbers from 0 on, got 0 cat, 2 dog. Heads number "
+        "the classes in this order from 0. To keep the numbers of the files, name every class."
+    )
+
+
 def test_a_whole_path_to_a_folder_inside(pets):
     assert len(ph.read_yolo(pets(f"train: {pets.home}/train/images"))) == 1
     assert len(ph.read_yolo(pets(f"path: {pets.home}\ntrain: train/images"))) == 1

@@ -314,7 +314,7 @@ class TestYaml:
         [
             "path: .\ntrain: images\nnames: [cat, dog]\nnc: 2",
             "train: images\nnames:\n  0: cat\n  1: dog\n",
-            "train: [images]\nnames: {1: dog}  # the others are not used",
+            "train: [images]\nnames: {0: cat, 1: dog}",
         ],
     )
     def test_forms(self, written, text):

@@ -106,7 +106,7 @@ def _compare_outputs(
         given, problems = users
         yield from problems
     metrics, problems = _metrics_given(model, declared, structure, users is not None)
-    problems += unknown_names(given, metrics)
+    problems += unknown_names(given, metrics, heads=None if users is not None else declared.heads)
     yield from problems
     if problems:
         return

@@ -44,14 +44,19 @@ def takes_default_loss(head: Head) -> bool:
 
 
 def unknown_names(
-    losses: Mapping[str, Any], metrics: Mapping[str, Any], optimizer: Any = None
+    losses: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    optimizer: Any = None,
+    *,
+    heads: Mapping[str, Head] | None = None,
 ) -> Iterator[Problem]:
-    """Yield a problem for each name that Keras does not know.
+    """Yield a problem for each name that neither Keras nor the head knows.
 
     Args:
         losses: the loss of each head, or its name.
         metrics: the metrics of each head, or their names.
         optimizer: the optimizer as given.
+        heads: heads whose default metrics may be given by name, too; None for what ``model.compile`` got.
     """
     import keras
 
@@ -59,12 +64,20 @@ def unknown_names(
         for head, some in given.items():
             for one in some if isinstance(some, (list, tuple)) else [some]:
                 if not is_by_shape(what, one):
-                    yield from _unknown_name(place(head=head), what, one, module)
+                    own = (heads or {}).get(head) if what == "metric" else None
+                    yield from _unknown_name(place(head=head), what, one, module, own)
     if isinstance(optimizer, str):
         yield from _unknown_name("compile(optimizer=)", "optimizer", optimizer, keras.optimizers)
 
 
-def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Problem]:
+def own_metrics(head: Head, logits: bool = False) -> dict[str, Any]:
+    """Return the default metrics of a head by name, such as ``"iou"`` of a mask, which Keras doesn't know by name."""
+    return {metric.name: metric for metric in head.default_metrics(logits)}
+
+
+def _unknown_name(
+    where: str, what: str, given: Any, module: Any, head: Head | None = None
+) -> Iterator[Problem]:
     named = isinstance(given, str)
     if given is None or callable(given) or (isinstance(given, Mapping) and "class_name" in given):
         return
@@ -83,7 +96,12 @@ def _unknown_name(where: str, what: str, given: Any, module: Any) -> Iterator[Pr
     try:
         module.get(given)
     except (TypeError, ValueError):
-        known = [*_BY_SHAPE[what][:1], *names] if what in _BY_SHAPE else [name.lower() for name in names]
+        own = [] if head is None else list(own_metrics(head))
+        if given in own:
+            return
+        known = (
+            [*own, *_BY_SHAPE[what][:1], *names] if what in _BY_SHAPE else [name.lower() for name in names]
+        )
         thing = f"{'an' if what == 'optimizer' else 'a'} {what} of Keras"
         expected = f"the name of {thing}" if named else f"{thing}, its name, or a function"
         yield Problem(where, expected, shown(given), similar(given, known) if named else "")

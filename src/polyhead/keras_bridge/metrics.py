@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from polyhead.keras_bridge.by_head import head_arrays
-from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape
+from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape, own_metrics
 from polyhead.keras_bridge.losses import keras_mask, trial, with_axes_of
 from polyhead.keras_bridge.model_losses import HeadLosses
 from polyhead.keras_bridge.structure import Path
@@ -31,7 +31,7 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
 
     Args:
         asked: a Keras metric, its name, or a function of ``(y_true, y_pred)``. ``"accuracy"`` is chosen by the shapes
-            of labels and output.
+            of labels and output. The default metrics of the head may be given by name, too.
         head: the resolved head.
         logits: whether outputs are logits; a metric given by name is made for them.
 
@@ -45,7 +45,7 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
             return _of_floats(found)
         name = getattr(found, "__name__", None) or type(found).__name__
         return keras.metrics.MeanMetricWrapper(found, name=name)
-    found = _ACCURACIES[form_of_labels(head)]() if is_by_shape("metric", asked) else _by_name(asked)
+    found = _ACCURACIES[form_of_labels(head)]() if is_by_shape("metric", asked) else _by_name(asked, head)
     if not isinstance(found, keras.metrics.Metric):
         options = {"from_logits": True} if logits and "from_logits" in signature(found).parameters else {}
         return keras.metrics.MeanMetricWrapper(found, name=asked, **options)
@@ -59,12 +59,12 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
     return _of_floats(type(found).from_config(config))
 
 
-def _by_name(name: str) -> Any:
+def _by_name(name: str, head: Head) -> Any:
     """Return a metric by name, or a function of ``keras.metrics``, some of which ``get`` does not find."""
     try:
         return keras.metrics.get(name)
     except ValueError:
-        return getattr(keras.metrics, name)
+        return getattr(keras.metrics, name, None) or own_metrics(head)[name]
 
 
 def _of_floats(metric: keras.metrics.Metric) -> keras.metrics.Metric:

@@ -47,6 +47,7 @@ ODDITIES = {
     "link": "links skipped",
     "no-class": "images in no class",
     "empty-class": "classes without images",
+    "class-gap": "lists of classes with unused numbers, which heads number anew",
 }
 """The name of each kind of problem in the warning of a reader."""
 

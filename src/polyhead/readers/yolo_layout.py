@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from polyhead.columns.image_values import ENDINGS
-from polyhead.errors import DataError, Problem, as_list, counted, hints, place, plain_scalar, shown, similar
+from polyhead.errors import (
+    DataError,
+    Problem,
+    as_list,
+    counted,
+    hints,
+    listed,
+    place,
+    plain_scalar,
+    shown,
+    similar,
+)
 from polyhead.extras import requiring
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root, fix_for_path, lines_of
@@ -68,6 +79,10 @@ def layout_of(
     known = _names_in_yaml(
         names if by_argument else content.get("names"), by_argument, content, where, file, given
     )
+    if list(known) != list(range(len(known))):
+        fix = "Heads number the classes in this order from 0. To keep the numbers of the files, name every class."
+        found = listed([f"{number} {name}" for number, name in known.items()], 4)
+        findings.add("class-gap", where, "names for all numbers from 0 on", found, fix, warning=True)
     if images is not None:
         parts = [Root(_here_or_in(home, images), "read_yolo(images=)", findings).path]
     else:
@@ -155,6 +170,7 @@ def _names_in_yaml(
         fix = hints(fix_for_path(file, "read_yolo") if file is not None else "", fix)
         raise DataError(Problem(where, expected, "none", fix, "names"))
     pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if _is_list(given) else []
+    pairs = [(int(n) if isinstance(n, str) and n.isdecimal() else n, name) for n, name in pairs]
     names = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}
     if not pairs or len(names) < len(pairs):
         raise DataError(Problem(where, expected, shown(given), code="names"))
