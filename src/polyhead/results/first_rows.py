@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from polyhead.errors import counted, shown
 from polyhead.results.text_table import one_line, text_table
 
@@ -89,8 +91,6 @@ def _cell_words(value: Any, longest: int) -> str:
 
 
 def _goes_right(kind: Any) -> bool:
-    import pyarrow as pa
-
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
