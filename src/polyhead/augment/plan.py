@@ -81,7 +81,6 @@ class Plan:
         """The smallest (height, width) at which to decode the image; `warp` would shrink a larger one anyway.
 
         Args:
-            i: the sample.
             size: (height, width) of the result, if not the target's.
         """
         if size is None or tuple(size) == self.target:
@@ -120,7 +119,6 @@ class Plan:
         """Transform an image of the sample.
 
         Args:
-            i: the sample.
             image: ``(H, W)`` or ``(H, W, C)``, upright; any resolution of the same frame.
             size: (height, width) of the result, if not the target's.
             photometric: apply photometric augmentations; False for images that are not colors, such as depth.
@@ -156,7 +154,6 @@ class Plan:
         from pixels that have a number, so that neither gaps nor the outside affect it.
 
         Args:
-            i: the sample.
             numbers: float32 ``(H, W, C)``, NaN where there is none.
             size: (height, width) of the result, if not the target's.
             nearest: take the nearest pixel instead of interpolating.

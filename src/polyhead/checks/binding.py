@@ -21,9 +21,7 @@ class Binding:
     """Checks models against a feed, each one once per compilation.
 
     Args:
-        declared: the declaration of the feed.
         assembler: makes its batches.
-        order: the order of its rows in training.
     """
 
     def __init__(self, declared: Declared, assembler: Assembler, order: Order) -> None:
@@ -42,7 +40,6 @@ class Binding:
         """Return the places of inputs and heads in a model that the feed fits.
 
         Args:
-            model: the model to check.
             compiled: whether to check losses and metrics too.
 
         Raises:

@@ -44,10 +44,7 @@ class Given:
     """Data, and the code that loads it.
 
     Attributes:
-        source: the rows.
-        expression: a Python expression for the data.
         imports: the import that the expression needs; empty for none.
-        feed: the feed, if one was given.
     """
 
     source: Source

@@ -22,7 +22,6 @@ class Coded:
 
     Attributes:
         codes: int32 ``(N,)``; -1 for a missing value.
-        categories: the distinct values.
         ordered: True if the user set the order of the categories (a pandas category), False if it is the order of
             appearance.
 

@@ -64,7 +64,6 @@ class Reading:
     """The result of reading batches.
 
     Attributes:
-        first: the first batch.
         stats: the statistics of each array, by place.
         layouts: each nesting, with the first batch that has it.
         rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of inputs and of labels.

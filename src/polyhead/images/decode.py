@@ -95,7 +95,6 @@ def decode(
         page: the page of a TIFF or frame of an animation, from 0 on; with None, a file with several is an error.
         deep: keep more than 8 bits per channel, instead of scaling to 8.
         layer: the name of the image in errors: ``"image"`` or ``"mask"``.
-        where: the location of the image in errors.
 
     Raises:
         DataError: for a file that is missing, empty, truncated, not an image, too large, has several pages, or has
@@ -166,7 +165,6 @@ def require_undamaged(source: Encoded, where: str = "") -> None:
 
     Args:
         source: as for `decode`.
-        where: the location of the image in errors.
 
     Raises:
         DataError: with the code `DAMAGED` if the file is missing, not an image, or cannot be decoded; with another

@@ -46,13 +46,7 @@ def takes_default_loss(head: Head) -> bool:
 def unknown_names(
     losses: Mapping[str, Any], metrics: Mapping[str, Any], optimizer: Any = None
 ) -> Iterator[Problem]:
-    """Yield a problem for each name that Keras does not know.
-
-    Args:
-        losses: the loss of each head, or its name.
-        metrics: the metrics of each head, or their names.
-        optimizer: the optimizer as given.
-    """
+    """Yield a problem for each name that Keras does not know."""
     import keras
 
     for what, given, module in (("loss", losses, keras.losses), ("metric", metrics, keras.metrics)):

@@ -63,7 +63,6 @@ def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
     """Return ``class_weight`` by class, once the classes are known.
 
     Args:
-        kind: the kind of head, for errors.
         given: ``{class: weight}``, numbers in the order of the ids, ``"balanced"`` or None.
         names: the names of the classes; None if they will be learned from the data.
 
@@ -144,7 +143,6 @@ def _several(values: Any, count: int | None) -> str:
     """Say what to do about rows with several values.
 
     Args:
-        values: the column.
         count: of classes, where it is known.
     """
     rows = [value for value in values if isinstance(value, (list, tuple, np.ndarray))]
@@ -178,7 +176,6 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
     """Return a column with one class per row as codes, an array ``(B,)`` or a list.
 
     Args:
-        values: the column.
         count: of classes, where it is known.
         keep_bytes: whether bytes are kept; otherwise they become text.
 
@@ -373,7 +370,6 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
     """Yield each row's position and list of labels; missing rows are skipped.
 
     Args:
-        values: the column.
         missing: the value that means "no label".
         names: the names of the classes; bytes are kept if a name is in bytes, otherwise they become text.
 

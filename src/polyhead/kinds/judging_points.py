@@ -49,8 +49,6 @@ class KeypointsJudge(Judge):
     similarity (OKS) is that of COCO, with COCO's constants for the 17 points of a person, and 0.05 for others.
 
     Args:
-        name: the name of the head.
-        points: the number of points.
         size: (height, width) of the image, if known.
         normalized: whether coordinates are fractions of its sides.
         given: the name of the binary head for the presence of the object; its probability is the score.

@@ -132,12 +132,7 @@ def _lone_negative(counts: Mapping[Any, int]) -> Spellings:
 
 
 def are_flags(column: Column, missing: Any) -> bool:
-    """Return whether each row is a list of 0 and 1, in either order: read as ids, all rows would have both labels.
-
-    Args:
-        column: of the head.
-        missing: as in the head.
-    """
+    """Return whether each row is a list of 0 and 1, in either order: read as ids, all rows would have both labels."""
     met = set()
     for piece in over(column, plain):
         if isinstance(piece, np.ndarray) and piece.ndim == 2:

@@ -189,7 +189,6 @@ def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.n
 
     Args:
         kept: which places may be chosen, bool ``(B, n)``.
-        room: the number of places to choose.
         sizes: ``(B, n)``, to choose the largest; None chooses the first.
 
     Returns:

@@ -34,11 +34,6 @@ class Each(Head):
     and have weight 0 if the box is missing. Labels are ``(B, max_boxes, *shape)``, weights
     ``(B, max_boxes, *weight_shape)``, with the shapes of the inner head.
 
-    Attributes:
-        head: the inner head, for the label of one box.
-        boxes: the head of boxes as declared.
-        boxes_column: the column of the boxes.
-
     >>> from polyhead.kinds import Categorical, for_boxes
     >>> kind = for_boxes({"box": Boxes(2), "kind": Categorical(["cat", "dog"], each="box")})["kind"]
     >>> labels, there = kind.encode([["dog"], ["cat", "dog"]])
@@ -149,8 +144,6 @@ class Each(Head):
 
         Args:
             value: a value of the column, not missing.
-            count: the number of boxes.
-            index: the index of the row, for errors.
 
         Raises:
             BadValue: if there are more or fewer entries.

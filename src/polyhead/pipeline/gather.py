@@ -175,7 +175,6 @@ class Gather:
     """Gathers rows of several columns.
 
     Args:
-        columns: the columns, by any keys.
         pool: the pool that allocates the results.
 
     >>> x = np.array([[0, 51], [102, 255]], np.uint8)

@@ -36,12 +36,9 @@ class Scene:
     """Decodes and transforms the images of rows, and the labels located in them.
 
     Args:
-        source: the source of the rows.
         images: the resolved image inputs. Matrices are made for one of them: the one that heads name by ``of=``, else
             the first.
-        heads: the heads whose labels are located in an image.
         augment: the augmentations, in their order.
-        seed: the seed of the augmentations.
 
     Attributes:
         raw: the heads as given, boxes before the labels of each box.
@@ -50,7 +47,6 @@ class Scene:
         first: the image for which matrices are made.
         target: (height, width) of that image as the model gets it.
         encoders: the image inputs, set to encode transformed pixels.
-        reader: reads the images.
         joint: draws the augmentations.
         still: only resizes.
         moves_together: whether everything in a row is transformed at once, for a user's function.

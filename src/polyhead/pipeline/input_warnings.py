@@ -23,11 +23,7 @@ def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int)
     """Yield the warnings of one input.
 
     Args:
-        name: the name of the input.
-        given: the kind as declared.
-        kind: the resolved kind.
         values: the first rows of its column.
-        rows: the number of rows.
     """
     where = place(input=name, column=", ".join(kind.columns(name)))
     if isinstance(kind, Array):

@@ -41,9 +41,6 @@ class ResizedRows(MadeColumns):
     """The rows of a source, with images and their labels decoded and resized as a feed declares, but not augmented.
 
     Args:
-        source: the source of the rows.
-        inputs: the resolved inputs.
-        heads: the resolved heads.
         size: (height, width) of all images, instead of the declared sizes.
         also: other columns to keep unchanged.
 

@@ -61,10 +61,6 @@ class Mixers:
 
     Args:
         mixers: the mixers in order, at least one.
-        source: the source of the rows.
-        inputs: the resolved input kinds.
-        heads: the resolved head kinds.
-        seed: the seed of the feed.
 
     Attributes:
         weight_shapes: for each head the shape of one row's weight, after mixing.

@@ -21,7 +21,6 @@ class Frames:
     Attributes:
         first: the image for which matrices are made; all images of a row are assumed to show the same scene.
         images: the images whose sizes have to be known.
-        every: all images.
         heads: ``{head: image}``, with None if it is not declared.
         fit: the ``fit=`` of the images, if it needs images of one aspect ratio; else empty.
     """

@@ -69,9 +69,6 @@ class Threads:
     First, `LOOK` results are made without threads, and timed. If threads may then be worthwhile, each makes as many on
     trial, and they stay if results come sooner: threads that write to memory may slow each other down. The results do
     not depend on the decision. Later iterations use it too.
-
-    Args:
-        most: the largest number of threads.
     """
 
     def __init__(self, most: int) -> None:
@@ -115,7 +112,6 @@ def worthwhile(making: float, using: float, most: int) -> int:
     Args:
         making: the seconds to make a result.
         using: the seconds to use it.
-        most: the largest number of threads.
 
     >>> worthwhile(0.001, 0.030, most=4), worthwhile(0.030, 0.012, most=4), worthwhile(0.0001, 0.00001, most=4)
     (1, 3, 0)

@@ -27,9 +27,6 @@ def require_moving(
     """Raise for arrays of the image's size that are not transformed with it; warn of those of its aspect ratio.
 
     Args:
-        scene: the scene of the images.
-        inputs: the resolved inputs.
-        heads: the resolved heads.
         augment: the augmentations of single rows.
 
     Raises:
@@ -88,11 +85,6 @@ def _of_its_aspect(shape: Sequence[int], sizes: set[tuple[int, int]]) -> bool:
 def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
     """Raise for a map that reads an image's column as 0–255 while the image is scaled to 0–1; warn of similar maps.
 
-    Args:
-        source: the source of the rows.
-        inputs: the resolved inputs.
-        heads: the heads as declared.
-
     Raises:
         ContractError: for all such heads.
     """
@@ -142,8 +134,6 @@ def transposed_sides(
 
     Args:
         source: the source of the rows, whose images have one size.
-        inputs: the resolved inputs.
-        heads: the resolved heads.
     """
     images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
     for name, head in heads.items():

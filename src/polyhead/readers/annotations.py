@@ -189,7 +189,6 @@ def note_keypoints(
         seen: ``(M, n)``, the visibility of each keypoint; 0 means not labeled.
         limits: the largest x and y in the image, one number for all or ``(M, 1, 2)``.
         where: returns the location of an object, for the findings.
-        findings: records them.
     """
     away = (seen > 0) & ((given[..., :2] < 0) | (given[..., :2] > limits)).any(axis=2)
     findings.add_all(
@@ -251,7 +250,6 @@ def missing_images(
 
     Args:
         findings: records the numbers of missing and empty images.
-        count: the number of images.
         annotated: the image of each annotation, -1 for none.
         wanted: the image of each annotation of a wanted category, including those that are left out, such as crowds
             and unusable boxes, as these images are not empty.

@@ -35,7 +35,6 @@ def objects_of(
     Args:
         trees: for each entry its index, the path of its XML file and its tree.
         known: the valid names, or None.
-        findings: records unusable objects.
     """
     found: list[VocObject] = []
     dropped: list[int] = []

@@ -24,8 +24,6 @@ class Layer:
 
     Attributes:
         key: unique within a page.
-        title: its name.
-        color: the color of its marks, if they share one.
     """
 
     key: str
@@ -138,7 +136,6 @@ class Cover:
     """An image of several colors over the whole picture.
 
     Attributes:
-        look: its look.
         places: uint8 ``(H, W)``, indices into the palette.
         palette: colors with alpha.
         apart: whether it is opaque, and therefore shown as a separate picture.

@@ -33,7 +33,6 @@ def sheet(drawing: Drawing, samples: Sequence[Sample]) -> Any:
     Images smaller than 192 pixels are enlarged by an integer factor.
 
     Args:
-        drawing: draws the labels of the samples.
         samples: the samples, in the order of the cells.
 
     Raises:

@@ -26,11 +26,7 @@ class Bars:
     """A bar chart of how often each class occurs.
 
     Attributes:
-        title: the chart's title.
-        names: the names of the classes.
-        counts: the count of each class.
         total: the count that shares are relative to.
-        colors: the color of each class, if it has one.
     """
 
     title: str
@@ -89,8 +85,6 @@ class View:
     """A head of numbers.
 
     Args:
-        name: the head's name.
-        head: the resolved head.
         place: its index among the heads.
         color: the color in which it is drawn, if it has a single one.
 
@@ -141,8 +135,6 @@ class View:
         """How far a prediction is from a label; None if they cannot be compared.
 
         Args:
-            label: the label of one row.
-            guess: the prediction, in the same form.
             scores: the confidence of the prediction, 0 to 1, by index.
             same: bool ``(places, places)``: which boxes of label and prediction have the same class, if known.
         """

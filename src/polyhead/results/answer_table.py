@@ -19,7 +19,6 @@ class AnswerTable:
     """Makes tables of answers.
 
     Args:
-        heads: the resolved heads by name.
         probabilities: add a column with the probability of each class.
     """
 

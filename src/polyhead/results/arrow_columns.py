@@ -19,7 +19,6 @@ def arrow_column(answer: Answer, names: Sequence[Any], gone: np.ndarray | None, 
 
     Args:
         answer: the values, one entry per row.
-        names: the names of the classes.
         gone: the rows without an answer, bool ``(B,)``; None if every row has one.
         depth: how deeply lists are nested in a row.
     """

@@ -40,7 +40,6 @@ def evaluation_page(
         evaluation: an `Evaluation`.
         worst: the rows with the largest loss, by head.
         inputs: the inputs of the feed, for pictures.
-        heads: the heads of the feed.
         drawn: the heads in the units of the rows' labels; by default ``heads``.
     """
     rows = len(next(iter(evaluation.values())).ids)
@@ -65,9 +64,6 @@ def suspects_page(
 
     Args:
         suspects: the `Suspects`.
-        pairs: the rows of the suspects.
-        inputs: the inputs of the feed.
-        heads: the heads of the feed.
     """
     first: dict[int, Any] = {}
     for one in suspects:

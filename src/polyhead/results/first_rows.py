@@ -27,7 +27,6 @@ class FirstRows:
 
     Args:
         table: the first `MOST_ROWS` as a pyarrow ``Table``.
-        items: the kind of the values of each column.
         count: the number of rows in the whole table.
         where: the file that contains the rows; empty for none.
     """

@@ -19,9 +19,6 @@ class RowColumns:
     """The columns before the answers: row ids, image files, and columns copied from the data.
 
     Args:
-        source: the source of the rows.
-        inputs: the inputs of the model.
-        heads: the heads of the model.
         kept: the names of the columns of the data to copy.
     """
 

@@ -107,7 +107,6 @@ def merge_views(
     Boxes are matched with those of the first view by their overlap, and outputs for each box move with their box.
 
     Args:
-        heads: the heads by name.
         answers: the outputs of each view, ``{head: (B, *output_shape)}``; NaN for pixels that it does not show.
 
     Returns:
@@ -160,9 +159,7 @@ def view_spread(head: Head, every: np.ndarray, mean: np.ndarray, views: Views) -
     boxes and points in pixels of the original image. For several numbers it is their mean.
 
     Args:
-        head: the resolved head.
         every: the outputs of all views, ``(views, B, *output_shape)``.
-        mean: the mean over the views.
         views: the transformation of each row's image to the original.
 
     Returns:

@@ -43,9 +43,6 @@ class Opened(NamedTuple):
     """A table whose columns can be loaded one by one.
 
     Attributes:
-        where: its name in errors.
-        names: the names of the columns.
-        rows: the number of rows.
         load: loads the column at a position; called once for each.
     """
 
@@ -59,8 +56,6 @@ def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) 
     """Open a pyarrow table; each column is released once it is converted.
 
     Args:
-        data: the table.
-        where: its name in errors.
         check: validate a column before it is used, because damage in a memory-mapped file could crash the process.
     """
     import pyarrow as pa

@@ -179,7 +179,6 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     """Convert rows of a column to an Arrow array.
 
     Args:
-        spec: the description of the column.
         values: for a dense column, an array of its dtype; otherwise any values.
         gone: bool ``(n,)``, True for rows of a dense column that are None.
 

@@ -41,11 +41,9 @@ class Journal:
     """The journal of a store: what is being written, and the complete shards.
 
     Args:
-        folder: the folder of the store.
         header: what is being written; must equal that of an interrupted run.
 
     Attributes:
-        header: as given.
         shards: the shards of an interrupted run.
 
     Raises:
