@@ -77,7 +77,7 @@ def _object(
         fix = "It is taken as 0."
         findings.add(
             "difficult", where, "0 or 1 as <difficult>", shown(words["difficult"]), fix,
-            warning=findings.lenient,
+            warning=findings.invalid == "drop",
         )  # fmt: skip
     return VocObject(number, where, name, edges, bool(hard), marks)
 
