@@ -207,8 +207,8 @@ class Plan:
     def _from(self, i: int, image: np.ndarray | Decoded, size: Size) -> np.ndarray:
         """The matrix from an image's pixels to an output of ``size``."""
         if not isinstance(image, Decoded):
-            return self._scaled(i, self.matrices[i], self.sizes[i], image.shape[:2], size)
-        matrix = self._scaled(i, self.matrices[i], self.sizes[i], image.size, size)
+            return self._scaled(self.matrices[i], self.sizes[i], image.shape[:2], size)
+        matrix = self._scaled(self.matrices[i], self.sizes[i], image.size, size)
         if image.scale == 1:
             return matrix
         if image.orientation == 1:
@@ -221,9 +221,9 @@ class Plan:
         if self.turns[i] != 1:
             whole = geometry.turned(self.turns[i], whole)
             matrix = matrix @ geometry.orient(self.turns[i], whole)
-        return self._scaled(i, matrix, whole, shape or whole, size)
+        return self._scaled(matrix, whole, shape or whole, size)
 
-    def _scaled(self, i: int, matrix: np.ndarray, whole: Any, shape: Sequence[int], size: Size) -> np.ndarray:
+    def _scaled(self, matrix: np.ndarray, whole: Any, shape: Sequence[int], size: Size) -> np.ndarray:
         if shape[0] != whole[0] or shape[1] != whole[1]:
             matrix = matrix * (whole[1] / shape[1], whole[0] / shape[0], 1)  # faster than @ scale(...)
         return matrix if size == self.target else geometry.resize(self.target, size) @ matrix

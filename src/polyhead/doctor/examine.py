@@ -124,7 +124,7 @@ def _examine(
     budget = clock.left
     first = read_batches(what, batches, worker, budget * 0.6)
     problems = [*_not_for_keras(what), *_stopped_early(first, budget)]
-    notes = [f"{_with_article(what.kind)}: {_amount_read(first, batches)}"]
+    notes = [f"{_with_article(what.kind)}: {_amount_read(first)}"]
     unseen: list[str] = []
     if first.first is None or first.first.parts.get("x") is None:
         return Examination(tuple(problems or _no_batches(what)), tuple(notes), kind=what.kind)
@@ -160,7 +160,7 @@ def _examine(
         unseen.append(f"the same data as a feed: {once}")
     notes += _value_notes(first, places)
     paid = cost.measure_cost(first, places, model if what.timed and side else None, clock.left)
-    epoch = _epoch_length(what, first, steps)
+    epoch = _epoch_length(first, steps)
     return Examination(
         tuple(_rows_alone(problem, what.cut) for problem in _without_duplicates(problems)),
         (*notes, *paid.notes),
@@ -306,14 +306,14 @@ def _with_article(kind: str) -> str:
     return kind if kind == "arrays" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _amount_read(reading: Reading, limit: int) -> str:
+def _amount_read(reading: Reading) -> str:
     words = f"{counted(reading.steps, 'batch')} read, {counted(sum(map(len, reading.rows)), 'row')}"
     if reading.late is not None:
         return f"{words}, then time ran out"
     return f"{words}, to the end" if reading.ended else words
 
 
-def _epoch_length(what: Subject, first: Reading, steps: int | None) -> tuple[int | None, int | None]:
+def _epoch_length(first: Reading, steps: int | None) -> tuple[int | None, int | None]:
     """Return the numbers of rows and batches of an epoch, if an end was seen."""
     if first.ended:
         return sum(map(len, first.rows)), first.steps

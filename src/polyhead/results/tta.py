@@ -113,7 +113,7 @@ def merge_views(
         The mean for each head, and the outputs of all views ``(views, B, *output_shape)``, boxes in the same order.
     """
     orders = {
-        name: [_matches(heads[name], answers[0][name], one[name]) for one in answers]
+        name: [_matches(answers[0][name], one[name]) for one in answers]
         for name in answers[0]
         if name in heads and heads[name].layer == "boxes" and heads[name].places > 1
     }
@@ -132,7 +132,7 @@ def merge_views(
     return means, every
 
 
-def _matches(head: Head, base: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _matches(base: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The index of each box of the first view in another view, ``(B, places)``; -1 if there is no match."""
     found = np.full(base.shape[:2], -1)
     for row, (mine, boxes) in enumerate(zip(base, other, strict=True)):
