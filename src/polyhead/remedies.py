@@ -12,7 +12,6 @@ class Setup:
     """The properties of the measured feed, machine and model that the remedy depends on.
 
     Attributes:
-        workers: the number of the feed's threads.
         sequential: whether rows can be read only in one order, by one thread.
         floats: the image inputs that are passed as float32.
         rescales: whether the model scales pixels itself; None if no model is known.

@@ -18,11 +18,7 @@ from polyhead.pipeline.row_checks import look
 
 
 class Binding:
-    """Checks models against a feed, each one once per compilation.
-
-    Args:
-        assembler: makes its batches.
-    """
+    """Checks models against a feed, each one once per compilation."""
 
     def __init__(self, declared: Declared, assembler: Assembler, order: Order) -> None:
         self._declared, self._assembler, self._order = declared, assembler, order

@@ -149,7 +149,6 @@ def _as_arrays(reading: Reading, place: Place, places: Matches, shape: str) -> s
     """Return code that converts the list at a place to an array; for labels, what to yield for all outputs.
 
     Args:
-        places: the tensors of the model.
         shape: what to yield for the model, from `example_yield`; empty without a model.
     """
     part, path = place

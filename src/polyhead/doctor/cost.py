@@ -72,7 +72,6 @@ def _step(
     """Return the median time of a training step of a copy; the model itself is not trained.
 
     Args:
-        rows: the batch size.
         shapes: the shape of a row of each input, for axes of unknown size.
     """
     import keras

@@ -81,7 +81,6 @@ def examine_first(obj: Any, model: Any, batches: int = 8, seconds: float = 5.0) 
     Args:
         obj: as for `examine`.
         model: as for `examine`.
-        seconds: the time limit.
 
     Raises:
         ContractError: if no batches can be read from ``obj``.

@@ -14,7 +14,6 @@ class Guess:
     Attributes:
         kind: the name of its class, such as ``"Binary"``.
         args: its arguments, as code.
-        remark: a comment for the user.
         change: code appended to the values to convert them.
     """
 

@@ -90,9 +90,6 @@ def _seek(image: Any, page: int, format: str) -> None:
 class Held:
     """A Pillow image whose pixels are in memory.
 
-    Attributes:
-        header: the header that the image would have as a file.
-
     Raises:
         Broken: if it can no longer be decoded.
     """

@@ -360,7 +360,6 @@ class _Run:
         at: the batch with which they begin, counted over all epochs; None while they are used, and after their end.
         until: the epoch before which they end; None for no end.
         left: the number of epochs left, including the current one; None if unknown.
-        begun: whether its first epoch has begun.
         probing: whether Keras only needs one batch, to build the model.
         endless: ``steps_per_epoch``, if batches continue from epoch to epoch.
         one: the current or the last pass over the rows.

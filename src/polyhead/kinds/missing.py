@@ -168,7 +168,6 @@ def numbers(
 
     Args:
         marker: the number that means "no label", or None.
-        fix: what to do about a value that is not a number.
         shape_fix: what to do about rows of another shape.
 
     Returns:

@@ -64,9 +64,6 @@ def prepared(head: Head, values: Any) -> Head:
 def weights_shape(head: Head, values: Any) -> tuple[int, ...]:
     """Return the shape of a row's weights: ``()`` for one weight per row.
 
-    Args:
-        values: the first rows of its weight column.
-
     Raises:
         BadValue: for rows of a shape that the head does not accept.
 

@@ -46,7 +46,6 @@ class Assembler:
 
     Attributes:
         heads: the head kinds, resolved: classes learned, balanced weights worked out.
-        weighted: whether batches have sample weights.
         weight_shapes: for each head the shape of one row's weight.
     """
 

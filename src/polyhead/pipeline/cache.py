@@ -57,7 +57,6 @@ def cached(
     """A source with the rows of a feed, whose decoded images and masks are kept in a folder.
 
     Args:
-        augment: the augmentations of single rows.
         shard: this process's (index, count) of shards; each process has its own cache.
 
     Raises:

@@ -33,7 +33,6 @@ class _DecodingScene(Scene):
 
         Args:
             ids: the rows, int64 ``(B,)``.
-            epochs: the number of epochs, counted from the first.
             deep: whether to keep all bits of a file rather than 8.
         """
         from polyhead.images.decode import Decoded
@@ -65,9 +64,6 @@ class DecodedRows(MadeColumns):
 
     Each image has the resolution that the augmentations of its first `EPOCHS` epochs need. Later epochs apply the same
     augmentations as without a cache; only images enlarged more than in those epochs are less sharp.
-
-    Args:
-        augment: the augmentations of single rows.
 
     Raises:
         ContractError: if two inputs decode one column in different ways.

@@ -164,7 +164,6 @@ def every_wrong_row(
     Args:
         encode: encodes the entries at some positions, or raises `BadValue`.
         ids: the ids of the rows, by which the error names them, int64 ``(B,)``.
-        located: makes the error of one entry.
     """
 
     def attempt(places: np.ndarray) -> list[tuple[str, Any]]:

@@ -40,8 +40,6 @@ def layers_of(
 
     Args:
         heads: the heads with labels in the image, boxes before the labels of each box.
-        values: the values of each head's column.
-        frames: the sizes of the row's images.
 
     Raises:
         DataError: for a label that its head rejects.

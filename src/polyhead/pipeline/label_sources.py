@@ -134,7 +134,6 @@ def transform_separately(
 
     Args:
         heads: the names of the heads, in the order in which to report their errors.
-        rows: the columns of the row as read.
         ids: the row, int64 ``(1,)``.
     """
     scenes = {name: scene.image(name) for name in scene.images}

@@ -93,9 +93,6 @@ def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence
         layer: ``"mask"`` or ``"map"``.
         shape: the shape of the mask or map, ``(H, W, ...)``.
         frames: the size of its image; of all images of the row if its image is unknown.
-
-    Raises:
-        DataError: naming both sizes.
     """
     frame = frames[0]
     size = (shape[0], shape[1])

@@ -35,7 +35,6 @@ class Resolution:
         collapsing: the warning of each input of integers that become equal if the model converts them to float32.
         scene: the scene of the images, if images or masks are decoded, resized or augmented; else None.
         box_labels: the labels and weights of boxes, of heads whose labels are read batch by batch.
-        mixers: the augmentations that mix rows.
 
     Raises:
         DataError: for a missing column, or one that does not fit its kind.

@@ -59,9 +59,6 @@ class Mixers:
     The components of several rows are read together, each once. Only part of the batch is mixed at a time, so memory
     never holds more components than a batch has rows. Each mixer mixes the results of the one before it.
 
-    Args:
-        mixers: the mixers in order, at least one.
-
     Attributes:
         weight_shapes: for each head the shape of one row's weight, after mixing.
 

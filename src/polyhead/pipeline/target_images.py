@@ -56,11 +56,7 @@ class Frames:
         return found * np.tile([columns / width, rows / height], found.shape[-1] // 2)
 
     def require_one_aspect_ratio(self, frames: Mapping[str, Frame], row: int) -> None:
-        """Raise if the images of a row differ in aspect ratio and ``fit=`` depends on it.
-
-        Raises:
-            DataError: for the first such image.
-        """
+        """Raise if the images of a row differ in aspect ratio and ``fit=`` depends on it."""
         if not self.fit:
             return
         sizes = {name: frame.shown for name, frame in frames.items()}
@@ -73,11 +69,7 @@ class Frames:
                 )
 
     def require_known(self, name: str, head: Head, frames: Mapping[str, Frame], row: int) -> None:
-        """Raise for coordinates in pixels of an undeclared image.
-
-        Raises:
-            DataError: if the images of the row differ in size.
-        """
+        """Raise for coordinates in pixels of an undeclared image."""
         if self.heads[name] is not None or len(frames) == 1:
             return
         sizes = {n: frame.label_size for n, frame in frames.items()}

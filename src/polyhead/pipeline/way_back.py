@@ -127,7 +127,6 @@ class WayBack:
     """The views of the rows of a source, by head.
 
     Args:
-        images: the resolved image inputs.
         heads: the resolved heads; those with labels in an image have views.
 
     Attributes:

@@ -92,7 +92,6 @@ def clip_boxes(
     Args:
         boxes: float64 ``(M, 4)`` of ``xyxy`` in pixels.
         sizes: ``(M, 2)``, height and width of the image of each box.
-        where: returns the location of a box, for the findings.
         findings: records boxes that are negative, empty, outside or not finite; errors only with ``invalid="raise"``.
         unread: bool ``(M,)``, True for boxes that could not be read and are already recorded.
 

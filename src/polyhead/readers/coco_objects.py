@@ -25,7 +25,6 @@ def mask_of(
 
     Args:
         size: (height, width) of its image.
-        findings: records invalid masks.
     """
     given = entry.get("segmentation")
     if not given and isinstance(given, (list, dict, type(None))):
@@ -114,8 +113,6 @@ def keypoints_of(
     Args:
         names: for each wanted category, the names of its keypoints, or None.
         sizes: ``(k, 2)``, the sizes of their images.
-        where: returns the location of an annotation, for the findings.
-        findings: records invalid keypoints.
     """
     counts = sorted({len(n) for n in names if isinstance(n, list) and n})
     if len(counts) != 1:

@@ -127,7 +127,6 @@ class MaskFolder:
         Args:
             left_out: the names of images that were left out, so that their masks are not reported.
             root: the folder that was searched for images; empty if the user gave ``images=``.
-            findings: records irregularities.
         """
         masks: dict[str, str] = {}
         for name in self._root.files()[0]:

@@ -20,7 +20,6 @@ class Differences:
 
     Args:
         guessed: the feed with predictions in place of the labels.
-        scores: the confidence of each prediction, by row.
     """
 
     def __init__(self, labeled: Feed, guessed: Feed, views: Mapping[str, View], scores: Scores) -> None:

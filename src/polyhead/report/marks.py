@@ -76,7 +76,6 @@ class On:
         most: the longest side of a drawn mask, in pixels.
         things: the objects of a head of boxes, by index.
         thing: the object that a label belongs to; None for a label of the whole row.
-        guess: whether the labels are predictions.
     """
 
     size: tuple[int, int]

@@ -75,7 +75,6 @@ def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int 
     """Take the first rows of the feed's next epoch, or chosen rows.
 
     Args:
-        rows: indices of the chosen rows in the feed's source.
         draws: how many times each chosen row is augmented, as in that many epochs from the next one on.
     """
     if rows is None:

@@ -84,10 +84,6 @@ def in_part(name: str, share: float) -> str:
 class View:
     """A head of numbers.
 
-    Args:
-        place: its index among the heads.
-        color: the color in which it is drawn, if it has a single one.
-
     Attributes:
         canvas: (height, width) of the image that the head is drawn on.
         palette: the color index of each class, by its name.

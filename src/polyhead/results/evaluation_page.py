@@ -38,8 +38,6 @@ def evaluation_page(
 
     Args:
         evaluation: an `Evaluation`.
-        worst: the rows with the largest loss, by head.
-        inputs: the inputs of the feed, for pictures.
         drawn: the heads in the units of the rows' labels; by default ``heads``.
     """
     rows = len(next(iter(evaluation.values())).ids)

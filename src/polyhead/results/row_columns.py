@@ -16,11 +16,7 @@ from polyhead.sources.source import Source
 
 
 class RowColumns:
-    """The columns before the answers: row ids, image files, and columns copied from the data.
-
-    Args:
-        kept: the names of the columns of the data to copy.
-    """
+    """The columns before the answers: row ids, image files, and columns copied from the data."""
 
     def __init__(
         self,

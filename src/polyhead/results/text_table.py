@@ -40,7 +40,6 @@ def text_table(
     """Lay out rows of text in columns: the first ``words`` aligned left, the others right.
 
     Args:
-        rows: the text of each cell, in one line.
         left: the indices of the columns to align left, instead of ``words``.
         repeats: keep a cell in the first column that equals the one above it.
 
