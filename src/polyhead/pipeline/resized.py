@@ -180,10 +180,6 @@ class ResizedRows(MadeColumns):
         return next(name for name, kind in self._kinds.items() if kind.columns(name)[0] == column)
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        return self._names
-
-    @property
     def converted(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(kind.columns(name)[0] for name, kind in self._kinds.items()))
 

@@ -14,6 +14,7 @@ from polyhead.kinds import Head, Input
 from polyhead.report import charts
 from polyhead.report.cards import card
 from polyhead.report.objects import Drawing, views
+from polyhead.report.page import html_page
 from polyhead.report.samples import Sample
 from polyhead.report.views import Histogram, name_of
 from polyhead.results.text_table import short_number
@@ -86,15 +87,7 @@ def _html_page(title: str, parts: Sequence[str]) -> str:
         files(package).joinpath(name).read_text(encoding="utf-8")
         for package, name in (("polyhead.report", "page.css"), ("polyhead.results", "evaluation_page.css"))
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><meta name="generator" content="polyhead">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body><main>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</main></body></html>\n"
-    )
+    return html_page(title, style, _POLICY, parts)
 
 
 def _subtitle(evaluation: Mapping[str, Any], rows: int) -> str:
