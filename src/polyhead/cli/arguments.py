@@ -17,6 +17,7 @@ import typer
 
 from polyhead.cli.image_folders import opened_images
 from polyhead.cli.messages import WRONG_DATA, WRONG_USE, check_all, fail
+from polyhead.doctor.subjects import required_arguments
 from polyhead.errors import PolyheadError, hints, listed, similar
 from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
@@ -194,17 +195,8 @@ def _returned(text: str, value: Any, code: int = WRONG_DATA) -> Any:
     """Call a function, and return any other object itself; the command ends with ``code`` if the function raises."""
     if not inspect.isroutine(value):
         return value
-    try:
-        needed = [
-            p.name
-            for p in inspect.signature(value).parameters.values()
-            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        ]
-    except ValueError:
-        needed = []
-    if needed:
-        arguments = ", ".join(needed)
-        fail(f"{text}: it needs arguments ({arguments}). Give a function that needs none.", WRONG_USE)
+    if needed := required_arguments(value):
+        fail(f"{text}: it needs arguments ({', '.join(needed)}). Give a function that needs none.", WRONG_USE)
     try:
         return value()
     except PolyheadError:

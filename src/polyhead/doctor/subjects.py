@@ -135,10 +135,10 @@ def _maker(generator: Any) -> str:
     code, frame = generator.gi_code, generator.gi_frame
     function = frame.f_globals.get(code.co_name) if frame is not None else None
     alike = inspect.isfunction(function) and function.__code__ is code
-    return code.co_name if alike and not _required_arguments(function) else ""
+    return code.co_name if alike and not required_arguments(function) else ""
 
 
-def _required_arguments(function: Any) -> list[str]:
+def required_arguments(function: Any) -> list[str]:
     """Return the arguments of a function that have no default."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -164,7 +164,7 @@ def from_module(obj: Any, names: tuple[str, ...], module: str) -> bool:
 def _function(function: Any, model: Any, batches: int) -> Subject:
     name = getattr(function, "__name__", "generator")
     name = name if name.isidentifier() else "generator"
-    needed = _required_arguments(function)
+    needed = required_arguments(function)
     if needed:
         expected = "a function that needs no arguments"
         fix = f"Give lambda: {name}(...), or functools.partial."
