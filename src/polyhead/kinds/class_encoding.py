@@ -341,16 +341,14 @@ def balanced_each(counts: np.ndarray) -> list[float]:
     return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
 
 
-def class_shares(
-    classes: Sequence[Any], counts: np.ndarray, known: np.ndarray | None = None, most: int = 5
-) -> str:
+def class_shares(classes: Sequence[Any], counts: np.ndarray, known: np.ndarray | None = None) -> str:
     """Describe the most common classes and their shares: of all labels, or of the rows ``known`` for each class."""
     whole = np.broadcast_to(counts.sum() if known is None else known, counts.shape)
     if not whole.any():
         return "no labels"
     order = np.argsort(-counts, kind="stable")
-    text = ", ".join(f"{classes[i]} {counts[i] / max(whole[i], 1):.1%}" for i in order[:most])
-    return text if len(classes) <= most else f"{text}, … ({len(classes)} classes)"
+    text = ", ".join(f"{classes[i]} {counts[i] / max(whole[i], 1):.1%}" for i in order[:5])
+    return text if len(classes) <= 5 else f"{text}, … ({len(classes)} classes)"
 
 
 def listed_fix(found: Any) -> str:
