@@ -53,7 +53,7 @@ def evaluation_page(
         words = [f"loss {short_number(evaluation[name].loss_of(pair[0].row))}" for pair in pairs]
         parts.append(_pair_section(f"Largest losses of {name}", pairs, words, place, drawing))
         place += 2 * len(pairs)
-    return _html_page(f"Evaluation of {counted(rows, 'row')}", parts)
+    return _styled_page(f"Evaluation of {counted(rows, 'row')}", parts)
 
 
 def suspects_page(
@@ -74,7 +74,7 @@ def suspects_page(
     drawing = Drawing(inputs, heads, views(dict(heads)))
     drawing.see(one for pair in pairs for one in pair)
     section = _pair_section("Labeled and predicted", pairs, words, 0, drawing)
-    return _html_page(title, [*parts, section])
+    return _styled_page(title, [*parts, section])
 
 
 def _suspicion(one: Any) -> str:
@@ -82,7 +82,7 @@ def _suspicion(one: Any) -> str:
     return ", ".join([*names, f"disagreement {short_number(one.disagreement)}"])
 
 
-def _html_page(title: str, parts: Sequence[str]) -> str:
+def _styled_page(title: str, parts: Sequence[str]) -> str:
     style = "".join(
         files(package).joinpath(name).read_text(encoding="utf-8")
         for package, name in (("polyhead.report", "page.css"), ("polyhead.results", "evaluation_page.css"))
