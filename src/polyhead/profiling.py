@@ -169,9 +169,7 @@ class Meter:
         the time that the feed needs beyond the model's.
 
         Args:
-            setup: the feed and the model.
             steps: the number of measured batches.
-            worked: seconds that the model worked.
             waited: seconds that it was observed to wait for data.
             settled: seconds of ``worked`` in which the program waited for the device.
         """

@@ -12,10 +12,6 @@ class Setup:
     """The properties of the measured feed, machine and model that the remedy depends on.
 
     Attributes:
-        workers: the number of the feed's threads.
-        cores: the number of processors.
-        row_bytes: bytes of one row as the model gets it.
-        batch_size: rows in a batch.
         sequential: whether rows can be read only in one order, by one thread.
         floats: the image inputs that are passed as float32.
         rescales: whether the model scales pixels itself; None if no model is known.
@@ -31,12 +27,7 @@ class Setup:
 
 
 def remedy_beside(stage: str, setup: Setup) -> str:
-    """Say what to do about a feed that training does not wait for, but that takes processors from it.
-
-    Args:
-        stage: the slowest stage.
-        setup: what was measured.
-    """
+    """Say what to do about a feed that training does not wait for, but that takes processors from it."""
     if setup.floats:
         return remedy_for("inputs", setup, None)
     if stage in ("read", "decode", "warp"):
@@ -50,8 +41,6 @@ def remedy_for(stage: str, setup: Setup, needed: int | None) -> str:
     """Say what to do about a stage that training waits for.
 
     Args:
-        stage: the slowest stage.
-        setup: what was measured.
         needed: the number of threads that would hide the feed's time behind the model's; None without a model.
     """
     floats = bool(setup.floats) and stage in ("inputs", "hand over")

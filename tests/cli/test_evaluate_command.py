@@ -1,16 +1,14 @@
 """``polyhead evaluate``."""
 
-import contextlib
 import csv
-import io
 import json
-from typing import NamedTuple
+from functools import partial
 
 import keras
 import pytest
 
 import polyhead as ph
-from polyhead.cli import app
+from outcomes import command
 
 TRAIN = """
 import keras
@@ -52,18 +50,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-class Ended(NamedTuple):
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments):
-    """The command's exit code, and its two outputs apart."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app(["evaluate", *map(str, arguments)], standalone_mode=False)
-    return Ended(code or 0, out.getvalue(), err.getvalue())
+run = partial(command, "evaluate")
 
 
 def test_a_page_and_a_table(folder, tmp_path):

@@ -1,16 +1,14 @@
 """`polyhead examine`: what it prints, where, and with which status it ends."""
 
-import contextlib
-import io
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from polyhead.cli import app
+from outcomes import command
 
 PROGRAM = """
 import numpy as np
@@ -62,19 +60,7 @@ def program(tmp_path):
     return path
 
 
-@dataclass
-class Result:
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
-def examine(*args):
-    """The command, with its two outputs apart."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app(["examine", *map(str, args)], standalone_mode=False)
-    return Result(code or 0, out.getvalue(), err.getvalue())
+examine = partial(command, "examine")
 
 
 def test_nothing_wrong_is_0(program):

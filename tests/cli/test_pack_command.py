@@ -1,7 +1,5 @@
 """`polyhead pack`: it writes the store, says what is in it, goes on with one, and looks through one."""
 
-import contextlib
-import io
 import os
 import signal
 import subprocess
@@ -12,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import polyhead as ph
+from outcomes import command
 from polyhead.cli import app
 from running import until
 
@@ -31,10 +30,7 @@ def run(tmp_path, *args):
     """The command's exit code, and its two outputs apart."""
     (tmp_path / "mine.py").write_text(PROGRAM)
     words = [str(a).replace("mine.py", str(tmp_path / "mine.py")) for a in args]
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app(["pack", *words], standalone_mode=False)
-    return code or 0, out.getvalue(), err.getvalue()
+    return command("pack", *words)
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,13 @@
 """``polyhead predict``."""
 
-import contextlib
-import io
-from typing import NamedTuple
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.cli import app
+from outcomes import command
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +27,7 @@ def saved(tmp_path_factory):
     return folder, ph.predict(model, feed)
 
 
-class Ended(NamedTuple):
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments):
-    """The command's exit code, and its two outputs apart."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app(["predict", *map(str, arguments)], standalone_mode=False)
-    return Ended(code or 0, out.getvalue(), err.getvalue())
+run = partial(command, "predict")
 
 
 def test_a_table_becomes_a_table(saved, tmp_path):

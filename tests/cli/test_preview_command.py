@@ -1,12 +1,9 @@
 """`polyhead preview`: it writes the file, says its name, and says what is wrong in one line."""
 
-import contextlib
-import io
-
 import pytest
 
 import polyhead as ph
-from polyhead.cli import app
+from outcomes import command
 
 PROGRAM = """
 import numpy as np, polyhead as ph
@@ -33,10 +30,7 @@ def run(tmp_path, *args):
     """The command's exit code, and its two outputs apart."""
     (tmp_path / "mine.py").write_text(PROGRAM)
     words = [str(a).replace("mine.py", str(tmp_path / "mine.py")) for a in args]
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app(["preview", *words], standalone_mode=False)
-    return code or 0, out.getvalue(), err.getvalue()
+    return command("preview", *words)
 
 
 @pytest.mark.keras

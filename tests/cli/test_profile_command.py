@@ -7,7 +7,7 @@ import json
 import keras
 import pytest
 
-from polyhead.cli import app
+from outcomes import command
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -46,10 +46,7 @@ def run(tmp_path, *args):
     """The command's exit code, and its two outputs apart."""
     (tmp_path / "mine.py").write_text(PROGRAM)
     words = [str(a).replace("mine.py", str(tmp_path / "mine.py")) for a in args]
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app(["profile", *words], standalone_mode=False)
-    return code or 0, out.getvalue(), err.getvalue()
+    return command("profile", *words)
 
 
 def test_a_feed(tmp_path):

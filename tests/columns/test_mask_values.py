@@ -3,14 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyhead import DataError
+from outcomes import message
 from polyhead.columns.mask_values import Panoptic, Polygons, Rle
-
-
-def message(work):
-    with pytest.raises(DataError) as caught:
-        work()
-    return str(caught.value)
 
 
 def rectangle(left, top, right, bottom):

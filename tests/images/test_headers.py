@@ -4,6 +4,7 @@ import struct
 import numpy as np
 import pytest
 
+from outcomes import message
 from polyhead import DataError
 from polyhead.images.headers import FORMATS, read_header
 
@@ -11,12 +12,6 @@ Image = pytest.importorskip("PIL.Image")
 PIXELS = np.zeros((21, 34, 3), np.uint8)
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 34, 21, 8, 2, 0, 0, 0, 0)
 VP8X = b"RIFF\xff\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(10)
-
-
-def message(work):
-    with pytest.raises(DataError) as caught:
-        work()
-    return str(caught.value)
 
 
 def shown(path):

@@ -49,7 +49,7 @@ def test_boxes_are_cut_off_at_the_border(count):
     boxes = np.array(
         [[-5, 2, 3, 60], [1, 1, 2, 2], [-0.005, 0, 30, 40], [3, 3, 3 + 1e-9, 4], [np.inf, 0, 1, 1]]
     )
-    findings = Findings()
+    findings = Findings(None)
     sizes = np.tile([40, 30], (count, 1))
     found, kept = clip_boxes(boxes[:count], sizes, lambda i: f"box {i}", findings)
     assert found.dtype == np.float32
@@ -60,7 +60,8 @@ def test_boxes_are_cut_off_at_the_border(count):
     assert found[:3].tolist() == [[0, 2, 3, 40], [1, 1, 2, 2], [0, 0, 30, 40]]
     image = "as xyxy of an image 40 x 30 (height x width)."
     assert words(findings.report()) == [
-        f"box 4: expected a box of four finite numbers, got [inf, 0, 1, 1] {image}",
+        f"box 4: expected a box of four finite numbers, got [inf, 0, 1, 1] {image} "
+        'Say invalid="drop" to leave such objects out.',
         f"box 3: expected a box with a positive width and height, got [3, 3, 3, 4] {image} "
         'It is left out; say invalid="raise" to make such boxes errors.',
         f"box 0: expected a box within the image, got [-5, 2, 3, 60] {image} It is cut off at the border.",

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from outcomes import message
 from polyhead import DataError
 from polyhead.columns.mask_values import Panoptic, Polygons, Rle
 from polyhead.readers.coco import read_coco
@@ -18,12 +19,6 @@ CATS = [{"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}]
 
 def box(number, image=1, category=3, bbox=(5, 10, 20, 20), **more):
     return {"id": number, "image_id": image, "category_id": category, "bbox": list(bbox), **more}
-
-
-def message(work):
-    with pytest.raises(DataError) as caught:
-        work()
-    return str(caught.value)
 
 
 @pytest.fixture

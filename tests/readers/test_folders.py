@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from polyhead import DataError
+from outcomes import message
 from polyhead.readers.folders import read_folder
 
 pytestmark = pytest.mark.filterwarnings(
@@ -14,12 +14,6 @@ pytestmark = pytest.mark.filterwarnings(
 def gif(height=40, width=60):
     """A picture as far as its size goes."""
     return b"GIF89a" + bytes([width, 0, height, 0])
-
-
-def message(work):
-    with pytest.raises(DataError) as caught:
-        work()
-    return str(caught.value)
 
 
 def column(source, name):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from polyhead import DataError
+from outcomes import message
 from polyhead.readers.findings import SAY_DROP
 from polyhead.readers.voc import read_voc
 
@@ -23,12 +23,6 @@ def thing(name="cat", box=(1, 1, 10, 5), more=""):
 def xml(*objects, file="a.jpg", size="<size><width>60</width><height>40</height><depth>3</depth></size>"):
     name = f"<filename>{file}</filename>" if file else ""
     return f"<annotation><folder>x</folder>{name}{size}{''.join(objects)}</annotation>"
-
-
-def message(work):
-    with pytest.raises(DataError) as caught:
-        work()
-    return str(caught.value)
 
 
 def column(source, name):

@@ -4,7 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from polyhead import DataError, PolyheadError
+from outcomes import message
+from polyhead import PolyheadError
 from polyhead.columns.mask_values import Polygons
 from polyhead.readers.findings import SAY_DROP
 from polyhead.readers.yolo import read_yolo
@@ -19,12 +20,6 @@ NAMES = ["cat", "dog", "cow"]
 def gif(height, width):
     """A picture as far as its size goes."""
     return b"GIF89a" + bytes([width, 0, height, 0])
-
-
-def message(work):
-    with pytest.raises(DataError) as caught:
-        work()
-    return str(caught.value)
 
 
 def column(source, name):

@@ -10,18 +10,12 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polyhead import DataError
+from outcomes import message
 from polyhead.sources.arrays import Arrays
 
 N = 60
 VALUES = np.arange(N * 6, dtype=np.int32).reshape(N, 2, 3)
 EXPECTED = "expected one entry per row: an array, a list, or anything with a length and batch indexing"
-
-
-def message(work):
-    with pytest.raises(DataError) as caught:
-        work()
-    return str(caught.value)
 
 
 @pytest.fixture(scope="module")

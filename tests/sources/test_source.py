@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from polyhead import DataError, Source
+from outcomes import message
+from polyhead import Source
 from polyhead.errors import similar
 from polyhead.sources.arrays import Arrays
 from polyhead.sources.scanning import first_rows, scan
@@ -27,12 +28,6 @@ class Reads(Source):
 
     def read(self, ids):
         return self.answer(ids)
-
-
-def message(work):
-    with pytest.raises(DataError) as caught:
-        work()
-    return str(caught.value)
 
 
 def test_five_lines_make_a_source():

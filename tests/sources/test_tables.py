@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import polyhead as ph
+from outcomes import message
 from polyhead import DataError
 from polyhead.columns import lazy
 from polyhead.columns.arrow import from_arrow
@@ -452,12 +453,6 @@ def test_no_library_is_imported_that_is_not_used():
 
 
 # errors --------------------------------------------------------------------------------------------
-
-
-def message(work):
-    with pytest.raises(DataError) as caught:
-        work()
-    return str(caught.value)
 
 
 def test_paths_that_name_no_file_directly(tmp_path, monkeypatch):

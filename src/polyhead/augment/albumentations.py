@@ -87,7 +87,6 @@ def run_pipeline(
 
     Args:
         pipeline: the user's pipeline, which is not changed.
-        place: the name of the pipeline in errors.
         key: the sample's seed, 64 bits.
         given: the layers of the sample, under the keywords of `Apply`.
         fills: the value of each mask outside the image; 0 where the list is shorter.

@@ -62,9 +62,6 @@ class Augmentation(ABC):
         """Validate a numeric argument.
 
         Args:
-            name: the argument's name.
-            low: its minimum.
-            high: its maximum.
             above: exclude ``low``.
             below: exclude ``high``.
         """

@@ -86,7 +86,6 @@ def noise(pixels: np.ndarray, strength: float, key: int) -> np.ndarray:
     """Add Gaussian noise to each color of each pixel.
 
     Args:
-        pixels: see above.
         strength: the standard deviation, as a fraction of the range.
         key: the seed of the noise, 64 bits.
     """
@@ -110,7 +109,6 @@ def cutout(pixels: np.ndarray, holes: np.ndarray, fill: float) -> np.ndarray:
     """Fill rectangles.
 
     Args:
-        pixels: see above.
         holes: ``(n, 4)`` of (x0, y0, x1, y1), as fractions of the width and the height.
         fill: the value of the filled pixels, as a fraction of the range.
     """

@@ -30,8 +30,6 @@ class Joint:
     """Augmentations that are applied to a sample together.
 
     Args:
-        augmentations: the augmentations in order.
-        seed: the seed of all random numbers.
         fit: how the image, or the window cropped from it, is resized to the target: ``"stretch"``, ``"contain"`` or
             ``"cover"``, see `geometry.resize`.
         min_visible: the smallest share of a box that must stay in the frame for the box to be kept, in [0, 1].

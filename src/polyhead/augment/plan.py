@@ -81,7 +81,6 @@ class Plan:
         """The smallest (height, width) at which to decode the image; `warp` would shrink a larger one anyway.
 
         Args:
-            i: the sample.
             size: (height, width) of the result, if not the target's.
         """
         if size is None or tuple(size) == self.target:
@@ -120,7 +119,6 @@ class Plan:
         """Transform an image of the sample.
 
         Args:
-            i: the sample.
             image: ``(H, W)`` or ``(H, W, C)``, upright; any resolution of the same frame.
             size: (height, width) of the result, if not the target's.
             photometric: apply photometric augmentations; False for images that are not colors, such as depth.
@@ -156,7 +154,6 @@ class Plan:
         from pixels that have a number, so that neither gaps nor the outside affect it.
 
         Args:
-            i: the sample.
             numbers: float32 ``(H, W, C)``, NaN where there is none.
             size: (height, width) of the result, if not the target's.
             nearest: take the nearest pixel instead of interpolating.
@@ -210,8 +207,8 @@ class Plan:
     def _from(self, i: int, image: np.ndarray | Decoded, size: Size) -> np.ndarray:
         """The matrix from an image's pixels to an output of ``size``."""
         if not isinstance(image, Decoded):
-            return self._scaled(i, self.matrices[i], self.sizes[i], image.shape[:2], size)
-        matrix = self._scaled(i, self.matrices[i], self.sizes[i], image.size, size)
+            return self._scaled(self.matrices[i], self.sizes[i], image.shape[:2], size)
+        matrix = self._scaled(self.matrices[i], self.sizes[i], image.size, size)
         if image.scale == 1:
             return matrix
         if image.orientation == 1:
@@ -224,9 +221,9 @@ class Plan:
         if self.turns[i] != 1:
             whole = geometry.turned(self.turns[i], whole)
             matrix = matrix @ geometry.orient(self.turns[i], whole)
-        return self._scaled(i, matrix, whole, shape or whole, size)
+        return self._scaled(matrix, whole, shape or whole, size)
 
-    def _scaled(self, i: int, matrix: np.ndarray, whole: Any, shape: Sequence[int], size: Size) -> np.ndarray:
+    def _scaled(self, matrix: np.ndarray, whole: Any, shape: Sequence[int], size: Size) -> np.ndarray:
         if shape[0] != whole[0] or shape[1] != whole[1]:
             matrix = matrix * (whole[1] / shape[1], whole[0] / shape[0], 1)  # faster than @ scale(...)
         return matrix if size == self.target else geometry.resize(self.target, size) @ matrix

@@ -59,7 +59,6 @@ def transform_sample(
     """Transform all layers of a sample together; the only way to run a plan with an `Apply`.
 
     Args:
-        plan: the plan of the batch.
         i: the index of the sample in the batch.
         images: arrays, or `Decoded`, by name; `Apply` gets the image called ``image``, or the first, under that name.
         masks: by name, ``(H, W)`` or ``(H, W, C)``; ``(k, H, W)`` for names in ``of_boxes``, one mask for each box.
@@ -72,7 +71,6 @@ def transform_sample(
         fills: the value outside the image, by name.
         nearest: the names of the maps that take the nearest pixel instead of interpolating.
         photometric: the names of the images that photometric augmentations change; None for all.
-        where: the name of the sample in errors.
 
     Raises:
         ContractError: if an `Apply` does not return the required layers.

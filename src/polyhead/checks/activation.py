@@ -30,9 +30,6 @@ def activation(tensor: Any) -> str | None:
     It looks through layers that only rearrange values, linear activations on top (the usual way to float32 in mixed
     precision), and models used as layers.
 
-    Args:
-        tensor: a Keras tensor.
-
     Returns:
         ``"linear"`` for a dense or convolutional layer without one; ``"sigmoid"``, ``"softmax"``, ``"relu"`` and so
         on; None if it is unknown, as behind a `Lambda` or in a subclassed model.

@@ -18,13 +18,7 @@ from polyhead.pipeline.row_checks import look
 
 
 class Binding:
-    """Checks models against a feed, each one once per compilation.
-
-    Args:
-        declared: the declaration of the feed.
-        assembler: makes its batches.
-        order: the order of its rows in training.
-    """
+    """Checks models against a feed, each one once per compilation."""
 
     def __init__(self, declared: Declared, assembler: Assembler, order: Order) -> None:
         self._declared, self._assembler, self._order = declared, assembler, order
@@ -42,7 +36,6 @@ class Binding:
         """Return the places of inputs and heads in a model that the feed fits.
 
         Args:
-            model: the model to check.
             compiled: whether to check losses and metrics too.
 
         Raises:

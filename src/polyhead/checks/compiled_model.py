@@ -43,7 +43,6 @@ def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
 
     Args:
         model: a model, compiled or not, by polyhead or by ``model.compile``.
-        outputs: its nested outputs.
     """
     given = getattr(model, "loss", None)
     paths = [path for path, _ in leaves(outputs)]
@@ -122,8 +121,6 @@ def losses_too_coarse(
 
     Args:
         losses: ``{head: LabeledMean}``.
-        heads: the resolved heads of the feed.
-        weighted: the heads that have sample weights.
         fine: the heads whose column of weights has one for each label of a row.
     """
     for name, loss in losses.items():
@@ -160,8 +157,6 @@ def too_fine(
     """Return the problem of a head whose weights are finer than the values of a loss or metric.
 
     Args:
-        name: the name of the head.
-        head: the resolved head.
         weights: the shape of a row's weights.
         values: the shape of a batch of values.
         what: ``"loss"`` or ``"metric"``.
@@ -291,8 +286,6 @@ def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Prob
     """Find loss weights that Keras would match with losses by sorted order, ignoring their keys.
 
     Args:
-        weights: the loss weights as given.
-        losses: the losses as given.
         keyed: whether the model's outputs are a dict; otherwise Keras first sorts a dict of losses like the outputs.
     """
     if isinstance(weights, Mapping):

@@ -40,10 +40,7 @@ class Declared:
     """The properties of a feed that are checked.
 
     Attributes:
-        inputs: resolved input kinds.
-        heads: resolved head kinds.
         batch_size: the batch size with which to call a subclassed model symbolically.
-        weighted: the heads that have sample weights.
         fine: the heads whose column of weights has one for each label of a row.
         shuffled: whether the first rows are representative.
         collapsing: the warnings of inputs of integers that differ, but not in float32.
@@ -63,7 +60,6 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
 
     Args:
         model: a functional, sequential or subclassed Keras model; it is built if it is not yet.
-        declared: the properties of the feed.
         seen: statistics of each head's labels.
         compiled: whether to check the losses and metrics that the model was compiled with.
     """

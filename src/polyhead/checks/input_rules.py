@@ -51,13 +51,7 @@ def first_layers(model: Any, tensor: Any) -> list[Any]:
 
 
 def unscaled_images(where: str, layers: Iterable[Any], fix: str) -> Problem | None:
-    """Return the problem of pixels in 0–255 that a layer reads unscaled; None if no layer does.
-
-    Args:
-        where: the input, for the message.
-        layers: the layers that read it.
-        fix: what to do.
-    """
+    """Return the problem of pixels in 0–255 that a layer reads unscaled; None if no layer does."""
     first = next(iter(layers), None)
     if first is None or any(type(layer).__name__ not in _SUMS for layer in layers):
         return None
@@ -66,14 +60,7 @@ def unscaled_images(where: str, layers: Iterable[Any], fix: str) -> Problem | No
 
 
 def rescaled_twice(where: str, model: Any, found: str, fix: str) -> Problem | None:
-    """Return the problem of pixels in 0–1 for a model that divides them by 255; None if it does not.
-
-    Args:
-        where: the input, for the message.
-        model: the model.
-        found: the pixels, in words.
-        fix: what to do.
-    """
+    """Return the problem of pixels in 0–1 for a model that divides them by 255; None if it does not."""
     scale = rescaling(model)
     if scale is None or scale >= 0.01:
         return None
@@ -83,14 +70,7 @@ def rescaled_twice(where: str, model: Any, found: str, fix: str) -> Problem | No
 
 
 def fractions_cut(where: str, dtype: str, found: str, fix: str) -> Problem | None:
-    """Return the problem of floats for an input of integers; None for an input of floats.
-
-    Args:
-        where: the input or row, for the message.
-        dtype: the dtype of the model's input.
-        found: the values given, in words.
-        fix: what to do.
-    """
+    """Return the problem of floats for an input of integers; None for an input of floats."""
     if not ("int" in dtype or dtype == "bool"):
         return None
     expected = f"whole numbers, as the model's input is {dtype}"
@@ -113,9 +93,6 @@ def judge_inputs(
     """Find inputs whose scale, dtype or ids do not suit the model.
 
     Args:
-        model: the model.
-        inputs: the resolved inputs.
-        tensors: the symbolic input of the model for each.
         collapsing: the warnings of inputs of integers that layers such as Dense would make equal.
     """
     for name, kind in inputs.items():

@@ -41,9 +41,6 @@ def gives_logits(model: Any, name: str, head: Head, path: Path | None, outputs: 
     layer, or else by the first outputs.
 
     Args:
-        model: a model, compiled or not.
-        name: the name of the head.
-        head: the resolved head.
         path: the path of the output in the model's structure; None if it is unknown.
         outputs: some outputs, ``(B, *output_shape)``.
     """

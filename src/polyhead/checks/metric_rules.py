@@ -88,9 +88,6 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
     """Find metrics that would misread a head.
 
     Args:
-        name: the name of the head.
-        head: the resolved head.
-        metrics: its Keras metrics.
         logits: whether the output is logits; None if that is unknown.
     """
     for metric in metrics:
@@ -113,9 +110,6 @@ def judge_reductions(
     """Find functions with one number per batch, which would count missing labels, or coarser values than the weights.
 
     Args:
-        name: the name of the head.
-        head: the resolved head, with missing or weighted labels.
-        metrics: its Keras metrics.
         by_hand: whether the model was compiled by ``model.compile``; the problems are then warnings.
     """
     for metric in metrics:

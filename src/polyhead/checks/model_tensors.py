@@ -16,7 +16,6 @@ class ModelTensor:
     Attributes:
         path: the keys that lead to it.
         shape: the shape of one row; None for a dimension of any size.
-        dtype: its dtype.
         layer: the name of the layer that made it; None for an output of a subclassed model.
         optional: whether it is an input that may be None.
     """

@@ -86,11 +86,8 @@ def judge(
     """Find activations, losses and labels of one head that do not suit each other.
 
     Args:
-        name: the name of the head.
-        head: the resolved head.
         applied: the output's last activation, if it is known.
         loss: the loss that the user chose, if any.
-        seen: statistics of its labels.
     """
     where = place(head=name)
     units = head.output_shape[-1]
@@ -211,9 +208,6 @@ def judge_labels(
     """Find problems in the labels of a head, without a model.
 
     Args:
-        name: the name of the head.
-        head: the resolved head.
-        seen: statistics of its labels.
         shuffled: whether the rows checked are representative.
         size: (height, width) of the only image input, if there is one.
     """

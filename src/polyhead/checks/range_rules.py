@@ -109,10 +109,8 @@ def no_probabilities(where: str, applied: str | None, wanted: tuple[str, ...], r
     """Return the problem of an activation that does not produce the probabilities that a head or loss needs, or None.
 
     Args:
-        where: the place, for the message.
         applied: the output's last activation.
         wanted: the activations that do; empty if no probabilities are needed.
-        reader: the head or loss that needs them, in words.
     """
     if applied in (None, "linear") or not wanted or applied in wanted:
         return None
@@ -130,9 +128,7 @@ def logits_problem(where: str, applied: str | None, loss: str, from_logits: bool
     """Return the problem of a loss that reads probabilities as logits, or logits as probabilities; None otherwise.
 
     Args:
-        where: the place, for the message.
         applied: the output's last activation, ``"linear"`` for none.
-        loss: the name of the loss.
         from_logits: its argument of that name; None if it has none.
     """
     if from_logits is None:

@@ -47,9 +47,7 @@ def unscaled_heads(
     """Find heads whose labels are so far from unit scale that their loss dominates another, or the reverse.
 
     Args:
-        heads: the resolved heads.
         losses: the losses that the user chose, None for the default one.
-        seen: statistics of the labels.
         outputs: the symbolic outputs, as far as known.
         applied: their last activations; outputs with a bounded one are skipped, as labels outside have another problem.
     """

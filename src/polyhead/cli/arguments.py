@@ -21,6 +21,7 @@ from polyhead.errors import PolyheadError, hints, listed, similar
 from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
 from polyhead.readers.as_source import as_source
+from polyhead.sources.generator import required_arguments
 from polyhead.sources.source import Source
 from polyhead.store.files import is_store
 
@@ -44,10 +45,7 @@ class Given:
     """Data, and the code that loads it.
 
     Attributes:
-        source: the rows.
-        expression: a Python expression for the data.
         imports: the import that the expression needs; empty for none.
-        feed: the feed, if one was given.
     """
 
     source: Source
@@ -197,17 +195,8 @@ def _returned(text: str, value: Any, code: int = WRONG_DATA) -> Any:
     """Call a function, and return any other object itself; the command ends with ``code`` if the function raises."""
     if not inspect.isroutine(value):
         return value
-    try:
-        needed = [
-            p.name
-            for p in inspect.signature(value).parameters.values()
-            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        ]
-    except ValueError:
-        needed = []
-    if needed:
-        arguments = ", ".join(needed)
-        fail(f"{text}: it needs arguments ({arguments}). Give a function that needs none.", WRONG_USE)
+    if needed := required_arguments(value):
+        fail(f"{text}: it needs arguments ({', '.join(needed)}). Give a function that needs none.", WRONG_USE)
     try:
         return value()
     except PolyheadError:

@@ -35,12 +35,7 @@ def beside_images(columns: Sequence[ColumnDescription]) -> dict[str, str]:
 def guessed_each(
     columns: Sequence[ColumnDescription], heads: Mapping[str, tuple[ColumnDescription, Guess]]
 ) -> tuple[dict[str, Guess], dict[str, str]]:
-    """Guess the heads with ``each=``; also return columns with an entry for each box that are left out, and why.
-
-    Args:
-        columns: the usable columns.
-        heads: the heads guessed for each column separately.
-    """
+    """Guess the heads with ``each=``; also return columns with an entry for each box that are left out, and why."""
     boxes = next((column for column, guess in heads.values() if _holds_several(column, guess)), None)
     if boxes is None:
         return {}, {}

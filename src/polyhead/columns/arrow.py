@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from polyhead.columns.lazy import Pieces, Stored
 from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, EvenRows, Values
@@ -15,8 +17,6 @@ LARGE_ROW = 1024  # with this many numbers in a row, a null becomes None in a li
 
 def column_of(data: Any) -> Values | Stored:
     """Convert a pyarrow column; a large one of arrays stays in chunks, because joining them would copy it."""
-    import pyarrow as pa
-
     kind = data.type.storage_type if isinstance(data.type, pa.BaseExtensionType) else data.type
     pieces = getattr(data, "num_chunks", 1) > 1 and pa.types.is_fixed_size_list(kind)
     if pieces and not data.null_count and data.nbytes > LIMIT_BYTES:
@@ -33,9 +33,6 @@ def from_arrow(data: Any) -> Values:
     >>> from_arrow(pa.array(["b", None, "b"])).values().tolist()
     ['b', None, 'b']
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     kind, is_a = data.type, pa.types
     if isinstance(kind, pa.BaseExtensionType):
         return _extension(data, kind)
@@ -70,16 +67,12 @@ def from_arrow(data: Any) -> Values:
 
 
 def _is_a(kind: Any, name: str) -> bool:
-    import pyarrow as pa
-
     test = getattr(pa.types, f"is_{name}", None)  # older versions of pyarrow lack some types
     return test is not None and bool(test(kind))
 
 
 def _single(data: Any) -> Any:
     """Return a column as one Arrow array, copied only if it has several chunks."""
-    import pyarrow as pa
-
     if not isinstance(data, pa.ChunkedArray):
         return data
     return (
@@ -88,16 +81,11 @@ def _single(data: Any) -> Any:
 
 
 def _numpy(data: Any) -> np.ndarray:
-    import pyarrow as pa
-
     data = _single(data)
     return np.asarray(data.to_numpy(zero_copy_only=False) if isinstance(data, pa.Array) else data)
 
 
 def _numbers_of_arrow(data: Any) -> Values:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if not data.null_count or pa.types.is_floating(data.type):  # a float's null is NaN
         return _numpy(data)
     if pa.types.is_boolean(data.type):
@@ -110,8 +98,6 @@ def _numbers_of_arrow(data: Any) -> Values:
 
 
 def _coded(data: Any) -> Coded:
-    import pyarrow as pa
-
     chunks = [data]
     if isinstance(data, pa.ChunkedArray):
         none = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], data.type.value_type))
@@ -129,8 +115,6 @@ def _coded(data: Any) -> Coded:
 
 
 def _extension(data: Any, kind: Any) -> Values:
-    import pyarrow as pa
-
     parts = data.chunks if isinstance(data, pa.ChunkedArray) else [data]
     values = from_arrow(pa.chunked_array([part.storage for part in parts], type=kind.storage_type))
     if getattr(kind, "extension_name", "") == "arrow.bool8" and isinstance(values, np.ndarray):
@@ -167,8 +151,6 @@ def _fixed(array: Any) -> Values:
 
 def _ragged(array: Any) -> list[Any]:
     """Convert variable-size lists to a list of arrays, with None for null."""
-    import pyarrow as pa
-
     inner_kind = array.type.value_type
     inner = array.values
     nested = pa.types.is_list(inner_kind) or pa.types.is_large_list(inner_kind)
@@ -186,8 +168,6 @@ def _ragged(array: Any) -> list[Any]:
 
 def _even(inner: Any) -> np.ndarray | None:
     """Convert lists of equal length (the four numbers of every box) to ``(M, k)``; None if lengths differ."""
-    import pyarrow as pa
-
     if inner.null_count or not len(inner):
         return None
     ends = np.asarray(inner.offsets)

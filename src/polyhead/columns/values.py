@@ -22,7 +22,6 @@ class Coded:
 
     Attributes:
         codes: int32 ``(N,)``; -1 for a missing value.
-        categories: the distinct values.
         ordered: True if the user set the order of the categories (a pandas category), False if it is the order of
             appearance.
 
@@ -110,7 +109,7 @@ def join(parts: Sequence[Values]) -> Values:
     coded = [p for p in parts if isinstance(p, Coded)]
     if len(coded) == len(parts):
         categories, ordered = united(coded)
-        return Coded(np.concatenate([recoded(p, categories).codes for p in coded]), categories, ordered)
+        return Coded(np.concatenate([codes_in(p, categories) for p in coded]), categories, ordered)
     return [v for p in parts for v in (p.values() if isinstance(p, Coded) else p)]
 
 
@@ -167,13 +166,12 @@ def united(parts: Sequence[Coded]) -> tuple[Sequence[Any], bool]:
     return list(dict.fromkeys(c for p in parts for c in p.categories)), False
 
 
-def recoded(values: Coded, categories: Sequence[Any], ordered: bool = False) -> Coded:
-    """Re-encode values as codes into other categories, which must include theirs."""
+def codes_in(values: Coded, categories: Sequence[Any]) -> np.ndarray:
+    """The codes of values in other categories, which must include theirs."""
     if values.categories is categories:
-        return Coded(values.codes, categories, ordered)
+        return values.codes
     place = {c: i for i, c in enumerate(categories)}
-    table = np.array([*(place[c] for c in values.categories), -1], np.int32)
-    return Coded(table[values.codes], categories, ordered)
+    return np.array([*(place[c] for c in values.categories), -1], np.int32)[values.codes]
 
 
 def size(values: Values) -> int:

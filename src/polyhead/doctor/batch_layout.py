@@ -10,7 +10,7 @@ from typing import Any
 from polyhead.doctor.leaf_statistics import NONE, NUMBERS_AS, SINGLE
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.pairs import Turned
-from polyhead.doctor.places import Matches
+from polyhead.doctor.places import Matches, with_article
 from polyhead.doctor.reading import Place, ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem, counted
@@ -39,12 +39,11 @@ def _check_container(reading: Reading, subject: Subject, shape: str) -> list[Pro
         found = f"a {first.container} of {first.size}"
         return [Problem("batch 0", "a tuple (x, y) or (x, y, weights)", found, fix, "not-a-tuple")]
     if subject.kind.startswith("generator") and first.container != "tuple":
-        found = f"{'an' if first.container[0] in 'aeiou' else 'a'} {first.container}"
         return [
             Problem(
                 "batch 0",
                 "a tuple (x, y) or (x, y, weights)",
-                found,
+                with_article(first.container),
                 f"Keras accepts nothing else from a generator: yield {shape or 'x, y'}.",
                 "not-a-tuple",
             )
@@ -149,9 +148,6 @@ def _as_arrays(reading: Reading, place: Place, places: Matches, shape: str) -> s
     """Return code that converts the list at a place to an array; for labels, what to yield for all outputs.
 
     Args:
-        reading: the reading of the batches.
-        place: the place of the list.
-        places: the tensors of the model.
         shape: what to yield for the model, from `example_yield`; empty without a model.
     """
     part, path = place

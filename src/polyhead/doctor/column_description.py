@@ -16,11 +16,8 @@ class ColumnDescription:
     """The description of a column, from the rows that were read.
 
     Attributes:
-        name: the name of the column.
         form: ``"numbers"``, ``"text"``, ``"lists"`` (of text), ``"masks"`` (lists of masks of objects), ``"ragged"``
             (rows of numbers of unequal shape), ``"empty"``, or ``"other"``.
-        statistics: the statistics of its numbers.
-        type: its type in words.
         there: which rows have a value, bool ``(rows read,)``.
         values: the values of these rows, an array or a list; None if only statistics were kept.
         texts: the count of each text; None if there are too many.

@@ -25,7 +25,6 @@ class Cost:
 
     Attributes:
         seconds: the median time to make one.
-        bytes: its size.
         step: the seconds of a training step without the data, if measured.
         notes: the same in words.
     """
@@ -73,10 +72,7 @@ def _step(
     """Return the median time of a training step of a copy; the model itself is not trained.
 
     Args:
-        model: a built model.
-        rows: the batch size.
         shapes: the shape of a row of each input, for axes of unknown size.
-        seconds: the time left.
     """
     import keras
 

@@ -24,9 +24,6 @@ class _DeclaredColumn:
     """A column of the declaration.
 
     Attributes:
-        name: the name of the input or head.
-        place: its place in a batch.
-        guess: the kind that declares it.
         column: the column of a head, if an input has the name of the head.
     """
 
@@ -48,7 +45,6 @@ def declaration(
 
     Args:
         subject: what was read; code uses its name.
-        reading: the first reading.
         places: the matching tensors of the model, for names.
         rows: the number of rows in an epoch, if its end was seen.
         steps: the number of batches in an epoch, if its end was seen.

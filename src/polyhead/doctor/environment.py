@@ -24,7 +24,6 @@ class Fact:
     """A behavior of some versions of Keras.
 
     Attributes:
-        words: the behavior, in words.
         source: where it is tested or explained: a trap of ``docs/traps.md``, or a decision note.
         since: the first version with it; empty if older versions have it too.
         before: the first version without it; empty if newer versions have it too.
@@ -134,7 +133,6 @@ class Environment:
 
     Attributes:
         versions: the versions of Keras, the backend, polyhead and Python.
-        backend: the name of the backend.
         facts: what is known about them.
         notes: whether they are in the tested ranges.
     """

@@ -56,8 +56,6 @@ def check_epochs(
     """Run all checks of epochs.
 
     Args:
-        subject: what was read.
-        first: the reading from the beginning.
         second: a second reading, or None.
         steps: ``steps_per_epoch``, if known.
         places: the names of the labels, for messages.

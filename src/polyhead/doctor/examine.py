@@ -11,7 +11,7 @@ from polyhead.doctor import batch_layout, cost, declare, input_checks, matching,
 from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
 from polyhead.doctor.examination import Examination
 from polyhead.doctor.model_signature import Model, signature_of
-from polyhead.doctor.places import Matches
+from polyhead.doctor.places import Matches, with_article
 from polyhead.doctor.reading import Clock, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, subject
 from polyhead.doctor.weight_checks import check_weights
@@ -81,8 +81,6 @@ def examine_first(obj: Any, model: Any, batches: int = 8, seconds: float = 5.0) 
     Args:
         obj: as for `examine`.
         model: as for `examine`.
-        batches: the most batches to read.
-        seconds: the time limit.
 
     Raises:
         ContractError: if no batches can be read from ``obj``.
@@ -125,7 +123,7 @@ def _examine(
     budget = clock.left
     first = read_batches(what, batches, worker, budget * 0.6)
     problems = [*_not_for_keras(what), *_stopped_early(first, budget)]
-    notes = [f"{_with_article(what.kind)}: {_amount_read(first, batches)}"]
+    notes = [f"{with_article(what.kind)}: {_amount_read(first)}"]
     unseen: list[str] = []
     if first.first is None or first.first.parts.get("x") is None:
         return Examination(tuple(problems or _no_batches(what)), tuple(notes), kind=what.kind)
@@ -157,11 +155,11 @@ def _examine(
         notes += found.notes
         unseen += found.unseen
     if not what.declared:
-        once = f"{_with_article(what.kind)} is read only once; give the function that makes it"
+        once = f"{with_article(what.kind)} is read only once; give the function that makes it"
         unseen.append(f"the same data as a feed: {once}")
     notes += _value_notes(first, places)
     paid = cost.measure_cost(first, places, model if what.timed and side else None, clock.left)
-    epoch = _epoch_length(what, first, steps)
+    epoch = _epoch_length(first, steps)
     return Examination(
         tuple(_rows_alone(problem, what.cut) for problem in _without_duplicates(problems)),
         (*notes, *paid.notes),
@@ -261,11 +259,10 @@ def _not_for_keras(what: Subject) -> list[Problem]:
     if not what.refused:
         return []
     expected = "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays"
-    found = f"{'an' if what.kind[0] in 'aeiou' else 'a'} {what.kind}"
     fix = "Wrap it in a generator function: for batch in it: yield batch."
     if what.listed:  # as it is read by number
         fix = "Derive its class from keras.utils.PyDataset, and call super().__init__() in its __init__."
-    return [Problem(f"examine({what.name})", expected, found, fix, "not-for-keras")]
+    return [Problem(f"examine({what.name})", expected, with_article(what.kind), fix, "not-for-keras")]
 
 
 def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Problem]:
@@ -305,18 +302,14 @@ def _no_batches(what: Subject) -> list[Problem]:
     return [Problem(what.kind, "at least one batch", "none", fix, "empty")]
 
 
-def _with_article(kind: str) -> str:
-    return kind if kind == "arrays" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-def _amount_read(reading: Reading, limit: int) -> str:
+def _amount_read(reading: Reading) -> str:
     words = f"{counted(reading.steps, 'batch')} read, {counted(sum(map(len, reading.rows)), 'row')}"
     if reading.late is not None:
         return f"{words}, then time ran out"
     return f"{words}, to the end" if reading.ended else words
 
 
-def _epoch_length(what: Subject, first: Reading, steps: int | None) -> tuple[int | None, int | None]:
+def _epoch_length(first: Reading, steps: int | None) -> tuple[int | None, int | None]:
     """Return the numbers of rows and batches of an epoch, if an end was seen."""
     if first.ended:
         return sum(map(len, first.rows)), first.steps

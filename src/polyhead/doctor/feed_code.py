@@ -14,7 +14,6 @@ class Guess:
     Attributes:
         kind: the name of its class, such as ``"Binary"``.
         args: its arguments, as code.
-        remark: a comment for the user.
         change: code appended to the values to convert them.
     """
 
@@ -54,12 +53,8 @@ def feed_code(
 
     Args:
         data: the lines of code that make ``data``.
-        inputs: the guess for each input.
-        heads: the guess for each head.
-        batch_size: the batch size of the feed.
         shuffle: whether to write ``shuffle=True``.
         remarks: comments to add after the feed.
-        augment: the augmentations, as code.
     """
     lines = [*data, "feed = ph.Feed(", "    data,"]
     for word, guesses in (("inputs", inputs), ("heads", heads)):

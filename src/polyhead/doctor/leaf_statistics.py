@@ -22,7 +22,6 @@ class Odd:
     """A description of a leaf that is no array of numbers.
 
     Attributes:
-        words: the description.
         shape: the shape of a list, possibly nested, of numbers; None for other leaves, and for lists of unequal length.
     """
 

@@ -24,9 +24,7 @@ class ExaminedTensor(ModelTensor):
     """One input or output tensor of a model, with its activation and loss.
 
     Attributes:
-        name: its name in messages.
         activation: its last activation, if known.
-        loss: the name of its loss, if the model is compiled.
         own_loss: whether that loss is the user's own class.
         from_logits: the argument of its loss of that name; None if it reads neither logits nor probabilities.
         takers: the layers that read an input.
@@ -67,8 +65,6 @@ class Model:
     """The inputs and outputs of a model, in the order of declaration.
 
     Attributes:
-        inputs: the inputs.
-        outputs: the outputs.
         input_form: the nesting of the inputs, ``"one"``, ``"list"``, ``"dict"`` or ``"nested"``.
         output_form: the nesting of the outputs, one of the same.
     """
@@ -83,7 +79,6 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str | Problem]:
     """Describe a model's inputs and outputs, or return why that is impossible, which may be a problem of the inputs.
 
     Args:
-        model: a Keras model.
         x: the inputs of a batch, to call a subclassed model, symbolically or else with these numbers.
     """
     known = symbolic(model)

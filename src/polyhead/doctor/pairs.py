@@ -29,13 +29,7 @@ class Pairs:
 
     @classmethod
     def of(cls, x: list[np.ndarray], y: dict[Path, np.ndarray], hashes: dict[Path, np.ndarray]) -> Pairs:
-        """Return the pairs of a batch with one array of images, and labels of the same height and width.
-
-        Args:
-            x: the inputs of a batch.
-            y: the arrays of labels of the batch.
-            hashes: a hash per row for each of them.
-        """
+        """Return the pairs of a batch with one array of images, and labels of the same height and width."""
         masks = _masks_of_images(x, y)
         return cls(
             {

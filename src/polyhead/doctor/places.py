@@ -54,3 +54,12 @@ def quoted(names: object) -> str:
     '`a`, `b`'
     """
     return ", ".join(f"`{name}`" for name in names)  # type: ignore[attr-defined]
+
+
+def with_article(kind: str) -> str:
+    """Put an indefinite article before a noun.
+
+    >>> with_article("iterator"), with_article("list"), with_article("arrays")
+    ('an iterator', 'a list', 'arrays')
+    """
+    return kind if kind == "arrays" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

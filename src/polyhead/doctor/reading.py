@@ -35,7 +35,6 @@ class ReadBatch:
 
     Attributes:
         parts: ``x``, ``y`` and ``w``, as far as present; a batch that is no tuple is ``x``.
-        container: the name of the batch's type.
         size: the number of parts of a tuple or list.
     """
 
@@ -64,19 +63,16 @@ class Reading:
     """The result of reading batches.
 
     Attributes:
-        first: the first batch.
         stats: the statistics of each array, by place.
         layouts: each nesting, with the first batch that has it.
         rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of inputs and of labels.
         labels: for each batch a hash per row for each array of labels.
-        seconds: the time to make each batch.
         bytes: the size of the arrays of each batch.
         ended: whether the object had no more batches.
         failure: what it raised, and at which batch.
         late: the batch that was still being made when the time was over.
         nothing: the first batch that was None.
         reused: a batch that changed when the next one was made, and the arrays that they share.
-        pairs: the images of the first batch.
         turned: a batch, and in it an image that was turned without its mask.
         frames: the DataFrames in the first batch.
         uneven: a batch whose arrays have different numbers of rows, and the numbers.

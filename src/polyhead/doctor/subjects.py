@@ -30,7 +30,6 @@ class Subject:
     """An object to examine.
 
     Attributes:
-        kind: what it is, in words.
         name: its name in code.
         open: starts a reading and returns the iterator over the object's own batches.
         again: whether it can be read more than once.

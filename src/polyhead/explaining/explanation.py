@@ -117,10 +117,6 @@ def explain_message(
     """Return the explanation of a message.
 
     Args:
-        text: the message, with the name of its class.
-        call: the call that raised it.
-        found: the examination of the data.
-        data: the data that was read.
         own: the line of the user's own code that raised it; empty if Keras raised it.
     """
     codes = {problem.code for problem in found.errors}

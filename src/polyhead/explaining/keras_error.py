@@ -32,7 +32,6 @@ class FailedCall:
     Attributes:
         method: the name of the method, or empty.
         model: the model, or None.
-        arguments: the given arguments, by name.
     """
 
     method: str = ""
@@ -125,8 +124,6 @@ class OutputNames:
     Attributes:
         names: the names, in the order of declaration.
         keyed: whether the outputs are a dict.
-        classes: the names of outputs that are probabilities.
-        one_of: the names of outputs with exclusive classes.
     """
 
     names: tuple[str, ...] = ()

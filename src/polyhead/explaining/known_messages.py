@@ -20,9 +20,7 @@ class KnownMessage:
     """One message, in its forms on all backends and versions.
 
     Attributes:
-        name: its name.
         heading: the heading of its answer on the page of questions.
-        what: what happened.
         pattern: the words that identify it for certain.
         perhaps: words that other mistakes share; it is this message if the data or the arguments agree.
         codes: the mistakes in data that cause it.

@@ -14,11 +14,7 @@ class Broken(Exception):
 
 
 class Content:
-    """Random access to encoded bytes. It never allocates more than the file holds.
-
-    Attributes:
-        size: the number of bytes.
-    """
+    """Random access to encoded bytes. It never allocates more than the file holds."""
 
     __slots__ = ("_data", "_file", "size")
 

@@ -95,7 +95,6 @@ def decode(
         page: the page of a TIFF or frame of an animation, from 0 on; with None, a file with several is an error.
         deep: keep more than 8 bits per channel, instead of scaling to 8.
         layer: the name of the image in errors: ``"image"`` or ``"mask"``.
-        where: the location of the image in errors.
 
     Raises:
         DataError: for a file that is missing, empty, truncated, not an image, too large, has several pages, or has
@@ -117,7 +116,6 @@ def decode_mask(
     source: Encoded,
     *,
     max_pixels: int | None = None,
-    page: int | None = None,
     masks: int = 1,
     where: str = "",
 ) -> np.ndarray:
@@ -132,9 +130,9 @@ def decode_mask(
         DataError: as for `decode`; also for colors without a palette, and for lossy formats, which change ids.
     """
     data, where = read_encoded(source, where)
-    header = checked_header(data, max_pixels, page, where, "mask")
+    header = checked_header(data, max_pixels, None, where, "mask")
     _require_exact(header, where)
-    pixels = _stored_ids(data, header, page or 0, where)
+    pixels = _stored_ids(data, header, where)
     if masks > 1 < pixels.shape[2]:
         if pixels.shape[2] != masks:
             raise refusal(where, f"{masks} masks, (H, W, {masks})", f"{pixels.shape[2]} channels")
@@ -166,7 +164,6 @@ def require_undamaged(source: Encoded, where: str = "") -> None:
 
     Args:
         source: as for `decode`.
-        where: the location of the image in errors.
 
     Raises:
         DataError: with the code `DAMAGED` if the file is missing, not an image, or cannot be decoded; with another
@@ -179,7 +176,7 @@ def require_undamaged(source: Encoded, where: str = "") -> None:
         return
     _decode_other(data, header, 0, where)
     if header.format == "PNG" and header.kind == _PALETTE:  # another library decodes it as a mask
-        _stored_ids(data, header, 0, where)
+        _stored_ids(data, header, where)
 
 
 _PALETTE = 3
@@ -328,9 +325,9 @@ def _gray(pixels: np.ndarray, header: Header) -> Samples:
     return Samples(np.dstack([pixels, alpha]), "gray", True)
 
 
-def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np.ndarray:
+def _stored_ids(data: bytes | Held, header: Header, where: str) -> np.ndarray:
     """Read the numbers of a mask as stored, ``(H, W, bands)``."""
-    found = _read_here(data, header, page, True, where)
+    found = _read_here(data, header, 0, True, where)
     if found is not None:
         return found.pixels[..., :1] if found.meaning == "gray" else found.pixels
     assert isinstance(data, bytes)
@@ -340,7 +337,7 @@ def _stored_ids(data: bytes | Held, header: Header, page: int, where: str) -> np
         if header.bits < 8:  # OpenCV scales them to 0-255
             pixels = pixels // (255 // ((1 << header.bits) - 1))
         return pixels[..., None]
-    image = _open_with_pillow(data, header, page, where)
+    image = _open_with_pillow(data, header, 0, where)
     if header.format == "GIF" and pillow_files.are_shades(image):
         fix = "Save masks as PNG."
         raise refusal(where, "a mask of ids", "a GIF whose palette reorders the grays", fix)

@@ -21,9 +21,6 @@ class NetpbmHeader(NamedTuple):
 
     Attributes:
         magic: ``b"P1"`` to ``b"P7"``, ``b"Pf"`` or ``b"PF"``.
-        height: rows.
-        width: columns.
-        bands: numbers per pixel.
         top: the value of white: 1 for bitmaps and floats.
         little: whether floats are little-endian.
         start: the position of the first number.

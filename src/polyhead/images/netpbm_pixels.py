@@ -15,7 +15,6 @@ def read_pnm(data: bytes, ids: bool = False) -> Samples:
     """Read the pixels of a Netpbm file.
 
     Args:
-        data: the file.
         ids: keep the stored numbers, instead of scaling them to 0–255 or 0–65535; in bitmaps, 1 is white.
 
     Raises:

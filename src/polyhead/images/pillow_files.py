@@ -58,8 +58,6 @@ def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> An
     """Open a file as a Pillow image and decode it.
 
     Args:
-        data: the file.
-        format: the format in its header.
         size: (height, width) in its header; it is an error if Pillow finds a different size.
         page: the page or frame, from 0 on.
 
@@ -91,9 +89,6 @@ def _seek(image: Any, page: int, format: str) -> None:
 
 class Held:
     """A Pillow image whose pixels are in memory.
-
-    Attributes:
-        header: the header that the image would have as a file.
 
     Raises:
         Broken: if it can no longer be decoded.

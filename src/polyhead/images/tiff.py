@@ -74,7 +74,6 @@ def read_tiff(data: bytes, page: int, ids: bool = False) -> Samples:
     """Read the pixels of a page as stored, not turned upright.
 
     Args:
-        data: the file.
         page: the page, from 0 on.
         ids: keep palette indices, and do not scale low bit depths to 0–255.
 

@@ -19,7 +19,6 @@ def head_arrays(
 
     Args:
         y_true: labels in the model's structure, or by head.
-        y_pred: the outputs of the model.
         sample_weight: weights in the structure of the labels, one array with a weight per row, or None.
         paths: ``{head: path in the model's output}``.
 

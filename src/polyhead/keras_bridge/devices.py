@@ -52,9 +52,7 @@ def _shared_by(devices: int, use: str, last: int, alone: bool) -> str:
     """Return the fix for a last batch whose rows cannot be divided among the devices.
 
     Args:
-        devices: the number of devices.
         use: as for `require_shares`.
-        last: the number of rows in the batch.
         alone: whether it is the only batch.
     """
     if use == "predict":

@@ -33,11 +33,8 @@ class FeedIterator:
     """Iterates over the batches of an assembler.
 
     Args:
-        assembler: makes the batches.
         source: the rows as given, whose fingerprint is part of a state.
-        batch_size: the number of rows in a batch.
         shuffle: whether each epoch of training has a new order.
-        seed: the seed of that order.
         drop_remainder: whether to leave out a smaller last batch, except in prediction.
         shard: ``(rank, count)``, this process's part, except in prediction.
         mixed: ``(rows per block, blocks mixed)`` to shuffle rows in blocks; None to shuffle single rows.
@@ -45,7 +42,6 @@ class FeedIterator:
 
     Attributes:
         orders: the order of the rows for each method of Keras.
-        position: the position of training.
 
     Raises:
         ContractError: for invalid arguments.
@@ -149,7 +145,6 @@ class FeedIterator:
         """Iterate over an epoch of training, from where the last one ended.
 
         Args:
-            structure: the structure of a batch.
             convert: makes tensors of a block's arrays.
             run: the run of ``fit``, whose threads continue from epoch to epoch; None for the user's own loop.
             epochs: the number left in the run, including this one; None for endless epochs, one after the other.
@@ -365,7 +360,6 @@ class _Run:
         at: the batch with which they begin, counted over all epochs; None while they are used, and after their end.
         until: the epoch before which they end; None for no end.
         left: the number of epochs left, including the current one; None if unknown.
-        begun: whether its first epoch has begun.
         probing: whether Keras only needs one batch, to build the model.
         endless: ``steps_per_epoch``, if batches continue from epoch to epoch.
         one: the current or the last pass over the rows.

@@ -51,7 +51,6 @@ def set_length(call: Call, steps: int, endless: bool) -> None:
 
     Args:
         call: the call of ``fit``.
-        steps: the number of batches.
         endless: whether batches continue from epoch to epoch, as with ``steps_per_epoch``.
     """
     import keras

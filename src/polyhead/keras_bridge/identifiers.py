@@ -53,9 +53,6 @@ def unknown_names(
     """Yield a problem for each name that neither Keras nor the head knows.
 
     Args:
-        losses: the loss of each head, or its name.
-        metrics: the metrics of each head, or their names.
-        optimizer: the optimizer as given.
         heads: heads whose default metrics may be given by name, too; None for what ``model.compile`` got.
     """
     import keras

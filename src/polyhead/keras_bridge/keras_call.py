@@ -40,8 +40,6 @@ class Call:
         epochs: the number of epochs left in a run of ``fit``, including this one; None if ``steps`` ends epochs.
         probing: whether Keras only needs one batch, to build the model.
         within: a weak reference to Keras's iterator over the epochs of this call.
-        verbose: whether the call prints.
-        callbacks: the callbacks of the call.
         refused: problems of arguments that cannot be combined with a feed, and that Keras would ignore.
         validation: ``validation_data`` of ``fit``.
         validation_steps: ``validation_steps`` of ``fit``.

@@ -202,9 +202,6 @@ def finer(
     """Return the problem of weights that are finer than the values of a loss or metric.
 
     Args:
-        head: the name of the head.
-        weights: the shape of the weights, with the rows.
-        values: the shape of the values, with the rows.
         what: ``"loss"`` or ``"metric"``.
         declared: whether an argument of the head may have made weights fine; otherwise parts of a label can be missing.
     """

@@ -32,7 +32,6 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
     Args:
         asked: a Keras metric, its name, or a function of ``(y_true, y_pred)``. ``"accuracy"`` is chosen by the shapes
             of labels and output. The default metrics of the head may be given by name, too.
-        head: the resolved head.
         logits: whether outputs are logits; a metric given by name is made for them.
 
     >>> from polyhead.kinds import Binary

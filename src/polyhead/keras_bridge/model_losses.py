@@ -16,10 +16,6 @@ from polyhead.keras_bridge.structure import Path
 class HeadLoss(keras.metrics.Metric):
     """The loss of one head over an epoch: the mean over the labeled values in it.
 
-    Args:
-        name: its name in the logs.
-        loss: the loss.
-
     Attributes:
         asked: whether a step has computed it; a model with its own ``compute_loss`` may never do so.
         mean_weight: the mean sample weight over the training rows, a variable, so that a compiled step follows it.
@@ -179,7 +175,6 @@ def install(model: Any, losses: HeadLosses, metrics: Any) -> None:
 
     Args:
         model: a model compiled with the same losses and metrics, with which it is saved and loaded.
-        losses: the losses of its heads.
         metrics: the metrics of its heads, a `HeadMetrics`.
     """
     from keras.src.utils.tracking import DotNotTrackScope

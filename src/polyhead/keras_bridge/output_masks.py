@@ -27,7 +27,6 @@ def output_masks(model: Any, x: Any, paths: Mapping[str, Path]) -> dict[str, np.
     """Run the model once more, and return the masks of the outputs that have one, bool ``(B, ...)`` by head.
 
     Args:
-        model: a built model.
         x: a batch of inputs in the model's structure.
         paths: ``{head: path in the model's output}``.
     """

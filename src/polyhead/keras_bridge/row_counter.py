@@ -12,8 +12,6 @@ class RowCounter(keras.callbacks.Callback):
     """Reports after each batch of a prediction how many more rows are done.
 
     Args:
-        done: called with the number of rows of a batch.
-        batch_size: the number of rows in a batch.
         rows: the number of all rows; the last batch may be smaller.
     """
 

@@ -12,9 +12,6 @@ def build_optimizer(model: Any) -> None:
 
     It does nothing if the variables might differ from those in the step: if layers are not yet built, or the step or
     the optimizer is the user's own. A strategy with several devices itself builds before the trace.
-
-    Args:
-        model: the model that is about to be trained.
     """
     import keras
 

@@ -28,8 +28,6 @@ class StepTimer:
     """Times the steps of one run of training.
 
     Args:
-        setup: the setup of the feed.
-        model: the model that is trained.
         steps: the number of steps to measure; None to measure for some seconds, and then print a line if training waits
             too long.
         skip: the least number of steps to skip at the beginning.
@@ -130,8 +128,6 @@ def step_timer(call: Call, setup: Callable[[], Setup], warn: bool) -> StepTimer 
     """Return the timer of the run of ``fit`` that asks for batches; None if it is not or no longer measured.
 
     Args:
-        call: the call of Keras.
-        setup: returns the setup of the feed.
         warn: whether to measure a run without the callback `Profile`, and warn if it waits too long.
     """
     if call.use != "fit" or call.probing or call.model is None or call.run is None:

@@ -102,7 +102,6 @@ def label_masks(
     """Make masks of the original images from the scores ``(B, h, w, n)`` of classes.
 
     Args:
-        outputs: the score of each class in each pixel.
         views: None keeps the size of the outputs.
         binary: whether classes are thresholded one by one; otherwise each pixel gets the class with the highest score.
         multi: whether each class has a mask of its own, ``(H, W, n)``.

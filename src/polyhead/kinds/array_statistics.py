@@ -36,9 +36,6 @@ class ArrayStatistics:
 
     Attributes:
         most_distinct: the most distinct numbers to keep; 0 leaves ``distinct``, ``fraction`` and ``ones`` unchanged.
-        shape: the shape of a row in the first batch.
-        dtype: the dtype of the first batch.
-        rows: the number of rows.
         labeled: the number of rows in which a number counts.
         low: the smallest number and its place; infinity and None without numbers.
         high: the largest number and its place; minus infinity and None without numbers.

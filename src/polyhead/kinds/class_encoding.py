@@ -63,7 +63,6 @@ def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
     """Return ``class_weight`` by class, once the classes are known.
 
     Args:
-        kind: the kind of head, for errors.
         given: ``{class: weight}``, numbers in the order of the ids, ``"balanced"`` or None.
         names: the names of the classes; None if they will be learned from the data.
 
@@ -144,7 +143,6 @@ def _several(values: Any, count: int | None) -> str:
     """Say what to do about rows with several values.
 
     Args:
-        values: the column.
         count: of classes, where it is known.
     """
     rows = [value for value in values if isinstance(value, (list, tuple, np.ndarray))]
@@ -178,7 +176,6 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
     """Return a column with one class per row as codes, an array ``(B,)`` or a list.
 
     Args:
-        values: the column.
         count: of classes, where it is known.
         keep_bytes: whether bytes are kept; otherwise they become text.
 
@@ -344,23 +341,20 @@ def balanced_each(counts: np.ndarray) -> list[float]:
     return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
 
 
-def class_shares(
-    classes: Sequence[Any], counts: np.ndarray, known: np.ndarray | None = None, most: int = 5
-) -> str:
+def class_shares(classes: Sequence[Any], counts: np.ndarray, known: np.ndarray | None = None) -> str:
     """Describe the most common classes and their shares: of all labels, or of the rows ``known`` for each class."""
     whole = np.broadcast_to(counts.sum() if known is None else known, counts.shape)
     if not whole.any():
         return "no labels"
     order = np.argsort(-counts, kind="stable")
-    text = ", ".join(f"{classes[i]} {counts[i] / max(whole[i], 1):.1%}" for i in order[:most])
-    return text if len(classes) <= most else f"{text}, … ({len(classes)} classes)"
+    text = ", ".join(f"{classes[i]} {counts[i] / max(whole[i], 1):.1%}" for i in order[:5])
+    return text if len(classes) <= 5 else f"{text}, … ({len(classes)} classes)"
 
 
 def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterable[tuple[int, Any]]:
     """Yield each row's position and list of labels; missing rows are skipped.
 
     Args:
-        values: the column.
         missing: the value that means "no label".
         names: the names of the classes; bytes are kept if a name is in bytes, otherwise they become text.
 

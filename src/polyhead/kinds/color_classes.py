@@ -21,7 +21,6 @@ class Colors:
     """The colors of a mask.
 
     Attributes:
-        classes: the color of each class, in order.
         missing: the colors of pixels without a label.
 
     >>> Colors(((0, 0, 0), (255, 0, 0))).ids(np.array([[[255, 0, 0], [0, 0, 0]]], np.uint8)).tolist()
@@ -71,7 +70,6 @@ class Colors:
 
         Args:
             mask: integers from 0 to 255, ``(..., 3)``.
-            index: the index of the row, if it is one mask.
 
         Returns:
             uint8 ``(...)``, or int32 for more than 250 classes.

@@ -54,7 +54,6 @@ def of_classes(
     """The conversion of classes to ids; None if "no label" is marked by something other than a whole number.
 
     Args:
-        dtype: the dtype of the ids.
         held: the column's value for each class, in order.
         weights: the weights of the classes; None if pixels have none.
         missing: the value that means "no label"; it becomes id 0 with weight 0.

@@ -224,7 +224,6 @@ class Coordinates(Head):
 
         Args:
             found: a box as ``xyxy``, ``(4,)``, or a point ``(2,)``, as the model predicts it.
-            view: maps the image of its row to the original.
         """
         pixels = self._in_pixels(np.asarray(found, np.float64).reshape(1, 1, -1), [view])
         ends = view.points(pixels.reshape(-1, 2))

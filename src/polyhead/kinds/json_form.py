@@ -43,10 +43,6 @@ _SCALE_FIX = 'Say scale="standard", "minmax", "robust" or "log", which files can
 def to_json(kind: Kind, where: str) -> dict[str, Any]:
     """Convert an input or a head to a dict of JSON values.
 
-    Args:
-        kind: the input or head, resolved or not.
-        where: its name in errors.
-
     Raises:
         ContractError: for a loss or metric that Keras cannot serialize, or a value that JSON cannot represent.
 
@@ -66,8 +62,6 @@ def from_json(form: Any, where: str, base: Any = Kind) -> Any:
     """Make the input or head from the dict that `to_json` returned.
 
     Args:
-        form: the dict.
-        where: its name in errors.
         base: the required base class, `Input` or `Head`.
 
     Raises:

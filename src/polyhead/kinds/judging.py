@@ -48,11 +48,9 @@ class Judged:
         """Make it from the arrays of a batch.
 
         Args:
-            head: the resolved head.
             labels: ``(B, *shape)``.
             outputs: ``(B, *output_shape)``.
             weights: ``(B, *weight_shape)``, or without some of the last axes; None if all labels count.
-            logits: whether outputs are logits.
         """
         # float32 for the probabilities of whole images, which are large
         dtype = np.float64 if np.prod(head.output_shape) <= 4096 else np.float32
@@ -112,12 +110,7 @@ class Judge(ABC):
 
 
 class LossJudge(Judge):
-    """Judges a head by its loss alone.
-
-    Args:
-        name: the name of the head.
-        head: the resolved head.
-    """
+    """Judges a head by its loss alone."""
 
     less_is_better = ("loss",)
 
@@ -140,12 +133,7 @@ class LossJudge(Judge):
 
 
 class EachJudge(Judge):
-    """Judges a head with a label for each box, each label separately.
-
-    Args:
-        name: the name of the head.
-        judge: the judge of a single label.
-    """
+    """Judges a head with a label for each box, each label separately."""
 
     def __init__(self, name: str, judge: Judge) -> None:
         self.name, self.judge, self.less_is_better = name, judge, judge.less_is_better

@@ -55,7 +55,6 @@ class BoxesJudge(Judge):
     label, and boxes predicted inside it are not wrong.
 
     Args:
-        name: the name of the head.
         beside: the heads with further information about its boxes.
     """
 
@@ -346,9 +345,7 @@ def beside_boxes(name: str, given: str | None, heads: Mapping[str, Any]) -> BoxH
     """Find the heads with further information about the boxes of a head.
 
     Args:
-        name: the head of boxes.
         given: the value of its ``given=``.
-        heads: all resolved heads.
     """
     crowd = CROWD.format(name) if CROWD.format(name) in heads else None
     each = {other: head for other, head in heads.items() if head.each == name and other != crowd}

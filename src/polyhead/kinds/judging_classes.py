@@ -26,7 +26,6 @@ class BinaryJudge(Judge):
     """Judges a binary head by its probability.
 
     Args:
-        name: the name of the head.
         threshold: the least probability that counts as 1.
     """
 
@@ -96,7 +95,6 @@ class CategoricalJudge(Judge):
     """Judges a head that predicts one of several classes.
 
     Args:
-        name: the name of the head.
         classes: the names of the classes, in the order of their ids.
     """
 
@@ -172,7 +170,6 @@ class MultiLabelJudge(Judge):
     """Judges a head that predicts any of several classes.
 
     Args:
-        name: the name of the head.
         classes: the names of the classes, in the order of their ids.
         threshold: the least probability at which a label is predicted.
     """

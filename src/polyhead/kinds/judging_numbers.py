@@ -22,8 +22,6 @@ class RegressionJudge(Judge):
     """Judges numbers in the units of the data, by column.
 
     Args:
-        name: the name of the head.
-        head: the resolved head.
         columns: a name for each number of a row; empty if there is only one.
     """
 
@@ -83,11 +81,7 @@ class RegressionJudge(Judge):
 
 
 class EmbeddingJudge(Judge):
-    """Judges vectors by their direction.
-
-    Args:
-        name: the name of the head.
-    """
+    """Judges vectors by their direction."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -109,10 +103,6 @@ class MapJudge(Judge):
 
     If all labels are positive, as depths are, ``delta_1`` is the fraction of pixels whose prediction and label differ
     by a factor below 1.25.
-
-    Args:
-        name: the name of the head.
-        head: the resolved head.
     """
 
     less_is_better = ("mae", "rmse")

@@ -15,7 +15,6 @@ class MaskJudge(Judge):
     """Judges masks over all labeled pixels, by class.
 
     Args:
-        name: the name of the head.
         classes: the names of the classes, in the order of their ids.
         binary: whether each channel is 0 or 1, rather than a class id per pixel.
         threshold: the probability from which a pixel of a binary mask is 1.

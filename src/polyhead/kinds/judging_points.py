@@ -50,8 +50,6 @@ class KeypointsJudge(Judge):
     which ``given`` is 0 count for the average precision alone: any object predicted there is wrong.
 
     Args:
-        name: the name of the head.
-        points: the number of points.
         size: (height, width) of the image, if known.
         normalized: whether coordinates are fractions of its sides.
         given: the name of the binary head for the presence of the object; its probability is the score.

@@ -87,10 +87,10 @@ def reliability(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) 
     return {"weight": weight, "confidence": ratio(confident, weight), "frequency": ratio(correct, weight)}
 
 
-def curve_points(ranking: Ranking, most: int = 200) -> dict[str, np.ndarray]:
-    """The points of the ROC and precision-recall curves of the first selection."""
+def curve_points(ranking: Ranking) -> dict[str, np.ndarray]:
+    """The points of the ROC and precision-recall curves of the first selection, at most 200."""
     count = len(ranking.thresholds)
-    at = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
+    at = np.unique(np.linspace(0, count - 1, min(200, count)).astype(int))
     true, false = ranking.true[0][at], ranking.false[0][at]
     return {
         "threshold": ranking.thresholds[at],

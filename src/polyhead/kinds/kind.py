@@ -148,9 +148,6 @@ class Input(Kind):
 
         Args:
             way: `BLEND` or `PATCH`.
-
-        Raises:
-            BadValue: if they cannot; says what to do instead.
         """
 
     def mix(self, parts: np.ndarray, mixing: Mixing) -> np.ndarray:

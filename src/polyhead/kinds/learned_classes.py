@@ -33,7 +33,6 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
 
     Args:
         pieces: pieces of the column, as from `class_encoding.one_class_a_row`.
-        missing: the value that means "no label".
     """
     found: Counter[Any] = Counter()
     for piece in pieces:
@@ -72,9 +71,6 @@ def require_names(counts: Mapping[Any, int], fix: str) -> None:
     Args:
         counts: how often each class occurs.
         fix: what to do, with braces in place of the name.
-
-    Raises:
-        BadValue: for such a name.
     """
     for name, rows in counts.items():
         if isinstance(name, str) and name.strip() in NAMELESS:

@@ -33,7 +33,6 @@ def likelihoods(
 
     Args:
         outputs: logits or probabilities, floats ``(..., n)``.
-        logits: whether outputs are logits.
         activations: the activations that compute a head's probabilities; empty if its outputs are not probabilities.
         temperature: the divisor of logits.
 

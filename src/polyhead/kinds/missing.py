@@ -173,11 +173,7 @@ def numbers(
     ``(B, 1)``.
 
     Args:
-        values: the column.
         marker: the number that means "no label", or None.
-        shape: the shape of one row.
-        what: what is expected, for errors.
-        fix: what to do about a value that is not a number.
         shape_fix: what to do about rows of another shape.
 
     Returns:

@@ -189,7 +189,6 @@ def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.n
 
     Args:
         kept: which places may be chosen, bool ``(B, n)``.
-        room: the number of places to choose.
         sizes: ``(B, n)``, to choose the largest; None chooses the first.
 
     Returns:
@@ -224,11 +223,7 @@ def together(parts: np.ndarray) -> np.ndarray:
 
 
 def require_soft(loss: Any) -> None:
-    """Raise for a loss that accepts only labels of 0 and 1, none in between.
-
-    Raises:
-        BadValue: for one of the hinge losses.
-    """
+    """Raise for a loss that accepts only labels of 0 and 1, none in between."""
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
     if "hinge" in name.lower():
         fix = "Give a cross-entropy, or leave the loss out."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,12 +15,15 @@ from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging import EachJudge
-from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
 from polyhead.kinds.output_layers import dense_output, flat_features
-from polyhead.kinds.scales import Scaling
 from polyhead.kinds.source_column import Column
+
+
+def forwarded(path: str) -> Any:
+    """A property that is that of a part: ``names = forwarded("head.names")``."""
+    return property(attrgetter(path))
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,11 +33,6 @@ class Each(Head):
     The column has one entry per box, in the order of the boxes. Entries follow their boxes: they are left out together,
     and have weight 0 if the box is missing. Labels are ``(B, max_boxes, *shape)``, weights
     ``(B, max_boxes, *weight_shape)``, with the shapes of the inner head.
-
-    Attributes:
-        head: the inner head, for the label of one box.
-        boxes: the head of boxes as declared.
-        boxes_column: the column of the boxes.
 
     >>> from polyhead.kinds import Categorical, for_boxes
     >>> kind = for_boxes({"box": Boxes(2), "kind": Categorical(["cat", "dog"], each="box")})["kind"]
@@ -49,6 +48,20 @@ class Each(Head):
     takes_class_weight: ClassVar[bool] = True
     takes_colors: ClassVar[bool] = True
 
+    inner = forwarded("head")
+    places = forwarded("boxes.places")
+    dtype = forwarded("head.dtype")
+    classes = forwarded("head.classes")
+    """The classes of the inner head, as declared or learned; an `AttributeError` if it has none."""
+    names = forwarded("head.names")
+    meaning = forwarded("head.meaning")
+    scaling = forwarded("head.scaling")
+    to_be_fitted = forwarded("head.to_be_fitted")
+    spellings = forwarded("head.spellings")
+    elementwise = forwarded("head.elementwise")
+    probabilities = forwarded("head.probabilities")
+    losses = forwarded("head.losses")
+
     @classmethod
     def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
         """Wrap a head for each box; its ``given`` is by default that of the boxes."""
@@ -58,10 +71,6 @@ class Each(Head):
 
     def __repr__(self) -> str:
         return repr(self.head)
-
-    @property
-    def inner(self) -> Head:
-        return self.head
 
     @property
     def presence(self) -> bool:
@@ -85,16 +94,8 @@ class Each(Head):
     # Shapes ----------------------------------------------------------------------------------------
 
     @property
-    def places(self) -> int:
-        return self.boxes.places
-
-    @property
     def shape(self) -> tuple[int, ...]:
         return (self.places, *self.head.shape)
-
-    @property
-    def dtype(self) -> str:
-        return self.head.dtype
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -107,43 +108,6 @@ class Each(Head):
     @property
     def output_shape(self) -> tuple[int, ...]:
         return (self.places, *self.head.output_shape)
-
-    @property
-    def classes(self) -> Any:
-        """The classes of the inner head, as declared or learned; an `AttributeError` if it has none."""
-        return self.head.classes  # type: ignore[attr-defined]  # raises AttributeError
-
-    @property
-    def names(self) -> tuple[Any, ...]:
-        return self.head.names
-
-    @property
-    def meaning(self) -> dict[str, Any]:
-        return self.head.meaning
-
-    @property
-    def scaling(self) -> Scaling | None:
-        return self.head.scaling
-
-    @property
-    def to_be_fitted(self) -> bool:
-        return self.head.to_be_fitted
-
-    @property
-    def spellings(self) -> Spellings:
-        return self.head.spellings
-
-    @property
-    def elementwise(self) -> bool | None:
-        return self.head.elementwise
-
-    @property
-    def probabilities(self) -> tuple[str, ...]:
-        return self.head.probabilities
-
-    @property
-    def losses(self) -> tuple[str, ...]:
-        return self.head.losses
 
     def located(self, name: str) -> dict[str, str]:
         """The place of an error in its entries, as keywords for `place`; ``name`` is the name of the head."""
@@ -180,8 +144,6 @@ class Each(Head):
 
         Args:
             value: a value of the column, not missing.
-            count: the number of boxes.
-            index: the index of the row, for errors.
 
         Raises:
             BadValue: if there are more or fewer entries.

@@ -65,10 +65,6 @@ class Pixels(Head):
     def sized(self, column: Column, what: str) -> Self:
         """Return this head with the size of the first labels, if none is declared.
 
-        Args:
-            column: the column of the labels.
-            what: the kind of label, for errors.
-
         Raises:
             BadValue: if the first rows have no label with two or three axes.
         """
@@ -213,7 +209,6 @@ def out_of_range_fix(most: float, count: int) -> str:
     """Say what the largest value of a mask may mean, if it is no id of ``count`` classes.
 
     Args:
-        most: the largest value.
         count: the number of classes; 0 for several binary masks.
 
     >>> out_of_range_fix(3, 3)[:63], out_of_range_fix(7, 1)[:41]

@@ -20,11 +20,7 @@ _ZEROS = "Put 0 where a label does not count."
 
 @dataclass(frozen=True, repr=False)
 class BoxWeights(Each):
-    """The sample weights of a head with one for each box of a row; they follow their boxes.
-
-    Attributes:
-        owner: the name of the head.
-    """
+    """The sample weights of a head with one for each box of a row; they follow their boxes."""
 
     owner: str = ""
 
@@ -33,13 +29,7 @@ class BoxWeights(Each):
 
     @classmethod
     def for_head(cls, name: str, head: Head, values: Any) -> BoxWeights | None:
-        """The weights of a head whose weight column has one for each box; None for all other heads.
-
-        Args:
-            name: the name of the head.
-            head: the head as declared.
-            values: the first rows of its weight column.
-        """
+        """The weights of a head whose weight column has one for each box; None for all other heads."""
         shape = _entry_shape(values)
         if shape is None or not isinstance(head, (Boxes, Each)):
             return None
@@ -59,10 +49,6 @@ def weights_key(name: str) -> str:
 def prepared(head: Head, values: Any) -> Head:
     """Prepare a head for its weight column, before it is resolved.
 
-    Args:
-        head: the head as declared.
-        values: the first rows of its weight column.
-
     Raises:
         BadValue: if coarser weights were declared.
 
@@ -77,10 +63,6 @@ def prepared(head: Head, values: Any) -> Head:
 
 def weights_shape(head: Head, values: Any) -> tuple[int, ...]:
     """Return the shape of a row's weights: ``()`` for one weight per row.
-
-    Args:
-        head: the resolved head.
-        values: the first rows of its weight column.
 
     Raises:
         BadValue: for rows of a shape that the head does not accept.
@@ -102,7 +84,6 @@ def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) 
     """Return a weight column as float32 ``(B, *shape)``.
 
     Args:
-        values: the column.
         shape: the shape of a row, from `weights_shape`.
         there: which labels are present, bool ``(B, ...)``, None if all are; missing labels need no weight.
 

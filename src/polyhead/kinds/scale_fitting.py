@@ -67,7 +67,6 @@ def pieces_of(
     """Yield the rows of a column that count, in the form for `fit_scale`.
 
     Args:
-        column: the values of labels or of an input.
         read: returns the numbers ``(B, ..., n)`` of some values, and which of them are not missing, or None.
     """
     for values in column.counting():

@@ -303,7 +303,6 @@ def require_scale(scale: Any, where: str, numbers: int | None, more: str = "") -
 
     Args:
         scale: what was given, not None.
-        where: its name in errors.
         numbers: the length of the last axis, if known.
         more: what else is allowed, for errors.
     """

@@ -136,10 +136,6 @@ def _every_word(values: Any) -> tuple[list[Any], int | None]:
 def are_texts(words: Sequence[str], rows: int) -> bool:
     """Return whether the words of a column are whole texts: nearly every row has its own, of several words.
 
-    Args:
-        words: the distinct words.
-        rows: the number of rows in the column.
-
     >>> texts = [f"a lovely house, number {i}" for i in range(100)]
     >>> are_texts(texts, 105), are_texts(texts, 500), are_texts(["New York", "San Diego"], 2)
     (True, False, False)

@@ -39,7 +39,6 @@ def in_blocks(positions: np.ndarray, rows: int, block: int, window: int, seed: i
 
     Args:
         positions: int64 ``(n,)``, ascending, each in ``[0, rows)``.
-        rows: the number of rows in the source.
         block: rows per block. Rows after the last whole block belong to the last window.
         window: blocks per window; the last window has up to twice as many.
         seed: a 64-bit key.

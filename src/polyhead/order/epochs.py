@@ -33,11 +33,9 @@ class Order:
 
     Args:
         rows: rows in the source, at least 1.
-        batch_size: rows in a batch.
         shuffle: use a new order in each epoch; otherwise rows come in ascending order.
         blocks: ``(rows per block, blocks per window)`` for a block shuffle, see `block_shuffle.in_blocks`; None for
             a full shuffle.
-        seed: the seed of the shuffle.
         drop_remainder: drop the rows of an incomplete last batch (different rows in each epoch if shuffled).
         shard: ``(rank, count)``, the part of this process. Shards are disjoint, cover all rows, and have the same
             number of steps; batch ``t`` of all shards together is batch ``t`` of the whole order.

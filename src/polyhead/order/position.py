@@ -62,9 +62,6 @@ class Position:
     ``fit`` continues with the batch after the last one that it trained on. If the user's own loop stops within an
     epoch, ``at`` shows it, but the next pass restarts that epoch, as the user may only have inspected some batches.
 
-    Args:
-        steps: batches in an epoch.
-
     Attributes:
         fresh: whether nothing has been trained yet and the user has not set a position.
         set_by_user: whether the user set the position and nothing has been trained since.

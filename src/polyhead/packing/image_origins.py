@@ -21,7 +21,6 @@ def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list
     """Add columns for the origins of images.
 
     Args:
-        rows: the rows to pack.
         old: the columns of the store to which the rows are appended; None for a new store.
 
     Returns:

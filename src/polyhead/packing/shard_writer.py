@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from polyhead.errors import BadValue
 from polyhead.sources.source import Source, checked_rows, row_of
@@ -73,8 +74,6 @@ class _Shard:
 
     def fill(self, pool: ThreadPoolExecutor, done: Callable[[int], Any]) -> list[Any]:
         """Read all rows and return the Arrow arrays of the columns."""
-        import pyarrow as pa
-
         starts = range(self._start, self._stop, self._step)
         parts = []
         for ids, part in pool.map(self._chunk, starts):

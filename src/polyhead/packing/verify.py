@@ -15,7 +15,6 @@ def verify(path: str | os.PathLike[str], done: Callable[[int], Any] = lambda byt
     """Read all of a store and compare it with its checksums.
 
     Args:
-        path: the folder of the store.
         done: called with the number of bytes of each file after it was read.
 
     Returns:

@@ -45,10 +45,7 @@ class Assembler:
     """Resolves a declaration against a source, and makes its batches; the arguments are those of `Resolution`.
 
     Attributes:
-        source: the source of the rows.
-        inputs: the input kinds, resolved.
         heads: the head kinds, resolved: classes learned, balanced weights worked out.
-        weighted: whether batches have sample weights.
         weight_shapes: for each head the shape of one row's weight.
     """
 
@@ -118,7 +115,6 @@ class Assembler:
         """An assembler of the same rows that decodes each image once and keeps it.
 
         Args:
-            folder: the folder of the caches.
             shard: this process's (index, count) of shards.
 
         Raises:
@@ -177,10 +173,8 @@ class Assembler:
         """Make several consecutive batches.
 
         Args:
-            order: the order of rows.
             epoch: the number of the epoch, from 0.
             first: the number of the first step, from 0.
-            steps: the number of batches.
             check: whether to look for values that are not finite or not valid; missing labels are always found.
             labels: False leaves labels and weights out.
             augment: False leaves augmentations out.

@@ -53,7 +53,6 @@ class Block:
 
     Attributes:
         bounds: the bounds of the batches, int ``(batches + 1,)``: batch i has rows ``bounds[i]`` to ``bounds[i + 1]``.
-        first: the number of the first batch's step.
     """
 
     inputs: Arrays

@@ -21,8 +21,6 @@ class Blocks:
     """Loads the blocks of epochs.
 
     Args:
-        assembler: makes the blocks.
-        batch_size: rows in a batch.
         workers: the number of threads, at least 0, or ``"auto"``; sequential sources get one at most.
 
     Attributes:
@@ -60,8 +58,6 @@ class Blocks:
         No block has batches of two epochs.
 
         Args:
-            order: the order of rows.
-            epoch: the first epoch.
             first: the step at which the first epoch begins.
             epochs: the number of epochs, None for no end. A sequential source is not restarted before its rows end.
             stop: the step before which each epoch ends; by default it ends after its last step.
@@ -69,7 +65,6 @@ class Blocks:
             augment: False leaves augmentations out.
             meter: measures the time of each stage.
             workers: the number of threads, instead of the chosen one.
-            most: the largest number of batches in a block.
         """
         steps = min(self._steps, most or len(order))
         last = len(order) if stop is None else stop

@@ -44,12 +44,7 @@ class Pool:
         self._kept = 0
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Return an uninitialized array.
-
-        Args:
-            shape: the shape of the array.
-            dtype: a numeric dtype.
-        """
+        """Return an uninitialized array."""
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
         if size < LEAST:

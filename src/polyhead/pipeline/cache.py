@@ -57,12 +57,6 @@ def cached(
     """A source with the rows of a feed, whose decoded images and masks are kept in a folder.
 
     Args:
-        source: the source of the rows.
-        inputs: the resolved inputs.
-        heads: the resolved heads.
-        augment: the augmentations of single rows.
-        seed: the seed of the augmentations.
-        folder: the folder of the caches of all feeds.
         shard: this process's (index, count) of shards; each process has its own cache.
 
     Raises:
@@ -87,13 +81,7 @@ _NO_ROOM = (
 
 
 class Cached(MadeColumns):
-    """A source that stores the columns it decodes when a row is first read.
-
-    Args:
-        source: the source of the rows.
-        rows: the same rows with the decoded columns.
-        folder: the folder of this cache.
-    """
+    """A source that stores the columns it decodes when a row is first read."""
 
     def __init__(self, source: Source, rows: ResizedRows | DecodedRows, folder: Path) -> None:
         super().__init__(source)

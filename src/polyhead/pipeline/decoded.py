@@ -32,10 +32,7 @@ class _DecodingScene(Scene):
         """Decode images at the resolution that the augmentations of several epochs need, in a form that a scene reads.
 
         Args:
-            column: the column of the images.
-            values: the values of the column.
             ids: the rows, int64 ``(B,)``.
-            epochs: the number of epochs, counted from the first.
             deep: whether to keep all bits of a file rather than 8.
         """
         from polyhead.images.decode import Decoded
@@ -67,12 +64,6 @@ class DecodedRows(MadeColumns):
 
     Each image has the resolution that the augmentations of its first `EPOCHS` epochs need. Later epochs apply the same
     augmentations as without a cache; only images enlarged more than in those epochs are less sharp.
-
-    Args:
-        source: the source of the rows.
-        inputs: the resolved inputs.
-        augment: the augmentations of single rows.
-        seed: the seed of the augmentations.
 
     Raises:
         ContractError: if two inputs decode one column in different ways.

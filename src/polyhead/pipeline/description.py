@@ -102,8 +102,6 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
     """Read all labels once and summarize them; for large labels, the distribution covers only the first rows.
 
     Args:
-        assembler: the assembler of the feed.
-        rows: the number of rows in the source.
         declared: all heads; those without labels in the assembler count as unlabeled.
     """
     heads = []

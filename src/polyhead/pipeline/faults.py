@@ -101,9 +101,7 @@ class Faults:
         """Add the error of one row, or of several rows that were not singled out.
 
         Args:
-            name: the name of the input or head.
             ids: the rows, int64 ``(B,)``.
-            error: the error that they raise.
         """
         for problem in error.problems:
             row = int(ids[0]) if len(ids) == 1 else next(iter(problem.rows), None)
@@ -120,7 +118,6 @@ class Faults:
         """Return one problem for each kind of mistake.
 
         Args:
-            checked: the number of rows checked.
             names: the names of inputs and heads, in the order in which to report their problems.
         """
         order = {name: i for i, name in enumerate(names)}
@@ -133,7 +130,6 @@ def merged_problem(found: Sequence[tuple[int | None, Problem]], checked: int, mo
 
     Args:
         found: ``(row, problem)`` pairs.
-        checked: the number of rows checked.
         more: whether further rows may be wrong.
     """
     (first, problem), *others = found
@@ -168,7 +164,6 @@ def every_wrong_row(
     Args:
         encode: encodes the entries at some positions, or raises `BadValue`.
         ids: the ids of the rows, by which the error names them, int64 ``(B,)``.
-        located: makes the error of one entry.
     """
 
     def attempt(places: np.ndarray) -> list[tuple[str, Any]]:

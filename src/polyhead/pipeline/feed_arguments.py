@@ -93,12 +93,7 @@ def require_changes(feed: Callable[..., Any], changes: Mapping[str, Any]) -> Non
 
 @dataclass(frozen=True)
 class Lacking:
-    """The label columns that the data of a feed lacks; with any, the feed can only be used to predict.
-
-    Attributes:
-        columns: the names of the columns.
-        problems: a problem for each head and column.
-    """
+    """The label columns that the data of a feed lacks; with any, the feed can only be used to predict."""
 
     columns: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -174,10 +174,6 @@ def soon_in_memory(column: Any) -> TypeGuard[np.ndarray]:
 class Gather:
     """Gathers rows of several columns.
 
-    Args:
-        columns: the columns, by any keys.
-        pool: the pool that allocates the results.
-
     >>> x = np.array([[0, 51], [102, 255]], np.uint8)
     >>> scaled = Conversion("float32", scale=True)
     >>> Gather({"x": MemoryColumn(x, scaled, (2,))}, Pool())(np.array([1]))["x"].tolist()

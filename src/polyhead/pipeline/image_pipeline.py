@@ -36,22 +36,15 @@ class Scene:
     """Decodes and transforms the images of rows, and the labels located in them.
 
     Args:
-        source: the source of the rows.
         images: the resolved image inputs. Matrices are made for one of them: the one that heads name by ``of=``, else
             the first.
-        heads: the heads whose labels are located in an image.
-        augment: the augmentations, in their order.
-        seed: the seed of the augmentations.
 
     Attributes:
         raw: the heads as given, boxes before the labels of each box.
         heads: the same heads, set to encode transformed labels.
-        owners: the image in which each head's labels are located.
         first: the image for which matrices are made.
         target: (height, width) of that image as the model gets it.
         encoders: the image inputs, set to encode transformed pixels.
-        reader: reads the images.
-        joint: draws the augmentations.
         still: only resizes.
         moves_together: whether everything in a row is transformed at once, for a user's function.
         stores: whether missing boxes keep their places, as in a column.
@@ -168,7 +161,6 @@ class Scene:
         """Transform the images and labels of some rows; return the values that the kinds encode, by name.
 
         Args:
-            rows: the columns as read.
             ids: the rows, int64 ``(B,)``.
             epoch: the epoch whose augmentations to apply; None for none.
             labels: False leaves the heads out.

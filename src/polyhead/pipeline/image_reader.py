@@ -27,7 +27,6 @@ class ImageReader:
     """Reads the values of image columns.
 
     Args:
-        images: the image inputs, resolved.
         rounded_by: the names of users' functions that get only 8 bits per channel; if none, all bits are kept.
     """
 

@@ -20,15 +20,7 @@ NOISE = 1e-14
 
 
 def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int) -> Iterator[Problem]:
-    """Yield the warnings of one input.
-
-    Args:
-        name: the name of the input.
-        given: the kind as declared.
-        kind: the resolved kind.
-        values: the first rows of its column.
-        rows: the number of rows.
-    """
+    """Yield the warnings of one input."""
     where = place(input=name, column=", ".join(kind.columns(name)))
     if isinstance(kind, Array):
         texts = isinstance(given, Array) and isinstance(given.vocabulary, str) and kind.shape == (1,)

@@ -23,8 +23,6 @@ class KindColumns:
     """The values of one or several columns of a source; several are joined along the last axis.
 
     Args:
-        source: the source of the columns.
-        names: the names of the columns.
         asked: returns which rows of some ids count, bool ``(B,)``; None if all do.
     """
 
@@ -119,10 +117,6 @@ def resolve_error(
     """Return the error of a column that a kind rejects, naming all wrong rows.
 
     Args:
-        source: the source of the column.
-        kind: the kind as declared.
-        name: the name of the input or head.
-        bad: the error that it raised.
         column: the first rows as given, which may be paths of files.
     """
     word, columns = "head" if isinstance(kind, Head) else "input", kind.columns(name)
@@ -155,8 +149,6 @@ def _resolved_by_right_rows(kind: Input | Head, values: Any, at: np.ndarray) -> 
     """Resolve a kind with only the valid rows of a column; None if there are no valid or too many invalid ones.
 
     Args:
-        kind: the kind as declared.
-        values: the values of the column.
         at: the positions of rows that may be valid.
     """
     for _ in range(NAMED):

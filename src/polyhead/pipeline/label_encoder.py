@@ -52,8 +52,6 @@ class Labels:
     """The labels of one head.
 
     Args:
-        name: the name of the head.
-        head: the resolved head.
         source: the source of its column.
         given: the labels of its ``given=`` head, if any.
 

@@ -40,12 +40,6 @@ def layers_of(
 
     Args:
         heads: the heads with labels in the image, boxes before the labels of each box.
-        values: the values of each head's column.
-        i: the position of the row in the values.
-        row: the number of the row, for errors.
-        frames: the sizes of the row's images.
-        images: the image inputs.
-        owners: the image of each head.
 
     Raises:
         DataError: for a label that its head rejects.

@@ -25,10 +25,7 @@ class BoxLabels(DerivedSource):
     """The labels and weights of a head with one for each box, for the boxes that are kept; without transforming images.
 
     Args:
-        source: the source of the rows.
-        name: the name of the head.
         eaches: what belongs to boxes, by name: the head itself and its weights.
-        columns: the columns that the head reads.
     """
 
     def __init__(
@@ -136,9 +133,7 @@ def transform_separately(
     """Transform the images and labels of a wrong row one by one; return the valid ones, and the errors of the others.
 
     Args:
-        scene: the scene of the images.
         heads: the names of the heads, in the order in which to report their errors.
-        rows: the columns of the row as read.
         ids: the row, int64 ``(1,)``.
     """
     scenes = {name: scene.image(name) for name in scene.images}
@@ -161,10 +156,7 @@ def resolve_head(source: Source, rows: Source, head: Head, name: str, given: Lab
     """Resolve a head against its data; a head in an image only against the valid ones of the first rows.
 
     Args:
-        source: the source of the rows.
         rows: the source of its labels, as the head encodes them.
-        head: the head as declared.
-        name: the name of the head.
         given: the labels of its ``given=`` head, if any.
 
     Raises:

@@ -27,7 +27,6 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
     Args:
         head: the head; for a map, it decides whether gray images are repeated as three channels, or the reverse.
         value: the value of the column, not missing.
-        where: the place, for errors.
         max_pixels: the most pixels that the header of a file may declare.
 
     Raises:
@@ -91,13 +90,9 @@ def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence
     """Raise for a mask or map with the height and width of its image exchanged.
 
     Args:
-        where: the place, for errors.
         layer: ``"mask"`` or ``"map"``.
         shape: the shape of the mask or map, ``(H, W, ...)``.
         frames: the size of its image; of all images of the row if its image is unknown.
-
-    Raises:
-        DataError: naming both sizes.
     """
     frame = frames[0]
     size = (shape[0], shape[1])

@@ -98,7 +98,6 @@ def share_work(do: Callable[[int], None], count: int) -> None:
 
     Args:
         do: called from several threads at once; must not depend on the order of the calls.
-        count: the number of calls.
 
     Raises:
         Whatever ``do`` raised for the lowest number: the same for any number of threads.

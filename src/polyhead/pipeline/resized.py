@@ -41,9 +41,6 @@ class ResizedRows(MadeColumns):
     """The rows of a source, with images and their labels decoded and resized as a feed declares, but not augmented.
 
     Args:
-        source: the source of the rows.
-        inputs: the resolved inputs.
-        heads: the resolved heads.
         size: (height, width) of all images, instead of the declared sizes.
         also: other columns to keep unchanged.
 
@@ -181,10 +178,6 @@ class ResizedRows(MadeColumns):
 
     def _name_of(self, column: str) -> str:
         return next(name for name, kind in self._kinds.items() if kind.columns(name)[0] == column)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._names
 
     @property
     def converted(self) -> tuple[str, ...]:

@@ -27,20 +27,14 @@ class Resolution:
     """A declaration, resolved against a source.
 
     Args:
-        source: the source of the rows.
         inputs: ``{name: input kind}``.
         heads: ``{name: head kind}``.
         augment: the augmentations of images and their labels, followed by those that mix rows.
-        seed: the seed of the augmentations.
 
     Attributes:
-        inputs: the input kinds, resolved.
-        heads: the head kinds, resolved.
-        labels: the labels of each head.
         collapsing: the warning of each input of integers that become equal if the model converts them to float32.
         scene: the scene of the images, if images or masks are decoded, resized or augmented; else None.
         box_labels: the labels and weights of boxes, of heads whose labels are read batch by batch.
-        mixers: the augmentations that mix rows.
 
     Raises:
         DataError: for a missing column, or one that does not fit its kind.

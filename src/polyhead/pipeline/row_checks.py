@@ -55,11 +55,6 @@ def check_rows(
 ) -> tuple[dict[str, ArrayStatistics], list[Problem]]:
     """Check rows.
 
-    Args:
-        assembler: the assembler of the feed.
-        pieces: the ids of the rows, in pieces.
-        rows: the number of rows in the source.
-
     Returns:
         What the labels of each head contain, and a problem for each mistake, with all rows that have it.
     """

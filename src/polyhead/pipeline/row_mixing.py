@@ -59,13 +59,6 @@ class Mixers:
     The components of several rows are read together, each once. Only part of the batch is mixed at a time, so memory
     never holds more components than a batch has rows. Each mixer mixes the results of the one before it.
 
-    Args:
-        mixers: the mixers in order, at least one.
-        source: the source of the rows.
-        inputs: the resolved input kinds.
-        heads: the resolved head kinds.
-        seed: the seed of the feed.
-
     Attributes:
         weight_shapes: for each head the shape of one row's weight, after mixing.
 

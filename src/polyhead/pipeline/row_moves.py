@@ -84,10 +84,6 @@ def values_of(
     """Yield ``(name, value)`` for the kinds to encode, of each image and each label that is not missing.
 
     Args:
-        moved: the transformed row.
-        layers: the labels before the transform.
-        heads: the heads as declared.
-        ways: the parameters of the transform.
         stores: whether missing boxes keep their places, as in a column.
     """
     for name, image in moved.images.items():

@@ -21,7 +21,6 @@ class Frames:
     Attributes:
         first: the image for which matrices are made; all images of a row are assumed to show the same scene.
         images: the images whose sizes have to be known.
-        every: all images.
         heads: ``{head: image}``, with None if it is not declared.
         fit: the ``fit=`` of the images, if it needs images of one aspect ratio; else empty.
         warned: the heads that have a label of another aspect ratio.
@@ -59,11 +58,7 @@ class Frames:
         return found * np.tile([columns / width, rows / height], found.shape[-1] // 2)
 
     def require_one_aspect_ratio(self, frames: Mapping[str, Frame], row: int) -> None:
-        """Raise if the images of a row differ in aspect ratio and ``fit=`` depends on it.
-
-        Raises:
-            DataError: for the first such image.
-        """
+        """Raise if the images of a row differ in aspect ratio and ``fit=`` depends on it."""
         if not self.fit:
             return
         sizes = {name: frame.shown for name, frame in frames.items()}
@@ -95,11 +90,7 @@ class Frames:
         return False
 
     def require_known(self, name: str, head: Head, frames: Mapping[str, Frame], row: int) -> None:
-        """Raise for coordinates in pixels of an undeclared image.
-
-        Raises:
-            DataError: if the images of the row differ in size.
-        """
+        """Raise for coordinates in pixels of an undeclared image."""
         if self.heads[name] is not None or len(frames) == 1:
             return
         sizes = {n: frame.label_size for n, frame in frames.items()}

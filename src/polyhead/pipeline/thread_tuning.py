@@ -31,7 +31,6 @@ class Phase:
         workers: the number of threads; 0 for the calling thread.
         left: the number of results until it ends; None for no end.
         line: the seconds that a result takes without threads, if threads are on trial.
-        chosen: whether the decision is made.
     """
 
     def __init__(
@@ -69,9 +68,6 @@ class Threads:
     First, `LOOK` results are made without threads, and timed. If threads may then be worthwhile, each makes as many on
     trial, and they stay if results come sooner: threads that write to memory may slow each other down. The results do
     not depend on the decision. Later iterations use it too.
-
-    Args:
-        most: the largest number of threads.
     """
 
     def __init__(self, most: int) -> None:
@@ -111,11 +107,6 @@ def worthwhile(making: float, using: float, most: int) -> int:
 
     It is the number that keeps up with the use of results. Each result then takes as long as the slower of making and
     using it, plus the time to pass it on. Threads have to save more than 2 % of the time.
-
-    Args:
-        making: the seconds to make a result.
-        using: the seconds to use it.
-        most: the largest number of threads.
 
     >>> worthwhile(0.001, 0.030, most=4), worthwhile(0.030, 0.012, most=4), worthwhile(0.0001, 0.00001, most=4)
     (1, 3, 0)

@@ -24,17 +24,7 @@ LEAST_SIDE = 8
 def require_moving(
     scene: Scene, inputs: Mapping[str, Input], heads: Mapping[str, Head], augment: Sequence[Any]
 ) -> None:
-    """Raise for arrays of the image's size that are not transformed with it; warn of those of its aspect ratio.
-
-    Args:
-        scene: the scene of the images.
-        inputs: the resolved inputs.
-        heads: the resolved heads.
-        augment: the augmentations of single rows.
-
-    Raises:
-        ContractError: for all such inputs and heads.
-    """
+    """Raise for arrays of the image's size that are not transformed with it; warn of those of its aspect ratio."""
     from polyhead.augment import Apply
 
     moves = moving(augment)
@@ -86,16 +76,7 @@ def _of_its_aspect(shape: Sequence[int], sizes: set[tuple[int, int]]) -> bool:
 
 
 def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
-    """Raise for a map that reads an image's column as 0–255 while the image is scaled to 0–1; warn of similar maps.
-
-    Args:
-        source: the source of the rows.
-        inputs: the resolved inputs.
-        heads: the heads as declared.
-
-    Raises:
-        ContractError: for all such heads.
-    """
+    """Raise for a map that reads an image's column as 0–255 while the image is scaled to 0–1; warn of similar maps."""
     problems = []
     images = {kind.columns(n): n for n, kind in inputs.items() if isinstance(kind, Image)}
     for name, head in heads.items():
@@ -142,8 +123,6 @@ def transposed_sides(
 
     Args:
         source: the source of the rows, whose images have one size.
-        inputs: the resolved inputs.
-        heads: the resolved heads.
     """
     images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
     for name, head in heads.items():
@@ -159,11 +138,7 @@ def transposed_sides(
 
 
 def require_images(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
-    """Raise for heads whose ``of=`` names no image.
-
-    Raises:
-        ContractError: for all of them.
-    """
+    """Raise for heads whose ``of=`` names no image."""
     images = [name for name, kind in inputs.items() if isinstance(kind, Image)]
     problems = []
     for name, head in heads.items():

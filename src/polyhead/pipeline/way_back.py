@@ -127,8 +127,6 @@ class WayBack:
     """The views of the rows of a source, by head.
 
     Args:
-        source: the source of the rows.
-        images: the resolved image inputs.
         heads: the resolved heads; those with labels in an image have views.
 
     Attributes:
@@ -158,13 +156,7 @@ class WayBack:
 
 
 class ImageViews:
-    """The views of the rows of a source, for one image input.
-
-    Args:
-        source: the source of the rows.
-        name: the name of the input.
-        kind: the resolved input.
-    """
+    """The views of the rows of a source, for one image input."""
 
     def __init__(self, source: Source, name: str, kind: Image) -> None:
         self._source, self._name, self._kind = source, name, kind

@@ -20,9 +20,6 @@ def in_held_images(
     """Map answers in pixels of original images to pixels of a store's images; return others unchanged.
 
     Args:
-        source: the source of the rows.
-        images: the image inputs.
-        heads: the resolved heads.
         answers: by head, the answer of each row, in the format of the column.
     """
     rows = np.arange(len(source), dtype=np.int64)

@@ -47,13 +47,7 @@ def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augm
     """Raise for weights that would have to be transformed with the image but are not: of pixels, and of swapped points.
 
     Args:
-        source: the source of the rows.
-        heads: the prepared heads with labels in the image.
         resized: whether images or masks are decoded or resized.
-        augment: the augmentations of single rows.
-
-    Raises:
-        DataError: for all of them.
     """
     moves = moving(augment)
     how = f"{moves[0]!r} moves them" if moves else "images or masks are decoded or resized" if resized else ""

@@ -12,7 +12,6 @@ def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> bool:
     """Warn if there is nothing to balance because all labels have one class; return whether that is so.
 
     Args:
-        name: the name of the head.
         head: the head with its balanced weights, ``{class: weight}``.
         counts: the count of each class, ``(n,)``, or of zeros and ones of each label, ``(n, 2)``.
     """
@@ -52,13 +51,7 @@ def all_weights_zero(present: np.ndarray | None, factor: np.ndarray | None) -> b
 
 
 def warn_of_no_weight(name: str, head: Head, rows: int) -> None:
-    """Warn that all sample weights of a head are 0.
-
-    Args:
-        name: the name of the head.
-        head: the head with a column of weights.
-        rows: the number of rows checked.
-    """
+    """Warn that all sample weights of a head are 0."""
     where = place(head=name, column=head.sample_weight)
     fix = "None of its labels counts, in training or evaluation. Check how they were made, or leave sample_weight= out."
     found = f"0 in {counted(rows, 'row')}, all that were checked"

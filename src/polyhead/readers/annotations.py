@@ -85,7 +85,6 @@ def clip_boxes(
     sizes: np.ndarray,
     where: Callable[[int], str],
     findings: Findings,
-    invalid: str | None = None,
     unread: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Clip boxes to their images, and determine which are usable.
@@ -93,9 +92,7 @@ def clip_boxes(
     Args:
         boxes: float64 ``(M, 4)`` of ``xyxy`` in pixels.
         sizes: ``(M, 2)``, height and width of the image of each box.
-        where: returns the location of a box, for the findings.
-        findings: records boxes that are negative, empty, outside or not finite.
-        invalid: ``"raise"`` to make unusable boxes errors; otherwise they are dropped.
+        findings: records boxes that are negative, empty, outside or not finite; errors only with ``invalid="raise"``.
         unread: bool ``(M,)``, True for boxes that could not be read and are already recorded.
 
     Returns:
@@ -113,7 +110,11 @@ def clip_boxes(
     left = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
     outside = out & ~negative & ~empty & ~left
     sliver = finite & ~negative & ~empty & ~outside & ~left  # narrower than float32 can represent
-    drop = 'It is left out; say invalid="raise" to make such boxes errors.' if invalid != "raise" else ""
+    drop = (
+        'It is left out; say invalid="raise" to make such boxes errors.'
+        if findings.invalid != "raise"
+        else ""
+    )
 
     def words(expected: str, fix: str) -> Callable[[int], Sequence[str]]:
         def one(i: int) -> Sequence[str]:
@@ -122,7 +123,7 @@ def clip_boxes(
 
         return one
 
-    finding, gone = findings.add_all, invalid != "raise"
+    finding, gone = findings.add_all, findings.invalid != "raise"
     strange = ~finite if unread is None else ~finite & ~unread
     for i in np.flatnonzero(strange).tolist():
         findings.leave_out("box-number", *words("a box of four finite numbers", "")(i))
@@ -189,7 +190,6 @@ def note_keypoints(
         seen: ``(M, n)``, the visibility of each keypoint; 0 means not labeled.
         limits: the largest x and y in the image, one number for all or ``(M, 1, 2)``.
         where: returns the location of an object, for the findings.
-        findings: records them.
     """
     away = (seen > 0) & ((given[..., :2] < 0) | (given[..., :2] > limits)).any(axis=2)
     findings.add_all(
@@ -251,7 +251,6 @@ def missing_images(
 
     Args:
         findings: records the numbers of missing and empty images.
-        count: the number of images.
         annotated: the image of each annotation, -1 for none.
         wanted: the image of each annotation of a wanted category, including those that are left out, such as crowds
             and unusable boxes, as these images are not empty.

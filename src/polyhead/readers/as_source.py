@@ -21,7 +21,6 @@ def as_source(data: Any, asked: Sequence[str] | None = None, least: int = 1) -> 
     Args:
         data: a source, a mapping of arrays, a list of rows, a table, or a path.
         asked: the columns that will be read; other entries of a mapping are ignored. None for all.
-        least: the minimum number of rows in a table.
 
     Raises:
         DataError: for unsupported data.

@@ -103,7 +103,7 @@ def read_coco(
     known = known_of(content, path, findings)
     found = entries_of(content["annotations"], "annotation", path, findings)
     kind = kind or coco_kind(content)
-    reader = Reader(path, pictures, known, findings, crowds, unannotated, invalid)
+    reader = Reader(path, pictures, known, findings, crowds, unannotated)
     keep = wanted_categories("read_coco(categories=)", known.names, categories, findings)
     if findings.count("category-form") + findings.count("category-twice"):
         findings.stop()  # otherwise each of their objects would be reported too

@@ -26,10 +26,9 @@ class Reader:
         findings: Findings,
         crowds: str | None,
         unannotated: str | None,
-        invalid: str | None,
     ) -> None:
         self.file, self.pictures, self.known, self.findings = str(path), pictures, known, findings
-        self.crowds, self.unannotated, self.invalid = crowds, unannotated, invalid
+        self.crowds, self.unannotated = crowds, unannotated
         self.count = len(pictures.ids)
         self.declared_sizes, size = sizes_of(pictures.declared_sizes), sizes_of(pictures.sizes)
         self.scale = (size / np.maximum(self.declared_sizes, 1))[:, ::-1].astype(np.float64)
@@ -191,7 +190,7 @@ class Reader:
         boxes[:, 2:] += boxes[:, :2]
         for i in np.flatnonzero(bare).tolist():
             boxes[i] = masks[i].box()
-        return clip_boxes(boxes, self.declared_sizes[rows], where, self.findings, self.invalid, unread)
+        return clip_boxes(boxes, self.declared_sizes[rows], where, self.findings, unread)
 
     def segment(self, part: Mapping[str, Any]) -> str:
         return f"{place(file=self.file)}, segment {part['id']} of image {shown(part['image_id'])}"

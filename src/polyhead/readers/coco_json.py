@@ -56,7 +56,6 @@ def folders_of_images(path: Path, content: Mapping[str, Any]) -> list[Path]:
 
     Args:
         path: the file; its own folder is searched, and the parent of a folder such as ``annotations``.
-        content: its content.
 
     Returns:
         The folder with the most of these images. In a tie, the one that holds the file or whose name is in the file's
@@ -144,9 +143,7 @@ class Pictures:
     """The images of the file that exist, one row each.
 
     Attributes:
-        ids: their ids in the file.
         files: their names in the file.
-        paths: their paths.
         sizes: ``(height, width)`` of the image files.
         declared_sizes: ``(height, width)`` in the annotation file, to which its coordinates refer.
         row_of: the row for each image id; -1 for images that were left out.

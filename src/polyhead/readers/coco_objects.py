@@ -24,10 +24,7 @@ def mask_of(
     """Read the mask of an annotation, or return None.
 
     Args:
-        entry: the annotation.
         size: (height, width) of its image.
-        where: returns its location, for the findings.
-        findings: records invalid masks.
     """
     given = entry.get("segmentation")
     if not given and isinstance(given, (list, dict, type(None))):
@@ -114,11 +111,8 @@ def keypoints_of(
     """Read the keypoints of annotations, float32 ``(k, n, 3)``.
 
     Args:
-        some: the annotations.
         names: for each wanted category, the names of its keypoints, or None.
         sizes: ``(k, 2)``, the sizes of their images.
-        where: returns the location of an annotation, for the findings.
-        findings: records invalid keypoints.
     """
     counts = sorted({len(n) for n in names if isinstance(n, list) and n})
     if len(counts) != 1:
@@ -158,10 +152,8 @@ def extras_of(
     """Make the columns for area, score and attributes, if any object has them.
 
     Args:
-        some: the annotations.
         scale: float64 ``(k,)``, the factor by which the area of their images changed after annotation.
         where: returns the location of an annotation, for the findings.
-        findings: records values that are not numbers.
     """
     columns: dict[str, Any] = {}
     for name in ("area", "score"):

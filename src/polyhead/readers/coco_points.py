@@ -21,9 +21,7 @@ def named_points(
     differ between the wanted categories are left out, as a head has one of each.
 
     Args:
-        known: the categories of the file.
         keep: bool for each category, whether it is wanted.
-        path: the file.
         findings: records what is left out.
     """
     names: list[tuple[str, ...]] = []

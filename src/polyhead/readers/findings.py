@@ -70,7 +70,7 @@ class Findings:
     """
 
     def __init__(self, invalid: str | None = "raise") -> None:
-        self.lenient, self._advice = invalid == "drop", "" if invalid else SAY_DROP
+        self.invalid, self._advice = invalid, "" if invalid else SAY_DROP
         self._left_out: dict[str, int] = {}
         self._problems: dict[tuple[str, bool], list[Problem]] = {}
         self._totals: dict[tuple[str, bool], int] = {}
@@ -89,7 +89,7 @@ class Findings:
 
     def leave_out(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
         """Record an unusable object or part of one: a warning if such objects are dropped, otherwise an error."""
-        if not self.lenient:
+        if self.invalid != "drop":
             advice = "" if self.count(code) else self._advice
             self.add(code, where, expected, found, f"{fix} {advice}".strip())
             return

@@ -158,11 +158,7 @@ def _with_headers(
 
 
 def _require_classes(base: Root, names: Sequence[str], findings: Findings) -> None:
-    """Raise if the first folders hold parts of the data, or images and their masks, rather than the images of classes.
-
-    Raises:
-        DataError: with the call that reads them.
-    """
+    """Raise if the first folders hold parts of the data, or images and their masks, rather than classes."""
     parts = sorted({name.partition("/")[0] for name in names if "/" in name})
     if len(parts) > 1 and PARTS.issuperset(part.lower() for part in parts):
         held = f"{' and '.join(f'`{part}`' for part in parts)}, which look like parts of the data"

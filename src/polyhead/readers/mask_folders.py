@@ -125,10 +125,8 @@ class MaskFolder:
         """Find the path of each image's mask, or None.
 
         Args:
-            names: the names of the images.
             left_out: the names of images that were left out, so that their masks are not reported.
             root: the folder that was searched for images; empty if the user gave ``images=``.
-            findings: records irregularities.
         """
         masks: dict[str, str] = {}
         for name in self._root.files()[0]:

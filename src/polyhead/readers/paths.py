@@ -108,7 +108,6 @@ class Root:
         ``train/a.jpg`` for the folder ``pets/train``, begins with the last components of this folder's path.
 
         Args:
-            name: the path.
             up: whether all that follows ``..`` may lie in this folder.
 
         Returns:
@@ -158,7 +157,6 @@ class Root:
         """Find the file that a path names on another computer, such as ``C:\\photos\\a.jpg``, by its last component.
 
         Args:
-            name: the path.
             near: a file, relative to this folder, that is preferred if it has this name.
 
         Returns:
@@ -261,7 +259,6 @@ class Files:
     Args:
         findings: records files that do not exist or cannot be read.
         missing_files: ``"raise"``, or ``"drop"`` to leave them out.
-        what: the name of the files in messages.
         exif: ``"ignored"`` for sizes as stored, without applying the Exif orientation.
     """
 
@@ -307,7 +304,6 @@ class Files:
         """Read the size of an image file, and compare it with the size in the annotation.
 
         Args:
-            path: the image.
             declared: ``(height, width)`` in the annotation, or None.
             verify: record an unreadable file as a problem, instead of using the size in the annotation.
 

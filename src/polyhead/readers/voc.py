@@ -123,7 +123,7 @@ def read_voc(
     found = _readable_images(entries, Files(findings, missing_files, exif=exif), verify)
     there = [entries[e] for e in found.entries]
     columns = _voc_columns(
-        objects, dropped, found, there, set(wanted), findings, difficult, one_based, unannotated, invalid
+        objects, dropped, found, there, set(wanted), findings, difficult, one_based, unannotated
     )
     return Images(
         {
@@ -281,7 +281,6 @@ def _voc_columns(
     difficult: str,
     one_based: bool,
     unannotated: str | None,
-    invalid: str | None,
 ) -> dict[str, Any]:
     """Make the columns of objects; ``names`` are the categories to keep."""
     row_of = {entry: row for row, entry in enumerate(images.entries)}
@@ -299,7 +298,7 @@ def _voc_columns(
         findings.note(f"{int(hard[at].sum()):,} difficult objects left out")
         at = at[~hard[at]]
     some = [objects[i] for i in at.tolist()]
-    boxes, fit = _clipped_boxes(some, images.declared_sizes[rows[at]], one_based, findings, invalid)
+    boxes, fit = _clipped_boxes(some, images.declared_sizes[rows[at]], one_based, findings)
     findings.stop_if_most(len(objects) + len(dropped))
     at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
     missing = missing_images(
@@ -326,7 +325,7 @@ def _voc_columns(
 
 
 def _clipped_boxes(
-    some: Sequence[VocObject], sizes: np.ndarray, one_based: bool, findings: Findings, invalid: str | None
+    some: Sequence[VocObject], sizes: np.ndarray, one_based: bool, findings: Findings
 ) -> tuple[np.ndarray, np.ndarray]:
     def where(i: int) -> str:
         return some[i].where
@@ -339,7 +338,7 @@ def _clipped_boxes(
         if zero:
             findings.note("some boxes start at 0; if the first pixel is 0, use read_voc(one_based=False)")
             findings.odd("boxes that start at 0 although one_based=True", zero)
-    return clip_boxes(edges, sizes, where, findings, invalid, unread)
+    return clip_boxes(edges, sizes, where, findings, unread)
 
 
 def _masks(

@@ -35,7 +35,6 @@ def objects_of(
     Args:
         trees: for each entry its index, the path of its XML file and its tree.
         known: the valid names, or None.
-        findings: records unusable objects.
     """
     found: list[VocObject] = []
     dropped: list[int] = []
@@ -78,7 +77,7 @@ def _object(
         fix = "It is taken as 0."
         findings.add(
             "difficult", where, "0 or 1 as <difficult>", shown(words["difficult"]), fix,
-            warning=findings.lenient,
+            warning=findings.invalid == "drop",
         )  # fmt: skip
     return VocObject(number, where, name, edges, bool(hard), marks)
 

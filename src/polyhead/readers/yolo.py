@@ -113,7 +113,7 @@ def read_yolo(
         "image": paths,
         "file": [layout.short(path) for path in paths],
         "size": sizes_of(sizes),
-        **_yolo_columns(lines, paths, sizes, layout, kept, findings, unannotated, invalid, texts),
+        **_yolo_columns(lines, paths, sizes, layout, kept, findings, unannotated, texts),
     }
     findings.stop()
     names_kept = [name for number, name in layout.names.items() if kept[number]]
@@ -274,7 +274,6 @@ def _yolo_columns(
     kept: Mapping[int, bool],
     findings: Findings,
     unannotated: str | None,
-    invalid: str | None,
     texts: Sequence[str | None],
 ) -> dict[str, Any]:
     """Make the columns of objects; ``kept`` maps each class to whether it is wanted."""
@@ -292,7 +291,7 @@ def _yolo_columns(
     def where(i: int) -> str:
         return f"{place(file=texts[rows[i]])}, line {lines[i]}"
 
-    clipped, fit = clip_boxes(boxes, size[rows], where, findings, invalid)
+    clipped, fit = clip_boxes(boxes, size[rows], where, findings)
     findings.stop()
     columns: dict[str, Any] = {
         "boxes": clipped[fit],

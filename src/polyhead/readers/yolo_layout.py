@@ -34,10 +34,8 @@ class Layout(NamedTuple):
     Attributes:
         root: the folder that names are relative to.
         where: the data YAML or the folder of the data set, as a location in errors.
-        images: the paths of the images.
         labels: the path of each image's label file, which may not exist.
         orphans: label files without an image.
-        names: the class names by number.
         points: the shape of an object's keypoints, ``(n, 2)`` or ``(n, 3)``, or None.
     """
 

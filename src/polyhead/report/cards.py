@@ -26,7 +26,7 @@ SAID = {LABELED: "labeled", MISSING: "no label", UNASKED: "not asked", SILENT: "
 """The states of a label in words."""
 
 
-def card(place: int, sample: Sample, drawing: Drawing, title: str = "") -> str:
+def card(place: int, sample: Sample, drawing: Drawing) -> str:
     """Render a sample as an article; ``place`` is its index on the page."""
     drawing = drawing.on(sample)
     shots = _shots(sample, drawing, _words_for(sample, drawing))
@@ -48,7 +48,7 @@ def card(place: int, sample: Sample, drawing: Drawing, title: str = "") -> str:
     lacks = " lacks" if any(label.state == MISSING for label in sample.labels.values()) else ""
     return (
         f'<article class="card{lacks}" data-place="{place}" aria-labelledby="row-{place}">'
-        f'<h3 id="row-{place}"><span class="row-number">row {sample.row:,}{title}</span>{file}{loss}</h3>'
+        f'<h3 id="row-{place}"><span class="row-number">row {sample.row:,}</span>{file}{loss}</h3>'
         f'<div class="pictures">{"".join(shots)}</div>{applied}{"".join(facts)}'
         f'<dl class="labels">{"".join(labels)}</dl></article>'
     )

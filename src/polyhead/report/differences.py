@@ -19,10 +19,7 @@ class Differences:
     """The differences between two feeds over the same rows.
 
     Args:
-        labeled: the feed with the labels.
         guessed: the feed with predictions in place of the labels.
-        views: the views of the heads to compare.
-        scores: the confidence of each prediction, by row.
     """
 
     def __init__(self, labeled: Feed, guessed: Feed, views: Mapping[str, View], scores: Scores) -> None:

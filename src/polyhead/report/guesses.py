@@ -46,11 +46,8 @@ def with_guesses(
     """Return samples on their original images with their predictions, largest loss first.
 
     Args:
-        feed: a feed of the rows, with labels.
         predictions: the result of `polyhead.predict`.
         places: indices of the rows; None for the ``n`` rows with the largest loss.
-        n: the number of rows.
-        views: the views of the heads.
 
     Returns:
         The samples, and the heads in the units of the samples' labels.

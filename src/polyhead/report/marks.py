@@ -24,8 +24,6 @@ class Layer:
 
     Attributes:
         key: unique within a page.
-        title: its name.
-        color: the color of its marks, if they share one.
     """
 
     key: str
@@ -78,7 +76,6 @@ class On:
         most: the longest side of a drawn mask, in pixels.
         things: the objects of a head of boxes, by index.
         thing: the object that a label belongs to; None for a label of the whole row.
-        guess: whether the labels are predictions.
     """
 
     size: tuple[int, int]
@@ -138,7 +135,6 @@ class Cover:
     """An image of several colors over the whole picture.
 
     Attributes:
-        look: its look.
         places: uint8 ``(H, W)``, indices into the palette.
         palette: colors with alpha.
         apart: whether it is opaque, and therefore shown as a separate picture.

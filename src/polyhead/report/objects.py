@@ -26,7 +26,6 @@ def views(heads: Mapping[str, Head], size: tuple[int, int] | None = None) -> dic
     """Make the view of each head; heads that are drawn get colors in order.
 
     Args:
-        heads: the heads by name.
         size: (height, width) of the image that heads are drawn on.
     """
     found: dict[str, View] = {}
@@ -46,9 +45,6 @@ class Drawing:
     """Turns labels into marks.
 
     Attributes:
-        inputs: the feed's inputs.
-        heads: the heads with labels.
-        views: the view of each head.
         most: the longest side of pictures, in pixels.
     """
 

@@ -25,11 +25,6 @@ _LONGEST, _LEAST = 1024, 512
 class OriginalSamples:
     """Replaces the images of samples by the originals, and transforms boxes, keypoints, masks and maps to them.
 
-    Args:
-        source: the source of the rows.
-        images: the resolved image inputs.
-        heads: the resolved heads.
-
     Attributes:
         heads: the heads in the units of the returned samples: coordinates are in pixels of the original.
     """

@@ -64,15 +64,28 @@ def page(
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
+    known = in_script(facts(samples, views))
+    scripts = f'<script type="application/json" id="facts">{known}</script><script>{script}</script>'
+    return html_page(title, style, policy, body, _by_object(samples, drawing), f"{VIEWER}{scripts}")
+
+
+def html_page(
+    title: str, style: str, policy: str, parts: Sequence[str], attributes: str = "", end: str = ""
+) -> str:
+    """Render a page that loads only what ``policy``, its Content-Security-Policy, allows; empty parts are skipped.
+
+    Args:
+        attributes: the attributes of ``<body>``, with a leading space.
+        end: elements after ``<main>``, such as scripts.
+    """
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><meta name="generator" content="polyhead">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body{_by_object(samples, drawing)}><main>\n"
-        + "\n".join(part for part in body if part)
-        + f'\n</main>{VIEWER}<script type="application/json" id="facts">{in_script(facts(samples, views))}</script>'
-        f"<script>{script}</script></body></html>\n"
+        f"<title>{escape(title)}</title><style>{style}</style></head><body{attributes}><main>\n"
+        + "\n".join(part for part in parts if part)
+        + f"\n</main>{end}</body></html>\n"
     )
 
 

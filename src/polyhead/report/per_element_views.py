@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from polyhead.kinds import Head
-from polyhead.report.marks import Layer, Mark, On, Thing
-from polyhead.report.palette import RGB, class_color
+from polyhead.kinds.per_element import forwarded
+from polyhead.report.marks import Mark, On, Thing
+from polyhead.report.palette import class_color
 from polyhead.report.samples import Label
 from polyhead.report.spatial import DrawnView
 from polyhead.report.views import Chart, View, is_shown
@@ -20,6 +21,12 @@ MOST_BOXES, MOST_CLASSES = 6, 8
 
 class EachView(View):
     """The labels of a head for each box."""
+
+    classes = forwarded("one.classes")
+    dot = forwarded("one.dot")
+    layer = forwarded("one.layer")
+    legend = forwarded("one.legend")
+    colors = forwarded("one.colors")
 
     def __init__(self, one: View, head: Head) -> None:
         super().__init__(one.name, head, one.place, one.color)
@@ -54,26 +61,6 @@ class EachView(View):
 
     def number(self, label: Label) -> float | None:
         return None
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.one.classes
-
-    @property
-    def dot(self) -> bool:
-        return self.one.dot
-
-    @property
-    def layer(self) -> Layer | None:
-        return self.one.layer
-
-    @property
-    def legend(self) -> bool:
-        return self.one.legend
-
-    @property
-    def colors(self) -> tuple[RGB, ...]:
-        return self.one.colors
 
     def marks(self, label: Label, on: On) -> list[Mark]:
         if not is_shown(label):

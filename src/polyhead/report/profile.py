@@ -49,8 +49,6 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
     change.
 
     Args:
-        feed: the feed.
-        model: a Keras model.
         steps: the number of steps of each run, after the one in which Keras compiles.
 
     Raises:

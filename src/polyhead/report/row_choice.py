@@ -22,10 +22,8 @@ def rows_to_show(feed: Feed, rows: Any, n: int, views: Mapping[str, View]) -> np
     """Return the indices in a feed's source of the rows to show, int64.
 
     Args:
-        feed: the feed of the rows.
         rows: ids of rows, all of which are taken; or ``{head: condition}``, for the first ``n`` that meet all of them.
         n: the most rows that conditions select.
-        views: the views of the heads.
 
     Raises:
         ContractError: for rows, heads and classes that the feed doesn't have, or if no row meets the conditions.

@@ -50,7 +50,6 @@ class Sample:
         labels: ``{head: label}``.
         original: the same row before augmentation, if the feed augments.
         file: the file of its first image; empty without one.
-        epoch: the epoch of its augmentation.
         applied: what the augmentations of this epoch did to it, in words.
         guess: its predictions, in the form of its labels.
         scores: confidences of the predictions, ``{head: {index: 0 to 1}}``.
@@ -76,9 +75,6 @@ def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int 
     """Take the first rows of the feed's next epoch, or chosen rows.
 
     Args:
-        feed: the feed of the rows.
-        n: the number of rows, if none were chosen.
-        rows: indices of the chosen rows in the feed's source.
         draws: how many times each chosen row is augmented, as in that many epochs from the next one on.
     """
     if rows is None:

@@ -32,10 +32,6 @@ def sheet(drawing: Drawing, samples: Sequence[Sample]) -> Any:
     A cell shows the first image of a sample, the original beside it if the feed augments, and a line for each head.
     Images smaller than 192 pixels are enlarged by an integer factor.
 
-    Args:
-        drawing: draws the labels of the samples.
-        samples: the samples, in the order of the cells.
-
     Raises:
         PolyheadError: if Pillow is not installed.
     """

@@ -26,11 +26,7 @@ class Bars:
     """A bar chart of how often each class occurs.
 
     Attributes:
-        title: the chart's title.
-        names: the names of the classes.
-        counts: the count of each class.
         total: the count that shares are relative to.
-        colors: the color of each class, if it has one.
     """
 
     title: str
@@ -88,12 +84,6 @@ def in_part(name: str, share: float) -> str:
 class View:
     """A head of numbers.
 
-    Args:
-        name: the head's name.
-        head: the resolved head.
-        place: its index among the heads.
-        color: the color in which it is drawn, if it has a single one.
-
     Attributes:
         canvas: (height, width) of the image that the head is drawn on.
         palette: the color index of each class, by its name.
@@ -141,8 +131,6 @@ class View:
         """How far a prediction is from a label; None if they cannot be compared.
 
         Args:
-            label: the label of one row.
-            guess: the prediction, in the same form.
             scores: the confidence of the prediction, 0 to 1, by index.
             same: bool ``(places, places)``: which boxes of label and prediction have the same class, if known.
         """

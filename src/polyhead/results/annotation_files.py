@@ -33,9 +33,6 @@ def coco_results(
     """Yield a COCO result for each object of one head of boxes.
 
     Args:
-        rows: the rows of the table.
-        heads: the heads by name.
-        name: the head of boxes.
         category_ids: the id of each class in the annotation file; by default 1, 2, … in the order of the classes.
 
     Raises:

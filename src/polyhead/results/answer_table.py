@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from polyhead.errors import ContractError, Problem
 from polyhead.kinds import Head
@@ -18,7 +19,6 @@ class AnswerTable:
     """Makes tables of answers.
 
     Args:
-        heads: the resolved heads by name.
         probabilities: add a column with the probability of each class.
     """
 
@@ -32,8 +32,6 @@ class AnswerTable:
             answers: the answers of all heads, and of outputs that belong to no head.
             first: columns that come before the answers.
         """
-        import pyarrow as pa
-
         fields = [pa.field(name, column.type) for name, column in first.items()]
         columns = list(first.values())
         for name, column, item in self._columns(answers):
@@ -117,8 +115,6 @@ def _depth(answer: Answer) -> int:
 
 def _by_class(values: np.ndarray, names: Any, gone: np.ndarray | None) -> Any:
     """The probability of each class, as a struct with the class names as fields."""
-    import pyarrow as pa
-
     columns = [pa.array(np.ascontiguousarray(values[:, k], np.float32)) for k in range(values.shape[1])]
     return pa.StructArray.from_arrays(
         columns, [str(name) for name in names], mask=None if gone is None else pa.array(gone)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from polyhead.kinds.answers import Answer, Item
 
@@ -18,12 +19,9 @@ def arrow_column(answer: Answer, names: Sequence[Any], gone: np.ndarray | None, 
 
     Args:
         answer: the values, one entry per row.
-        names: the names of the classes.
         gone: the rows without an answer, bool ``(B,)``; None if every row has one.
         depth: how deeply lists are nested in a row.
     """
-    import pyarrow as pa
-
     values = answer.values
     if answer.item == "map":
         return _maps(values, gone)
@@ -39,15 +37,11 @@ def arrow_column(answer: Answer, names: Sequence[Any], gone: np.ndarray | None, 
 
 def field_of(name: str, column: Any, item: Item) -> Any:
     """The field of a column, with the kind of its values in its metadata."""
-    import pyarrow as pa
-
     return pa.field(name, column.type, metadata={KIND: item.encode()})
 
 
 def lists_of(base: Any, depth: int) -> Any:
     """The type of lists of ``base``, nested ``depth`` times."""
-    import pyarrow as pa
-
     for _ in range(depth):
         base = pa.list_(base)
     return base
@@ -58,8 +52,6 @@ def _is_gone(gone: np.ndarray | None, row: int) -> bool:
 
 
 def _value_type(answer: Answer, names: Sequence[Any]) -> Any:
-    import pyarrow as pa
-
     if answer.item == "flag":
         return pa.bool_()
     if answer.item == "number":
@@ -80,8 +72,6 @@ def _as_lists(value: Any) -> Any:
 
 
 def _of_array(values: np.ndarray, gone: np.ndarray | None) -> Any:
-    import pyarrow as pa
-
     mask = None if gone is None else np.ascontiguousarray(gone)
     if values.ndim == 1:
         return pa.array(values, mask=mask)
@@ -95,8 +85,6 @@ def _of_array(values: np.ndarray, gone: np.ndarray | None) -> Any:
 
 
 def _maps(values: Sequence[np.ndarray], gone: np.ndarray | None) -> Any:
-    import pyarrow as pa
-
     depth = values[0].ndim
     parts = [
         pa.nulls(1, lists_of(pa.float32(), depth))

@@ -26,8 +26,6 @@ def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> It
 
     Args:
         rows: the number of rows, and of draws in a sample.
-        resamples: the number of samples.
-        seed: the seed of the draws.
         width: the number of items in a row; more items make chunks smaller.
 
     >>> [chunk.sum(1).tolist() for chunk in bootstrap_counts(5, 3, seed=0)]
@@ -53,8 +51,6 @@ class Intervals:
 
     Attributes:
         level: the fraction of samples inside an interval; None for no intervals.
-        resamples: the number of samples.
-        seed: the seed of the draws.
     """
 
     level: float | None
@@ -72,9 +68,7 @@ class RowSamples:
 
     Args:
         measures: a function for each head that computes the metrics ``(R,)`` from counts ``(R, rows)``.
-        rows: the number of rows.
         width: the largest average number of items in a row.
-        how: the settings of the samples.
     """
 
     def __init__(

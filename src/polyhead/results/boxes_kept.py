@@ -51,9 +51,6 @@ def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: 
     """Decide which boxes of a head to keep.
 
     Args:
-        name: the head of boxes.
-        heads: all heads.
-        answers: the answers of all heads.
         corners: the boxes as ``xyxy``, ``(B, max_boxes, 4)``.
     """
     each = [n for n, head in heads.items() if head.each == name and n in answers]

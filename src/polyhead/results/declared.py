@@ -14,9 +14,6 @@ def declaration_for(method: str, model: Any, data: Any, declaration: Any, own: b
     """Return the declaration that was given, or else the one that the model or the feed carries.
 
     Args:
-        method: the name of the public function, for errors.
-        model: a trained model.
-        data: a feed, or rows.
         declaration: the user's argument; None for none.
         own: prefer the declaration of a feed to that of the model.
 

@@ -14,6 +14,7 @@ from polyhead.kinds import Head, Input
 from polyhead.report import charts
 from polyhead.report.cards import card
 from polyhead.report.objects import Drawing, views
+from polyhead.report.page import html_page
 from polyhead.report.samples import Sample
 from polyhead.report.views import Histogram, name_of
 from polyhead.results.text_table import short_number
@@ -38,9 +39,6 @@ def evaluation_page(
 
     Args:
         evaluation: an `Evaluation`.
-        worst: the rows with the largest loss, by head.
-        inputs: the inputs of the feed, for pictures.
-        heads: the heads of the feed.
         drawn: the heads in the units of the rows' labels; by default ``heads``.
     """
     rows = len(next(iter(evaluation.values())).ids)
@@ -55,7 +53,7 @@ def evaluation_page(
         words = [f"loss {short_number(evaluation[name].loss_of(pair[0].row))}" for pair in pairs]
         parts.append(_pair_section(f"Largest losses of {name}", pairs, words, place, drawing))
         place += 2 * len(pairs)
-    return _html_page(f"Evaluation of {counted(rows, 'row')}", parts)
+    return _styled_page(f"Evaluation of {counted(rows, 'row')}", parts)
 
 
 def suspects_page(
@@ -65,9 +63,6 @@ def suspects_page(
 
     Args:
         suspects: the `Suspects`.
-        pairs: the rows of the suspects.
-        inputs: the inputs of the feed.
-        heads: the heads of the feed.
     """
     first: dict[int, Any] = {}
     for one in suspects:
@@ -79,7 +74,7 @@ def suspects_page(
     drawing = Drawing(inputs, heads, views(dict(heads)))
     drawing.see(one for pair in pairs for one in pair)
     section = _pair_section("Labeled and predicted", pairs, words, 0, drawing)
-    return _html_page(title, [*parts, section])
+    return _styled_page(title, [*parts, section])
 
 
 def _suspicion(one: Any) -> str:
@@ -87,20 +82,12 @@ def _suspicion(one: Any) -> str:
     return ", ".join([*names, f"disagreement {short_number(one.disagreement)}"])
 
 
-def _html_page(title: str, parts: Sequence[str]) -> str:
+def _styled_page(title: str, parts: Sequence[str]) -> str:
     style = "".join(
         files(package).joinpath(name).read_text(encoding="utf-8")
         for package, name in (("polyhead.report", "page.css"), ("polyhead.results", "evaluation_page.css"))
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><meta name="generator" content="polyhead">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body><main>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</main></body></html>\n"
-    )
+    return html_page(title, style, _POLICY, parts)
 
 
 def _subtitle(evaluation: Mapping[str, Any], rows: int) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from polyhead.errors import counted, shown
 from polyhead.results.text_table import one_line, text_table
 
@@ -25,7 +27,6 @@ class FirstRows:
 
     Args:
         table: the first `MOST_ROWS` as a pyarrow ``Table``.
-        items: the kind of the values of each column.
         count: the number of rows in the whole table.
         where: the file that contains the rows; empty for none.
     """
@@ -89,8 +90,6 @@ def _cell_words(value: Any, longest: int) -> str:
 
 
 def _goes_right(kind: Any) -> bool:
-    import pyarrow as pa
-
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 

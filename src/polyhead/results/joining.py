@@ -16,11 +16,8 @@ class JoinedRows:
 
     Args:
         parts: the `RowJudges` of each evaluation.
-        counts: the number of rows of each evaluation.
 
     Attributes:
-        inputs: the inputs of the first evaluation.
-        heads: the heads of the first evaluation.
         labels: empty, as labels are not compared.
     """
 

@@ -34,15 +34,11 @@ class RowJudges:
     """Judges the outputs of a model for all rows of a feed, any number of times.
 
     Args:
-        model: the model.
         feed: a feed of the rows, in their order, with labels.
 
     Attributes:
-        judges: the judge of each head.
         labels: a checksum of the labels of each head without a scale, once they have been read.
         model: the model; None after pickling.
-        inputs: the inputs of the feed.
-        heads: the heads of the model.
 
     Raises:
         ContractError: the feed does not fit the model.
@@ -116,7 +112,6 @@ class RowJudges:
         """Map boxes or points from the model's images to pixels of the original images, as in predictions.
 
         Args:
-            name: the head.
             rows: the index of each row in the data, int64 ``(n,)``.
             *values: lists with one entry per row: the coordinates of a box or point, or None.
 

@@ -15,11 +15,6 @@ from polyhead.sources.source import Source
 class NoRows:
     """The attributes of a feed that predicting needs, for no rows.
 
-    Attributes:
-        source: the source without rows.
-        inputs: the inputs of the model, resolved.
-        batch_size: rows in a batch.
-
     Raises:
         DataError: the source has columns, but not those of the inputs.
     """

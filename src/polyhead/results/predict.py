@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from polyhead.errors import ContractError, Problem, as_path, require_size, shown
 from polyhead.feed import Feed
@@ -118,8 +120,6 @@ def predict(
     tables = (_tables if len(rows) else _without_rows)(outputs, feed.source, before, probabilities, way_back)
     with bar("predicting", feed.num_samples, progress) as outputs.done:
         if file is None:
-            import pyarrow as pa
-
             whole = pa.concat_tables(tables, promote_options="default")
         else:
             whole = None
@@ -163,8 +163,6 @@ def _without_rows(
     outputs: Outputs, _: Source, before: RowColumns, probabilities: bool, way_back: WayBack
 ) -> Iterator[Any]:
     """Yield a table without rows, with the columns and types of predictions; they come from one row of zeros."""
-    import pyarrow as pa
-
     found = outputs.of_zeros()
     columns = _answers(outputs, found, outputs.views, way_back.of_whole_images())
     first = before.columns(np.zeros(0, np.int64), _names_of(columns))
@@ -202,8 +200,6 @@ def _answer(
 
 
 def _write_file(tables: Iterator[Any], file: Path) -> None:
-    import pyarrow.parquet as pq
-
     writer: Any = None
     with writing(file) as temporary:
         try:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from polyhead.errors import ContractError, DataError, Problem, as_path, is_integer, shown, similar
 from polyhead.extras import requiring
@@ -58,16 +60,12 @@ class Predictions:
     @property
     def _table(self) -> Any:
         if self._held is None:
-            import pyarrow.parquet as pq
-
             return pq.read_table(str(self.path), memory_map=True)
         return self._held
 
     @property
     def _schema(self) -> Any:
         if self._held is None:
-            import pyarrow.parquet as pq
-
             return pq.read_schema(str(self.path))
         return self._held.schema
 
@@ -79,8 +77,6 @@ class Predictions:
     def __len__(self) -> int:
         """The number of rows."""
         if self._held is None:
-            import pyarrow.parquet as pq
-
             return int(pq.read_metadata(str(self.path)).num_rows)
         return int(self._held.num_rows)
 
@@ -117,14 +113,10 @@ class Predictions:
 
     def _batches(self) -> Iterator[Any]:
         """Yield the table in parts that fit into memory."""
-        import pyarrow as pa
-
         if self._held is not None:
             for start in range(0, len(self), 1024):
                 yield self._held.slice(start, 1024)
             return
-        import pyarrow.parquet as pq
-
         with pq.ParquetFile(str(self.path)) as file:
             for batch in file.iter_batches(1024):
                 yield pa.Table.from_batches([batch])
@@ -133,8 +125,6 @@ class Predictions:
         """The rows from ``start`` to ``stop``, exclusive; only the row groups of a file with these rows are read."""
         if self._held is not None:
             return self._held.slice(start, stop - start)
-        import pyarrow.parquet as pq
-
         with pq.ParquetFile(str(self.path), memory_map=True) as file:
             sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
             ends = np.cumsum(sizes, dtype=np.int64)
@@ -146,8 +136,6 @@ class Predictions:
 
     def _only(self, names: list[str]) -> Any:
         if self._held is None:
-            import pyarrow.parquet as pq
-
             return pq.read_table(str(self.path), columns=names, memory_map=True)
         return self._held.select(names)
 
@@ -221,8 +209,6 @@ class Predictions:
         Raises:
             DataError: the path cannot be written.
         """
-        import pyarrow.parquet as pq
-
         file = as_path(path, "write_parquet(path)")
         with writing(file) as temporary:
             pq.write_table(self._table, str(temporary))

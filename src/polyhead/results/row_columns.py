@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from polyhead.errors import DataError, Problem, place, warn
 from polyhead.kinds import Head, Image, Input
@@ -15,14 +16,7 @@ from polyhead.sources.source import Source
 
 
 class RowColumns:
-    """The columns before the answers: row ids, image files, and columns copied from the data.
-
-    Args:
-        source: the source of the rows.
-        inputs: the inputs of the model.
-        heads: the heads of the model.
-        kept: the names of the columns of the data to copy.
-    """
+    """The columns before the answers: row ids, image files, and columns copied from the data."""
 
     def __init__(
         self,
@@ -59,8 +53,6 @@ class RowColumns:
 
     def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
         """The columns of some rows as pyarrow arrays, renamed if their name is in ``taken``."""
-        import pyarrow as pa
-
         rows = {} if self._kept is None else self._kept.coded(ids)
         numbers = pa.array(self._source.ids_of(ids), pa.int64())
         own = {"id": self._column("id", plain(rows["id"])) if self._own_ids else numbers}
@@ -74,8 +66,6 @@ class RowColumns:
 
     def _column(self, name: str, values: Any) -> Any:
         """Convert values to an Arrow array, with the type of earlier rows."""
-        import pyarrow as pa
-
         known = self._types.get(name)
         dense = isinstance(values, np.ndarray) and values.ndim == 1
         try:

@@ -27,7 +27,6 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         data: as for `Feed`; or one row, as ``{column: value}`` or a row of a frame, or a list of such rows. For a model
             with one input column also the values alone, or a single value: a path, encoded bytes or an array; or a
             folder of images.
-        inputs: the inputs of the model, resolved.
         labels: further columns to read.
 
     Returns:

@@ -40,9 +40,7 @@ def text_table(
     """Lay out rows of text in columns: the first ``words`` aligned left, the others right.
 
     Args:
-        titles: the titles of the columns.
         rows: the text of each cell; line breaks become spaces.
-        words: the number of leading columns to align left.
         left: the indices of the columns to align left, instead of ``words``.
         repeats: keep a cell in the first column that equals the one above it.
 

@@ -107,14 +107,13 @@ def merge_views(
     Boxes are matched with those of the first view by their overlap, and outputs for each box move with their box.
 
     Args:
-        heads: the heads by name.
         answers: the outputs of each view, ``{head: (B, *output_shape)}``; NaN for pixels that it does not show.
 
     Returns:
         The mean for each head, and the outputs of all views ``(views, B, *output_shape)``, boxes in the same order.
     """
     orders = {
-        name: [_matches(heads[name], answers[0][name], one[name]) for one in answers]
+        name: [_matches(answers[0][name], one[name]) for one in answers]
         for name in answers[0]
         if name in heads and heads[name].layer == "boxes" and heads[name].places > 1
     }
@@ -133,7 +132,7 @@ def merge_views(
     return means, every
 
 
-def _matches(head: Head, base: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _matches(base: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The index of each box of the first view in another view, ``(B, places)``; -1 if there is no match."""
     found = np.full(base.shape[:2], -1)
     for row, (mine, boxes) in enumerate(zip(base, other, strict=True)):
@@ -160,9 +159,7 @@ def view_spread(head: Head, every: np.ndarray, mean: np.ndarray, views: Views) -
     boxes and points in pixels of the original image. For several numbers it is their mean.
 
     Args:
-        head: the resolved head.
         every: the outputs of all views, ``(views, B, *output_shape)``.
-        mean: the mean over the views.
         views: the transformation of each row's image to the original.
 
     Returns:

@@ -19,9 +19,6 @@ class Gap:
     Numbers become floats with NaN, categories get the code -1, dates NaT, and everything else None. Images and masks of
     uint8 stay uint8, row by row in a list, because as floats they would have another scale.
 
-    Args:
-        firsts: the first row in each source that has the column.
-
     >>> gap = Gap([np.array([3])])
     >>> gap.filled(np.array([3, 4])).tolist(), gap.missing(2).tolist()
     ([3.0, 4.0], [nan, nan])
@@ -73,7 +70,6 @@ class Filled(DerivedSource):
     """The rows of a source, with further columns of missing values.
 
     Args:
-        source: the source.
         gaps: the form of missing values, for each column that some source lacks.
         columns: the columns of this view, in order.
     """

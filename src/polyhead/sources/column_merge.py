@@ -149,7 +149,6 @@ def same_columns(
     """Give all sources the same columns, without those that have neither rows nor columns.
 
     Args:
-        sources: the sources.
         join: one of `JOINS`.
         how: the call that joins them, up to its last argument, for the error.
 

@@ -52,7 +52,6 @@ class Rows(_CachingView):
     if the rows are consecutive, else a copy, which is kept; None if the copy would be larger than 64 MB.
 
     Args:
-        source: the source.
         ids: int64 ``(n,)``, each in ``[0, len(source))``.
 
     >>> from polyhead.sources.arrays import Arrays

@@ -256,7 +256,6 @@ def row_of(source: Source, index: int | None, ids: np.ndarray | None = None) -> 
     """Return the id that reports use for a row.
 
     Args:
-        source: the source.
         index: the position of the row, None for no row.
         ids: the row numbers that it indexes, int64 ``(B,)``; None for all.
     """

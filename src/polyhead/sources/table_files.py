@@ -9,7 +9,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.dataset as pds
+import pyarrow.parquet as pq
+from pyarrow import csv, feather, ipc
 
 from polyhead.columns.arrow import column_of
 from polyhead.columns.image_values import names_image
@@ -17,6 +22,7 @@ from polyhead.columns.lazy import Stored
 from polyhead.columns.values import LIMIT_BYTES, Values
 from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.foreign_errors import quoted_error
+from polyhead.sources.tables import Opened
 
 T = TypeVar("T")
 
@@ -39,32 +45,12 @@ MANY = 64
 """A small file with more columns than this is read at once."""
 
 
-class Opened(NamedTuple):
-    """A table whose columns can be loaded one by one.
-
-    Attributes:
-        where: its name in errors.
-        names: the names of the columns.
-        rows: the number of rows.
-        load: loads the column at a position; called once for each.
-    """
-
-    where: str
-    names: list[str]
-    rows: int
-    load: Callable[[int], Values | Stored]
-
-
 def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) -> Opened:
     """Open a pyarrow table; each column is released once it is converted.
 
     Args:
-        data: the table.
-        where: its name in errors.
         check: validate a column before it is used, because damage in a memory-mapped file could crash the process.
     """
-    import pyarrow as pa
-
     table = data if isinstance(data, (pa.Table, pa.RecordBatch)) else pa.table(data)
     parts = dict(enumerate(table.columns))
 
@@ -127,8 +113,6 @@ def _opener(path: Path) -> Callable[[Path, str, list[str] | None], Opened] | Non
 
 def _with_clear_errors(where: str, work: Callable[[], T]) -> T:
     """Call ``work``, and turn errors from Arrow into one clear error."""
-    import pyarrow as pa
-
     try:
         return work()
     except DataError:
@@ -165,8 +149,6 @@ def _require_separated(name: str, first: Any, where: str, delimiter: str) -> Non
 
 
 def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
-    import pyarrow.parquet as pq
-
     with pq.ParquetFile(path) as file:
         names, about = list(file.schema_arrow.names), file.metadata
     rows = about.num_rows
@@ -197,9 +179,6 @@ class _ReadAtOnce:
 
     def column(self, at: int) -> Any:
         """Return and release a column; None if the file can't be read as a whole."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         with self._lock:
             if self._columns is None:
                 try:
@@ -211,8 +190,6 @@ class _ReadAtOnce:
 
 
 def _open_folder(path: Path, where: str) -> Opened:
-    import pyarrow.dataset as pds
-
     files = sorted(
         str(p)
         for p in path.rglob("*")
@@ -258,9 +235,6 @@ def _require_alike(data: Any) -> None:
 
 
 def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) -> Opened:
-    import pyarrow as pa
-    from pyarrow import csv
-
     shape = csv.ParseOptions(delimiter=delimiter)
     alone = csv.ReadOptions(use_threads=False)  # with threads, Arrow does not say which row it can't read
     with csv.open_csv(path, read_options=alone, parse_options=shape) as head:
@@ -287,8 +261,6 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
 
 def _require_text(table: Any, where: str) -> None:
     """Raise if text is not UTF-8, which Arrow would read as bytes."""
-    import pyarrow as pa
-
     names = [field.name for field in table.schema if pa.types.is_binary(field.type)]
     if names:
         fix = "Save it as UTF-8, or pass the frame from pandas.read_csv(path, encoding=...)."
@@ -297,15 +269,10 @@ def _require_text(table: Any, where: str) -> None:
 
 
 def _open_ipc(path: Path, where: str, wanted: list[str] | None) -> Opened:
-    import pyarrow as pa
-    from pyarrow import ipc
-
     source = pa.memory_map(str(path))
     magic = source.read(6)
     source.seek(0)
     if magic[:4] == b"FEA1":
-        from pyarrow import feather
-
         return opened_arrow(feather.read_table(path), where, check=True)
     reader = ipc.open_file(source) if magic == b"ARROW1" else ipc.open_stream(source)
     return opened_arrow(reader.read_all(), where, check=True)

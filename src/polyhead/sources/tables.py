@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from polyhead.columns.as_column import as_column
 from polyhead.columns.frames import family_of, index_of
@@ -16,7 +16,6 @@ from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, counted, listed, shown, similar
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source, names_in
-from polyhead.sources.table_files import Opened, open_file, opened_arrow
 
 _INDEX = re.compile(r"__index_level_\d+__")  # the name under which pandas writes an index
 
@@ -25,6 +24,19 @@ _TABLES = {
     "polars": frozenset({"DataFrame", "LazyFrame"}),
     "pyarrow": frozenset({"Table", "RecordBatch"}),
 }
+
+
+class Opened(NamedTuple):
+    """A table whose columns can be loaded one by one.
+
+    Attributes:
+        load: loads the column at a position; called once for each.
+    """
+
+    where: str
+    names: list[str]
+    rows: int
+    load: Callable[[int], Values | Stored]
 
 
 def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
@@ -65,6 +77,8 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
         return arrays if wanted is None else arrays.only(wanted)
     family, names = family_of(data)
     if isinstance(data, (str, os.PathLike)):
+        from polyhead.sources.table_files import open_file
+
         path = Path(data).expanduser()
         return _table(open_file(path, wanted), wanted, least, path.absolute())
     if family == "pandas" and "DataFrame" in names:
@@ -89,6 +103,8 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
             lambda at: as_column(data.columns[at], data.to_series(at)),
         )
     elif hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__") or is_table(data):
+        from polyhead.sources.table_files import opened_arrow
+
         found = opened_arrow(data)
     else:
         expected = "a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.lazy import Pieces, Stored, entries, gather, whole
-from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, recoded, take, united
+from polyhead.columns.values import LIMIT_BYTES, Coded, Values, codes_in, join, take, united
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
 from polyhead.sources.scanning import first_rows, scan
@@ -179,7 +179,6 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     """Convert rows of a column to an Arrow array.
 
     Args:
-        spec: the description of the column.
         values: for a dense column, an array of its dtype; otherwise any values.
         gone: bool ``(n,)``, True for rows of a dense column that are None.
 
@@ -198,7 +197,7 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     if spec["is"] == "coded":
         if not isinstance(values, Coded):
             raise BadValue(0, spec_words(spec), shown(values[0]), "Convert the column.")
-        codes = recoded(values, spec["categories"]).codes if len(values) else np.zeros(0, np.int32)
+        codes = codes_in(values, spec["categories"]) if len(values) else np.zeros(0, np.int32)
         indices = pa.array(codes, mask=codes < 0)
         names = to_arrow({**spec, "is": "values"}, spec["categories"])
         return pa.DictionaryArray.from_arrays(indices, names, ordered=spec["ordered"])

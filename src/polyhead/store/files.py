@@ -138,9 +138,7 @@ def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | No
     """Map the record batch of a shard into memory; its columns are read when they are used.
 
     Args:
-        path: the path of the file.
         types: the expected Arrow type of each column; None for a file that was just written.
-        rows: the expected number of rows.
 
     Raises:
         StoreError: if the file is not a shard, or not the expected one.

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pyarrow as pa
+
 from polyhead.errors import Problem, StoreError, place
 from polyhead.store.column_codec import Spec, field
 from polyhead.store.files import (
@@ -39,11 +41,9 @@ class Journal:
     """The journal of a store: what is being written, and the complete shards.
 
     Args:
-        folder: the folder of the store.
         header: what is being written; must equal that of an interrupted run.
 
     Attributes:
-        header: as given.
         shards: the shards of an interrupted run.
 
     Raises:
@@ -113,8 +113,6 @@ class Journal:
 
 def write_shard(path: Path, specs: Sequence[Spec], arrays: Sequence[Any], rows: int) -> dict[str, Any]:
     """Write a shard, sync it to disk, and read it back to compute its checksums."""
-    import pyarrow as pa
-
     names = [spec["name"] for spec in specs]
     schema = pa.schema([pa.field(name, field(spec)) for name, spec in zip(names, specs, strict=True)])
     batch = pa.RecordBatch.from_arrays(list(arrays), schema=schema)
