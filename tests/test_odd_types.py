@@ -188,7 +188,11 @@ def test_true_and_false_of_numpy_and_dtypes():
         ),
         (lambda: ph.Image(8, 8, photometric="no"), "Image(photometric=): expected True or False, got 'no'."),
         (lambda: ph.Boxes(3, normalized=1), "Boxes(normalized=): expected True or False, got 1."),
-        (lambda: ph.Array(fill="a"), "Array(fill=): expected a finite number, got 'a'."),
+        (
+            lambda: ph.Array(fill="mean"),
+            "Array(fill=): expected a finite number, got 'mean'. Compute it from the training rows. Columns with "
+            "different numbers are inputs of their own.",
+        ),
         (lambda: ROWS.only(3), "only(columns): expected a name, or a list of names, got 3."),
         (
             lambda: ROWS.split((0.5, 0.5), stratify=3),

@@ -19,6 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import chromium
 
+AT_ONCE = 10
+"""The searches of one request to the browser, which a busy machine can answer before it counts as stuck."""
+
 ASK = """
 (async () => {
   const box = document.querySelector('[data-md-component=search-query]');
@@ -64,7 +67,9 @@ def answers(site, searches):
     try:
         with tempfile.TemporaryDirectory() as folder, chromium.Browser(folder) as browser:
             browser.open(base)
-            found = browser.run(ASK.replace("WORDS", json.dumps(list(searches))))
+            words = list(searches)
+            parts = [words[start : start + AT_ONCE] for start in range(0, len(words), AT_ONCE)]
+            found = [links for part in parts for links in browser.run(ASK.replace("WORDS", json.dumps(part)))]
     finally:
         server.shutdown()
     return [[link.removeprefix(base).partition("?")[0] + hash_of(link) for link in links] for links in found]

@@ -51,6 +51,11 @@ def test_numbers_that_are_missing_are_filled_in_or_named():
             "Fix the row, or say Array(fill=0.0) to fill in for NaN, but not for infinity."
         )
         assert Array((1,), dtype="int32", fill=7).encode(dirty).tolist() == [[1], [7]]
+    of_two = Array((2,), dtype="float32", column=["age", "fare"])
+    assert message(of_two.encode, np.array([[1, 2], [3, np.nan]])) == (
+        "head `h`, row 1: expected finite numbers in column `fare`, got nan. "
+        "Fix the row, or say Array(fill=0.0) to fill in for NaN, but not for infinity."
+    )
     assert Array((2,), dtype="float32", fill=0).encode([[1, None], [2, 3]]).tolist() == [[1, 0], [2, 3]]
 
 

@@ -261,6 +261,16 @@ def test_tables_that_cannot_be_used(root, put):
     assert found == "the table: expected a row for at least one image, got none."
 
 
+def test_a_table_is_relative_to_the_root_or_the_working_directory(root, put, monkeypatch):
+    put("pets/a.jpg")
+    (root / "t.csv").write_text("file,v\na.jpg,7\n")
+    monkeypatch.chdir(root)
+    for path in ("t.csv", "../t.csv", root / "t.csv"):
+        assert column(read_folder("pets", table=path), "v").tolist() == [7]
+    (root / "pets" / "t.csv").write_text("file,v\na.jpg,8\n")
+    assert column(read_folder("pets", table="t.csv"), "v").tolist() == [8]
+
+
 def test_folders_that_cannot_be_used(root, put):
     assert message(lambda: read_folder(root)).startswith(
         f"file {root}: expected images, files that end in .jpg, .jpeg, .png, .bmp, .gif, .webp, .tif, .tiff, .avif, "

@@ -477,6 +477,10 @@ def test_several_inputs_are_given_by_name():
         'data: expected columns by name, got \'list\'. The model reads several columns: give {"a": ..., "b": ...}, '
         "or a table with them."
     )
+    with pytest.raises(ph.DataError, match=r"expected columns by name, got 'a\.jpg'"):
+        ph.predict(model, "a.jpg", declaration=feed.declaration)
+    with pytest.raises(ph.DataError, match="expected a column `b` among a, got no such column"):
+        ph.predict(model, {"a": 1.0}, declaration=feed.declaration)
 
 
 def dense_model(**units):

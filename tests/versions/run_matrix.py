@@ -157,8 +157,8 @@ def absent(python: str, what: str) -> Cell:
         if lacking
         else ", ".join(one for one in found if one.split()[0] in (package, "keras", "numba"))
     )
-    words = "not everything has a wheel" if lacking else "everything has a wheel"
-    return Cell(python, what, ABSENT, f"not run, as this Python was not there; {words}: {said}")
+    words = "wheels are missing" if lacking else "all wheels exist"
+    return Cell(python, what, ABSENT, f"not run without this Python; {words}: {said}")
 
 
 def tried(python: str, what: str, interpreter: str) -> Cell:

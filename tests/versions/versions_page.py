@@ -12,27 +12,27 @@ NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 HEAD = """\
 # Versions
 
-The integration with Keras is tested on every minor version and each backend: feeds in `fit`, `evaluate` and `predict`,
-resuming, what `ph.compile` logs, saving and loading. The tests are in `tests/versions`; `make test-keras` runs them and
-writes this page, `make test-keras VERSIONS="3.12 jax"` runs some of them. Every change runs these tests on two other
-versions of Keras, a different pair each time, and all other tests on the newest.
+Every minor version of Keras from 3.10 on is tested with JAX, PyTorch and TensorFlow: feeds in `fit`, `evaluate` and
+`predict`, resuming, logged losses, saving and loading. These tests are in `tests/versions`; `make test-keras` runs them
+and writes this page, and `make test-keras VERSIONS="3.12 jax"` runs some of them. Each change is tested on two of these
+versions, a different pair each time; all other tests run on the newest version only.
 """
 
 PYTHON = """\
 ## Python
 
-The wheel is installed into an empty environment of each Python, and a program runs there as a user would run it: it
-trains, saves, loads and predicts; once with the newest versions, once with the oldest that are allowed and have a wheel
-for that Python. `make test-matrix` does that, then what `make test-keras` does, and writes this page;
-`make test-matrix MATRIX="3.12 jax"` tries some cells.
+For each Python version, the wheel is installed into an empty environment, and a program trains, saves, loads and
+predicts: once with the newest versions of all packages, once with the oldest supported versions that have a wheel for
+that Python. `make test-matrix` does this, runs `make test-keras` and writes this page;
+`make test-matrix MATRIX="3.12 jax"` runs some cells.
 
-polyhead installs on Python 3.14: all that it needs has wheels, of TensorFlow a release candidate. It has not been run
-there yet, so Python 3.14 is not among the versions that are called supported.
+polyhead can be installed on Python 3.14: all its dependencies have wheels, and TensorFlow has a release candidate. It
+has not been tested there yet, so Python 3.14 is not listed as supported.
 """
 
 EXTRAS = """\
-Each extra alone; *bare* is polyhead without a backend, where each missing package is an error that says how to install
-it.
+Each extra is also installed alone. *bare* is polyhead without any backend: using a missing package raises an error that
+says how to install it.
 """
 
 EXTRAS_OF_CELLS = ("bare", "vision", "demo")

@@ -34,7 +34,7 @@ FeedArgument = Annotated[
     ),
 ]
 MODEL_NAME = "FILE.PY:NAME|MODEL.KERAS"
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print only the report, as JSON.")]
 
 NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
 """The form of an argument that names an object of a Python file."""

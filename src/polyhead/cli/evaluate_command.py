@@ -35,23 +35,26 @@ def run_evaluate(
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(min=1, help="Rows in a batch; by default that of the feed, or 32.", show_default=False),
+        typer.Option(min=1, help="Rows in a batch; by default, that of the feed, or 32.", show_default=False),
     ] = None,
     intervals: Annotated[
-        float, typer.Option(help="The level of the intervals; 0 leaves them out, which is faster.")
+        float, typer.Option(help="The confidence level of the intervals; 0 leaves them out, which is faster.")
     ] = 0.95,
-    resamples: Annotated[int, typer.Option(min=1, help="Samples of rows that make the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of these samples.")] = 0,
+    resamples: Annotated[
+        int, typer.Option(min=1, help="The number of bootstrap samples for the intervals.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the bootstrap samples.")] = 0,
     worst: Annotated[
-        int, typer.Option(min=0, help="Rows with the largest loss that the page shows of each head.")
+        int,
+        typer.Option(
+            min=0, help="The number of rows with the largest loss that the page shows for each head."
+        ),
     ] = 4,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the metrics as JSON, and nothing else.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the metrics, as JSON.")] = False,
 ) -> None:
-    """Measure how good a saved model is at each head, and print a table of metrics.
+    """Evaluate a saved model on labeled rows, and print a table of the metrics of each head.
 
-    The exit code is 0 if it was evaluated, 1 for wrong data, and 2 for wrong arguments or a model that does not fit.
+    The exit code is 0 for success, 1 for wrong data, and 2 for wrong arguments or a model that does not fit the data.
     """
     checks = [] if output is None else [partial(require_output, output, (".html", ".csv", ".json"))]
     require_arguments(model, [data], *checks, partial(_require_level, intervals))

@@ -32,19 +32,19 @@ def run_examine(
     steps: Annotated[
         int | None,
         typer.Option(
-            "--steps-per-epoch", min=1, help="The steps_per_epoch that you give to fit.", show_default=False
+            "--steps-per-epoch", min=1, help="The steps_per_epoch that you pass to fit.", show_default=False
         ),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1, help="How long the examination may take.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, help="The time limit in seconds.")] = 60.0,
     as_json: JsonOption = False,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     env: Annotated[
-        bool, typer.Option("--env", help="Show what is known of the installed Keras and its backend.")
+        bool, typer.Option("--env", help="Show known problems of the installed Keras and its backend.")
     ] = False,
 ) -> None:
     """Find the mistakes in a generator or a dataset, without training on it.
 
-    The exit code is 0 if there are none, 1 if there are some, and 2 for wrong arguments.
+    The exit code is 0 if there are no mistakes, 1 if there are some, and 2 for wrong arguments.
     """
     if env:
         with reporting("--env"):

@@ -1,4 +1,4 @@
-"""``polyhead migrate``: writes the feeds in the place of a script's data pipelines, and compares their rows."""
+"""``polyhead migrate``: writes feeds that replace a script's data pipelines, and compares their rows."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from polyhead.migrating.migrate import migrate, report_of
 
 def run_migrate(
     script: Annotated[
-        Path, typer.Argument(metavar="FILE.PY", help="The script that trains.", show_default=False)
+        Path, typer.Argument(metavar="FILE.PY", help="The training script.", show_default=False)
     ],
     execute: Annotated[
         bool,
         typer.Option(
             "--run/--no-run",
-            help="Run the lines that make the data, and compare; --no-run only reads the script.",
+            help="Run the lines that make the data, and compare the rows of both; --no-run only reads the script.",
         ),
     ] = True,
-    rows: Annotated[int, typer.Option(min=1, help="How many rows to compare.")] = 200,
+    rows: Annotated[int, typer.Option(min=1, help="The number of rows to compare.")] = 200,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the ph.Feed in the place of ImageDataGenerator, Sequence, PyDataset, from_generator and others.
+    """Write a ph.Feed that replaces an ImageDataGenerator, Sequence, PyDataset, from_generator or generator.
 
-    Only the lines that make the data run, never the model or the training; the report names them. The exit code is 0
-    if every pipeline was migrated, and 1 if not, or if there is none.
+    It runs only the lines of the script that make the data, never the model or the training, and lists these lines in
+    its report. The exit code is 0 if every pipeline was migrated, and 1 if one was not, or if there is none.
     """
     if not script.is_file():
         fail(f"{script}: no such file.", WRONG_USE)

@@ -28,18 +28,20 @@ def run_pack(
     ] = None,
     named_output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="OUT", help="The same as OUT.", show_default=False),
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="The folder to write, instead of OUT.", show_default=False
+        ),
     ] = None,
     image_size: Annotated[
         tuple[int, int] | None,
         typer.Option(
-            metavar="H W", help="The size of the images in the store; by default as the feed declares."
+            metavar="H W", help="The size of the images in the store; by default, that of the feed."
         ),
     ] = None,
     encoding: Annotated[
         str, typer.Option(help="The format of the images in the store: pixels, jpeg or png.")
     ] = "pixels",
-    quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG.")] = 95,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="The JPEG quality.")] = 95,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Threads that read and decode; by default, one per core.")
     ] = None,

@@ -22,23 +22,27 @@ def run_preview(
             help="A Keras model, a function that returns one, or a saved model: also check that it fits the feed.",
         ),
     ] = None,
-    samples: Annotated[int, typer.Option("-n", "--samples", min=1, help="How many samples to show.")] = 16,
+    samples: Annotated[
+        int, typer.Option("-n", "--samples", min=1, help="The number of samples to show.")
+    ] = 16,
     rows: Annotated[
         str | None,
         typer.Option(
             metavar="3,17 or HEAD=CLASS",
-            help="Show these rows, or rows in which a head holds a class, as kind=kite.",
+            help="Show these rows, or rows of one class of a head, such as kind=kite.",
         ),
     ] = None,
-    draws: Annotated[int, typer.Option(min=1, help="Augment each of the rows so many times.")] = 1,
+    draws: Annotated[
+        int, typer.Option(min=1, help="The number of differently augmented samples of each row.")
+    ] = 1,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The file to write: a page (.html) or a picture (.png).")
     ] = Path("preview.html"),
 ) -> None:
     """Draw samples of a feed, with all heads, as the model gets them.
 
-    The exit code is 0 if the file was written, 1 for wrong data, and 2 for wrong arguments, or if the model does not
-    fit: then the file is written as well, and shows the check.
+    The exit code is 0 for success, 1 for wrong data, and 2 for wrong arguments or a model that does not fit the feed.
+    In the last case the file is written too, and shows what does not fit.
     """
     with reporting(feed, output):
         given, net = load_feed(feed, model)

@@ -24,7 +24,9 @@ def run_profile(
     steps: Annotated[
         int | None,
         typer.Option(
-            min=2, help="How many batches to measure; by default, a few seconds of them.", show_default=False
+            min=2,
+            help="The number of batches to measure; by default, as many as take a few seconds.",
+            show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -23,7 +23,7 @@ ModelArgument = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL.KERAS",
-        help="A model that ph.compile compiled, as model.save wrote it.",
+        help="A model compiled by ph.compile and saved by model.save.",
         show_default=False,
     ),
 ]

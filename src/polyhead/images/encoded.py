@@ -86,6 +86,8 @@ def _fix_of_path(path: Any) -> str:
         return _FROM_BASE64
     if os.path.isabs(name) or os.path.exists(name):
         return ""
+    if not name:
+        return "Give None where there is no file."
     if " " in name and name.replace(" ", "").isdigit():
         return "Run lengths as text are not read; draw them as an array (H, W)."
     if name.startswith("file://"):

@@ -73,7 +73,8 @@ class Array(Input):
             object.__setattr__(self, "dtype", as_dtype(self.dtype))
             require_choice("Array(dtype=)", self.dtype, ("float32", "int32"), '"float32" or "int32"')
         if self.fill is not None and not is_number(self.fill):
-            raise ContractError(Problem("Array(fill=)", "a finite number", shown(self.fill)))
+            fix = "Compute it from the training rows. Columns with different numbers are inputs of their own."
+            raise ContractError(Problem("Array(fill=)", "a finite number", shown(self.fill), fix))
         if self.shape is not None:
             object.__setattr__(self, "shape", as_shape(self.shape, "Array(shape)"))
         if self.vocabulary is not None:
@@ -157,7 +158,8 @@ class Array(Input):
         if self.fill is not None and array.dtype.kind == "f":
             array = np.where(np.isnan(array), array.dtype.type(self.fill), array)
         if check:
-            require_finite(array, "finite numbers", _FINITE_FIX)
+            columns = self.column if isinstance(self.column, (list, tuple)) else ()
+            require_finite(array, "finite numbers", _FINITE_FIX, columns)
         if isinstance(self.scale, Scaling):
             array = self.scale.scaled(array, None, check)
         if self.dtype == "float32":

@@ -273,12 +273,14 @@ def _finite_sum(array: np.ndarray) -> bool:
         return bool(np.isfinite(array.sum()))
 
 
-def require_finite(array: np.ndarray, expected: str, fix: str) -> None:
-    """Raise for the first row with NaN or infinity."""
+def require_finite(array: np.ndarray, expected: str, fix: str, columns: Any = ()) -> None:
+    """Raise for the first row with NaN or infinity; if each number has a column, the error names it."""
     if array.dtype.kind == "f" and not _finite_sum(array):
         bad = ~np.isfinite(array)
         row = first_row(bad)
         if row is not None:
+            if bad.shape[1:] == (len(columns),):
+                expected = f"{expected} in column `{columns[int(bad[row].argmax())]}`"
             raise BadValue(row, expected, _first_value(array, bad, row), fix)
 
 

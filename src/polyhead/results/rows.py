@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.image_values import is_pillow
+from polyhead.columns.image_values import is_pillow, names_image
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.kinds import Image, Input
 from polyhead.readers.as_source import as_source
@@ -52,17 +52,20 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
     if are_rows(data):
         data = _by_column(data, columns)
     if isinstance(data, Mapping):
-        one = all(c in data and _is_one(data[c], kind, c in shared) for c, kind in columns.items())
+        # a column that is absent is an error later
+        there = {c: kind for c, kind in columns.items() if c in data}
+        one = bool(there) and all(_is_one(data[c], kind, c in shared) for c, kind in there.items())
         return as_source({c: [data[c]] for c in data} if one else data, asked)
     if len(columns) == 1:
         ((column, kind),) = columns.items()
         values = _values(data, kind)
         if values is not None:
             return as_source({column: values})
-    elif not isinstance(data, (str, os.PathLike)):
+    elif not isinstance(data, (str, os.PathLike)) or names_image(os.fspath(data)):
         names = ", ".join(f'"{c}": ...' for c in columns)
         fix = f"The model reads several columns: give {{{names}}}, or a table with them."
-        raise DataError(Problem("data", "columns by name", shown(type(data).__name__), fix))
+        found = data if isinstance(data, (str, os.PathLike)) else type(data).__name__
+        raise DataError(Problem("data", "columns by name", shown(found), fix))
     return as_source(data, asked, least=0)
 
 
