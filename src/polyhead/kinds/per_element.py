@@ -14,7 +14,6 @@ from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging import EachJudge
-from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
 from polyhead.kinds.output_layers import dense_output, flat_features
@@ -128,10 +127,6 @@ class Each(Head):
     @property
     def to_be_fitted(self) -> bool:
         return self.head.to_be_fitted
-
-    @property
-    def spellings(self) -> Spellings:
-        return self.head.spellings
 
     @property
     def elementwise(self) -> bool | None:
