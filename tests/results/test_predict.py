@@ -202,8 +202,9 @@ def test_a_model_without_a_declaration_says_what_to_do():
     with pytest.raises(ph.ContractError) as error:
         ph.predict(plain, table())
     assert str(error.value) == (
-        "predict(model): expected a model that ph.compile compiled, got 'Functional'. Compile it with "
-        "ph.compile(model, feed, ...), give a Feed as data, or declaration=feed.declaration."
+        "predict(model): expected a model that ph.compile compiled, got 'Functional', which is not compiled. "
+        "If you loaded it with compile=False, leave that out. Compile it with ph.compile(model, feed, ...), give a "
+        "Feed as data, or declaration=feed.declaration."
     )
     feed = ph.Feed(table(), inputs="x", heads={"price": ph.Regression()})
     want = plain.predict(table()["x"], verbose=0)[:, 0]
