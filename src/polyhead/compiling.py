@@ -134,6 +134,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     from polyhead.keras_bridge.losses import LabeledMean
     from polyhead.keras_bridge.metrics import HeadMetrics, UnscaledMetric, elementwise, resolve
     from polyhead.keras_bridge.model_losses import HeadLosses, install
+    from polyhead.keras_bridge.saving import save_for_every_backend
 
     require_model(model, "compile(model)")
     if not hasattr(feed, "_bind"):
@@ -186,6 +187,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     installed = HeadLosses(paths, losses, weights)
     installed.normalize(feed.mean_weights(losses))
     install(model, installed, HeadMetrics(paths, metrics, installed))
+    save_for_every_backend(model)
     return model
 
 

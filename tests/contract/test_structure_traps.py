@@ -241,8 +241,8 @@ def test_inputs_too_many_or_in_another_order():
     with no_step() as steps, pytest.raises(ph.ContractError) as error:
         model.fit(many, verbose=0, callbacks=[steps])
     assert told(error) == (
-        "input `c`: expected a model with an input `c` (1,), got inputs `a` (1,), `b` (1,). Name the layer: "
-        'name="c", or give the input the name that the model has.'
+        "input `c`: expected a model with an input `c` (1,), got inputs `a` (1,), `b` (1,). The model "
+        "has no more inputs: add one, or leave the input out of the declaration."
     )
 
 

@@ -580,4 +580,7 @@ def test_a_model_that_was_not_compiled_is_explained():
         model.fit(X, [BOUGHT, PRICE], verbose=0)
     found = ph.explain(raised.value, model)
     assert found.name == "not-compiled"
+    with pytest.raises((ValueError, AttributeError)) as raised:  # on PyTorch, Keras looks for an optimizer
+        model.evaluate(X, [BOUGHT, PRICE], verbose=0)
+    assert ph.explain(raised.value, model).name == "not-compiled"
     assert found.keras == 'model.compile("adam", loss=("mse", "mse"))'

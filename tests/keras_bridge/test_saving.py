@@ -1,6 +1,9 @@
 """A model of every kind of head, saved, and loaded where nothing else was done but to import polyhead."""
 
 import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -95,6 +98,62 @@ def test_a_loaded_model_knows_its_classes(tmp_path, wrap):
     logs = loaded.evaluate(train, verbose=0, return_dict=True)
     assert logs == pytest.approx(model.evaluate(train, verbose=0, return_dict=True))
     assert set(logs) == {"loss", "kind_loss", "kind_accuracy"}
+
+
+@pytest.mark.parametrize("jit", ["auto", None, False, True])
+def test_the_default_of_jit_compile_stays_that_of_the_backend(tmp_path, jit):
+    feed = kinds(["apple", "pear", "plum"])
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, keras.layers.Dense(3, activation="softmax", name="kind")(x))
+    ph.compile(model, feed, optimizer="sgd", **({} if jit is None else {"jit_compile": jit}))
+    default = keras.Model(x, model.output)
+    default.compile("sgd")
+    wanted = default.jit_compile if jit in ("auto", None) else jit
+    saved = "auto" if wanted == default.jit_compile else wanted
+    for number in range(2):
+        assert model.jit_compile == wanted
+        assert model.get_compile_config()["jit_compile"] == saved
+        model.save(tmp_path / f"{number}.keras")
+        model = keras.saving.load_model(tmp_path / f"{number}.keras")
+        ph.declaration_of(model)
+
+
+CONTINUE = """
+import json, sys
+import keras, numpy as np, polyhead as ph
+
+model = keras.saving.load_model(sys.argv[1])
+feed = ph.Feed(dict(np.load(sys.argv[2])), inputs="x", heads={"y": ph.Regression()}, batch_size=4)
+logs = model.fit(feed, epochs=3, verbose=0).history["loss"]
+print("found", json.dumps([keras.backend.backend(), model.jit_compile, logs]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_training_goes_on_on_another_backend(tmp_path):
+    x = np.linspace(-1, 1, 16, dtype="float32").reshape(8, 2)
+    np.savez(tmp_path / "data.npz", x=x, y=x[:, 0] * 3)
+    feed = ph.Feed({"x": x, "y": x[:, 0] * 3}, inputs="x", heads={"y": ph.Regression()}, batch_size=4)
+    inputs = keras.Input((2,), name="x")
+    model = keras.Model(inputs, ph.outputs(inputs, feed))
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.1), initial_scale=8.0)
+    ph.compile(model, feed, optimizer=optimizer)
+    model.fit(feed, epochs=2, verbose=0)
+    model.save(tmp_path / "model.keras")
+    other = {"torch": "jax", "jax": "torch", "tensorflow": "jax"}[keras.backend.backend()]
+    done = subprocess.run(  # a program of `programs` has the backend of this process
+        [sys.executable, "-c", CONTINUE, str(tmp_path / "model.keras"), str(tmp_path / "data.npz")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "KERAS_BACKEND": other},
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    backend, compiled, logs = json.loads(done.stdout.strip().splitlines()[-1].removeprefix("found "))
+    assert (backend, compiled) == (other, other == "jax")
+    assert logs == pytest.approx(model.fit(feed, epochs=3, verbose=0).history["loss"], rel=1e-4)
 
 
 def test_a_model_that_keras_compiled_stays_keras_s(tmp_path):
@@ -246,7 +305,8 @@ def test_a_model_without_a_declaration_is_told():
     with pytest.raises(ph.ContractError) as error:
         ph.declaration_of(keras.Model(x, keras.layers.Dense(1)(x)))
     assert str(error.value) == (
-        "declaration_of(model): expected a model that ph.compile compiled, got 'Functional'. "
+        "declaration_of(model): expected a model that ph.compile compiled, got 'Functional', which is not compiled. "
+        "If you loaded it with compile=False, leave that out. "
         "Compile it with ph.compile(model, feed, optimizer=...) before it is saved."
     )
 

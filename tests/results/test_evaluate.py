@@ -178,8 +178,9 @@ def test_data_without_a_declaration_is_refused():
     with pytest.raises(ph.ContractError) as error:
         ph.evaluate(keras.Model(x, keras.layers.Dense(1)(x)), DATA)
     assert str(error.value) == (
-        "evaluate(model): expected a model that ph.compile compiled, got 'Functional'. Compile it with "
-        "ph.compile(model, feed, ...), give a Feed as data, or declaration=feed.declaration."
+        "evaluate(model): expected a model that ph.compile compiled, got 'Functional', which is not compiled. "
+        "If you loaded it with compile=False, leave that out. Compile it with ph.compile(model, feed, ...), give a "
+        "Feed as data, or declaration=feed.declaration."
     )
 
 

@@ -202,13 +202,23 @@ def test_a_model_without_a_declaration_says_what_to_do():
     with pytest.raises(ph.ContractError) as error:
         ph.predict(plain, table())
     assert str(error.value) == (
-        "predict(model): expected a model that ph.compile compiled, got 'Functional'. Compile it with "
-        "ph.compile(model, feed, ...), give a Feed as data, or declaration=feed.declaration."
+        "predict(model): expected a model that ph.compile compiled, got 'Functional', which is not compiled. "
+        "If you loaded it with compile=False, leave that out. Compile it with ph.compile(model, feed, ...), give a "
+        "Feed as data, or declaration=feed.declaration."
     )
     feed = ph.Feed(table(), inputs="x", heads={"price": ph.Regression()})
     want = plain.predict(table()["x"], verbose=0)[:, 0]
     assert np.allclose(ph.predict(plain, feed)["price"], want, atol=1e-4)
     assert np.allclose(ph.predict(plain, table(), declaration=feed.declaration)["price"], want, atol=1e-4)
+    more = ph.Feed(table(), inputs="x", heads={"price": ph.Regression(), "sold": ph.Binary()})
+    with pytest.raises(ph.ContractError) as error:
+        ph.predict(plain, more)
+    assert str(error.value) == (
+        "head `sold`: expected a model with an output `sold` (1,), got outputs `price` (1,). The model has no more "
+        "outputs: add one, or leave the head out of the declaration."
+    )
+    some = ph.Declaration(more.inputs, {"price": more.heads["price"]})
+    assert np.allclose(ph.predict(plain, table(), declaration=some)["price"], want, atol=1e-4)
 
 
 class OwnLoss(keras.Model):

@@ -7,11 +7,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from polyhead.checks.compiled_model import head_losses
-from polyhead.errors import ContractError, Problem, place, shown
+from polyhead.errors import ContractError, Problem, hints, place, shown
 from polyhead.kinds import Head, Input
 from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.scales import Scaling
+
+
+def loaded_bare(model: Any) -> str:
+    """Return what to do about a model that is not compiled; empty for others."""
+    compiled = getattr(model, "compiled", True)
+    return "" if compiled else "If you loaded it with compile=False, leave that out."
 
 
 def declaration_of(model: Any) -> Declaration:
@@ -36,9 +42,11 @@ def declaration_of(model: Any) -> Declaration:
     """
     losses = _declared_by_head(model)
     if not losses:
-        fix = "Compile it with ph.compile(model, feed, optimizer=...) before it is saved."
+        bare = loaded_bare(model)
+        fix = hints(bare, "Compile it with ph.compile(model, feed, optimizer=...) before it is saved.")
         expected = "a model that ph.compile compiled"
-        raise ContractError(Problem("declaration_of(model)", expected, shown(type(model).__name__), fix))
+        found = shown(type(model).__name__) + (", which is not compiled" if bare else "")
+        raise ContractError(Problem("declaration_of(model)", expected, found, fix))
     parts = [
         one if isinstance(one, Declaration) else Declaration.from_dict(json.loads(one))
         for one in losses.values()

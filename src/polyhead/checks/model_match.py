@@ -173,6 +173,8 @@ def _match_names(
         found = f"{other}s {', '.join(str(t) for t in tensors)}"
         near = similar(name, [names for t in rest for names in t.names])
         fix = hints(near, f"{naming.format(name)}, or give the {word} the name that the model has.")
+        if not rest:
+            fix = f"The model has no more {other}s: add one, or leave the {word} out of the declaration."
         where = place(input=name) if word == "input" else place(head=name)
         problems.append(Problem(where, expected, found, fix))
     for tensor in rest:

@@ -312,15 +312,15 @@ def _check_placeholders(name: str, head: Head, seen: ArrayStatistics) -> Iterato
 
 def _check_negative_class(name: str, head: Head) -> Iterator[Problem]:
     """Find a learned class that is the only negative number, as -1 for no label."""
-    for names in head.spellings:
-        if len(names) == 1:
-            ((value, times),) = names.items()
-            kind = type(head.inner).__name__
-            listed_ = f"list the classes: {kind}({shown(list(head.names))})"
-            fix = f'If it means "no label", say {kind}(missing={value}); if it is a class, {listed_}.'
-            expected = "ids of classes of at least 0"
-            found = f"{value} in {counted(times, 'row')}"
-            yield Problem(place(head=name), expected, found, fix, "class-marker", warning=True)
+    if head.inner.lone_negative is None:
+        return
+    value, times = head.inner.lone_negative
+    kind = type(head.inner).__name__
+    listed_ = f"list the classes: {kind}({shown(list(head.names))})"
+    fix = f'If it means "no label", say {kind}(missing={value}); if it is a class, {listed_}.'
+    expected = "ids of classes of at least 0"
+    found = f"{value} in {counted(times, 'row')}"
+    yield Problem(place(head=name), expected, found, fix, "class-marker", warning=True)
 
 
 def _check_spelling(name: str, head: Head) -> Iterator[Problem]:
@@ -331,14 +331,13 @@ def _check_spelling(name: str, head: Head) -> Iterator[Problem]:
         "turn the column into 0 and 1" if kind.answers else f"list the classes: {type(kind).__name__}([...])"
     )
     groups = []
-    several = [names for names in head.spellings if len(names) > 1]
-    for names in several:
+    for names in kind.spellings:
         often = {0: "", 1: " once"}
         found = [f"{shown(one)}{often.get(times, f' {times:,} times')}" for one, times in names.items()]
         groups.append(f"{', '.join(found[:-1])} and {found[-1]}")
     if not groups:
         return
-    spaces = all(len({one.strip() for one in names}) < len(names) for names in several)
+    spaces = all(len({one.strip() for one in names}) < len(names) for names in kind.spellings)
     clean = ".str.strip()" if spaces else ".str.strip().str.lower()"
     more = f"; … ({len(groups):,} in all)" if len(groups) > _NAMED else ""
     where = place(head=name, column=None if column == name else column)

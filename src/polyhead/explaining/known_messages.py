@@ -221,7 +221,7 @@ feed.check(model)   # every head without an output and every output without a he
         "fit and evaluate need a loss; a model that was loaded with compile=False, or never compiled, has none.",
         keras='model.compile("adam", loss=$losses)',
         polyhead='ph.compile(model, feed, optimizer="adam")   # a loss and metrics for each head',
-        pattern=r"must call `?compile\(\)`? before",
+        pattern=r"must call `?compile\(\)`? before|object has no attribute 'optimizer'",
     ),
     KnownMessage(
         "ran-out",

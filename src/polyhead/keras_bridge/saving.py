@@ -1,8 +1,10 @@
-"""Restores loaded models that `polyhead.compile` compiled. Imports keras: import this lazily."""
+"""Saves and restores models that `polyhead.compile` compiled. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import keras
 
 import polyhead.kinds.accuracy
 import polyhead.kinds.iou  # noqa: F401  they register their metrics
@@ -33,3 +35,40 @@ def restore(model: Any) -> None:
     )
     kept = {head: list(at(metrics, path) or ()) if metrics else [] for head, path in paths.items()}
     install(model, losses, HeadMetrics(paths, kept, losses))
+    save_for_every_backend(model)
+
+
+def save_for_every_backend(model: Any) -> None:
+    """Make a compiled model save what it was compiled with so that other backends can go on with it.
+
+    Keras itself saves the resolved ``jit_compile``: True on JAX, with which PyTorch compiles each step for minutes, and
+    False on PyTorch, with which JAX compiles nothing. Here, the default of a backend is saved as ``"auto"``. Keras
+    also saves the classes of its optimizers for PyTorch, which other backends cannot use.
+    """
+    config = model._compile_config.config
+    if config["jit_compile"] == (not model.run_eagerly and model._resolve_auto_jit_compile()):
+        config["jit_compile"] = "auto"
+    model._compile_config = _CompileConfig(config)
+
+
+class _CompileConfig:
+    """What a model was compiled with, a replacement of Keras's ``SerializableDict``."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+
+    def serialize(self) -> Any:
+        """Return the configuration as it is saved."""
+        return _of_every_backend(keras.saving.serialize_keras_object(self.config))
+
+
+def _of_every_backend(saved: Any) -> Any:
+    """Return serialized objects with Keras's optimizers for PyTorch replaced by those that they derive from."""
+    if isinstance(saved, list):
+        return [_of_every_backend(part) for part in saved]
+    if not isinstance(saved, dict):
+        return saved
+    found = {name: _of_every_backend(part) for name, part in saved.items()}
+    if str(found.get("module", "")).startswith("keras.src.backend.torch.optimizers."):
+        found |= {"module": "keras.optimizers", "registered_name": None}
+    return found

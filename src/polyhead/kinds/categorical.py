@@ -70,7 +70,7 @@ class Classes(Head):
 
     def with_facts(self, column: Column) -> Self:
         if self.classes is not None:
-            return self.fixed(_spellings=())
+            return self.fixed(_spellings=(), _lone_negative=None)
         known = known_classes(column, self.missing)
         alike = spellings(dict.fromkeys(known, 0))
         return self if len(known) < self.least else self.fixed(classes=known, _spellings=alike)
@@ -127,8 +127,8 @@ class Categorical(Classes):
         head = self
         if self.classes is None:
             bare = partial(class_encoding.one_class_a_row, keep_bytes=isinstance(self.missing, bytes))
-            classes, alike = learn(over(column, bare), self.missing)
-            head = self.fixed(classes=classes, _spellings=alike)
+            classes, alike, negative = learn(over(column, bare), self.missing)
+            head = self.fixed(classes=classes, _spellings=alike, _lone_negative=negative)
         head.encode(column.probe())
         return head
 

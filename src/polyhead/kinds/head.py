@@ -54,6 +54,7 @@ class Head(Kind, InImage):
     # the number of axes of a row in the weight column
     _finer: int | None = field(default=None, init=False, repr=False, compare=False)
     _spellings: Spellings = field(default=(), init=False, repr=False, compare=False)
+    _lone_negative: tuple[int, int] | None = field(default=None, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = False
     takes_each: ClassVar[bool] = True
@@ -116,6 +117,11 @@ class Head(Kind, InImage):
     def spellings(self) -> Spellings:
         """Learned classes whose names differ only in spaces or case."""
         return self._spellings
+
+    @property
+    def lone_negative(self) -> tuple[int, int] | None:
+        """The only negative number among learned ids and the number of its rows: it may mean "no label"."""
+        return self._lone_negative
 
     # Labels ----------------------------------------------------------------------------------------
 

@@ -17,8 +17,7 @@ from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over
 
 Spellings = tuple[Mapping[Any, int], ...]
-"""Groups of names that differ only in spaces or case, each with its count, 0 if that is not known; or a negative number
-alone, which may mean that there is no label."""
+"""Groups of names that differ only in spaces or case, each with its count, 0 if that is not known."""
 
 _FROM_FLOATS = ("nan", "None")
 
@@ -28,8 +27,11 @@ def known_classes(column: Column, missing: Any) -> tuple[Any, ...]:
     return tuple(c for c in column.about().classes or () if not is_missing(c, missing))
 
 
-def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellings]:
+def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellings, tuple[int, int] | None]:
     """Learn the classes of a column: its categories if they are ordered, else its distinct values, sorted.
+
+    Returns the classes, the names among them that differ only in spaces or case, and the only negative number among
+    ids, with its count, or None.
 
     Args:
         pieces: pieces of the column, as from `class_encoding.one_class_a_row`.
@@ -39,7 +41,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
         if hasattr(piece, "codes"):
             if piece.ordered:
                 classes = _at_least_two([c for c in piece.categories if not is_missing(c, missing)])
-                return classes, spellings(dict.fromkeys(classes, 0))
+                return classes, spellings(dict.fromkeys(classes, 0)), None
             codes, times = np.unique(piece.codes, return_counts=True)
             names = [*piece.categories, None]  # code -1 is the last: None
             found.update({names[code]: n for code, n in zip(codes.tolist(), times.tolist(), strict=True)})
@@ -62,7 +64,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
     elif any(isinstance(c, float) for c in classes):
         fix = "Use ph.Regression for numbers, or name the classes."
         raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
-    return classes, spellings(counts) + _lone_negative(counts)
+    return classes, spellings(counts), _lone_negative(counts)
 
 
 def require_names(counts: Mapping[Any, int], fix: str) -> None:
@@ -118,15 +120,15 @@ def spellings(counts: Mapping[Any, int]) -> Spellings:
     return tuple(dict(sorted(group.items())) for _, group in sorted(groups.items()) if len(group) > 1)
 
 
-def _lone_negative(counts: Mapping[Any, int]) -> Spellings:
-    """Find the only negative number among ids.
+def _lone_negative(counts: Mapping[Any, int]) -> tuple[int, int] | None:
+    """Find the only negative number among ids, and its count.
 
     >>> _lone_negative({0: 7, 1: 5, -1: 2}), _lone_negative({-1: 3, 1: 4})
-    (({-1: 2},), ())
+    ((-1, 2), None)
     """
     ids = [name for name in counts if isinstance(name, Real) and not isinstance(name, bool)]
     below: list[Any] = [name for name in ids if name < 0]
-    return ({int(below[0]): counts[below[0]]},) if len(below) == 1 and 2 < len(ids) == len(counts) else ()
+    return (int(below[0]), counts[below[0]]) if len(below) == 1 and 2 < len(ids) == len(counts) else None
 
 
 def hold_flags(column: Column, missing: Any, names: Sequence[Any] | None, known: bool) -> bool:

@@ -57,7 +57,6 @@ class Each(Head):
     meaning = forwarded("head.meaning")
     scaling = forwarded("head.scaling")
     to_be_fitted = forwarded("head.to_be_fitted")
-    spellings = forwarded("head.spellings")
     elementwise = forwarded("head.elementwise")
     probabilities = forwarded("head.probabilities")
     losses = forwarded("head.losses")

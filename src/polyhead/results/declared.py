@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from polyhead.checks.compiled_declaration import declaration_of
-from polyhead.errors import ContractError, Problem, shown
+from polyhead.checks.compiled_declaration import declaration_of, loaded_bare
+from polyhead.errors import ContractError, Problem, hints, shown
 from polyhead.feed import Feed
 from polyhead.kinds.declaration import Declaration
 
@@ -34,6 +34,7 @@ def declaration_for(method: str, model: Any, data: Any, declaration: Any, own: b
     except ContractError as error:
         if isinstance(data, Feed):
             return data.declaration
-        fix = "Compile it with ph.compile(model, feed, ...), give a Feed as data, or declaration=feed.declaration."
         problem = error.problems[0]
+        fix = "Compile it with ph.compile(model, feed, ...), give a Feed as data, or declaration=feed.declaration."
+        fix = hints(loaded_bare(model), fix)
         raise ContractError(Problem(f"{method}(model)", problem.expected, problem.found, fix)) from None
