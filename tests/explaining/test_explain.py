@@ -573,6 +573,30 @@ def test_an_input_and_an_output_of_one_name_are_explained():
     assert 'ph.Binary(column="first")' in found.polyhead or 'ph.Regression(column="first")' in found.polyhead
 
 
+def test_a_layer_that_was_unfrozen_without_compiling_again_is_explained():
+    model = two_heads()
+    model.layers[1].trainable = False
+    model.compile("sgd", loss=["binary_crossentropy", "mse"])
+    fit(model, X, [BOUGHT, PRICE])
+    model.layers[1].trainable = True
+    if BACKEND == "jax":  # which trains on without a word
+        fit(model, X, [BOUGHT, PRICE])
+        return
+    with pytest.raises(Exception, match="Unknown variable") as raised:
+        fit(model, X, [BOUGHT, PRICE])
+    assert ph.explain(raised.value).name == "unfrozen"
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="it keeps a compiled step for labels of several shapes")
+def test_labels_that_lacked_their_axis_in_an_earlier_fit_are_explained():
+    model = two_heads(dict)
+    fit(model, X, {"bought": BOUGHT[:, 0], "price": PRICE[:, 0]})
+    with pytest.raises(ValueError, match="unknown rank") as raised:
+        fit(model, own_feed())
+    found = ph.explain(raised.value)
+    assert (found.name, "in an earlier fit" in found.what) == ("rank", True)
+
+
 def test_a_model_that_was_not_compiled_is_explained():
     x = keras.Input((4,), name="x")
     model = keras.Model(x, [keras.layers.Dense(1, name=name)(x) for name in ("bought", "price")])

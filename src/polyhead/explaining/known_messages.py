@@ -3,8 +3,7 @@
 An entry has the words that identify its message, the mistakes in data (codes of `examine`) that cause it, and the code
 to write instead. In code, ``$y`` stands for the labels in the structure of the model's outputs, ``$weights`` for
 weights, ``$first`` for the wrong output, or the first one, ``$kind`` for its head, and ``$class_weight`` for the
-argument of ``fit``. ``$give`` and ``$give_weighted`` pass labels, and weights, as the call got its data: to ``fit``, or
-by ``yield``.
+argument of ``fit``. ``$give`` and ``$give_weighted`` pass labels and weights by ``fit`` or ``yield``, as the call did.
 """
 
 from __future__ import annotations
@@ -176,10 +175,10 @@ feed.check(model)   # every head without an output and every output without a he
     KnownMessage(
         "rank",
         "Arguments target and output must have the same rank: (None,) and (None, 1)",
-        "The labels lack the last axis of their output: they are one number a row.",
+        "The labels lack the last axis of their output, here or in an earlier fit: they are one number a row.",
         keras="$first = $first.reshape(-1, 1)   # (N,) to (N, 1); the layer's units must be 1 as well",
         polyhead='heads={"$first": ph.$kind(), ...}   # labels always get the shape of their output',
-        pattern=r"must have the same rank|target\.shape=(torch\.Size\()?[(\[]\d+,?[)\]]|expected min_ndim",
+        pattern=r"must have the same rank|target\.shape=(torch\.Size\()?[(\[]\d+,?[)\]]|expected min_ndim|unknown rank",
         codes=_code_set("broadcast"),
     ),
     KnownMessage(
@@ -222,6 +221,14 @@ feed.check(model)   # every head without an output and every output without a he
         keras='model.compile("adam", loss=$losses)',
         polyhead='ph.compile(model, feed, optimizer="adam")   # a loss and metrics for each head',
         pattern=r"must call `?compile\(\)`? before|object has no attribute 'optimizer'",
+    ),
+    KnownMessage(
+        "unfrozen",
+        "Fine-tuning: freeze and unfreeze layers, compile again",
+        "The optimizer knows only the weights that were trainable when the model was compiled.",
+        keras="model.compile(keras.optimizers.Adam(1e-5), loss=$losses)   # again, after trainable = True",
+        polyhead="ph.compile(model, feed, optimizer=keras.optimizers.Adam(1e-5))   # again, after trainable = True",
+        pattern=r"Unknown variable: ",
     ),
     KnownMessage(
         "ran-out",
@@ -355,8 +362,7 @@ feed = ph.Feed(frame, inputs={"file": ph.Image(64, 64)}, heads={"kind": ph.Categ
     KnownMessage(
         "data-type",
         "Unrecognized data type: zip, map and lists in fit",
-        "fit accepts arrays, real generators, PyDataset, and datasets of tf.data, torch or grain, but no zip, "
-        "map or lists.",
+        "fit accepts arrays, generators, PyDataset, and datasets of tf.data, torch or grain; no zip, map or lists.",
         keras="""\
 def batches():
     for x, y in zip(images, labels):   # a generator function in place of zip(...)
