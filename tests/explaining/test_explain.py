@@ -579,7 +579,7 @@ def test_a_layer_that_was_unfrozen_without_compiling_again_is_explained():
     model.compile("sgd", loss=["binary_crossentropy", "mse"])
     fit(model, X, [BOUGHT, PRICE])
     model.layers[1].trainable = True
-    if BACKEND == "jax":  # which trains on without a word
+    if BACKEND != "torch":  # the compiled step goes on as it was
         fit(model, X, [BOUGHT, PRICE])
         return
     with pytest.raises(Exception, match="Unknown variable") as raised:
