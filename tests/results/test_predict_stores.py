@@ -77,7 +77,7 @@ HEADS = {
 
 
 def trained_on(rows, fit, **options):
-    eyes, mask = [[[10, 10], [20, 20]]] * len(rows), [np.zeros((8, 8), np.uint8)] * len(rows)
+    eyes, mask = [[[10, 10], [20, 20]]] * len(rows), [np.zeros(size, np.uint8) for size in SHOWN]
     columns = {name: list(values) for name, values in rows.read(range(len(rows))).items()}
     heads = {**HEADS, "eyes": ph.Keypoints(2), "mask": ph.Mask(3, missing=255)}
     data = {**columns, "eyes": eyes, "mask": mask}

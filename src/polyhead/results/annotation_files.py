@@ -270,7 +270,7 @@ def _with_names(
     rows: Iterator[Mapping[str, Any]], names: Sequence[str], folder: Path
 ) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Yield rows with the names of their files, whose folders are created."""
-    for parent in dict.fromkeys(Path(name).parent for name in names):
+    for parent in dict.fromkeys([Path(), *(Path(name).parent for name in names)]):
         try:
             (folder / parent).mkdir(parents=True, exist_ok=True)
         except OSError as error:
