@@ -246,13 +246,13 @@ def test_detection_learns_background_where_somebody_looked():
     assert loss(0) > 1000 * loss(1)
 
 
-@first_steps("torch", "jax", "tensorflow")
+@first_steps("jax", "tensorflow", "torch")
 def test_detection_takes_its_first_steps():
     assert 0 <= example("detection").main(train=64, test=16, epochs=1) <= 1
 
 
 @pytest.mark.slow
-@pytest.mark.once
+@pytest.mark.once("jax")
 def test_detection_finds_digits_that_it_never_saw():
     assert example("detection").main(train=800, test=150, epochs=4) > 0.2
 

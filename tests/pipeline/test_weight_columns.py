@@ -145,6 +145,18 @@ def test_weights_of_pixels_where_no_pixel_moves():
         assert np.allclose(weights["masks"], PIXELS["ws"])
 
 
+@pytest.mark.parametrize("augment", [(), (ph.Flip(),)])
+def test_a_weight_of_a_row_may_have_the_axes_of_its_mask(augment):
+    data = {
+        "image": DATA["image"],
+        "mask": DATA["image"][..., :1] > 0,
+        "w": np.arange(ROWS).reshape(ROWS, 1, 1),
+    }
+    heads = {"mask": ph.Mask(sample_weight="w")}
+    for batch in feed(data, heads=heads, augment=augment).batches():
+        assert (batch.weights["mask"] == batch.ids.reshape(-1, 1, 1)).all()
+
+
 def test_weights_of_pixels_are_cut_with_the_image():
     plain = {name: np.concatenate([w[name] for w in [pixels().peek()[2]]]) for name in MASKS}
     for batch in pixels(augment=(ph.CutMix(),)).batches():

@@ -91,6 +91,8 @@ def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) 
         BadValue: with the row of the first invalid weight.
     """
     if not shape:
+        if is_dense(values) and not _short(values.shape[1:]):
+            values = values.reshape(-1)
         array, found = numbers(values, None, (1,), "a weight")
         wrong: np.ndarray = ~np.isfinite(array) | (array < 0)
         wrong = wrong if found is None else wrong | ~found
@@ -155,13 +157,13 @@ def _row_weights(value: Any, shape: tuple[int, ...], index: int) -> np.ndarray:
 
 
 def _row_shape(values: Any) -> tuple[int, ...]:
-    """The shape of a row's weights, from the first row with weights; ``()`` for one number, also of shape ``(1,)``."""
+    """The shape of a row's weights, from the first row with weights; ``()`` for one number, whatever its axes."""
     values = plain(values)
     if is_dense(values):
         shape = values.shape[1:]
     else:
         shape = next((_numbers_shape(value) for value in values if not is_missing(value)), ())
-    return () if shape == (1,) else shape
+    return shape if _short(shape) else ()
 
 
 def _entry_shape(values: Any) -> tuple[int, ...] | None:
