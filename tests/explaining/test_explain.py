@@ -579,10 +579,10 @@ def test_a_layer_that_was_unfrozen_without_compiling_again_is_explained():
     model.compile("sgd", loss=["binary_crossentropy", "mse"])
     fit(model, X, [BOUGHT, PRICE])
     model.layers[1].trainable = True
-    if BACKEND != "torch":  # the compiled step goes on as it was
+    if BACKEND == "tensorflow":  # its compiled step goes on as it was
         fit(model, X, [BOUGHT, PRICE])
         return
-    with pytest.raises(Exception, match="Unknown variable") as raised:
+    with pytest.raises(Exception, match=r"Unknown variable|optimizer was built with") as raised:
         fit(model, X, [BOUGHT, PRICE])
     assert ph.explain(raised.value).name == "unfrozen"
 

@@ -228,7 +228,7 @@ feed.check(model)   # every head without an output and every output without a he
         "The optimizer knows only the weights that were trainable when the model was compiled.",
         keras="model.compile(keras.optimizers.Adam(1e-5), loss=$losses)   # again, after trainable = True",
         polyhead="ph.compile(model, feed, optimizer=keras.optimizers.Adam(1e-5))   # again, after trainable = True",
-        pattern=r"Unknown variable: ",
+        pattern=r"Unknown variable: |variables list that the optimizer was built with",
     ),
     KnownMessage(
         "ran-out",
