@@ -427,34 +427,34 @@ def test_columns_of_bfloat16_are_numbers():
 
 FIELDS = np.rec.fromarrays([np.arange(4.0), np.arange(4.0)], names="a,b")
 COMPLEX = "Give two numbers for each: np.stack([column.real, column.imag], axis=-1)."
-PIXELS, NUMBERS = ph.Image(8, 8), ph.Array()
+PICTURE, VECTOR = ph.Image(8, 8), ph.Array()
 
 
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "column", "fix"),
     [
-        (NUMBERS, FIELDS, "Give its fields as columns: {name: column[name] for name in column.dtype.names}."),
-        (NUMBERS, X.astype(np.complex64), COMPLEX),
-        (NUMBERS, [[1j]] * 4, COMPLEX),
+        (VECTOR, FIELDS, "Give its fields as columns: {name: column[name] for name in column.dtype.names}."),
+        (VECTOR, X.astype(np.complex64), COMPLEX),
+        (VECTOR, [[1j]] * 4, COMPLEX),
         (
-            NUMBERS,
+            VECTOR,
             [{"a": 1.0}] * 4,
             "Give the numbers without names: [[one[key] for key in ['a']] for one in column].",
         ),
         (
-            NUMBERS,
+            VECTOR,
             [np.zeros(1), *np.zeros((3, 2))],
             "Pad the rows to one length: np.pad(row, (0, length - len(row))).",
         ),
         (
-            NUMBERS,
+            VECTOR,
             [np.zeros((n, 8)) for n in (3, 4, 4, 4)],
             "Pad the rows to one length: np.pad(row, ((0, length - len(row)), (0, 0))).",
         ),
-        (PIXELS, np.ones((4, 8, 8), bool), 'If True is white, give images.astype("float32").'),
+        (PICTURE, np.ones((4, 8, 8), bool), 'If True is white, give images.astype("float32").'),
         (
-            PIXELS,
+            PICTURE,
             np.ones((4, 90), np.uint8),
             "If these are the bytes of files, give [row.tobytes() for row in column].",
         ),

@@ -383,7 +383,7 @@ def test_a_column_at_two_sizes(tmp_path, scenes):
 
 def test_an_image_that_does_not_decode_is_named(tmp_path, scenes):
     bad = tmp_path / "bad.jpg"
-    bad.write_bytes(Path(scenes["image"][1]).read_bytes()[:-40])
+    bad.write_bytes(Path(scenes["image"][9]).read_bytes()[:-40])
     scenes["image"][9] = str(bad)
     with pytest.raises(ph.DataError, match=f"input `image`, row 9, file {bad}: expected a whole JPEG"):
         ph.pack(declared(scenes), tmp_path / "s")

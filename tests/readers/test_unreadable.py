@@ -148,7 +148,7 @@ def test_the_error_of_a_feed_names_the_file_and_the_way_on(paths, tmp_path):
             feed.peek()
         assert str(caught.value).startswith(f"input `image`, row 0, file {paths[row]}: expected {words}")
         assert str(caught.value).endswith(remedy)
-    whole = encoded("PNG", mode="L", size=(99, 99))
+    whole = encoded("PNG", mode="L", size=(96, 80))
     (tmp_path / "right.png").write_bytes(whole)
     mask = tmp_path / "mask.png"
     mask.write_bytes(whole[:900] + bytes(400) + whole[1300:])
