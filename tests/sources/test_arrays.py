@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outcomes import message
+from polyhead.errors import PolyheadWarning
 from polyhead.sources.arrays import Arrays
 
 N = 60
@@ -348,6 +349,47 @@ def test_series_whose_indexes_are_in_another_order():
     assert len(Arrays({"x": frame["x"], "y": other}, asked=["x"])) == 3
     twice = pd.Series([0, 1, 0], index=[9, 7, 7])  # not the same index, and so nothing to align
     assert len(Arrays({"x": frame["x"], "y": twice})) == 3
+    groups = pd.Series([0, 1, 0], index=["a", "a", "b"])
+    assert message(lambda: Arrays({"x": groups, "y": groups.iloc[[0, 2, 1]]})) == (
+        "column `y`: expected the index of `x`, in its order, got the same index in another order. "
+        "Give values without index: y.to_numpy()."
+    )
+
+
+def test_series_whose_indexes_share_only_some_labels():
+    frame = pd.DataFrame({"x": [1.0, 2, np.nan, 4], "y": [np.nan, 1, 0, 1]}, index=[5, 6, 7, 8])
+    x, y = frame["x"].dropna(), frame["y"].dropna()
+    words = (
+        "column `y`: expected the index of `x`, got one with only 2 of its 3 labels; rows are matched by position. "
+        "To match them by label: both = x.index.intersection(y.index), then x.loc[both] and y.loc[both]. "
+        "If positions are right, give y.to_numpy()."
+    )
+    with pytest.warns(PolyheadWarning) as warned:
+        Arrays({"x": x, "y": y})
+    assert [str(one.message) for one in warned] == [words]
+    both = x.index.intersection(y.index)
+    rows = Arrays({"x": x.loc[both], "y": y.loc[both]}).read(np.arange(2))
+    assert [rows["x"].tolist(), rows["y"].tolist()] == [[2, 4], [1, 1]]
+    assert Arrays({"x": x, "y": y.to_numpy()}).read(np.array([0]))["y"].tolist() == [1]
+
+
+def test_labels_of_xarray():
+    xarray = pytest.importorskip("xarray", reason="xarray is not installed")
+    x = xarray.DataArray(np.arange(6.0).reshape(3, 2), coords={"day": [1, 2, 3]}, dims=("day", "band"))
+    y = xarray.DataArray([0, 1, 0], coords={"day": [1, 2, 3]}, dims="day")
+    rows = Arrays({"x": x, "y": y, "z": xarray.DataArray([1, 2, 3])})
+    assert rows.read(np.array([1]))["x"].tolist() == [[2, 3]]
+    assert rows.pandas_index(np.arange(3)) is None
+    assert message(lambda: Arrays({"x": x, "y": y[::-1]})) == (
+        "column `y`: expected the index of `x`, in its order, got the same index in another order. "
+        'Align them, y.loc[x.indexes["day"]], or give values without index: y.to_numpy().'
+    )
+    assert len(Arrays({"x": x, "y": y[::-1].loc[x.indexes["day"]]})) == 3
+    later = y.assign_coords(day=[2, 3, 4])
+    with pytest.warns(PolyheadWarning, match="only 2 of its 3 labels"):
+        Arrays({"x": x, "y": later})
+    both = x.indexes["day"].intersection(later.indexes["day"])
+    assert len(Arrays({"x": x.loc[both], "y": later.loc[both]})) == 2
 
 
 def test_a_tensor_of_bfloat16():

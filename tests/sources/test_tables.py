@@ -856,3 +856,13 @@ def test_a_mask_whose_index_has_another_order():
     )
     for fitting in (mask.loc[frame.index], frame["x"] > 1, (frame["x"] > 1).reset_index(drop=True)):
         assert rows.select(fitting).read([0, 1])["x"].tolist() == [3.0, 2.0]
+    other = pandas.Series([True, False, True], index=[12, 13, 14])
+    words = (
+        "rows: expected the index of the frame, got one with only 1 of its 3 labels; rows are matched by position. "
+        "To match them by label: rows.reindex(frame.index, fill_value=False). "
+        "If positions are right, give rows.to_numpy()."
+    )
+    with pytest.warns(ph.PolyheadWarning) as warned:
+        assert rows.select(other).read([0, 1])["x"].tolist() == [3.0, 2.0]
+    assert [str(one.message) for one in warned] == [words]
+    assert rows.select(other.reindex(frame.index, fill_value=False)).read([0])["x"].tolist() == [2.0]

@@ -36,15 +36,30 @@ def family_of(obj: Any) -> tuple[str, set[str]]:
 
 
 def index_of(obj: Any) -> Any:
-    """The index of a pandas series or frame; None for anything else."""
+    """The index of a pandas series or frame, or of the first axis of an xarray DataArray; None for anything else."""
+    if type(obj).__module__.partition(".")[0] == "xarray":
+        return getattr(obj, "indexes", {}).get(next(iter(getattr(obj, "dims", ())), None))
     family, names = family_of(obj)
     return obj.index if family == "pandas" and names & {"Series", "DataFrame"} else None
 
 
 def in_other_order(one: Any, other: Any) -> bool:
     """Return whether two indexes of pandas hold the same values in another order."""
-    same = one.is_unique and other.is_unique and len(one) == len(other) and other.isin(one).all()
-    return bool(same) and not other.equals(one)
+    if len(one) != len(other) or other.equals(one) or not other.isin(one).all():
+        return False
+    if one.is_unique and other.is_unique:
+        return True
+    counts = other.value_counts(dropna=False)
+    return bool((one.value_counts(dropna=False).reindex(counts.index) == counts).all())
+
+
+def partly_shared(one: Any, other: Any) -> str:
+    """Say how many of its labels an index of pandas shares with another; empty if it is none, or all."""
+    if not (one.is_unique and other.is_unique) or other.equals(one):
+        return ""
+    count = int(other.isin(one).sum())
+    words = f"one with only {count:,} of its {len(one):,} labels; rows are matched by position"
+    return words if 0 < count < len(other) else ""
 
 
 def _from_pandas(series: Any) -> Values:

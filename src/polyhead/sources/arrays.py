@@ -11,10 +11,10 @@ import numpy as np
 
 from polyhead.columns.as_column import as_column
 from polyhead.columns.chunk_cache import Chunked
-from polyhead.columns.frames import in_other_order, index_of
+from polyhead.columns.frames import family_of, in_other_order, index_of, partly_shared
 from polyhead.columns.lazy import OnDisk, Stored, entries, whole
 from polyhead.columns.values import Values
-from polyhead.errors import DataError, Problem, place, shown
+from polyhead.errors import DataError, Problem, place, shown, warn
 from polyhead.sources.source import OwnSource, Source
 
 
@@ -133,7 +133,7 @@ def in_chunks(source: Source) -> tuple[Source, int | None]:
 
 
 def _require_one_order(columns: Mapping[str, Any]) -> Any:
-    """Return the index of the first pandas column that has one.
+    """Return the index of the first pandas column; warn of columns whose indexes share only some labels.
 
     Raises:
         DataError: another column holds the same index in another order: their rows would be mixed up.
@@ -141,12 +141,25 @@ def _require_one_order(columns: Mapping[str, Any]) -> Any:
     indexes = {name: index for name, values in columns.items() if (index := index_of(values)) is not None}
     first = next(iter(indexes), "")
     for name, index in indexes.items():
-        if not in_other_order(indexes[first], index):
-            continue
-        fix = f"Align them, {name}.loc[{first}.index], or give values without index: {name}.to_numpy()."
-        expected = f"the index of `{first}`, in its order"
-        raise DataError(Problem(place(column=name), expected, "the same index in another order", fix))
-    return indexes.get(first)
+        where, own, plain = place(column=name), indexes[first], f"{name}.to_numpy()"
+        labels = [_labels_of(one, columns[one]) for one in (first, name)]
+        if in_other_order(own, index):
+            fix = f"Give values without index: {plain}."
+            if own.is_unique:
+                fix = f"Align them, {name}.loc[{labels[0]}], or give values without index: {plain}."
+            expected = f"the index of `{first}`, in its order"
+            raise DataError(Problem(where, expected, "the same index in another order", fix))
+        if found := partly_shared(own, index):
+            both = f"{labels[0]}.intersection({labels[1]})"
+            fix = f"To match them by label: both = {both}, then {first}.loc[both] and {name}.loc[both]. "
+            fix += f"If positions are right, give {plain}."
+            warn(Problem(where, f"the index of `{first}`", found, fix))
+    return next((indexes[name] for name in indexes if family_of(columns[name])[0] == "pandas"), None)
+
+
+def _labels_of(name: str, values: Any) -> str:
+    """The code for the index of a column."""
+    return f"{name}.index" if family_of(values)[0] else f'{name}.indexes["{values.dims[0]}"]'
 
 
 def _fitting_entries(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:

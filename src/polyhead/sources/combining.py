@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from polyhead.columns.frames import in_other_order, index_of
+from polyhead.columns.frames import in_other_order, index_of, partly_shared
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
-from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown
+from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown, warn
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.column_facts import merged_facts
 from polyhead.sources.column_merge import forms, same_columns
@@ -320,12 +320,7 @@ def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
         if len(found) != count:
             expected = f"one boolean for each of {count:,} rows"
             raise DataError(Problem(what, expected, f"{len(found):,} booleans"))
-        own, index = source.pandas_index(np.arange(count)), index_of(rows)
-        if own is not None and index is not None and in_other_order(own, index):
-            fix = "Align them, rows.loc[frame.index], or give values without index: rows.to_numpy()."
-            raise DataError(
-                Problem(what, "the index of the frame, in its order", "the same in another order", fix)
-            )
+        _require_index(what, source.pandas_index(np.arange(count)), index_of(rows))
         return np.flatnonzero(found)
     outside = (found < 0) | (found >= count)
     if outside.any():
@@ -336,6 +331,16 @@ def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
             fix = "These are ids, which count the rows of the whole source: select them there, not in a part of it."
         raise DataError(Problem(what, expected, f"{int(found[at])} at position {at:,}", fix))
     return found.astype(np.int64)
+
+
+def _require_index(what: str, own: Any, index: Any) -> None:
+    expected, plain = "the index of the frame", "rows.to_numpy()"
+    if own is not None and index is not None and in_other_order(own, index):
+        fix = f"Align them, rows.loc[frame.index], or give values without index: {plain}."
+        raise DataError(Problem(what, f"{expected}, in its order", "the same in another order", fix))
+    if own is not None and index is not None and (found := partly_shared(own, index)):
+        fix = "To match them by label: rows.reindex(frame.index, fill_value=False)."
+        warn(Problem(what, expected, found, f"{fix} If positions are right, give {plain}."))
 
 
 def _is_whole(rows: slice) -> bool:
