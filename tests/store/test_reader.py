@@ -1,6 +1,7 @@
 """A store gives back what was put in: values, types, rows in any order, of one file or of many."""
 
 import ctypes
+import datetime
 import decimal
 import mmap
 import os
@@ -68,6 +69,20 @@ COLUMNS = {
         {"bytes": None, "path": "a"},
         None,
         *[{"bytes": b"", "path": ""}] * 4,
+    ],
+    "dates": [datetime.date(1, 1, 1), None, *[datetime.date(2024, 2, day) for day in range(25, 30)]],
+    "times": [
+        datetime.datetime(9999, 12, 31, 23, 59, 59, 999_999),
+        None,
+        *[datetime.datetime(2024, 2, 25)] * 5,
+    ],
+    "time spans": [datetime.timedelta(-1, 3, 5), None, *[datetime.timedelta(day) for day in range(5)]],
+    "lists of dates": [
+        [datetime.date(2024, 2, 25)],
+        [],
+        None,
+        [None],
+        *[[datetime.date(1969, 1, 1)] * 2] * 3,
     ],
     "nothing": [None] * 7,
     "nested": [[[1], [2, 3]], [], None, [[]], [None], [[4]], [[5]]],
@@ -173,18 +188,43 @@ def test_mixed_values_have_one_type():
         ),
         (
             [[1], [2 + 1j]],
-            "column `x`, row 1: expected a value that a store can hold: numbers, text, bytes, arrays, masks, lists, "
-            "dicts, got (2+1j).",
+            "column `x`, row 1: expected a value that a store can hold: numbers, text, bytes, dates, arrays, masks, "
+            "lists, dicts, got (2+1j).",
         ),
         (
             [["a"], ["b"], {1}],
-            "column `x`, row 2: expected a value that a store can hold: numbers, text, bytes, arrays, masks, lists, "
-            "dicts, got {1}. Give lists: [None if one is None else sorted(one) for one in column].",
+            "column `x`, row 2: expected a value that a store can hold: numbers, text, bytes, dates, arrays, masks, "
+            "lists, dicts, got {1}. Give lists: [None if one is None else sorted(one) for one in column].",
         ),
         (
             [decimal.Decimal("1.5")],
-            "column `x`, row 0: expected a value that a store can hold: numbers, text, bytes, arrays, masks, lists, "
-            "dicts, got Decimal('1.5'). Give floats: [None if one is None else float(one) for one in column].",
+            "column `x`, row 0: expected a value that a store can hold: numbers, text, bytes, dates, arrays, masks, "
+            "lists, dicts, got Decimal('1.5'). Give floats: [None if one is None else float(one) for one in column].",
+        ),
+        (
+            [[datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)]],
+            "column `x`, row 0: expected a value that a store can hold: numbers, text, bytes, dates, arrays, masks, "
+            "lists, dicts, got datetime.datetime(2024, 1, 1, 0, 0, tzinfo=datetime.timezone.utc). Give them in UTC, "
+            "without a zone: one.astimezone(datetime.timezone.utc).replace(tzinfo=None).",
+        ),
+        (
+            [[np.datetime64("2024-01-01")]],
+            "column `x`, row 0: expected a value that a store can hold: numbers, text, bytes, dates, arrays, masks, "
+            'lists, dicts, got datetime.date(2024, 1, 1). Give an array: np.array(column, "datetime64[D]").',
+        ),
+        (
+            [datetime.datetime(2024, 1, 1), datetime.date(2024, 1, 1)],
+            "column `x`, row 1: expected times, as in the rows before, got dates. Convert the column.",
+        ),
+        (
+            [[pd.Timestamp("2024-01-01"), pd.Timestamp(1)]],
+            "column `x`, row 0: expected whole microseconds, got Timestamp('1970-01-01 00:00:00.000000001'). "
+            'Give an array: np.array(column, "datetime64[ns]").',
+        ),
+        (
+            [datetime.timedelta.max],
+            f"column `x`, row 0: expected microseconds of 64 bits, got {datetime.timedelta.max!r}. "
+            "Convert the column.",
         ),
         ([[2**70], [1]], "column `x`, row 0: expected integers of 64 bits, got 1180591620717411303424."),
         (

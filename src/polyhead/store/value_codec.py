@@ -16,12 +16,27 @@ from polyhead.kinds.missing import is_missing
 from polyhead.store.column_codec import fitted, numbers_in_place
 from polyhead.store.value_types import DICT, SCALARS, array_layout, form_of, shared_panoptic, type_words
 
+
+def _microseconds(value: Any) -> Any:
+    """Return a time or time span unchanged; raise if Arrow would cut off nanoseconds, or it is too long."""
+    if getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0):
+        raise BadValue(
+            0, "whole microseconds", shown(value), 'Give an array: np.array(column, "datetime64[ns]").'
+        )
+    if abs(getattr(value, "days", 0)) > 2**63 // 86_400_000_000 - 1:
+        raise BadValue(0, "microseconds of 64 bits", shown(value), "Convert the column.")
+    return value
+
+
 _CONVERTED: dict[Any, Callable[[Any], Any]] = {
     pa.bool_(): bool,
     pa.int64(): int,
     pa.float64(): float,
     pa.large_string(): os.fspath,
     pa.large_binary(): bytes,
+    pa.timestamp("us"): _microseconds,
+    pa.date32(): lambda value: value,
+    pa.duration("us"): _microseconds,
 }
 
 

@@ -8,6 +8,7 @@ dict that look like this get the prefix `DICT`.
 from __future__ import annotations
 
 import base64
+import datetime
 import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -34,6 +35,9 @@ SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
     pa.float64(): ((float, np.floating), "numbers"),
     pa.large_string(): ((str, os.PathLike), "text"),
     pa.large_binary(): ((bytes, bytearray, memoryview), "bytes"),
+    pa.timestamp("us"): ((datetime.datetime,), "times"),
+    pa.date32(): ((datetime.date,), "dates"),  # after times, which are dates, too
+    pa.duration("us"): ((datetime.timedelta,), "time spans"),
     pa.null(): ((), "nothing"),
 }
 
@@ -122,7 +126,7 @@ def type_of(value: Any) -> Any:
     if is_missing(value):
         return NAN if isinstance(value, (float, np.floating)) else pa.null()
     for kind, (types, _) in SCALARS.items():
-        if isinstance(value, types):
+        if isinstance(value, types) and not _is_zoned(value):
             return kind
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.ndim:
         row = value.shape[1:]
@@ -142,8 +146,16 @@ def type_of(value: Any) -> Any:
         fix = "Give lists: [None if one is None else sorted(one) for one in column]."
     elif isinstance(value, Decimal):
         fix = "Give floats: [None if one is None else float(one) for one in column]."
-    expected = "a value that a store can hold: numbers, text, bytes, arrays, masks, lists, dicts"
+    elif isinstance(value, (np.datetime64, np.timedelta64)):
+        fix = f'Give an array: np.array(column, "{value.dtype}").'
+    elif _is_zoned(value):
+        fix = "Give them in UTC, without a zone: one.astimezone(datetime.timezone.utc).replace(tzinfo=None)."
+    expected = "a value that a store can hold: numbers, text, bytes, dates, arrays, masks, lists, dicts"
     raise BadValue(0, expected, shown(value), fix)
+
+
+def _is_zoned(value: Any) -> bool:
+    return isinstance(value, datetime.datetime) and value.tzinfo is not None
 
 
 def shared_panoptic(values: Any) -> Panoptic | None:
