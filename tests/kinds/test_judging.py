@@ -105,6 +105,14 @@ def test_categorical(kind, one_hot):
         np.testing.assert_allclose(one.details(items)["confusion"], matrix)
 
 
+def test_many_classes_have_no_confusion_matrix():
+    one = ph.Categorical(range(5001)).judge("y", {}, None)
+    items = {"label": np.array([0, 5000]), "predicted": np.array([0, 1]), "weight": np.ones(2)}
+    found = one.details(items | {"confidence": np.array([0.95, 0.95])})
+    assert sorted(found) == ["classes", "reliability"]
+    assert found["reliability"]["weight"].sum() == 2
+
+
 def test_logits_become_probabilities():
     logits = RNG.normal(size=(ROWS, 3))
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)

@@ -116,6 +116,20 @@ def test_other_rows_of_the_same_number_are_not_compared(feed, model, evaluation)
     )
 
 
+def test_classes_in_another_order_are_not_compared(evaluation):
+    heads = {"kind": ph.Categorical(["eel", "dog", "cat"])}
+    turned = ph.Feed(DATA, inputs=INPUTS, heads=heads, batch_size=8)
+    inputs = {"x": keras.Input((3,), name="x"), "image": keras.Input((4, 4, 1), name="image")}
+    other = keras.Model(inputs, ph.outputs(inputs["x"], turned.heads))
+    found = ph.evaluate(other, turned, resamples=20)
+    with pytest.raises(ph.ContractError) as error:
+        evaluation.compare(found)
+    assert str(error.value) == (
+        "compare(other), head `kind`: expected the classes ['cat', 'dog', 'eel'], got ['eel', 'dog', 'cat']. "
+        "Declare the same classes in the same order for both models."
+    )
+
+
 def test_rows_with_the_largest_loss(evaluation, predicted):
     of_label = predicted["kind"][np.arange(ROWS), np.searchsorted(["cat", "dog", "eel"], KIND)]
     assert evaluation.worst("kind", 3) == np.argsort(of_label)[:3].tolist()

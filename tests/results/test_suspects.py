@@ -1,5 +1,7 @@
 """Planted wrong labels come first: for each kind of head, of models that are as good as trained ones."""
 
+import copy
+
 import keras
 import numpy as np
 import pytest
@@ -147,6 +149,8 @@ def test_a_page(evaluation, tmp_path):
 
 
 def test_arguments(evaluation):
+    twice = copy.copy(evaluation)
+    twice.ids = np.where(evaluation.ids == 1, 0, evaluation.ids)
     for call, message in (
         (lambda: evaluation.suspects("kind", 0), "suspects(n=): expected an integer of at least 1, got 0."),
         (
@@ -158,6 +162,11 @@ def test_arguments(evaluation):
             lambda: evaluation.join(evaluation),
             "join(*others): expected evaluations of different rows, got row 0 in two of them, and 299 more. Make the "
             "folds of one source, with source.split or source.select, so that each row keeps its number.",
+        ),
+        (
+            lambda: twice.join(evaluation),
+            "join(*others): expected evaluations of different rows, got row 0 twice in one of them, and 298 more. "
+            "Evaluate each row once: source.select(np.unique(rows)).",
         ),
     ):
         with pytest.raises(ph.ContractError) as error:

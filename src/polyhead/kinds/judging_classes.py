@@ -21,6 +21,9 @@ from polyhead.kinds.judging_ranks import (
 from polyhead.kinds.keras_names import SIGMOID, SOFTMAX
 from polyhead.kinds.likelihood import best_temperature, best_threshold
 
+_MOST_IN_CONFUSION = 5_000
+"""The most classes for which details have a confusion matrix: its size is the square."""
+
 
 class BinaryJudge(Judge):
     """Judges a binary head by its probability.
@@ -155,15 +158,16 @@ class CategoricalJudge(Judge):
         return Doubts(found, 1 - own[found], *words)
 
     def details(self, items: Items) -> dict[str, Any]:
-        count = len(self.classes)
-        cells = items["label"] * count + items["predicted"]
-        matrix = np.bincount(cells, items["weight"], count * count).reshape(count, count)
         right = items["label"] == items["predicted"]
-        return {
+        found = {
             "classes": self.classes,
-            "confusion": matrix,
             "reliability": reliability(items["confidence"], right, items["weight"]),
         }
+        if (count := len(self.classes)) > _MOST_IN_CONFUSION:
+            return found
+        cells = items["label"] * count + items["predicted"]
+        matrix = np.bincount(cells, items["weight"], count * count).reshape(count, count)
+        return {**found, "confusion": matrix}
 
 
 class MultiLabelJudge(Judge):

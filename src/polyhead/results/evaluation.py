@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, as_path, require_size, shown
+from polyhead.errors import ContractError, Problem, as_path, place, require_size, shown
 from polyhead.extras import requiring
 from polyhead.kinds.judging import Items, Judge
 from polyhead.notebook import html_table
 from polyhead.results.bootstrap import Intervals, RowSamples
 from polyhead.results.comparison import Comparison, compared
 from polyhead.results.head_evaluation import HeadEvaluation, Metric, measured, no_such
-from polyhead.results.joining import JoinedRows, joined_parts
+from polyhead.results.joining import JoinedRows, joined_parts, kind_judged
 from polyhead.results.suspects import Suspects
 from polyhead.results.text_table import one_line, short_number, text_table
 from polyhead.results.tuning import calibrate, tune
@@ -215,7 +215,13 @@ class Evaluation(dict[str, HeadEvaluation]):
         if not isinstance(other, Evaluation):
             raise ContractError(Problem("compare(other)", "an Evaluation", shown(other)))
         mine, theirs = (getattr(one._rows, "labels", {}) for one in (self, other))
-        unlike = any(mine[name] != theirs[name] for name in mine if name in theirs)
+        unlike = [name for name in mine if name in theirs and mine[name] != theirs[name]]
+        for name in unlike:
+            (kind, classes), (kind_there, others) = (kind_judged(one[name].judge) for one in (self, other))
+            if kind == kind_there and classes != others:
+                expected, found = f"the classes {shown(list(classes))}", shown(list(others))
+                fix = "Declare the same classes in the same order for both models."
+                raise ContractError(Problem(f"compare(other), {place(head=name)}", expected, found, fix))
         if unlike or not np.array_equal(self.ids, other.ids):
             found, fix = "other rows, or another order", "Evaluate both models on the same data."
             raise ContractError(Problem("compare(other)", "an evaluation of the same rows", found, fix))

@@ -55,9 +55,9 @@ class HeadEvaluation(dict[str, Metric]):
         ids: the ids of all rows.
         level: the confidence level of the intervals; None without intervals.
         items_of_rows: the numbers that the judge kept for the rows.
-        details: results that are not single numbers, as arrays: for heads with classes the ``confusion`` matrix (a row
-            for each labeled class, a column for each predicted one) and the bins of the ``reliability`` diagram; for
-            binary heads also the points of the ``curves``.
+        details: results that are not single numbers, as arrays: for heads with up to 5,000 classes the ``confusion``
+            matrix (a row for each labeled class, a column for each predicted one), and the bins of the
+            ``reliability`` diagram; for binary heads also the points of the ``curves``.
     """
 
     def __init__(self, judge: Judge, items: Items, ids: np.ndarray, samples: RowSamples) -> None:

@@ -95,10 +95,13 @@ def joined_parts(evaluations: Sequence[Any]) -> tuple[dict[str, Any], dict[str, 
     values, times = np.unique(ids, return_counts=True)
     if (times > 1).any():
         many = int((times > 1).sum())
-        found = f"row {values[times > 1][0]} in two of them" + (
-            f", and {many - 1:,} more" if many > 1 else ""
-        )
+        row = values[times > 1][0]
+        more = f", and {many - 1:,} more" if many > 1 else ""
+        found = f"row {row} in two of them{more}"
         fix = "Make the folds of one source, with source.split or source.select, so that each row keeps its number."
+        if any((one.ids == row).sum() > 1 for one in evaluations):
+            found = f"row {row} twice in one of them{more}"
+            fix = "Evaluate each row once: source.select(np.unique(rows))."
         raise ContractError(Problem("join(*others)", "evaluations of different rows", found, fix))
     starts = np.cumsum([0, *(len(one.ids) for one in evaluations)])
     items = {
@@ -118,13 +121,14 @@ def _require_same_heads(first: Mapping[str, Any], other: Mapping[str, Any]) -> N
         expected, found = f"the heads {', '.join(first)}", ", ".join(other)
         raise ContractError(Problem("join(*others)", expected, found))
     for name, one in first.items():
-        mine, theirs = (_kind_judged(found.judge) for found in (one, other[name]))
+        mine, theirs = (kind_judged(found.judge) for found in (one, other[name]))
         if mine != theirs:
             fix = "Make the feeds of all folds with on(): feed.on(fold)."
             where = f"join(*others), {place(head=name)}"
             raise ContractError(Problem(where, f"{mine[0]} with {shown(mine[1])}", shown(theirs[1]), fix))
 
 
-def _kind_judged(judge: Any) -> tuple[str, Any]:
+def kind_judged(judge: Any) -> tuple[str, Any]:
+    """The kind of a judge, and the classes or columns that it judges, in their order."""
     inner = getattr(judge, "judge", judge)
     return type(inner).__name__, tuple(getattr(inner, "classes", getattr(inner, "columns", ())))
