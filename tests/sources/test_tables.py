@@ -489,6 +489,13 @@ def test_no_such_file(tmp_path):
         ("a.xlsx", ".xlsx", "Pass the frame from pandas.read_excel(path)."),
         ("a.jsonl", ".jsonl", "Pass the frame from pandas.read_json(path, lines=True)."),
         ("a.H5", ".H5", "Give its arrays as columns: h5py.File(path), or a dict of them."),
+        ("a.tar", ".tar", "Unpack it: ph.read_folder(folder) reads images, and ph.read_table(file) a table."),
+        (
+            "a.tfrecord",
+            ".tfrecord",
+            "Read it with tf.data: dataset = tf.data.TFRecordDataset(path).map(parse).batch(32), then "
+            "ph.from_generator(dataset.as_numpy_iterator, length=rows).",
+        ),
         ("a", "no extension", "Read it with pandas or polars and pass the frame."),
     ],
 )

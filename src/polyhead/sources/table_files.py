@@ -36,6 +36,15 @@ _WAYS = (
     ((".json",), "Pass the frame from pandas.read_json(path)."),
     ((".xlsx", ".xls"), "Pass the frame from pandas.read_excel(path)."),
     ((".db", ".sqlite", ".sqlite3"), "Pass the frame from pandas.read_sql(query, sqlite3.connect(path))."),
+    (
+        (".zip", ".tar", ".tgz", ".tar.gz", ".7z"),
+        "Unpack it: ph.read_folder(folder) reads images, and ph.read_table(file) a table.",
+    ),
+    (
+        (".tfrecord", ".tfrecords"),
+        "Read it with tf.data: dataset = tf.data.TFRecordDataset(path).map(parse).batch(32), then "
+        "ph.from_generator(dataset.as_numpy_iterator, length=rows).",
+    ),
     (("",), _WITH_PANDAS),
 )
 """What to do about files of other formats, by their ending."""
