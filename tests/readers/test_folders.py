@@ -5,6 +5,7 @@ import pytest
 
 from outcomes import message
 from polyhead.readers.folders import read_folder
+from polyhead.sources.tables import read_table
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore:.*print\(source.report\):polyhead.PolyheadWarning"
@@ -164,6 +165,8 @@ def test_tables(root, put, ending):
     np.testing.assert_array_equal(column(rows, "share"), [1.5, 0.5, np.nan])
     assert column(rows, "kind") == [None, "x", None]
     assert rows.report.notes[-2:] == ("3 images", "2 images with a row in the table, 1 missing")
+    read = read_folder(root, table=read_table(root / f"t.{ending}"))
+    assert column(read, "kind") == [None, "x", None]
 
 
 def test_whole_numbers_stay_whole_where_none_is_missing(root, put):

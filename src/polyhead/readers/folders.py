@@ -57,8 +57,8 @@ def read_folder(
             data, such as ``train`` and ``val``, are then an error.
         masks: the folder of masks, named like the images except for the extension, or several as ``{column: folder}``.
             For other names, give a pattern: ``"masks/{stem}_mask"``.
-        table: a CSV or Parquet file, relative to the root or the working directory, or other data for `read_table`,
-            with a row for each image.
+        table: a CSV or Parquet file, relative to the root or the working directory, a source, or other data for
+            `read_table`, with a row for each image.
         key: the table's column of file names, with or without folder and extension; by default the first of
             ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``.
         missing_files: ``"raise"``, or ``"drop"`` rows of the table whose image does not exist, and images
@@ -238,7 +238,7 @@ def _table_columns(
     path = os.path.join(home.path, given) if is_path else None
     if path is not None and not os.path.exists(path) and os.path.exists(given):
         path = os.path.abspath(given)
-    source = read_table(table if path is None else path)
+    source = table if isinstance(table, Source) else read_table(table if path is None else path)
     where = "the table" if path is None else place(file=path)
     key = _key_column(source, key, where)
     values = source.only([key]).coded(np.arange(len(source)))[key]
