@@ -216,6 +216,11 @@ COMPILED = {
         lambda: compiled(metrics=["acuracy"]),
         "head `presence`: expected the name of a metric of Keras, got 'acuracy'. Did you mean `accuracy`?",
     ),
+    "metrics=, a common name that Keras lacks": (
+        lambda: compiled(metrics=["rmse"]),
+        "head `presence`: expected the name of a metric of Keras, got 'rmse'. Say "
+        'keras.metrics.RootMeanSquaredError(name="rmse").',
+    ),
     "metrics=, which needs an argument": (
         lambda: compiled(metrics=["PrecisionAtRecall"]),
         "head `presence`: expected a metric that needs no arguments, or an object, got 'PrecisionAtRecall'. Say "

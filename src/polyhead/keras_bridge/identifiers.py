@@ -101,7 +101,10 @@ def _unknown_name(
         )
         thing = f"{'an' if what == 'optimizer' else 'a'} {what} of Keras"
         expected = f"the name of {thing}" if named else f"{thing}, its name, or a function"
-        yield Problem(where, expected, shown(given), similar(given, known) if named else "")
+        fix = similar(given, known) if named else ""
+        if what == "metric" and given == "rmse":
+            fix = 'Say keras.metrics.RootMeanSquaredError(name="rmse").'
+        yield Problem(where, expected, shown(given), fix)
 
 
 def _arguments_needed(made: Any) -> list[str]:
