@@ -208,3 +208,24 @@ def test_a_subclassed_model_that_was_trained_predicts_rows_of_another_feed():
     model.fit(train, verbose=0)
     got = model.predict(train.on(NEW), verbose=0)["sold"]
     assert np.allclose(got, model.predict(NEW["x"], verbose=0)["sold"], atol=1e-6)
+
+
+@pytest.mark.once
+def test_callbacks_go_on_after_a_first_epoch_without_labels(tmp_path):
+    """With the arguments that docs/questions.md names; Keras would keep NaN as the best value."""
+    data = {"x": X, "price": np.where(np.arange(ROWS) < 4, np.nan, 1.0)}
+    feed = ph.Feed(data, inputs="x", heads={"price": ph.Regression()}, batch_size=4)
+    x = keras.Input((2,), name="x")
+    model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer=keras.optimizers.SGD(0.01))
+    stop = keras.callbacks.EarlyStopping("price_loss", mode="min", patience=1, start_from_epoch=1)
+    best = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.keras", "price_loss", mode="min", save_best_only=True, initial_value_threshold=np.inf
+    )
+    # epochs of one step: the first has no label
+    losses = model.fit(feed, steps_per_epoch=1, epochs=3, verbose=0, callbacks=[stop, best]).history[
+        "price_loss"
+    ]
+    assert np.isnan(losses[0])
+    assert len(losses) == 3
+    assert stop.best == best.best == min(losses[1:])
+    assert (tmp_path / "best.keras").exists()
