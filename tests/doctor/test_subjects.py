@@ -141,6 +141,15 @@ def test_a_torch_dataset_has_single_rows():
     with pytest.raises(ph.ContractError, match=words):
         ph.examine(Rows())
 
+    class Batches(data.IterableDataset):
+        def __iter__(self):
+            return iter([(X, X)])
+
+    with pytest.raises(
+        ph.ContractError, match=r"which may have single rows.*or batch_size=None if it yields batches"
+    ):
+        ph.examine(Batches())
+
 
 def test_rows_of_unequal_number_are_not_compared():
     report = ph.examine(stream(lambda i: (X[i], np.stack([X[i, 0], X[i, 1]]))), batches=14, steps_per_epoch=6)

@@ -438,6 +438,29 @@ def test_lists_of_0_and_1_for_two_labels_or_one():
     assert encoded(resolved(MultiLabel(), ids), ids)[0].tolist() == [[1, 0], [0, 1]]
 
 
+def test_rows_that_fit_no_flags_are_lists_of_labels():
+    """Rows may have fewer entries than there are labels, or belong to a column whose other rows are lists of labels."""
+    exclusive = [[1, 0], [0, 1]]
+    assert encoded(resolved(MultiLabel(3), exclusive), exclusive)[0].tolist() == [[1, 1, 0]] * 2
+    for lists in ([[0, 1], [2]], [[0, 1], [1]]):
+        head = resolved(resolved(MultiLabel(), lists), exclusive)
+        assert encoded(head, exclusive)[0][:, :2].tolist() == [[1, 1]] * 2
+    words = [["yes", "no"], ["no", "yes"]]
+    assert (
+        encoded(resolved(resolved(MultiLabel(), [*words, ["no"]]), words), words)[0].tolist() == [[1, 1]] * 2
+    )
+    array = resolved(MultiLabel(), np.array(exclusive))
+    assert message(resolved, array, exclusive).endswith("give the column as np.array(column).")
+
+
+@pytest.mark.parametrize("number", [np.int64, np.uint8, np.float32])
+def test_ids_may_be_scalars_of_numpy(number):
+    ids = [[number(0)], [number(1)], [number(0)]]
+    assert encoded(resolved(MultiLabel(2), ids), ids)[0].tolist() == [[1, 0], [0, 1], [1, 0]]
+    exclusive = [[number(1), number(0)], [number(0), number(1)]]
+    assert message(resolved, MultiLabel(), exclusive).endswith("give the column as np.array(column).")
+
+
 def test_a_label_missing_in_a_list_of_0_and_1():
     for gap in (None, np.nan):
         column = [[1, gap, 0], [0, 1, 1]]

@@ -167,6 +167,7 @@ def test_a_row_without_boxes_counts_as_much_as_its_weight():
     assert found == pytest.approx({"map": 41 / 101 * 2 / 6, "map_50": 41 / 101 * 2 / 6, "iou": 2 / 5})
     assert rows == 3
     assert found == pytest.approx(evaluated(np.repeat(np.arange(4), weights))[1])
+    assert evaluated(np.arange(4), weight=weights[:, None])[1] == pytest.approx(found)
 
 
 def test_without_classes_and_presence():

@@ -261,6 +261,16 @@ def test_labels_that_were_stretched_like_the_images_before_are_not_reported(tmp_
         assert feed_of(images, masks, ph.Mask(), 16, 16).peek()[1]["mask"].shape == (ROWS, 16, 16, 1)
 
 
+@pytest.mark.parametrize(("image", "mask"), [((200, 10), (25, 1)), ((10, 200), (1, 25))], ids=str)
+def test_rounding_the_shorter_side_is_no_other_aspect_ratio(image, mask, tmp_path):
+    from PIL import Image
+
+    Image.new("L", mask[::-1]).save(tmp_path / "mask.png")
+    masks = [str(tmp_path / "mask.png")] * ROWS
+    images = np.zeros((ROWS, *image, 3), np.uint8)
+    assert feed_of(images, masks, ph.Mask(), 16, 16).peek()[1]["mask"].shape == (ROWS, 16, 16, 1)
+
+
 @pytest.mark.parametrize("shape", [(80, 40), (40, 20), (160, 80), (27, 13), (32, 32)], ids=str)
 def test_other_sizes_are_resized(shape):
     images = np.zeros((ROWS, 80, 40, 3), np.uint8)

@@ -9,6 +9,7 @@ import pytest
 from test_predict import Fixed, picture_feed
 
 import polyhead as ph
+from polyhead.results.annotation_files import file_names
 
 pytest.importorskip("cv2")
 
@@ -229,6 +230,11 @@ def test_each_mask_has_a_file_of_its_own(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         f"{stem}_{kind}.png" for stem in stems for kind in ("road_lane", "road_lane_2", "b")
     )
+
+
+@pytest.mark.once
+def test_images_that_differ_in_a_leading_dot_have_different_names():
+    assert file_names(["x/.a.png", "x/a.png", "x/a.jpg"], range(3)) == ["a.png", "a.png_2", "a.jpg"]
 
 
 @pytest.mark.parametrize("exif", ["applied", "ignored"])

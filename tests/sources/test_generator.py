@@ -1,5 +1,6 @@
 """A generator brought along: begun anew, bounded, safe for threads, and checked on the way."""
 
+import functools
 import threading
 
 import keras
@@ -582,3 +583,19 @@ def test_numbers_stay_numbers_beside_text():
     with pytest.raises(ph.DataError) as error:
         ph.Feed(source, inputs="x", heads={"y": ph.Regression()}, batch_size=4).peek()
     assert str(error.value) == "input `x`, row 2: expected numbers, got ['a']. Likewise row 3."
+
+
+def test_a_decorator_may_give_the_arguments():
+    def with_path(function):
+        @functools.wraps(function)
+        def without():
+            return function("rows")
+
+        return without
+
+    @with_path
+    def rows_of(path):
+        assert path == "rows"
+        yield np.ones((2, 1)), np.zeros(2)
+
+    assert ph.from_generator(rows_of, length=2).read([1])["y"].tolist() == [0.0]

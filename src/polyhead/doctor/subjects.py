@@ -222,11 +222,11 @@ def _indexed(obj: Any) -> Subject:
 
 
 def _torch_dataset(dataset: Any) -> Subject:
-    found, fix = (
-        f"a torch {type(dataset).__name__}",
-        "Give torch.utils.data.DataLoader(dataset, batch_size=32).",
-    )
-    raise ContractError(Problem("examine(obj)", "batches", f"{found}, which has single rows", fix))
+    fix, rows = "Give torch.utils.data.DataLoader(dataset, batch_size=32).", "which has single rows"
+    if from_module(dataset, ("IterableDataset",), "torch"):
+        fix, rows = f"{fix[:-1]}, or batch_size=None if it yields batches.", "which may have single rows"
+    found = f"a torch {type(dataset).__name__}, {rows}"
+    raise ContractError(Problem("examine(obj)", "batches", found, fix))
 
 
 def _tf(dataset: Any) -> Subject:

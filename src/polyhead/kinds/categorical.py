@@ -227,8 +227,8 @@ class MultiLabel(Classes):
     _: KW_ONLY
     elementwise: bool | None = None
     threshold: float = 0.5
-    # whether lists in the column hold 0 or 1 for each label
-    _flags: bool = field(default=False, init=False, repr=False, compare=False)
+    # whether lists in the column hold 0 or 1 for each label; None if the rows so far may be read either way
+    _flags: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     tunable: ClassVar[tuple[str, ...]] = ("threshold", "temperature")
     view: ClassVar[str] = "classes"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, counted, shown
+from polyhead.errors import BadValue, counted, plain_scalar, shown
 from polyhead.kinds.class_encoding import AS_TEXT, INT64, is_large
 from polyhead.kinds.lists_as_text import PAIRS, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
@@ -131,45 +131,46 @@ def _lone_negative(counts: Mapping[Any, int]) -> tuple[int, int] | None:
     return (int(below[0]), counts[below[0]]) if len(below) == 1 and 2 < len(ids) == len(counts) else None
 
 
-def hold_flags(column: Column, missing: Any, names: Sequence[Any] | None, known: bool) -> bool:
-    """Return whether each row is a list of 0 or 1 for each label, rather than a list of labels.
+def hold_flags(column: Column, missing: Any, names: Sequence[Any] | None, known: bool | None) -> bool | None:
+    """Return whether each row is a list of 0 or 1 for each label, rather than a list of labels; None if it may be both.
 
     Args:
         column: of the head.
         missing: as in the head.
-        names: the classes, if they are declared.
-        known: the answer for rows that may be either.
+        names: the classes, if they are known.
+        known: the answer for other rows of the column, if they gave one.
 
     Raises:
-        BadValue: each row has the same two values, such as 0 and 1, in either order, and ``known`` is False: read as
+        BadValue: each row has the same two values, such as 0 and 1, in either order, and ``known`` is None: read as
             labels, every row would have both.
     """
     met, width, flags, sure = set(), 0, True, False
     for piece in itertools.chain([plain(column.probe())], over(column, plain)):  # first rows often suffice
         if isinstance(piece, np.ndarray) and piece.ndim == 2 and not holds_labels(piece, missing):
-            return False
+            return None
         for row in piece:
             if is_missing(row, missing):
                 continue
             labels = row.tolist() if isinstance(row, np.ndarray) else row
             if not isinstance(labels, (list, tuple)) or len(labels) != (width or len(labels) or -1):
                 return False
-            width = len(labels)
+            width, labels = len(labels), [plain_scalar(one) for one in labels]
             flags = flags and all(is_missing(one, missing) or _is_flag(one) for one in labels)
             if not flags and tuple(sorted({str(one).lower() for one in labels})) not in PAIRS:
                 return False
             if width == 2:
                 met.add(tuple(labels))
             sure = sure or len(set(labels)) < width or not all(type(one) in (int, float) for one in labels)
-    if flags and width and (sure or (names is not None and width == len(names) and not {0, 1} <= set(names))):
+    fits = names is None or width == len(names)
+    if flags and width and (sure or (names is not None and fits and not {0, 1} <= set(names))):
         return True
-    if not known and len(met) == 2 and len(set(map(frozenset, met))) == 1:
+    if known is None and fits and len(met) == 2 and len(set(map(frozenset, met))) == 1:
         raise _either(*min(met))
     return known
 
 
 def _is_flag(value: Any) -> bool:
-    return isinstance(value, (Real, np.bool_)) and value in (0, 1)
+    return isinstance(value, Real) and value in (0, 1)
 
 
 def _either(low: Any, high: Any) -> BadValue:

@@ -141,7 +141,9 @@ _STRETCH = 'Say fit="stretch" for each image; it takes images of any aspect rati
 
 
 def _same_aspect_ratio(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Return whether two sizes agree in aspect ratio, up to a pixel or 2 %, as resized copies of an image do."""
+    """Return whether two sizes agree in aspect ratio, up to a pixel or 2 % of the shorter side, as copies do."""
+    if other[0] > other[1]:
+        size, other = size[::-1], other[::-1]
     (height, width), (rows, columns) = size, other
     return abs(width * rows / columns - height) <= max(1, height / 50)
 

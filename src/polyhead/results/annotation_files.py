@@ -240,7 +240,8 @@ def file_names(files: Sequence[str | None], ids: Sequence[Any]) -> list[str]:
         for image in images:
             if alike[names[image]] > 1:
                 names[image] = "/".join((*image[depth:-1], _visible(image[-1])))
-    taken, found = dict.fromkeys(names.values(), 1), []
+    taken, found = dict[str, int](), list[str]()
+    names = {path: _free_name(name, taken) for path, name in names.items()}
     for path, number in zip(paths, ids, strict=True):
         if path in images:
             del images[path]

@@ -17,7 +17,7 @@ from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import COORDINATES
 from polyhead.kinds.judging import Items, Judge, Judged, together_of
-from polyhead.kinds.missing import plain
+from polyhead.kinds.missing import is_dense, plain
 from polyhead.pipeline import Batch
 from polyhead.pipeline.way_back import WayBack
 from polyhead.report.original_samples import OriginalSamples
@@ -249,7 +249,12 @@ def _filled_up(array: np.ndarray, rows: int) -> np.ndarray:
 def _hint_values(feed: Feed, head: Head) -> dict[str, Any]:
     """The first value of each column that a head uses as a hint for judging, and of its weights."""
     names = [name for name in (*head.hint_columns, head.sample_weight) if name in feed.source.columns]
-    return {name: plain(first_rows(feed.source, name, 1))[0] for name in names}
+    found = {name: plain(first_rows(feed.source, name, 1)) for name in names}
+    first = {name: values[0] for name, values in found.items()}
+    name = head.sample_weight or ""
+    if name in found and is_dense(found[name]) and found[name].shape == (1, 1):  # one weight a row, too
+        first[name] = found[name].item()
+    return first
 
 
 def _images_of(feed: Feed) -> dict[str, Image]:

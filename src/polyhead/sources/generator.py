@@ -81,7 +81,7 @@ def required_arguments(function: Any) -> list[str]:
     ['path']
     """
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):
         return []
     return [
