@@ -1,4 +1,4 @@
-"""What calls and commands end with."""
+"""Helpers that return the error message of a call, or the output and exit status of a command."""
 
 import contextlib
 import io

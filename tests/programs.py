@@ -37,7 +37,7 @@ class Program:
         self._process.start()
 
     def output(self, seconds=250):
-        """What it printed, once it has ended without an error.
+        """Wait for the program to end, and return its standard output.
 
         Raises:
             TimeoutError: it had not ended after as many seconds.
@@ -58,7 +58,7 @@ class Program:
 
 
 def run(code, *arguments, folder=".", **environment):
-    """What a program prints; see `Program`."""
+    """Run a program and return its standard output; see `Program` for the arguments."""
     return Program(code, *arguments, folder=folder, **environment).output()
 
 

@@ -52,7 +52,7 @@ def save_for_every_backend(model: Any) -> None:
 
 
 class _CompileConfig:
-    """What a model was compiled with, a replacement of Keras's ``SerializableDict``."""
+    """The compile arguments of a model, in place of Keras's ``SerializableDict``."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
