@@ -281,8 +281,9 @@ def _logits_by_head(model: Any, feed: Any, structure: Structure) -> dict[str, bo
     if doubtful:
         tries = [model(x, training=False) for x in _loud(feed.peek()[0])]
         for name in doubtful:
-            arrays = [_output_values(values, paths[name]) for values in tries]
-            found[name] = not all(probable(array, feed.heads[name]) for array in arrays)
+            values = np.concatenate([_output_values(one, paths[name]) for one in tries])
+            overflow = np.isnan(values).reshape(len(values), -1).any(1)  # exp(z) / (1 + exp(z)) of a large z
+            found[name] = not probable(values[~overflow], feed.heads[name])
     return {name: bool(value) for name, value in found.items()}
 
 

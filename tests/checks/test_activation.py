@@ -120,3 +120,19 @@ def test_a_subclassed_model_is_asked_for_values(logits):
     wanted = -np.log(np.where(DATA["yes"] == 1, p, 1 - p)).mean()
     found = model.evaluate(feed, verbose=0, return_dict=True)["loss"]
     assert np.isclose(found, wanted, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [lambda z: 1 / (1 + ops.exp(z)), lambda z: ops.exp(z) / (1 + ops.exp(z))],
+    ids=["0 for large inputs", "NaN for large inputs"],
+)
+def test_what_a_users_sigmoid_gives_for_large_inputs_makes_no_logits_of_it(own):
+    """Inputs are multiplied, as logits grow with them and probabilities do not."""
+    x = keras.Input((4,), name="x")
+    p = layers.Dense(1, activation=own, kernel_initializer="ones")(x * x)
+    model, feed = keras.Model(x, p), ph.Feed(DATA, inputs="x", heads=YES)
+    ph.compile(model, feed, optimizer="sgd")
+    found = model.evaluate(feed, verbose=0, return_dict=True)["loss"]
+    p = ops.convert_to_numpy(model(DATA["x"]))[:, 0].astype("float64")
+    assert np.isclose(found, -np.log(np.where(DATA["yes"] == 1, p, 1 - p)).mean(), rtol=1e-4)
