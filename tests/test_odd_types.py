@@ -431,6 +431,13 @@ PICTURE, VECTOR = ph.Image(8, 8), ph.Array()
 
 
 @pytest.mark.once
+def test_a_list_of_sparse_rows_says_what_to_do():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(ph.DataError, match=r"Give one sparse matrix: scipy\.sparse\.vstack\(column\)\."):
+        ph.Feed({"x": [sparse.csr_array(X[:1])] * 4, "y": [0, 1] * 2}, inputs="x", heads={"y": ph.Binary()})
+
+
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "column", "fix"),
     [

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polyhead.columns.as_column import as_column
 from polyhead.columns.values import Coded, EvenRows, from_list, join, take, unmasked
+from polyhead.errors import DataError
 
 CODES = Coded(np.array([1, 0, -1, 1], np.int32), ["cat", "dog"])
 
@@ -177,3 +179,44 @@ def test_even_rows_stay_a_list():
     others = join([rows, EvenRows(np.zeros((1, 3, 2), np.int16))])
     assert type(others) is list
     assert [row.shape for row in others] == [(2, 2)] * 3 + [(3, 2)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "want"),
+    [
+        ([np.ma.array([1, 2], mask=[0, 1]), np.ma.array([3, 4])], [[1.0, None], [3.0, 4.0]]),
+        ([np.ma.array([1.5, 2.5], mask=True), None], [[None, None], None]),
+        ([np.ma.array(["a", "b"], mask=[1, 0])], [[None, "b"]]),
+        ([1, np.ma.masked, 3], [1.0, None, 3.0]),
+        (list(np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=[[0, 0], [1, 0]])), [[1.0, 2.0], [None, 4.0]]),
+        (list(np.ma.array(["a", "b"], mask=[1, 0])), [None, "b"]),
+    ],
+)
+def test_what_is_masked_in_the_entries_of_a_list_is_missing(entries, want):
+    found = [None if v is None else v.tolist() if hasattr(v, "tolist") else v for v in from_list(entries)]
+    plain = [[None if one != one else one for one in v] if isinstance(v, list) else v for v in found]
+    assert [None if v != v else v for v in plain] == want
+
+
+def test_tensors_in_a_list_are_arrays():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    rows = from_list([torch.ones(2).bfloat16(), torch.zeros(2, requires_grad=True)])
+    np.testing.assert_array_equal(rows, np.array([[1, 1], [0, 0]], "float32"), strict=True)
+    numbers = from_list([torch.tensor(3), None])
+    np.testing.assert_array_equal(numbers, np.array([3, np.nan]), strict=True)
+    with pytest.raises(DataError) as error:
+        from_list([torch.ones(2).to_sparse()], "column `x`")
+    assert str(error.value).startswith("column `x`: expected a tensor that NumPy can read, got ")
+
+
+def test_tensors_of_tensorflow_with_text_and_with_rows_of_unequal_length():
+    tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    assert from_list([tensorflow.constant("cat"), None]) == [b"cat", None]
+    ragged = tensorflow.ragged.constant([[1, 2], [], [3]])
+    assert as_column("x", ragged) == [[1, 2], [], [3]]
+    with pytest.raises(DataError) as error:
+        as_column("x", tensorflow.sparse.from_dense(tensorflow.eye(2)))
+    assert str(error.value) == (
+        "column `x`: expected one entry per row: an array, a list, or anything with a length and batch indexing, got a "
+        "SparseTensor. Give tf.sparse.to_dense(tensor)."
+    )

@@ -368,6 +368,50 @@ def test_frames_such_as_the_chunks_of_a_file(library):
     assert {name: list(values) for name, values in rows.items()} == {"a": [1, 2, 1, 2], "kind": list("uvuv")}
 
 
+@pytest.mark.parametrize("form", ["table", "batch"])
+def test_batches_of_arrow_such_as_those_of_a_query(form):
+    arrow = pytest.importorskip("pyarrow")
+    columns = {
+        "size": arrow.array([1.5, None]),
+        "count": arrow.array([1, None]),
+        "kind": arrow.array(["u", None]).dictionary_encode(),
+        "box": arrow.array([[1, 2], [3, 4]], arrow.list_(arrow.int8(), 2)),
+        "tags": arrow.array([["a"], []]),
+    }
+    batch = arrow.table(columns) if form == "table" else arrow.RecordBatch.from_pydict(columns)
+    rows = ph.from_generator(lambda: iter([batch] * 2), length=4).read(np.arange(4))
+    np.testing.assert_array_equal(rows["size"], [1.5, np.nan] * 2)
+    np.testing.assert_array_equal(rows["count"], [1, np.nan] * 2)
+    assert rows["kind"].tolist() == ["u", None] * 2
+    np.testing.assert_array_equal(rows["box"], np.array([[1, 2], [3, 4]] * 2, np.int8), strict=True)
+    assert rows["tags"].tolist() == [["a"], []] * 2
+
+
+def test_chunks_of_pandas_give_the_values_of_the_whole_frame():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {
+            "flag": pandas.Series([True, None, False, True], dtype="boolean"),
+            "kind": pandas.Series(["u", None, "v", "u"], dtype="category"),
+            "word": pandas.Series(["u", None, "v", "u"], dtype="string"),
+            "bin": pandas.cut([1, 5, np.nan, 5], [0, 2, 9]),
+        }
+    )
+    chunks = ph.from_generator(lambda: (frame[i : i + 2] for i in (0, 2)), length=4).read(np.arange(4))
+    whole = ph.read_table(frame).read(np.arange(4))
+    for name in frame:
+        assert [None if v != v else v for v in chunks[name]] == [None if v != v else v for v in whole[name]]
+
+
+def test_what_is_masked_or_a_tensor_in_a_list():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    masked = [np.ma.array([1.0, 2.0], mask=[0, 1]), np.ma.array([3.0, 4.0])]
+    tensors = [torch.ones(2).bfloat16(), torch.zeros(2, requires_grad=True)]
+    rows = ph.from_generator(lambda: iter([(tensors, masked)]), length=2, names=("x", "y")).read(np.arange(2))
+    np.testing.assert_array_equal(rows["x"], [[1, 1], [0, 0]])
+    np.testing.assert_array_equal(rows["y"], [[1, np.nan], [3, 4]])
+
+
 def test_tensors_with_a_gradient_and_of_bfloat16():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 

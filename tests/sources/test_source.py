@@ -42,6 +42,14 @@ def test_an_empty_source_has_no_columns():
     assert Reads(lambda ids: {"x": ids}, 0).columns == ()
 
 
+def test_lists_of_masked_arrays_keep_what_is_missing():
+    rows = [np.ma.array([1.0, 2.0], mask=[0, 1]), np.ma.array([3.0, 4.0])]
+    source = Reads(lambda ids: {"x": [rows[i] for i in ids], "y": [np.ma.masked for _ in ids]}, 2)
+    found = checked_rows(source, np.array([1, 0]))
+    np.testing.assert_array_equal(found["x"], [[3, 4], [1, np.nan]])
+    assert found["y"] == [None, None]
+
+
 def test_only():
     view = Squares().only(["y", "x"])
     assert view.columns == ("y", "x")

@@ -11,11 +11,17 @@ import numpy as np
 
 from polyhead.columns.frames import from_series
 from polyhead.columns.lazy import Items, Masked, OnDisk, Stored, rows_in, shape_of
-from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, unmasked, widened
+from polyhead.columns.values import (
+    LIMIT_BYTES,
+    Coded,
+    Values,
+    from_list,
+    from_tensor,
+    is_tensor,
+    unmasked,
+    widened,
+)
 from polyhead.errors import DataError, Problem, place, shown
-from polyhead.foreign_errors import quoted_error
-
-TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
 
 
 def as_column(name: str, values: Any) -> Values | Stored:
@@ -30,7 +36,7 @@ def as_column(name: str, values: Any) -> Values | Stored:
     """
     if isinstance(values, (Coded, Stored)):
         return values
-    if type(values).__module__.partition(".")[0] in TENSORS and hasattr(values, "__array__"):
+    if is_tensor(type(values)):
         values = from_tensor(place(column=name), values)
     if hasattr(values, "tocsr"):
         values = values.tocsr()  # of SciPy's sparse matrices, only this one returns rows fast, if at all
@@ -46,7 +52,7 @@ def as_column(name: str, values: Any) -> Values | Stored:
     if isinstance(values, (np.ndarray, array.array, memoryview)):
         return widened(np.asarray(values))
     if isinstance(values, (list, tuple, range, collections.deque, collections.UserList)):
-        return from_list(list(values))
+        return from_list(list(values), place(column=name))
     series = from_series(values)
     if series is not None:
         return series
@@ -68,17 +74,6 @@ def _takes_batches(values: Any) -> bool:
         return False
 
 
-def from_tensor(where: str, values: Any) -> Any:
-    """Convert a tensor, on whatever device, to an array; raise a `DataError` at ``where`` if that is impossible."""
-    try:
-        values = values.detach().cpu() if hasattr(values, "detach") else values  # of torch
-        # NumPy has no bfloat16, and torch does not convert it
-        return np.asarray(values.float() if str(values.dtype) == "torch.bfloat16" else values)
-    except Exception as error:  # symbolic, sparse
-        fix = "Give a NumPy array; for a sparse tensor of torch: tensor.to_dense()."
-        raise DataError(Problem(where, "a tensor that NumPy can read", quoted_error(error), fix)) from error
-
-
 def _no_column(name: str, values: Any) -> DataError:
     fix, found = "", shown(values)
     if isinstance(values, np.ndarray):
@@ -86,6 +81,8 @@ def _no_column(name: str, values: Any) -> DataError:
     elif isinstance(values, Iterator):
         found = f"a {type(values).__name__}, which has no length"
         fix = "Convert it to an array or a list, or write a Source with __len__ and read."
+    elif type(values).__name__ == "SparseTensor":
+        found, fix = "a SparseTensor", "Give tf.sparse.to_dense(tensor)."
     elif isinstance(values, (set, frozenset)):
         fix = "A set has no order; give a list."
     elif hasattr(values, "keys"):

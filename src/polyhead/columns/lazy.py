@@ -95,7 +95,7 @@ class OnDisk(Stored):
 
     def _as_values(self, found: Any) -> Values:
         if isinstance(found, (list, tuple)):
-            return from_list(list(found))
+            return from_list(list(found), place(column=self._name))
         if isinstance(found, np.ma.MaskedArray):
             return unmasked(found)
         if hasattr(found, "toarray"):  # a sparse matrix of SciPy
@@ -134,7 +134,7 @@ class Items(Stored):
             except Exception as error:  # a user's object may raise anything
                 where = place(column=self._name, row=i)
                 raise DataError(Problem(where, "a readable row", quoted_error(error))) from error
-        return from_list(found)
+        return from_list(found, place(column=self._name))
 
 
 class Masked(Stored):

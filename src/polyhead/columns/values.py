@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.errors import DataError, Problem
+from polyhead.foreign_errors import quoted_error
+
 LIMIT_BYTES = 64 << 20
 """A column is copied, or read in one piece, only up to this size, which labels rarely exceed."""
 
@@ -187,15 +190,13 @@ def size(values: Values) -> int:
     return bytes_ * len(values) // max(len(some), 1)
 
 
-def from_list(values: list[Any]) -> Values:
+def from_list(values: list[Any], where: str = "data") -> Values:
     """Convert a list of numbers (NaN for None) or of small arrays of one shape to an array.
-
-    NA and NaT of pandas become None.
 
     >>> from_list([1, None]).tolist(), from_list(["a", None])
     ([1.0, nan], ['a', None])
     """
-    values = [None if type(v).__name__ in ("NAType", "NaTType") else v for v in values]
+    values = plain_entries(values, where)
     if all(v is None for v in values):
         return values
     if all(v is None or isinstance(v, (int, float, np.number, np.bool_)) for v in values):
@@ -223,6 +224,67 @@ def _from_numbers(values: list[Any]) -> Values:
     ):
         return values  # float64 would change some ids
     return array
+
+
+def plain_rows(values: Values, where: str) -> Values:
+    """Convert a masked array, and what `plain_entries` converts in a list; anything else is unchanged."""
+    if isinstance(values, np.ma.MaskedArray):
+        return unmasked(values)
+    return plain_entries(values, where) if isinstance(values, list) else values
+
+
+def plain_entries(values: list[Any], where: str = "data") -> list[Any]:
+    """Convert tensors and masked arrays in a list to arrays, and what stands for a missing value to None.
+
+    >>> plain_entries([np.ma.array([1, 2], mask=[0, 1]), np.ma.masked])
+    [array([ 1., nan]), None]
+
+    Raises:
+        DataError: at ``where``, for a tensor that NumPy can't read.
+    """
+    odd = {kind for kind in set(map(type, values)) if kind.__name__ in _MISSING or _is_odd(kind)}
+    return (
+        [_plain_entry(value, where) if type(value) in odd else value for value in values] if odd else values
+    )
+
+
+_MISSING = ("NAType", "NaTType")
+
+
+def _is_odd(kind: type) -> bool:
+    return issubclass(kind, np.ma.MaskedArray) or is_tensor(kind)
+
+
+def _plain_entry(value: Any, where: str) -> Any:
+    if type(value).__name__ in _MISSING:
+        return None
+    if is_tensor(type(value)):
+        array = from_tensor(where, value)
+    else:
+        array = unmasked(value.astype(object) if value.dtype.kind in "US" or not value.ndim else value)
+    return array[()] if isinstance(array, np.ndarray) and not array.ndim else array
+
+
+def is_tensor(kind: type) -> bool:
+    """Return whether a type is one of tensors that convert to arrays or, if their rows differ in length, to lists."""
+    library = kind.__module__.partition(".")[0]
+    return library in _TENSORS and (hasattr(kind, "__array__") or hasattr(kind, "to_list"))
+
+
+_TENSORS = ("torch", "tensorflow", "jax", "jaxlib", "keras")
+
+
+def from_tensor(where: str, values: Any) -> Any:
+    """Convert a tensor, on whatever device, to an array; raise a `DataError` at ``where`` if that is impossible."""
+    try:
+        if not hasattr(values, "__array__"):
+            return values.to_list()  # a RaggedTensor
+        values = values.detach().cpu() if hasattr(values, "detach") else values  # of torch
+        # NumPy has no bfloat16, and torch does not convert it
+        return np.asarray(values.float() if str(values.dtype) == "torch.bfloat16" else values)
+    except Exception as error:  # symbolic, sparse
+        fix = "Give a NumPy array; for a sparse tensor of torch: tensor.to_dense()."
+        raise DataError(Problem(where, "a tensor that NumPy can read", quoted_error(error), fix)) from error
 
 
 def widened(array: np.ndarray) -> np.ndarray:

@@ -115,6 +115,8 @@ def conversion_fix(value: Any, fix: str = "") -> str:
     kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
     if kind == "V" and value.dtype.names:
         return "Give its fields as columns: {name: column[name] for name in column.dtype.names}."
+    if hasattr(value, "tocsr"):
+        return "Give one sparse matrix: scipy.sparse.vstack(column)."
     if isinstance(value, (complex, np.complexfloating)):
         return "Give two numbers for each: np.stack([column.real, column.imag], axis=-1)."
     if kind in ("m", "M") or isinstance(value, (datetime.date, datetime.timedelta)):

@@ -7,9 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.as_column import TENSORS, from_tensor
+from polyhead.columns.frames import from_series
 from polyhead.columns.image_values import is_pillow
-from polyhead.columns.values import objects, unmasked, widened
+from polyhead.columns.lazy import Stored, entries
+from polyhead.columns.values import (
+    Coded,
+    from_tensor,
+    is_tensor,
+    objects,
+    plain_entries,
+    unmasked,
+    widened,
+)
 from polyhead.sources.arrays import are_rows
 
 
@@ -94,7 +103,15 @@ def outline(paths: list[tuple[Any, ...]]) -> str:
 
 def part_array(where: str, leaf: Any) -> np.ndarray:
     """Convert a part of a batch to an array of its own: the generator may fill the same array with the next batch."""
+    if is_tensor(type(leaf)):
+        leaf = from_tensor(where, leaf)
+    series = from_series(leaf)
+    if isinstance(series, Stored):
+        series = entries(series, np.arange(len(series)))
+    if series is not None:
+        leaf = series.values() if isinstance(series, Coded) else series
     if isinstance(leaf, list):
+        leaf = plain_entries(leaf, where)
         if any(map(is_pillow, leaf)):
             return objects(leaf)
         try:
@@ -102,8 +119,6 @@ def part_array(where: str, leaf: Any) -> np.ndarray:
         except ValueError:  # rows of unequal length
             return objects([np.array(row) if isinstance(row, np.ndarray) else row for row in leaf])
         return objects(leaf) if array.dtype.kind in "USO" else array
-    if type(leaf).__module__.partition(".")[0] in TENSORS and hasattr(leaf, "__array__"):
-        leaf = from_tensor(where, leaf)
     if isinstance(leaf, np.ma.MaskedArray):
         leaf = unmasked(leaf.astype(object) if leaf.dtype.kind in "US" else leaf)
     return widened(np.array(leaf))

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from polyhead.columns.frames import family_of
 from polyhead.columns.values import Values, objects
 from polyhead.errors import DataError, Problem, as_list, counted, is_size, shown
 from polyhead.foreign_errors import quoted_error
@@ -200,8 +201,11 @@ class _Generator:
             raise DataError(Problem(where, "a batch (x, y)", "None", "Remove the yield, or yield a batch."))
         if isinstance(batch, list) and (fix := columns_of_rows(batch, self.names)):
             raise DataError(Problem(where, "a batch (x, y), or a dict of columns", "a list of rows", fix))
-        if self.names is None and hasattr(batch, "columns") and hasattr(batch, "shape"):  # a DataFrame
-            batch = {name: batch[name] for name in batch.columns}
+        if (
+            self.names is None and hasattr(batch, "columns") and hasattr(batch, "shape")
+        ):  # a frame, or of Arrow
+            names = batch.schema.names if family_of(batch)[0] == "pyarrow" else batch.columns
+            batch = {name: batch[name] for name in names}
         leaves = dict(batch_parts(batch, like=self.names, rows=rows_of_batch(batch)))
         if self._places is None:
             self._places = self._named(batch, list(leaves), where)

@@ -8,7 +8,7 @@ from typing import Any, Self, overload
 
 import numpy as np
 
-from polyhead.columns.values import Coded, Values, take, unmasked
+from polyhead.columns.values import Coded, Values, plain_rows, take
 from polyhead.errors import DataError, Problem, as_list, counted, listed, place, shown, similar
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.read_errors import explain_errors
@@ -395,4 +395,4 @@ def checked_rows(source: Source, ids: np.ndarray) -> dict[str, Values]:
             raise DataError(
                 Problem(at, f"{counted(count, 'entry', 'entries')} for {counted(count, 'id')}", found)
             )
-    return {n: unmasked(v) if isinstance(v, np.ma.MaskedArray) else v for n, v in rows.items()}
+    return {name: plain_rows(values, f"{where}, column `{name}`") for name, values in rows.items()}
