@@ -65,6 +65,20 @@ def test_every_mismatch_comes_at_once():
     assert error.value.problems == report.problems
 
 
+def test_a_mask_of_another_size_than_the_output_is_told_to_have_its_size():
+    data = {"image": np.zeros((2, 8, 12, 3), "uint8"), "mask": np.zeros((2, 8, 12), "uint8")}
+    image = keras.Input((8, 12, 3), name="image")
+    coarse = keras.Model(image, keras.layers.Conv2D(3, 3, strides=2, padding="same", name="mask")(image))
+    whole = ph.Feed(data, inputs={"image": ph.Image()}, heads={"mask": ph.Mask(3)})
+    (problem,) = whole.check(coarse).errors
+    assert str(problem) == (
+        "head `mask`: expected an output of shape (8, 12, 3), got `mask` of shape (4, 6, 3). "
+        "ph.Mask and ph.Map with size=(4, 6) have labels of that size."
+    )
+    sized = ph.Feed(data, inputs={"image": ph.Image()}, heads={"mask": ph.Mask(3, size=(4, 6))})
+    assert not sized.check(coarse).errors
+
+
 def test_unnamed_outputs_are_taken_in_order_only_where_shapes_leave_no_doubt():
     sure = feed().check(model(names=("p", "q", "r")))
     assert sure.ok

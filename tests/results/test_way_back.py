@@ -117,6 +117,45 @@ def test_maps_come_back_in_their_unit() -> None:
         assert np.abs(found["depth"][""].values[0] - data["depth"][0])[inside].max() < 0.5
 
 
+@pytest.mark.parametrize(
+    ("original", "image", "size", "found"),
+    [
+        ((20, 30), (20, 30), (40, 60), (40, 60)),  # super-resolution by 2
+        ((20, 30), (20, 30), (80, 60), (80, 60)),
+        ((20, 30), (32, 32), (64, 64), (43, 64)),  # bars above and below
+        ((90, 120), (20, 30), (40, 60), (90, 120)),  # still coarser than the original
+        ((10, 15), (20, 30), (20, 30), (10, 15)),  # the image is as fine
+    ],
+)
+def test_a_map_that_is_finer_than_its_image_stays_as_fine(
+    original: Any, image: Any, size: Any, found: Any
+) -> None:
+    rows, columns = ((np.arange(n) + 0.5) / n for n in size)
+    data = {"image": [np.zeros((*original, 3), np.uint8)], "fine": [np.zeros(original, np.float32)]}
+    inputs = {"image": ph.Image(*image, fit="contain")}
+    feed = ph.Feed(data, inputs=inputs, heads={"fine": ph.Map(size=size)})
+    view = WayBack(feed.source, feed.inputs, feed.heads).views(np.array([0]))["fine"]
+    outputs = (rows[:, None] * 100 + columns).astype(np.float32)[None, ..., None]
+    answer = feed.heads["fine"].decode(outputs, False, view)[""].values[0]
+    assert answer.shape == found
+    if found == size:
+        assert np.abs(answer - outputs[0, ..., 0]).max() < 1e-4
+
+
+def test_a_fine_map_of_a_turned_image_has_the_sides_of_the_image(tmp_path: Any) -> None:
+    picture = Pillow.fromarray(np.zeros((20, 30, 3), np.uint8))
+    tag = picture.getexif()
+    tag[274] = 6
+    picture.save(tmp_path / "a.png", exif=tag)
+    data = {"image": [str(tmp_path / "a.png")], "fine": [np.zeros((20, 30), np.float32)]}
+    inputs = {"image": ph.Image(30, 20, exif="ignored")}
+    feed = ph.Feed(data, inputs=inputs, heads={"fine": ph.Map(size=(60, 80))})
+    view = WayBack(feed.source, feed.inputs, feed.heads).views(np.array([0]))["fine"]
+    outputs = np.arange(60 * 80, dtype=np.float32).reshape(1, 60, 80, 1)
+    answer = feed.heads["fine"].decode(outputs, False, view)[""].values[0]
+    assert answer.tolist() == np.rot90(outputs[0, ..., 0]).tolist()
+
+
 def test_boxes_without_an_image_stay_as_they_are() -> None:
     head = ph.Boxes(1, format="xywh")
     found = head.decode(np.array([[[2.0, 3, 5, 7]]], np.float32), False, None)

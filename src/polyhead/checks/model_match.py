@@ -222,8 +222,10 @@ def _shape_problem(word: str, name: str, tensor: ModelTensor, wanted: tuple[int,
 def _shape_fix(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> str:
     """Say how the output of a layer gets another shape; empty if that takes another model.
 
-    >>> _shape_fix((4,), (1, 4)), _shape_fix((2,), (1,)), _shape_fix((8, 8, 3), (4, 4, 3))
+    >>> _shape_fix((4,), (1, 4)), _shape_fix((2,), (1,)), _shape_fix((8, 8, 3), (4, 4, 5))
     ('Add keras.layers.Reshape((1, 4)) after the layer.', 'Give the layer 1 unit.', '')
+    >>> _shape_fix((8, 8, 3), (4, 4, 3))
+    'ph.Mask and ph.Map with size=(8, 8) have labels of that size.'
     """
     units = f"Give the layer {counted(math.prod(wanted), 'unit')}"
     if None not in shape and math.prod(shape) == math.prod(wanted):  # type: ignore[arg-type]
@@ -232,4 +234,6 @@ def _shape_fix(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> str:
         return (
             f"{units}." if len(wanted) == 1 else f"{units}, and add keras.layers.Reshape({wanted}) after it."
         )
+    if len(shape) == len(wanted) == 3 and shape[2] == wanted[2] and None not in shape:
+        return f"ph.Mask and ph.Map with size={shape[:2]} have labels of that size."
     return ""

@@ -46,8 +46,13 @@ class InOriginal(Protocol):
     def points(self, points: np.ndarray) -> np.ndarray:
         """Map points ``(..., 2)`` to pixels of the original."""
 
-    def pixels(self, image: np.ndarray, fill: float, nearest: bool = False) -> np.ndarray:
-        """Resample a number per pixel, float32 ``(h, w)``, to the original; ``fill`` where the model did not see it."""
+    def pixels(
+        self, image: np.ndarray, fill: float, nearest: bool = False, finer: bool = False
+    ) -> np.ndarray:
+        """Resample a number per pixel, float32 ``(h, w)``, to the original; ``fill`` where the model did not see it.
+
+        With ``finer``, an image that is larger than what the model gets, and finer than the original, stays as fine.
+        """
 
     @property
     def target(self) -> tuple[int, int]:

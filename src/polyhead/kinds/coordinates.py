@@ -56,6 +56,7 @@ class Coordinates(Head):
         """A row's entries, float64 ``(k, width)``, NaN for missing ones."""
         row = row_array(_without_none(value), 0, what)
         row = np.asarray(row, np.float64)
+        row = self._in_entries(row) if row.ndim == 1 else row
         row = row.reshape(1, -1) if row.ndim == 1 and row.size else row
         if not row.size:
             return np.zeros((0, self._widths[0]))
@@ -136,6 +137,7 @@ class Coordinates(Head):
         coordinate.
         """
         values = plain(values)
+        values = self._in_entries(values) if is_dense(values) and values.ndim == 2 else values
         if is_dense(values) and values.ndim == 2 and values.shape[1] in self._widths:
             values = values[:, None] if self.places == 1 or self._may_be_fewer else values
         # lists of boxes may become a dense array if all rows have the same number of them
@@ -152,6 +154,13 @@ class Coordinates(Head):
             if not kept.all():
                 there = kept if there is None else there & kept
         return array, there
+
+    def _in_entries(self, numbers: np.ndarray) -> np.ndarray:
+        """Divide numbers ``(..., n)`` of several columns into ``(..., places, width)``; return others unchanged."""
+        width, rest = divmod(numbers.shape[-1], self.places)
+        if isinstance(self.column, (str, type(None))) or rest or width not in self._widths:
+            return numbers
+        return numbers.reshape(*numbers.shape[:-1], self.places, width)
 
     def _padded(self, values: Any, what: str) -> np.ndarray:
         """Pad rows of up to ``places`` entries with NaN to one array."""
@@ -179,7 +188,7 @@ class Coordinates(Head):
     def _shape_fix(self, shape: tuple[int, ...]) -> str:
         """What to do about the entries of a row that have another shape."""
         flat = [
-            width for width in self._widths if shape[-1] == self.places * width and shape[:-1] in ((), (1,))
+            width for width in self._widths if shape in ((self.places * width,), (1, self.places * width))
         ]
         if flat and self.places > 1:
             return (

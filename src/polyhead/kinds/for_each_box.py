@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from polyhead.errors import ContractError, Problem, place, similar
+from polyhead.errors import ContractError, Problem, place, shown, similar
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
 from polyhead.kinds.per_element import Each
@@ -29,15 +29,20 @@ def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
             found[name] = head
             continue
         boxes = heads.get(head.each)
+        columns = () if boxes is None else boxes.columns(head.each)
         inner = head.head if isinstance(head, Each) else head
-        if isinstance(boxes, Boxes) and not isinstance(inner, Boxes):
-            found[name] = Each.wrapping(inner, boxes, boxes.columns(head.each)[0])
+        fits = isinstance(boxes, Boxes) and not isinstance(inner, Boxes)
+        if isinstance(boxes, Boxes) and fits and len(columns) == 1:
+            found[name] = Each.wrapping(inner, boxes, columns[0])
             continue
         known = [n for n, h in heads.items() if isinstance(h, Boxes) and n != name]
         expected = f"the name of a head of boxes ({', '.join(known) or 'there is none'})"
         got = "no head of that name" if boxes is None else type(boxes).__name__
         near = similar(head.each, known) if boxes is None else ""
-        if isinstance(inner, Boxes):
+        if fits:
+            expected, got = "boxes in one column, a list of them in each row", shown(list(columns))
+            near = "If each row has one box, leave out each=."
+        elif isinstance(inner, Boxes):
             expected, got, near = "no each= for boxes themselves", repr(head.each), ""
         problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, got, near))
     if problems:

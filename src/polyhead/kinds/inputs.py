@@ -75,6 +75,10 @@ class Image(Input):
     Image(64, 64, dtype='uint8')
     """
 
+    one_column = (
+        "Declare each as a ph.Image of its own, or make them one column: np.stack([r, g, b], axis=-1)."
+    )
+
     height: int | None = None
     width: int | None = None
     channels: int | None = None

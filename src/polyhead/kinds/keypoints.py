@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
@@ -17,18 +18,27 @@ from polyhead.kinds.missing import as_float32
 from polyhead.kinds.mixed_labels import unmixable
 from polyhead.kinds.source_column import Column
 
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^A-Za-z]+")
+"""The words of a name such as ``left_eye`` or ``LShoulder``, and what is between them."""
+
 
 def left_and_right(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """The pairs of points whose names differ only in left and right.
+    """The pairs of points whose names differ only in left and right, or in the letters l and r as words.
 
     >>> left_and_right(["nose", "left_eye", "right_eye", "Left ear"])
     ((1, 2),)
+    >>> left_and_right(["LHip", "RHip", "l elbow", "r elbow", "pelvis", "head"])
+    ((0, 1), (2, 3))
     """
     places = {name.lower(): i for i, name in enumerate(names)}
     if len(places) < len(names):  # equal names are ambiguous
         return ()
-    lefts = {name: name.replace("left", "right") for name in places if "left" in name}
-    return tuple((places[left], places[right]) for left, right in lefts.items() if right in places)
+    rights = {name.lower(): "".join(map(_right, _WORDS.findall(name))) for name in names}
+    return tuple((places[one], places[r]) for one, r in rights.items() if r != one and r in places)
+
+
+def _right(word: str) -> str:
+    return "r" if word in ("l", "L") else word.lower().replace("left", "right")
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,7 +54,7 @@ class Keypoints(Coordinates):
         column_normalized: the column has coordinates in 0–1 of the image's size; by default as ``normalized``.
         pairs: pairs of left and right points, as ``[(1, 2), (3, 4)]``: they are swapped when the image is flipped
             left-right. By default, points whose names differ only in left and right, such as ``left_eye`` and
-            ``right_eye``.
+            ``right_eye``, or ``LHip`` and ``RHip``.
         point_names: the name of each point, for previews; by default the names in the annotation file, if it is a COCO
             file.
         skeleton: the pairs of points that previews connect by lines, as ``[(0, 1), (1, 2)]``; by default those in the

@@ -31,6 +31,9 @@ class Kind(ABC):
     even: ClassVar[bool] = False
     """Whether a list of arrays of one shape means the same as a single array."""
 
+    one_column: ClassVar[str] = ""
+    """What to do about several columns, for a kind that reads only one; empty if it joins them."""
+
     _: KW_ONLY
     column: str | tuple[str, ...] | list[str] | None = None
 
@@ -50,6 +53,9 @@ class Kind(ABC):
         if not names or not all(isinstance(name, str) for name in names):
             expected = "the name of a column, or a list of names"
             raise ContractError(Problem(f"{type(self).__name__}(column=)", expected, shown(self.column)))
+        if len(names) > 1 and self.one_column:
+            where = f"{type(self).__name__}(column=)"
+            raise ContractError(Problem(where, "the name of one column", shown(self.column), self.one_column))
         object.__setattr__(self, "column", tuple(names) if isinstance(self.column, tuple) else names)
 
     @property

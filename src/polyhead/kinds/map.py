@@ -54,7 +54,8 @@ class Map(Quantities, Pixels):
             millimeters to meters, ``1 / 255`` bytes to 0–1. ``"standard"``, ``"minmax"``, ``"robust"``, ``"log"`` or a
             scale of your own scales each channel, as for `Regression`. Metrics of `polyhead.compile` and predictions
             are in the units of the column.
-        size: ``(height, width)`` of the map; by default as found, and as the image has it where they are files.
+        size: ``(height, width)`` of the map; by default as found, and as the image has it where they are files or
+            augmented. Say it for super-resolution: predictions are then as fine as the map.
 
     >>> labels, there = Map(size=(2, 2), missing=0).encode(np.array([[[0, 5], [2, 1]]]))
     >>> labels[0, ..., 0].tolist(), there[0].tolist()
@@ -217,7 +218,7 @@ class Map(Quantities, Pixels):
         found: list[Any] = []
         for row, view in view_of_each(self.unscaled(outputs), views):
             channels = [
-                one if view is None else view.pixels(one.astype(np.float32), np.nan, self.nearest)
+                one if view is None else view.pixels(one.astype(np.float32), np.nan, self.nearest, finer=True)
                 for one in np.moveaxis(row, -1, 0)
             ]
             found.append(channels[0] if self.channels == 1 else np.stack(channels, -1))

@@ -28,6 +28,10 @@ class Pixels(Head):
         size: ``(height, width)`` of the labels; by default as found, or that of the image if labels are files.
     """
 
+    one_column = (
+        "Make them one column: np.stack([u, v], axis=-1), or list(zip(u, v)) for files of binary masks."
+    )
+
     _: KW_ONLY
     size: tuple[int, int] | None = None
 

@@ -16,20 +16,21 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.values import Values
-from polyhead.errors import ContractError, DataError, Problem, place, shown
+from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_dense, plain
 from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.image_frame import Frame, as_column_of_pixels
 from polyhead.pipeline.image_reader import ImageReader
+from polyhead.pipeline.kind_columns import as_one_column
 from polyhead.pipeline.label_layers import Strays, add_strays, layers_of
 from polyhead.pipeline.prefetch import share_work
 from polyhead.pipeline.row_moves import move, values_of, ways_of
 from polyhead.pipeline.target_images import require_frames
 from polyhead.profiling import NO_LAPS, Laps
 from polyhead.sources.scanning import first_rows
-from polyhead.sources.source import Source
+from polyhead.sources.source import Source, row_of
 
 
 class Scene:
@@ -104,7 +105,9 @@ class Scene:
     def _for_image(self, name: str, head: Head) -> Head:
         """The head set to encode labels that were transformed with its image."""
         image = self.images[self.owners[name]]
-        return head.for_image((image.shape[0], image.shape[1]), self.joint.uncovers)
+        found = head.for_image((image.shape[0], image.shape[1]), self.joint.uncovers)
+        columns = head.columns(name)  # transformed labels are one column, called like the first
+        return found.fixed(column=columns[0]) if len(columns) > 1 else found
 
     def only(self, name: str) -> Scene:
         """A copy with a single head and without pixels: what the labels of that head need."""
@@ -195,14 +198,20 @@ class _Passage:
         self._scene, self._heads, self._strays = scene, scene.raw if labels else {}, strays
         self._together = scene.moves_together and epoch is not None
         self._images = {name: plain(rows[kind.columns(name)[0]]) for name, kind in scene.images.items()}
-        self._labels = {name: plain(rows[head.columns(name)[0]]) for name, head in self._heads.items()}
         self._ways = ways_of(scene.images, self._heads, scene.heads, scene.owners)
         self._at, self._ids = ids, scene.source.ids_of(ids)
         self._numbers, count = self._ids.tolist(), len(ids)
+        self._labels = {name: self._labels_of(name, head, rows) for name, head in self._heads.items()}
         self._opened: list[dict[str, Any]] = [{} for _ in range(count)]
         self._frames: list[dict[str, Frame]] = [{} for _ in range(count)]
         self._plan: Any = None
         self._found: dict[str, list[Any]] = {n: [None] * count for n in (*self._images, *self._heads)}
+
+    def _labels_of(self, name: str, head: Head, rows: Mapping[str, Any]) -> Any:
+        try:
+            return plain(as_one_column({column: rows[column] for column in head.columns(name)}))
+        except BadValue as bad:
+            raise bad.located(head=name, row=row_of(self._scene.source, bad.index, self._at)) from None
 
     def each(self, do: Callable[[int, Laps], None], laps: Laps) -> None:
         """Call ``do`` for each row, in all idle threads."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polyhead.columns.values import Values
+from polyhead.errors import ContractError, Problem, place, shown
+from polyhead.kinds import Head
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.bit_depth import warn_of_less
 from polyhead.sources.source import DerivedSource, Source, checked_rows
@@ -53,3 +55,17 @@ def one_by_one(source: Source, ids: np.ndarray) -> Iterator[tuple[np.ndarray, di
     """Read rows one by one; yield the id, int64 ``(1,)``, and the columns of each."""
     for row in ids[:, None]:
         yield row, checked_rows(source, row)
+
+
+def require_single_columns(heads: Mapping[str, Head]) -> None:
+    """Raise for coordinates in several columns, as a store has one for the transformed coordinates of a head."""
+    problems = []
+    for name, head in heads.items():
+        columns = list(head.columns(name))
+        if len(columns) > 1:
+            form = f"(-1, {head.inner.places}, {len(columns) // head.inner.places})"
+            fix = f"Join them: frame[{name!r}] = list(frame[{columns!r}].to_numpy().reshape{form})."
+            expected = "one column, as boxes and points are stored in pixels of the resized images"
+            problems.append(Problem(place(head=name), expected, shown(columns), fix))
+    if problems:
+        raise ContractError(*problems)

@@ -27,7 +27,7 @@ from polyhead.kinds.sample_weights import BoxWeights
 from polyhead.kinds.source_column import About, Origins
 from polyhead.pipeline.faults import readable_rows
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.made_columns import MadeColumns, one_by_one, sample_rows
+from polyhead.pipeline.made_columns import MadeColumns, one_by_one, require_single_columns, sample_rows
 from polyhead.pipeline.target_images import require_frames
 from polyhead.pipeline.way_back import ImageViews, files_of
 from polyhead.pipeline.weight_columns import along_boxes, require_still
@@ -81,6 +81,7 @@ class ResizedRows(MadeColumns):
             beside = along_boxes(source, in_image)
             _require_one_owner(beside.values())
             in_image |= beside
+            require_single_columns(in_image)
         in_image = {name: head.for_store() for name, head in in_image.items()}
         self._scene = Scene(source, images, in_image, (), 0) if images and late else None
         if self._scene is not None:

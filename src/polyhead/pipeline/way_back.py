@@ -86,20 +86,38 @@ class ImageView:
         found = np.concatenate([ends.min(-2), ends.max(-2)], -1)
         return np.clip(found, 0, np.tile(self.size[::-1], 2).astype(np.float64))
 
-    def pixels(self, image: np.ndarray, fill: float, nearest: bool = False) -> np.ndarray:
-        """Resample a number per pixel, float32 ``(h, w)``, to the original, with ``fill`` outside of the image."""
+    def pixels(
+        self, image: np.ndarray, fill: float, nearest: bool = False, finer: bool = False
+    ) -> np.ndarray:
+        """Resample a number per pixel, float32 ``(h, w)``, to the original, with ``fill`` outside of the image.
+
+        Args:
+            finer: keep the resolution of an image that is larger than what the model gets, and finer than the original.
+        """
         from polyhead.augment.warp import warp
 
         height, width = image.shape
+        size = self._finer(image.shape) if finer else self.size
         grid = geometry.scale(self.target[1] / width, self.target[0] / height)
         image, corner = self._within(image, np.linalg.inv(grid))
         matrix = self._back @ grid @ geometry.shift(*corner)
-        found = warp(image, matrix, self.size, nearest=nearest, fill=fill)
+        matrix = geometry.scale(size[1] / self.size[1], size[0] / self.size[0]) @ matrix
+        found = warp(image, matrix, size, nearest=nearest, fill=fill)
         edge = np.isnan(found)
         if not nearest and np.isnan(fill) and edge.any():
             # linear interpolation mixes in the fill at the edges: use the nearest pixel there
-            found[edge] = warp(image, matrix, self.size, nearest=True, fill=fill)[edge]
+            found[edge] = warp(image, matrix, size, nearest=True, fill=fill)[edge]
         return found
+
+    def _finer(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """The size of the original, enlarged to the resolution of an output that is larger than the model's image."""
+        enlarged = np.array(shape) / self.target
+        if enlarged.max() <= 1:
+            return self.size
+        scale = np.abs(self.to_model[:2, :2]).sum(0)[::-1]  # per row and per column of the original
+        enlarged = enlarged[::-1] if self.turned else enlarged
+        height, width = np.rint(np.maximum(scale * enlarged, 1) * self.size).astype(int).tolist()
+        return height, width
 
     def _within(self, image: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
         """Return the pixels that show the original, with its edge repeated around it, and the (x, y) of their corner.
