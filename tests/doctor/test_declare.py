@@ -364,3 +364,17 @@ def test_one_hot_labels_of_a_generator(form):
     wanted = [labels(slice(0, 3)), feed.on({"x": X[:3], "kind": KIND[:3], "value": VALUE[:3]}).peek()[1]]
     kinds = [one["kind"] if isinstance(one, dict) else one[0] for one in wanted]
     assert np.array_equal(*kinds)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        lambda i: (X[i], np.stack([YES[i, 0], VALUE[i, 0]])),
+        lambda i: (X[i], YES[i], VALUE[i]),
+    ],
+    ids=["outputs along the rows", "labels in the place of weights"],
+)
+def test_batches_that_a_feed_would_misread_have_no_declaration(batch):
+    report = ph.examine(stream(batch), two_heads(), 12)
+    assert "stacked-targets" in {p.code for p in report.problems}
+    assert report.declaration == ""

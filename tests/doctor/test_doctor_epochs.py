@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from doctor_checks import ROWS, SIZE, Items, good, stream
+from doctor_checks import ROWS, SIZE, VALUE, Items, X, good, stream
 
 import polyhead as ph
 from polyhead.doctor.epoch_checks import period
@@ -218,6 +218,30 @@ def test_labels_that_move_apart_from_their_inputs():
         problem
     )
     assert problem.expected == "the same labels for the same inputs"
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_labels_with_few_values_move_though_most_of_them_stay_the_same(share):
+    rare = (np.arange(ROWS) < share * ROWS).astype("float32")[:, None]
+
+    def apart(moves):
+        rng = np.random.default_rng(2)
+        for epoch in itertools.count():
+            labels = rng.permutation(rare) if moves else rare
+            for ids in cut(np.random.default_rng(epoch).permutation(ROWS)):
+                yield X[ids], (labels[ids], VALUE[ids])
+
+    (problem,) = examine(lambda: apart(True)).problems
+    assert (problem.code, problem.warning) == ("labels-move", False)
+    assert problem.place.startswith("target y[0], batch 0, row ")
+    assert examine(lambda: apart(False)).problems == ()
+
+
+def test_equal_rows_with_different_labels_have_not_moved():
+    twice = np.concatenate([X[:6], X[:6], X[12:]])
+    marks = (np.arange(ROWS) < 6).astype("float32")
+
+    assert examine(stream(lambda ids: (twice[ids], marks[ids]))).problems == ()
 
 
 def test_an_item_that_holds_other_rows_each_time():

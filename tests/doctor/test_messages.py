@@ -34,6 +34,11 @@ def two_masks():
     return keras.Model(x, [keras.layers.Conv2D(1, 1, name=name)(x) for name in ("one", "two")])
 
 
+def colors(loss):
+    x = keras.Input((8, 8, 3), name="x")
+    return with_loss(keras.Model(x, keras.layers.Conv2D(1, 1, activation="sigmoid", name="mask")(x)), loss)
+
+
 def steps(loss=None):
     x = keras.Input((4,), name="x")
     tag = keras.layers.Softmax(name="tag")(keras.layers.Reshape((2, 3))(keras.layers.Dense(6)(x)))
@@ -86,7 +91,8 @@ CASES = [
         [
             (
                 "batch 0, x: expected a tuple or a dict of arrays, got a list (works on JAX and "
-                "torch, TypeError on TensorFlow). Yield tuples or dicts in its place."
+                "torch, TypeError on TensorFlow). Yield tuples or dicts in its place; rows in a "
+                "list: np.stack(rows)."
             ),
         ],
     ),
@@ -377,6 +383,82 @@ CASES = [
             (
                 "output `kind`, batch 0: expected an array of numbers, got a list of 10 lists of unequal length. Pad "
                 "the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
+            ),
+        ],
+    ),
+    (
+        "inputs that are a list of rows",
+        lambda: (stream(lambda i: (list(X[i]), (YES[i].tolist(), VALUE[i].tolist()))), two_heads()),
+        ("single-rows",),
+        [
+            (
+                "input `x`: expected one array, (B, 4), got a list of its rows, 10 arrays of shape (4,). Stack them: "
+                "np.stack(rows), for each input and output. To Keras, each array of a list is another input."
+            ),
+        ],
+    ),
+    (
+        "images of several sizes in a tuple, under a key",
+        lambda: (stream(lambda i: ({"x": tuple(MASK[k][: 4 + k % 2] for k in i)}, MASK[i])), mask_head()),
+        ("single-rows",),
+        [
+            (
+                "input `x`: expected one array, (B, 8, 8, 1), got a tuple of its rows, 10 arrays of shape (4, 8, 1) "
+                "and (5, 8, 1). Bring them to one shape and stack them: np.stack(rows), for each input and output. To "
+                "Keras, each array of a list is another input."
+            ),
+        ],
+    ),
+    (
+        "masks that are a list of rows",
+        lambda: (stream(lambda i: (MASK[i], (MASK[i], list(MASK[i])))), two_masks()),
+        ("single-rows",),
+        [
+            (
+                "output `two`: expected one array, (B, 8, 8, 1), got a list of its rows, 10 arrays of shape (8, 8, 1). "
+                "Stack them: np.stack(rows), for each input and output. To Keras, each array of a list is another "
+                "output."
+            ),
+        ],
+    ),
+    (
+        "batches of batches",
+        lambda: (stream(lambda i: (X[i][None], (YES[i][None], VALUE[i][None]))), two_heads()),
+        ("input-shape",),
+        [
+            (
+                "input `x`: expected rows of shape (4,), got rows of shape (10, 4), each a batch. Leave out the "
+                "additional axis: x[0], or np.concatenate(x)."
+            ),
+        ],
+    ),
+    (
+        "divided by 255 twice",
+        lambda: (
+            stream(lambda i: (np.repeat(MASK[i], 3, 3) / 255, (MASK[i] / 255).astype("float32"))),
+            colors(loss="binary_crossentropy"),
+        ),
+        ("mask-255", "rescaled-twice"),
+        [
+            (
+                "output `mask`, batch 0, row 0: expected labels of 0 and 1, as its loss is binary_crossentropy, got at "
+                "most 1 / 255. They were 0 and 1 already: leave out the division by 255."
+            ),
+            (
+                "(perhaps) input `x`: expected pixels near 0–1, got pixels of 0–0.0039. They were divided by 255 "
+                "twice: do it once."
+            ),
+        ],
+    ),
+    (
+        "labels of a second output in the place of weights",
+        lambda: (stream(lambda i: (X[i], YES[i], at(-VALUE, 7, np.nan)[i])), two_heads()),
+        ("stacked-targets",),
+        [
+            (
+                "y: expected an array for each of `yes` (1,), `value` (1,), got one array of shape (B, 1). One array "
+                "for all outputs would be taken apart along the batch, or given to each output. The third part of a "
+                "batch is weights, not labels. Yield x, (yes, value)."
             ),
         ],
     ),

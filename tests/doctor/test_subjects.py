@@ -3,6 +3,7 @@
 import functools
 import threading
 
+import keras
 import numpy as np
 import pytest
 from doctor_checks import ROWS, SIZE, YES, Items, X, good, stream
@@ -154,3 +155,21 @@ def test_a_torch_dataset_has_single_rows():
 def test_rows_of_unequal_number_are_not_compared():
     report = ph.examine(stream(lambda i: (X[i], np.stack([X[i, 0], X[i, 1]]))), batches=14, steps_per_epoch=6)
     assert [problem.code for problem in report.problems] == ["row-count"]
+
+
+@pytest.mark.parametrize("base", [keras.utils.PyDataset, object])
+def test_a_length_that_is_no_integer_is_a_problem_and_the_rows_are_read(base):
+    class Rows(base):
+        def __len__(self):
+            return 25 / SIZE
+
+        def __getitem__(self, index):
+            return good(np.arange(25)[SIZE * index : SIZE * index + SIZE])
+
+    report = ph.examine(Rows())
+    (problem,) = [p for p in report.problems if p.code == "wrong-length"]
+    assert str(problem) == (
+        "len(dataset): expected an integer, got 2.5. Return an integer from __len__: math.ceil(rows / batch_size)."
+    )
+    assert (report.batches, report.rows) == (3, 25)
+    assert "for i in range(3)]" in report.declaration

@@ -289,7 +289,7 @@ def list_targets(first: ReadBatch, subject: Subject, shape: str = "") -> list[Pr
     makes = "dicts" if shape.endswith("}") else "tuples"
     fix = f"{by_torch} that gives {makes}." if loads else f"Yield {shape or 'a tuple: x, (y0, y1)'}."
     if "y" not in held and not loads:
-        fix = "Yield tuples or dicts in its place."
+        fix = "Yield tuples or dicts in its place; rows in a list: np.stack(rows)."
     return [
         Problem(
             f"batch 0, {' and '.join(held)}",

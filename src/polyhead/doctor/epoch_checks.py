@@ -17,6 +17,8 @@ _SMALL = 64
 """Rows of at most this many integers may be equal by chance."""
 _UNEVEN = 0.05
 _BARELY = 1 / 12
+_MOVED = 0.4
+"""Labels moved if this share of those differ that would differ if they were shuffled."""
 
 
 @dataclass
@@ -94,14 +96,22 @@ class _Part:
     complete: bool
     labels: list[dict[Path, np.ndarray]]
 
-    def labels_that_differ(self, at: np.ndarray, other: _Part, there: np.ndarray) -> list[Path]:
-        """Return the labels that differ between rows ``at`` and rows ``there`` of another part, unless all do."""
-        paths = set.intersection(*(set(batch) for batch in (*self.labels, *other.labels)))
-        columns = (
-            [np.concatenate([batch[p] for batch in part.labels]) for part in (self, other)] for p in paths
-        )
-        found = [p for p, (a, b) in zip(paths, columns, strict=True) if (a[at] != b[there]).any()]
-        return found if len(found) < len(paths) else []
+    def labels_that_moved(self, at: np.ndarray, other: _Part, there: np.ndarray) -> dict[Path, np.ndarray]:
+        """Return the labels that moved between rows ``at`` and rows ``there`` of another part, and in which rows.
+
+        Labels with few values are often the same after shuffling: each array is compared with what chance would leave.
+        """
+        moved: dict[Path, np.ndarray] = {}
+        for path in sorted(
+            set.intersection(*(set(batch) for batch in (*self.labels, *other.labels))), key=str
+        ):
+            here, after = (np.concatenate([batch[path] for batch in part.labels]) for part in (self, other))
+            _, counts = np.unique(here[at], return_counts=True)
+            by_chance = 1 - float(((counts / len(at)) ** 2).sum())
+            differ = here[at] != after[there]
+            if differ.sum() > 1 and differ.mean() > _MOVED * by_chance:
+                moved[path] = differ
+        return moved
 
 
 def _row_keys(part: _Part, column: int) -> EpochRows:
@@ -365,17 +375,22 @@ def _check_labels(one: _Part, two: _Part | None, places: Matches, out: CheckResu
     """Find equal inputs with different labels."""
     if two is None or not two.rows:
         return
-    a, b = np.concatenate(one.rows), np.concatenate(two.rows)
-    shared, at, there = np.intersect1d(a[:, 0], b[:, 0], return_indices=True)
-    if len(shared) < 2 or len(np.unique(a[:, 0])) < 0.9 * len(a):
+    (a, first, often), (b, second, again) = (
+        np.unique(_row_keys(part, 0).keys, return_index=True, return_counts=True) for part in (one, two)
+    )
+    _, i, j = np.intersect1d(a[often == 1], b[again == 1], assume_unique=True, return_indices=True)
+    at, there = first[often == 1][i], second[again == 1][j]
+    if len(at) < 2 or len(a) < 0.9 * sum(often):
         return
-    moved = a[at, 1] != b[there, 1]
-    if moved.mean() > 0.5:
+    moved = one.labels_that_moved(at, two, there)
+    if moved:
+        rows = np.any(list(moved.values()), axis=0)
         edges = np.cumsum([0, *map(len, one.rows)])
-        position = int(at[moved].min())
+        position = int(at[rows].min())
         batch = int(np.searchsorted(edges, position, side="right")) - 1
-        names = [f"{places.name(('y', path))}, " for path in one.labels_that_differ(at, two, there)]
+        named = moved if len(moved) < len(one.labels[0]) else {}
+        names = [f"{places.name(('y', path))}, " for path in named]
         where = f"{''.join(names)}batch {batch}, row {position - int(edges[batch])}"
-        found = f"different labels the next time ({counted(int(moved.sum()), 'row')} of {len(shared):,})"
+        found = f"different labels the next time ({counted(int(rows.sum()), 'row')} of {len(at):,})"
         fix = "Shuffle inputs and labels by one order: x[ids], y[ids]."
         out.found(where, "the same labels for the same inputs", found, fix, "labels-move")

@@ -140,7 +140,7 @@ def _examine(
     problems += batch_layout.check_pairs(
         first.turned or (second.turned if second is not None else None), places
     )
-    alone = input_checks.single_rows(first, places, what)
+    alone = input_checks.no_batch(first, places, what, side)
     if alone is not None:
         return Examination((alone,), tuple(notes), kind=what.kind, batches=first.steps, unseen=tuple(unseen))
     problems += matched
@@ -160,6 +160,7 @@ def _examine(
     notes += _value_notes(first, places)
     paid = cost.measure_cost(first, places, model if what.timed and side else None, clock.left)
     epoch = _epoch_length(first, steps)
+    unreadable = first.uneven is not None or _labels_as_weights(first, matched)
     return Examination(
         tuple(_rows_alone(problem, what.cut) for problem in _without_duplicates(problems)),
         (*notes, *paid.notes),
@@ -170,7 +171,7 @@ def _examine(
         bytes_per_batch=paid.bytes,
         step_share=paid.share,
         unseen=tuple(unseen),
-        declaration=declare.declaration(what, first, places, *epoch),
+        declaration="" if unreadable else declare.declaration(what, first, places, *epoch),
     )
 
 
@@ -182,7 +183,7 @@ def _compare(
     shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
     judged, outputs = value_checks.check_outputs(first, places)
     places = Matches(places.inputs, outputs)
-    labels_as_weights = any(problem.code == "stacked-targets" for problem in matched)
+    labels_as_weights = _labels_as_weights(first, matched)
     return [
         *batch_layout.list_targets(first.first, what, shape),
         *judged,
@@ -190,9 +191,15 @@ def _compare(
         *batch_layout.check_batches(first, what, places, shape),
         *input_checks.check_inputs(first, places, model),
         *([] if labels_as_weights else check_weights(first, side, places)),
-        *value_checks.check_finite(first, places),
+        *value_checks.check_finite(first, places, "xy" if labels_as_weights else "xyw"),
         *value_checks.check_constant(first, places),
     ], places
+
+
+def _labels_as_weights(first: Reading, matched: list[Problem]) -> bool:
+    """Return whether the third part of a batch holds the labels of a second output, where Keras reads weights."""
+    assert first.first is not None
+    return first.first.size == 3 and any(problem.code == "stacked-targets" for problem in matched)
 
 
 def _value_notes(first: Reading, places: Matches) -> list[str]:
@@ -256,13 +263,20 @@ def _read_again(
 
 
 def _not_for_keras(what: Subject) -> list[Problem]:
+    problems = []
+    if what.bad_length:
+        fix = "Return an integer from __len__: math.ceil(rows / batch_size)."
+        problems.append(Problem(f"len({what.name})", "an integer", what.bad_length, fix, "wrong-length"))
     if not what.refused:
-        return []
+        return problems
     expected = "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays"
     fix = "Wrap it in a generator function: for batch in it: yield batch."
     if what.listed:  # as it is read by number
         fix = "Derive its class from keras.utils.PyDataset, and call super().__init__() in its __init__."
-    return [Problem(f"examine({what.name})", expected, with_article(what.kind), fix, "not-for-keras")]
+    return [
+        *problems,
+        Problem(f"examine({what.name})", expected, with_article(what.kind), fix, "not-for-keras"),
+    ]
 
 
 def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Problem]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from polyhead.checks.input_rules import fractions_cut, rescaled_twice, rows_of_embedding, unscaled_images
 from polyhead.checks.model_match import fits
 from polyhead.checks.range_rules import first_outside
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.model_signature import ExaminedTensor
-from polyhead.doctor.places import Matches, in_row
-from polyhead.doctor.reading import Reading
+from polyhead.doctor.model_signature import ExaminedTensor, Model
+from polyhead.doctor.places import Matches, batch_of, in_row
+from polyhead.doctor.reading import ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem, counted
 
@@ -20,24 +23,75 @@ _GROUPS = {
     "torch DataLoader": "Say DataLoader(dataset, batch_size=32).",
     "PyDataset": "Return many rows from __getitem__: x[rows], with rows = slice(32 * i, 32 * (i + 1)).",
 }
+_APART = {
+    "tf.data dataset": "Leave out one of the batch(): its elements are batches already.",
+    "grain dataset": "Leave out one of the batch(): its elements are batches already.",
+    "torch DataLoader": "Say DataLoader(dataset, batch_size=None), as its items are batches already.",
+}
 _BRIGHT = 64
 """Images in 0–255 have brighter pixels than this; smaller integers may be counts."""
+_DIVIDED_ONCE = 1.001
+"""Pixels of 0–1, rounded."""
 _SIDE = 8
 
 
-def single_rows(reading: Reading, places: Matches, subject: Subject) -> Problem | None:
-    """Return the problem of single rows instead of batches; None for batches."""
+def no_batch(reading: Reading, places: Matches, subject: Subject, side: Model | None) -> Problem | None:
+    """Return the problem of single rows, rows in a list, or batches of batches; None for batches."""
     assert reading.first is not None
+    listed = rows_in_a_list(reading.first, side)
+    if listed is not None:
+        return listed
     arrays = dict(reading.first.arrays())
-    shapes = {path: getattr(arrays[("x", path)], "shape", None) for path in places.inputs}
-    alone = [shape and fits(shape, places.inputs[path].shape) for path, shape in shapes.items()]
-    if not alone or not all(alone):
+    shapes = {path: getattr(arrays[("x", path)], "shape", None) or () for path in places.inputs}
+    wanted = {path: slot.shape for path, slot in places.inputs.items()}
+    if not wanted:
         return None
-    path = next(iter(places.inputs))
+    path = next(iter(wanted))
+    if all(
+        len(shapes[p]) > 2 and fits(shapes[p][2:], wanted[p]) and not fits(shapes[p][1:], wanted[p])
+        for p in wanted
+    ):
+        fix = _APART.get(subject.kind, "Leave out the additional axis: x[0], or np.concatenate(x).")
+        expected, found = f"rows of shape {wanted[path]}", f"rows of shape {shapes[path][1:]}, each a batch"
+        return Problem(places.name(("x", path)), expected, found, fix, "input-shape")
+    if not all(shapes[p] and fits(shapes[p], wanted[p]) for p in wanted):
+        return None
     found = f"single rows, {shapes[path]}"
     fix = _GROUPS.get(subject.kind, "Yield many rows at once: x[rows], or np.stack(rows).")
-    batch = f"(B, {', '.join(map(str, shapes[path] or ()))})"
-    return Problem(places.name(("x", path)), f"batches of rows, {batch}", found, fix, "single-rows")
+    return Problem(
+        places.name(("x", path)), f"batches of rows, {batch_of(shapes[path])}", found, fix, "single-rows"
+    )
+
+
+def rows_in_a_list(batch: ReadBatch, side: Model | None) -> Problem | None:
+    """Return the problem of an input or output whose rows are in a list: Keras takes each array for one of its own."""
+    if side is None:
+        return None
+    for part, word, slots in (("x", "input", side.inputs), ("y", "output", side.outputs)):
+        for slot, rows in _given(batch.parts.get(part), slots):
+            if not isinstance(rows, (list, tuple)) or not all(isinstance(row, np.ndarray) for row in rows):
+                continue
+            shapes = sorted({row.shape for row in rows}, key=str)
+            if len(rows) < 2 or any(len(shape) != len(slot.shape) for shape in shapes):
+                continue
+            sizes = " and ".join(map(str, shapes[:2]))
+            found = f"a {type(rows).__name__} of its rows, {counted(len(rows), 'array')} of shape {sizes}"
+            fix = "Stack them" if len(shapes) == 1 else "Bring them to one shape and stack them"
+            fix += f": np.stack(rows), for each input and output. To Keras, each array of a list is another {word}."
+            where = f"{word} `{slot.name}`"
+            return Problem(where, f"one array, {batch_of(slot.shape)}", found, fix, "single-rows")
+    return None
+
+
+def _given(nested: Any, slots: Sequence[ExaminedTensor]) -> Iterator[tuple[ExaminedTensor, Any]]:
+    """Yield what a batch has for each tensor of a model that are not nested."""
+    if isinstance(nested, dict):
+        alone = next(iter(nested.values())) if len(slots) == len(nested) == 1 else None
+        yield from ((slot, nested.get(slot.name, alone)) for slot in slots)
+    elif len(slots) == 1:
+        yield slots[0], nested
+    elif isinstance(nested, (list, tuple)) and len(nested) == len(slots):
+        yield from zip(slots, nested, strict=True)
 
 
 def check_inputs(reading: Reading, places: Matches, model: Any) -> list[Problem]:
@@ -87,6 +141,13 @@ def _check_numbers(name: str, slot: ExaminedTensor, stats: LeafStatistics, model
         if _BRIGHT < stats.high[0] <= 255:
             fix = "Divide by 255, or begin the model with keras.layers.Rescaling(1 / 255)."
             found.append(unscaled_images(name, slot.takers, fix))
+        elif 0 < stats.high[0] <= _DIVIDED_ONCE / 255:
+            fix = "They were divided by 255 twice: do it once."
+            found.append(
+                Problem(
+                    name, "pixels near 0–1", f"pixels of 0–{stats.high[0]:.2g}", fix, "rescaled-twice", True
+                )
+            )
         elif stats.high[0] <= 1:
             found.append(rescaled_twice(name, model, "pixels of 0–1", "Give the bytes"))
     return [problem for problem in found if problem is not None]

@@ -47,6 +47,16 @@ def in_row(text: str, spot: Spot) -> str:
     return f"{text}, batch {spot[0]}, row {spot[1]}"
 
 
+def batch_of(shape: tuple[int | None, ...]) -> str:
+    """Return the shape of a batch of rows of a shape.
+
+    >>> batch_of((64, None)), batch_of(())
+    ('(B, 64, any)', '(B,)')
+    """
+    inner = ", ".join("any" if size is None else str(size) for size in shape)
+    return f"(B, {inner})" if shape else "(B,)"
+
+
 def quoted(names: object) -> str:
     """Return names in backticks.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,7 @@ class Subject:
         open: starts a reading and returns the iterator over the object's own batches.
         again: whether it can be read more than once.
         length: the number of batches in an epoch, if the object declares it.
+        bad_length: the length that it declares, if that is no integer, which Python refuses.
         endless: whether the object declares that it has no end.
         runs_out: whether Keras cannot restart it after its end, as for generators and other iterators.
         shuffled: whether it needs no shuffling, such as arrays, which `fit` shuffles.
@@ -69,6 +71,7 @@ class Subject:
     timed: bool = True
     listed: str = ""
     made_by: str = ""
+    bad_length: str = ""
 
     @property
     def makes_generators(self) -> bool:
@@ -173,8 +176,19 @@ def _function(function: Any, model: Any, batches: int) -> Subject:
     return Subject(kind, name, lambda: first.pop() if first else function(), runs_out=True, refused=iterates)
 
 
+def _length(dataset: Any, declared: Callable[[], int | None]) -> tuple[int | None, str]:
+    """Return the number of batches that a dataset declares, and that number as text if it is no integer."""
+    try:
+        return declared(), ""
+    except TypeError:
+        found = type(dataset).__len__(dataset)  # `len` takes integers alone
+        if not isinstance(found, (float, np.floating)) or not math.isfinite(found):
+            raise
+        return math.ceil(found), repr(float(found))
+
+
 def _pydataset(dataset: Any) -> Subject:
-    length = getattr(dataset, "num_batches", None)
+    length, bad = _length(dataset, lambda: getattr(dataset, "num_batches", None))
     workers = int(getattr(dataset, "workers", 1) or 0)
 
     def one_epoch() -> Iterator[Any]:
@@ -198,26 +212,32 @@ def _pydataset(dataset: Any) -> Subject:
         processes=bool(getattr(dataset, "use_multiprocessing", False)) and workers > 0,
         samples=dataset,
         # iterating over a flow of `ImageDataGenerator` has no end
-        listed="[dataset[i] for i in range(dataset.num_batches)]" if length is not None else "",
+        listed=f"[dataset[i] for i in range({length if bad else 'dataset.num_batches'})]"
+        if length is not None
+        else "",
+        bad_length=bad,
     )
 
 
 def _indexed(obj: Any) -> Subject:
     """Return an object of a class like a ``PyDataset``, which is not derived from it."""
 
+    length, bad = _length(obj, lambda: len(obj))
+
     def one_epoch() -> Iterator[Any]:
-        return (obj[i] for i in range(len(obj)))
+        return (obj[i] for i in range(length or 0))
 
     end = getattr(obj, "on_epoch_end", lambda: None)
     return Subject(
         type(obj).__name__,
         "dataset",
         one_epoch,
-        length=len(obj),
+        length=length,
+        bad_length=bad,
         item=lambda i: obj[i],
         next_epoch=end,
         refused=True,
-        listed="[dataset[i] for i in range(len(dataset))]",
+        listed=f"[dataset[i] for i in range({length if bad else 'len(dataset)'})]",
     )
 
 

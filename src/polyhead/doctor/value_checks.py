@@ -20,19 +20,22 @@ from polyhead.checks.range_rules import (
 )
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor
-from polyhead.doctor.places import Matches, in_row
+from polyhead.doctor.places import Matches, batch_of, in_row
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
 
+_ROUNDED = 1e-3
 _FEW_OUTPUTS = 12
 """The most outputs for which exchanges of three are tried."""
 
 
-def check_finite(reading: Reading, places: Matches) -> list[Problem]:
-    """Find NaN and infinity, with the first row of each array that has one."""
+def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> list[Problem]:
+    """Find NaN and infinity in parts of the batches, with the first row of each array that has one."""
     problems = []
     for place, stats in reading.stats.items():
+        if place[0] not in parts:
+            continue
         for spot, code, word in ((stats.nan, "nan", "NaN"), (stats.infinite, "infinity", "infinity")):
             if spot is None:
                 continue
@@ -222,9 +225,9 @@ def judge_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list
         if problem is not None:
             return [problem]
     if slot.sparse and stats.one_hot and slot.classes not in (None, 1):
-        expected = f"ids {_batch(slot.shape[:-1])}, as its loss is {slot.loss}"
+        expected = f"ids {batch_of(slot.shape[:-1])}, as its loss is {slot.loss}"
         fix = 'Give labels.argmax(-1), or compile with "categorical_crossentropy".'
-        return [Problem(name, expected, f"one-hot labels {_batch(stats.shape)}", fix, "one-hot-for-sparse")]
+        return [Problem(name, expected, f"one-hot labels {batch_of(stats.shape)}", fix, "one-hot-for-sparse")]
     return _out_of_reach(name, slot, stats)
 
 
@@ -281,10 +284,10 @@ def _bad_ids(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Pro
 
 def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Problem | None:
     shape, wanted = stats.shape, slot.shape
-    given = _batch(shape)
-    expected = f"labels of shape {_batch(wanted)}, as the output has"
+    given = batch_of(shape)
+    expected = f"labels of shape {batch_of(wanted)}, as the output has"
     if slot.sparse and len(wanted) > 1:
-        expected = f"ids of shape {_batch(wanted[:-1])}, as its loss is {slot.loss}"
+        expected = f"ids of shape {batch_of(wanted[:-1])}, as its loss is {slot.loss}"
         return Problem(name, expected, given, "Give one class id for each place.", "target-shape")
     if wanted and wanted[-1] == 1 and fits(shape, wanted[:-1]):
         if not slot.own_loss:
@@ -308,11 +311,6 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
     return Problem(name, expected, given, fix, "target-shape")
 
 
-def _batch(shape: tuple[int | None, ...]) -> str:
-    inner = ", ".join("any" if size is None else str(size) for size in shape)
-    return f"(B, {inner})" if shape else "(B,)"
-
-
 def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     """Return whether a loss would broadcast the two shapes, always or for some batch sizes."""
     if shape == ():
@@ -329,6 +327,9 @@ def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> lis
     if high == 1 and stats.zero_255:
         where, fix = in_row(name, stats.high[1]), "Divide by 255, or give mask > 127."
         return [Problem(where, f"labels of 0 and 1, as {why}", "0 and 255", fix, "mask-255")]
+    if high == 1 and stats.low[0] == 0 and abs(255 * stats.high[0] - 1) < _ROUNDED:
+        where, fix = in_row(name, stats.high[1]), "They were 0 and 1 already: leave out the division by 255."
+        return [Problem(where, f"labels of 0 and 1, as {why}", "at most 1 / 255", fix, "mask-255")]
     found = first_outside(stats, (low, high))
     if found is not None:
         value, spot = found
