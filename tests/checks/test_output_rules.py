@@ -378,8 +378,8 @@ def test_boxes_that_do_not_count_or_reach_into_the_image_are_no_strays():
 
 def words_on(head, column):
     feed = ph.Feed({"x": np.zeros((len(column), 2)), "y": column}, inputs="x", heads={"y": head})
-    units = len(feed.heads["y"].names) if isinstance(head, ph.Categorical) else 1
-    activation = "softmax" if isinstance(head, ph.Categorical) else None
+    units = len(feed.heads["y"].names) or 1
+    activation = {ph.Categorical: "softmax", ph.MultiLabel: "sigmoid"}.get(type(head))
     return [str(p) for p in feed.check(build(feed, {"y": dense(units, activation)})).problems]
 
 
@@ -394,6 +394,18 @@ def test_a_negative_number_among_learned_ids(dtype):
     assert words_on(ph.Categorical(missing=-1), ids) == []
     assert words_on(ph.Categorical([-1, 0, 1, 2]), ids) == []
     assert words_on(ph.Categorical(), np.sign(ids[ids != 0].astype(int))) == []  # -1 and 1
+
+
+@pytest.mark.once
+def test_a_negative_number_that_fills_up_lists_of_ids():
+    ids = np.array([[0, 1], [2, -1], [1, -1]] * 3)
+    for column in (ids, ids.tolist()):
+        assert words_on(ph.MultiLabel(), column) == [
+            "head `y`: expected ids of classes of at least 0, got -1 in 6 rows. If -1 is no label, leave it out: [[one "
+            "for one in row if one != -1] for row in column]; if it is a class, list the classes: MultiLabel([-1, 0, "
+            "1, 2])."
+        ]
+    assert words_on(ph.MultiLabel(), [[one for one in row if one != -1] for row in ids.tolist()]) == []
 
 
 @pytest.mark.once

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyhead.columns.as_column import as_column
-from polyhead.columns.values import Coded, EvenRows, from_list, join, take, unmasked
+from polyhead.columns.values import Coded, EvenRows, from_list, join, plain_rows, take, unmasked
 from polyhead.errors import DataError
 
 CODES = Coded(np.array([1, 0, -1, 1], np.int32), ["cat", "dog"])
@@ -196,6 +196,19 @@ def test_what_is_masked_in_the_entries_of_a_list_is_missing(entries, want):
     found = [None if v is None else v.tolist() if hasattr(v, "tolist") else v for v in from_list(entries)]
     plain = [[None if one != one else one for one in v] if isinstance(v, list) else v for v in found]
     assert [None if v != v else v for v in plain] == want
+
+
+@pytest.mark.parametrize("unit", ["M", "W", "D", "h", "m", "25s", "us"])
+def test_times_have_units_of_arrow_whatever_holds_them(unit):
+    times = np.array(["2024-03-01", "NaT", "1969-12-31"], "M8[D]").astype(f"M8[{unit}]")
+    masked = np.ma.array(times, mask=[0, 0, 1])
+    for found, want in (
+        (as_column("x", times), times),
+        (plain_rows(times, "x"), times),
+        (as_column("x", masked), masked.filled(np.datetime64("NaT"))),
+    ):
+        np.testing.assert_array_equal(found, want)
+        assert np.datetime_data(found.dtype) in {(one, 1) for one in ("D", "s", "ms", "us", "ns")}
 
 
 def test_tensors_in_a_list_are_arrays():

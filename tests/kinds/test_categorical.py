@@ -1,6 +1,8 @@
 """Heads with classes."""
 
 import datetime
+import enum
+import uuid
 
 import numpy as np
 import pytest
@@ -277,8 +279,8 @@ def test_text_that_stands_for_nothing_is_no_class(form, nothing):
     assert resolved(Categorical(["good", nothing, "None"]), column).names == ("good", nothing, "None")
     lists = [["good", nothing], ["None"]]
     assert message(resolved, MultiLabel(), lists) == (
-        f"{words}Leave it out of the lists, [[one for one in row if one != {nothing!r}] for row in column]; or name "
-        "the classes."
+        f"{words}If {nothing!r} is no label, leave it out: [[one for one in row if one != {nothing!r}] for row in "
+        "column]; else name the classes."
     )
     assert resolved(MultiLabel(["good", nothing, "None"]), lists).names == ("good", nothing, "None")
 
@@ -477,7 +479,7 @@ def test_a_label_missing_in_a_list_of_0_and_1():
 
 @pytest.mark.parametrize(
     ("pair", "yes"),
-    [((-1, 1), "1"), (("no", "yes"), "'yes'"), (("False", "True"), "'True'"), (("0", "1"), "'1'")],
+    [((-1, 1), 1), (("no", "yes"), "'yes'"), (("False", "True"), "'True'"), (("0", "1"), "'1'")],
 )
 def test_no_and_yes_for_each_label_in_other_words(pair, yes):
     fix = f"If these are {pair[0]} and {pair[1]} for each label, give np.array(column) == {yes}.".replace(
@@ -486,7 +488,8 @@ def test_no_and_yes_for_each_label_in_other_words(pair, yes):
     for make in (np.array, list):
         assert message(resolved, MultiLabel(), make([pair, pair[::-1]])).endswith(f"in either order. {fix}")
         three = make([[*pair, pair[0]]] * 2)
-        assert message(resolved, MultiLabel(), three).endswith(fix)
+        more = " If -1 is no label, leave it out: [[one for one in row if one != -1] for row in column]."
+        assert message(resolved, MultiLabel(), three).endswith(fix + more * (pair == (-1, 1)))
     one_order = [list(pair)] * 2
     assert resolved(MultiLabel(), one_order).names == pair
 
@@ -574,6 +577,27 @@ def test_labels_missing_in_part_get_a_weight_each():
         ),
         ([["a", "a"]], "row 0: expected a list of distinct labels, got ['a', 'a']. Leave out the repeats."),
         (
+            [[2, 1], [None, None]],
+            "row 1: expected a list of distinct labels, got [None, None]. If None is no label, leave it out: [[one for "
+            "one in row if one is not None] for row in column].",
+        ),
+        (
+            [[2, 1], [2, None]],
+            "row 1: expected an integer in [0, 2], got None. If None is no label, leave it out: [[one for one in row "
+            "if one is not None] for row in column].",
+        ),
+        (
+            [[2, -1]],
+            "row 0: expected an integer in [0, 2], got -1. If -1 is no label, leave it out: [[one for one in row if "
+            "one != -1] for row in column].",
+        ),
+        (
+            [[2, 1], [-1, -1]],
+            "row 1: expected a list of distinct labels, got [-1, -1]. If these are -1 and 1 for each label, give "
+            "np.array(column) == 1. If -1 is no label, leave it out: [[one for one in row if one != -1] for row in "
+            "column].",
+        ),
+        (
             [{"a": 1, "b": 0}],
             "row 0: expected a list of labels, got {'a': 1, 'b': 0}. Give the names that hold: [[name for name, holds "
             "in row.items() if holds] for row in column].",
@@ -587,6 +611,49 @@ def test_what_is_not_labels(column, words):
 def test_an_array_of_another_width():
     words = message(MultiLabel(3).encode, np.zeros((2, 4)))
     assert words == "head `h`: expected 0 or 1 for each of 3 labels, got rows of shape (4,)."
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_what_fills_up_lists_is_no_class_that_is_learned(nothing):
+    test = "one is not None" if nothing is None else "one == one"
+    assert message(resolved, MultiLabel(), [["a", "b"], ["b", nothing]]) == (
+        f"head `h`: expected names of classes, got {nothing} in 1 row. If {nothing} is no label, leave it out: [[one "
+        f"for one in row if {test}] for row in column]; else name the classes."
+    )
+
+
+class Coat(enum.Enum):
+    RED = 1
+    WHITE = 2
+
+
+@pytest.mark.parametrize(
+    ("values", "fix"),
+    [
+        ([Coat.RED, Coat.WHITE], "Give their names as text: [one.name for one in column]."),
+        ([uuid.UUID(int=1), uuid.UUID(int=2)], "Give text: [str(one) for one in column]."),
+        ([datetime.time(1), datetime.time(2)], "Give text: [str(one) for one in column]."),
+    ],
+)
+def test_classes_that_a_saved_model_cannot_hold_are_refused(values, fix):
+    words = f"expected names or numbers of classes, got {values[0]!r}. {fix}"
+    assert message(resolved, Categorical(), values) == f"head `h`: {words}"
+    assert message(resolved, MultiLabel(), [[one] for one in values]) == f"head `h`: {words}"
+    assert refusal(Categorical, values) == f"Categorical(classes): {words}"
+
+
+def test_classes_of_subclasses_of_text_and_numbers():
+    class Fur(enum.StrEnum):
+        SHORT = "short"
+        LONG = "long"
+
+    class Legs(enum.IntEnum):
+        TWO = 2
+        FOUR = 4
+
+    assert resolved(Categorical(), list(Fur)).names == ("long", "short")
+    assert resolved(Categorical(), list(Legs)).names == (2, 4)
+    assert encoded(Categorical(["short", "long"]), list(Fur))[0].tolist() == [0, 1]
 
 
 # Declarations --------------------------------------------------------------------------------------
@@ -803,6 +870,14 @@ def test_ids_for_named_classes_are_told_how_to_get_their_names():
     found = message(Categorical(["ash", "elm"]).encode, np.array([0, 1]))
     fix = "If 0 is the number of a name, give the names, also in a generator: np.array(['ash', 'elm'])[ids]."
     assert fix in found
+
+
+def test_booleans_for_named_classes_are_told_how_to_get_their_names():
+    column, names = [True, False, True], ["no", "yes"]
+    assert message(Categorical(names).encode, column).endswith(
+        "got True. Give the names: np.array(['no', 'yes'])[np.asarray(column, int)]."
+    )
+    assert np.array(names)[np.asarray(column, int)].tolist() == ["yes", "no", "yes"]
 
 
 def test_classes_that_a_file_gave_as_numbers():

@@ -6,11 +6,13 @@ import json
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kind_checks import encoded, resolved
 
+from polyhead.columns.as_column import as_column
 from polyhead.columns.values import Coded
 from polyhead.errors import BadValue
 from polyhead.kinds import Binary, Boxes, Categorical, Embedding, Keypoints, Map, Mask, MultiLabel, Regression
@@ -338,17 +340,25 @@ def test_a_column_that_is_right_already_is_not_copied(head, column):
 
 
 @pytest.mark.parametrize(
-    "column",
+    ("what", "column", "days"),
     [
-        np.array(["2020-01-01", "2020-01-03"], "datetime64[D]"),
-        [datetime.date(2020, 1, 1), datetime.date(2020, 1, 3)],
-        [datetime.timedelta(1), None],
+        ("times", np.array(["2000-01-01", "2000-01-03"], "datetime64[D]"), [0, 2]),
+        ("times", [datetime.date(2000, 1, 1), datetime.date(2000, 1, 3)], [0, 2]),
+        ("times", [datetime.datetime(2000, 1, 1, 12), None], [0.5, np.nan]),
+        ("times", pd.Series(pd.to_datetime(["2000-01-01T02:00+02:00", None])), [0, np.nan]),
+        ("times", pl.Series([datetime.date(1999, 12, 31)]), [-1]),
+        ("time spans", [datetime.timedelta(1), None], [1, np.nan]),
+        ("time spans", np.array([36, 48], "timedelta64[h]"), [1.5, 2]),
+        ("time spans", pd.Series([datetime.timedelta(hours=6)]), [0.25]),
     ],
 )
-def test_times_among_numbers_say_how_they_become_numbers(column):
+def test_times_among_numbers_say_how_they_become_numbers(what, column, days):
+    """Days since a fixed day: the first day of the column would differ between training and validation."""
     with pytest.raises(BadValue) as caught:
-        numbers(column, None, (1,), "a number")
-    assert caught.value.fix.startswith("Turn times into numbers, as days: (column - column.min())")
+        numbers(as_column("x", column), None, (1,), "a number")
+    about, _, code = caught.value.fix.removesuffix(".").partition(", as days: ")
+    assert about == f"Turn {what} into numbers"
+    np.testing.assert_array_equal(eval(code, {"np": np, "column": column}), days)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,18 @@ def test_nan_is_missing_among_what_is_no_number(tmp_path, name):
     assert repr(found) == repr(expected)
 
 
+@pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "25s", "ms"])
+def test_times_in_every_unit_are_kept(tmp_path, unit):
+    """Arrow lacks some units of NumPy, such as hours."""
+    column = np.array([19000, "NaT", -3], f"datetime64[{unit}]")
+    rows = {"at": column, "list": list(range(3))}
+    if unit not in ("Y", "M"):
+        rows["span"] = column - np.datetime64(0, unit if unit.isalpha() else "s")
+    found = ph.pack(rows, tmp_path / "store", progress=False).read(range(3))
+    for name in rows:
+        np.testing.assert_array_equal(found[name], rows[name])
+
+
 @pytest.mark.parametrize("span", [(0, 7), (-1000, 3000), (-312.7, 294.1), (1e6, 1e6 + 1), (-0.5, -0.25)])
 @pytest.mark.parametrize("way", ["packed", "cached"])
 def test_resized_images_in_a_range_differ_by_the_rounding_of_float32(tmp_path, span, way):

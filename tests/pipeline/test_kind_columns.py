@@ -1,6 +1,9 @@
 """Several columns of numbers, side by side."""
 
+from decimal import Decimal
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import polyhead as ph
@@ -23,10 +26,26 @@ def test_a_word_is_named_with_its_row_and_column(values, row, found):
     ):
         with pytest.raises(ph.DataError) as error:
             ph.Feed(data, inputs=inputs, heads=heads)
-        fix = 'Turn words into numbers, or give them an input of their own, ph.Array(vocabulary="auto").'
+        fix = 'Turn words into numbers, or give them an input, ph.Array(vocabulary="auto"), or a head of their own.'
         if found == "'1'":
             fix = "Turn text into numbers: np.asarray(column, float)."
         assert str(error.value) == f"{word}, row {row}: expected numbers in column `b`, got {found}. {fix}"
+
+
+def test_decimals_and_missing_values_of_several_columns():
+    data = {
+        "a": [Decimal("1.5"), None, Decimal("NaN"), Decimal("-2")],
+        "b": pd.Series([1, 2, pd.NA, 4], dtype=object),
+        "x": [Decimal("0.25")] * 4,
+        "z": np.arange(4),
+    }
+    feed = ph.Feed(
+        data, inputs={"v": ph.Array(column=["x", "z"])}, heads={"y": ph.Regression(2, column=["a", "b"])}
+    )
+    x, y, weights = feed.peek()
+    np.testing.assert_array_equal(x["v"], [[0.25, 0], [0.25, 1], [0.25, 2], [0.25, 3]])
+    np.testing.assert_array_equal(y["y"], [[1.5, 1], [0, 2], [0, 0], [-2, 4]])
+    np.testing.assert_array_equal(weights["y"], [[1, 1], [0, 1], [0, 0], [1, 1]])
 
 
 def test_a_word_beyond_the_first_rows_has_its_row():

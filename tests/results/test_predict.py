@@ -1,10 +1,13 @@
 """Predictions of every kind of head, in the words, units and pixels of the data."""
 
 import json
+import uuid
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from fixed_model import Fixed
 
@@ -531,7 +534,6 @@ def test_outputs_that_are_not_finite_are_an_error_with_their_row():
 
 
 def test_the_file_to_write_is_a_parquet_file_and_not_the_data(trained, tmp_path):
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     model, _ = trained
@@ -558,8 +560,27 @@ def test_the_file_to_write_is_a_parquet_file_and_not_the_data(trained, tmp_path)
 
 def test_columns_of_mixed_types_are_named(trained):
     model, _ = trained
-    with pytest.raises(ph.DataError, match="column `z`: expected values of one type, got"):
-        ph.predict(model, {"x": table(2)["x"], "z": [["a"], "b"]}, keep="z")
+    for mixed in ([["a"], "b"], [Path("a"), Path("b")], [(1, "a"), (2, "b")]):
+        with pytest.raises(ph.DataError, match="column `z`: expected values of one type, got") as error:
+            ph.predict(model, {"x": table(2)["x"], "z": mixed}, keep="z")
+        fix = "Give text, [str(one) for one in column], or leave it out of the data and of keep=."
+        assert str(error.value).endswith(fix)
+
+
+def test_ids_are_of_the_type_of_the_data(trained):
+    model, _ = trained
+    hours = np.array(["2024-03-01T12", "2024-03-01T13"], "datetime64[h]")
+    codes = [uuid.UUID(int=1), uuid.UUID(int=2)]
+    for ids in (
+        hours,
+        np.array([2**63, 2**64 - 1], np.uint64),
+        ["007", "08"],
+        codes if hasattr(pa, "uuid") else [],
+    ):
+        if len(ids):
+            found = ph.predict(model, {"x": table(2)["x"], "id": ids})
+            assert list(found["id"]) == list(ids)
+            assert list(found.to_pandas()["id"]) == list(pd.Series(ids))
 
 
 def test_slices_and_rows_that_are_not_there(trained):

@@ -3,6 +3,7 @@ import decimal
 import gzip
 import subprocess
 import sys
+import uuid
 from threading import Thread
 
 import numpy as np
@@ -314,6 +315,12 @@ def test_boxes_become_matrices(kind, start):
     found = from_arrow(pa.array(BOXES, kind)[start:])
     assert [None if v is None else v.shape for v in found] == [(1, 4), None, (0, 4), (2, 4)][start:]
     assert [None if v is None else v.tolist() for v in found] == BOXES[start:]
+
+
+@pytest.mark.skipif(not hasattr(pa, "uuid"), reason="this version of pyarrow has no UUID")
+def test_uuids_are_text():
+    ids = [uuid.UUID(int=2**127 + 5), None]
+    assert from_arrow(pa.array([one and one.bytes for one in ids], pa.uuid())) == [str(ids[0]), None]
 
 
 def test_lists_in_pieces():

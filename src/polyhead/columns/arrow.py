@@ -115,6 +115,8 @@ def _coded(data: Any) -> Coded:
 
 
 def _extension(data: Any, kind: Any) -> Values:
+    if getattr(kind, "extension_name", "") == "arrow.uuid":
+        return [None if one is None else str(one) for one in data.to_pylist()]
     parts = data.chunks if isinstance(data, pa.ChunkedArray) else [data]
     values = from_arrow(pa.chunked_array([part.storage for part in parts], type=kind.storage_type))
     if getattr(kind, "extension_name", "") == "arrow.bool8" and isinstance(values, np.ndarray):

@@ -18,7 +18,7 @@ from polyhead.columns.values import (
     from_list,
     from_tensor,
     is_tensor,
-    unmasked,
+    plain_rows,
     widened,
 )
 from polyhead.errors import DataError, Problem, place, shown
@@ -44,7 +44,7 @@ def as_column(name: str, values: Any) -> Values | Stored:
         raise _no_column(name, values)
     if isinstance(values, np.ma.MaskedArray):
         copied = values.ndim == 1 or values.nbytes <= LIMIT_BYTES
-        return unmasked(values) if copied or values.mask is np.ma.nomask else Masked(values)
+        return plain_rows(values, "") if copied or values.mask is np.ma.nomask else Masked(values)
     if isinstance(values, np.memmap):
         return OnDisk(name, values)
     if isinstance(values, np.ndarray) and values.dtype.kind == "T":  # its missing values cannot be compared

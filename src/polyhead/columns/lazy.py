@@ -12,7 +12,18 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.reopening import opened_again, reopening
-from polyhead.columns.values import LIMIT_BYTES, Coded, Values, from_list, join, scatter, size, take, unmasked
+from polyhead.columns.values import (
+    LIMIT_BYTES,
+    Coded,
+    Values,
+    from_list,
+    join,
+    scatter,
+    size,
+    take,
+    unmasked,
+    widened,
+)
 from polyhead.errors import DataError, Problem, place
 from polyhead.foreign_errors import quoted_error
 
@@ -104,7 +115,7 @@ class OnDisk(Stored):
         array = np.array(found) if isinstance(self._values, np.ndarray) else np.asarray(found)
         if not array.ndim:
             raise TypeError(f"a single {type(found).__name__} instead of rows")
-        return array
+        return widened(array)
 
     def _unreadable(self, error: Exception, row: int) -> DataError:
         where = place(column=self._name, row=row)

@@ -227,9 +227,11 @@ def _from_numbers(values: list[Any]) -> Values:
 
 
 def plain_rows(values: Values, where: str) -> Values:
-    """Convert a masked array, and what `plain_entries` converts in a list; anything else is unchanged."""
+    """Convert arrays as `unmasked` and `widened` do, and a list as `plain_entries` does; anything else is unchanged."""
     if isinstance(values, np.ma.MaskedArray):
-        return unmasked(values)
+        values = unmasked(values)
+    if isinstance(values, np.ndarray):
+        return widened(values)
     return plain_entries(values, where) if isinstance(values, list) else values
 
 
@@ -288,16 +290,28 @@ def from_tensor(where: str, values: Any) -> Any:
 
 
 def widened(array: np.ndarray) -> np.ndarray:
-    """Convert bfloat16 and other narrow types, which NumPy cannot compute with, to float32 or int8.
+    """Convert narrow types, which NumPy cannot compute with, to float32 or int8, and times to units that Arrow has.
 
     >>> import ml_dtypes
-    >>> widened(np.array([1.5], ml_dtypes.bfloat16)).dtype
-    dtype('float32')
+    >>> widened(np.array([1.5], ml_dtypes.bfloat16)).dtype, widened(np.array(["2024-03-01T12"], "M8[h]")).dtype
+    (dtype('float32'), dtype('<M8[s]'))
     """
+    if array.dtype.kind in "mM":
+        return _in_units_of_arrow(array)
     if array.dtype.kind != "V" or array.dtype.names:
         return array
     name = array.dtype.name
     return array.astype(np.float32) if "float" in name else array.astype(np.int8) if "int" in name else array
+
+
+def _in_units_of_arrow(times: np.ndarray) -> np.ndarray:
+    unit, count = np.datetime_data(times.dtype)
+    units = {"h": "s", "m": "s", "W": "D"} | ({"Y": "D", "M": "D"} if times.dtype.kind == "M" else {})
+    return (
+        times
+        if count == 1 and unit not in units
+        else times.astype(f"{times.dtype.kind}8[{units.get(unit, unit)}]")
+    )
 
 
 def unmasked(values: Any) -> Values:

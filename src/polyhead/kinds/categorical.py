@@ -21,11 +21,13 @@ from polyhead.kinds.learned_classes import (
     holds_labels,
     known_classes,
     learn,
+    lone_negative,
     ordered,
     require_names,
     spellings,
 )
 from polyhead.kinds.likelihood import likelihoods, require_tuning
+from polyhead.kinds.lists_as_text import no_label_fix
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -200,11 +202,6 @@ class Categorical(Classes):
         return dense_output(pooled_features(features), name, self.output_shape, "softmax")
 
 
-_LEFT_OUT = (
-    "Leave it out of the lists, [[one for one in row if one != {}] for row in column]; or name the classes."
-)
-
-
 @dataclass(frozen=True, repr=False)
 class MultiLabel(Classes):
     """Any of several classes at once, as float32 ``(B, n)`` of 0 and 1.
@@ -276,8 +273,9 @@ class MultiLabel(Classes):
                 head = head.fixed(classes=probe.shape[1] if dense else len(first))
             else:
                 found = self._learned(column)
-                require_names(found, _LEFT_OUT)
-                head = head.fixed(classes=ordered(found), _spellings=spellings(found))
+                require_names(found, lambda name: f"{no_label_fix(name)}; else name the classes.")
+                alone = lone_negative(found)
+                head = head.fixed(classes=ordered(found), _spellings=spellings(found), _lone_negative=alone)
         if head.elementwise is None:
             partly = (
                 (dense or head._flags)
@@ -333,7 +331,9 @@ class MultiLabel(Classes):
             there[row] = True
             for label in found:
                 if label not in places:
-                    fix = hints(similar(label, self.names), "Name it among the classes.")
+                    filler = is_missing(label) or label in ("", -1)
+                    fix = f"{no_label_fix(label)}." if filler else "Name it among the classes."
+                    fix = hints(similar(label, self.names), fix)
                     raise BadValue(row, class_encoding.classes_in_words(self.classes), shown(label), fix)
                 labels[row, places[label]] = 1
         return labels, None if there.all() else there
@@ -346,6 +346,9 @@ class MultiLabel(Classes):
         if rows.shape[1] == len(known) and not holds_labels(rows, self.missing):
             return False
         return rows.dtype.kind in "iu" and known >= set(np.unique(rows).tolist())
+
+    def without_class(self, value: Any) -> str:
+        return no_label_fix(value)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         require_soft(self.loss)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.errors import plain_scalar as plain_scalar
+from polyhead.kinds.class_types import AS_TEXT, INT64, NAMES, can_be_class, fix_of_no_name, is_large
 from polyhead.kinds.lists_as_text import listed_fix, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
 
@@ -37,9 +38,9 @@ def checked_classes(kind: str, classes: Any, least: int) -> Any:
         fix = "Say Mask(list(names.values()), values=list(names))." if mask else ""
         raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes), fix))
     if not isinstance(classes, int):
-        odd = [name for name in classes if is_missing(name) or not isinstance(name, Hashable)]
+        odd = [name for name in classes if is_missing(name) or not can_be_class(name)]
         if odd:
-            raise ContractError(Problem(f"{kind}(classes)", "names or numbers of classes", shown(odd[0])))
+            raise ContractError(Problem(f"{kind}(classes)", NAMES, shown(odd[0]), fix_of_no_name(odd[0])))
         large = next((name for name in classes if is_large(name)), None)
         if large is not None:
             raise ContractError(Problem(f"{kind}(classes)", INT64, shown(large), AS_TEXT))
@@ -48,15 +49,6 @@ def checked_classes(kind: str, classes: Any, least: int) -> Any:
         fix = "Two classes are a ph.Binary head." if kind == "Categorical" and count == 1 else ""
         raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes), fix))
     return classes
-
-
-INT64 = "ids of classes that fit int64"
-AS_TEXT = "Give ids as text: np.asarray(column).astype(str)."
-
-
-def is_large(name: Any) -> bool:
-    """Return whether a class is an integer that tables of predictions cannot hold."""
-    return isinstance(name, int) and not -(2**63) <= name < 2**63
 
 
 def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
@@ -112,6 +104,8 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
     """Say what to do about a value that is not among the classes of a Categorical head."""
     missing = f'If {value!r} means "no label", say Categorical(missing={value!r}).'
     number = isinstance(value, (int, float))
+    if isinstance(value, bool) and not isinstance(classes, int) and len(classes) == 2:
+        return f"Give the names: np.array({list(classes)})[np.asarray(column, int)]."
     if number and value < 0:
         return missing
     if isinstance(value, float) and not value.is_integer():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from polyhead.errors import BadValue, counted, plain_scalar, shown
-from polyhead.kinds.class_encoding import AS_TEXT, INT64, is_large
+from polyhead.kinds.class_types import AS_TEXT, INT64, NAMES, can_be_class, fix_of_no_name, is_large
 from polyhead.kinds.lists_as_text import PAIRS, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over
@@ -57,27 +57,32 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
         else:
             found.update(piece)
     counts = {v: n for v, n in found.items() if not is_missing(v, missing)}
-    require_names(counts, 'If it means "no label", say Categorical(missing={}); else name the classes.')
+    require_names(
+        counts,
+        lambda name: (
+            f'If it means "no label", say Categorical(missing={shown(name)}); else name the classes.'
+        ),
+    )
     classes = _at_least_two(ordered(counts))
     if all(isinstance(c, float) and c.is_integer() for c in classes):
         classes = tuple(int(c) for c in classes)
     elif any(isinstance(c, float) for c in classes):
         fix = "Use ph.Regression for numbers, or name the classes."
         raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
-    return classes, spellings(counts), _lone_negative(counts)
+    return classes, spellings(counts), lone_negative(counts)
 
 
-def require_names(counts: Mapping[Any, int], fix: str) -> None:
-    """Raise for a class name that probably means a missing label: an empty text, or NaN as text.
+def require_names(counts: Mapping[Any, int], fix: Callable[[Any], str]) -> None:
+    """Raise for a class that probably means a missing label: an empty text, or NaN as text, and None in a list.
 
     Args:
         counts: how often each class occurs.
-        fix: what to do, with braces in place of the name.
+        fix: says what to do about a name.
     """
     for name, rows in counts.items():
-        if isinstance(name, str) and name.strip() in NAMELESS:
+        if is_missing(name) or (isinstance(name, str) and name.strip() in NAMELESS):
             found = f"{shown(name)} in {counted(rows, 'row')}"
-            raise BadValue(None, "names of classes", found, fix.format(shown(name)))
+            raise BadValue(None, "names of classes", found, fix(name))
 
 
 NAMELESS = ("", "nan", "NaN", "<NA>", "NaT")
@@ -90,6 +95,9 @@ def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
     large = next((value for value in values if is_large(value)), None)
     if large is not None:
         raise BadValue(None, INT64, shown(large), AS_TEXT)
+    odd = sorted((value for value in values if not can_be_class(value)), key=repr)
+    if odd:
+        raise BadValue(None, NAMES, shown(odd[0]), fix_of_no_name(odd[0]))
     try:
         return tuple(sorted(values))
     except TypeError:
@@ -120,10 +128,10 @@ def spellings(counts: Mapping[Any, int]) -> Spellings:
     return tuple(dict(sorted(group.items())) for _, group in sorted(groups.items()) if len(group) > 1)
 
 
-def _lone_negative(counts: Mapping[Any, int]) -> tuple[int, int] | None:
+def lone_negative(counts: Mapping[Any, int]) -> tuple[int, int] | None:
     """Find the only negative number among ids, and its count.
 
-    >>> _lone_negative({0: 7, 1: 5, -1: 2}), _lone_negative({-1: 3, 1: 4})
+    >>> lone_negative({0: 7, 1: 5, -1: 2}), lone_negative({-1: 3, 1: 4})
     ((-1, 2), None)
     """
     ids = [name for name in counts if isinstance(name, Real) and not isinstance(name, bool)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from polyhead.errors import hints
 
 _BETWEEN = re.compile(r"\s*[,;]\s*|\s+")
 
@@ -66,22 +68,43 @@ def listed_fix(found: Any) -> str:
     return f'Split the labels: [[label for label in text.split("{mark}") if label] for text in column].'
 
 
-def repeats_fix(labels: Iterable[Any]) -> str:
+def no_label_fix(label: Any) -> str:
+    """Say what to do about an entry of lists that is no label, such as one that fills them up.
+
+    >>> no_label_fix(-1)
+    'If -1 is no label, leave it out: [[one for one in row if one != -1] for row in column]'
+    """
+    test = f"one != {label!r}"
+    if label is None or label != label:
+        test = "one is not None" if label is None else "one == one"
+    return f"If {label!r} is no label, leave it out: [[one for one in row if {test}] for row in column]"
+
+
+def repeats_fix(labels: Sequence[Any]) -> str:
     """Say what to do about a list with a label twice.
 
     >>> repeats_fix([1, -1, 1])
     'If these are -1 and 1 for each label, give np.array(column) == 1.'
     >>> repeats_fix(["red", "red"])
     'Leave out the repeats.'
+    >>> repeats_fix([3, None, None])
+    'If None is no label, leave it out: [[one for one in row if one is not None] for row in column].'
     """
+    labels = list(labels)
     if set(labels) <= {0, 1}:
         return "If these are 0 and 1 for each label, give 0 or 1 for each in every row."
+    repeated = {label for label in labels if labels.count(label) > 1}
+    filler = next(iter(repeated)) if len(repeated) == 1 else 0
+    fills = filler is None or filler in ("", -1) or filler != filler
+    filled = f"{no_label_fix(filler)}." if fills else ""
     words = {str(label).lower() for label in labels}
     for pair in PAIRS:
         if words <= set(pair):
             yes = next((label for label in labels if str(label).lower() == pair[1]), pair[1])
-            return f"If these are {pair[0]} and {pair[1]} for each label, give np.array(column) == {yes!r}."
-    return "Leave out the repeats."
+            yes = 1 if pair == ("-1", "1") and not isinstance(labels[0], str) else yes
+            flags = f"If these are {pair[0]} and {pair[1]} for each label, give np.array(column) == {yes!r}."
+            return hints(flags, filled)
+    return filled or "Leave out the repeats."
 
 
 PAIRS = (("0", "1"), ("-1", "1"), ("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"))

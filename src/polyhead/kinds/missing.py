@@ -120,7 +120,7 @@ def conversion_fix(value: Any, fix: str = "") -> str:
     if isinstance(value, (complex, np.complexfloating)):
         return "Give two numbers for each: np.stack([column.real, column.imag], axis=-1)."
     if kind in ("m", "M") or isinstance(value, (datetime.date, datetime.timedelta)):
-        return 'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").'
+        return _TIME_SPANS if kind == "m" or isinstance(value, datetime.timedelta) else _TIMES
     if isinstance(value, dict) and fix in ("", NUMBERS_FIX):
         where = "column" if value is row else "row"
         return f"Give the numbers without names: [[one[key] for key in {shown(list(value))}] for one in {where}]."
@@ -132,6 +132,13 @@ def conversion_fix(value: Any, fix: str = "") -> str:
         return 'If it means that there is none, give pandas.to_numeric(column, errors="coerce").'
     return _comma_fix(value) or _unit_fix(value) or lists_fix(value) or fix
 
+
+# with the same first day for every part of the data
+_TIMES = (
+    'Turn times into numbers, as days: (np.asarray(column, "M8[us]") - np.datetime64("2000-01-01")) / '
+    'np.timedelta64(1, "D").'
+)
+_TIME_SPANS = 'Turn time spans into numbers, as days: np.asarray(column, "m8[us]") / np.timedelta64(1, "D").'
 
 _NO_NUMBER = {"-", "--", "?", ".", "n/a", "na", "none", "null", "nan", "missing", "unknown"}
 """How tables say that there is no number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from polyhead.columns.values import Values, take
 from polyhead.errors import BadValue, DataError, Problem, hints, listed, place, shown, similar
 from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
-from polyhead.kinds.missing import conversion_fix
+from polyhead.kinds.missing import conversion_fix, is_missing
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.faults import NAMED, every_wrong_row, file_at
 from polyhead.progress import shown_while
@@ -175,21 +176,27 @@ def as_one_column(columns: Mapping[str, Any]) -> Any:
     for name, values in columns.items():
         array = given = values.values() if hasattr(values, "codes") else values
         if not isinstance(array, np.ndarray) or array.dtype == object:
-            array = np.asarray([np.nan if v is None else v for v in array])
+            array = np.asarray([_unmarked(value) for value in array])
         if array.dtype.kind not in "iufb":
             row = next((i for i, value in enumerate(given) if not _may_be_number(value)), 0)
-            words = (
-                'Turn words into numbers, or give them an input of their own, ph.Array(vocabulary="auto").'
-            )
-            fix = conversion_fix(given[row]) or words
+            fix = conversion_fix(given[row]) or _WORDS
             raise BadValue(row, f"numbers in column `{name}`", shown(given[row]), fix)
         parts.append(array.reshape(len(array), -1))
     kind = np.result_type(*(p.dtype for p in parts))
     return np.concatenate(parts, axis=1, dtype=np.int32 if kind.kind == "b" else kind)
 
 
+_WORDS = (
+    'Turn words into numbers, or give them an input, ph.Array(vocabulary="auto"), or a head of their own.'
+)
+
+
+def _unmarked(value: Any) -> Any:
+    return np.nan if is_missing(value) else float(value) if isinstance(value, Decimal) else value
+
+
 def _may_be_number(value: Any) -> bool:
-    return value is None or np.asarray(value).dtype.kind in "iufb"
+    return np.asarray(_unmarked(value)).dtype.kind in "iufb"
 
 
 def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:

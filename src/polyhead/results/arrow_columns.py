@@ -117,6 +117,8 @@ def values_of_column(column: Any, item: str) -> Any:
         return [_of_pngs(value, -1 if item == "mask" else 0) for value in column.to_pylist()]
     if item == "map":
         return [None if value is None else np.array(value, np.float32) for value in column.to_pylist()]
+    if isinstance(column.type, pa.BaseExtensionType):  # its storage lacks the meaning, as the bytes of a UUID
+        return column.to_pylist()
     kind = str(column.type)
     if not kind.startswith("list"):
         whole = not column.null_count or kind in ("float", "double")

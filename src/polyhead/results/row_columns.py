@@ -75,7 +75,7 @@ class RowColumns:
                 rows = [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
                 found = pa.array(values if dense else rows, known)
         except (pa.ArrowException, TypeError) as error:
-            fix = "Give it one type, or leave it out of the data and of keep=."
+            fix = "Give text, [str(one) for one in column], or leave it out of the data and of keep=."
             got = " ".join(str(error).split())[:120]
             raise DataError(Problem(place(column=name), "values of one type", got, fix)) from None
         if not pa.types.is_null(found.type):
