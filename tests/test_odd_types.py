@@ -444,6 +444,16 @@ PICTURE, VECTOR = ph.Image(8, 8), ph.Array()
         ),
         (
             VECTOR,
+            [{"a": 1.0, "label": "cat"}] * 4,
+            "Give the numbers without names: [[one[key] for key in ['a']] for one in column].",
+        ),
+        (
+            VECTOR,
+            [{"boxes": np.ones((1, 4)), "labels": np.ones(1)}] * 4,
+            "Give one of its parts: [one['boxes'] for one in column].",
+        ),
+        (
+            VECTOR,
             [np.zeros(1), *np.zeros((3, 2))],
             "Pad the rows to one length: np.pad(row, (0, length - len(row))).",
         ),
