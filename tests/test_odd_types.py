@@ -451,6 +451,16 @@ def test_a_list_of_sparse_rows_says_what_to_do():
         ),
         (
             VECTOR,
+            [{"a": 1.0, "label": "cat"}] * 4,
+            "Give the numbers without names: [[one[key] for key in ['a']] for one in column].",
+        ),
+        (
+            VECTOR,
+            [{"boxes": np.ones((1, 4)), "labels": np.ones(1)}] * 4,
+            "Give one of its parts: [one['boxes'] for one in column].",
+        ),
+        (
+            VECTOR,
             [np.zeros(1), *np.zeros((3, 2))],
             "Pad the rows to one length: np.pad(row, (0, length - len(row))).",
         ),

@@ -291,6 +291,25 @@ def test_what_is_no_image(tmp_path):
         header_of(b"")
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (
+            bytes(128) + b"DICM",
+            "It is a DICOM file: read it into an array, for example with pydicom, and give arrays.",
+        ),
+        (
+            b"\x1f\x8b\x08",
+            "It is a gzip file, such as .nii.gz: read it into an array, for example with nibabel",
+        ),
+        (b"\0\0\0\x20ftypisom", "It is a video: read it into an array, for example with cv2.VideoCapture"),
+    ],
+)
+def test_other_formats_are_told_what_reads_them(data, said):
+    with pytest.raises(DataError, match=re.escape(said)):
+        decode(data + bytes(200))
+
+
 def test_a_bomb_is_refused_before_it_is_decoded():
     bomb = bytearray(encoded(RGB))
     bomb[16:24] = struct.pack(">II", 60_000, 60_000)

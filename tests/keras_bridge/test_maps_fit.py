@@ -16,12 +16,12 @@ GONE = RNG.random(DEPTH.shape) < 0.3
 DATA = {
     "image": IMAGES,
     "depth": np.where(GONE, -5, DEPTH).astype(np.float32),
-    "flow": np.where(RNG.random((*DEPTH.shape, 2)) < 0.2, np.nan, DEPTH[..., None] * [1, -1]).astype(
+    "shades": np.where(RNG.random((*DEPTH.shape, 2)) < 0.2, np.nan, DEPTH[..., None] * [1, -1]).astype(
         np.float32
     ),
     "mask": (DEPTH > 3).astype(np.uint8),
 }
-HEADS = {"depth": ph.Map(missing=-5), "flow": ph.Map(2, weight=0.5), "mask": ph.Mask(["sky", "road"])}
+HEADS = {"depth": ph.Map(missing=-5), "shades": ph.Map(2, weight=0.5), "mask": ph.Mask(["sky", "road"])}
 
 
 MOVES = (ph.Flip(),)
@@ -62,10 +62,10 @@ def test_loss_and_metric_are_means_over_the_pixels_that_have_a_label(trained):
     off = predicted["depth"][..., 0] - DATA["depth"]
     assert found["depth_loss"] == pytest.approx((off[~GONE] ** 2).mean(), rel=1e-4)
     assert found["depth_mae"] == pytest.approx(np.abs(off[~GONE]).mean(), rel=1e-4)
-    there = ~np.isnan(DATA["flow"])
-    off = (predicted["flow"] - DATA["flow"])[there]
-    assert found["flow_loss"] == pytest.approx((off**2).mean(), rel=1e-4)
-    assert found["flow_mae"] == pytest.approx(np.abs(off).mean(), rel=1e-4)
+    there = ~np.isnan(DATA["shades"])
+    off = (predicted["shades"] - DATA["shades"])[there]
+    assert found["shades_loss"] == pytest.approx((off**2).mean(), rel=1e-4)
+    assert found["shades_mae"] == pytest.approx(np.abs(off).mean(), rel=1e-4)
 
 
 def test_pixels_from_outside_are_in_no_loss():

@@ -164,6 +164,12 @@ WHOLE = "Give whole numbers; a soft mask is a ph.Map."
         ),
         (Mask(), np.array([[[0.5]]]), f"row 0: expected 0 or 1 in each pixel, got 0.5. {WHOLE}"),
         (Mask(), np.array([[[np.inf]]]), f"row 0: expected 0 or 1 in each pixel, got inf. {NO_LABEL}"),
+        (
+            Mask(values=(0, 255)),
+            np.uint8([[[0, 255]], [[0, 90]]]),
+            "row 1: expected one of the values [0, 255] in each pixel, got 90. "
+            f"If edges are blurred, save (mask > 127) * 255 as PNG. {NO_LABEL}",
+        ),
         (Mask(3, size=(2, 3)), [ONE, ONE.T], "row 1: expected a mask of shape (2, 3), got shape (3, 2)."),
     ],
 )

@@ -232,6 +232,45 @@ def test_each_mask_has_a_file_of_its_own(tmp_path):
     )
 
 
+class Bright(keras.Model):
+    """Finds two objects in a bright image, and none in a dark one."""
+
+    def call(self, image):
+        bright = keras.ops.mean(image, axis=(1, 2, 3))[:, None, None]
+        boxes = keras.ops.convert_to_tensor([[[0.0, 0, 4, 4], [2, 2, 8, 8]]])
+        points = keras.ops.convert_to_tensor([[[[1.0, 1], [2, 2], [3, 3]]] * 2])
+        masks = keras.ops.ones((1, 2, 8, 8, 1))
+        return {
+            "box": boxes + 0 * bright,
+            "there": keras.ops.convert_to_tensor([[[0.9], [0.8]]]) * bright,
+            "joints": points + 0 * bright[..., None],
+            "part": masks + 0 * bright[..., None, None],
+        }
+
+
+def test_an_image_without_objects_has_empty_arrays_and_no_mask_files(tmp_path):
+    heads = {
+        "box": ph.Boxes(2),
+        "there": ph.Binary(each="box", column="box"),
+        "joints": ph.Keypoints(3, each="box"),
+        "part": ph.Mask(each="box", size=(8, 8)),
+    }
+    data = {
+        "image": np.repeat(np.array([255, 0], np.uint8), 8 * 8 * 3).reshape(2, 8, 8, 3),
+        "box": [[[0.0, 0, 4, 4]], []],
+        "joints": [[[[1.0, 1], [2, 2], [3, 3]]], []],
+        "part": [[np.ones((8, 8), np.uint8)], []],
+    }
+    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads=heads)
+    found = ph.predict(Bright(), feed)
+    for rows in (found, [{name: found[name][i] for name in found.columns} for i in range(2)]):
+        shapes = [[row[name].shape for name in ("box", "box_score", "joints", "there")] for row in rows]
+        assert shapes == [[(2, 4), (2,), (2, 3, 2), (2,)], [(0, 4), (0,), (0, 3, 2), (0,)]]
+        assert [row["there"].dtype for row in rows] == [bool, bool]
+    found.write_masks(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0_0.png", "0_1.png"]
+
+
 @pytest.mark.once
 def test_images_that_differ_in_a_leading_dot_have_different_names():
     assert file_names(["x/.a.png", "x/a.png", "x/a.jpg"], range(3)) == ["a.png", "a.png_2", "a.jpg"]

@@ -117,8 +117,24 @@ _BASE64 = ("iVBORw0KGgo", "/9j/4", "/9j/2", "R0lGODlh", "R0lGODdh", "UklGR", "SU
 _FROM_BASE64 = "They are in base64; decode them: [base64.b64decode(text) for text in column]."
 
 
+_OTHER_FORMATS = (
+    (128, b"DICM", "a DICOM file", "pydicom"),
+    (0, b"\x1f\x8b", "a gzip file, such as .nii.gz", "nibabel"),
+    (0, b"PK\x03\x04", "a ZIP file, such as .npz", "numpy.load"),
+    (0, b"\x89HDF", "an HDF5 file", "h5py"),
+    (0, b"#?RADIANCE", "a Radiance HDR file", "cv2.imread"),
+    (0, b"v/1\x01", "an OpenEXR file", "OpenEXR"),
+    (0, b"%PDF", "a PDF file", "pdf2image"),
+    (4, b"ftyp", "a video", "cv2.VideoCapture"),
+)
+"""Formats that are not read: where their files have which bytes, and what reads them."""
+
+
 def _fix_of_bytes(data: bytes) -> str:
-    """Suggest a fix for bytes that are no image, but text; an empty string for others."""
+    """Suggest a fix for bytes that are no image, but text or another format; an empty string for others."""
+    for start, mark, what, reader in _OTHER_FORMATS:
+        if data[start : start + len(mark)] == mark:
+            return f"It is {what}: read it into an array, for example with {reader}, and give arrays."
     if data.startswith(tuple(start.encode() for start in _BASE64)):
         return _FROM_BASE64
     if len(data) <= 1024 and names_image(data.decode("ascii", "replace")):

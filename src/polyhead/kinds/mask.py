@@ -351,7 +351,8 @@ class Mask(Pixels):
     def _wanted(self, most: Any) -> tuple[str, str]:
         """The expected value of a pixel, and what to do about ``most``, for errors."""
         if self.values is not None:
-            return f"one of the values {shown(list(self.values))} in each pixel", out_of_range_fix(0, 0)
+            expected = f"one of the values {shown(list(self.values))} in each pixel"
+            return expected, out_of_range_fix(0, 0, self.values)
         top = 1 if self.binary else len(self.names) - 1
         expected = "0 or 1 in each pixel" if self.binary else f"a class id in [0, {top}] in each pixel"
         return expected, out_of_range_fix(most, 0 if self.multi else len(self.names))

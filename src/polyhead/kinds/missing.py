@@ -123,7 +123,11 @@ def conversion_fix(value: Any, fix: str = "") -> str:
         return _TIME_SPANS if kind == "m" or isinstance(value, datetime.timedelta) else _TIMES
     if isinstance(value, dict) and fix in ("", NUMBERS_FIX):
         where = "column" if value is row else "row"
-        return f"Give the numbers without names: [[one[key] for key in {shown(list(value))}] for one in {where}]."
+        parts = [key for key, one in value.items() if isinstance(one, (list, tuple)) or np.ndim(one)]
+        if parts:
+            return f"Give one of its parts: [one[{parts[0]!r}] for one in {where}]."
+        keys = [key for key, one in value.items() if isinstance(one, (Real, Decimal))] or list(value)
+        return f"Give the numbers without names: [[one[key] for key in {shown(keys)}] for one in {where}]."
     if not isinstance(value, str) or fix not in ("", NUMBERS_FIX):
         return fix
     if reads_as_number(value):

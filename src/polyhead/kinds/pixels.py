@@ -209,11 +209,12 @@ _COLORS = "If masks are in colors, say Mask(names, values=[(r, g, b), ...])."
 _VOLUMES = f"If these are volumes, {VOLUMES}."
 
 
-def out_of_range_fix(most: float, count: int) -> str:
+def out_of_range_fix(most: float, count: int, values: Sequence[Any] = ()) -> str:
     """Say what the largest value of a mask may mean, if it is no id of ``count`` classes.
 
     Args:
         count: the number of classes; 0 for several binary masks.
+        values: the declared value of each class, if any.
 
     >>> out_of_range_fix(3, 3)[:63], out_of_range_fix(7, 1)[:41]
     ('If ids count from 1, say Mask(..., values=range(1, 4)). If some', 'If these are class ids, say Mask(8). If s')
@@ -222,6 +223,8 @@ def out_of_range_fix(most: float, count: int) -> str:
         fix = 'If 255 means "no label", say Mask(missing=255).'
         return fix if count > 2 else f"If 255 is the object, say Mask(values=(0, 255)). {fix}"
     fix = "If some pixels have no label, say Mask(missing=...) with the value they hold."
+    if set(values) == {0, 255}:
+        return f"If edges are blurred, save (mask > 127) * 255 as PNG. {fix}"
     if not count or not most > max(count - 1, 1) or not float(most).is_integer():
         return fix
     if count == 1:

@@ -13,6 +13,7 @@ from polyhead.kinds import Head, Image, Input, is_each
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.pixel_labels import exchanged_sides, is_transposed, label_pixels
+from polyhead.pipeline.unmoved_numbers import unmoved_numbers
 from polyhead.pipeline.weight_columns import moving
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
@@ -59,6 +60,8 @@ def require_moving(
             )
             found = f"ph.{kind}, which does not move, of the image's aspect ratio, {shape}"
             warn(Problem(where, expected, found, fix, "still", warning=True))
+    for problem in unmoved_numbers(heads, moves):
+        warn(problem)
     for name, head in heads.items():
         fixed = [repr(one) for one in moves if isinstance(one, Apply) and not one.moves_maps]
         if head.layer == "map" and fixed:

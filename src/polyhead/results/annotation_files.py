@@ -140,7 +140,7 @@ def write_mask_images(
     colors, taken = palette(256), dict[str, int]()
     for row, stem in _with_names(rows, names, folder):
         mask = row[name]
-        if mask is None:
+        if mask is None or not len(mask):  # no box, no mask
             continue
         if mask.ndim == 2:
             (folder / f"{stem}.png").write_bytes(png(mask, colors))

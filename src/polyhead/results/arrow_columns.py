@@ -111,8 +111,13 @@ def png_of(mask: np.ndarray) -> bytes:
     return encode(mask[..., None], "png")
 
 
-def values_of_column(column: Any, item: str) -> Any:
-    """The values of a pyarrow column: an array where rows have one shape and none is missing, else a list."""
+def values_of_column(column: Any, item: str, shape: tuple[int, ...] = ()) -> Any:
+    """The values of a pyarrow column: an array where rows have one shape and none is missing, else a list.
+
+    Args:
+        item: the kind of single values, see `Answer`.
+        shape: the shape of a row's label; lists without an entry are arrays with its last axes, such as ``(0, 4)``.
+    """
     if item in ("mask", "masks"):
         return [_of_pngs(value, -1 if item == "mask" else 0) for value in column.to_pylist()]
     if item == "map":
@@ -123,10 +128,14 @@ def values_of_column(column: Any, item: str) -> Any:
     if not kind.startswith("list"):
         whole = not column.null_count or kind in ("float", "double")
         return column.to_numpy(zero_copy_only=False) if whole else column.to_pylist()
-    rows = column.to_pylist()
-    if item == "class" or any(row is None for row in rows):
-        return [row if row is None or item == "class" else np.array(row) for row in rows]
-    arrays = [np.array(row) for row in rows]
+    rows, depth = column.to_pylist(), kind.count("list<")
+    if item == "class":
+        return rows
+    entry = shape[len(shape) - depth + 1 :] if 1 < depth <= len(shape) else ()
+    none = np.zeros((0, *entry), bool if "bool" in kind else np.float64)
+    if any(row is None for row in rows):
+        return [None if row is None else np.array(row) if row else none.copy() for row in rows]
+    arrays = [np.array(row) if row else none.copy() for row in rows]
     return np.stack(arrays) if arrays and len({one.shape for one in arrays}) == 1 else arrays
 
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from polyhead.checks.logits import gives_logits
 from polyhead.checks.model_match import match_model
-from polyhead.errors import ContractError, DataError, Problem, place, shown
+from polyhead.errors import ContractError, DataError, Problem, place, shown, warn
 from polyhead.feed import Feed
 from polyhead.keras_bridge.devices import sharing_devices
 from polyhead.keras_bridge.structure import Path, fill, leaves, output
 from polyhead.kinds import Head
 from polyhead.kinds.likelihood import likelihoods
+from polyhead.pipeline.unmoved_numbers import mirrored_numbers
 from polyhead.results.no_rows import NoRows
 from polyhead.results.tta import ImageMove, merge_views, moves_of
 
@@ -54,6 +55,8 @@ class Outputs:
         self.heads = dict(heads)
         if not fit.structure.own_loss:
             self._paths = {name: path for path, name in leaves(fit.structure.outputs)}
+        for problem in mirrored_numbers(self.heads) if len(self._moves) > 1 else ():
+            warn(problem)
         self._logits: dict[str, bool] = {}
         self.done: Callable[[int], None] = lambda count: None
 

@@ -97,19 +97,28 @@ class Predictions:
             return Predictions(self.heads, found, stored_sides=self._stored_sides, index=index)
         if isinstance(key, str):
             self._require(key)
-            return values_of_column(self._only([key]).column(key).combine_chunks(), self._item(key))
+            column = self._only([key]).column(key).combine_chunks()
+            return values_of_column(column, self._item(key), self._shape(key))
         if not is_integer(key):
             expected = "the name of a column, the number of a row, or a slice"
             raise ContractError(Problem("predictions[...]", expected, shown(key)))
         if not -len(self) <= key < len(self):
             raise IndexError(f"row {key} of {len(self)} predictions")
         at = range(len(self))[key]
-        return next(_row_dicts(self._between(at, at + 1), self._items()))
+        return next(self._row_dicts(self._between(at, at + 1), self._items()))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         items = self._items()
         for batch in self._batches():
-            yield from _row_dicts(batch, items)
+            yield from self._row_dicts(batch, items)
+
+    def _row_dicts(self, table: Any, items: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        columns = {
+            name: _row_values(table.column(name).combine_chunks(), item, self._shape(name))
+            for name, item in items.items()
+        }
+        for row in range(table.num_rows):
+            yield {name: values[row] for name, values in columns.items()}
 
     def _batches(self) -> Iterator[Any]:
         """Yield the table in parts that fit into memory."""
@@ -141,6 +150,9 @@ class Predictions:
 
     def _item(self, name: str) -> str:
         return str(((self._schema.field(name).metadata or {}).get(KIND) or b"").decode())
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        return self.heads[name].shape if name in self.heads else ()
 
     def _items(self) -> dict[str, str]:
         return {name: self._item(name) for name in self.columns}
@@ -317,13 +329,7 @@ def _csv_value(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
 
 
-def _row_dicts(table: Any, items: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    columns = {name: _row_values(table.column(name).combine_chunks(), item) for name, item in items.items()}
-    for row in range(table.num_rows):
-        yield {name: values[row] for name, values in columns.items()}
-
-
-def _row_values(column: Any, item: str) -> Any:
-    found = values_of_column(column, item)
+def _row_values(column: Any, item: str, shape: tuple[int, ...]) -> Any:
+    found = values_of_column(column, item, shape)
     plain = isinstance(found, np.ndarray) and found.ndim == 1
     return column.to_pylist() if plain else found

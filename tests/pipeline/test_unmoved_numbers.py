@@ -1,0 +1,87 @@
+"""Numbers that seem to be coordinates or vectors in the image, but don't move with it."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import polyhead as ph
+
+pytest.importorskip("cv2")
+
+IMAGES = np.zeros((2, 8, 12, 3), np.uint8)
+CORNERS = ["x_min", "y_min", "x_max", "y_max"]
+
+
+def feed_of(name, head, augment=(), **columns):
+    shape = (8, 12, head.channels) if isinstance(head, ph.Map) else head.shape
+    data = {"image": IMAGES, name: np.zeros((2, *shape), np.float32), **columns}
+    return ph.Feed(data, inputs={"image": ph.Image()}, heads={name: head}, augment=list(augment))
+
+
+def warnings_of(*arguments, **columns):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ph.PolyheadWarning)
+        feed_of(*arguments, **columns)
+    return [str(one.message) for one in caught if issubclass(one.category, ph.PolyheadWarning)]
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "kind"),
+    [
+        ("bbox", ph.Regression(4), "ph.Boxes(1)"),
+        ("Bounding Box", ph.Regression((2, 4)), "ph.Boxes(2)"),
+        ("face_landmarks", ph.Regression((5, 2)), "ph.Keypoints(5)"),
+        ("keypoints", ph.Regression(30), "ph.Keypoints(15)"),
+        ("place", ph.Regression(4, column=CORNERS), "ph.Boxes(1)"),
+    ],
+)
+def test_coordinates_in_a_regression_are_told_of_the_kind_that_moves(name, head, kind):
+    columns = {column: np.zeros(2) for column in CORNERS}
+    assert warnings_of(name, head, [ph.Color(0.1), ph.Crop(0.5)], **columns) == [
+        f"head `{name}`: expected a kind that moves with the image, which Crop(0.5) moves, got ph.Regression, whose "
+        f"numbers stay as they are. If they are coordinates in the image, use {kind}."
+    ]
+    assert not warnings_of(name, head, [ph.Color(0.1)], **columns)
+
+
+@pytest.mark.parametrize(("name", "head"), [("flow", ph.Map(2)), ("surface_normals", ph.Map(3))])
+def test_vectors_in_a_map_don_t_turn(name, head):
+    (said,) = warnings_of(name, head, [ph.Crop(0.5), ph.Flip()])
+    assert said == (
+        f"head `{name}`: expected augmentations that keep directions, as the numbers of a ph.Map don't change, got "
+        "Flip(). If they are vectors in the image, leave it out: ph.Crop and ph.Translate keep directions."
+    )
+    assert not warnings_of(name, head, [ph.Crop(0.5), ph.Translate(0.1)])
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("box_office", ph.Regression()),
+        ("landmarks", ph.Regression(3)),
+        ("boxer", ph.Regression(4)),
+        ("bbox", ph.Boxes(1)),
+        ("normal", ph.Map()),
+        ("colors", ph.Map(3)),
+    ],
+)
+def test_other_numbers_are_left_alone(name, head):
+    assert not warnings_of(name, head, [ph.Flip()])
+
+
+def test_views_of_an_image_are_warned_of_as_well():
+    feed = feed_of("bbox", ph.Regression(4))
+    image = keras.Input((8, 12, 3), name="image")
+    model = keras.Model(image, {"bbox": keras.layers.Dense(4, name="bbox")(keras.layers.Flatten()(image))})
+    with pytest.warns(ph.PolyheadWarning) as caught:
+        ph.predict(model, feed, tta=2)
+    assert [str(one.message) for one in caught if one.category is ph.PolyheadWarning] == [
+        "predict(tta=), head `bbox`: expected numbers that are the same in a mirrored image, as their mean is "
+        "predicted, got ph.Regression, whose numbers are not mirrored back. If they are coordinates or vectors in the "
+        "image, leave tta= out."
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ph.PolyheadWarning)
+        ph.predict(model, feed, tta=1)
