@@ -256,6 +256,24 @@ def test_all_rows_by_folds():
     )
 
 
+@pytest.mark.once
+def test_numbers_of_a_logarithmic_scale_are_compared_in_logarithms():
+    rng = np.random.default_rng(8)
+    true, wrong = np.exp(rng.normal(8, 1.5, 200)), np.arange(0, 200, 40)
+    said, price = true * np.exp(rng.normal(0, 0.1, 200)), true.copy()
+    price[wrong] *= [20, 0.05, 30, 0.03, 0.1]
+    heads = {"price": ph.Regression(scale="log")}
+    feed = ph.Feed({"said": said, "price": price}, inputs="said", heads=heads)
+    scaled = feed.heads["price"].scaling.transform(said[:, None])
+    tensor = keras.Input((1,), name="said")
+    model = keras.Model(tensor, {"price": keras.layers.Activation("linear", name="price")(tensor)})
+    suspects = ph.evaluate(model, feed.on({"said": scaled, "price": price}), intervals=None).suspects("price")
+    assert sorted(suspects.ids[:5]) == wrong.tolist()
+    assert len(suspects) < 10
+    assert [one.label for one in suspects] == pytest.approx(price[suspects.ids].tolist(), rel=1e-4)
+    assert [one.predicted for one in suspects] == pytest.approx(said[suspects.ids].tolist(), rel=1e-4)
+
+
 def test_what_stands_out():
     assert outlying(np.array([np.nan, np.nan])).tolist() == []
     assert outlying(np.array([0.0, 0, 0, 1, np.nan])).tolist() == [3]
