@@ -141,6 +141,26 @@ def test_as_a_table(evaluation):
     assert str(evaluation.suspects("price")).splitlines()[0].split()[2] == "part"
 
 
+@pytest.mark.once
+def test_suspects_have_the_index_of_the_frame():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(4)
+    true = rng.normal(size=60)
+    frame = pd.DataFrame({"said": true + rng.normal(0, 0.01, 60), "y": true}, index=rng.permutation(60) + 100)
+    frame.loc[[107, 131], "y"] += 5
+    tensor = keras.Input((1,), name="said")
+    model = keras.Model(tensor, {"y": keras.layers.Activation("linear", name="y")(tensor)})
+    feed = ph.Feed(frame, inputs="said", heads={"y": ph.Regression()})
+    folds = feed.source.split((0.5, 0.5), seed=1)
+    parts = [ph.evaluate(model, feed.on(fold), intervals=None) for fold in folds]
+    for found in (ph.evaluate(model, feed, intervals=None), parts[0].join(parts[1])):
+        table = found.suspects("y", 2).to_pandas()
+        assert sorted(table.index) == [107, 131]
+        assert frame.loc[table.index, "y"].to_numpy() == pytest.approx(table["label"].to_numpy(), rel=1e-6)
+        assert table.columns.tolist() == ["row", "label", "predicted", "disagreement"]
+        assert str(found.suspects("y")).splitlines()[0].split()[:2] == ["row", "index"]
+
+
 def test_a_page(evaluation, tmp_path):
     page = evaluation.suspects("kind").save(tmp_path / "suspects.html", n=2).read_text(encoding="utf-8")
     assert page.count('class="pair"') == 2
