@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from polyhead.checks.compiled_model import losses_too_coarse
+from polyhead.checks.compiled_model import losses_too_coarse, wrong_own_losses
 from polyhead.checks.logits import declared_logits, layer_logits, probable
-from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions
+from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import half_precision
 from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
@@ -158,7 +158,10 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         )
         for position, (name, head) in enumerate(feed.heads.items())
     }
-    problems = list(losses_too_coarse(losses, feed.heads, feed.weighted_heads, feed.finely_weighted))
+    problems = [
+        *wrong_own_losses(losses, feed.heads),
+        *losses_too_coarse(losses, feed.heads, feed.weighted_heads, feed.finely_weighted),
+    ]
     if problems:
         raise ContractError(*problems)
     metrics = {
@@ -253,6 +256,7 @@ def _require_metrics(
         )
     ]
     problems += judge_names(metrics)
+    problems += judge_signatures(metrics) if weighted else ()
     if any(not problem.warning for problem in problems):
         raise ContractError(*problems)
     for problem in problems:

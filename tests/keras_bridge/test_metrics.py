@@ -333,6 +333,61 @@ def test_a_metric_of_a_whole_batch_is_refused_where_labels_are_missing(metric):
     assert str(error.value) == words
 
 
+def crossed(t, p):
+    return keras.ops.abs(t[:, 0] - p)  # (B,) - (B, 1)
+
+
+def test_a_metric_that_compares_each_label_with_all_rows_is_refused():
+    heads = {"price": ph.Regression(metrics=[crossed]), "other": ph.Regression(metrics=[])}
+    feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
+    with pytest.raises(
+        ph.ContractError, match=r"got crossed, with values \(B, B\): each label with the outputs"
+    ):
+        ph.compile(build("price", 1, None), feed, optimizer="sgd")
+
+
+class Highest(M.Metric):
+    """A metric that takes no weights, and has two values."""
+
+    def __init__(self, name="highest"):
+        super().__init__(name=name)
+        self.label, self.output = (self.add_weight(shape=(), initializer="zeros") for _ in range(2))
+
+    def update_state(self, y_true, y_pred):
+        for state, values in ((self.label, y_true), (self.output, y_pred)):
+            state.assign(keras.ops.maximum(state, keras.ops.max(values)))
+
+    def result(self):
+        return {"label": self.label, "output": self.output}
+
+
+def test_a_metric_without_weights_and_of_several_values():
+    def feed(price):
+        heads = {name: ph.Regression(metrics=[Highest()]) for name in ("price", "other")}
+        return ph.Feed({**DATA, "price": price}, inputs="x", heads=heads, batch_size=16)
+
+    complete = feed(DATA["price"])
+    model = ph.compile(build("price", 1, None), complete, optimizer="sgd")
+    logs = model.evaluate(complete, verbose=0, return_dict=True)
+    outputs = model.predict(X, verbose=0)
+    for name in ("price", "other"):
+        assert logs[f"{name}_highest_label"] == pytest.approx(max(DATA[name].max(), 0), rel=1e-5)
+        assert logs[f"{name}_highest_output"] == pytest.approx(max(outputs[name].max(), 0), rel=1e-5)
+    rare = feed(np.where(X[:, 1] > 0, DATA["price"], np.nan))
+    for use in (
+        lambda: ph.compile(build("price", 1, None), rare, optimizer="sgd"),
+        lambda: model.fit(complete, validation_data=complete.on(rare.source), verbose=0),
+    ):
+        with pytest.raises(ph.ContractError) as error:
+            use()
+        for name in ("price", "other"):
+            assert (
+                f"head `{name}`: expected a metric that takes weights, as labels are missing or weighted in this feed, "
+                "got Highest, whose update_state has no sample_weight. Write update_state(self, y_true, y_pred, "
+                "sample_weight=None): rows of weight 0 do not count."
+            ) in str(error.value)
+
+
 PIXELS = RNG.integers(0, 3, (8, 4, 4))
 
 

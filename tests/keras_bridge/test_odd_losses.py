@@ -344,6 +344,88 @@ def test_ignored_classes_count_for_nothing(of_pixels):
     assert logged(model, feed) == pytest.approx(each[column != 0].mean(), rel=1e-4)
 
 
+def test_a_step_divides_by_the_weights_of_labels_that_are_not_ignored():
+    column = np.tile([0, 1, 2, -1, -1], 4)  # a missing label is encoded as 0, which is ignored
+    column[[0, 5]] = 1, 2
+    weights = np.array([50.0, 1.0, 3.0, 0.0])[column]  # that of -1 is 0
+    loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=0, from_logits=True)
+    head = ph.Categorical(3, missing=-1, class_weight=[50, 1, 3], loss=loss, metrics=[])
+    output = layers.Dense(3, kernel_initializer="zeros", name="y")
+    model, feed, _ = problem(column, head, output, batch_size=20, optimizer=keras.optimizers.SGD(1.0))
+    model.fit(feed, verbose=0)
+    kept = np.flatnonzero(column > 0)
+    away = np.eye(3)[column[kept]] - 1 / 3  # minus the gradient of the logits
+    expected = (weights[kept, None] * away).sum(0) / weights[kept].sum()
+    assert model.get_weights()[1] == pytest.approx(expected, rel=1e-4)
+
+
+# Losses that compare rows, or that polyhead would not call --------------------------------------------------
+
+
+def crossed(t, p):
+    return ops.abs(ops.squeeze(t, -1) - p)  # (B,) - (B, 1)
+
+
+class Crossed(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return crossed(y_true, y_pred)
+
+
+class Doubled(keras.losses.Loss):
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return 2 * super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+
+
+def similar_rows(t, p):
+    """Compares all rows with one another on purpose, with a value for each."""
+    return ops.mean(ops.square(p - ops.transpose(p)), axis=-1) + ops.mean(ops.square(t - p), axis=-1)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("loss", [crossed, Crossed(name="crossed")])
+def test_a_loss_that_compares_each_label_with_all_rows_is_refused(loss, missing):
+    column = np.where(np.arange(20) % 4 == 0, np.nan, X[:, 0]) if missing else X[:, 0]
+    with pytest.raises(ph.ContractError) as error:
+        problem(column, ph.Regression(loss=loss), layers.Dense(1, name="y"))
+    assert str(error.value) == (
+        "head `y`: expected a loss that compares each label with its own output, got crossed, with values (B, B): each "
+        "label with the outputs of all rows. Give labels and outputs the same number of axes, as in "
+        "y_true[:, 0] - y_pred[:, 0]. To compare all rows on purpose, take the mean over the last axis."
+    )
+
+
+def test_such_a_loss_of_model_compile_is_reported():
+    feed = ph.Feed({"x": X, "y": X[:, 0]}, inputs="x", heads={"y": ph.Regression()}, batch_size=5)
+    tensor = keras.Input((4,), name="x")
+    model = keras.Model(tensor, {"y": layers.Dense(1, name="y")(tensor)})
+    model.compile("sgd", loss={"y": crossed})
+    assert "with values (B, B)" in str(feed.check(model))
+    model.compile("sgd", loss={"y": similar_rows})
+    assert "(B, B)" not in str(feed.check(model))
+
+
+def test_a_loss_of_a_user_may_compare_rows():
+    model, feed, pred = problem(
+        X[:, 0], ph.Regression(loss=similar_rows, metrics=[]), layers.Dense(1, name="y")
+    )
+    each = [((part - part.T) ** 2).mean(-1) for part in pred.reshape(4, 5, 1)]
+    expected = np.mean(each) + ((pred[:, 0] - X[:, 0]) ** 2).mean()
+    assert logged(model, feed) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_loss_with_a_call_of_its_own_is_refused():
+    with pytest.raises(ph.ContractError) as error:
+        problem(X[:, 0], ph.Regression(loss=Doubled()), layers.Dense(1, name="y"))
+    assert str(error.value) == (
+        "head `y`: expected a loss that computes its values in call, got Doubled, which has its own __call__. Define "
+        "call(self, y_true, y_pred), with a value for each row, and leave out __call__: polyhead applies the weights "
+        "and takes the mean."
+    )
+
+
 # Masks of images -----------------------------------------------------------------------------------------
 
 IMAGES = RNG.random((8, 6, 6, 3)).astype("float32")

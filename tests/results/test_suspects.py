@@ -141,6 +141,26 @@ def test_as_a_table(evaluation):
     assert str(evaluation.suspects("price")).splitlines()[0].split()[2] == "part"
 
 
+@pytest.mark.once
+def test_suspects_have_the_index_of_the_frame():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(4)
+    true = rng.normal(size=60)
+    frame = pd.DataFrame({"said": true + rng.normal(0, 0.01, 60), "y": true}, index=rng.permutation(60) + 100)
+    frame.loc[[107, 131], "y"] += 5
+    tensor = keras.Input((1,), name="said")
+    model = keras.Model(tensor, {"y": keras.layers.Activation("linear", name="y")(tensor)})
+    feed = ph.Feed(frame, inputs="said", heads={"y": ph.Regression()})
+    folds = feed.source.split((0.5, 0.5), seed=1)
+    parts = [ph.evaluate(model, feed.on(fold), intervals=None) for fold in folds]
+    for found in (ph.evaluate(model, feed, intervals=None), parts[0].join(parts[1])):
+        table = found.suspects("y", 2).to_pandas()
+        assert sorted(table.index) == [107, 131]
+        assert frame.loc[table.index, "y"].to_numpy() == pytest.approx(table["label"].to_numpy(), rel=1e-6)
+        assert table.columns.tolist() == ["row", "label", "predicted", "disagreement"]
+        assert str(found.suspects("y")).splitlines()[0].split()[:2] == ["row", "index"]
+
+
 def test_a_page(evaluation, tmp_path):
     page = evaluation.suspects("kind").save(tmp_path / "suspects.html", n=2).read_text(encoding="utf-8")
     assert page.count('class="pair"') == 2
@@ -254,6 +274,24 @@ def test_all_rows_by_folds():
         "tune(): expected an evaluation of one model, got several that were joined. Evaluate the final model on rows "
         "that it was not trained on."
     )
+
+
+@pytest.mark.once
+def test_numbers_of_a_logarithmic_scale_are_compared_in_logarithms():
+    rng = np.random.default_rng(8)
+    true, wrong = np.exp(rng.normal(8, 1.5, 200)), np.arange(0, 200, 40)
+    said, price = true * np.exp(rng.normal(0, 0.1, 200)), true.copy()
+    price[wrong] *= [20, 0.05, 30, 0.03, 0.1]
+    heads = {"price": ph.Regression(scale="log")}
+    feed = ph.Feed({"said": said, "price": price}, inputs="said", heads=heads)
+    scaled = feed.heads["price"].scaling.transform(said[:, None])
+    tensor = keras.Input((1,), name="said")
+    model = keras.Model(tensor, {"price": keras.layers.Activation("linear", name="price")(tensor)})
+    suspects = ph.evaluate(model, feed.on({"said": scaled, "price": price}), intervals=None).suspects("price")
+    assert sorted(suspects.ids[:5]) == wrong.tolist()
+    assert len(suspects) < 10
+    assert [one.label for one in suspects] == pytest.approx(price[suspects.ids].tolist(), rel=1e-4)
+    assert [one.predicted for one in suspects] == pytest.approx(said[suspects.ids].tolist(), rel=1e-4)
 
 
 def test_what_stands_out():

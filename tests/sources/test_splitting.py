@@ -208,6 +208,41 @@ def test_missing_is_a_value_of_its_own_and_arrays_are_there_or_not(column):
     assert counts(parts, np.arange(100) % 5 == 0).tolist() == [[40, 10], [40, 10]]
 
 
+TAGS = [("x", 0.05), ("y", 0.4), ("z", 0.8)]
+DRAWN = np.random.default_rng(3).random((2000, 3)) < [share for _, share in TAGS]
+UNKNOWN = np.arange(2000) % 8 == 0
+NAMES = [[name for (name, _), here in zip(TAGS, row, strict=True) if here] for row in DRAWN]
+FLAGS = np.where(UNKNOWN[:, None], np.nan, DRAWN)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        FLAGS,
+        [None if gone else row.tolist() for row, gone in zip(DRAWN, UNKNOWN, strict=True)],
+        [None if gone else names for names, gone in zip(NAMES, UNKNOWN, strict=True)],
+        [None if gone else np.array(names, object) for names, gone in zip(NAMES, UNKNOWN, strict=True)],
+    ],
+)
+def test_each_of_several_labels_is_balanced(column):
+    halves = Arrays({"tags": column}).split((0.5, 0.5), stratify="tags")
+    for label in (*(DRAWN.T & ~UNKNOWN), UNKNOWN):
+        assert off(halves, (0.5, 0.5), label.astype(int)) < 3
+
+
+def test_labels_in_pieces_and_of_few_rows():
+    class Late(Source):
+        def __len__(self):
+            return 20_000
+
+        def read(self, ids):
+            return {"tags": [None if i < 10_000 else ["a", "b"][: i % 3] for i in ids.tolist()]}
+
+    parts = Late().split((0.5, 0.5), stratify="tags")
+    ids = np.arange(20_000)
+    assert off(parts, (0.5, 0.5), np.where(ids < 10_000, 3, ids % 3)) < 2
+
+
 def test_a_column_on_disk_is_read_in_pieces(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "data.h5", "w") as file:
@@ -353,6 +388,10 @@ def test_other_mistakes_are_errors():
     )
     assert message(source, half, group="box") == (
         "column `box`: expected one number or name per row, to group by, got arrays."
+    )
+    assert message(source, half, group=["patient", "one"]) == (
+        "split(group=): expected the name of one column, got ['patient', 'one']. Combine several columns into "
+        "one column of the data first."
     )
     assert message(source, half, group="one") == (
         "fractions: expected at least one group for each of 2 parts, got 1 group in column `one`."

@@ -114,6 +114,47 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
     return {head: [metric for metric in some if metric is not None] for head, some in found.items()}, problems
 
 
+def wrong_own_losses(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> Iterator[Problem]:
+    """Find losses that users wrote and that mix rows, or do their work where polyhead doesn't call it.
+
+    Args:
+        losses: ``{head: LabeledMean, or what model.compile got}``.
+    """
+    import keras
+
+    for name, given in losses.items():
+        wrapped = hasattr(given, "measure")
+        loss = given.loss if wrapped else given
+        head, is_object = heads.get(name), isinstance(loss, keras.losses.Loss)
+        owner = type(loss) if is_object else loss
+        if head is None or not callable(loss) or str(owner.__module__).startswith(("keras.", "polyhead.")):
+            continue
+        if wrapped and is_object and type(loss).__call__ is not keras.losses.Loss.__call__:
+            yield Problem(
+                place(head=name),
+                "a loss that computes its values in call",
+                f"{type(loss).__name__}, which has its own __call__",
+                "Define call(self, y_true, y_pred), with a value for each row, and leave out __call__: polyhead "
+                "applies the weights and takes the mean.",
+                "loss-call",
+            )
+        elif crosses_rows(loss.call if is_object else loss, head):
+            word: str = getattr(loss, "name", "") or getattr(loss, "__name__", "a function")
+            yield crossing(name, "loss", word)
+
+
+def crossing(head: str, what: str, name: str) -> Problem:
+    """The problem of a loss or metric that compares the label of each row with the outputs of all rows."""
+    fix = (
+        "Give labels and outputs the same number of axes, as in y_true[:, 0] - y_pred[:, 0]. To compare all rows on "
+        "purpose, take the mean over the last axis."
+    )
+    found = f"{name}, with values (B, B): each label with the outputs of all rows"
+    return Problem(
+        place(head=head), f"a {what} that compares each label with its own output", found, fix, what
+    )
+
+
 def losses_too_coarse(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str], fine: frozenset[str]
 ) -> Iterator[Problem]:
@@ -177,15 +218,37 @@ def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, 
 
     It is ``()`` also if there are several numbers that do not belong to rows.
     """
+    rows = _odd_rows(head)
+    shape = _shape_for(function, head, rows)
+    return shape if shape is None or shape[:1] == (rows,) else ()
+
+
+def crosses_rows(function: Callable[[Any, Any], Any], head: Head) -> bool:
+    """Return whether a loss or metric compares the label of each row with the outputs of all rows.
+
+    Labels ``(B,)`` minus outputs ``(B, 1)`` are ``(B, B)``: a second axis of its values grows with the batch.
+    """
+    rows = _odd_rows(head)
+    shape = _shape_for(function, head, rows)
+    if shape is None or rows not in shape[1:]:
+        return False
+    more = _shape_for(function, head, rows + 1)
+    return more is not None and more[1:] != shape[1:]
+
+
+def _odd_rows(head: Head) -> int:
+    """A number of rows that is no axis of the output."""
+    return next(n for n in range(2, 9) if n not in head.output_shape)
+
+
+def _shape_for(function: Callable[[Any, Any], Any], head: Head, rows: int) -> tuple[int, ...] | None:
     import keras
 
-    rows = next(n for n in range(2, 9) if n not in head.output_shape)
     try:
         true = keras.ops.zeros((rows, *head.shape), head.dtype)
-        shape = tuple(function(true, keras.ops.full((rows, *head.output_shape), 0.5)).shape)
+        return tuple(function(true, keras.ops.full((rows, *head.output_shape), 0.5)).shape)
     except Exception:  # a user's function may raise anything
         return None
-    return shape if shape[:1] == (rows,) else ()
 
 
 def diluting_losses(

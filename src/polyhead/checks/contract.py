@@ -15,9 +15,10 @@ from polyhead.checks.compiled_model import (
     unweighted_metrics,
     user_losses,
     user_metrics,
+    wrong_own_losses,
 )
 from polyhead.checks.input_rules import judge_inputs
-from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions
+from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
 from polyhead.checks.model_match import Fit, makes_own_loss, match_model
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import (
@@ -118,6 +119,7 @@ def _compare_outputs(
     if compiled:
         yield from _check_metrics(metrics, declared, applied, given, by_hand=users is not None)
     if users is not None:
+        yield from wrong_own_losses(given, declared.heads)
         yield from diluting_losses(given, declared.heads, declared.weighted)
         yield from unweighted_metrics(model, declared.weighted)
 
@@ -155,3 +157,5 @@ def _check_metrics(
             yield from judge_reductions(name, head, asked, by_hand)
         found[name] = asked
     yield from judge_names(found, by_hand)
+    if declared.weighted and not by_hand:
+        yield from judge_signatures(found)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from polyhead.checks.compiled_model import too_fine, values_shape
+from polyhead.checks.compiled_model import crosses_rows, crossing, too_fine, values_shape
 from polyhead.errors import Problem, place
-from polyhead.keras_bridge.identifiers import snake_name
+from polyhead.keras_bridge.identifiers import snake_name, takes_weights
 from polyhead.kinds import Head
 from polyhead.kinds.keras_names import SPARSE_LOSSES
 
@@ -93,6 +93,9 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
     for metric in metrics:
         kind = metric_kind(metric)
         if not kind:
+            values = _values_of(metric)
+            if values is not None and crosses_rows(values, head):
+                yield crossing(name, "metric", metric.name)
             continue
         check = _check_overlap if kind in _ID_OVERLAPS else _check_form
         problem = check(name, head, kind, metric)
@@ -113,10 +116,10 @@ def judge_reductions(
         by_hand: whether the model was compiled by ``model.compile``; the problems are then warnings.
     """
     for metric in metrics:
-        function = getattr(metric, "_fn", None)
-        if function is None or metric_kind(metric):
+        values = _values_of(metric)
+        if values is None or metric_kind(metric):
             continue
-        shape = values_shape(partial(function, **(getattr(metric, "_fn_kwargs", None) or {})), head)
+        shape = values_shape(values, head)
         if shape and not by_hand:  # Keras passes weights only to `weighted_metrics`
             # with a weight for each number, a metric counts single numbers, or rows with their smallest weight
             weights = head.weight_shape[:-1] if head.elementwise else head.weight_shape
@@ -127,6 +130,23 @@ def judge_reductions(
             fix = "Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their weights."
             found = f"{metric.name}, one number for the whole batch"
             yield Problem(place(head=name), expected, found, fix, "metric", warning=by_hand)
+
+
+def _values_of(metric: Any) -> Callable[[Any, Any], Any] | None:
+    """The function whose values a metric averages; None for other metrics."""
+    function = getattr(metric, "_fn", None)
+    return None if function is None else partial(function, **(getattr(metric, "_fn_kwargs", None) or {}))
+
+
+def judge_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]:
+    """Find metrics that take no weights, for a feed whose batches have weights; ``metrics`` are ``{head: metrics}``."""
+    for head, some in metrics.items():
+        for metric in some:
+            if not takes_weights(metric):
+                expected = "a metric that takes weights, as labels are missing or weighted in this feed"
+                found = f"{type(metric).__name__}, whose update_state has no sample_weight"
+                fix = "Write update_state(self, y_true, y_pred, sample_weight=None): rows of weight 0 do not count."
+                yield Problem(place(head=head), expected, found, fix, "metric")
 
 
 def judge_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = False) -> Iterator[Problem]:

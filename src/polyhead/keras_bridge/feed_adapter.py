@@ -84,7 +84,7 @@ class FeedAdapter(KerasInput):
         """
         labels = self._assembler.labels
         return {
-            name: labels[name].mean_weight(loss.whole_vectors)
+            name: labels[name].mean_weight(loss.whole_vectors, loss.ignored)
             for name, loss in losses.items()
             if name in labels and not loss.batch_mean
         }

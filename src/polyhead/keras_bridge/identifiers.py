@@ -116,6 +116,13 @@ def _arguments_needed(made: Any) -> list[str]:
     return [one.name for one in parameters if one.default is one.empty and one.kind in kinds]
 
 
+def takes_weights(metric: Any) -> bool:
+    """Return whether ``update_state`` of a metric has a third parameter, ``sample_weight``."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = list(inspect.signature(metric.update_state).parameters.values())
+    return len(parameters) > 2 or any(one.kind in kinds for one in parameters)
+
+
 def snake_name(name: str) -> str:
     """Return the name of a class in Keras's snake case.
 

@@ -71,6 +71,12 @@ class LabeledMean(keras.losses.Loss):
         """Whether there is a weight for each number but the loss reduces the last axis."""
         return self.elementwise and not self.apart
 
+    @property
+    def ignored(self) -> int | None:
+        """The class that the loss itself leaves out, ``ignore_class=``; None for other losses."""
+        found: int | None = getattr(self.loss, "ignore_class", None)
+        return found
+
     def _plain(self, y_true: Any, y_pred: Any) -> Any:
         axis = _cosine_axis(self.loss)
         if axis is not None:
@@ -86,7 +92,7 @@ class LabeledMean(keras.losses.Loss):
         if self.apart:
             # losses average over the last axis: with another axis of size 1, each number keeps its value
             y_true, y_pred = y_true[..., None], y_pred[..., None]
-        ignored = getattr(self.loss, "ignore_class", None)
+        ignored = self.ignored
         if ignored is not None and len(y_true.shape) == len(y_pred.shape) - 1:
             # their gradients are NaN with Keras 3.10 on PyTorch
             kept = ops.not_equal(y_true, ops.cast(ignored, y_true.dtype))[..., None]

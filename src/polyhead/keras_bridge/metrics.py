@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from polyhead.keras_bridge.by_head import head_arrays
-from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape, own_metrics
+from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape, own_metrics, takes_weights
 from polyhead.keras_bridge.losses import keras_mask, trial, with_axes_of
 from polyhead.keras_bridge.model_losses import HeadLosses
 from polyhead.keras_bridge.structure import Path
@@ -78,6 +78,9 @@ def add_batch(metric: keras.metrics.Metric, true: Any, pred: Any, weight: Any) -
 
     Keras itself multiplies them by their weight, and infinity times 0 is NaN.
     """
+    if weight is None and not takes_weights(metric):
+        metric.update_state(true, pred)
+        return
     if weight is None or not _means(metric):
         metric.update_state(true, pred, weight)
         return
@@ -301,12 +304,14 @@ class HeadMetrics(keras.metrics.Metric):
             metric.reset_state()
 
     def result(self) -> dict[str, Any]:
-        """Return ``{head_metric: value}``."""
-        return {
-            f"{name}_{metric.name}": self._losses.heads[name].where_labeled(metric.result())
-            for name, found in self._heads.items()
-            for metric in found
-        }
+        """Return ``{head_metric: value}``, and ``head_metric_key`` for each value of a metric that returns a dict."""
+        logs: dict[str, Any] = {}
+        for name, metrics in self._heads.items():
+            for metric in metrics:
+                found = self._losses.heads[name].where_labeled(metric.result())
+                several = found if isinstance(found, Mapping) else {"": found}
+                logs |= {"_".join(filter(None, (name, metric.name, key))): v for key, v in several.items()}
+        return logs
 
 
 def _apply_mask(pred: Any, weight: Any, mask: Any) -> tuple[Any, Any]:

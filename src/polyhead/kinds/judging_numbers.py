@@ -37,7 +37,9 @@ class RegressionJudge(Judge):
         outputs = np.asarray(self.head.unscaled(found.outputs), np.float64)
         weights = np.broadcast_to(by_axes(found.weights, labels), labels.shape).reshape(rows, -1)
         off = (outputs - labels).reshape(rows, -1)
-        items = row_items(weights, np.abs(off), off=off, label=labels.reshape(rows, -1))
+        # in logarithms, a price of half its value is as far off as one of twice its value
+        scaled = {} if self.head.scaling is None else {"scaled": _flat(found.outputs) - _flat(found.labels)}
+        items = row_items(weights, np.abs(off), off=off, label=labels.reshape(rows, -1), **scaled)
         return {**items, "weight": np.ones(len(items["row"])), "weights": weights[items["row"]]}
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
@@ -61,7 +63,7 @@ class RegressionJudge(Judge):
         return found
 
     def doubts(self, items: Items) -> Doubts:
-        off = np.where(items["weights"] > 0, items["off"], np.nan)
+        off = np.where(items["weights"] > 0, items.get("scaled", items["off"]), np.nan)
         with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # for columns without a label
             middle = np.nanmedian(off, axis=0)
@@ -78,6 +80,11 @@ class RegressionJudge(Judge):
         return {
             name: np.where(there, items[of], np.nan) for name, of in (("errors", "off"), ("labels", "label"))
         }
+
+
+def _flat(array: np.ndarray) -> np.ndarray:
+    """The numbers of each row, float64 ``(B, n)``."""
+    return array.astype(np.float64).reshape(len(array), -1)
 
 
 class EmbeddingJudge(Judge):

@@ -69,7 +69,7 @@ class Labels:
         self._columns = head.columns(name)
         self._source = source.only(head.reads(name))
         self._ready: Encoded | None = None
-        self._mean_weights: dict[bool, float] = {}
+        self._mean_weights: dict[tuple[bool, int | None], float] = {}
         self.weighted, self.of_one_class = True, False
         weight = head.sample_weight
         self._form = () if weight is None else self._form_of_weights(weight)
@@ -270,11 +270,12 @@ class Labels:
         """Return which rows have a label that counts, or are annotated as having none, bool ``(B,)``."""
         return counts.reshape(len(counts), -1).any(1) | self.head.empty(found.labels, counts)
 
-    def mean_weight(self, whole_vectors: bool = False) -> float:
+    def mean_weight(self, whole_vectors: bool = False, ignored: int | None = None) -> float:
         """Return the mean sample weight over all rows, without augmentation, by which losses are divided.
 
         Args:
             whole_vectors: whether the loss reduces the last axis of labels; the smallest weight along it then counts.
+            ignored: the class id that the loss leaves out; its labels, and missing ones that hold it, are not averaged.
 
         Returns:
             The mean, at least 0; 1 if this head has no weights. It is computed once: from all labels if they are in
@@ -285,7 +286,8 @@ class Labels:
         """
         if not self.weighted:
             return 1.0
-        if whole_vectors not in self._mean_weights:
+        key = whole_vectors, ignored
+        if key not in self._mean_weights:
             total, count, rows, nothing = 0.0, 0, 0, self._ready is None
             for ids in self._looked_at():
                 found = (
@@ -295,11 +297,15 @@ class Labels:
                 rows += len(ids)
                 weights = self.weigh(found, self._wanted(ids, {}))
                 weights = weights.min(axis=-1) if whole_vectors and weights.ndim > 1 else weights
+                if ignored is not None and weights.ndim <= found.labels.ndim:
+                    labels = found.labels
+                    weights = weights.reshape(*weights.shape, *[1] * (labels.ndim - weights.ndim))
+                    weights = np.broadcast_to(weights, labels.shape)[labels != ignored]
                 total, count = total + float(weights.sum(dtype=np.float64)), count + weights.size
             if nothing and not self._mean_weights:
                 warn_of_no_weight(self.name, self.head, rows)
-            self._mean_weights[whole_vectors] = total / count
-        return self._mean_weights[whole_vectors]
+            self._mean_weights[key] = total / max(count, 1)
+        return self._mean_weights[key]
 
     def _looked_at(self) -> Iterator[np.ndarray]:
         """Yield the ids of the rows from which the mean weight is computed, in pieces."""

@@ -95,7 +95,7 @@ class RowJudges:
         return {name: Judged(*map(np.concatenate, arrays))}
 
     def names(self, rows: np.ndarray) -> dict[str, list[Any]]:
-        """Further names of rows: the column ``id`` of the data, and the image ``file``; empty after pickling.
+        """Further names of rows: column ``id``, the image ``file``, ``index`` of a pandas frame; empty after pickling.
 
         Args:
             rows: the indices of the rows in the data, int64 ``(n,)``.
@@ -106,7 +106,8 @@ class RowJudges:
         named = {name: column.to_pylist() for name, column in found.items()}
         if named["id"] == self._feed.source.ids_of(rows).tolist():
             del named["id"]
-        return named
+        index = self._feed.source.pandas_index(rows)
+        return named if index is None else {**named, "index": index.tolist()}
 
     def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
         """Map boxes or points from the model's images to pixels of the original images, as in predictions.

@@ -27,7 +27,8 @@ class Suspect:
         predicted: what the model predicts instead, in the same form.
         disagreement: how far apart the two are; the documentation says how it is measured for each head.
         part: the part of the row: the number of a box or point, or the name of a column; None for the whole row.
-        names: further names of the row: the column ``id`` of the data, and the image ``file``.
+        names: further names of the row: the column ``id`` of the data, the image ``file``, and the ``index`` of the
+            pandas frame that was evaluated, unless it only counts the rows.
     """
 
     row: int
@@ -83,11 +84,20 @@ class Suspects(tuple[Suspect, ...]):
 
     def to_pandas(self) -> Any:
         """Return a frame with the columns ``row``, ``id`` and ``file`` where the data has them, ``part`` where labels
-        have several, ``label``, ``predicted`` and ``disagreement``."""
+        have several, ``label``, ``predicted`` and ``disagreement``. It has the index of a pandas frame of data."""
         import pandas as pd
 
-        columns = ["row", *self._more, "label", "predicted", "disagreement"]
-        return pd.DataFrame([_record(one) for one in self], columns=columns)
+        columns = [
+            "row",
+            *(name for name in self._more if name != "index"),
+            "label",
+            "predicted",
+            "disagreement",
+        ]
+        frame = pd.DataFrame([_record(one) for one in self], columns=columns)
+        if "index" in self._more:
+            frame.index = pd.Index([one.names.get("index") for one in self])
+        return frame
 
     @property
     def _more(self) -> list[str]:

@@ -42,7 +42,8 @@ def split(
 
     Without groups, the size of a part differs from its share by less than one row. With groups, sizes and strata are as
     close to the shares as greedy placement gets, and no part is empty if there are at least as many groups as parts.
-    A ``stratify`` column of arrays (boxes, masks) counts only as present or missing.
+    A ``stratify`` column with several labels per row (names, or 0 and 1) counts as one column per label. A column of
+    other arrays (boxes, masks) counts only as present or missing.
 
     Raises:
         DataError: for invalid fractions, an unknown column, a row without a group, or an empty part.
@@ -60,6 +61,9 @@ def split(
     rows = len(source)
     if not rows:
         raise DataError(Problem("data", "rows to split", "an empty source"))
+    if group is not None and not isinstance(group, str):
+        fix = "Combine several columns into one column of the data first."
+        raise DataError(Problem("split(group=)", "the name of one column", shown(group), fix))
     source._require([*strata, *([] if group is None else [group])])
     units = None if group is None else groups_of(source, group)
     count = rows if units is None else int(units.max()) + 1
@@ -69,7 +73,8 @@ def split(
         expected = f"at least one {unit} for each of {len(names)} parts"
         found = f"{count:,} {unit}{'' if count == 1 else 's'}{where}"
         raise DataError(Problem("fractions", expected, found))
-    part = deal(rows, shares, [strata_of(source, name) for name in strata], units, int(seed), len(names))
+    codes = [found for name in strata for found in strata_of(source, name)]
+    part = deal(rows, shares, codes, units, int(seed), len(names))
     ids_of = [np.flatnonzero(part == i) for i in range(len(names))]
     for name, share, ids in zip(names, shares, ids_of, strict=False):  # the last share may be left out
         if not len(ids):

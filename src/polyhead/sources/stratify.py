@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,21 @@ DISTINCT = 20
 QUANTILES = 10
 CHUNK = 1024
 
+MOST_LABELS = 64
+"""The most labels of a column with several per row that are stratified: the most frequent ones."""
 
-def strata_of(source: Source, name: str) -> np.ndarray:
+
+def strata_of(source: Source, name: str) -> list[np.ndarray]:
     """Return the stratum of each row, int64 ``(N,)``, numbered from 0 in the order of appearance.
 
     It is the value, or its decile, or "missing". Integers with at least 20 rows per value are not binned, because they
-    may be classes. A column of arrays has the strata present and missing.
+    may be classes. A column with several labels per row, names or 0 and 1, has such an array for each label. Any other
+    column of arrays has the strata present and missing.
     """
-    values, present = _column(source, name)
-    return compress(present.astype(np.int64) if values is None else _codes(values, cut=True))
+    values, present, labels = _column(source, name)
+    if values is not None:
+        return [compress(_codes(values, cut=True))]
+    return [compress(codes) for codes in (labels.codes() or [present.astype(np.int64)])]
 
 
 def groups_of(source: Source, name: str) -> np.ndarray:
@@ -35,7 +42,7 @@ def groups_of(source: Source, name: str) -> np.ndarray:
     Raises:
         DataError: for a row without a value, or a column of arrays.
     """
-    values, _ = _column(source, name)
+    values, *_ = _column(source, name)
     if values is None:
         raise DataError(Problem(place(column=name), "one number or name per row, to group by", "arrays"))
     codes = _codes(values, cut=False)
@@ -70,21 +77,96 @@ def compress(codes: np.ndarray) -> np.ndarray:
     return rank[inverse]
 
 
-def _column(source: Source, name: str) -> tuple[Values | None, np.ndarray]:
-    """Return a column of single values; for a column of arrays, None and which rows are present."""
+def _column(source: Source, name: str) -> tuple[Values | None, np.ndarray, _LabelSets]:
+    """Return a column of single values; for a column of arrays, None, which rows are present, and their labels."""
     pieces: list[Values] = []
     present: list[np.ndarray] = []
+    labels = _LabelSets()
     arrays = False
+
+    def add(values: Values) -> None:
+        present.append(_present(values))
+        labels.add(values, present[-1])
+
     for _, values in scan(source, name):
         if not arrays and _holds_arrays(values):
             arrays = True
-            present = [_present(piece) for piece in pieces]
+            for piece in pieces:
+                add(piece)
         if arrays:
-            present.append(_present(values))
+            add(values)
         else:
             flat = isinstance(values, np.ndarray) and values.ndim > 1
             pieces.append(values.reshape(len(values)) if flat else values)  # type: ignore[union-attr]
-    return (None, np.concatenate(present)) if arrays else (join(pieces), np.empty(0, bool))
+    return None if arrays else join(pieces), np.concatenate(present or [np.empty(0, bool)]), labels
+
+
+class _LabelSets:
+    """The labels of a column with several per row: lists of names, or 0 and 1 for each label."""
+
+    def __init__(self) -> None:
+        self._pieces: list[np.ndarray | list[set[str]] | None] = []
+        self._present: list[np.ndarray] = []
+        self._fits = True
+
+    def add(self, values: Values, present: np.ndarray) -> None:
+        """Read some rows, of which some are present."""
+        array = values if isinstance(values, np.ndarray) and values.dtype != object else None
+        if isinstance(values, Coded) or (array is not None and array.ndim != 2):  # single names, or masks
+            self._fits = False
+            return
+        if not self._fits:
+            return
+        there = np.flatnonzero(present).tolist()
+        rows: Any = [values[i] for i in there] if array is None else array[present]
+        found = _flags(rows) if len(rows) else None
+        names = _names(rows) if found is None and len(rows) else None
+        self._pieces.append(names if found is None else found)
+        self._present.append(present)
+        known = [piece for piece in self._pieces if piece is not None]
+        forms = {piece.shape[1] if isinstance(piece, np.ndarray) else "names" for piece in known}
+        self._fits = len(forms) < 2 and (self._pieces[-1] is not None or not len(rows))
+
+    def codes(self) -> list[np.ndarray]:
+        """Return for each label int64 ``(N,)``: 1 or 0, or -1 if it is missing; an empty list for other arrays."""
+        known = [piece for piece in self._pieces if piece is not None]
+        if not self._fits or not known:
+            return []
+        if isinstance(known[0], np.ndarray):
+            flags = np.concatenate([np.asarray(piece) for piece in known])
+        else:
+            sets = [one for piece in known for one in piece]
+            often = Counter(name for one in sets for name in sorted(one)).most_common(MOST_LABELS)
+            flags = np.array([[name in one for name, _ in often] for one in sets], np.int64)
+        present = np.concatenate(self._present)
+        found = np.full((flags.shape[1], len(present)), -1, np.int64)
+        found[:, present] = flags.T
+        return list(found)
+
+
+def _flags(rows: Any) -> np.ndarray | None:
+    """Return rows of 0 and 1 for at least two labels as int64, NaN and None as -1; None for any other rows."""
+    try:
+        first = rows[0][0]
+        if not 2 <= len(rows[0]) <= MOST_LABELS or isinstance(first, (str, bytes)) or np.ndim(first):
+            return None
+        array = np.asarray(rows, np.float64)
+    except (TypeError, ValueError, LookupError):
+        return None
+    gone = np.isnan(array)
+    if array.ndim != 2 or not (gone | (array == 0) | (array == 1)).all():
+        return None
+    return np.where(gone, -1, array).astype(np.int64)
+
+
+def _names(rows: Any) -> list[set[str]] | None:
+    """Return rows of names as sets; None for any other rows."""
+    lists = [row.tolist() if isinstance(row, np.ndarray) else row for row in rows]
+    if not all(isinstance(row, (list, tuple, set, frozenset)) for row in lists):
+        return None
+    return (
+        [set(row) for row in lists] if all(isinstance(name, str) for row in lists for name in row) else None
+    )
 
 
 def _holds_arrays(values: Values) -> bool:
