@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyhead.columns.as_column import as_column
-from polyhead.columns.values import Coded, EvenRows, from_list, join, plain_rows, take, unmasked
+from polyhead.columns.values import Coded, EvenRows, from_list, join, plain_rows, scatter, take, unmasked
 from polyhead.errors import DataError
 
 CODES = Coded(np.array([1, 0, -1, 1], np.int32), ["cat", "dog"])
@@ -120,6 +120,18 @@ def test_images_of_bytes_and_of_floats_do_not_become_one_array():
     assert [v.dtype for v in from_list(values)] == [np.uint8, np.float32]
     assert from_list([np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.int64)]).dtype == np.int64
     assert from_list([np.zeros(2, np.uint8), np.ones(2)]).dtype == np.float64
+
+
+@pytest.mark.parametrize("other", [np.array([0.5, 1.5]), np.array([2**63 + 1, 3], np.uint64)])
+def test_large_integers_are_not_rounded_when_pieces_are_joined(other):
+    ids = np.array([2**60 + 1, -7])
+    want = [*ids.tolist(), *other.tolist()]
+    assert [one.item() for one in join([ids, other])] == want
+    found = scatter([(np.array([2, 3]), other), (np.array([0, 1]), ids)], 4)
+    assert [one.item() for one in found] == want
+    np.testing.assert_array_equal(
+        join([np.array([2**53]), np.array([0.5])]), np.array([2**53, 0.5]), strict=True
+    )
 
 
 def test_arrays_of_several_shapes_stay_a_list():

@@ -245,6 +245,12 @@ def test_only_shares_what_is_adapted():
 # Errors --------------------------------------------------------------------------------------------
 
 
+def test_one_column_of_many_is_found_without_a_list_of_all(monkeypatch):
+    source = Arrays({"x": [1, 2], "y": ["a", "b"]})
+    monkeypatch.setattr(Arrays, "columns", property(lambda self: pytest.fail("all names were listed")))
+    assert source.only(["y"]).read([1])["y"] == ["b"]
+
+
 def test_columns_of_unequal_length():
     assert message(lambda: Arrays({"x": np.zeros(2000), "y": [1], "z": [1]})) == (
         "data: expected columns of one length, got `x` 2,000, `y` 1, `z` 1. "

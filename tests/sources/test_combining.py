@@ -547,3 +547,12 @@ def test_ids_of_the_whole_are_no_rows_of_a_part():
         with pytest.raises(ph.DataError) as error:
             part.select(ids)
         assert str(error.value) == f"rows: expected row numbers from 0 to 2, got 8 at position 0.{said}"
+
+
+@pytest.mark.parametrize("other", [np.array([np.nan, 2.0]), np.array([2**63 + 1, 2], np.uint64)])
+def test_large_ids_are_kept_beside_numbers_of_another_type(other):
+    ids = np.array([2**60 + 1, 2**60 + 2])
+    both = ph.read_table({"id": ids}).concat(ph.read_table({"id": other}))
+    assert [int(one) for one in both.read([1, 0])["id"]] == [2**60 + 2, 2**60 + 1]
+    assert int(both.read([3, 0])["id"][1]) == 2**60 + 1
+    np.testing.assert_array_equal(both.read([3, 2])["id"], other[::-1])

@@ -617,6 +617,12 @@ def test_a_list_of_arrays_of_the_length_of_the_batch_has_parts():
     assert ph.from_generator(batches, length=4).columns == ("x", "y0", "y1")
 
 
+def test_large_ids_stay_what_they_are_beside_floats():
+    batches = [{"id": np.array([2**60 + 1, 2**60 + 2])}, {"id": np.array([0.5, 1.5])}]
+    rows = ph.from_generator(lambda: iter(batches), length=4).read(np.arange(4))
+    assert list(rows["id"]) == [2**60 + 1, 2**60 + 2, 0.5, 1.5]
+
+
 def test_numbers_stay_numbers_beside_text():
     def changing():
         yield {"x": np.ones((2, 1)), "y": np.ones(2)}

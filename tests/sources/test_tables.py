@@ -323,6 +323,33 @@ def test_uuids_are_text():
     assert from_arrow(pa.array([one and one.bytes for one in ids], pa.uuid())) == [str(ids[0]), None]
 
 
+DAY, NOON = datetime.date(2024, 3, 1), datetime.datetime(2024, 3, 1, 12)
+
+
+@pytest.mark.parametrize(
+    ("items", "kind", "want"),
+    [
+        ([DAY, None], pa.date32(), [DAY, None]),
+        ([NOON, None], pa.timestamp("ns"), [NOON, None]),
+        ([NOON, None], pa.timestamp("us", "Asia/Tokyo"), [NOON, None]),
+        ([datetime.time(1), None], pa.time64("us"), [datetime.timedelta(hours=1), None]),
+        ([datetime.timedelta(1), None], pa.duration("ns"), [datetime.timedelta(1), None]),
+    ],
+    ids=lambda value: str(value) if isinstance(value, pa.DataType) else "",
+)
+def test_times_in_lists_are_those_of_python(items, kind, want, tmp_path):
+    """Rows of one length too: a store takes Python's times in lists, and classes are found by their hash."""
+    for rows in ([items, [], None, items[:1]], [items, items]):
+        expected = [None if row is None else want[: len(row)] for row in rows]
+        assert from_arrow(pa.array(rows, pa.list_(kind))) == expected
+        if [] not in rows:
+            assert from_arrow(pa.array([*rows, None], pa.list_(kind, 2))) == [*expected, None]
+        store = ph.pack(
+            {"x": pa.array(rows, pa.list_(kind))}, tmp_path / f"{len(rows)}.store", progress=False
+        )
+        assert store.read(range(len(rows)))["x"] == expected
+
+
 def test_lists_in_pieces():
     found = from_arrow(pa.chunked_array([[[1]], [[2, 3], None, []]]))
     assert [None if v is None else v.tolist() for v in found] == [[1], [2, 3], None, []]
@@ -370,6 +397,7 @@ def test_categories_of_pandas_keep_their_order():
         (pd.array([1, None], dtype="Int8"), [1.0, None]),
         (pd.Series([1, None, "a"], dtype=object), [1, None, "a"]),
         (pd.Series([1, pd.NA], dtype=object), [1.0, None]),
+        (pd.Series([2**70, 1], dtype=object), [2**70, 1]),
         (pd.Series(["a", np.nan], index=[0.5, 1.5], dtype=object), ["a", None]),
         (pd.Series([{1}, None], dtype=object), [{1}, None]),
         (pd.Series([0.0, 1.0], dtype="Sparse[float]"), [0.0, 1.0]),

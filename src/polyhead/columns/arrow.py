@@ -136,6 +136,10 @@ def _fixed(array: Any) -> Values:
     there = np.asarray(array.is_valid())
     full = array.drop_null() if array.null_count else array  # the buffer under a null holds no data
     inner = from_arrow(full.values[full.offset * size : (full.offset + len(full)) * size])
+    if isinstance(inner, np.ndarray) and inner.dtype.kind in "mM" and inner.ndim == 1:
+        times = _python_times(inner)
+        lists = iter(times[at : at + size] for at in range(0, len(full) * size, size))
+        return [next(lists) if valid else None for valid in there.tolist()]
     if not isinstance(inner, np.ndarray) or inner.dtype.kind not in "biuf":
         plain: list[Any] = array.to_pylist()
         return plain
@@ -162,10 +166,19 @@ def _ragged(array: Any) -> list[Any]:
         return plain
     places = np.asarray(array.offsets)
     ends, sizes = places.tolist(), np.diff(places)
-    if not array.null_count and len(sizes) and sizes[0] and (sizes == sizes[0]).all():
+    times = values.dtype.kind in "mM"
+    if not times and not array.null_count and len(sizes) and sizes[0] and (sizes == sizes[0]).all():
         return EvenRows(values[ends[0] : ends[-1]].reshape(len(sizes), int(sizes[0]), *values.shape[1:]))
+    rows: Any = _python_times(values) if times else values
     there = np.asarray(array.is_valid()).tolist()
-    return [values[ends[i] : ends[i + 1]] if valid else None for i, valid in enumerate(there)]
+    return [rows[ends[i] : ends[i + 1]] if valid else None for i, valid in enumerate(there)]
+
+
+def _python_times(values: np.ndarray) -> list[Any]:
+    """Convert dates, times or time spans ``(M,)`` to Python's, as they are in lists of other libraries."""
+    unit = np.datetime_data(values.dtype)[0]
+    found: list[Any] = (values if unit == "D" else values.astype(f"{values.dtype.kind}8[us]")).tolist()
+    return found
 
 
 def _even(inner: Any) -> np.ndarray | None:
@@ -180,6 +193,6 @@ def _even(inner: Any) -> np.ndarray | None:
     kind = flat.type
     deeper = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     values = _even(flat) if deeper else from_arrow(flat)
-    if not isinstance(values, np.ndarray):
+    if not isinstance(values, np.ndarray) or values.dtype.kind in "mM":
         return None
     return values.reshape(len(inner), int(sizes[0]), *values.shape[1:])

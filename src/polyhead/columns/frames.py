@@ -98,7 +98,7 @@ def _try_arrow(series: Any) -> Any:
 
     try:
         return pa.array(series, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError):
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -134,13 +134,28 @@ def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
 def alike(arrays: Sequence[np.ndarray]) -> bool:
     """Whether arrays can be joined: rows of the same shape, and either all numeric or all of the same dtype kind.
 
-    Images must also have the same scale.
+    Images must also have the same scale, and integers must not be rounded.
     """
     shapes = {array.shape[1:] for array in arrays}
     kinds = {array.dtype.kind for array in arrays}
     if arrays[0].ndim > 2 and not one_scale([array.dtype for array in arrays]):
         return False
-    return len(shapes) == 1 and (kinds <= set("biufc") or len(kinds) == 1)
+    numbers = kinds <= set("biufc")
+    return len(shapes) == 1 and (numbers or len(kinds) == 1) and not (numbers and rounded(arrays))
+
+
+def rounded(arrays: Sequence[np.ndarray], among: Any = np.bool_) -> bool:
+    """Return whether the common type of numbers, also with those of a dtype, would change an integer.
+
+    >>> rounded([np.array([2**60 + 1]), np.array([0.5])]), rounded([np.array([7]), np.array([0.5])])
+    (True, False)
+    """
+    if np.result_type(among, *arrays).kind not in "fc":
+        return False
+    wide = [
+        array for array in arrays if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and array.size
+    ]
+    return any(int(array.max()) > EXACT or int(array.min()) < -EXACT for array in wide)
 
 
 def one_scale(dtypes: Iterable[np.dtype]) -> bool:

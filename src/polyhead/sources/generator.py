@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from polyhead.columns.frames import family_of
-from polyhead.columns.values import Values, objects
+from polyhead.columns.values import Values, alike, objects
 from polyhead.errors import DataError, Problem, as_list, counted, is_size, shown
 from polyhead.foreign_errors import quoted_error
 from polyhead.sources.batch_parts import (
@@ -325,8 +325,6 @@ def _rows(piece: dict[str, np.ndarray]) -> int:
 def _joined_pieces(pieces: list[np.ndarray]) -> np.ndarray:
     if len(pieces) == 1:
         return pieces[0]
-    shapes = {piece.shape[1:] for piece in pieces}
-    mixed = len({piece.dtype.kind in "US" for piece in pieces}) > 1  # joined, numbers would become text
-    if mixed or len(shapes) > 1 or any(piece.dtype == object for piece in pieces):
+    if not alike(pieces) or any(piece.dtype == object for piece in pieces):
         return objects([row for piece in pieces for row in piece])
     return np.concatenate(pieces)

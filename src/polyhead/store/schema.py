@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -56,8 +57,9 @@ def wrong_columns(columns: Any) -> Found:
         if isinstance(spec, dict) and "origin" in spec:
             wrong = wrong_origin(spec, names)
             yield from ((f"columns[{i}].{at}", expected, found) for at, expected, found in wrong)
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield "columns", "columns with different names", f"{name!r} {names.count(name)} times"
+    for name, count in sorted(Counter(names).items()):
+        if count > 1:
+            yield "columns", "columns with different names", f"{name!r} {count} times"
 
 
 def _wrong_spec(spec: Mapping[str, Any]) -> Found:

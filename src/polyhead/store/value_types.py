@@ -126,7 +126,8 @@ def type_of(value: Any) -> Any:
     if is_missing(value):
         return NAN if isinstance(value, (float, np.floating)) else pa.null()
     for kind, (types, _) in SCALARS.items():
-        if isinstance(value, types) and not _is_zoned(value):
+        # np.timedelta64 is an np.integer, too
+        if isinstance(value, types) and not _is_zoned(value) and not isinstance(value, np.timedelta64):
             return kind
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.ndim:
         row = value.shape[1:]
