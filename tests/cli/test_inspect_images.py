@@ -254,3 +254,53 @@ def test_boxes_and_points_in_pixels_are_predicted_as_shares_of_the_image(tmp_pat
     words = "pixels in the column; the model predicts 0–1"
     assert f"ph.Boxes(2, {shares}),  # 2: the most boxes in one of 6 rows; {words}" in code.replace("\n", "")
     assert f'ph.Keypoints(2, each="boxes", {shares}),  # {words}' in code
+
+
+def table(tmp_path, names, rows, files=ROWS):
+    """A CSV file of images and further columns."""
+    for i in range(files):
+        image(tmp_path / f"{i}.png", i)
+    lines = [",".join([str(tmp_path / f"{i % files}.png"), *map(str, row)]) for i, row in enumerate(rows)]
+    (tmp_path / "rows.csv").write_text("\n".join([",".join(["image", *names]), *lines]))
+    return tmp_path / "rows.csv"
+
+
+@pytest.mark.parametrize(
+    ("names", "head", "argument"),
+    [
+        (["xmin", "ymin", "xmax", "ymax"], "box", ""),
+        (["face_x0", "face_y0", "face_x1", "face_y1"], "face", ""),
+        (["bbox_x", "bbox_y", "bbox_w", "bbox_h"], "bbox", ', format="xywh"'),
+    ],
+)
+def test_columns_of_the_coordinates_of_a_box(tmp_path, names, head, argument):
+    boxes = np.arange(ROWS)[:, None] + [3, 4, 13, 24]
+    rows = [[*box, ["cat", "dog"][i % 2]] for i, box in enumerate(boxes.tolist())]
+    code = inspect(table(tmp_path, [*names, "kind"], rows), "--code")
+    listed = ", ".join(f'"{name}"' for name in names)
+    units = "normalized=True, column_normalized=False"
+    assert f'"{head}": ph.Boxes(1, column=[{listed}]{argument}, {units}),' in code.output
+    _, (x, y, *_) = feed_in(code)
+    assert (list(x), sorted(y)) == (["image"], sorted([head, "kind"]))
+    corners = boxes
+    if argument:
+        corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
+    expected = np.minimum(corners, [60, 40, 60, 40]) / [60, 40, 60, 40]
+    order = [np.abs(expected - one).sum(1).argmin() for one in y[head][:, 0]]  # the feed shuffles
+    assert sorted(order) == list(range(ROWS))
+    assert np.allclose(y[head][:, 0], expected[order], atol=1e-6)
+
+
+def test_columns_of_the_coordinates_of_points(tmp_path):
+    names = ["left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y"]
+    feed, _ = feed_in(inspect(table(tmp_path, names, [[20, 10, 40, 10 + i] for i in range(ROWS)]), "--code"))
+    assert list(feed.heads) == ["points"]
+    points = feed.heads["points"]
+    assert (points.points, points.column, points.pairs) == (2, names, ((0, 1),))
+
+
+def test_several_rows_of_an_image_are_told_to_be_joined(tmp_path):
+    rows = [[1, 2, 30 + i, 40, ["cat", "dog"][i % 2]] for i in range(ROWS)]
+    code = inspect(table(tmp_path, ["xmin", "ymin", "xmax", "ymax", "kind"], rows, 3), "--code")
+    assert "# left out: xmax, xmin, ymax, ymin: an image has several rows; join them, as by " in code.output
+    assert "ph.Boxes" not in code.output

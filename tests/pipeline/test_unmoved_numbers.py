@@ -1,5 +1,6 @@
 """Numbers that seem to be coordinates or vectors in the image, but don't move with it."""
 
+import re
 import warnings
 
 import keras
@@ -56,6 +57,32 @@ def test_vectors_in_a_map_don_t_turn(name, head):
     assert not warnings_of(name, head, [ph.Crop(0.5), ph.Translate(0.1)])
 
 
+SIDES = {
+    "turn": (ph.Categorical(["left", "straight", "right"]), ["left", "straight"]),
+    "hands": (ph.MultiLabel(["left hand", "right hand"]), [["left hand"], []]),
+    "lungs": (ph.Mask(["none", "LLung", "RLung"]), np.zeros((2, 8, 12), np.uint8)),
+}
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_classes_of_left_and_right_don_t_change_places(name):
+    def feed(augment, column=SIDES[name][1]):
+        data = {"image": IMAGES, name: column}
+        return ph.Feed(data, inputs={"image": ph.Image()}, heads={name: SIDES[name][0]}, augment=augment)
+
+    with pytest.warns(ph.PolyheadWarning) as caught:
+        feed([ph.Flip()])
+    (one,) = caught
+    assert re.fullmatch(
+        rf"head `{name}`: expected augmentations that keep '[lL].*' and '[rR].*' apart, as classes don't change "
+        r"places, got Flip\(\)\. Leave it out if a mirrored image shows the other one\.",
+        str(one.message),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ph.PolyheadWarning)
+        feed([ph.Rotate(10)])
+
+
 @pytest.mark.parametrize(
     ("name", "head"),
     [
@@ -69,6 +96,20 @@ def test_vectors_in_a_map_don_t_turn(name, head):
 )
 def test_other_numbers_are_left_alone(name, head):
     assert not warnings_of(name, head, [ph.Flip()])
+
+
+def test_views_of_left_and_right_are_warned_of():
+    data = {"image": IMAGES, "turn": ["left", "right"]}
+    head = ph.Categorical(["left", "right"])
+    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads={"turn": head})
+    image = keras.Input((8, 12, 3), name="image")
+    probabilities = keras.layers.Dense(2, "softmax", name="turn")(keras.layers.Flatten()(image))
+    with pytest.warns(ph.PolyheadWarning) as caught:
+        ph.predict(keras.Model(image, {"turn": probabilities}), feed, tta=2)
+    assert [str(one.message) for one in caught if one.category is ph.PolyheadWarning] == [
+        "predict(tta=), head `turn`: expected classes that are the same in a mirrored image, got 'left' and 'right'. "
+        "If a mirrored image shows the other one, leave tta= out."
+    ]
 
 
 def test_views_of_an_image_are_warned_of_as_well():

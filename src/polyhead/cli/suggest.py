@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from polyhead.cli.suggest_coordinates import guessed_coordinates
 from polyhead.cli.suggest_each import beside_images, guessed_each
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
@@ -50,13 +51,16 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
     """Suggest inputs and heads for these columns. Either may be empty if no column is suitable."""
     found = Suggestion()
     usable, beside = [], beside_images(columns)
+    coordinates, taken = _coordinates(columns, found)
     for column in columns:
         why = beside.get(column.name) or _useless(column)
+        if column.name in taken:
+            continue
         if why:
             found.left_out[column.name] = why
         else:
             usable.append(column)
-    heads = _suggested_heads(usable)
+    heads = _suggested_heads(usable, not coordinates)
     each, without = guessed_each(usable, heads)
     found.left_out |= without
     heads = {name: pair for name, pair in heads.items() if name not in each and name not in without}
@@ -78,7 +82,20 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
     if any(guess.kind == "Image" for guess in found.inputs.values()):
         named = {column.name: column for column in columns}
         found.heads = {name: _in_shares(named[name], guess) for name, guess in found.heads.items()}
+    found.heads |= coordinates
     return found
+
+
+def _coordinates(columns: list[ColumnDescription], found: Suggestion) -> tuple[dict[str, Guess], set[str]]:
+    """Suggest heads of boxes and points in columns of their own, beside pictures; return also these columns."""
+    if not any(holds_pictures(column) or holds_files(column) for column in columns):
+        return {}, set()
+    heads, taken = guessed_coordinates(columns)
+    if heads and any(holds_files(c) and max((c.texts or {"": 1}).values()) > 1 for c in columns):
+        why = "an image has several rows; join them, as by frame.groupby(..., as_index=False).agg(list)"
+        found.left_out[", ".join(sorted(taken))] = why
+        return {}, taken
+    return heads, taken
 
 
 def _useless(column: ColumnDescription) -> str:
@@ -106,8 +123,10 @@ def _useless(column: ColumnDescription) -> str:
     return "it holds infinity" if column.statistics.infinite is not None else ""
 
 
-def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnDescription, Guess]]:
-    """Suggest heads: columns named like one, or words if there are pictures, else the last suitable column.
+def _suggested_heads(
+    usable: list[ColumnDescription], last: bool
+) -> dict[str, tuple[ColumnDescription, Guess]]:
+    """Suggest heads: columns named like one, or words if there are pictures, else the ``last`` suitable column.
 
     At least one input is left.
     """
@@ -119,7 +138,7 @@ def _suggested_heads(usable: list[ColumnDescription]) -> dict[str, tuple[ColumnD
         if (has_word(_HEAD, column.name) and not holds_pictures(column))
         or (pictures and column.form in ("text", "lists"))
     ]
-    chosen = named or able[-1:]
+    chosen = named or (able[-1:] if last else [])
     feeds = [c for c in usable if not isinstance(guess_input(c), str)]
     rest = [c for c in feeds if all(c is not head for head, _ in chosen)]
     if feeds and not rest:
