@@ -30,6 +30,14 @@ def test_a_folder_of_the_user_may_be_called_polyhead():
     assert line_of_user(raised(names["read"])) == "/home/me/polyhead/rows.py, line 2"
 
 
+def test_the_line_of_an_iterator_that_ended_in_a_generator():
+    def generator():
+        yield next(iter([]))
+
+    line = generator.__code__.co_firstlineno + 1
+    assert line_of_user(raised(lambda: next(generator()))) == f"{__file__}, line {line}"
+
+
 def test_an_error_that_was_not_raised_has_no_line():
     assert line_of_user(ValueError()) == "the code that raised it"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 import traceback
 
@@ -27,14 +28,31 @@ def quoted_error(error: BaseException) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
+def origin(error: BaseException) -> BaseException:
+    """Return the StopIteration in a generator that Python raises as a RuntimeError; any other error itself."""
+    within = error.__cause__ or error.__context__  # Keras removes the cause
+    stopped = isinstance(within, StopIteration) and str(error) == "generator raised StopIteration"
+    return within if stopped and within is not None else error
+
+
+def line_of_text(text: str) -> str:
+    """Name the innermost line of the user's own code in a traceback that is text; empty if there is none.
+
+    >>> line_of_text('File "/home/me/train.py", line 7, in batches')
+    '/home/me/train.py, line 7'
+    """
+    own = [(name, line) for name, line in re.findall(r'File "(.+)", line (\d+)', text) if _is_own(name)]
+    return f"{own[-1][0]}, line {own[-1][1]}" if own else ""
+
+
+def _is_own(filename: str) -> bool:
+    return "site-packages" not in filename and not filename.startswith(_NOT_THE_USERS)
+
+
 def line_of_user(error: BaseException) -> str:
     """Name the innermost line of the user's own code that led to an error, or else the innermost line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        frame
-        for frame in frames
-        if "site-packages" not in frame.filename and not frame.filename.startswith(_NOT_THE_USERS)
-    ]
+    frames = traceback.extract_tb(origin(error).__traceback__)
+    own = [frame for frame in frames if _is_own(frame.filename)]
     if not frames:
         return "the code that raised it"
     last = (own or frames)[-1]

@@ -48,6 +48,12 @@ def folder(path):
     yield path
 
 
+class Rows:
+    def batches(self):
+        yield from right()
+
+
+rows = Rows()
 arrays = (x, y)
 number = 3
 """
@@ -97,6 +103,12 @@ def test_a_model_or_a_function_that_makes_one(program):
 
 
 @pytest.mark.keras
+def test_a_method_of_an_object(program):
+    result = examine(f"{program}:rows.batches", "--steps-per-epoch", 6)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "ok")
+    assert "ph.from_generator(generator, length=60, names=('x', 'y'))" in result.stdout
+
+
 def test_a_saved_model(program):
     names = {}
     exec(PROGRAM, names)
@@ -136,7 +148,13 @@ def test_json_is_all_that_is_printed(program, name):
         (
             ["program.py:folder"],
             "program.py:folder: examine(folder): expected a function that needs no arguments, got one that needs "
-            "path. Give lambda: folder(...), or functools.partial.",
+            "path. Give lambda: folder(...), or functools.partial; in a shell, a name in the file for it.",
+        ),
+        (["program.py:rows.bathces"], "program.py: `rows` has no `bathces`. Did you mean `batches`?"),
+        (
+            ["program.py:Rows.batches"],
+            "program.py:Rows.batches: examine(batches): expected a function that needs no arguments, got one that "
+            "needs self. Give the method of an object: rows.batches.",
         ),
     ],
 )

@@ -195,7 +195,7 @@ def test_a_buffer_that_is_used_again():
         (
             lambda folder, size=3: None,
             "examine(generator): expected a function that needs no arguments, got one that needs folder. Give "
-            "lambda: generator(...), or functools.partial.",
+            "lambda: generator(...), or functools.partial; in a shell, a name in the file for it.",
         ),
         (Items, "examine(obj): expected an object, got the class Items. Give Items(...)."),
         (

@@ -50,6 +50,7 @@ WANTED = "examine(obj): expected what fit takes: batches, or arrays as a tuple (
             {"x": X, "y": Y},
             'a dict of x, y. Say examine((data["x"], data["y"])), inputs first.',
         ),
+        ({"train": iter, "val": iter}, "a dict of train, val. Give one of its values; arrays as a tuple."),
         (
             ph.read_table({"x": X}),
             "a Source. Give a feed of it: examine(ph.Feed(source, inputs=..., heads=...)).",
@@ -65,6 +66,7 @@ WANTED = "examine(obj): expected what fit takes: batches, or arrays as a tuple (
         "rows of words",
         "lists",
         "dict",
+        "dict of functions",
         "source",
     ],
 )

@@ -491,6 +491,55 @@ def test_what_is_not_known_gets_no_note():
     assert ph.explain("KeyError: 'id'").what == "This message isn't one that polyhead knows: KeyError: 'id'"
 
 
+class Beyond(Batches):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return self.make(np.arange(6 * index, 6 * index + 6))
+
+
+def ends_within():
+    inner = iter([slice(0, 6), slice(6, 12)])
+    while True:
+        yield good(next(inner))
+
+
+def parses():
+    yield good(slice(0, 6))
+    yield good(slice(6, 12))
+    yield X[:6], (BOUGHT[:6], np.array(["cheap"] * 6).astype("float32"))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "function", "line"),
+    [
+        (lambda: Beyond(good), "IndexError: index 12 is out of bounds for axis 0 with size 12", good, 1),
+        (ends_within, "RuntimeError: generator raised StopIteration", ends_within, 3),
+        (parses, "ValueError: could not convert string to float: ", parses, 3),
+    ],
+    ids=["index", "stop", "words"],
+)
+def test_an_error_of_a_generator_is_no_message_of_keras(make, error, function, line):
+    with pytest.raises(Exception) as raised:
+        fit(two_heads(), make(), steps_per_epoch=4, shuffle=False)
+    assert not hasattr(raised.value, "__notes__")
+    found = ph.explain(raised.value)
+    assert (found.name, {p.code for p in found.problems} - {"raises"}) == ("", set())
+    at = inspect.getsourcelines(function)[1] + line
+    assert found.what.startswith(f"Your own code raised this, at {__file__}, line {at}: {error}")
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_the_arguments_of_keras_2_are_explained(method):
+    with pytest.raises((TypeError, ValueError)) as raised:  # as `evaluate` says it
+        getattr(two_heads(), method)(Batches(good), workers=2)
+    assert ph.explain(raised.value).name == "keras-2"
+    with pytest.raises(AttributeError) as raised:
+        getattr(two_heads(), f"{method}_generator")(Batches(good))
+    assert ph.explain(raised.value).name == "keras-2"
+
+
 def test_train_on_batch_is_a_call_too():
     with pytest.raises(ValueError, match="structure") as raised:
         two_heads(dict).train_on_batch(X, {"bought": BOUGHT})

@@ -135,13 +135,14 @@ def wrapped(flow):
 
 model.fit(wrapped(train), validation_data=wrapped(val))
 """
-    train, val, around = migrate(script(text))
+    train, val, around, validation = migrate(script(text))
     for made in (train, val):
         assert 'ph.Image(8, 8, column="file")' in made.code
         assert made.compared[1:3] == ("input `image`: the same", "head `kind`: the same")
     assert val.changed[0] == "for the validation of the feed before, feed.on(data) is all that is needed"
     assert (around.code, around.by) == ("", "line 8, `train`")
     assert "replaced by the feed of line 8, `train`, from which it draws" in str(around)
+    assert (validation.code, validation.by) == ("", "line 11, `val`")
 
 
 def test_a_difference_is_shown(script, pictures):
@@ -221,6 +222,31 @@ def test_sequences_and_generators(script):
     )
     assert inside.code == ""
     assert inside.why.startswith("it is made inside of train(), whose arguments are not known;")
+
+
+def test_a_generator_for_training_and_one_for_validation(script):
+    train, val = migrate(
+        script("""
+import numpy as np
+
+x = np.arange(60.0).reshape(30, 2)
+price = x[:, :1] / 7
+
+def batches(x, price, size):
+    while True:
+        for i in range(0, len(x), size):
+            yield x[i : i + size], price[i : i + size]
+
+again = lambda size: batches(x, price, size)
+model.fit(batches(x[:20], price[:20], 5), steps_per_epoch=4, validation_data=batches(x[20:], price[20:], 2))
+model.evaluate(batches(x[20:], price[20:], 2))
+""")
+    )
+    assert "ph.from_generator(lambda: batches(x[:20], price[:20], 5), length=20, " in train.code
+    assert "ph.from_generator(lambda: batches(x[20:], price[20:], 2), length=10, " in val.code
+    assert (train.line, val.line) == (7, 13)
+    for made, rows in ((train, 20), (val, 10)):
+        assert made.compared == (f"rows: {rows} compared", "input `x`: the same", "head `y`: the same")
 
 
 def test_mistakes_of_the_pipeline_are_told(script):

@@ -78,8 +78,8 @@ def load_objects(*texts: str) -> list[Any]:
     named = [_file_and_name(text) for text in texts]
     check_all(*(partial(_require_object, text) for text in texts))
     ran = {path: _run_file(path) for path in dict.fromkeys(path for path, _ in named)}
-    check_all(*(partial(_pick, path, ran[path], name) for path, name in named))
-    return [ran[path][name] for path, name in named]
+    check_all(*(partial(_pick_part, path, ran[path], name) for path, name in named))
+    return [_pick_part(path, ran[path], name) for path, name in named]
 
 
 def _file_and_name(text: str) -> tuple[Path, str]:
@@ -158,6 +158,21 @@ def _pick(path: Path, names: dict[str, Any], name: str) -> Any:
         there = f"It defines {listed(held, 8)}." if held else ""
         fail(hints(f"{path}: it does not define `{name}`.", similar(name, own) or there), WRONG_USE)
     return names[name]
+
+
+def _pick_part(path: Path, names: dict[str, Any], name: str) -> Any:
+    """Return an object of a file, or an attribute of one, as ``rows.batches``."""
+    first, *attributes = name.split(".")
+    value = _pick(path, names, first)
+    for at, attribute in enumerate(attributes):
+        if not hasattr(value, attribute):
+            there = similar(attribute, [one for one in dir(value) if not one.startswith("_")])
+            fail(
+                hints(f"{path}: `{'.'.join([first, *attributes[:at]])}` has no `{attribute}`.", there),
+                WRONG_USE,
+            )
+        value = getattr(value, attribute)
+    return value
 
 
 def _from_file(path: Path, name: str) -> Given:

@@ -49,6 +49,8 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
         return "a Source", "Give a feed of it: examine(ph.Feed(source, inputs=..., heads=...))."
     if isinstance(obj, Mapping):
         names = [str(name) for name in obj]
+        if not any(_is_array(one) or _is_numbers(one) or is_frame(one) for one in obj.values()):
+            return f"a dict of {listed(names, 8)}", "Give one of its values; arrays as a tuple."
         example = ", ".join(f'data["{name}"]' for name in names[:2])
         return f"a dict of {listed(names, 8)}", f"Say examine(({example})), inputs first."
     if not isinstance(obj, (list, tuple)) or not obj:

@@ -165,8 +165,11 @@ def _function(function: Any, model: Any, batches: int) -> Subject:
     needed = required_arguments(function)
     if needed:
         expected = "a function that needs no arguments"
-        fix = f"Give lambda: {name}(...), or functools.partial."
+        fix = f"Give lambda: {name}(...), or functools.partial; in a shell, a name in the file for it."
+        fix = f"Give the method of an object: rows.{name}." if needed == ["self"] else fix
         raise ContractError(Problem(f"examine({name})", expected, f"one that needs {', '.join(needed)}", fix))
+    if inspect.ismethod(function):  # code cannot call it by its name
+        name = "generator"
     made = function()
     iterates = not inspect.isgenerator(made)
     if iterates and subject(made, model, batches).kind != "iterator":

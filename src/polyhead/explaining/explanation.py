@@ -22,8 +22,10 @@ from polyhead.explaining.keras_error import (
     failed_call,
     outputs_of,
     raised_by_user,
+    raised_in_data,
 )
-from polyhead.explaining.known_messages import KNOWN, KnownMessage
+from polyhead.explaining.known_messages import KNOWN
+from polyhead.explaining.message_match import KnownMessage
 from polyhead.foreign_errors import line_of_user
 
 
@@ -108,6 +110,9 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
     if not text and isinstance(history, dict):
         return _of_finite_losses(found)
     own = line_of_user(error) if isinstance(error, BaseException) and raised_by_user(error) else ""
+    inside = raised_in_data(error) if isinstance(error, BaseException) else None
+    if inside is not None and not _of_the_model(found):
+        return _unknown(*inside, found)
     return explain_message(text, replace(call, model=model), found, data, own)
 
 
@@ -124,11 +129,7 @@ def explain_message(
     outputs = outputs_of(call.model)
     found = replace(found, problems=_without_ends(found.problems, known))
     if known is None:
-        what = f"This message isn't one that polyhead knows: {text.strip().splitlines()[0][:200]}"
-        what = f"Your own code raised this, at {own}: {text.strip().splitlines()[0][:200]}" if own else what
-        tip = "ph.examine(data, model) compares your data with your model."
-        what = what if not found.errors else "The data does not fit the model."
-        return Explanation(found.errors, (tip,), what=what, feed=found.declaration)
+        return _unknown(text, own, found)
     if known.compiled:
         found = replace(found, problems=tuple(compile_problems(call.model)))
     there = tuple(p for p in found.problems if p.code in known.codes) or (known.codes and found.errors) or ()
@@ -143,6 +144,20 @@ def explain_message(
         heading=known.heading,
         feed=found.declaration,
     )
+
+
+def _unknown(text: str, own: str, found: Examination) -> Explanation:
+    """Return what is known of a message of its own: the problems of the data, or the line that raised it."""
+    what = f"Your own code raised this, at {own}" if own else "This message isn't one that polyhead knows"
+    what = f"{what}: {text.strip().splitlines()[0][:200]}"
+    tip = "ph.examine(data, model) compares your data with your model."
+    what = "The data does not fit the model." if _of_the_model(found) else what
+    return Explanation(found.errors, (tip,), what=what, feed=found.declaration)
+
+
+def _of_the_model(found: Examination) -> bool:
+    """Return whether the data has another problem than an error that it raises itself."""
+    return any(problem.code != "raises" for problem in found.errors)
 
 
 _TELLING = {"single-rows"}

@@ -7,6 +7,7 @@ Without such a frame, the call is unknown.
 from __future__ import annotations
 
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,11 +18,15 @@ from polyhead.checks.model_match import symbolic
 from polyhead.checks.range_rules import ONE_CLASS
 from polyhead.doctor.model_signature import examined_tensors, nesting_form
 from polyhead.errors import Problem
+from polyhead.foreign_errors import line_of_text, line_of_user, origin
 from polyhead.keras_bridge.structure import Structure, rebuild
 from polyhead.kinds.keras_names import SIGMOID
 
 ON_BATCH = ("train_on_batch", "test_on_batch")
 METHODS = ("fit", "evaluate", "predict", *ON_BATCH)
+_QUOTED = re.compile(
+    r"^(?P<message>\w[\w.]*(: .*)?)\nTraceback \(most recent call last\):\n(?P<traceback>(.|\n)*)", re.M
+)
 _LIBRARIES = ("keras", "jax", "tensorflow", "torch", "optree")
 
 
@@ -85,10 +90,31 @@ def failed_call(error: BaseException) -> FailedCall:
 
 def raised_by_user(error: BaseException) -> bool:
     """Return whether the user's own code, such as a callback or a generator, raised an error or called what did."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(_own_frames(error))
+
+
+def _own_frames(error: BaseException) -> list[Any]:
+    """Return the frames of the user's code behind the last frame of a library."""
+    frames = [frame for frame, _ in traceback.walk_tb(origin(error).__traceback__)]
     packages = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
     last = max((i for i, package in enumerate(packages) if package in _LIBRARIES), default=-1)
-    return any("site-packages" not in frame.f_code.co_filename for frame in frames[last + 1 :])
+    return [frame for frame in frames[last + 1 :] if "site-packages" not in frame.f_code.co_filename]
+
+
+def raised_in_data(error: BaseException) -> tuple[str, str] | None:
+    """Return the message of an error that the user's generator or dataset raised, and the line; None for another.
+
+    TensorFlow raises an error of its own instead, whose text has both.
+    """
+    reads = (
+        frame.f_code.co_name == "__getitem__" or frame.f_code.co_flags & inspect.CO_GENERATOR
+        for frame in _own_frames(error)
+    )
+    if any(reads):
+        return f"{type(error).__name__}: {error}", line_of_user(error)
+    quoted = _QUOTED.search(str(error))
+    own = None if quoted is None else line_of_text(quoted["traceback"])
+    return (quoted["message"], own) if quoted is not None and own else None
 
 
 def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> FailedCall:

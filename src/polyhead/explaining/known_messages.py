@@ -8,54 +8,7 @@ argument of ``fit``. ``$give`` and ``$give_weighted`` pass labels and weights by
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-
-@dataclass(frozen=True)
-class KnownMessage:
-    """One message, in its forms on all backends and versions.
-
-    Attributes:
-        heading: the heading of its answer on the page of questions.
-        pattern: the words that identify it for certain.
-        perhaps: words that other mistakes share; it is this message if the data or the arguments agree.
-        codes: the mistakes in data that cause it.
-        argument: an argument of the call that causes it.
-        owner: the class of the data that causes it.
-        keras: the code to write in plain Keras.
-        polyhead: the code to write with polyhead.
-        lists_outputs: whether the names of the model's outputs help.
-        compiled: whether the mistake is in the arguments of ``compile``.
-    """
-
-    name: str
-    heading: str
-    what: str
-    keras: str
-    polyhead: str
-    pattern: str = ""
-    perhaps: str = ""
-    codes: frozenset[str] = frozenset()
-    argument: str = ""
-    owner: str = ""
-    lists_outputs: bool = False
-    compiled: bool = False
-
-    def matches(self, text: str, arguments: Mapping[str, Any], codes: set[str], owner: str) -> bool:
-        """Return whether it explains this message."""
-        if self.pattern and re.search(self.pattern, text, re.IGNORECASE):
-            return True
-        reasons = bool(self.codes & codes) or (bool(self.argument) and self.argument in arguments)
-        reasons = reasons or (bool(self.owner) and owner == self.owner)
-        return bool(self.perhaps) and reasons and bool(re.search(self.perhaps, text, re.IGNORECASE))
-
-    def rank(self, text: str, codes: set[str], owner: str) -> tuple[bool, bool, bool]:
-        """Return how well it fits, by the class of the data, the mistakes in it, and its words."""
-        certain = bool(self.pattern) and bool(re.search(self.pattern, text, re.IGNORECASE))
-        return bool(self.owner) and owner == self.owner, bool(self.codes & codes), certain
+from polyhead.explaining.message_match import KnownMessage
 
 
 def _code_set(words: str) -> frozenset[str]:
@@ -202,8 +155,8 @@ feed.check(model)   # every head without an output and every output without a he
         "A class id is below 0, or not below the number of units of its layer.",
         keras="assert $first.min() >= 0 and $first.max() < units   # ids count from 0",
         polyhead='heads={"$first": ph.Categorical(missing=-1), ...}   # -1 means: no label',
-        pattern=r"is out of bounds|outside the valid range|SparseSoftmaxCrossEntropy|device-side assert"
-        r"|Class values must be",
+        pattern=r"is out of bounds(?! for axis 0)|outside the valid range|SparseSoftmaxCrossEntropy|device-side assert"
+        r"|Class values must be|all elements of target should be",
         codes=_code_set("id-out-of-range label-range mask-255"),
     ),
     KnownMessage(
@@ -242,7 +195,7 @@ def generator():
             yield x[rows], $y_rows
 model.fit(generator(), steps_per_epoch=-(-len(x) // 32), epochs=10)""",
         polyhead='feed = ph.Feed(data, inputs="x", heads=...)   # has a length, and starts again by itself',
-        pattern=r"input ran out of data|must yield at least one batch|empty generator",
+        pattern=r"input ran out of data|must yield at least one batch|empty generator|generator raised StopIteration",
         codes=_code_set("exhausted empty"),
     ),
     KnownMessage(
@@ -378,6 +331,17 @@ def batches():
         keras="yield x, $y, $weights   # and fit(generator()) alone",
         polyhead="model.fit(feed)   # batch_size, labels and weights belong to the feed",
         pattern=r"`(y|sample_weights?|batch_size)` should not be passed|`batch_size` argument is not",
+    ),
+    KnownMessage(
+        "keras-2",
+        "unexpected keyword argument 'workers', no attribute 'fit_generator'",
+        "Keras 3 has no fit_generator, and fit takes no workers: they are arguments of a PyDataset.",
+        keras="""\
+class Rows(keras.utils.PyDataset): ...   # its __init__ calls super().__init__(**kwargs)
+model.fit(Rows(workers=2, use_multiprocessing=False, max_queue_size=10))   # a generator: fit(generator()) alone""",
+        polyhead="feed = ph.Feed(data, ..., workers=2)   # threads; then model.fit(feed)",
+        pattern=r"(keyword argument|not recognized: \{)\W*(workers|use_multiprocessing|max_queue_size)"
+        r"|no attribute '\w+_generator'",
     ),
     KnownMessage(
         "executing",

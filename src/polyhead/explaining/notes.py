@@ -13,7 +13,7 @@ from typing import Any
 from polyhead.doctor.examination import Examination
 from polyhead.errors import PolyheadError
 from polyhead.explaining.explanation import examined, explain_message, often_of_data, with_validation
-from polyhead.explaining.keras_error import bound, raised_by_user
+from polyhead.explaining.keras_error import bound, raised_by_user, raised_in_data
 
 _NOTED = ("fit", "evaluate", "predict")
 _LOOK = "The batches may not fit the model. ph.explain(error) reads them, and names the output and the row."
@@ -49,6 +49,8 @@ def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: A
     call = bound(method, args, kwargs)
     explained_before = any(note.startswith("polyhead: ") for note in getattr(error, "__notes__", ()))
     if not call.method or explained_before:  # as in `evaluate` inside `fit`
+        return
+    if not call.held and raised_in_data(error) is not None:  # the user's own error says what is wrong
         return
     text = f"{type(error).__name__}: {error}"
     try:

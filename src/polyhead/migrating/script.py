@@ -89,7 +89,7 @@ def pipelines(tree: ast.Module) -> list[Found]:
             wrapped |= {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
     for name, node in generators.items():
         if name not in wrapped:
-            found.append(_generator(tree, name, node))
+            found += _generator(tree, name, node)
     for outer in (
         node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name not in wrapped
     ):
@@ -213,11 +213,22 @@ def _yields(node: ast.FunctionDef) -> bool:
     return any(isinstance(n, (ast.Yield, ast.YieldFrom)) and id(n) not in own for n in ast.walk(node))
 
 
-def _generator(tree: ast.Module, name: str, node: ast.FunctionDef) -> Found:
-    """A generator function, with the arguments of its first call outside of functions."""
+def _generator(tree: ast.Module, name: str, node: ast.FunctionDef) -> list[Found]:
+    """A generator function, once for each form of its calls outside of functions, as for training and validation."""
+    calls: dict[str, ast.Call] = {}
+    in_lambdas: dict[str, ast.Call] = {}
     for statement, function in statements(tree):
+        inner = {
+            id(n) for part in ast.walk(statement) if isinstance(part, ast.Lambda) for n in ast.walk(part)
+        }
         for call in _calls(statement):
             if not function and called(call) == name:
-                return Found("generator", name, node.lineno, call, "", ast.unparse(call))
-    needed = len(node.args.args) > len(node.args.defaults)
-    return Found("generator", name, node.lineno, None, "", "" if needed else f"{name}()")
+                (in_lambdas if id(call) in inner else calls).setdefault(ast.unparse(call), call)
+    calls = calls or dict(list(in_lambdas.items())[:1])
+    if not calls:
+        needed = len(node.args.args) > len(node.args.defaults)
+        return [Found("generator", name, node.lineno, None, "", "" if needed else f"{name}()")]
+    return [
+        Found("generator", name, call.lineno if i else node.lineno, call, "", code)
+        for i, (code, call) in enumerate(calls.items())
+    ]

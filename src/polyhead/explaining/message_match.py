@@ -1,0 +1,52 @@
+"""Decides whether a known message of Keras explains an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class KnownMessage:
+    """One message, in its forms on all backends and versions.
+
+    Attributes:
+        heading: the heading of its answer on the page of questions.
+        pattern: the words that identify it for certain.
+        perhaps: words that other mistakes share; it is this message if the data or the arguments agree.
+        codes: the mistakes in data that cause it.
+        argument: an argument of the call that causes it.
+        owner: the class of the data that causes it.
+        keras: the code to write in plain Keras.
+        polyhead: the code to write with polyhead.
+        lists_outputs: whether the names of the model's outputs help.
+        compiled: whether the mistake is in the arguments of ``compile``.
+    """
+
+    name: str
+    heading: str
+    what: str
+    keras: str
+    polyhead: str
+    pattern: str = ""
+    perhaps: str = ""
+    codes: frozenset[str] = frozenset()
+    argument: str = ""
+    owner: str = ""
+    lists_outputs: bool = False
+    compiled: bool = False
+
+    def matches(self, text: str, arguments: Mapping[str, Any], codes: set[str], owner: str) -> bool:
+        """Return whether it explains this message."""
+        if self.pattern and re.search(self.pattern, text, re.IGNORECASE):
+            return True
+        reasons = bool(self.codes & codes) or (bool(self.argument) and self.argument in arguments)
+        reasons = reasons or (bool(self.owner) and owner == self.owner)
+        return bool(self.perhaps) and reasons and bool(re.search(self.perhaps, text, re.IGNORECASE))
+
+    def rank(self, text: str, codes: set[str], owner: str) -> tuple[bool, bool, bool]:
+        """Return how well it fits, by the class of the data, the mistakes in it, and its words."""
+        certain = bool(self.pattern) and bool(re.search(self.pattern, text, re.IGNORECASE))
+        return bool(self.owner) and owner == self.owner, bool(self.codes & codes), certain
