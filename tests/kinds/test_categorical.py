@@ -80,6 +80,37 @@ def test_a_positive_value_is_looked_for_where_it_is_learned_and_there_alone():
     assert resolved(Binary(positive="yes"), [None, None]) == head
 
 
+@pytest.mark.parametrize("form", [np.array, list, lambda c: Coded(np.arange(len(c)), list(c))])
+@pytest.mark.parametrize(
+    ("positive", "own", "column", "words"),
+    [
+        ("yes", ["yes", "no"], [True, False], "'yes' or another word, got True"),
+        ("yes", ["yes", "no"], [1.0, 0.0], "'yes' or another word, got 1.0"),
+        (1, [1, 0], ["1", "0"], "1 or another number, got '1'"),
+        (True, [True, False], ["0", "1"], "True or another number, got '0'"),
+    ],
+)
+def test_a_value_of_another_type_in_later_rows_is_no_negative_label(form, positive, own, column, words):
+    head = resolved(Binary(positive=positive), own)
+    fix = "Write it as other rows do."
+    assert f"head `h`, row 0: expected {words}. {fix}" in message(head.encode, form(column))
+    assert encoded(head, form(own))[0].tolist() == [[1], [0]]
+
+
+def test_a_positive_time_of_numpy():
+    days = np.array(["2024-03-01", "2024-03-02", "NaT"], "M8[D]")
+    labels, there = encoded(resolved(Binary(positive=days[1]), days), days)
+    assert (labels[there].tolist(), there.tolist()) == ([[0], [1]], [True, True, False])
+
+
+@pytest.mark.parametrize("form", [list, np.array])
+def test_marks_beside_numbers_are_positive(form):
+    """The column itself may mix types, as long as it does where the feed is made."""
+    for column in (["x", 0, 1], ["x", 0, "o"]):
+        column = np.array(column, object) if form is np.array else column
+        assert encoded(resolved(Binary(positive="x"), column), column)[0].tolist() == [[1], [0], [0]]
+
+
 @pytest.mark.parametrize("text", ["", " ", "nan", "<NA>"])
 @pytest.mark.parametrize("form", [np.array, list, lambda column: Coded(np.arange(4), column)])
 def test_an_empty_text_beside_other_words_is_no_negative_label(form, text):
@@ -870,6 +901,18 @@ def test_ids_for_named_classes_are_told_how_to_get_their_names():
     found = message(Categorical(["ash", "elm"]).encode, np.array([0, 1]))
     fix = "If 0 is the number of a name, give the names, also in a generator: np.array(['ash', 'elm'])[ids]."
     assert fix in found
+
+
+def test_dates_where_the_classes_are_times_and_the_reverse():
+    days = np.array(["2024-03-01", "2024-03-02"], "M8[D]")
+    times = days.astype("M8[us]")
+    for own, other, fix in (
+        (days, times, 'Give dates: np.asarray(column, "M8[D]").'),
+        (times, days, 'Give times: np.asarray(column, "M8[us]").'),
+    ):
+        head = resolved(Categorical(), own)
+        assert message(head.encode, other).endswith(f". {fix}")
+        assert encoded(head, np.asarray(other, own.dtype))[0].tolist() == [0, 1]
 
 
 def test_booleans_for_named_classes_are_told_how_to_get_their_names():

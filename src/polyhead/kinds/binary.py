@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import KW_ONLY, dataclass, field
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,7 +17,8 @@ from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
 from polyhead.kinds.learned_classes import NAMELESS, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
-from polyhead.kinds.missing import as_float32, collapse, first_row, numbers, plain
+from polyhead.kinds.lists_as_text import reads_as_number
+from polyhead.kinds.missing import as_float32, collapse, first_row, is_dense, numbers, plain
 from polyhead.kinds.mixed_labels import require_soft
 from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.source_column import Column, over
@@ -44,6 +46,8 @@ class Binary(Head):
     _met: bool = field(default=False, init=False, repr=False, compare=False)
     # whether a row with another word was found, so that an empty text is no negative label
     _words: bool = field(default=False, init=False, repr=False, compare=False)
+    # whether some rows hold text, and others numbers
+    _mixed: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
     answers: ClassVar[bool] = True
@@ -61,6 +65,9 @@ class Binary(Head):
         if as_list(self.positive) is not None or isinstance(self.positive, (Set, Mapping)):
             fix = "Turn the column into 0 and 1 before."
             raise ContractError(Problem("Binary(positive=)", "one value", shown(self.positive), fix))
+        if isinstance(self.positive, (np.datetime64, np.timedelta64)):
+            positive = class_encoding.python_times(np.array([self.positive]))[0]
+            object.__setattr__(self, "positive", positive)
         object.__setattr__(
             self, "class_weight", class_encoding.weights_by_class("Binary", self.class_weight, (0, 1))
         )
@@ -79,7 +86,9 @@ class Binary(Head):
         for met, other in over(column, self._met_in):
             others += other
             if met:
-                return self.fixed(_met=True, _spellings=alike, _words=any(map(_is_word, others)))
+                mixed = any(isinstance(other, str) != isinstance(self.positive, str) for other in others)
+                words = any(map(_is_word, others))
+                return self.fixed(_met=True, _spellings=alike, _words=words, _mixed=mixed)
         if others:
             raise BadValue(
                 None,
@@ -127,9 +136,24 @@ class Binary(Head):
             text = shown(class_encoding.value_at(plain(values), row))
             fix = f'If it means "no label", say Binary(missing={text}); else replace it by the word it stands for.'
             raise BadValue(row, f"{shown(self.positive)} or another word", text, fix)
+        if self._met:
+            self._require_same_type(values, np.flatnonzero(found == class_encoding.STRANGE))
         labels = (found == 0).astype(np.float32)[:, None]
         there = found != class_encoding.MISSING
         return labels, None if there.all() else there
+
+    def _require_same_type(self, values: Any, rows: np.ndarray) -> None:
+        """Raise for a number where other rows hold words, or a number as text where they hold numbers."""
+        if self._mixed or not (self._words or isinstance(self.positive, Real)):
+            return
+        values = plain(values)
+        alike = is_dense(values)  # then one value tells
+        for row in rows[: 1 if alike else None].tolist():
+            value = class_encoding.value_at(values, row)
+            if self._words and isinstance(value, Real):
+                raise BadValue(row, f"{shown(self.positive)} or another word", shown(value), _AS_OTHERS)
+            if not self._words and isinstance(value, str) and reads_as_number(value):
+                raise BadValue(row, f"{shown(self.positive)} or another number", shown(value), _AS_OTHERS)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         require_soft(self.loss)
@@ -175,6 +199,9 @@ class Binary(Head):
 
     def output(self, features: Any, name: str) -> Any:
         return dense_output(pooled_features(features), name, self.shape, "sigmoid")
+
+
+_AS_OTHERS = "Write it as other rows do."
 
 
 def _is_word(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
@@ -104,6 +105,11 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
     """Say what to do about a value that is not among the classes of a Categorical head."""
     missing = f'If {value!r} means "no label", say Categorical(missing={value!r}).'
     number = isinstance(value, (int, float))
+    first = None if isinstance(classes, int) else classes[0]
+    if isinstance(value, datetime.date) and isinstance(first, datetime.date):
+        days = not isinstance(first, datetime.datetime)
+        if days == isinstance(value, datetime.datetime):
+            return f'Give {"dates" if days else "times"}: np.asarray(column, "M8[{"D" if days else "us"}]").'
     if isinstance(value, bool) and not isinstance(classes, int) and len(classes) == 2:
         return f"Give the names: np.array({list(classes)})[np.asarray(column, int)]."
     if number and value < 0:
