@@ -204,6 +204,10 @@ def test_columns_that_hold_no_masks():
         f"expected a mask (H, W) or (H, W, n), got {runs}. Run lengths are drawn by pycocotools.mask; ph.read_coco "
         "reads a file with them."
     )
+    assert message(Mask(size=(1, 2)).to_pixels, [object(), object()], (1, 2)).endswith(
+        "expected a mask (H, W) or (H, W, n), got a list of 2 object. For a mask of each object, say Mask(each=...) "
+        "with the name of the head of their boxes."
+    )
 
 
 def test_declarations_of_masks():

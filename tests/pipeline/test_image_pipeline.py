@@ -329,6 +329,11 @@ def test_a_file_that_is_broken_or_missing_is_named_with_its_row(files, tmp_path)
             "albumentations pipeline, in Apply(...).",
         ),
         (
+            lambda files: make(augment=[ph.Flip]),
+            "augmentations: expected augmentations such as Flip(), got <class 'polyhead.augment.geometric.Flip'> at "
+            "position 0. Make one of it: ph.Flip(...).",
+        ),
+        (
             lambda files: make(
                 heads={"a": ph.Boxes(1, column="box"), "b": ph.Boxes(1, column="box", min_visible=0.5)}
             ),

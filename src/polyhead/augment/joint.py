@@ -71,6 +71,8 @@ class Joint:
                 self._stages.append(Stage())
             else:
                 fix = "Wrap a function, or an albumentations pipeline, in Apply(...)."
+                if isinstance(one, type) and issubclass(one, Augmentation):
+                    fix = f"Make one of it: ph.{one.__name__}(...)."
                 found = f"{shown(one)} at position {number}"
                 raise ContractError(Problem("augmentations", "augmentations such as Flip()", found, fix))
 

@@ -141,9 +141,13 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
         )
         raise BadValue(0, expected, shown(value), fix)
     try:
-        return np.asarray(nested_lists(value))
+        found = np.asarray(nested_lists(value))
     except ValueError:
         raise BadValue(0, expected, f"lists of unequal length ({shown(value)})") from None
+    if found.dtype == object and found.ndim == 1 and len(found):
+        fix = "For a mask of each object, say Mask(each=...) with the name of the head of their boxes."
+        raise BadValue(0, expected, f"a list of {len(found)} {type(found[0]).__name__}", fix)
+    return found
 
 
 def narrowest(numbers: Sequence[int]) -> str:
