@@ -212,6 +212,24 @@ COMPILED = {
         "head `presence`: expected the name of a loss of Keras, got 'binary_crossentropie'. Did you mean "
         "`binary_crossentropy`?",
     ),
+    "loss=, a part of a name": (
+        lambda: compiled(loss="focal"),
+        "head `presence`: expected the name of a loss of Keras, got 'focal'. Did you mean `binary_focal_crossentropy` "
+        "or `categorical_focal_crossentropy`?",
+    ),
+    "loss=, near to a name that is no loss": (
+        lambda: compiled(loss="dice_loss"),
+        "head `presence`: expected the name of a loss of Keras, got 'dice_loss'. Did you mean `Dice`?",
+    ),
+    "loss=, several": (
+        lambda: compiled(loss=["mse", "mae"]),
+        "head `presence`: expected one loss, got ['mse', 'mae']. To add several, write a function of (y_true, y_pred) "
+        "that returns their sum for each row.",
+    ),
+    "metrics=, a part of a name": (
+        lambda: compiled(metrics=["r2"]),
+        "head `presence`: expected the name of a metric of Keras, got 'r2'. Did you mean `r2_score`?",
+    ),
     "metrics=": (
         lambda: compiled(metrics=["acuracy"]),
         "head `presence`: expected the name of a metric of Keras, got 'acuracy'. Did you mean `accuracy`?",

@@ -158,12 +158,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         )
         for position, (name, head) in enumerate(feed.heads.items())
     }
-    problems = [
-        *wrong_own_losses(losses, feed.heads),
-        *losses_too_coarse(losses, feed.heads, feed.weighted_heads, feed.finely_weighted),
-    ]
-    if problems:
-        raise ContractError(*problems)
+    _require_losses(feed, losses)
     metrics = {
         name: [resolve(metric, head, logits[name]) for metric in _metrics_of(head, logits[name])]
         for name, head in feed.heads.items()
@@ -235,6 +230,16 @@ def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Ma
     if all(head.weight == 0 for head in feed.heads.values()):
         fix = "Give one of them a weight above 0."
         problems.append(Problem("heads", "a head whose weight is above 0", "weight=0 on every head", fix))
+    if problems:
+        raise ContractError(*problems)
+
+
+def _require_losses(feed: Any, losses: Mapping[str, Any]) -> None:
+    """Raise for losses that mix rows, or are coarser than the weights; ``losses`` are ``{head: LabeledMean}``."""
+    problems = [
+        *wrong_own_losses(losses, feed.heads),
+        *losses_too_coarse(losses, feed.heads, feed.weighted_heads, feed.finely_weighted),
+    ]
     if problems:
         raise ContractError(*problems)
 

@@ -122,8 +122,10 @@ def wrong_own_losses(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> It
     """
     import keras
 
+    from polyhead.keras_bridge.losses import LabeledMean
+
     for name, given in losses.items():
-        wrapped = hasattr(given, "measure")
+        wrapped = isinstance(given, LabeledMean)
         loss = given.loss if wrapped else given
         head, is_object = heads.get(name), isinstance(loss, keras.losses.Loss)
         owner = type(loss) if is_object else loss

@@ -93,7 +93,7 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
     for metric in metrics:
         kind = metric_kind(metric)
         if not kind:
-            values = _values_of(metric)
+            values = _averaged_function(metric)
             if values is not None and crosses_rows(values, head):
                 yield crossing(name, "metric", metric.name)
             continue
@@ -116,7 +116,7 @@ def judge_reductions(
         by_hand: whether the model was compiled by ``model.compile``; the problems are then warnings.
     """
     for metric in metrics:
-        values = _values_of(metric)
+        values = _averaged_function(metric)
         if values is None or metric_kind(metric):
             continue
         shape = values_shape(values, head)
@@ -132,7 +132,7 @@ def judge_reductions(
             yield Problem(place(head=name), expected, found, fix, "metric", warning=by_hand)
 
 
-def _values_of(metric: Any) -> Callable[[Any, Any], Any] | None:
+def _averaged_function(metric: Any) -> Callable[[Any, Any], Any] | None:
     """The function whose values a metric averages; None for other metrics."""
     function = getattr(metric, "_fn", None)
     return None if function is None else partial(function, **(getattr(metric, "_fn_kwargs", None) or {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from polyhead.errors import ContractError, Problem, place, shown, similar
@@ -13,6 +13,9 @@ from polyhead.kinds import Head
 
 _BY_SHAPE = {"loss": ("crossentropy", "ce"), "metric": ("accuracy", "acc")}
 """Names for which Keras and polyhead choose the loss or metric by the form of the labels."""
+
+_NO_NAMES = {"Loss", "Metric", "Optimizer", "deserialize", "get", "legacy", "schedules", "serialize"}
+"""What the modules of Keras contain beside losses, metrics and optimizers."""
 
 
 def is_by_shape(what: str, given: Any) -> bool:
@@ -59,6 +62,10 @@ def unknown_names(
 
     for what, given, module in (("loss", losses, keras.losses), ("metric", metrics, keras.metrics)):
         for head, some in given.items():
+            if what == "loss" and isinstance(some, (list, tuple)):
+                fix = "To add several, write a function of (y_true, y_pred) that returns their sum for each row."
+                yield Problem(place(head=head), "one loss", shown(some), fix)
+                continue
             for one in some if isinstance(some, (list, tuple)) else [some]:
                 if not is_by_shape(what, one):
                     own = (heads or {}).get(head) if what == "metric" else None
@@ -78,7 +85,7 @@ def _unknown_name(
     named = isinstance(given, str)
     if given is None or callable(given) or (isinstance(given, Mapping) and "class_name" in given):
         return
-    names = [name for name in dir(module) if not name.startswith("_")]
+    names = [name for name in dir(module) if not name.startswith("_") and name not in _NO_NAMES]
     # Keras makes an object to check a name, and numbers the names of its next ones: check only what is left
     classes = {snake_name(name): name for name in names}
     if named and (given in names or given in classes):
@@ -101,10 +108,17 @@ def _unknown_name(
         )
         thing = f"{'an' if what == 'optimizer' else 'a'} {what} of Keras"
         expected = f"the name of {thing}" if named else f"{thing}, its name, or a function"
-        fix = similar(given, known) if named else ""
+        fix = (similar(given, known) or _containing(given, classes)) if named else ""
         if what == "metric" and given == "rmse":
             fix = 'Say keras.metrics.RootMeanSquaredError(name="rmse").'
         yield Problem(where, expected, shown(given), fix)
+
+
+def _containing(given: str, names: Iterable[str]) -> str:
+    """Return a hint at the names that contain a word, as "focal"; empty if none does."""
+    word = given.lower().removesuffix("loss").strip("_ ")
+    found = [f"`{name}`" for name in names if len(word) > 1 and word in name]
+    return f"Did you mean {' or '.join(found[:3])}?" if found else ""
 
 
 def _arguments_needed(made: Any) -> list[str]:
