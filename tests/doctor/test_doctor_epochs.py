@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from doctor_checks import ROWS, SIZE, VALUE, Items, X, good, stream
+from doctor_checks import ROWS, SIZE, VALUE, YES, Items, X, good, stream
 
 import polyhead as ph
 from polyhead.doctor.epoch_checks import period
@@ -235,6 +235,18 @@ def test_labels_with_few_values_move_though_most_of_them_stay_the_same(share):
     assert (problem.code, problem.warning) == ("labels-move", False)
     assert problem.place.startswith("target y[0], batch 0, row ")
     assert examine(lambda: apart(False)).problems == ()
+
+
+def test_augmented_rows_in_one_order_are_not_shuffled():
+    noise = np.random.default_rng(0)
+
+    def some_are_noisy():
+        while True:
+            for ids in cut(np.arange(ROWS)):
+                yield X[ids] + (noise.random((SIZE, 1)) < 0.3), (YES[ids], VALUE[ids])
+
+    found = {p.code: p.found for p in examine(some_are_noisy).problems}
+    assert found["not-shuffled"] == "the same order in two epochs"
 
 
 def test_equal_rows_with_different_labels_have_not_moved():

@@ -246,7 +246,7 @@ def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: C
     a, b = one.keys, two.keys
     size = min(len(a), len(b))
     by_number = subject.item is not None
-    same = np.array_equal(a[:size], b[:size])
+    same = np.array_equal(a[:size], b[:size]) or (one.complete and two.complete and not _mean_move(a, b))
     groups = {frozenset(batch.tolist()) for batch in one.batches}
     together = [frozenset(batch.tolist()) in groups for batch in two.batches]
     if not same and not (all(together) and len(together) > 1):
