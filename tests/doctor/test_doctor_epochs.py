@@ -287,6 +287,24 @@ def test_another_choice_of_rows_in_each_epoch():
     assert "of the second epoch that were not in the first" in str(problem)
 
 
+def test_workers_that_each_read_all_rows_of_an_iterable_dataset():
+    data = pytest.importorskip("torch").utils.data
+
+    class Rows(data.IterableDataset):
+        def __iter__(self):
+            return iter(zip(X, VALUE, strict=True))
+
+    order, repeats = ph.examine(data.DataLoader(Rows(), 10, num_workers=2)).problems
+    assert order.fix.endswith("shuffle: order = rng.permutation(rows) at the start of each epoch.")
+    assert (repeats.code, repeats.found) == (
+        "repeated-rows",
+        "the row of batch 0, row 0, again (60 rows twice in all)",
+    )
+    assert repeats.fix == (
+        "Each worker reads all rows: give it a share in __iter__, by torch.utils.data.get_worker_info()."
+    )
+
+
 def test_a_length_that_is_not_so():
     torch = pytest.importorskip("torch")
 

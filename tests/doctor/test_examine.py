@@ -535,6 +535,18 @@ def test_labels_without_the_last_axis_are_no_problem_for_keras_and_that_is_told(
     )
 
 
+@pytest.mark.once
+@pytest.mark.keras
+def test_ragged_tensors_are_to_be_padded():
+    tf = pytest.importorskip("tensorflow")
+    rows = tf.ragged.constant([[1.0, 2.0], [3.0]])
+    (found,) = ph.examine(tf.data.Dataset.from_tensor_slices((rows, [0.0, 1.0])).batch(2)).errors
+    assert (found.code, found.fix) == (
+        "not-an-array",
+        "Pad the rows to one length: ragged.to_tensor(), as Keras takes no ragged tensors.",
+    )
+
+
 def test_words_may_go_in_where_a_layer_may_take_them():
     words = np.array(["cat", "dog"])[KIND % 2]
     (problem,) = ph.examine((words, YES), batches=2).problems
