@@ -41,18 +41,18 @@ def line_of_text(text: str) -> str:
     >>> line_of_text('File "/home/me/train.py", line 7, in batches')
     '/home/me/train.py, line 7'
     """
-    own = [(name, line) for name, line in re.findall(r'File "(.+)", line (\d+)', text) if _is_own(name)]
+    own = [(name, line) for name, line in re.findall(r'File "(.+)", line (\d+)', text) if _from_user(name)]
     return f"{own[-1][0]}, line {own[-1][1]}" if own else ""
 
 
-def _is_own(filename: str) -> bool:
+def _from_user(filename: str) -> bool:
     return "site-packages" not in filename and not filename.startswith(_NOT_THE_USERS)
 
 
 def line_of_user(error: BaseException) -> str:
     """Name the innermost line of the user's own code that led to an error, or else the innermost line."""
     frames = traceback.extract_tb(origin(error).__traceback__)
-    own = [frame for frame in frames if _is_own(frame.filename)]
+    own = [frame for frame in frames if _from_user(frame.filename)]
     if not frames:
         return "the code that raised it"
     last = (own or frames)[-1]

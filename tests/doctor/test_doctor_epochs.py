@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from doctor_checks import ROWS, SIZE, VALUE, Items, X, good, stream
+from doctor_checks import ROWS, SIZE, VALUE, YES, Items, X, good, stream
 
 import polyhead as ph
 from polyhead.doctor.epoch_checks import period
@@ -237,6 +237,18 @@ def test_labels_with_few_values_move_though_most_of_them_stay_the_same(share):
     assert examine(lambda: apart(False)).problems == ()
 
 
+def test_augmented_rows_in_one_order_are_not_shuffled():
+    noise = np.random.default_rng(0)
+
+    def some_are_noisy():
+        while True:
+            for ids in cut(np.arange(ROWS)):
+                yield X[ids] + (noise.random((SIZE, 1)) < 0.3), (YES[ids], VALUE[ids])
+
+    found = {p.code: p.found for p in examine(some_are_noisy).problems}
+    assert found["not-shuffled"] == "the same order in two epochs"
+
+
 def test_equal_rows_with_different_labels_have_not_moved():
     twice = np.concatenate([X[:6], X[:6], X[12:]])
     marks = (np.arange(ROWS) < 6).astype("float32")
@@ -273,6 +285,24 @@ def test_another_choice_of_rows_in_each_epoch():
     (problem,) = examine(Part(), steps=None).problems
     assert problem.code == "rereading-differs"
     assert "of the second epoch that were not in the first" in str(problem)
+
+
+def test_workers_that_each_read_all_rows_of_an_iterable_dataset():
+    data = pytest.importorskip("torch").utils.data
+
+    class Rows(data.IterableDataset):
+        def __iter__(self):
+            return iter(zip(X, VALUE, strict=True))
+
+    order, repeats = ph.examine(data.DataLoader(Rows(), 10, num_workers=2)).problems
+    assert order.fix.endswith("shuffle: order = rng.permutation(rows) at the start of each epoch.")
+    assert (repeats.code, repeats.found) == (
+        "repeated-rows",
+        "the row of batch 0, row 0, again (60 rows twice in all)",
+    )
+    assert repeats.fix == (
+        "Each worker reads all rows: give it a share in __iter__, by torch.utils.data.get_worker_info()."
+    )
 
 
 def test_a_length_that_is_not_so():

@@ -15,7 +15,7 @@ from doctor_checks import KIND, ROWS, SIZE, VALUE, YES, Items, X, classes, good,
 import polyhead as ph
 from polyhead.doctor import examine as examining
 from polyhead.doctor.examine import _stopped_early
-from polyhead.doctor.reading import Reading, read_batches
+from polyhead.doctor.reading import Reading, read_batches, row_hashes
 
 HERE = __file__
 
@@ -90,18 +90,29 @@ def test_what_hangs_is_left_behind(unhurried):
     assert report.batches == 1
 
 
-def late(seconds):
-    """A reading that got a batch in each of these seconds, and no other until the time was over."""
-    return Reading(late=len(seconds), seconds=seconds)
+def test_time_that_was_spent_on_looking_is_no_hanging(unhurried, monkeypatch):
+    def look(batch):
+        unhurried.later += 15.0
+        return row_hashes(batch)
+
+    monkeypatch.setattr("polyhead.doctor.reading.row_hashes", look)
+    report = ph.examine(stream(good), steps_per_epoch=ROWS // SIZE)
+    assert report.problems == ()
+    assert report.notes[0] == "a generator function: 3 batches read, 30 rows, then time ran out"
+
+
+def late(seconds, waited):
+    """A reading that got a batch in each of these seconds, and waited for another until the time was over."""
+    return Reading(late=len(seconds), seconds=seconds, waited=waited)
 
 
 def test_what_hangs_and_what_is_only_slow():
-    (problem,) = _stopped_early(late([0.1]), 2.0, "")
+    (problem,) = _stopped_early(late([0.1], 1.1), 2.0, "")
     assert str(problem) == (
         "batch 1: expected a batch within seconds, got none after 1 s. It may wait forever. If it is only "
         "slow, say examine(seconds=...)."
     )
-    assert list(_stopped_early(late([0.2] * 4), 1.5, "")) == []
+    assert list(_stopped_early(late([0.2] * 4, 0.1), 1.5, "")) == []
 
 
 def test_an_interrupt_ends_it_at_once():
@@ -521,6 +532,18 @@ def test_labels_without_the_last_axis_are_no_problem_for_keras_and_that_is_told(
     assert (
         "the labels of output `kind` lack the last axis: Keras's own losses add it, a loss or metric class of your "
         "own would compare each row with each other row" in report.notes
+    )
+
+
+@pytest.mark.once
+@pytest.mark.keras
+def test_ragged_tensors_are_to_be_padded():
+    tf = pytest.importorskip("tensorflow")
+    rows = tf.ragged.constant([[1.0, 2.0], [3.0]])
+    (found,) = ph.examine(tf.data.Dataset.from_tensor_slices((rows, [0.0, 1.0])).batch(2)).errors
+    assert (found.code, found.fix) == (
+        "not-an-array",
+        "Pad the rows to one length: ragged.to_tensor(), as Keras takes no ragged tensors.",
     )
 
 

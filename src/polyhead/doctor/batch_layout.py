@@ -115,6 +115,8 @@ def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> list[Pro
             fix = f"Give NumPy arrays: {_as_arrays(reading, place, places, shape)}."
             if "unequal length" in words:
                 fix = "Pad the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
+            elif "RaggedTensor" in words:
+                fix = "Pad the rows to one length: ragged.to_tensor(), as Keras takes no ragged tensors."
             elif NUMBERS_AS in words:
                 fix = 'Say values.astype("float32").'
             elif words.startswith(SINGLE):

@@ -81,7 +81,7 @@ def check_epochs(
             "whether rows are shuffled or repeated: the inputs differ each time they are read, as augmented ones do"
         )
     if column == 0:
-        _check_repeats(first, one, two, streams and x_period is None and steps is None, out)
+        _check_repeats(subject, first, one, two, streams and x_period is None and steps is None, out)
     if two is None and not subject.shuffled:
         why = "it can be read only once" if not subject.again else "no second epoch was reached"
         out.unseen.append(f"whether a second epoch has another order: {why}")
@@ -246,7 +246,7 @@ def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: C
     a, b = one.keys, two.keys
     size = min(len(a), len(b))
     by_number = subject.item is not None
-    same = np.array_equal(a[:size], b[:size])
+    same = np.array_equal(a[:size], b[:size]) or (one.complete and two.complete and not _mean_move(a, b))
     groups = {frozenset(batch.tolist()) for batch in one.batches}
     together = [frozenset(batch.tolist()) in groups for batch in two.batches]
     if not same and not (all(together) and len(together) > 1):
@@ -281,12 +281,11 @@ def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: C
         "tf.data dataset": "dataset.shuffle(rows) before batch().",
         "torch DataLoader": "DataLoader(shuffle=True).",
         "grain dataset": "dataset.shuffle(seed).repeat() before batch(), as each reading starts with the same order.",
-    }.get(subject.kind, "order = rng.permutation(rows) at the start of each epoch.")
-    expected = "a new order in each epoch"
-    found = "the same order in two epochs"
-    out.found(
-        "order of the rows", expected, found, f"For training, shuffle: {fix}", "not-shuffled", warning=True
+    }.get(
+        "" if subject.iterated else subject.kind, "order = rng.permutation(rows) at the start of each epoch."
     )
+    where, expected, found = "order of the rows", "a new order in each epoch", "the same order in two epochs"
+    out.found(where, expected, found, f"For training, shuffle: {fix}", "not-shuffled", warning=True)
 
 
 def _mean_move(a: np.ndarray, b: np.ndarray) -> float:
@@ -295,7 +294,9 @@ def _mean_move(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(first - other).mean() / len(a)) if len(first) > len(a) / 2 else 1.0
 
 
-def _check_repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool, out: CheckResult) -> None:
+def _check_repeats(
+    subject: Subject, first: Reading, one: _Part, two: _Part | None, unknown: bool, out: CheckResult
+) -> None:
     """Find rows that occur twice in an epoch, and rows that only one of two epochs has."""
     rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in one.rows])
     distinct = np.unique(rows)
@@ -319,6 +320,8 @@ def _check_repeats(first: Reading, one: _Part, two: _Part | None, unknown: bool,
         expected = "each row once in an epoch"
         found = f"the row of batch {before[0]}, row {before[1]}, again ({counted(twice, 'row')} twice in all{more})"
         fix = "Cut the batches from one permutation of the rows, without overlap."
+        if subject.iterated and subject.workers > 1:
+            fix = "Each worker reads all rows: give it a share in __iter__, by torch.utils.data.get_worker_info()."
         out.found(f"batch {where[0]}, row {where[1]}", expected, found, fix, "repeated-rows", warning=True)
     elif missed > batch_rows and not _are_vectors(first):
         out.unseen.append(

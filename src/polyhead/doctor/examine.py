@@ -287,12 +287,12 @@ def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Pro
         step, error = reading.failure
         fix = f"Fix {line_of_user(error)}: training would stop there, or continue without the batch."
         problems.append(Problem(f"batch {step}{where}", "a batch", quoted_error(error), fix, "raises"))
-    if reading.late is not None and sum(reading.seconds) < 0.3 * budget:
+    if reading.waited > 0.3 * budget:
         problems.append(
             Problem(
                 f"batch {reading.late}{where}",
                 "a batch within seconds",
-                f"none after {0.6 * budget - sum(reading.seconds):.0f} s",
+                f"none after {reading.waited:.0f} s",
                 "It may wait forever. If it is only slow, say examine(seconds=...).",
                 "hangs",
             )

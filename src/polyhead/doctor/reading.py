@@ -70,7 +70,8 @@ class Reading:
         bytes: the size of the arrays of each batch.
         ended: whether the object had no more batches.
         failure: what it raised, and at which batch.
-        late: the batch that was still being made when the time was over.
+        late: the batch that was not there when the time was over.
+        waited: the seconds that it was waited for.
         nothing: the first batch that was None.
         reused: a batch that changed when the next one was made, and the arrays that they share.
         turned: a batch, and in it an image that was turned without its mask.
@@ -88,6 +89,7 @@ class Reading:
     ended: bool = False
     failure: tuple[int, BaseException] | None = None
     late: int | None = None
+    waited: float = 0.0
     nothing: int | None = None
     reused: tuple[int, list[Place]] | None = None
     pairs: Pairs | None = None
@@ -353,10 +355,14 @@ def read_batches(
         if step == limit and not (subject.runs_out or subject.length is None):
             found.ended = subject.length == limit
             break
-        try:
-            item, taken = worker.do(fetch, time_left.left)
-        except TimeoutError:
+        asked = time_left.left
+        if not asked:  # the time went into looking at the batches, so the object is not to blame
             found.late = step
+            break
+        try:
+            item, taken = worker.do(fetch, asked)
+        except TimeoutError:
+            found.late, found.waited = step, asked
             return found
         except Exception as error:
             found.failure = (step, error)

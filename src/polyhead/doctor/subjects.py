@@ -43,6 +43,7 @@ class Subject:
         next_epoch: what Keras calls between two epochs.
         workers: the number of threads or processes in which Keras or the object reads it.
         processes: whether these are processes.
+        iterated: whether it is a torch loader of an ``IterableDataset``, which each worker reads from the beginning.
         samples: the object that is copied to each worker, if it can have random state.
         refused: whether Keras rejects it.
         whole: all rows, if it is arrays.
@@ -64,6 +65,7 @@ class Subject:
     next_epoch: Callable[[], None] = lambda: None
     workers: int = 0
     processes: bool = False
+    iterated: bool = False
     samples: Any = None
     refused: bool = False
     whole: Any = None
@@ -271,6 +273,7 @@ def _loader(loader: Any) -> Subject:
         length=len(loader) if hasattr(loader.dataset, "__len__") else None,
         workers=loader.num_workers,
         processes=loader.num_workers > 0,
+        iterated=from_module(loader.dataset, ("IterableDataset",), "torch"),
         samples=loader.dataset,
     )
 

@@ -101,7 +101,7 @@ def _one(subject: Subject) -> Callable[[], Any] | None:
     if subject.item is not None:
         item = subject.item
         return lambda: item(0)
-    if hasattr(subject.samples, "__getitem__"):
+    if hasattr(subject.samples, "__getitem__") and not subject.iterated:
         return lambda: subject.samples[0]
     return None
 
