@@ -15,6 +15,7 @@ from polyhead.columns.values import Coded
 from polyhead.errors import BadValue
 from polyhead.kinds import Binary, Boxes, Categorical, Embedding, Keypoints, Map, Mask, MultiLabel, Regression
 from polyhead.kinds.missing import collapse, is_missing, numbers
+from polyhead.kinds.times import times_fix
 
 NAN = float("nan")
 
@@ -342,13 +343,34 @@ def test_a_column_that_is_right_already_is_not_copied(head, column):
     [
         np.array(["2020-01-01", "2020-01-03"], "datetime64[D]"),
         [datetime.date(2020, 1, 1), datetime.date(2020, 1, 3)],
-        [datetime.timedelta(1), None],
+        ["2020-01-01", "2020-01-03 00:00:00"],
+        [None, datetime.datetime(2020, 1, 3)],
     ],
 )
-def test_times_among_numbers_say_how_they_become_numbers(column):
+def test_times_among_numbers_become_days_since_a_fixed_date(column):
     with pytest.raises(BadValue) as caught:
         numbers(column, None, (1,), "a number")
-    assert caught.value.fix.startswith("Turn times into numbers, as days: (column - column.min())")
+    start, code = caught.value.fix.removesuffix(".").split(", as days: ")
+    assert start == "Turn times into numbers"
+    # counted from the column itself, other rows would get other numbers
+    days = eval(code, {"np": np, "column": column})
+    assert days.tolist()[1] == 7307
+
+
+@pytest.mark.parametrize(
+    ("value", "numbers_of_it"),
+    [(datetime.timedelta(hours=36), [1.5]), (datetime.time(6, 30), [6.5])],
+)
+def test_spans_and_times_of_day_become_numbers(value, numbers_of_it):
+    code = times_fix(value).partition(": ")[2].removesuffix(".")
+    assert list(eval(code, {"np": np, "column": [value]})) == numbers_of_it
+
+
+def test_dates_as_other_text_are_read_with_their_format():
+    assert times_fix("24.12.2020").startswith(
+        "Read the dates with column = pandas.to_datetime(column, format=...)"
+    )
+    assert [times_fix(text) for text in ("1.2.3", "2020", "a-b-c", "12/24")] == [""] * 4
 
 
 @pytest.mark.parametrize(

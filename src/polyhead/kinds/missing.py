@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from decimal import Decimal
 from numbers import Real
@@ -13,6 +12,7 @@ import numpy as np
 from polyhead.columns.values import EvenRows, widened
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.lists_as_text import lists_fix, reads_as_number
+from polyhead.kinds.times import times_fix
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -117,8 +117,8 @@ def conversion_fix(value: Any, fix: str = "") -> str:
         return "Give its fields as columns: {name: column[name] for name in column.dtype.names}."
     if isinstance(value, (complex, np.complexfloating)):
         return "Give two numbers for each: np.stack([column.real, column.imag], axis=-1)."
-    if kind in ("m", "M") or isinstance(value, (datetime.date, datetime.timedelta)):
-        return 'Turn times into numbers, as days: (column - column.min()) / np.timedelta64(1, "D").'
+    if not isinstance(value, str) and times_fix(value):
+        return times_fix(value)
     if isinstance(value, dict) and fix in ("", NUMBERS_FIX):
         where = "column" if value is row else "row"
         return f"Give the numbers without names: [[one[key] for key in {shown(list(value))}] for one in {where}]."
@@ -128,7 +128,7 @@ def conversion_fix(value: Any, fix: str = "") -> str:
         return "Turn text into numbers: np.asarray(column, float)."
     if value.strip().lower() in _NO_NUMBER:
         return 'If it means that there is none, give pandas.to_numeric(column, errors="coerce").'
-    return _comma_fix(value) or _unit_fix(value) or lists_fix(value) or fix
+    return _comma_fix(value) or _unit_fix(value) or lists_fix(value) or times_fix(value) or fix
 
 
 _NO_NUMBER = {"-", "--", "?", ".", "n/a", "na", "none", "null", "nan", "missing", "unknown"}
