@@ -1,6 +1,8 @@
 """Predictions of every kind of head, in the words, units and pixels of the data."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -643,3 +645,23 @@ def test_rows_without_an_index_are_counted(trained):
     assert ph.predict(model, rows).to_pandas().index.tolist() == [0, 1]
     pd = pytest.importorskip("pandas")
     assert ph.predict(model, pd.DataFrame({"x": []}, index=pd.Index([], dtype=str))).to_pandas().empty
+
+
+def test_threads_may_predict_and_evaluate_one_model_at_once(trained):
+    model, _ = trained
+    data = table()
+    wanted = ph.predict(model, data)["price"].tolist()
+    error = ph.evaluate(model, data, intervals=None)["price"]["mae"].value
+    begin = threading.Barrier(4)
+
+    def request(number):
+        begin.wait()
+        if number == 0:
+            return [ph.evaluate(model, data, intervals=None)["price"]["mae"].value]
+        return [ph.predict(model, {"x": data["x"][row]})["price"][0] for row in range(number, 12, 3)]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(request, range(4)))
+    assert found[0] == pytest.approx([error], rel=1e-5)
+    for number in (1, 2, 3):
+        assert found[number] == pytest.approx(wanted[number:12:3], rel=1e-4)

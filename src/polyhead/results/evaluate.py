@@ -7,6 +7,7 @@ from typing import Any
 from polyhead.errors import ContractError, DataError, Problem, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
+from polyhead.keras_bridge.jax_state import in_turn
 from polyhead.kinds.declaration import Declaration
 from polyhead.pipeline.feed_arguments import columns_asked_for
 from polyhead.results.bootstrap import Intervals
@@ -62,8 +63,10 @@ def evaluate(
     require_model(model, "evaluate(model)")
     how = _intervals(intervals, resamples, seed)
     feed, known = labeled_feed(model, data, declaration, batch_size)
-    found = RowJudges(model, feed)
-    return Evaluation(found.judges, *found.look(), how, found, known)
+    with in_turn(model):
+        found = RowJudges(model, feed)
+        items, ids = found.look()
+    return Evaluation(found.judges, items, ids, how, found, known)
 
 
 def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
