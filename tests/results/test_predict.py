@@ -491,7 +491,9 @@ def test_several_inputs_are_given_by_name():
     )
     with pytest.raises(ph.DataError, match=r"expected columns by name, got 'a\.jpg'"):
         ph.predict(model, "a.jpg", declaration=feed.declaration)
-    with pytest.raises(ph.DataError, match="expected a column `b` among a, got no such column"):
+    with pytest.raises(
+        ph.DataError, match="The model was trained with this name: rename the column of the data to `b`"
+    ):
         ph.predict(model, {"a": 1.0}, declaration=feed.declaration)
 
 

@@ -14,7 +14,7 @@ from polyhead.results.bootstrap import Intervals
 from polyhead.results.declared import declaration_for
 from polyhead.results.evaluation import Evaluation
 from polyhead.results.judge_rows import RowJudges
-from polyhead.results.rows import as_rows
+from polyhead.results.rows import as_rows, require_inputs
 from polyhead.results.tuning import carried_heads, tuned_as
 
 
@@ -99,6 +99,7 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tu
     if not len(source):
         fix = "No metric can be measured without rows: leave such data out."
         raise DataError(Problem("evaluate(data)", "at least one row", "none", fix))
+    require_inputs(source, known.inputs)
     feed = Declaration(known.inputs, plain).feed(source, shard=(0, 1), **own)
     feed._require_labels("evaluate()")
     return feed, Declaration(known.inputs, heads)

@@ -26,7 +26,7 @@ from polyhead.results.no_rows import NoRows
 from polyhead.results.outputs import Outputs, require_finite_outputs
 from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
-from polyhead.results.rows import as_rows
+from polyhead.results.rows import as_rows, require_inputs
 from polyhead.results.tta import view_spread
 from polyhead.sources.source import Source, names_in
 from polyhead.whole_file import writing
@@ -105,6 +105,7 @@ def predict(
     declared = declaration_for("predict", model, data, declaration)
     kept = names_in(keep, "predict(keep=)") if keep else []
     rows = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs, kept)
+    require_inputs(rows, declared.inputs)
     if batch_size is None:
         batch_size = data.batch_size if isinstance(data, Feed) else 32
     require_size("predict(batch_size=)", batch_size)
