@@ -104,7 +104,7 @@ def test_what_is_not_numbers():
     words = message(resolved, Array(), np.array(["2020-01-01"], "datetime64[D]"))
     assert words == (
         "head `h`, row 0: expected numbers, got datetime.date(2020, 1, 1). "
-        'Turn times into numbers, as days: (np.asarray(column, "datetime64[s]") - '
+        'Turn times into numbers, as days: (np.asarray(column, "datetime64[us]") - '
         'np.datetime64("2000-01-01")) / np.timedelta64(1, "D").'
     )
 

@@ -1,12 +1,11 @@
 """Heads that lie in the image."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from kind_checks import encoded, message, refusal, resolved
 
 import polyhead as ph
-from polyhead.kinds import Boxes, Image, Keypoints, Map, Mask, Regression
+from polyhead.kinds import Boxes, Keypoints, Mask
 
 ONE = np.array([[0, 1, 1], [0, 0, 1]])
 
@@ -379,44 +378,6 @@ def test_arrays_of_another_number_of_boxes():
     assert message(Keypoints(2).encode, np.ones((3, 2, 5))) == (
         "head `h`: expected keypoints of shape (2, 2), got rows of shape (2, 5)."
     )
-
-
-@pytest.mark.parametrize(
-    ("kind", "places", "columns", "rows"),
-    [
-        (Boxes, 1, ["x0", "y0", "x1", "y1"], [[1, 2, 3, 4], [5, 6, 7, 8]]),
-        (Keypoints, 1, ["x0", "y0"], [[1, 2], [5, 6]]),
-        (Keypoints, 2, ["x0", "y0", "x1", "y1"], [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]),
-    ],
-)
-def test_coordinates_in_columns_of_their_own_say_how_to_join_them(kind, places, columns, rows):
-    said = refusal(kind, places, column=columns)
-    what = f"{kind.__name__}(column=): expected one column, got {len(columns)}: {', '.join(columns)}."
-    assert said.startswith(f"{what} Join them: ")
-    frame = pd.DataFrame([[1, 2, 3, 4], [5, 6, 7, 8]], columns=["x0", "y0", "x1", "y1"])
-    exec(said.partition("Join them: ")[2].removesuffix("."), {"frame": frame})
-    np.testing.assert_array_equal(list(frame[kind.layer]), rows)
-    encoded(resolved(kind(places), frame[kind.layer]), list(frame[kind.layer]))
-    one = message(resolved, kind(places), np.ones(2))
-    assert "got rows of shape (). If each coordinate has its own column, join them: frame[" in one
-
-
-def test_whole_points_in_columns_of_their_own_are_stacked():
-    assert refusal(Keypoints, 2, column=["nose", "tail"]).endswith(
-        "Join them: np.stack([data[name] for name in ['nose', 'tail']], axis=1)."
-    )
-
-
-def test_kinds_that_read_one_column_say_what_to_do_with_several():
-    stack = "or join arrays: np.stack([data[name] for name in ['a', 'b']], axis=-1)."
-    for kind, owner in ((Mask, "a head"), (Map, "a head"), (Image, "an input")):
-        assert refusal(kind, column=["a", "b"]) == (
-            f"{kind.__name__}(column=): expected one column, got 2: a, b. Give each {owner} of its own, {stack}"
-        )
-    assert refusal(Regression, 2, column=["a", "b"], each="box").endswith(
-        "Give one column, with a list for each box that has all of its values."
-    )
-    assert Mask(column=["a"]).columns("h") == ("a",)
 
 
 def test_declarations_of_places():

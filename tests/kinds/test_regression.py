@@ -131,7 +131,7 @@ MEND = "Fix the row, or put NaN where there is no label."
             2,
             [np.array(["2024-01-01", "2024-01-02"], "datetime64[D]")],
             "head `h`, row 0: expected numbers of shape (2,), got ['2024-01-01', '2024-01-02']. "
-            'Turn times into numbers, as days: (np.asarray(column, "datetime64[s]") - '
+            'Turn times into numbers, as days: (np.asarray(column, "datetime64[us]") - '
             'np.datetime64("2000-01-01")) / np.timedelta64(1, "D").',
         ),
         (

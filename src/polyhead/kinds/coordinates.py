@@ -176,22 +176,8 @@ class Coordinates(Head):
             rows[i, :count, width:] = 1  # no visibility given: labeled
         return rows
 
-    def one_column_fix(self, names: list[str]) -> str:
-        if len(names) == self.places > 1:
-            return f"Join them: np.stack([data[name] for name in {names}], axis=1)."
-        return "Join them: " + self._joined(str(names), len(names) // self.places)
-
-    def _joined(self, names: str, width: int) -> str:
-        """Code that makes one column of columns of numbers."""
-        shape = f".reshape(-1, {self.places}, {width})" if self.places > 1 and width in self._widths else ""
-        return f"frame[{self.layer!r}] = list(frame[{names}].to_numpy(){shape})."
-
     def _shape_fix(self, shape: tuple[int, ...]) -> str:
         """What to do about the entries of a row that have another shape."""
-        if not shape:
-            return "If each coordinate has its own column, join them: " + self._joined(
-                "names", self._widths[0]
-            )
         flat = [
             width for width in self._widths if shape[-1] == self.places * width and shape[:-1] in ((), (1,))
         ]

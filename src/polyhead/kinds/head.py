@@ -104,13 +104,6 @@ class Head(Kind, InImage):
             raise ContractError(Problem(where, expected, shown(self.class_weight), fix))
         object.__setattr__(self, "class_weight", as_class_weight(self.class_weight, where))
 
-    def one_column_fix(self, names: list[str]) -> str:
-        if self.layer is not None:
-            return f"Give each a head of its own, or join arrays: np.stack([data[name] for name in {names}], axis=-1)."
-        if self.each is not None:
-            return "Give one column, with a list for each box that has all of its values."
-        return ""
-
     def reads(self, name: str) -> tuple[str, ...]:
         """All columns that this head reads: of labels and of weights."""
         return (*self.columns(name), *([self.sample_weight] if self.sample_weight else []))

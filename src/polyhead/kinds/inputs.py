@@ -91,9 +91,6 @@ class Image(Input):
     # whether the column has files
     files: bool = field(default=False, init=False, repr=False, compare=False)
 
-    def one_column_fix(self, names: list[str]) -> str:
-        return f"Give each an input of its own, or join arrays: np.stack([data[name] for name in {names}], axis=-1)."
-
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("height", "width", "channels"):

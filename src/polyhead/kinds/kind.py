@@ -12,7 +12,6 @@ from polyhead.errors import (
     ContractError,
     Problem,
     as_list,
-    listed,
     plain_fields,
     shown,
 )
@@ -51,20 +50,7 @@ class Kind(ABC):
         if not names or not all(isinstance(name, str) for name in names):
             expected = "the name of a column, or a list of names"
             raise ContractError(Problem(f"{type(self).__name__}(column=)", expected, shown(self.column)))
-        if len(names) > 1:
-            self._require_joinable(names)
         object.__setattr__(self, "column", tuple(names) if isinstance(self.column, tuple) else names)
-
-    def _require_joinable(self, names: list[str]) -> None:
-        """Refuse several columns where they cannot be joined to one vector per row."""
-        fix = self.one_column_fix(names)
-        if fix:
-            where, found = f"{type(self).__name__}(column=)", f"{len(names)}: {listed(names)}"
-            raise ContractError(Problem(where, "one column", found, fix))
-
-    def one_column_fix(self, names: list[str]) -> str:
-        """What to do instead of naming several columns; empty if the kind joins them."""
-        return ""
 
     @property
     def inner(self) -> Kind:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-_DAYS = '(np.asarray(column, "datetime64[s]") - np.datetime64("2000-01-01")) / np.timedelta64(1, "D")'
+_DAYS = '(np.asarray(column, "datetime64[us]") - np.datetime64("2000-01-01")) / np.timedelta64(1, "D")'
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}\b.*", re.DOTALL)
 
 
@@ -19,11 +19,11 @@ def times_fix(value: Any) -> str:
     other rows.
 
     >>> times_fix(datetime.timedelta(1)), times_fix("May 5")
-    ('Turn spans of time into days: np.asarray(column, "timedelta64[s]") / np.timedelta64(1, "D").', '')
+    ('Turn spans of time into days: np.asarray(column, "timedelta64[us]") / np.timedelta64(1, "D").', '')
     """
     kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
     if kind == "m" or isinstance(value, datetime.timedelta):
-        return 'Turn spans of time into days: np.asarray(column, "timedelta64[s]") / np.timedelta64(1, "D").'
+        return 'Turn spans of time into days: np.asarray(column, "timedelta64[us]") / np.timedelta64(1, "D").'
     if isinstance(value, datetime.time):
         return "Turn times of day into hours: [time.hour + time.minute / 60 for time in column]."
     if kind == "M" or isinstance(value, datetime.date) or _is_iso_date(value):
