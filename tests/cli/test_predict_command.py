@@ -53,7 +53,7 @@ def test_a_single_row_is_said_in_the_singular(saved, tmp_path):
 def test_all_that_is_wrong_with_the_arguments_is_said_at_once(saved, tmp_path):
     folder, _ = saved
     model, rows, out = folder / "m.keras", folder / "rows.parquet", tmp_path / "o.csv"
-    (tmp_path / "mine.py").write_text("rows = {'a': [1.0], 'b': [2.0]}\n")
+    (tmp_path / "mine.py").write_text("rows = {'a': [1.0], 'b': [2.0]}\nrenamed = {'a': [1.0], 'c': [2.0]}\n")
     plain = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     plain.save(tmp_path / "plain.keras")
     lost, broken = tmp_path / "no" / "o.txt", tmp_path / "broken.keras"
@@ -91,6 +91,29 @@ def test_all_that_is_wrong_with_the_arguments_is_said_at_once(saved, tmp_path):
                 f"{broken}: Keras cannot load it: ",
             ],
         ),
+        (
+            (folder, tmp_path / "mine.py", "-o", out),
+            2,
+            [
+                f"{folder}: expected a file, got a folder.",
+                f"{tmp_path / 'mine.py'}: name an object of the file, as {tmp_path / 'mine.py'}:name.",
+            ],
+        ),
+        (
+            (model, rows, "-o", tmp_path / "o.json"),
+            2,
+            [
+                f"{model} {rows}: write_coco(): expected a head of boxes, got none. write_parquet(path) and write"
+            ],
+        ),
+        (
+            (model, f"{tmp_path / 'mine.py'}:renamed", "-o", out),
+            1,
+            [
+                f"{model} {tmp_path / 'mine.py'}:renamed: input `b`: expected a column `b` among a, c, got no such "
+                "column. The model was trained with this name: rename the column of the data to `b`.",
+            ],
+        ),
     ):
         done = run(*arguments)
         lines = done.stderr.splitlines()
@@ -98,3 +121,18 @@ def test_all_that_is_wrong_with_the_arguments_is_said_at_once(saved, tmp_path):
             line.removeprefix("polyhead: ")[: len(want)] for line, want in zip(lines, said, strict=True)
         ] == said
         assert (done.exit_code, done.stdout) == (code, "")
+
+
+def test_the_columns_of_the_file_that_was_written_are_listed(tmp_path):
+    images = np.zeros((2, 8, 8, 3), "uint8")
+    feed = ph.Feed(
+        {"image": images, "mask": images[..., 0]}, inputs={"image": ph.Image()}, heads={"mask": ph.Mask()}
+    )
+    x = keras.Input((8, 8, 3), name="image")
+    ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd").save(tmp_path / "m.keras")
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\nrows = {'image': np.zeros((2, 8, 8, 3), 'uint8')}\n"
+    )
+    for name, columns in (("o.csv", "id"), ("o.parquet", "id, mask")):
+        done = run(tmp_path / "m.keras", f"{tmp_path / 'mine.py'}:rows", "-o", tmp_path / name)
+        assert (done.exit_code, done.stdout) == (0, f"{tmp_path / name}: 2 rows, {columns}\n")

@@ -1,5 +1,6 @@
 """What all commands have in common: options, completion, errors, interrupts and pipes."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -95,6 +96,15 @@ def test_a_reader_that_goes_away_is_not_an_error_to_talk_about(tmp_path):
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert done.stdout == f"{tmp_path / 'data.py'}:rows: 2 rows, 400 columns\n"
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+def test_a_result_that_cannot_be_printed_ends_without_a_traceback(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,0\n2,1\n")
+    command = f"{sys.executable} -m polyhead inspect {tmp_path / 'rows.csv'} > /dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    said = f"polyhead: the result cannot be printed: {os.strerror(errno.ENOSPC)}.\n"
+    assert (done.returncode, done.stderr) == (1, said)
 
 
 def test_the_only_backend_is_taken(tmp_path, monkeypatch):

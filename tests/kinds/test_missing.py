@@ -17,6 +17,7 @@ from polyhead.columns.values import Coded
 from polyhead.errors import BadValue
 from polyhead.kinds import Binary, Boxes, Categorical, Embedding, Keypoints, Map, Mask, MultiLabel, Regression
 from polyhead.kinds.missing import collapse, is_missing, numbers
+from polyhead.kinds.times import times_fix
 
 NAN = float("nan")
 
@@ -347,6 +348,7 @@ def test_a_column_that_is_right_already_is_not_copied(head, column):
         ("times", [datetime.datetime(2000, 1, 1, 12), None], [0.5, np.nan]),
         ("times", pd.Series(pd.to_datetime(["2000-01-01T02:00+02:00", None])), [0, np.nan]),
         ("times", pl.Series([datetime.date(1999, 12, 31)]), [-1]),
+        ("times", ["2000-01-01", "2000-01-03 00:00:00"], [0, 2]),
         ("time spans", [datetime.timedelta(1), None], [1, np.nan]),
         ("time spans", np.array([36, 48], "timedelta64[h]"), [1.5, 2]),
         ("time spans", pd.Series([datetime.timedelta(hours=6)]), [0.25]),
@@ -359,6 +361,18 @@ def test_times_among_numbers_say_how_they_become_numbers(what, column, days):
     about, _, code = caught.value.fix.removesuffix(".").partition(", as days: ")
     assert about == f"Turn {what} into numbers"
     np.testing.assert_array_equal(eval(code, {"np": np, "column": column}), days)
+
+
+def test_times_of_day_become_hours():
+    code = times_fix(datetime.time(6, 30)).partition(": ")[2].removesuffix(".")
+    assert eval(code, {"column": [datetime.time(6, 30)]}) == [6.5]
+
+
+def test_dates_as_other_text_are_read_with_their_format():
+    assert times_fix("24.12.2020").startswith(
+        "Read the dates with column = pandas.to_datetime(column, format=...)"
+    )
+    assert [times_fix(text) for text in ("1.2.3", "2020", "a-b-c", "12/24")] == [""] * 4
 
 
 @pytest.mark.parametrize(

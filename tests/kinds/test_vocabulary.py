@@ -91,6 +91,8 @@ def test_what_is_no_word():
             f"head `h`, row 1: expected words, got 3.5. {numbers}"
         )
     assert message(kind.encode, ["Lima", {"a": 1}]) == "head `h`, row 1: expected words, got {'a': 1}."
+    dates = message(resolved, Array(vocabulary="auto"), np.array(["2020-01-01"], "datetime64[D]"))
+    assert "Leave out vocabulary=. Turn times into numbers, as days: " in dates
     assert message(kind.encode, [b"\xff"]) == "head `h`, row 0: expected words in UTF-8, got b'\\xff'."
     assert message(resolved, Array(vocabulary="auto"), [None, ""]) == "head `h`: expected words, got none."
     assert message(resolved, Array(vocabulary=WORDS), [["Lima", "Oslo"], ["Lima"]]) == (

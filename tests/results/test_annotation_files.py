@@ -200,7 +200,8 @@ def test_what_has_no_boxes_says_so():
     found = ph.predict(keras.Model(x, keras.layers.Dense(1, name="y")(x)), feed)
     with pytest.raises(ph.ContractError) as error:
         found.write_coco(Path("r.json"))
-    assert str(error.value) == "write_coco(head=): expected a head of boxes (there is none), got none."
+    every = "write_parquet(path) and write_csv(path) write predictions of every kind."
+    assert str(error.value) == f"write_coco(): expected a head of boxes, got none. {every}"
 
 
 def test_ids_name_files_inside_the_folder(tmp_path):

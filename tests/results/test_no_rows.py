@@ -122,7 +122,7 @@ def test_wrong_columns_are_an_error_without_rows_as_well(trained):
         ph.predict(trained, pandas.DataFrame({"a": [], "bb": []}))
     assert str(error.value) == (
         "input `x`: expected a column `b` among a, bb, got no such column. Did you mean `bb`? "
-        'Say Array(column="...") for a column of another name.'
+        "The model was trained with this name: rename the column of the data to `b`."
     )
 
 

@@ -1,7 +1,9 @@
 """Predictions of every kind of head, in the words, units and pixels of the data."""
 
 import json
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -492,7 +494,9 @@ def test_several_inputs_are_given_by_name():
     )
     with pytest.raises(ph.DataError, match=r"expected columns by name, got 'a\.jpg'"):
         ph.predict(model, "a.jpg", declaration=feed.declaration)
-    with pytest.raises(ph.DataError, match="expected a column `b` among a, got no such column"):
+    with pytest.raises(
+        ph.DataError, match="The model was trained with this name: rename the column of the data to `b`"
+    ):
         ph.predict(model, {"a": 1.0}, declaration=feed.declaration)
 
 
@@ -664,3 +668,23 @@ def test_rows_without_an_index_are_counted(trained):
     assert ph.predict(model, rows).to_pandas().index.tolist() == [0, 1]
     pd = pytest.importorskip("pandas")
     assert ph.predict(model, pd.DataFrame({"x": []}, index=pd.Index([], dtype=str))).to_pandas().empty
+
+
+def test_threads_may_predict_and_evaluate_one_model_at_once(trained):
+    model, _ = trained
+    data = table()
+    wanted = ph.predict(model, data)["price"].tolist()
+    error = ph.evaluate(model, data, intervals=None)["price"]["mae"].value
+    begin = threading.Barrier(4)
+
+    def request(number):
+        begin.wait()
+        if number == 0:
+            return [ph.evaluate(model, data, intervals=None)["price"]["mae"].value]
+        return [ph.predict(model, {"x": data["x"][row]})["price"][0] for row in range(number, 12, 3)]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(request, range(4)))
+    assert found[0] == pytest.approx([error], rel=1e-5)
+    for number in (1, 2, 3):
+        assert found[number] == pytest.approx(wanted[number:12:3], rel=1e-4)

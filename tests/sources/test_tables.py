@@ -670,9 +670,12 @@ def test_columns_of_one_name(tmp_path):
 
 def test_a_folder_without_tables(tmp_path):
     assert message(lambda: read_table(tmp_path)) == (
-        f"file {tmp_path}: expected a folder of Parquet files, got no file that ends in .parquet or .pq."
+        f"file {tmp_path}: expected a folder of Parquet files, got an empty folder."
     )
     (tmp_path / "cats").mkdir()
+    assert message(lambda: read_table(tmp_path)) == (
+        f"file {tmp_path}: expected a folder of Parquet files, got no file that ends in .parquet or .pq."
+    )
     (tmp_path / "cats" / "1.JPG").write_bytes(b"")
     assert message(lambda: read_table(tmp_path)).endswith(f'Images are read by ph.read_folder("{tmp_path}").')
 

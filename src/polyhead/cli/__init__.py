@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from polyhead.cli.evaluate_command import run_evaluate
 from polyhead.cli.examine_command import run_examine
 from polyhead.cli.inspect_command import run_inspect
 from polyhead.cli.keras_backend import choose_backend
+from polyhead.cli.messages import WRONG_DATA
 from polyhead.cli.migrate_command import run_migrate
 from polyhead.cli.pack_command import run_pack
 from polyhead.cli.predict_command import run_predict
@@ -62,4 +64,13 @@ def main() -> None:
         "TF_CPP_MIN_LOG_LEVEL", "2"
     )  # TensorFlow's notes on processors are not the command's
     choose_backend()
-    app(prog_name="polyhead")
+    try:
+        app(prog_name="polyhead")
+    except OSError as error:  # of stdout: those of files are reported by the commands
+        if error.filename is not None:
+            raise
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what it still holds would fail again at exit
+        typer.echo(f"polyhead: the result cannot be printed: {error.strerror or error}.", err=True)
+        sys.exit(WRONG_DATA)

@@ -140,6 +140,8 @@ def _as_model(text: str, value: Any) -> Any:
 
 def require_file(path: Path) -> None:
     """End the command if there is no such file."""
+    if path.is_dir():
+        fail(f"{path}: expected a file, got a folder.", WRONG_USE)
     if not path.is_file():
         fail(hints(f"{path}: no such file.", _similar_file(path)), WRONG_USE)
 

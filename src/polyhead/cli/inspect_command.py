@@ -15,7 +15,7 @@ from polyhead.cli.messages import fail, reporting
 from polyhead.cli.suggest import suggest
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.column_survey import describe_columns, describe_values
-from polyhead.errors import counted
+from polyhead.errors import counted, hints
 
 
 def run_inspect(
@@ -62,7 +62,9 @@ def run_inspect(
     suggestion = suggest(columns)
     if not suggestion.inputs or not suggestion.heads:
         what = "an input" if not suggestion.inputs else "a head"
-        fail(f"{data}: no column can be {what}: {_reasons(suggestion.left_out, columns)}")
+        folder = given.expression.startswith("ph.read_folder(") and not suggestion.heads
+        fix = f'If a table has the labels: {given.expression[:-1]}, table="labels.csv").' if folder else ""
+        fail(hints(f"{data}: no column can be {what}: {_reasons(suggestion.left_out, columns)}", fix))
     if not code:
         console.print("\nA feed for it, to paste and change:\n")
     console.print(Text(suggestion.code(given.expression, given.imports)), soft_wrap=True)
@@ -93,4 +95,4 @@ def _as_table(columns: list[ColumnDescription]) -> Table:
 
 def _reasons(left_out: dict[str, str], columns: list[ColumnDescription]) -> str:
     reasons = "; ".join(f"`{name}`: {why}" for name, why in left_out.items())
-    return reasons or f"there is only one column, `{columns[0].name}`."
+    return f"{reasons}." if reasons else f"there is only one column, `{columns[0].name}`."

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from polyhead.cli.arguments import JsonOption
-from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail, reporting
+from polyhead.cli.arguments import JsonOption, require_file
+from polyhead.cli.messages import WRONG_DATA, reporting
 from polyhead.migrating.migrate import migrate, report_of
 
 
@@ -33,8 +33,7 @@ def run_migrate(
     It runs only the lines of the script that make the data, never the model or the training, and lists these lines in
     its report. The exit code is 0 if every pipeline was migrated, and 1 if one was not, or if there is none.
     """
-    if not script.is_file():
-        fail(f"{script}: no such file.", WRONG_USE)
+    require_file(script)
     with reporting(str(script)):
         found = migrate(script, execute=execute, rows=rows)
     text = json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False)

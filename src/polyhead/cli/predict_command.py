@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -58,8 +59,12 @@ def run_predict(
             probabilities=probabilities,
             path=output if ending == ".parquet" else None,
         )
+        written = list(found.columns)
         if ending == ".json":
             found.write_coco(output)
+            written = []
         elif ending == ".csv":
             found.write_csv(output)
-    typer.echo(f"{output}: {counted(len(found), 'row')}, {', '.join(found.columns)}")
+            with open(output, encoding="utf-8", newline="") as file:
+                written = next(csv.reader(file))  # without masks and maps
+    typer.echo(", ".join([f"{output}: {counted(len(found), 'row')}", *written]))

@@ -81,6 +81,8 @@ def _require_data(text: str) -> None:
     named = NAMED.fullmatch(text)
     if named is not None:
         require_file(Path(named["file"]))
+    elif text.endswith(".py"):
+        fail(f"{text}: name an object of the file, as {text}:name.", WRONG_USE)
     elif not Path(text).exists():
         fail(f"{text}: no such file.", WRONG_USE)
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from polyhead.doctor.leaf_statistics import NONE, NUMBERS_AS, SINGLE
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.pairs import Turned
@@ -15,6 +17,7 @@ from polyhead.doctor.reading import Place, ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import leaves
+from polyhead.kinds.times import times_fix
 
 
 def check_batches(reading: Reading, subject: Subject, places: Matches, shape: str = "") -> list[Problem]:
@@ -124,7 +127,7 @@ def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> list[Pro
             elif "text" in words or "objects" in words:
                 fix = "Turn words into ids first, and mixed lists into one array of numbers."
             elif "datetime64" in words or "timedelta64" in words:
-                fix = 'Turn times into numbers, as days: (times - times.min()) / np.timedelta64(1, "D").'
+                fix = times_fix(np.timedelta64(1) if "timedelta64" in words else np.datetime64("2000-01-01"))
             # inputs may be text, if the model has a layer for it; labels never are
             may = place[0] == "x" and slot is None and "text" in words
             if words == NONE:

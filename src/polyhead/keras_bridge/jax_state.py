@@ -1,14 +1,17 @@
-"""Keeps a model's weights when a feed raises an error on JAX.
+"""Keeps a model's weights on JAX when a feed raises an error, or when several threads predict.
 
 While Keras trains, evaluates or predicts on JAX, the variables of a model are empty: their values pass from step to
 step in a local variable of the method, and return after the last one. An error raised by the feed in between would
-leave the model without them. So when a feed raises, the values are first restored from the calling frames.
+leave the model without them. So when a feed raises, the values are first restored from the calling frames. A second
+thread would find the model without them, so threads take turns.
 """
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from polyhead.keras_bridge.keras_call import keras_frames
@@ -20,6 +23,20 @@ _STATE = {
     "predict": _PARTS,
 }
 """The parts of the state in each Keras method."""
+
+
+_TURNS: weakref.WeakKeyDictionary[Any, threading.RLock] = weakref.WeakKeyDictionary()
+_MAKING = threading.Lock()
+
+
+def in_turn(model: Any) -> Any:
+    """Return a context in which only one thread at a time uses the model; on other backends it does nothing."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return nullcontext()
+    with _MAKING:
+        return _TURNS.setdefault(model, threading.RLock())
 
 
 def with_kept_weights(batches: Iterator[Any]) -> Iterator[Any]:

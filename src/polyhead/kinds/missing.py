@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from decimal import Decimal
 from numbers import Real
@@ -13,6 +12,7 @@ import numpy as np
 from polyhead.columns.values import EvenRows, widened
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.lists_as_text import lists_fix, reads_as_number
+from polyhead.kinds.times import times_fix
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -119,8 +119,8 @@ def conversion_fix(value: Any, fix: str = "") -> str:
         return "Give one sparse matrix: scipy.sparse.vstack(column)."
     if isinstance(value, (complex, np.complexfloating)):
         return "Give two numbers for each: np.stack([column.real, column.imag], axis=-1)."
-    if kind in ("m", "M") or isinstance(value, (datetime.date, datetime.timedelta)):
-        return _TIME_SPANS if kind == "m" or isinstance(value, datetime.timedelta) else _TIMES
+    if not isinstance(value, str) and times_fix(value):
+        return times_fix(value)
     if isinstance(value, dict) and fix in ("", NUMBERS_FIX):
         where = "column" if value is row else "row"
         parts = [key for key, one in value.items() if isinstance(one, (list, tuple)) or np.ndim(one)]
@@ -134,15 +134,8 @@ def conversion_fix(value: Any, fix: str = "") -> str:
         return "Turn text into numbers: np.asarray(column, float)."
     if value.strip().lower() in _NO_NUMBER:
         return 'If it means that there is none, give pandas.to_numeric(column, errors="coerce").'
-    return _comma_fix(value) or _unit_fix(value) or lists_fix(value) or fix
+    return _comma_fix(value) or _unit_fix(value) or lists_fix(value) or times_fix(value) or fix
 
-
-# with the same first day for every part of the data
-_TIMES = (
-    'Turn times into numbers, as days: (np.asarray(column, "M8[us]") - np.datetime64("2000-01-01")) / '
-    'np.timedelta64(1, "D").'
-)
-_TIME_SPANS = 'Turn time spans into numbers, as days: np.asarray(column, "m8[us]") / np.timedelta64(1, "D").'
 
 _NO_NUMBER = {"-", "--", "?", ".", "n/a", "na", "none", "null", "nan", "missing", "unknown"}
 """How tables say that there is no number."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, counted, is_number, shown
 from polyhead.kinds.missing import even_rows, is_missing, plain
+from polyhead.kinds.times import times_fix
 
 NOTHING, UNKNOWN = "", "[UNK]"
 """The words of the ids 0 and 1, as in `keras.layers.TextVectorization`: no word, and an unknown word."""
@@ -104,6 +105,8 @@ def _one_word(value: Any, row: int) -> str:
             raise BadValue(row, "words in UTF-8", shown(value)) from None
     if is_missing(value):
         return NOTHING
+    if times_fix(value):
+        raise BadValue(row, "words", shown(value), f"Leave out vocabulary=. {times_fix(value)}")
     fix = "Numbers need no vocabulary=; if they are names, turn them into text: [str(value) for value in column]."
     raise BadValue(row, "words", shown(value), fix if is_number(value) else "")
 

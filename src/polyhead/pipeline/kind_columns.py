@@ -199,8 +199,14 @@ def _may_be_number(value: Any) -> bool:
     return np.asarray(_unmarked(value)).dtype.kind in "iufb"
 
 
-def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> list[Problem]:
-    """Return a problem for each declared column that the source does not have."""
+def absent_columns(
+    source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head], trained: bool = False
+) -> list[Problem]:
+    """Return a problem for each declared column that the source does not have.
+
+    Args:
+        trained: whether the names are those of a trained model, so that only the data can change.
+    """
     columns = source.columns
     there = set(columns)
     index = getattr(source.pandas_index(np.zeros(0, np.int64)), "names", ())
@@ -212,6 +218,10 @@ def absent_columns(source: Source, inputs: Mapping[str, Input], heads: Mapping[s
                 if column in there:
                     continue
                 fix = f'Say {type(kind).__name__}({_argument(kind, name, column)}="...") for a column of another name.'
+                if trained:
+                    fix = (
+                        f"The model was trained with this name: rename the column of the data to `{column}`."
+                    )
                 near = similar(column, columns)
                 if column in index:
                     near, fix = "", "It is the index: give frame.reset_index()."

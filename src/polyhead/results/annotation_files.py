@@ -177,7 +177,11 @@ def head_of(layer: str, heads: Mapping[str, Head], given: str | None, method: st
         return str(given)
     if given is None and len(known) == 1:
         return known[0]
-    expected = f"a head of {'masks' if layer == 'mask' else layer} ({', '.join(known) or 'there is none'})"
+    what = f"a head of {'masks' if layer == 'mask' else layer}"
+    if given is None and not known:
+        fix = "write_parquet(path) and write_csv(path) write predictions of every kind."
+        raise ContractError(Problem(f"{method}()", what, "none", fix))
+    expected = f"{what} ({', '.join(known) or 'there is none'})"
     found = "none" if given is None else shown(given)
     near = similar(given, known) if given is not None else ""
     raise ContractError(

@@ -7,13 +7,14 @@ from typing import Any
 from polyhead.errors import ContractError, DataError, Problem, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
+from polyhead.keras_bridge.jax_state import in_turn
 from polyhead.kinds.declaration import Declaration
 from polyhead.pipeline.feed_arguments import columns_asked_for
 from polyhead.results.bootstrap import Intervals
 from polyhead.results.declared import declaration_for
 from polyhead.results.evaluation import Evaluation
 from polyhead.results.judge_rows import RowJudges
-from polyhead.results.rows import as_rows
+from polyhead.results.rows import as_rows, require_inputs
 from polyhead.results.tuning import carried_heads, tuned_as
 
 
@@ -62,8 +63,10 @@ def evaluate(
     require_model(model, "evaluate(model)")
     how = _intervals(intervals, resamples, seed)
     feed, known = labeled_feed(model, data, declaration, batch_size)
-    found = RowJudges(model, feed)
-    return Evaluation(found.judges, *found.look(), how, found, known)
+    with in_turn(model):
+        found = RowJudges(model, feed)
+        items, ids = found.look()
+    return Evaluation(found.judges, items, ids, how, found, known)
 
 
 def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
@@ -96,6 +99,7 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tu
     if not len(source):
         fix = "No metric can be measured without rows: leave such data out."
         raise DataError(Problem("evaluate(data)", "at least one row", "none", fix))
+    require_inputs(source, known.inputs)
     feed = Declaration(known.inputs, plain).feed(source, shard=(0, 1), **own)
     feed._require_labels("evaluate()")
     return feed, Declaration(known.inputs, heads)

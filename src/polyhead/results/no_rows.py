@@ -5,27 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from polyhead.errors import DataError
 from polyhead.kinds import Input
-from polyhead.pipeline.kind_columns import absent_columns
 from polyhead.sources.source import Source
 
 
 @dataclass(frozen=True)
 class NoRows:
-    """The attributes of a feed that predicting needs, for no rows.
-
-    Raises:
-        DataError: the source has columns, but not those of the inputs.
-    """
+    """The attributes of a feed that predicting needs, for no rows."""
 
     source: Source
     inputs: Mapping[str, Input]
     batch_size: int
 
     num_samples = 0
-
-    def __post_init__(self) -> None:
-        problems = absent_columns(self.source, self.inputs, {}) if self.source.columns else []
-        if problems:
-            raise DataError(*problems)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from polyhead.errors import ContractError, Problem, as_path, require_size, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
+from polyhead.keras_bridge.jax_state import in_turn
 from polyhead.kinds import Image
 from polyhead.kinds.answers import Answer
 from polyhead.kinds.declaration import Declaration
@@ -25,7 +26,7 @@ from polyhead.results.no_rows import NoRows
 from polyhead.results.outputs import Outputs, require_finite_outputs
 from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
-from polyhead.results.rows import as_rows
+from polyhead.results.rows import as_rows, require_inputs
 from polyhead.results.tta import view_spread
 from polyhead.sources.source import Source, names_in
 from polyhead.whole_file import writing
@@ -104,6 +105,7 @@ def predict(
     declared = declaration_for("predict", model, data, declaration)
     kept = names_in(keep, "predict(keep=)") if keep else []
     rows = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs, kept)
+    require_inputs(rows, declared.inputs)
     if batch_size is None:
         batch_size = data.batch_size if isinstance(data, Feed) else 32
     require_size("predict(batch_size=)", batch_size)
@@ -112,18 +114,21 @@ def predict(
         if len(rows)
         else NoRows(rows, declared.inputs, batch_size)
     )
-    outputs = Outputs(model, feed, declared.heads, tta)
-    images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
-    way_back = WayBack(feed.source, images, outputs.heads)
-    file = None if path is None else _new_file(path, data)
-    before = RowColumns(feed.source, feed.inputs, outputs.heads, kept)
-    tables = (_tables if len(rows) else _without_rows)(outputs, feed.source, before, probabilities, way_back)
-    with bar("predicting", feed.num_samples, progress) as outputs.done:
-        if file is None:
-            whole = pa.concat_tables(tables, promote_options="default")
-        else:
-            whole = None
-            _write_file(tables, file)
+    with in_turn(model):
+        outputs = Outputs(model, feed, declared.heads, tta)
+        images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
+        way_back = WayBack(feed.source, images, outputs.heads)
+        file = None if path is None else _new_file(path, data)
+        before = RowColumns(feed.source, feed.inputs, outputs.heads, kept)
+        tables = (_tables if len(rows) else _without_rows)(
+            outputs, feed.source, before, probabilities, way_back
+        )
+        with bar("predicting", feed.num_samples, progress) as outputs.done:
+            if file is None:
+                whole = pa.concat_tables(tables, promote_options="default")
+            else:
+                whole = None
+                _write_file(tables, file)
     stored_sides = way_back.turns_sides or any(kind.exif == "ignored" for kind in images.values())
     index = feed.source.pandas_index(np.arange(feed.num_samples))
     return Predictions(declared.heads, whole, file, stored_sides, index)

@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.columns.image_values import is_pillow, names_image
 from polyhead.errors import DataError, Problem, place, shown
 from polyhead.kinds import Image, Input
+from polyhead.pipeline.kind_columns import absent_columns
 from polyhead.readers.as_source import as_source
 from polyhead.readers.foreign_datasets import fix_for_rows
 from polyhead.readers.loose_images import loose_images
@@ -18,6 +19,13 @@ from polyhead.readers.unreadable import ReadableRows
 from polyhead.sources.arrays import are_rows, columns_from_rows
 from polyhead.sources.source import Source
 from polyhead.sources.tables import is_table
+
+
+def require_inputs(source: Source, inputs: Mapping[str, Input]) -> None:
+    """Raise a `DataError` for each column of the inputs that the source does not have."""
+    problems = absent_columns(source, inputs, {}, trained=True) if source.columns else []
+    if problems:
+        raise DataError(*problems)
 
 
 def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) -> Source:

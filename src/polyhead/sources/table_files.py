@@ -211,9 +211,8 @@ def _open_folder(path: Path, where: str) -> Opened:
             if images
             else ""
         )
-        raise DataError(
-            Problem(where, "a folder of Parquet files", "no file that ends in .parquet or .pq", fix)
-        )
+        found = "no file that ends in .parquet or .pq" if any(path.iterdir()) else "an empty folder"
+        raise DataError(Problem(where, "a folder of Parquet files", found, fix))
     data = pds.dataset(
         files, format="parquet", partitioning=pds.partitioning(flavor="hive"), partition_base_dir=str(path)
     )
