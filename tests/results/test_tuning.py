@@ -55,6 +55,25 @@ def test_calibrate(made, tmp_path):
     assert before.declaration.heads["kind"].temperature == temperature
 
 
+@pytest.mark.parametrize(
+    ("logits", "found"),
+    [
+        ([4.0, 5.0, 6.0], "lowest at 0.05. All labels are predicted correctly"),
+        ([-4.0, -5.0, -6.0], "lowest at 20. The outputs say little"),
+    ],
+)
+def test_labels_that_say_nothing_about_the_temperature_leave_it(logits, found):
+    x = keras.Input((1,), name="x")
+    model = keras.Model(x, {"yes": keras.layers.Identity(name="yes")(x)})
+    data = {"x": np.array(logits, "float32")[:, None], "yes": [1, 1, 1]}
+    head = ph.Binary(loss=keras.losses.BinaryCrossentropy(True), temperature=2)
+    feed = ph.Feed(data, inputs="x", heads={"yes": head})
+    ph.compile(model, feed, optimizer="sgd")
+    with pytest.warns(ph.PolyheadWarning, match=f"{found}.* The temperature stays 2."):
+        assert ph.evaluate(model, feed, intervals=None).calibrate("yes") == 2
+    assert ph.declaration_of(model).heads["yes"].temperature == 2
+
+
 def test_tune(made, tmp_path):
     feed, model = made
     before = ph.evaluate(model, feed, intervals=None)
@@ -69,6 +88,7 @@ def test_tune(made, tmp_path):
         assert found["rare"]["f1"].value == pytest.approx(before["rare"]["f1"].value)
 
 
+@pytest.mark.filterwarnings("ignore:calibrate")  # the model was not trained
 def test_binary_heads_and_heads_of_boxes(made):
     feed, model = made
     before = ph.evaluate(model, feed, intervals=None)

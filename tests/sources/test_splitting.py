@@ -1,4 +1,5 @@
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyhead.columns.values import Coded
-from polyhead.errors import DataError
+from polyhead.errors import DataError, PolyheadWarning
 from polyhead.sources import splitting
 from polyhead.sources.arrays import Arrays
 from polyhead.sources.source import Source
@@ -131,6 +132,18 @@ def test_one_column_is_stratified_to_within_a_row_or_two(labels, fractions):
     fractions = [max(f, 0.1) / max(1, sum(max(f, 0.1) for f in fractions)) for f in fractions]
     parts = Arrays({"y": labels}).split(fractions, stratify="y")
     assert off(parts, fractions, np.array([str(v) for v in labels])) < 2
+
+
+def test_copies_of_a_row_in_two_parts_are_warned_of():
+    ids = np.arange(8)
+    more = Arrays({"id": ids}).select(np.concatenate([ids, [3]]))
+    with pytest.warns(PolyheadWarning, match="got copies of 1 row in several parts. Split first"):
+        one, two = more.split((0.5, 0.5), seed=2)
+    assert {3} == {*one.column("id").tolist()} & {*two.column("id").tolist()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        more.split((0.5, 0.5), group="id")
+        Arrays({"id": ids}).select(ids[::-1]).split((0.5, 0.5))
 
 
 def test_another_seed_is_another_cut():

@@ -14,6 +14,9 @@ from polyhead.kinds.keras_names import SIGMOID
 OBJECTIVES = ("f1", "accuracy", "youden")
 """The objectives of a threshold; Youden's index is recall minus the false positive rate."""
 
+COLDEST, HOTTEST = 1 / 20, 20.0
+"""The lowest and the highest temperature that are tried."""
+
 _TINY = 1e-30
 """Probabilities are clipped to at least this before taking logarithms."""
 
@@ -58,7 +61,9 @@ def likelihoods(
 def best_temperature(
     shares: np.ndarray, labels: np.ndarray, weights: np.ndarray, activations: Sequence[str]
 ) -> float:
-    """Return the temperature with the least log loss, by golden section between 1/20 and 20.
+    """Return the temperature with the least log loss, by golden section.
+
+    It is `COLDEST` or `HOTTEST` if no temperature between them has a lower loss.
 
     Args:
         shares: probabilities ``(n, k)``.
@@ -74,7 +79,8 @@ def best_temperature(
         of_label = found[np.arange(len(labels)), labels]
         return float((-np.log(np.clip(of_label, _TINY, 1)) * weights).sum())
 
-    low, high, ratio = -np.log(20.0), np.log(20.0), (np.sqrt(5) - 1) / 2
+    low, high, ratio = np.log(COLDEST), np.log(HOTTEST), (np.sqrt(5) - 1) / 2
+    ends = {COLDEST: loss(low), HOTTEST: loss(high)}
     a, b = high - ratio * (high - low), low + ratio * (high - low)
     at_a, at_b = loss(a), loss(b)
     while high - low > 1e-4:
@@ -86,7 +92,9 @@ def best_temperature(
             low, a, at_a = a, b, at_b
             b = low + ratio * (high - low)
             at_b = loss(b)
-    return float(np.exp((low + high) / 2))
+    best = (low + high) / 2
+    lowest = min(ends, key=ends.__getitem__)
+    return lowest if ends[lowest] <= loss(best) else float(np.exp(best))
 
 
 def best_threshold(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, objective: str) -> float:

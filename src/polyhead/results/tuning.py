@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from polyhead.checks.compiled_model import head_losses
-from polyhead.errors import ContractError, Problem, place, require_choice
+from polyhead.errors import ContractError, Problem, place, require_choice, warn
 from polyhead.kinds import Head
 from polyhead.kinds.declaration import Declaration
-from polyhead.kinds.likelihood import OBJECTIVES
+from polyhead.kinds.likelihood import COLDEST, HOTTEST, OBJECTIVES
 
 _TUNABLE = {"threshold": "Binary and MultiLabel", "temperature": "Binary, Categorical and MultiLabel"}
 """The kinds of heads that have each setting."""
@@ -29,8 +29,22 @@ def calibrate(evaluation: Any, rows: Any, name: str) -> float:
     """Find the temperature of a head, and put it into the declaration of the evaluation and of its model."""
     found = evaluation[name]
     _require_tunable("calibrate", name, found, "temperature")
+    known = float(rows.heads[name].inner.temperature)
     factor = found.judge.best_temperature(rows.answers(name))
-    temperature = round(float(factor * rows.heads[name].inner.temperature), 6)
+    if not COLDEST < factor < HOTTEST:
+        why = "All labels are predicted correctly, or are of one class"
+        why = "The outputs say little about the labels" if factor >= HOTTEST else why
+        fix = (
+            f"{why}: evaluate more rows, which the model was not trained on. The temperature stays {known:g}."
+        )
+        found = f"a log loss that is lowest at {factor:g}"
+        where, expected = (
+            f"calibrate(), {place(head=name)}",
+            "a lowest log loss between the ends of the range",
+        )
+        warn(Problem(where, expected, found, fix))
+        return known
+    temperature = round(factor * known, 6)
     _declare(evaluation, rows, name, temperature=temperature)
     return temperature
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, shown
+from polyhead.errors import DataError, Problem, as_list, counted, is_integer, is_number, shown, warn
 from polyhead.sources.combining import Rows
 from polyhead.sources.source import Source, names_in
 from polyhead.sources.stratify import compress, groups_of, strata_of
@@ -44,6 +44,8 @@ def split(
     close to the shares as greedy placement gets, and no part is empty if there are at least as many groups as parts.
     A ``stratify`` column with several labels per row (names, or 0 and 1) counts as one column per label. A column of
     other arrays (boxes, masks) counts only as present or missing.
+
+    It warns if a selection repeats rows, and copies of one are in several parts.
 
     Raises:
         DataError: for invalid fractions, an unknown column, a row without a group, or an empty part.
@@ -81,8 +83,20 @@ def split(
             found = f"none in part {name!r}, whose share is {share:.4g} of {rows:,} rows"
             fix = "Give it a larger fraction."
             raise DataError(Problem("fractions", "at least one row in each part", found, fix))
+    _warn_of_copies(source.ids_of(np.arange(rows)), part)
     parts = [Rows(source, ids) for ids in ids_of]
     return dict(zip(names, parts, strict=True)) if isinstance(fractions, Mapping) else tuple(parts)
+
+
+def _warn_of_copies(ids: np.ndarray, part: np.ndarray) -> None:
+    """Warn if rows of a selection that repeats some have copies in several parts."""
+    order = np.argsort(ids, kind="stable")
+    same = ids[order][1:] == ids[order][:-1]
+    apart = np.unique(ids[order][1:][same & (part[order][1:] != part[order][:-1])])
+    if len(apart):
+        fix = "Split first, and then repeat rows of one part, train.select(...)."
+        found = f"copies of {counted(len(apart), 'row')} in several parts"
+        warn(Problem("split()", "each row in one part", found, fix, rows=tuple(apart[:10].tolist())))
 
 
 def _shares(fractions: Any) -> tuple[list[Any], np.ndarray]:
