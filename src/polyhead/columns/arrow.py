@@ -137,7 +137,7 @@ def _fixed(array: Any) -> Values:
     full = array.drop_null() if array.null_count else array  # the buffer under a null holds no data
     inner = from_arrow(full.values[full.offset * size : (full.offset + len(full)) * size])
     if isinstance(inner, np.ndarray) and inner.dtype.kind in "mM" and inner.ndim == 1:
-        times = _python_times(inner)
+        times = _listed_times(inner)
         lists = iter(times[at : at + size] for at in range(0, len(full) * size, size))
         return [next(lists) if valid else None for valid in there.tolist()]
     if not isinstance(inner, np.ndarray) or inner.dtype.kind not in "biuf":
@@ -169,12 +169,12 @@ def _ragged(array: Any) -> list[Any]:
     times = values.dtype.kind in "mM"
     if not times and not array.null_count and len(sizes) and sizes[0] and (sizes == sizes[0]).all():
         return EvenRows(values[ends[0] : ends[-1]].reshape(len(sizes), int(sizes[0]), *values.shape[1:]))
-    rows: Any = _python_times(values) if times else values
+    rows: Any = _listed_times(values) if times else values
     there = np.asarray(array.is_valid()).tolist()
     return [rows[ends[i] : ends[i + 1]] if valid else None for i, valid in enumerate(there)]
 
 
-def _python_times(values: np.ndarray) -> list[Any]:
+def _listed_times(values: np.ndarray) -> list[Any]:
     """Convert dates, times or time spans ``(M,)`` to Python's, as they are in lists of other libraries."""
     unit = np.datetime_data(values.dtype)[0]
     found: list[Any] = (values if unit == "D" else values.astype(f"{values.dtype.kind}8[us]")).tolist()

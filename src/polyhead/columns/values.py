@@ -141,13 +141,13 @@ def alike(arrays: Sequence[np.ndarray]) -> bool:
     if arrays[0].ndim > 2 and not one_scale([array.dtype for array in arrays]):
         return False
     numbers = kinds <= set("biufc")
-    return len(shapes) == 1 and (numbers or len(kinds) == 1) and not (numbers and rounded(arrays))
+    return len(shapes) == 1 and (numbers or len(kinds) == 1) and not (numbers and would_round(arrays))
 
 
-def rounded(arrays: Sequence[np.ndarray], among: Any = np.bool_) -> bool:
+def would_round(arrays: Sequence[np.ndarray], among: Any = np.bool_) -> bool:
     """Return whether the common type of numbers, also with those of a dtype, would change an integer.
 
-    >>> rounded([np.array([2**60 + 1]), np.array([0.5])]), rounded([np.array([7]), np.array([0.5])])
+    >>> would_round([np.array([2**60 + 1]), np.array([0.5])]), would_round([np.array([7]), np.array([0.5])])
     (True, False)
     """
     if np.result_type(among, *arrays).kind not in "fc":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import Coded, Values, one_scale, rounded, scatter, take, united
+from polyhead.columns.values import Coded, Values, one_scale, scatter, take, united, would_round
 from polyhead.errors import DataError, Problem, place, require_choice, shown, similar
 from polyhead.sources.source import Source, checked_rows
 
@@ -45,7 +45,7 @@ class Form:
                 codes = scatter(list(zip(places, pieces, strict=True)), count)
                 return Coded(np.asarray(codes), self._categories.all, self._categories.ordered)
         if self._dtype is not None and len(numbers) == len(parts):
-            if rounded(numbers, self._dtype):  # ids, which have to stay what they are
+            if would_round(numbers, self._dtype):  # ids, which have to stay what they are
                 return scatter([(at, list(p)) for at, p in zip(places, numbers, strict=True)], count)
             pieces[0] = numbers[0].astype(np.result_type(self._dtype, numbers[0]), copy=False)
         return scatter(list(zip(places, pieces, strict=True)), count)
