@@ -5,6 +5,8 @@ import weakref
 
 import keras
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from keras import ops
 
@@ -365,6 +367,51 @@ def test_arguments_that_keras_would_drop_are_refused(argument, value, message):
     with pytest.raises(ph.ContractError) as error:
         model.fit(feed, **{argument: value}, verbose=0)
     assert str(error.value) == message
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("form", [dict, pd.DataFrame, pa.table, ph.read_table])
+def test_validation_rows_that_are_no_feed_are_refused_before_the_first_step(form):
+    model, feed = build(), make()
+    ph.compile(model, feed, optimizer="sgd")
+    rows = form({"row": [0.0, 1.0], "odd": [0, 1]})
+    with pytest.raises(ph.ContractError) as error:
+        model.fit(feed, validation_data=rows, verbose=0)
+    assert str(error.value).startswith("fit(validation_data=): expected a feed of these rows, got ")
+    assert str(error.value).endswith(" Say validation_data=feed.on(rows).")
+    assert int(model.optimizer.iterations) == 0
+
+
+def test_a_sequential_model_may_end_in_a_layer_of_several_heads():
+    class Both(keras.layers.Layer):
+        def __init__(self):
+            super().__init__(name="both")
+            self.row, self.odd = keras.layers.Dense(1), keras.layers.Dense(1, activation="sigmoid")
+
+        def call(self, x):
+            return {"row": self.row(x), "odd": self.odd(x)}
+
+    model = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(4), Both()])
+    feed = make()
+    ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
+    logs = model.fit(feed, verbose=0).history
+    found, rows = model.predict(feed, verbose=0), data()
+    error = found["row"][:, 0] - rows["row"]
+    assert logs["row_loss"] == pytest.approx([np.mean(error**2)], rel=1e-4)
+    assert logs["odd_accuracy"] == pytest.approx([np.mean((found["odd"][:, 0] > 0.5) == rows["odd"])])
+
+
+def test_a_model_that_keras_compiled_without_a_loss_is_warned_of():
+    """On JAX, Keras trains it without an error: its loss is 0 and nothing changes."""
+    model, feed = build(), make()
+    model.compile("sgd")
+    said = [str(problem) for problem in feed.check(model).warnings if problem.code == "loss-missing"]
+    assert said == [
+        "model.compile(): expected a loss for each head, got none. Without one the heads learn nothing: say "
+        "ph.compile(model, feed, optimizer=...)."
+    ]
+    ph.compile(model, feed, optimizer="sgd")
+    assert not [problem for problem in feed.check(model).problems if problem.code == "loss-missing"]
 
 
 def test_fit_of_arrays_with_a_batch_size_may_validate_on_a_feed():

@@ -103,3 +103,82 @@ def test_compiled_by_polyhead_its_logs_are_its_own_loss_and_the_metrics_of_heads
     assert logs.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(logs[name], [value], rtol=1e-5)
+
+
+def train_step_of_the_guide():
+    """Return a model with the ``train_step`` of Keras's guide: it updates every metric with labels and outputs."""
+
+    class Guide(keras.Model):
+        def train_step(self, *arguments):
+            if keras.backend.backend() == "jax":
+                return self.jax_step(*arguments)
+            x, y, weight = arguments[0]
+            if keras.backend.backend() == "tensorflow":
+                import tensorflow as tf
+
+                with tf.GradientTape() as tape:
+                    outputs = self(x, training=True)
+                    loss = self.compute_loss(y=y, y_pred=outputs, sample_weight=weight)
+                gradients = tape.gradient(loss, self.trainable_variables)
+            else:
+                self.zero_grad()
+                outputs = self(x, training=True)
+                loss = self.compute_loss(y=y, y_pred=outputs, sample_weight=weight)
+                loss.backward()
+                gradients = [variable.value.grad for variable in self.trainable_variables]
+            self.optimizer.apply([gradient * 0 for gradient in gradients], self.trainable_variables)
+            for metric in self.metrics:
+                if metric.name == "loss":
+                    metric.update_state(loss)
+                else:
+                    metric.update_state(y, outputs, sample_weight=weight)
+            return {metric.name: metric.result() for metric in self.metrics}
+
+        def jax_step(self, state, batch):
+            import jax
+
+            def loss(trainable):
+                outputs, _ = self.stateless_call(trainable, state[1], batch[0])
+                return self.compute_loss(*batch[:2], outputs, batch[2])
+
+            return {"loss": jax.value_and_grad(loss)(state[0])[0]}, state
+
+    return Guide
+
+
+def graded():
+    """Return a model with a ``train_step`` of its own, its feed with a short last batch, and its logs by NumPy."""
+    data = {"x": DATA["x"][:10], "value": DATA["value"][:10], "trust": np.arange(10) % 3 + 0.5}
+    heads = {"value": ph.Regression(sample_weight="trust", metrics=["mae"])}
+    rows = ph.Feed(data, inputs="x", heads=heads, batch_size=4)
+    x = keras.Input((2,), name="x")
+    one = train_step_of_the_guide()(x, {"value": keras.layers.Dense(1, name="value")(x)})
+    ph.compile(one, rows, optimizer="sgd")
+    apart = one.predict(data["x"], verbose=0)["value"][:, 0] - data["value"]
+    mean = np.average(apart**2, weights=data["trust"])
+    return (
+        one,
+        rows,
+        {"loss": mean, "value_loss": mean, "value_mae": np.average(abs(apart), weights=data["trust"])},
+    )
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="there, losses are counted in a scope of Keras")
+def test_a_train_step_of_the_guide_logs_means_over_rows():
+    one, rows, expected = graded()
+    logs = one.fit(rows, epochs=2, verbose=0).history
+    assert logs.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(logs[name], [value, value], rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="other backends count losses anywhere")
+def test_a_train_step_on_jax_is_told_where_losses_are_counted():
+    one, rows, _ = graded()
+    with pytest.raises(ph.ContractError) as error:
+        one.fit(rows, verbose=0)
+    assert str(error.value) == (
+        "compute_loss(): expected a call within keras.StatelessScope, as it counts the loss of each head, got one "
+        "outside of it. In a train_step of your own, take the gradient of self.compute_loss_and_updates, as that of "
+        "keras.Model does on JAX."
+    )

@@ -156,6 +156,27 @@ def test_training_goes_on_on_another_backend(tmp_path):
     assert logs == pytest.approx(model.fit(feed, epochs=3, verbose=0).history["loss"], rel=1e-4)
 
 
+@pytest.mark.parametrize("then", ["mixed_float16", "float32"])
+def test_a_model_of_float16_keeps_its_optimizer_under_any_policy(tmp_path, then):
+    feed = kinds(["apple", "pear", "plum"])
+    x = keras.Input((3,), name="x")
+    try:
+        keras.config.set_dtype_policy("mixed_float16")
+        model = keras.Model(x, ph.outputs(x, feed))
+        ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.1, momentum=0.9))
+        model.fit(feed, verbose=0)
+        model.save(tmp_path / "model.keras")
+        keras.config.set_dtype_policy(then)
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for one in (model, loaded):
+        one.fit(feed, verbose=0)
+        assert int(one.optimizer.inner_optimizer.iterations) == 2 * len(feed)
+    for wanted, found in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        assert found == pytest.approx(wanted, rel=1e-4)
+
+
 def test_a_model_that_keras_compiled_stays_keras_s(tmp_path):
     x = keras.Input((3,), name="x")
     model = keras.Model(x, keras.layers.Dense(3, activation="softmax", name="kind")(x))

@@ -25,6 +25,17 @@ def user_loss(model: Any) -> Any:
     return compiled if hasattr(compiled, "_user_loss") else None
 
 
+def lacks_loss(model: Any) -> bool:
+    """Return whether a model was compiled without any loss."""
+    return bool(getattr(model, "compiled", False)) and compiled_loss(model) is None
+
+
+def lossless() -> Problem:
+    """Return the problem of a model that was compiled without a loss; Keras trains it on JAX without an error."""
+    fix = "Without one the heads learn nothing: say ph.compile(model, feed, optimizer=...)."
+    return Problem("model.compile()", "a loss for each head", "none", fix, "loss-missing", warning=True)
+
+
 def head_losses(model: Any) -> Any:
     """Return the `HeadLosses` of a model compiled by `polyhead.compile`, in this process or before it was saved.
 

@@ -11,7 +11,9 @@ from polyhead.checks.compiled_declaration import other_meaning
 from polyhead.checks.compiled_model import (
     diluting_losses,
     head_losses,
+    lacks_loss,
     losses_too_coarse,
+    lossless,
     unweighted_metrics,
     user_losses,
     user_metrics,
@@ -93,6 +95,8 @@ def _compare_outputs(
         yield from judge_inputs(model, declared.inputs, tensors, declared.collapsing)
     if structure.own_loss:
         return
+    if compiled and declared.heads and lacks_loss(model) and not makes_own_loss(model):
+        yield lossless()
     outputs: dict[str, Any] = {}
     if known is not None:
         outputs = {name: at(known[1], path) for path, name in leaves(structure.outputs)}

@@ -78,7 +78,7 @@ def symbolic(model: Any) -> tuple[Any, Any] | None:
 
     try:
         if isinstance(model, keras.Sequential):
-            return model.inputs[0], model.outputs[0]
+            return model.inputs[0], model._functional.output  # `outputs` has lost the keys of a dict
         if hasattr(model, "output_names"):
             return model.input, model.output
     except (AttributeError, ValueError, IndexError, TypeError):  # a sequential model without an input

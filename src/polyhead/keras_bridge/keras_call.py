@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Literal
@@ -167,7 +167,23 @@ def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...
     # it is asked for batches only after an epoch; `isinstance` would call its `__class__`, and so come back here
     validation = names.get("validation_data")
     unlabeled = getattr(type(validation), "_unlabeled", None)
-    return found + (() if unlabeled is None else unlabeled(validation, f"{method}(validation_data=)"))
+    where = f"{method}(validation_data=)"
+    return found + (
+        _rows_of_no_feed(where, validation, names.get("x"))
+        if unlabeled is None
+        else unlabeled(validation, where)
+    )
+
+
+def _rows_of_no_feed(where: str, rows: Any, feed: Any) -> tuple[Problem, ...]:
+    """Return the problem of validation rows with labels that are not a feed: Keras takes them for inputs alone."""
+    columns = (
+        rows if isinstance(rows, Mapping) else getattr(rows, "column_names", getattr(rows, "columns", ()))
+    )
+    read = {column for name, head in getattr(feed, "heads", {}).items() for column in head.reads(name)}
+    if callable(columns) or not read.intersection(map(str, columns)):
+        return ()
+    return (Problem(where, "a feed of these rows", shown(rows), f"Say {where[4:-1]}feed.on(rows)."),)
 
 
 def refuse_split(feed: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from polyhead.errors import ContractError, Problem
 from polyhead.keras_bridge.by_head import head_arrays
 from polyhead.keras_bridge.losses import LabeledMean, keras_mask, replicas
 from polyhead.keras_bridge.structure import Path
@@ -32,7 +33,10 @@ class HeadLoss(keras.metrics.Metric):
         start = 1.0 if loss.mean_weight is None else loss.mean_weight
         self.mean_weight = keras.Variable(start, dtype=self.dtype, trainable=False, name="mean_weight")
 
-    def update_state(self, step: Any, total: Any, weight: Any, rows: Any) -> None:
+    def update_state(self, *_: Any, **__: Any) -> None:
+        """Do nothing: `HeadLosses` counts each batch. A ``train_step`` of Keras's guide calls it for each metric."""
+
+    def count(self, step: Any, total: Any, weight: Any, rows: Any) -> None:
         """Count a batch of ``rows``, by its loss and the sums for the mean over labeled values."""
         self.asked = True  # set while the step is traced, before any result is read
         rows = ops.cast(rows, self.dtype)
@@ -96,6 +100,7 @@ class HeadLosses:
         self.heads = {name: HeadLoss(f"{name}_loss", losses[name]) for name in paths}
         self.metrics = list(self.heads.values())
         self._masks: dict[str, Any] = {}
+        self._rows: Any = None
 
     @property
     def variables(self) -> list[Any]:
@@ -118,16 +123,37 @@ class HeadLosses:
         found = keras_mask(pred)
         return before if found is None and keras.backend.backend() == "jax" else found
 
+    def rows(self) -> Any:
+        """Return the number of rows of the batch whose loss was just computed, once; None without one."""
+        found, self._rows = self._rows, None
+        return found
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the total loss of a batch; on several TensorFlow replicas, the part of this one."""
+        self._require_state()
         parts, count = [], replicas()
         for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self.paths):
             self._masks[name] = keras_mask(pred)
             found = self.heads[name]
             step, total, weights = self.losses[name].measure(true, pred, weight, found.mean_weight)
-            found.update_state(step * count, total, weights, ops.shape(pred)[0])
+            self._rows = ops.shape(pred)[0]
+            found.count(step * count, total, weights, self._rows)
             parts.append(self.weights[name] * step)
         return sum(parts[1:], parts[0])
+
+    def _require_state(self) -> None:
+        """Raise if the variables are empty, as while Keras trains on JAX, and not in a ``StatelessScope`` either."""
+        if keras.backend.backend() != "jax" or all(v._value is not None for v in self.variables):
+            return
+        from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+        if not in_stateless_scope():
+            expected = "a call within keras.StatelessScope, as it counts the loss of each head"
+            fix = (
+                "In a train_step of your own, take the gradient of self.compute_loss_and_updates, as that of "
+                "keras.Model does on JAX."
+            )
+            raise ContractError(Problem("compute_loss()", expected, "one outside of it", fix))
 
 
 class EpochLoss(keras.metrics.Mean):
@@ -144,6 +170,11 @@ class EpochLoss(keras.metrics.Mean):
         super().__init__(name="loss")
         self._losses = losses
         self.evaluates = keras.Variable(0.0, dtype=self.dtype, trainable=False, name="evaluates")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Count a step's total by the number of its rows, also in a ``train_step`` that does not pass it."""
+        rows = self._losses.rows()
+        super().update_state(values, rows if sample_weight is None else sample_weight)
 
     def reset_state(self) -> None:
         """Reset the state for a new epoch, except whether it is an evaluation."""

@@ -43,9 +43,11 @@ def save_for_every_backend(model: Any) -> None:
 
     Keras itself saves the resolved ``jit_compile``: True on JAX, with which PyTorch compiles each step for minutes, and
     False on PyTorch, with which JAX compiles nothing. Here, the default of a backend is saved as ``"auto"``. Keras
-    also saves the classes of its optimizers for PyTorch, which other backends cannot use.
+    also saves the classes of its optimizers for PyTorch, which other backends cannot use. And it saves the optimizer
+    without the loss scaling that it adds for ``mixed_float16``: loaded under another policy, it would lose its state.
     """
     config = model._compile_config.config
+    config["optimizer"] = model.optimizer
     if config["jit_compile"] == (not model.run_eagerly and model._resolve_auto_jit_compile()):
         config["jit_compile"] = "auto"
     model._compile_config = _CompileConfig(config)
