@@ -177,6 +177,28 @@ def test_a_model_of_float16_keeps_its_optimizer_under_any_policy(tmp_path, then)
         assert found == pytest.approx(wanted, rel=1e-4)
 
 
+def test_a_model_that_keras_compiled_again_without_a_loss_keeps_those_of_its_heads(tmp_path):
+    """As for another optimizer: Keras keeps the losses then, but replaces the total, and forgets to save them."""
+    rows = {"x": np.eye(5, dtype="float32"), "yes": [1, 0, 1, 0, 1], "cost": [1.0, np.nan, 3.0, np.nan, 4.0]}
+    heads = {"yes": ph.Binary(), "cost": ph.Regression(weight=0.5)}
+    feed = ph.Feed(rows, inputs="x", heads=heads, batch_size=2)
+    x = keras.Input((5,), name="x")
+    model = keras.Model(x, ph.outputs(x, feed))
+    ph.compile(model, feed, optimizer="sgd")
+    start, wanted = model.get_weights(), []
+    for again in (lambda: ph.compile(model, feed, optimizer="adam"), lambda: model.compile("adam")):
+        again()
+        model.set_weights(start)
+        wanted.append(model.fit(feed, epochs=2, verbose=0).history)
+    for name, values in wanted[0].items():
+        assert wanted[1][name] == pytest.approx(values, rel=1e-5)
+    before = model.evaluate(feed, verbose=0, return_dict=True)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.evaluate(feed, verbose=0, return_dict=True) == pytest.approx(before, rel=1e-5)
+    assert list(ph.declaration_of(loaded).heads) == ["yes", "cost"]
+
+
 def test_a_model_that_keras_compiled_stays_keras_s(tmp_path):
     x = keras.Input((3,), name="x")
     model = keras.Model(x, keras.layers.Dense(3, activation="softmax", name="kind")(x))

@@ -39,9 +39,10 @@ def lossless() -> Problem:
 def head_losses(model: Any) -> Any:
     """Return the `HeadLosses` of a model compiled by `polyhead.compile`, in this process or before it was saved.
 
-    They are restored here in a loaded model. Return None for other models.
+    They are restored here in a loaded model, and in one that Keras compiled again without a loss. Return None for other
+    models.
     """
-    if user_loss(model) is not None:
+    if compiled_loss(model) is not None:
         from polyhead.keras_bridge.saving import restore
 
         restore(model)

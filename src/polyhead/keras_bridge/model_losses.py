@@ -89,6 +89,9 @@ class HeadLosses:
         paths: ``{head: path in the model's output}``.
         losses: ``{head: LabeledMean}``.
         weights: ``{head: share in the total}``.
+
+    Attributes:
+        given: the compile arguments with which the model is saved.
     """
 
     built = True
@@ -99,6 +102,7 @@ class HeadLosses:
         self.paths, self.losses, self.weights = dict(paths), dict(losses), dict(weights)
         self.heads = {name: HeadLoss(f"{name}_loss", losses[name]) for name in paths}
         self.metrics = list(self.heads.values())
+        self.given: dict[str, Any] = {}
         self._masks: dict[str, Any] = {}
         self._rows: Any = None
 

@@ -10,8 +10,11 @@ import polyhead.kinds.accuracy
 import polyhead.kinds.iou  # noqa: F401  they register their metrics
 from polyhead.keras_bridge.losses import LabeledMean
 from polyhead.keras_bridge.metrics import HeadMetrics
-from polyhead.keras_bridge.model_losses import HeadLosses, install
+from polyhead.keras_bridge.model_losses import EpochLoss, HeadLosses, install
 from polyhead.keras_bridge.structure import at, leaves
+
+_OF_HEADS = ("loss", "loss_weights", "weighted_metrics")
+"""The compile arguments that a model is saved with for its heads."""
 
 
 def restore(model: Any) -> None:
@@ -19,8 +22,16 @@ def restore(model: Any) -> None:
 
     Keras compiles a loaded model with the same losses and metrics, but logs them as means over batches, by the names of
     outputs. A model that `polyhead.compile` did not compile stays unchanged.
+
+    ``model.compile`` without a loss, as for another optimizer, keeps the losses, but forgets to save them.
     """
     compiled: Any = getattr(model, "_compile_loss", None)
+    if isinstance(compiled, HeadLosses):
+        if not isinstance(model._loss_tracker, EpochLoss):
+            install(model, compiled, model._compile_metrics)
+            model._compile_config.config.update(compiled.given)
+            save_for_every_backend(model)
+        return
     given = getattr(compiled, "_user_loss", None)
     found = list(leaves(given))
     if not found or not all(isinstance(loss, LabeledMean) and loss.head for _, loss in found):
@@ -48,6 +59,7 @@ def save_for_every_backend(model: Any) -> None:
     """
     config = model._compile_config.config
     config["optimizer"] = model.optimizer
+    model._compile_loss.given = {name: config[name] for name in _OF_HEADS}
     if config["jit_compile"] == (not model.run_eagerly and model._resolve_auto_jit_compile()):
         config["jit_compile"] = "auto"
     model._compile_config = _CompileConfig(config)
