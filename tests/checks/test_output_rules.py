@@ -673,6 +673,21 @@ def test_values_beside_the_positive_one_that_are_spelled_alike():
     assert spelled({"kind": ph.Binary(positive="dog")}) == []
 
 
+def test_other_rows_with_the_positive_value_in_another_spelling():
+    feed = ph.Feed(
+        {"x": np.zeros((4, 2)), "y": ["yes", "no"] * 2}, inputs="x", heads={"y": ph.Binary(positive="yes")}
+    )
+    x = keras.Input((2,), name="x")
+    model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    others = feed.on({"x": np.zeros((2, 2)), "y": ["Yes", "no"]})
+    words = "got 'Yes' and 'yes'. If they mean the same"
+    (problem,) = [p for p in others.check(model).problems if p.code == "class-spelling"]
+    assert words in str(problem)
+    with pytest.warns(ph.PolyheadWarning, match=words):
+        model.fit(feed, validation_data=others, verbose=0)
+    assert [p for p in feed.check(model).problems if p.code == "class-spelling"] == []
+
+
 def test_classes_that_somebody_listed_may_be_alike_and_so_may_single_letters():
     assert spelled({"kind": ph.Categorical([" cat", "cat", "dog"])}) == []
     assert spelled({"letter": ph.Categorical()}) == []
