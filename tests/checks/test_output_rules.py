@@ -117,6 +117,12 @@ MISTAKES = {
         "categorical_crossentropy. That one reads one-hot labels, these are class ids. ph.Categorical(one_hot=True) "
         "gives one-hot labels. Say loss=SparseCategoricalCrossentropy(), or let ph.compile choose.",
     ),
+    "a loss for embeddings": (
+        (KIND, {"kind": dense(3)}, {"loss": "circle"}),
+        "head `kind`: expected a loss that reads labels of int32 (B,), as SparseCategoricalCrossentropy, got circle. "
+        "That one reads embeddings: use it in a model's own compute_loss. "
+        "Say loss=SparseCategoricalCrossentropy(), or let ph.compile choose.",
+    ),
     "a distance between class ids": (
         (KIND, {"kind": dense(3, "softmax")}, {"loss": "mse"}),
         "head `kind`: expected a loss that reads labels of int32 (B,), as SparseCategoricalCrossentropy, got "
