@@ -213,7 +213,9 @@ def _open_folder(path: Path, where: str) -> Opened:
         if any(names_image(name) for name in names):
             fix = f"Images are read by ph.read_folder({json.dumps(str(path), ensure_ascii=False)})."
         elif tables:
-            fix = f"Name a file of it, as {tables[0]}; join several: ph.read_table(a).concat(ph.read_table(b))."
+            fix = (
+                f"Name a file of it, as {tables[0]}; join several: ph.read_table(a).concat(ph.read_table(b))."
+            )
         found = "no file that ends in .parquet or .pq" if any(path.iterdir()) else "an empty folder"
         raise DataError(Problem(where, "a folder of Parquet files", found, fix))
     data = pds.dataset(
