@@ -117,6 +117,12 @@ MISTAKES = {
         "categorical_crossentropy. That one reads one-hot labels, these are class ids. ph.Categorical(one_hot=True) "
         "gives one-hot labels. Say loss=SparseCategoricalCrossentropy(), or let ph.compile choose.",
     ),
+    "a loss for embeddings": (
+        (KIND, {"kind": dense(3)}, {"loss": "circle"}),
+        "head `kind`: expected a loss that reads labels of int32 (B,), as SparseCategoricalCrossentropy, got circle. "
+        "That one reads embeddings: use it in a model's own compute_loss. "
+        "Say loss=SparseCategoricalCrossentropy(), or let ph.compile choose.",
+    ),
     "a distance between class ids": (
         (KIND, {"kind": dense(3, "softmax")}, {"loss": "mse"}),
         "head `kind`: expected a loss that reads labels of int32 (B,), as SparseCategoricalCrossentropy, got "
@@ -671,6 +677,21 @@ def test_values_beside_the_positive_one_that_are_spelled_alike():
         "same, spell them alike in the data, for example with .str.strip(); if not, turn the column into 0 and 1."
     ]
     assert spelled({"kind": ph.Binary(positive="dog")}) == []
+
+
+def test_other_rows_with_the_positive_value_in_another_spelling():
+    feed = ph.Feed(
+        {"x": np.zeros((4, 2)), "y": ["yes", "no"] * 2}, inputs="x", heads={"y": ph.Binary(positive="yes")}
+    )
+    x = keras.Input((2,), name="x")
+    model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    others = feed.on({"x": np.zeros((2, 2)), "y": ["Yes", "no"]})
+    words = "got 'Yes' and 'yes'. If they mean the same"
+    (problem,) = [p for p in others.check(model).problems if p.code == "class-spelling"]
+    assert words in str(problem)
+    with pytest.warns(ph.PolyheadWarning, match=words):
+        model.fit(feed, validation_data=others, verbose=0)
+    assert [p for p in feed.check(model).problems if p.code == "class-spelling"] == []
 
 
 def test_classes_that_somebody_listed_may_be_alike_and_so_may_single_letters():

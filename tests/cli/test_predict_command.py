@@ -100,6 +100,11 @@ def test_all_that_is_wrong_with_the_arguments_is_said_at_once(saved, tmp_path):
             ],
         ),
         (
+            (rows, rows, "-o", out),
+            2,
+            [f"{rows}: expected a saved model, as a file that ends in .keras."],
+        ),
+        (
             (model, rows, "-o", tmp_path / "o.json"),
             2,
             [

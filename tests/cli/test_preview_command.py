@@ -88,6 +88,7 @@ def test_chosen_rows(tmp_path, rows, shown):
         (("mine.py:number",), "mine.py:number: expected a ph.Feed, got int."),
         (("mine.py:feed", "--model", "mine.py:number"), "mine.py:number: expected a Keras model, got int."),
         (("mine.py:feed", "-o", "page.pdf"), "ends in .html or .png"),
+        (("mine.py:feed", "-n", 2, "-o", "no/page.html"), "no/page.html: its folder does not exist.\n"),
     ],
 )
 def test_wrong_use(tmp_path, args, words):

@@ -259,7 +259,8 @@ STEPS = (
     [
         (
             [np.array([1, 1])],
-            "head `h`: expected at least 2 classes, got 1 ([1]). Give the classes, or leave this head out.",
+            "head `h`: expected at least 2 classes, got 1 ([1]). If there are others, name all of them, or "
+            "leave this head out.",
         ),
         (
             [[None, None]],
@@ -578,6 +579,11 @@ def test_labels_missing_in_part_get_a_weight_each():
             "row 0: expected 0 or 1 for each label, got 1e+300. Use ph.Regression for other numbers.",
         ),
         ([[2, 3]], "row 0: expected an integer in [0, 2], got 3. Name it among the classes."),
+        (
+            np.array([[0, 1], [2, -1]]),
+            "row 1: expected an integer in [0, 2], got -1. If -1 is no label, leave it out: "
+            "[[one for one in row if one != -1] for row in column].",
+        ),
         ([["a"]], "row 0: expected an integer in [0, 2], got 'a'. Name it among the classes."),
         (np.array([1, 2]), "row 0: expected a list of labels, got 1. Put a single label into a list."),
         (["ab"], "row 0: expected a list of labels, got 'ab'. Put a single label into a list."),

@@ -6,8 +6,8 @@ import pytest
 from kind_checks import message, refusal, resolved
 
 from polyhead.columns.values import Coded
-from polyhead.errors import BadValue
-from polyhead.kinds import Array, Image
+from polyhead.errors import BadValue, ContractError
+from polyhead.kinds import Array, Image, MultiLabel, Regression
 
 
 @pytest.mark.parametrize(
@@ -316,3 +316,11 @@ def test_rows_of_bytes_are_encoded_into_the_memory_that_is_given(dtype):
     assert found.dtype == dtype
     with pytest.raises(BadValue, match=r"rows of one shape, as row 0 has it: \(4, 5, 3\)"):
         kind.encode([*rows, rows[0][:2]])
+
+
+@pytest.mark.parametrize("kind", [Array, Regression, MultiLabel])
+def test_a_column_that_is_named_twice(kind):
+    with pytest.raises(ContractError) as caught:
+        kind(column=["x", "y", "x"])
+    words = f"{kind.__name__}(column=): expected names of different columns, got 'x' twice."
+    assert str(caught.value) == words

@@ -1,6 +1,7 @@
 """Values that are unlike those before them: a store keeps what they say, or names the row."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import polyhead as ph
@@ -12,6 +13,7 @@ LISTS = {
     "NaN among dicts": ([{"a": "x"}, NAN, {"a": NAN}], [{"a": "x"}, None, {"a": None}]),
     "NaN among arrays": ([np.ones((1, 2)), NAN], [[[1.0, 1.0]], None]),
     "NaN among truth": ([[True], [NAN, False]], [[1.0], [NAN, 0.0]]),
+    "NA of a frame among numbers": ([(1.5, pd.NA), [NAN, pd.NaT]], [[1.5, None], [NAN, None]]),
     "NaN alone": ([[NAN], [NAN, NAN]], [[NAN], [NAN, NAN]]),
 }
 
@@ -25,6 +27,16 @@ def test_nan_is_missing_among_what_is_no_number(tmp_path, name):
         for value in store.read(range(len(given)))["x"]
     ]
     assert repr(found) == repr(expected)
+
+
+@pytest.mark.parametrize("column", [["x", "\ud800"], [["x"], ["y", "\ud800"]], [{"a": "x"}, {"a": "\ud800"}]])
+def test_half_of_a_surrogate_pair_is_refused(tmp_path, column):
+    with pytest.raises(ph.DataError) as caught:
+        ph.pack({"c": column}, tmp_path / "store", progress=False)
+    assert str(caught.value) == (
+        "column `c`, row 1: expected text that UTF-8 can hold, got '\\ud800'. "
+        'Replace it: text.encode(errors="replace").decode().'
+    )
 
 
 @pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "25s", "ms"])

@@ -52,6 +52,12 @@ def test_a_scale_is_fitted_where_the_head_counts(source, name):
     assert f"{PRICE[SOLD == 1].min():.4g} to {PRICE.max():.4g}" in str(feed.describe())
 
 
+def test_a_minimum_of_zero_is_described_without_rounding():
+    data = {"x": np.ones((50, 2)), "y": np.array([0.0, 1, 2, 3, 23] * 10)}
+    feed = ph.Feed(data, inputs="x", heads={"y": ph.Regression(scale="standard")})
+    assert feed.describe().heads[0].distribution == "0 to 23, mean 5.8"
+
+
 def test_a_chain_of_given_heads_is_followed():
     data = {**DATA, "seen": np.where(np.arange(ROWS) % 2, 1.0, 0.0)}
     heads = {

@@ -1,6 +1,7 @@
 """Datasets of other libraries: the refusal names a way, and the way works."""
 
 import collections
+import contextlib
 import dataclasses
 import sqlite3
 import subprocess
@@ -199,6 +200,13 @@ class Rows:
 )
 def test_what_is_of_no_library(data, words):
     assert refused(data).endswith(words)
+
+
+def test_a_database():
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        words = "Give the rows of a query as a table: pandas.read_sql(query, connection)."
+        for data in (connection, connection.cursor(), connection.execute("select 1 as x")):
+            assert refused(data).endswith(words)
 
 
 def test_nothing_is_imported_to_see_what_data_is():

@@ -74,6 +74,21 @@ def test_labels_that_say_nothing_about_the_temperature_leave_it(logits, found):
     assert ph.declaration_of(model).heads["yes"].temperature == 2
 
 
+@pytest.mark.parametrize("objective", ["f1", "youden"])
+def test_rows_without_positives_leave_the_threshold(objective):
+    x = keras.Input((1,), name="x")
+    model = keras.Model(x, {"yes": keras.layers.Activation("sigmoid", name="yes")(x)})
+    data = {"x": np.array([[-1.0], [0.0], [1.0]], "float32"), "yes": [0, 0, 0]}
+    feed = ph.Feed(data, inputs="x", heads={"yes": ph.Binary(threshold=0.6)})
+    ph.compile(model, feed, optimizer="sgd")
+    found = ph.evaluate(model, feed, intervals=None)
+    words = f"expected positive labels, which the objective {objective} needs, got none.* threshold stays 0.6"
+    with pytest.warns(ph.PolyheadWarning, match=words):
+        assert found.tune("yes", objective) == 0.6
+    assert ph.declaration_of(model).heads["yes"].threshold == 0.6
+    assert found.tune("yes", "accuracy") > 0.74  # of no row: the highest probability is 0.731
+
+
 def test_tune(made, tmp_path):
     feed, model = made
     before = ph.evaluate(model, feed, intervals=None)

@@ -1,6 +1,7 @@
 """A generator brought along: begun anew, bounded, safe for threads, and checked on the way."""
 
 import functools
+import gc
 import threading
 
 import keras
@@ -76,6 +77,34 @@ def test_it_is_begun_anew_for_each_epoch_alone():
     assert looked == 1
     ids_of(feed, epochs=4)
     assert len(started) == looked + 4
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_reading_ends_before_the_next_begins(wrapped):
+    """As a query whose connection has a single open result."""
+    events = []
+
+    def result():
+        events.append("open")
+        try:
+            yield from endless()
+        finally:
+            events.append("close")
+
+    function = (lambda: map(tuple, result())) if wrapped else result  # a map has no weak references
+    feed = ph.Feed(
+        ph.from_generator(function, length=ROWS, names=NAMES),
+        inputs="x",
+        heads=HEADS,
+        batch_size=20,
+        workers=0,
+    )
+    assert ids_of(feed, epochs=2)[3:] == [list(range(20)), list(range(20, 40)), list(range(40, 50))]
+    gc.collect()
+    if wrapped:
+        assert events.count("open") - events.count("close") == 1  # the latest
+    else:
+        assert events == ["open", "close"] * 3
 
 
 def test_two_readings_side_by_side_do_not_disturb_each_other():

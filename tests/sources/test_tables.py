@@ -676,6 +676,12 @@ def test_a_folder_without_tables(tmp_path):
     assert message(lambda: read_table(tmp_path)) == (
         f"file {tmp_path}: expected a folder of Parquet files, got no file that ends in .parquet or .pq."
     )
+    (tmp_path / "cats" / "b.csv.gz").write_bytes(b"")
+    (tmp_path / "cats" / "a.CSV").write_bytes(b"")
+    assert message(lambda: read_table(tmp_path)).endswith(
+        "got no file that ends in .parquet or .pq. "
+        "Name a file of it, as a.CSV; join several: ph.read_table(a).concat(ph.read_table(b))."
+    )
     (tmp_path / "cats" / "1.JPG").write_bytes(b"")
     assert message(lambda: read_table(tmp_path)).endswith(f'Images are read by ph.read_folder("{tmp_path}").')
 

@@ -155,6 +155,8 @@ def _why_not(loss: str, head: Head, units: int) -> str:
         return f"That one reads one-hot labels, these are class ids.{more}"
     if loss.startswith("sparse_"):
         return "That one reads class ids."
+    if loss == "circle":
+        return "That one reads embeddings: use it in a model's own compute_loss."
     if loss.startswith("categorical") and units == 1:
         return "That one is always 0 over a single unit."
     if head.dtype == "int32":

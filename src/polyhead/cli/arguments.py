@@ -121,6 +121,8 @@ def load_with_model(text: str, model: str | None) -> tuple[Any, Any]:
 
 def load_saved_model(path: Path) -> Any:
     """Load a Keras model from a file; the command ends if Keras cannot load it."""
+    if path.suffix not in (".keras", ".h5", ".hdf5"):
+        fail(f"{path}: expected a saved model, as a file that ends in .keras.", WRONG_USE)
     import keras
 
     try:

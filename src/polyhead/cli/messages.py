@@ -55,6 +55,8 @@ def reporting(given: str, output: Path | None = None) -> Iterator[None]:
             file = error.filename if isinstance(error.filename, str) else None
             if output is None or file not in (None, str(output)):
                 fail(f"{file or given}: {error.strerror or error}.", WRONG_USE)
+            if not output.parent.is_dir():
+                fail(f"{output}: its folder does not exist.", WRONG_USE)
             fail(f"{output}: cannot be written: {error.strerror or error}", WRONG_USE)
 
 

@@ -78,10 +78,12 @@ class Binary(Head):
 
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())
-        if self.positive is None or self._met:
-            return self.fixed(_spellings=()) if self._spellings else self
+        if self.positive is None:
+            return self
         found = dict.fromkeys([self.positive, *self._met_in(column.probe())[1]], 0)
         alike = tuple(group for group in spellings(found) if self.positive in group)
+        if self._met:  # in other rows than these
+            return self if alike == self._spellings else self.fixed(_spellings=alike)
         others: list[Any] = []
         for met, other in over(column, self._met_in):
             others += other

@@ -345,7 +345,9 @@ class MultiLabel(Classes):
             return holds_labels(rows, self.missing)
         if rows.shape[1] == len(known) and not holds_labels(rows, self.missing):
             return False
-        return rows.dtype.kind in "iu" and known >= set(np.unique(rows).tolist())
+        # rows of another length hold labels also where one of them is unknown
+        lists = rows.shape[1] != len(known) and holds_labels(rows, self.missing)
+        return rows.dtype.kind in "iu" and (lists or known >= set(np.unique(rows).tolist()))
 
     def without_class(self, value: Any) -> str:
         return no_label_fix(value)

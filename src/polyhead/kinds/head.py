@@ -266,7 +266,10 @@ class Head(Kind, InImage):
         found.add(self.unscaled(labels), int, counts)
         if not found.numbers:
             return "no labels"
-        return f"{found.low[0]:.4g} to {found.high[0]:.4g}, mean {found.mean:.4g}"
+        low, high, mean = found.low[0], found.high[0], found.mean
+        if self.scaling is not None and abs(low) < 1e-6 * high:
+            low = 0.0  # scaled labels are float32
+        return f"{low:.4g} to {high:.4g}, mean {mean:.4g}"
 
     # Predictions -----------------------------------------------------------------------------------
 

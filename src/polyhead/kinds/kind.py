@@ -56,6 +56,10 @@ class Kind(ABC):
         if len(names) > 1 and self.one_column:
             where = f"{type(self).__name__}(column=)"
             raise ContractError(Problem(where, "the name of one column", shown(self.column), self.one_column))
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            where, found = f"{type(self).__name__}(column=)", f"{shown(twice)} twice"
+            raise ContractError(Problem(where, "names of different columns", found))
         object.__setattr__(self, "column", tuple(names) if isinstance(self.column, tuple) else names)
 
     @property

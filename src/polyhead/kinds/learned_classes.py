@@ -109,7 +109,8 @@ def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
 
 def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
     if len(classes) < 2:
-        fix = "Give the classes, or leave this head out."
+        fix = "If there are others, name all of them" if len(classes) else "Give the classes"
+        fix = f"{fix}, or leave this head out."
         raise BadValue(None, "at least 2 classes", f"{len(classes)} ({shown(list(classes))})", fix)
     return tuple(classes)
 

@@ -82,6 +82,8 @@ def fix_for(data: Any) -> str:
         return "A generator runs only once; give ph.from_generator(function, length=rows) the function that creates it."
     if words := _of_library(data):
         return words
+    if hasattr(data, "fetchall") or (hasattr(data, "cursor") and hasattr(data, "commit")):  # PEP 249
+        return "Give the rows of a query as a table: pandas.read_sql(query, connection)."
     if isinstance(data, Iterator) or (callable(data) and not isinstance(data, type) and not _has_rows(data)):
         return "For a generator, use ph.from_generator(function, length=rows)."
     if isinstance(data, np.ndarray) and data.dtype.names:

@@ -20,6 +20,12 @@ def tune(evaluation: Any, rows: Any, name: str, objective: str) -> float:
     require_choice("tune(objective=)", objective, OBJECTIVES)
     found = evaluation[name]
     _require_tunable("tune", name, found, "threshold")
+    if objective != "accuracy" and not found.items_of_rows["label"].any():
+        known = float(evaluation.declaration.heads[name].inner.threshold)
+        fix = f"Evaluate rows that have some. The threshold stays {known:g}."
+        expected = f"positive labels, which the objective {objective} needs"
+        warn(Problem(f"tune(), {place(head=name)}", expected, "none", fix))
+        return known
     threshold = float(found.judge.best_threshold(found.items_of_rows, objective))
     _declare(evaluation, rows, name, threshold=threshold)
     return threshold

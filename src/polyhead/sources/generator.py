@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -145,7 +146,7 @@ class _Generator:
         self._cursors: list[_Cursor] = []
         self._lock = threading.RLock()
         self._first: dict[str, np.ndarray] | None = None
-        self._latest: Iterator[Any] | None = None
+        self._latest: Callable[[], Iterator[Any] | None] = lambda: None
         self._places: dict[tuple[Any, ...], str] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -173,6 +174,8 @@ class _Generator:
             self._cursors = [c for c in self._cursors if c is not cursor and not c.broken][1 - CURSORS :]
             self._cursors.append(cursor)
             rows = cursor.take(ids[order])
+            if cursor.position >= self.length:  # its generator can end, and close its files
+                self._cursors.remove(cursor)
         return {name: values[back] for name, values in rows.items()}
 
     def begin(self) -> Iterator[Any]:
@@ -184,14 +187,15 @@ class _Generator:
         # a flow of `ImageDataGenerator` is also an iterator, which goes on where it was
         batches = (made[i] for i in range(len(made))) if read_by_number(made) else iter(made)
         begins_anew = inspect.isfunction(type(batches).__iter__)  # as an iterator written in Python may
-        if batches is self._latest and not begins_anew:
+        again = batches is self._latest()
+        if again and not begins_anew:
             fix = "Make it in the function: lambda: batches(...), or a generator function."
             found = f"the same {type(batches).__name__} again, of which rows were read before"
             raise DataError(Problem(f"generator `{self.name}`", "a new iterator from each call", found, fix))
-        if batches is self._latest:  # it is one object: the readings before end here
+        if again:  # it is one object: the readings before end here
             for cursor in self._cursors:
                 cursor.broken = True
-        self._latest = batches
+        self._latest = _reference(batches)
         return batches
 
     def columns(self, batch: Any, number: int) -> dict[str, np.ndarray]:
@@ -310,6 +314,14 @@ class _Cursor:
             where = f"generator `{generator.name}`, batch {number}"
             raise DataError(Problem(where, "a batch", quoted_error(error))) from error
         return generator.columns(batch, number)
+
+
+def _reference(batches: Iterator[Any]) -> Callable[[], Iterator[Any] | None]:
+    """Return a function that returns an iterator as long as something else keeps it, if its type allows that."""
+    try:
+        return weakref.ref(batches)
+    except TypeError:
+        return lambda: batches
 
 
 def _plainly(names: Any) -> Any:

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 _PACKED = (".gz", ".bz2", ".zst")
 _ENDINGS = ".parquet, .pq, .csv, .tsv, .arrow, .feather or .ipc"
+_OTHER_TABLES = {".csv", ".tsv", ".arrow", ".feather", ".ipc"}
+"""Endings of tables of one file each."""
 _WITH_PANDAS = "Read it with pandas or polars and pass the frame."
 _WAYS = (
     ((".npz", ".npy"), "Give its arrays as columns: np.load(path), or a dict of them."),
@@ -205,12 +207,15 @@ def _open_folder(path: Path, where: str) -> Opened:
         if p.suffix.lower() in (".parquet", ".pq") and not p.name.startswith((".", "_")) and p.is_file()
     )
     if not files:
-        images = any(names_image(name) for _, _, names in os.walk(path) for name in names)
-        fix = (
-            f"Images are read by ph.read_folder({json.dumps(str(path), ensure_ascii=False)})."
-            if images
-            else ""
-        )
+        names = [name for _, _, names in os.walk(path) for name in names]
+        tables = sorted(name for name in names if _OTHER_TABLES & set(Path(name.lower()).suffixes))
+        fix = ""
+        if any(names_image(name) for name in names):
+            fix = f"Images are read by ph.read_folder({json.dumps(str(path), ensure_ascii=False)})."
+        elif tables:
+            fix = (
+                f"Name a file of it, as {tables[0]}; join several: ph.read_table(a).concat(ph.read_table(b))."
+            )
         found = "no file that ends in .parquet or .pq" if any(path.iterdir()) else "an empty folder"
         raise DataError(Problem(where, "a folder of Parquet files", found, fix))
     data = pds.dataset(

@@ -28,11 +28,22 @@ def _microseconds(value: Any) -> Any:
     return value
 
 
+def _utf8_text(value: Any) -> str:
+    """Return text or a path as text; raise for half of a surrogate pair, which UTF-8 can't hold."""
+    text = str(os.fspath(value))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        fix = 'Replace it: text.encode(errors="replace").decode().'
+        raise BadValue(0, "text that UTF-8 can hold", shown(text), fix) from None
+    return text
+
+
 _CONVERTED: dict[Any, Callable[[Any], Any]] = {
     pa.bool_(): bool,
     pa.int64(): int,
     pa.float64(): float,
-    pa.large_string(): os.fspath,
+    pa.large_string(): _utf8_text,
     pa.large_binary(): bytes,
     pa.timestamp("us"): _microseconds,
     pa.date32(): lambda value: value,
@@ -99,8 +110,8 @@ def _plainer(kind: Any) -> Callable[[Any], Any]:
                 raise _wrong_value(kind, value)
             return {name: part(fields.get(key)) for key, (name, part) in parts.items()}
 
-    holds_nan = kind == pa.float64()
-    return lambda value: None if value is None or (is_missing(value) and not holds_nan) else plain(value)
+    kept = (float, np.floating) if kind == pa.float64() else ()  # NaN, but not a frame's NA
+    return lambda value: None if is_missing(value) and not isinstance(value, kept) else plain(value)
 
 
 def _scalar_plainer(kind: Any) -> Callable[[Any], Any]:
