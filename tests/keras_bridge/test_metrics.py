@@ -361,6 +361,38 @@ class Highest(M.Metric):
         return {"label": self.label, "output": self.output}
 
 
+class Labeled(M.Metric):
+    """The sum of the weights, which are given by name."""
+
+    def __init__(self):
+        super().__init__(name="labeled")
+        self.sum = self.add_weight(shape=(), initializer="zeros")
+
+    def update_state(self, y_true, y_pred, *, sample_weight=None):
+        self.sum.assign_add(keras.ops.sum(sample_weight))
+
+    def result(self):
+        return self.sum
+
+
+class Scored(Highest):
+    def update_state(self, y_true, y_pred, least=0.0):
+        super().update_state(keras.ops.maximum(y_true, least), y_pred)
+
+
+def test_weights_reach_a_metric_by_name():
+    kept = X[:, 1] > 0
+    data = {**DATA, "price": np.where(kept, DATA["price"], np.nan)}
+    heads = {"price": ph.Regression(metrics=[Labeled()]), "other": ph.Regression(metrics=[])}
+    feed = ph.Feed(data, inputs="x", heads=heads, batch_size=16)
+    model = ph.compile(build("price", 1, None), feed, optimizer="sgd")
+    assert model.evaluate(feed, verbose=0, return_dict=True)["price_labeled"] == kept.sum()
+    heads = {"price": ph.Regression(metrics=[Scored()]), "other": ph.Regression(metrics=[])}
+    feed = ph.Feed(data, inputs="x", heads=heads, batch_size=16)
+    with pytest.raises(ph.ContractError, match="got Scored, whose update_state has no sample_weight"):
+        ph.compile(build("price", 1, None), feed, optimizer="sgd")
+
+
 def test_a_metric_without_weights_and_of_several_values():
     def feed(price):
         heads = {name: ph.Regression(metrics=[Highest()]) for name in ("price", "other")}

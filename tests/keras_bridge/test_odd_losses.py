@@ -402,9 +402,46 @@ def test_such_a_loss_of_model_compile_is_reported():
     tensor = keras.Input((4,), name="x")
     model = keras.Model(tensor, {"y": layers.Dense(1, name="y")(tensor)})
     model.compile("sgd", loss={"y": crossed})
-    assert "with values (B, B)" in str(feed.check(model))
+    with pytest.warns(ph.PolyheadWarning, match=r"with values \(B, B\)"):  # Keras takes the mean of all pairs
+        assert np.isfinite(model.fit(feed, verbose=0).history["loss"][0])
     model.compile("sgd", loss={"y": similar_rows})
     assert "(B, B)" not in str(feed.check(model))
+
+
+def pairs_of_vectors(t, p):
+    """A contrastive loss as of SigLIP, with a value for each pair of rows."""
+    signs = 2 * ops.eye(ops.shape(p)[0]) - 1
+    return ops.softplus(-signs * ops.matmul(p, ops.transpose(t)))
+
+
+def test_a_contrastive_loss_has_a_value_for_each_pair_of_vectors():
+    head = ph.Embedding(4, loss=pairs_of_vectors, metrics=[])
+    model, feed, pred = problem(X, head, layers.Dense(4, name="y"))
+    signs = 2 * np.eye(5) - 1
+    each = [
+        np.logaddexp(0, -signs * (p @ t.T)) for p, t in zip(np.split(pred, 4), np.split(X, 4), strict=True)
+    ]
+    assert logged(model, feed) == pytest.approx(np.mean(each), rel=1e-4)
+    model.compile(keras.optimizers.SGD(0.0), loss={"y": pairs_of_vectors})
+    assert logged(model, feed, "loss") == pytest.approx(np.mean(each), rel=1e-4)
+
+
+class Smoothed(keras.losses.Loss):
+    """A loss with a running mean, which the checks before the first step must not change."""
+
+    def __init__(self):
+        super().__init__(name="smoothed")
+        self.mean = keras.Variable(1.0, trainable=False)
+
+    def call(self, y_true, y_pred):
+        self.mean.assign(0.5 * self.mean)
+        return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+
+
+def test_checks_keep_the_variables_of_a_loss():
+    loss = Smoothed()
+    problem(np.where(X[:, 0] > 0, X[:, 0], np.nan), ph.Regression(loss=loss), layers.Dense(1, name="y"))
+    assert float(loss.mean) == 1.0
 
 
 def test_a_loss_of_a_user_may_compare_rows():

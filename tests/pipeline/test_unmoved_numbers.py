@@ -98,6 +98,15 @@ def test_other_numbers_are_left_alone(name, head):
     assert not warnings_of(name, head, [ph.Flip()])
 
 
+def test_l_and_r_among_other_letters_are_no_sides():
+    data = {"image": IMAGES, "letter": ["l", "r"]}
+    heads = {"letter": ph.Categorical(list("abcdefghijklmnopqrstuvwxyz"))}
+    feed = ph.Feed(
+        data, inputs={"image": ph.Image()}, heads=heads, augment=[ph.Flip()]
+    )  # warnings are errors
+    assert feed.peek()[1]["letter"].tolist() == [11, 17]
+
+
 def test_views_of_left_and_right_are_warned_of():
     data = {"image": IMAGES, "turn": ["left", "right"]}
     head = ph.Categorical(["left", "right"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from polyhead.errors import Problem, hints, place, shown, similar
@@ -154,7 +156,7 @@ def wrong_own_losses(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> It
             )
         elif crosses_rows(loss.call if is_object else loss, head):
             word: str = getattr(loss, "name", "") or getattr(loss, "__name__", "a function")
-            yield crossing(name, "loss", word)
+            yield replace(crossing(name, "loss", word), warning=not wrapped)
 
 
 def crossing(head: str, what: str, name: str) -> Problem:
@@ -240,8 +242,11 @@ def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, 
 def crosses_rows(function: Callable[[Any, Any], Any], head: Head) -> bool:
     """Return whether a loss or metric compares the label of each row with the outputs of all rows.
 
-    Labels ``(B,)`` minus outputs ``(B, 1)`` are ``(B, B)``: a second axis of its values grows with the batch.
+    Labels ``(B,)`` minus outputs ``(B, 1)`` are ``(B, B)``: a second axis of its values grows with the batch. Vectors
+    are compared with those of other rows on purpose, as in contrastive losses.
     """
+    if math.prod(head.shape) > 1:
+        return False
     rows = _odd_rows(head)
     shape = _shape_for(function, head, rows)
     if shape is None or rows not in shape[1:]:
@@ -260,7 +265,8 @@ def _shape_for(function: Callable[[Any, Any], Any], head: Head, rows: int) -> tu
 
     try:
         true = keras.ops.zeros((rows, *head.shape), head.dtype)
-        return tuple(function(true, keras.ops.full((rows, *head.output_shape), 0.5)).shape)
+        with keras.StatelessScope():  # a running mean of a user's loss must not change
+            return tuple(function(true, keras.ops.full((rows, *head.output_shape), 0.5)).shape)
     except Exception:  # a user's function may raise anything
         return None
 

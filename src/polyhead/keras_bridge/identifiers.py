@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -131,10 +132,17 @@ def _arguments_needed(made: Any) -> list[str]:
 
 
 def takes_weights(metric: Any) -> bool:
-    """Return whether ``update_state`` of a metric has a third parameter, ``sample_weight``."""
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = list(inspect.signature(metric.update_state).parameters.values())
-    return len(parameters) > 2 or any(one.kind in kinds for one in parameters)
+    """Return whether ``update_state`` of a metric has a parameter for weights."""
+    return bool(weights_parameter(type(metric).update_state))
+
+
+@functools.cache
+def weights_parameter(update_state: Any) -> str:
+    """The name of the weights in ``update_state`` of a class of metrics, ``"*"`` by position; empty for none."""
+    parameters = list(inspect.signature(update_state).parameters.values())
+    if any(one.name == "sample_weight" or one.kind is one.VAR_KEYWORD for one in parameters):
+        return "sample_weight"
+    return "*" if any("weight" in one.name or one.kind is one.VAR_POSITIONAL for one in parameters) else ""
 
 
 def snake_name(name: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from polyhead.keras_bridge.by_head import head_arrays
-from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape, own_metrics, takes_weights
+from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape, own_metrics, weights_parameter
 from polyhead.keras_bridge.losses import keras_mask, trial, with_axes_of
 from polyhead.keras_bridge.model_losses import HeadLosses
 from polyhead.keras_bridge.structure import Path
@@ -78,11 +78,14 @@ def add_batch(metric: keras.metrics.Metric, true: Any, pred: Any, weight: Any) -
 
     Keras itself multiplies them by their weight, and infinity times 0 is NaN.
     """
-    if weight is None and not takes_weights(metric):
-        metric.update_state(true, pred)
-        return
     if weight is None or not _means(metric):
-        metric.update_state(true, pred, weight)
+        parameter = weights_parameter(type(metric).update_state)
+        if not parameter:
+            metric.update_state(true, pred)
+        elif parameter == "*":
+            metric.update_state(true, pred, weight)
+        else:
+            metric.update_state(true, pred, **{parameter: weight})
         return
     values = metric._fn(true, pred, **metric._fn_kwargs)
     kept = with_axes_of(weight, values)

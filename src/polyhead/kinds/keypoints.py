@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import string
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
@@ -29,16 +31,31 @@ def left_and_right(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
     ((1, 2),)
     >>> left_and_right(["LHip", "RHip", "l elbow", "r elbow", "pelvis", "head"])
     ((0, 1), (2, 3))
+    >>> left_and_right(list("abcdefghijklmnopqrstuvwxyz"))
+    ()
     """
     places = {name.lower(): i for i, name in enumerate(names)}
     if len(places) < len(names):  # equal names are ambiguous
         return ()
-    rights = {name.lower(): "".join(map(_right, _WORDS.findall(name))) for name in names}
-    return tuple((places[one], places[r]) for one, r in rights.items() if r != one and r in places)
+    words = {name.lower(): _WORDS.findall(name) for name in names}
+    often = Counter(_with_letters_as(".", some) for some in words.values())
+    pairs = []
+    for name, some in words.items():
+        numbered = often[_with_letters_as(".", some)] > _SIDES  # by letters, as a to z
+        right = (name if numbered else _with_letters_as("r", some, "l")).replace("left", "right")
+        if right != name and right in places:
+            pairs.append((places[name], places[right]))
+    return tuple(pairs)
 
 
-def _right(word: str) -> str:
-    return "r" if word in ("l", "L") else word.lower().replace("left", "right")
+_SIDES = 4
+"""The most names that differ in a letter which says the side, such as l, r and c for the center."""
+
+
+def _with_letters_as(new: str, words: Sequence[str], letters: str = string.ascii_lowercase) -> str:
+    """Join the words of a name in lower case, with another letter in place of words of one letter."""
+    lower = [word.lower() for word in words]
+    return "".join(new if len(word) == 1 and word in letters else word for word in lower)
 
 
 @dataclass(frozen=True, repr=False)
