@@ -688,3 +688,23 @@ def test_threads_may_predict_and_evaluate_one_model_at_once(trained):
     assert found[0] == pytest.approx([error], rel=1e-5)
     for number in (1, 2, 3):
         assert found[number] == pytest.approx(wanted[number:12:3], rel=1e-4)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="elsewhere a model stays whole while it predicts"
+)
+def test_a_source_that_predicts_with_the_model_that_waits_for_it_is_an_error(trained):
+    model, _ = trained
+    x = table()["x"]
+
+    class Own(ph.Source):
+        def __len__(self):
+            return len(x)
+
+        def read(self, ids):
+            more = ph.predict(model, {"x": x[ids]})["price"] if len(ids) > 1 else 0.0
+            return {"x": x[ids] + np.reshape(more, (-1, 1))}
+
+    with pytest.raises(ph.PolyheadError, match="one that is in use, and may wait for these rows"):
+        ph.predict(model, Own())
+    assert ph.predict(model, {"x": x})["price"].shape == (ROWS,)

@@ -11,10 +11,12 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
+from polyhead.errors import ContractError, Problem
 from polyhead.keras_bridge.keras_call import keras_frames
+from polyhead.pipeline.prefetch import reads_rows
 
 _PARTS = ("trainable_variables", "non_trainable_variables")
 _STATE = {
@@ -29,14 +31,28 @@ _TURNS: weakref.WeakKeyDictionary[Any, threading.RLock] = weakref.WeakKeyDiction
 _MAKING = threading.Lock()
 
 
-def in_turn(model: Any) -> Any:
-    """Return a context in which only one thread at a time uses the model; on other backends it does nothing."""
+@contextmanager
+def in_turn(model: Any) -> Iterator[None]:
+    """Let only one thread at a time use the model; do nothing on other backends.
+
+    Raises:
+        ContractError: a thread that reads rows would wait, perhaps for the thread that waits for these rows.
+    """
     import keras
 
     if keras.backend.backend() != "jax":
-        return nullcontext()
+        yield
+        return
     with _MAKING:
-        return _TURNS.setdefault(model, threading.RLock())
+        turn = _TURNS.setdefault(model, threading.RLock())
+    if not turn.acquire(blocking=not reads_rows()):
+        fix = "Predict first, and give the predictions as a column."
+        found = "one that is in use, and may wait for these rows"
+        raise ContractError(Problem("predict(model)", "another model for reading rows", found, fix))
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 def with_kept_weights(batches: Iterator[Any]) -> Iterator[Any]:

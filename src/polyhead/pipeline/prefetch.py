@@ -227,6 +227,11 @@ _ALIVE: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 """All threads, also those of deleted crews: they may still be freeing the last result."""
 
 
+def reads_rows() -> bool:
+    """Return whether the calling thread computes results ahead."""
+    return threading.current_thread() in _ALIVE
+
+
 def _end(stop: threading.Event, todo: Any, threads: list[threading.Thread]) -> None:
     stop.set()
     for _ in threads:
