@@ -97,14 +97,14 @@ def _read_and_compare(
             what = worker.do(lambda: subject(obj, model, batches), clock.left)
         except PolyheadError:
             raise
-        except Exception as error:  # a function that makes a dataset may raise anything
+        except (Exception, SystemExit) as error:  # a function that makes a dataset may raise anything
             return _maker_failed(obj, error)
         if once:
             what = replace(what, again=False, item=None, workers=0, timed=False)
         return _examine(what, model, batches, steps, clock, worker)
 
 
-def _maker_failed(obj: Any, error: Exception) -> Examination:
+def _maker_failed(obj: Any, error: BaseException) -> Examination:
     """Return the report on a function that failed to make a dataset."""
     name = getattr(obj, "__name__", "obj")
     late = isinstance(error, TimeoutError)
@@ -250,7 +250,7 @@ def _read_again(
     except TimeoutError:
         unseen.append("a second epoch: what is called between two epochs took too long")
         return None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         fix = f"Fix {line_of_user(error)}."
         problems.append(Problem("between two epochs", "no error", quoted_error(error), fix, "raises"))
         return None
