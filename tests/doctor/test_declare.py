@@ -392,8 +392,9 @@ def test_one_hot_labels_of_a_generator(form):
     [
         lambda i: (X[i], np.stack([YES[i, 0], VALUE[i, 0]])),
         lambda i: (X[i], YES[i], VALUE[i]),
+        lambda i: (X[i], np.stack([YES[i], VALUE[i]], 1)),
     ],
-    ids=["outputs along the rows", "labels in the place of weights"],
+    ids=["outputs along the rows", "labels in the place of weights", "one array for two outputs"],
 )
 def test_batches_that_a_feed_would_misread_have_no_declaration(batch):
     report = ph.examine(stream(batch), two_heads(), 12)

@@ -160,7 +160,10 @@ def _examine(
     notes += _value_notes(first, places)
     paid = cost.measure_cost(first, places, model if what.timed and side else None, clock.left)
     epoch = _epoch_length(first, steps)
-    unreadable = first.uneven is not None or _labels_as_weights(first, matched)
+    stacked = any(problem.code == "stacked-targets" for problem in matched)
+    if stacked:
+        unseen.append("the same data as a feed: give each output its own labels first, then examine again")
+    unreadable = stacked or first.uneven is not None
     return Examination(
         tuple(_rows_alone(problem, what.cut) for problem in _without_duplicates(problems)),
         (*notes, *paid.notes),
