@@ -276,6 +276,25 @@ def test_an_error_of_the_function_says_where_it_was_and_what_to_do(where):
     assert isinstance(raised.value.__cause__, KeyError)
 
 
+def with_boxes(image, boxes, points=None):
+    return {"image": image, "boxes": boxes, "points": points}
+
+
+def with_boxes_or_none(image, boxes=None, points=None):
+    return {"image": image[::-1], "boxes": boxes, "points": points}
+
+
+def test_a_row_without_boxes_wants_a_default():
+    given = {"images": {"x": IMAGE}, "points": {"p": POINTS}, "where": "input `image`, row 7"}
+    with pytest.raises(DataError) as raised:
+        run(Apply(with_boxes), **given)
+    assert str(raised.value).endswith(
+        ". A row without labels has no boxes: give them a default, boxes=None, and return None for them."
+    )
+    found = run(Apply(with_boxes_or_none), **given)
+    assert np.array_equal(found.images["x"], IMAGE[::-1])
+
+
 def test_what_a_function_gets_wrong_says_where():
     with pytest.raises(
         ContractError, match=r"^Apply\(<lambda>\), input `image`, row 7: expected a dict with image"

@@ -322,6 +322,27 @@ def test_whole_numbers_that_are_called_an_amount_are_no_classes():
     assert '"kind": ph.Categorical(3),' in report.declaration
 
 
+@pytest.mark.parametrize(
+    ("labels", "form"),
+    [(lambda i: {"yes": YES[i], "value": VALUE[i]}, dict), (lambda i: (YES[i], VALUE[i]), list)],
+    ids=["dict", "tuple"],
+)
+def test_weights_by_name_for_one_head_become_a_column(labels, form):
+    weights = np.linspace(1, 2, ROWS, dtype="float32")
+    make = stream(lambda i: (X[i], labels(i), {"value": weights[i]}))
+    report = ph.examine(make, two_heads(form), steps_per_epoch=6)
+    assert [p.code for p in report.problems] == ["weights-structure"]
+    assert '        "value": ph.Regression(sample_weight="weight_value"),' in report.declaration
+    assert "# weights" not in report.declaration
+    feed = run(report, generator=make)
+    assert feed.check(two_heads(form)).ok
+    _, y, given = feed.peek()
+    rows = (y["value"] == VALUE[:, 0]).argmax(1)
+    assert np.array_equal(given["value"], weights[rows])
+    assert given.keys() == {"yes", "value"}
+    assert set(given["yes"].tolist()) == {1.0}
+
+
 def test_names_and_weights():
     data = ({"a": X, "b": KIND[:, None]}, {"yes": YES}, {"yes": np.full(ROWS, 2.0)})
     declared = ph.examine(data).declaration
@@ -371,8 +392,9 @@ def test_one_hot_labels_of_a_generator(form):
     [
         lambda i: (X[i], np.stack([YES[i, 0], VALUE[i, 0]])),
         lambda i: (X[i], YES[i], VALUE[i]),
+        lambda i: (X[i], np.stack([YES[i], VALUE[i]], 1)),
     ],
-    ids=["outputs along the rows", "labels in the place of weights"],
+    ids=["outputs along the rows", "labels in the place of weights", "one array for two outputs"],
 )
 def test_batches_that_a_feed_would_misread_have_no_declaration(batch):
     report = ph.examine(stream(batch), two_heads(), 12)

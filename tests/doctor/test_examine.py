@@ -51,6 +51,21 @@ def test_a_generator_that_raises_in_the_middle():
     ]
 
 
+def test_a_generator_that_ends_the_program():
+    def generator():
+        yield good(np.arange(SIZE))
+        sys.exit("no more files")
+
+    report = ph.examine(generator)
+    assert [(p.code, p.found) for p in report.errors] == [("raises", "SystemExit: no more files")]
+    assert report.batches == 1
+
+    def broken():
+        sys.exit("no folder")
+
+    assert [p.found for p in ph.examine(broken).errors] == ["SystemExit: no folder"]
+
+
 def test_a_function_that_raises_and_a_hook_between_epochs_that_raises():
     def broken():
         raise KeyError("folder")

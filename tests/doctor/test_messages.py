@@ -125,7 +125,7 @@ CASES = [
             (
                 "y: expected an array for each of `yes` (1,), `value` (1,), got one array of shape "
                 "(B, 2). One array for all outputs would be taken apart along the batch, or given to "
-                "each output. Yield x, (yes, value)."
+                "each output. Take it apart: yield x, (y[:, 0:1], y[:, 1:2])."
             ),
         ],
     ),
@@ -207,6 +207,28 @@ CASES = [
                 "outputs `yes` and `value`: expected each output's own labels, got labels that fit "
                 "only the other way round (output `yes`, batch 2, row 5 got 28.4455). Exchange `yes` "
                 "and `value`."
+            ),
+        ],
+    ),
+    (
+        "inside another tuple",
+        lambda: (stream(lambda i: (X[i], ((YES[i], VALUE[i]),))), two_heads()),
+        ("structure",),
+        [
+            (
+                "(perhaps) y: expected an array for each of `yes` (1,), `value` (1,), got these in another tuple, "
+                "which Keras takes apart, but only for a list of outputs. Yield x, (yes, value)."
+            ),
+        ],
+    ),
+    (
+        "inside another tuple, for a dict",
+        lambda: (stream(lambda i: (X[i], ((YES[i], VALUE[i]),))), two_heads(dict)),
+        ("structure",),
+        [
+            (
+                "y: expected the nesting of the model's outputs, `yes` (1,), `value` (1,), got "
+                "((array, array),). Yield the labels nested as the model nests its outputs."
             ),
         ],
     ),

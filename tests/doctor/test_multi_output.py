@@ -370,6 +370,29 @@ def test_datasets_of_single_rows():
     assert (found.code, found.fix) == ("single-rows", "Say DataLoader(dataset, batch_size=32).")
 
 
+@pytest.mark.keras
+def test_labels_inside_another_tuple_train_a_list_of_outputs_as_they_should():
+    model = three()
+    batch = by_tuple(np.arange(SIZE))
+    made = (batch[0], (batch[1],))
+
+    def generator():
+        while True:
+            yield made
+
+    yes, value, kind = model.predict(batch[0], verbose=0)
+    history = model.fit(generator(), steps_per_epoch=1, shuffle=False, verbose=0).history
+    losses = [
+        -np.log(np.where(YES[:SIZE] == 1, yes, 1 - yes)).mean(),
+        np.square(value - VALUE[:SIZE]).mean(),
+        -np.log(np.take_along_axis(kind, KIND[:SIZE, None], 1)).mean(),
+    ]
+    assert [history[f"{name}_loss"][0] for name in LOSSES] == pytest.approx(losses, rel=1e-4)
+    report = ph.examine(stream(lambda i: (X[i], (by_tuple(i)[1],))), model, 12, steps_per_epoch=6)
+    assert [(p.code, p.warning) for p in report.problems] == [("structure", True)]
+    assert '"kind": ph.Categorical(3),' in report.declaration
+
+
 CORRECT = {
     "tuple": (by_tuple, three),
     "dict": (by_key, lambda: three(dict)),

@@ -334,6 +334,55 @@ def test_masks_in_files_keep_their_ids(tmp_path, name):
     np.testing.assert_array_equal(feed.peek()[1]["mask"][0], ids)
 
 
+def test_white_of_1_bit_and_of_8_bits_is_the_same_in_black_and_white_masks(tmp_path):
+    white = np.random.default_rng(1).random((3, HIGH, WIDE)) < 0.5
+    white[2] = False
+    masks = [PIL.fromarray(white[0]), PIL.fromarray(white[1] * np.uint8(255)), PIL.fromarray(white[2])]
+    for i, mask in enumerate(masks):
+        mask.save(tmp_path / f"{i}.png")
+    assert [mask.mode for mask in masks] == ["1", "L", "1"]
+    PIL.fromarray(SHOWN).save(tmp_path / "image.png")
+    data = {
+        "image": [str(tmp_path / "image.png")] * 3,
+        "mask": [str(tmp_path / f"{i}.png") for i in range(3)],
+    }
+    feed = ph.Feed(
+        data, inputs={"image": ph.Image(HIGH, WIDE)}, heads={"mask": ph.Mask(values=(0, 255))}, batch_size=3
+    )
+    np.testing.assert_array_equal(feed.peek()[1]["mask"][..., 0], white)
+
+
+def test_ids_of_8_bits_are_no_white(tmp_path):
+    PIL.fromarray(np.eye(HIGH, WIDE, dtype=np.uint8)).save(tmp_path / "mask.png")
+    PIL.fromarray(SHOWN).save(tmp_path / "image.png")
+    data = {"image": [str(tmp_path / "image.png")], "mask": [str(tmp_path / "mask.png")]}
+    with pytest.raises(ph.DataError, match=r"expected one of the values \[0, 255\] in each pixel, got 1\."):
+        ph.Feed(data, inputs={"image": ph.Image(HIGH, WIDE)}, heads={"mask": ph.Mask(values=(0, 255))}).peek()
+
+
+def test_polygons_in_the_place_of_a_mask_are_to_be_drawn(tmp_path):
+    PIL.fromarray(SHOWN).save(tmp_path / "image.png")
+    data = {"image": [str(tmp_path / "image.png")], "mask": [[[10, 5, 30, 5, 30, 20, 10, 20]]]}
+    with (
+        pytest.warns(
+            ph.PolyheadWarning, match=r"draw them: PIL\.ImageDraw\.Draw\(mask\)\.polygon\(corners, fill=1\)"
+        ),
+        pytest.raises(ph.DataError, match="expected 0 or 1 in each pixel, got 10"),
+    ):
+        ph.Feed(data, inputs={"image": ph.Image(HIGH, WIDE)}, heads={"mask": ph.Mask()}).peek()
+
+
+@pytest.mark.parametrize("views", [["a.png", "b.png"], ("a.png", "b.png")], ids=["list", "tuple"])
+def test_several_images_in_one_row_are_several_inputs(views):
+    data = {"a": [views], "c": [0]}
+    with pytest.raises(ph.DataError) as raised:
+        ph.Feed(data, inputs={"a": ph.Image(32, 32)}, heads={"c": ph.Binary()}).peek()
+    assert str(raised.value) == (
+        f"input `a`, row 0: expected an image, got a list of files, {views}. Give each view a column and an input of "
+        "its own: [row[0] for row in column]."
+    )
+
+
 @pytest.mark.parametrize("form", ["npy", "list", "image"])
 @pytest.mark.parametrize("augment", [(), [ph.Flip()]], ids=["plain", "flipped"])
 def test_several_masks_in_one_file_or_in_one_file_each(tmp_path, form, augment):

@@ -149,6 +149,10 @@ class Apply(Augmentation):
         except Exception as error:
             place = f"{self.place}, {where}" if where else self.place
             fix = "Fix the function for rows like this one, or leave the row out with source.select(...)."
+            absent = self._absent(given) if isinstance(error, TypeError) else []
+            if absent:
+                fix = f"A row without labels has no {' and no '.join(absent)}: give them a default, "
+                fix += f"{', '.join(f'{name}=None' for name in absent)}, and return None for them."
             raised = f"{quoted_error(error)} ({line_of_user(error)})"
             raise DataError(Problem(place, "a sample returned", raised, fix)) from error
 
@@ -167,6 +171,14 @@ class Apply(Augmentation):
             expected = "a function that takes all targets of the sample, or none"
             raise ContractError(Problem(self.place, expected, f"one without {', '.join(missing)}", fix))
         return self._call(given, key)
+
+    def _absent(self, given: Mapping[str, Any]) -> list[str]:
+        """Return the targets that the function requires and a sample does not have."""
+        if self.takes is None:
+            return []
+        parameters = inspect.signature(self.function).parameters
+        needed = [name for name in TARGETS if name in self.takes and name not in given]
+        return [name for name in needed if parameters[name].default is inspect.Parameter.empty]
 
     def _call(self, given: Mapping[str, Any], key: int) -> Any:
         if self.takes is None or "rng" in self.takes:

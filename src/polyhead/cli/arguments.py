@@ -220,5 +220,5 @@ def _returned(text: str, value: Any, code: int = WRONG_DATA) -> Any:
         return value()
     except PolyheadError:
         raise
-    except Exception as error:  # user code can raise anything
+    except (Exception, SystemExit) as error:  # user code can raise anything
         fail(f"{text}: it raised {quoted_error(error)}", code)

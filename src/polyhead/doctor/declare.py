@@ -60,14 +60,12 @@ def declaration(
     heads = [_with_own_column(head, inputs) for head in _declared_columns("y", reading, places, streams)]
     if not inputs or not heads or steps_of(reading, places):
         return ""
-    weights = _weight_columns(heads, reading)
-    if weights:
-        names = {w.place[1]: w.name for w in weights}
-        found = [(c, names.get(c.place[1], names.get(()))) for c in heads]  # one array is for every head
-        heads = [
-            c if name is None else replace(c, guess=c.guess.saying("sample_weight", name))
-            for c, name in found
-        ]
+    weighs = _weights_of_heads(heads, reading)
+    weights = list({column.place: column for column in weighs.values()}.values())
+    heads = [
+        replace(c, guess=c.guess.saying("sample_weight", weighs[c.name].name)) if c.name in weighs else c
+        for c in heads
+    ]
     say_more = "weights: say class_weight=, given= or missing= on a head, which makes them"
     return feed_code(
         _data(subject, [*inputs, *heads, *weights], reading, rows, steps),
@@ -100,26 +98,28 @@ def _with_own_column(head: _DeclaredColumn, inputs: list[_DeclaredColumn]) -> _D
     return replace(head, column=column, guess=head.guess.saying("column", column))
 
 
-def _weight_columns(heads: list[_DeclaredColumn], reading: Reading) -> list[_DeclaredColumn]:
-    """Return a weight column for each head with weights, or one for all heads; none if a head can't take its weights.
+def _weights_of_heads(heads: list[_DeclaredColumn], reading: Reading) -> dict[str, _DeclaredColumn]:
+    """Return the weight column of each head with weights, which may be one for all; empty if not all weights fit.
 
-    A head takes one weight a row, a mask or map also one a pixel.
+    A head takes one weight a row, a mask or map also one a pixel. A dict of weights next to a tuple of labels has them
+    by name.
     """
     first = reading.first
     assert first is not None
-    columns: dict[Place, _DeclaredColumn] = {}
-    given = dict(first.arrays())
+    columns: dict[str, _DeclaredColumn] = {}
+    given = {place for place, leaf in first.arrays() if place[0] == "w" and not is_none(leaf)}
     for head in heads:
-        place: Place = ("w", () if ("w", ()) in given else head.place[1])
-        if is_none(given.get(place)):
+        places: list[Place] = [("w", path) for path in ((), head.place[1], (head.name,))]
+        place = next((place for place in places if place in given), None)
+        if place is None:
             continue
         stats = reading.stats.get(place)
         sides = reading.stats[head.place].shape[:2] if head.guess.kind in ("Mask", "Map") else ()
         if stats is None or stats.shape not in ((), (1,), sides, (*sides, 1), (1,) * len(sides)):
-            return []
+            return {}
         name = f"weight_{head.name}" if place[1] or len(heads) == 1 else "weight"
-        columns[place] = _DeclaredColumn(name, place, Guess(""))
-    return list(columns.values())
+        columns[head.name] = _DeclaredColumn(name, place, Guess(""))
+    return columns if {column.place for column in columns.values()} == given else {}
 
 
 def _declared_columns(part: str, reading: Reading, places: Matches, streams: bool) -> list[_DeclaredColumn]:

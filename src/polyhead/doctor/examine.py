@@ -97,14 +97,14 @@ def _read_and_compare(
             what = worker.do(lambda: subject(obj, model, batches), clock.left)
         except PolyheadError:
             raise
-        except Exception as error:  # a function that makes a dataset may raise anything
+        except (Exception, SystemExit) as error:  # a function that makes a dataset may raise anything
             return _maker_failed(obj, error)
         if once:
             what = replace(what, again=False, item=None, workers=0, timed=False)
         return _examine(what, model, batches, steps, clock, worker)
 
 
-def _maker_failed(obj: Any, error: Exception) -> Examination:
+def _maker_failed(obj: Any, error: BaseException) -> Examination:
     """Return the report on a function that failed to make a dataset."""
     name = getattr(obj, "__name__", "obj")
     late = isinstance(error, TimeoutError)
@@ -160,7 +160,10 @@ def _examine(
     notes += _value_notes(first, places)
     paid = cost.measure_cost(first, places, model if what.timed and side else None, clock.left)
     epoch = _epoch_length(first, steps)
-    unreadable = first.uneven is not None or _labels_as_weights(first, matched)
+    stacked = any(problem.code == "stacked-targets" for problem in matched)
+    if stacked:
+        unseen.append("the same data as a feed: give each output its own labels first, then examine again")
+    unreadable = stacked or first.uneven is not None
     return Examination(
         tuple(_rows_alone(problem, what.cut) for problem in _without_duplicates(problems)),
         (*notes, *paid.notes),
@@ -250,7 +253,7 @@ def _read_again(
     except TimeoutError:
         unseen.append("a second epoch: what is called between two epochs took too long")
         return None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         fix = f"Fix {line_of_user(error)}."
         problems.append(Problem("between two epochs", "no error", quoted_error(error), fix, "raises"))
         return None

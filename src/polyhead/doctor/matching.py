@@ -34,11 +34,12 @@ def match_outputs(
             f"one array of shape {('B', *shape[1:])}".replace("'", "") if shape else "one array"
         )
         fix = "One array for all outputs would be taken apart along the batch, or given to each output. "
-        fix += "The third part of a batch is weights, not labels. " * third + "Yield "
-        fix = f"{fix}{example_yield(model)}."
-        if words and shape[1:] == (len(outputs),):
-            columns = [f"y[:, {i}:{i + 1}]" for i in range(len(outputs))]
-            fix = f'Take the columns apart: y = np.asarray(y, "float32"), then yield {example_yield(model, columns)}.'
+        fix += "The third part of a batch is weights, not labels. " * third
+        split = _split_code(model, shape)
+        if words and split:
+            fix = f'Take the columns apart: y = np.asarray(y, "float32"), then yield {split}.'
+        else:
+            fix += f"Take it apart: yield {split}." if split else f"Yield {example_yield(model)}."
         return {}, [Problem("y", f"an array for each of {listed}", found, fix, "stacked-targets")]
     if nesting_form(y) == "nested" or model.output_form == "nested":
         return _match_nested(y, model, listed)
@@ -52,6 +53,15 @@ def match_outputs(
         ]
     problems = _by_sorted_key(model) if model.output_form == "dict" and len(outputs) > 1 else []
     return {(i,): slot for i, slot in enumerate(outputs)}, problems
+
+
+def _split_code(model: Model, shape: tuple[int, ...]) -> str:
+    """Return code that yields the part of each output from one array; empty if its second axis is not the outputs."""
+    count = len(model.outputs)
+    if shape[1:2] != (count,):
+        return ""
+    parts = [f"y[:, {i}]" if len(shape) > 2 else f"y[:, {i}:{i + 1}]" for i in range(count)]
+    return example_yield(model, parts)
 
 
 def example_yield(model: Model, codes: Sequence[str] = ()) -> str:
@@ -137,6 +147,13 @@ def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, Examine
     by_path = {slot.path: slot for slot in model.outputs}
     if paths == set(by_path):
         return by_path, []
+    if model.output_form == "list" and paths == {(0, *path) for path in by_path}:
+        expected = f"an array for each of {listed}"
+        found = "these in another tuple, which Keras takes apart, but only for a list of outputs"
+        fix = f"Yield {example_yield(model)}."
+        return {(0, *path): slot for path, slot in by_path.items()}, [
+            Problem("y", expected, found, fix, "structure", warning=True)
+        ]
     return {path: slot for path, slot in by_path.items() if path in paths}, [
         Problem(
             "y",

@@ -364,7 +364,7 @@ def read_batches(
         except TimeoutError:
             found.late, found.waited = step, asked
             return found
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # user code may also end the program
             found.failure = (step, error)
             break
         if item is _END:
@@ -381,7 +381,7 @@ def read_batches(
     if callable(close):
         try:
             worker.do(close, time_left.left)
-        except Exception:  # all batches needed were read, so an error in closing does not matter
+        except (Exception, SystemExit):  # all batches were read, so closing does not matter
             return found
     return found
 

@@ -58,7 +58,7 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResu
             worker.do(lambda: _check_threads(subject, out), seconds)
     except TimeoutError:
         out.unseen.append("what workers do: reading a few items took too long")
-    except Exception as error:  # the reading has reported it
+    except (Exception, SystemExit) as error:  # the reading has reported it
         out.unseen.append(f"what workers do: {quoted_error(error)}")
     if subject.kind == "PyDataset":
         keras = sys.modules.get("keras")
@@ -146,7 +146,7 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
                     got = read(i)
                     if got != alone[i] or i not in together:
                         together[i] = got
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raised.append(quoted_error(error))
 
     threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(gate.parties)]
@@ -185,7 +185,7 @@ def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds
     try:
         again = worker.do(lambda: hashes(as_batch(item(0))), seconds)
         fixed = worker.do(lambda: _reseeds(item), seconds)
-    except Exception:  # the reading reports it
+    except (Exception, SystemExit):  # the reading reports it
         return out
     if fixed:
         found = f"a seed that is set again whenever an item is read: `{fixed}`"

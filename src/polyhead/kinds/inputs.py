@@ -32,6 +32,7 @@ from polyhead.kinds.missing import (
     require_finite,
     require_range,
 )
+from polyhead.kinds.pixels import lists_files
 from polyhead.kinds.source_column import Column
 
 Empty = Callable[[tuple[int, ...], Any], np.ndarray]
@@ -242,7 +243,7 @@ class Image(Input):
     def _pixels(self, values: Any) -> np.ndarray:
         if self.range is None:
             return _image_array(values)
-        array = as_one_array(values, "an image")
+        array = _images_in_one(values)
         if array.ndim not in (3, 4) or array.dtype.kind not in "uif":
             shape = f"rows of shape {array.shape[1:]}, {array.dtype}"
             raise BadValue(None, "images (H, W) or (H, W, C) of numbers", shape)
@@ -292,13 +293,25 @@ def _must_be_decoded(values: Any) -> bool:
     return len({np.shape(value) for value in rows if isinstance(value, np.ndarray)}) > 1
 
 
+def _images_in_one(values: Any) -> np.ndarray:
+    """Stack images into one array."""
+    values = plain(values)
+    try:
+        return as_one_array(values, "an image")
+    except BadValue as bad:
+        if bad.index is None or not lists_files(values[bad.index]):
+            raise
+        fix = "Give each view a column and an input of its own: [row[0] for row in column]."
+        raise BadValue(bad.index, bad.expected, f"a list of files, {bad.found}", fix) from None
+
+
 def _image_array(values: Any) -> np.ndarray:
     values = plain(values)
     small = [] if is_dense(values) else [getattr(value, "dtype", None) == np.uint8 for value in values]
     if any(small) and not all(small):  # convert each row by its own dtype
         both = zip(values, small, strict=True)
         values = [np.divide(v, np.float32(255), dtype=np.float32) if s else v for v, s in both]
-    array = as_one_array(values, "an image")
+    array = _images_in_one(values)
     if array.ndim not in (3, 4) or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
         kind = array.dtype.kind if array.ndim in (3, 4) else ""
         fix = "Use ph.Array for other data."

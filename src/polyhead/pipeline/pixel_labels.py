@@ -32,7 +32,7 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
     Raises:
         DataError: for a file that cannot be read.
     """
-    from polyhead.images.decode import decode, decode_colors, decode_mask
+    from polyhead.images.decode import decode, decode_colors, decode_mask, header_of
 
     if hasattr(value, "segments"):  # a panoptic PNG: its colors encode the ids of segments
         return value.to_mask(decode(value.path, max_pixels=max_pixels, where=where).pixels)
@@ -47,7 +47,12 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
         return _stored_numbers(value, where, head.channels, max_pixels)
     if head.in_colors:
         return decode_colors(value, max_pixels=max_pixels, where=where)
-    return decode_mask(value, max_pixels=max_pixels, masks=head.channels, where=where)
+    pixels = decode_mask(value, max_pixels=max_pixels, masks=head.channels, where=where)
+    if set(getattr(head, "values", None) or ()) == {0, 255} and pixels.max(initial=0) == 1:
+        header = header_of(value, where=where)
+        if header.format == "PNG" and header.bits == 1 and header.kind == 0:  # white is 1, and 255 in 8 bits
+            return pixels * np.uint8(255)
+    return pixels
 
 
 def _stacked(masks: list[Any], count: int, where: str) -> np.ndarray:
@@ -116,6 +121,9 @@ def stretched(where: str, size: tuple[int, int], image: tuple[int, int]) -> Prob
     expected = f"the aspect ratio of its image, {image[0]} x {image[1]} (height x width)"
     found = f"{size[0]} x {size[1]}, which is stretched to it"
     fix = "Check that it belongs to this image; if the image was cropped or padded, do the same to the label."
+    if size[0] < 3 and image[0] > 8 and size[1] >= 6 and size[1] % 2 == 0:  # x, y, x, y, ...
+        fix = "If these are the corners of polygons, draw them: PIL.ImageDraw.Draw(mask).polygon(corners, fill=1); "
+        fix += "ph.read_coco does it for a COCO file."
     return Problem(where, expected, found, fix, "stretched", warning=True)
 
 
