@@ -287,6 +287,7 @@ def test_another_choice_of_rows_in_each_epoch():
     assert "of the second epoch that were not in the first" in str(problem)
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")  # of JAX, in the process of other tests
 def test_workers_that_each_read_all_rows_of_an_iterable_dataset():
     data = pytest.importorskip("torch").utils.data
 
