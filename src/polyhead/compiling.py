@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from polyhead.checks.compiled_model import losses_too_coarse, wrong_own_losses
 from polyhead.checks.logits import declared_logits, layer_logits, probable
+from polyhead.checks.loss_rules import losses_too_coarse, wrong_own_losses
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import half_precision

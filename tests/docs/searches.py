@@ -94,6 +94,11 @@ QUESTIONS = {
     "Unrecognized data type: zip, map and lists in fit": ["Unrecognized data type"],
     "Give fit the feed itself, not feed.batches() or a source": ["feed.batches()", "fit feed.batches()"],
     "`y` should not be passed: arguments beside a generator": ["y should not be passed"],
+    "unexpected keyword argument 'workers', no attribute 'fit_generator'": [
+        "fit_generator",
+        "unexpected keyword argument workers",
+        "max_queue_size",
+    ],
     "generator already executing": ["already executing"],
     "Workers of a PyDataset hang, leak memory or repeat batches": [
         "PyDataset workers",
@@ -110,6 +115,15 @@ QUESTIONS = {
     ],
     "Fine-tuning: freeze and unfreeze layers, compile again": ["fine-tuning", "unfreeze layers"],
     "K-fold cross-validation with several outputs": ["cross-validation", "KFold"],
+    "Hyperparameter search with Keras Tuner or Optuna: many models in one process": [
+        "keras tuner",
+        "optuna",
+        "hyperparameter tuning",
+    ],
+    "A submission file for Kaggle: the ids and the order of test.csv": [
+        "kaggle submission",
+        "submission.csv",
+    ],
     "A training loop of my own with feed.batches(): PyTorch, GradientTape, JAX": [
         "custom training loop",
         "GradientTape",

@@ -9,17 +9,15 @@ from typing import Any
 from polyhead.checks.activation import activation
 from polyhead.checks.compiled_declaration import other_meaning
 from polyhead.checks.compiled_model import (
-    diluting_losses,
     head_losses,
     lacks_loss,
-    losses_too_coarse,
     lossless,
     unweighted_metrics,
     user_losses,
     user_metrics,
-    wrong_own_losses,
 )
 from polyhead.checks.input_rules import judge_inputs
+from polyhead.checks.loss_rules import diluting_losses, losses_too_coarse, wrong_own_losses
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
 from polyhead.checks.model_match import Fit, makes_own_loss, match_model
 from polyhead.checks.model_tensors import symbolic

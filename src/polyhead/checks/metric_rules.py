@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from polyhead.checks.compiled_model import crosses_rows, crossing, too_fine, values_shape
+from polyhead.checks.loss_rules import crosses_rows, crossing, too_fine, values_shape
 from polyhead.errors import Problem, place
 from polyhead.keras_bridge.identifiers import snake_name, takes_weights
 from polyhead.kinds import Head
