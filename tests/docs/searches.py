@@ -105,7 +105,7 @@ QUESTIONS = {
         "PyDataset memory leak",
     ],
     "Missing data for input, Input 0 is incompatible with the layer": [
-        "missing data for input",
+        "missing data for input, you passed a data dictionary with keys",
         "Input 0 is incompatible with the layer",
     ],
     "predict in the wrong order: matching predictions to rows": ["predict order", "predict wrong order"],
@@ -115,10 +115,10 @@ QUESTIONS = {
     ],
     "Fine-tuning: freeze and unfreeze layers, compile again": ["fine-tuning", "unfreeze layers"],
     "K-fold cross-validation with several outputs": ["cross-validation", "KFold"],
-    "Hyperparameter search with Keras Tuner or Optuna: many models in one process": [
+    "Hyperparameter tuning with Keras Tuner or Optuna: many models in one process": [
         "keras tuner",
         "optuna",
-        "hyperparameter tuning",
+        "hyperparameter search",
     ],
     "A submission file for Kaggle: the ids and the order of test.csv": [
         "kaggle submission",
