@@ -105,7 +105,7 @@ QUESTIONS = {
         "PyDataset memory leak",
     ],
     "Missing data for input, Input 0 is incompatible with the layer": [
-        "missing data for input, you passed a data dictionary with keys",
+        "missing data for input",
         "Input 0 is incompatible with the layer",
     ],
     "predict in the wrong order: matching predictions to rows": ["predict order", "predict wrong order"],
