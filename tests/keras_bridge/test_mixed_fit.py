@@ -25,7 +25,7 @@ def drawn():
         "mask": [m.astype(int) if p else None for m, p in zip(mask, PRESENT, strict=True)],
         "box": [[box.tolist()] if p else None for box, p in zip(boxes, PRESENT, strict=True)],
         "present": PRESENT.astype(int),
-        "place": [["left", "right"][int(x > 3)] for x in LEFT],
+        "place": [["upper", "lower"][int(y > 3)] for y in TOP],
         "height": TOP.astype("float32"),
     }
 
@@ -112,7 +112,7 @@ def test_the_loss_of_a_step_is_that_of_the_components_by_their_shares():
     losses = -np.log(np.where(PRESENT[ids], chance, 1 - chance))
     wanted = {"present_loss": (weights * losses).sum() / weights.sum()}
     counts = mixing.shares * PRESENT[ids]
-    place = (np.array(DATA["place"]) == "right").astype(int)[ids]
+    place = (np.array(DATA["place"]) == "upper").astype(int)[ids]
     losses = -np.log(np.take_along_axis(predicted["place"][None], place[..., None], 2)[..., 0])
     wanted["place_loss"] = (counts * losses).sum() / counts.sum()
     for name, value in wanted.items():
