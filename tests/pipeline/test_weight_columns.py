@@ -320,6 +320,6 @@ def test_the_mean_weight_of_boxes_from_a_generator_is_that_of_its_first_rows():
     heads = {"box": ph.Boxes(1), "kind": ph.Categorical(2, each="box")}
     some = ph.Feed(ph.from_generator(batches, length=rows), inputs="x", heads=heads, batch_size=64)
     read.clear()
-    loss = SimpleNamespace(whole_vectors=False, batch_mean=False)
+    loss = SimpleNamespace(whole_vectors=False, ignored=None, batch_mean=False)
     assert some.mean_weights(dict.fromkeys(heads, loss)) == {"box": 1.0, "kind": 1.0}
     assert max(read) < 1024 + 64
