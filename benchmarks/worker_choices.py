@@ -1,4 +1,4 @@
-"""What ``workers="auto"`` chooses against the best of 0, 1 and 2: ``python -m benchmarks.worker_choices [--short]``.
+"""Compares ``workers="auto"`` with 0, 1 and 2 workers: ``python -m benchmarks.worker_choices [--short]``.
 
 The four feeds of a kind take turns in one process, whole epochs each, and do nothing with the batches.
 """

@@ -16,7 +16,7 @@ _BY_SHAPE = {"loss": ("crossentropy", "ce"), "metric": ("accuracy", "acc")}
 """Names for which Keras and polyhead choose the loss or metric by the form of the labels."""
 
 _NO_NAMES = {"Loss", "Metric", "Optimizer", "deserialize", "get", "legacy", "schedules", "serialize"}
-"""What the modules of Keras contain beside losses, metrics and optimizers."""
+"""Names in the modules of Keras that are no loss, metric or optimizer."""
 
 
 def is_by_shape(what: str, given: Any) -> bool:

@@ -32,7 +32,7 @@ class Kind(ABC):
     """Whether a list of arrays of one shape means the same as a single array."""
 
     one_column: ClassVar[str] = ""
-    """What to do about several columns, for a kind that reads only one; empty if it joins them."""
+    """The advice for several columns, if this kind reads only one; empty if it joins them."""
 
     _: KW_ONLY
     column: str | tuple[str, ...] | list[str] | None = None
