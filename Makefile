@@ -115,7 +115,7 @@ test-all: lint
 	@$(POOL) $(TESTS) FULL=
 
 ci: $(VENV)/.ready $(VENV)-lowest/.ready $(VENV)-docs/.ready
-	@$(POOL) $(BACKENDS:%=test-%) test-lowest test-plain test-turn lint docs LOWEST="and lowest and not once and not full"
+	@$(POOL) $(BACKENDS:%=test-%) test-plain test-lowest test-turn docs lint LOWEST="and lowest and not once and not full"
 
 test-fast: $(VENV)/.ready
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m "not slow"

@@ -8,7 +8,8 @@ The mark ``lowest`` is given by folder, too: ``.ci/run`` runs these on the oldes
 
 ``make test`` leaves out what carries the mark ``full``, and ``make test-all`` does not. A test that carries the mark
 ``once`` needs Keras, but looks at what no backend changes: it is ``full`` on all backends but PyTorch, which compiles
-nothing and so takes the least time. ``once("jax")`` names another backend.
+nothing and so takes the least time. ``once("jax")`` names another backend. A test with many parameters that differ in
+such things carries ``few(n)``: backends other than PyTorch run its first ``n``.
 """
 
 import functools
@@ -16,6 +17,7 @@ import gc
 import os
 import re
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -113,6 +115,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    seen: Counter[str] = Counter()
     for item in items:
         if touches_keras(item):
             item.add_marker("keras")
@@ -121,6 +124,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         once = item.get_closest_marker("once")
         if once is not None and os.environ["KERAS_BACKEND"] != (once.args or ("torch",))[0]:
             item.add_marker("full")
+        few = item.get_closest_marker("few")
+        if few is not None and os.environ["KERAS_BACKEND"] != "torch":
+            test = item.nodeid.partition("[")[0]
+            seen[test] += 1
+            if seen[test] > few.args[0]:
+                item.add_marker("full")
 
 
 def pytest_collection_finish() -> None:

@@ -91,6 +91,7 @@ def judged():
     return feed.heads, model(DATA["x"]), model.evaluate(feed, verbose=0, return_dict=True)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_logits_are_told_from_probabilities(name, judged):
     heads, predicted, logs = judged

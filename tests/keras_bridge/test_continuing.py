@@ -149,6 +149,7 @@ EPOCHS = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.few(2)
 @EPOCHS
 def test_runs_together_train_the_rows_of_one(model, changes, steps):
     batches = steps or len(make(**changes))
@@ -177,6 +178,7 @@ def test_a_second_fit_without_initial_epoch_goes_on(model, changes, steps):
     assert rest == wanted(3 * batches, len(feed) - 3 * batches % len(feed), **changes)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("then", [stop, halt])
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("after", [1, 5, 8, 9])
@@ -300,6 +302,7 @@ def test_an_epoch_is_an_integer_of_at_least_0(epoch):
 # BackupAndRestore --------------------------------------------------------------------------------------
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("steps", "freq", "after"),
     [

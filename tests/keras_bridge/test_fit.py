@@ -83,6 +83,7 @@ class Subclassed(keras.Model):
         return {"row": self.row(hidden), "odd": self.odd(hidden)}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("kind", "workers"),
     [

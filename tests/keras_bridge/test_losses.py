@@ -231,6 +231,7 @@ CROSSENTROPIES = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("case", CROSSENTROPIES)
 def test_crossentropy_is_the_one_that_suits_the_labels(case):
     head, labels, mean = CROSSENTROPIES[case]
@@ -313,6 +314,7 @@ STRUCTURES = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_labels_by_hand_in_the_models_structure_or_by_head(structure):
     model, x, labels = three_heads(STRUCTURES[structure])

@@ -43,6 +43,7 @@ def build(name, units, activation):
     return keras.Model(x, made)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", HEADS)
 def test_metrics_by_name_have_the_value_and_the_name_that_keras_gives_them(name):
     head, output, labels, names = HEADS[name]
@@ -214,6 +215,7 @@ JUDGED = [
 ]
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("by_hand", [False, True], ids=["head", "by hand"])
 @pytest.mark.parametrize(
     "case",

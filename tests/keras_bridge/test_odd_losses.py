@@ -53,6 +53,7 @@ LOGARITHMS = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("case", LOGARITHMS)
 def test_a_loss_may_be_infinite_where_a_label_is_missing(case):
     loss, width, formula, single = LOGARITHMS[case]
@@ -106,6 +107,7 @@ VECTORS = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("initializer", ["zeros", "ones"])
 @pytest.mark.parametrize(
     "head",
@@ -138,6 +140,7 @@ def test_cosine_similarity_learns_from_outputs_of_zeros(head, initializer):
     np.testing.assert_allclose(ops.convert_to_numpy(dense.kernel), before - step, atol=1e-5)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("loss", "sample_weight"),
     [
@@ -209,6 +212,7 @@ def of_columns(t, p):
     return ops.mean(ops.abs(t - p), axis=0)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "loss", [of_batch, of_batch_with_axes, of_columns, keras.losses.MeanSquaredError(reduction="sum")]
 )
@@ -469,6 +473,7 @@ IMAGES = RNG.random((8, 6, 6, 3)).astype("float32")
 DRAWN = RNG.integers(0, 2, (8, 6, 6, 2)).astype("uint8")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "missing", "axes"),
     [

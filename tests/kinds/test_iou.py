@@ -156,6 +156,7 @@ def perfect(head, labels, logits=False):
     return (labels * 40.0 - 20.0 if logits and classes else labels).astype(np.float32)
 
 
+@pytest.mark.few(6)
 @every_head
 @pytest.mark.parametrize("logits", [False, True])
 def test_the_loss_is_least_for_perfect_predictions(head, column, logits):
@@ -181,6 +182,7 @@ def test_the_loss_has_a_value_for_each_weight(head, column):
     np.broadcast_shapes(tuple(values.shape), weights)
 
 
+@pytest.mark.few(6)
 @every_head
 @pytest.mark.parametrize("logits", [False, True])
 def test_metrics_of_perfect_predictions_heed_weights_and_can_be_saved(head, column, logits):

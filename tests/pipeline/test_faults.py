@@ -71,6 +71,7 @@ def in_colors(path):
     return png(np.full((8, 8, 3), (1, 2, 3), np.uint8))
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("column", "spoil", "words"),
     [

@@ -197,6 +197,7 @@ CASES = [
 ]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(("view", "fault", "third"), CASES)
 def test_an_error_names_the_row_by_its_id(files, tmp_path, model, view, fault, third):
     rows = VIEWS[view](rows_of(files, fault))
@@ -217,6 +218,7 @@ def test_an_error_names_the_row_by_its_id(files, tmp_path, model, view, fault, t
     assert not wrong, (expected, wrong)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     "fault", ["an image file", "a mask file", "a number of an input", "a transposed mask"]
 )

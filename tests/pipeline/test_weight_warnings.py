@@ -102,6 +102,7 @@ def test_those_of_rows_that_are_read_are_told_when_their_mean_is_worked_out():
     assert told(lambda: feed._assembler.labels["y"].mean_weight()) == ([], 0.0)
 
 
+@pytest.mark.few(1)
 @pytest.mark.keras
 @pytest.mark.parametrize("balanced", [True, False])
 def test_one_class_is_told_once(balanced):

@@ -37,6 +37,7 @@ MAKES = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("makes", MAKES)
 @pytest.mark.parametrize("width", [1, pytest.param(2, marks=pytest.mark.once)])
 def test_padded_steps_do_not_count(makes, width):
