@@ -155,6 +155,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
             head=name,
             declared=_declared(feed, name),
             position=position,
+            logits=logits[name],
         )
         for position, (name, head) in enumerate(feed.heads.items())
     }
@@ -306,13 +307,16 @@ def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None
 
 
 def _loud(x: Any) -> list[Any]:
-    """Inputs unchanged, and multiplied by 1000: logits grow with them, probabilities stay in 0-1."""
+    """Inputs unchanged, and multiplied by 1000 and -1000: logits grow and change sign, probabilities stay in 0-1."""
     import keras
 
-    def louder(array: Any) -> Any:
-        return array * np.float32(1000) if getattr(array, "dtype", None) == np.float32 else array
+    def times(factor: float) -> Any:
+        def louder(array: Any) -> Any:
+            return array * np.float32(factor) if getattr(array, "dtype", None) == np.float32 else array
 
-    return [x, keras.tree.map_structure(louder, x)]
+        return keras.tree.map_structure(louder, x)
+
+    return [x, times(1000), times(-1000)]
 
 
 def _output_values(values: Any, path: Any) -> np.ndarray:

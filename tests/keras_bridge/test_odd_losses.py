@@ -348,6 +348,20 @@ def test_ignored_classes_count_for_nothing(of_pixels):
     assert logged(model, feed) == pytest.approx(each[column != 0].mean(), rel=1e-4)
 
 
+def test_pixels_take_the_cross_entropy_of_class_ids_by_name():
+    column = (X > 0).reshape(-1, 2, 2) * 1
+    head = ph.Mask(2, loss="sparse_categorical_crossentropy", metrics=[])
+    layer = layers.Dense(8, kernel_initializer="zeros", name="pixels")
+
+    def output(tensor):
+        return layers.Softmax(name="y")(layers.Reshape((2, 2, 2))(layer(tensor)))
+
+    model, feed, _ = problem(column, head, output, batch_size=20, optimizer=keras.optimizers.SGD(1.0))
+    model.fit(feed, verbose=0)
+    away = np.eye(2)[column] - 0.5  # minus the gradient of the logits
+    assert ops.convert_to_numpy(layer.bias) == pytest.approx(away.mean(0).ravel() / 4, abs=1e-5)
+
+
 def test_a_step_divides_by_the_weights_of_labels_that_are_not_ignored():
     column = np.tile([0, 1, 2, -1, -1], 4)  # a missing label is encoded as 0, which is ignored
     column[[0, 5]] = 1, 2

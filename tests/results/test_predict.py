@@ -96,6 +96,60 @@ def test_logits_become_probabilities():
         assert np.allclose(found["kind_probability"], odds.max(1) / odds.sum(1), atol=1e-5)
 
 
+class Wrapped(keras.Model):
+    """A model whose layers do not show what its outputs are."""
+
+    def __init__(self, inside):
+        super().__init__()
+        self.inside = inside
+
+    def call(self, x):
+        return self.inside(x)
+
+
+def of_logits(true, pred):
+    return keras.losses.binary_crossentropy(true, pred, from_logits=True)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("how", ["as it is", "compiled", "subclassed"])
+def test_with_a_hinge_or_own_loss_the_output_says_whether_it_is_a_probability(how):
+    x = np.linspace(-2, 2, 8, dtype="float32")[:, None]
+    heads = {
+        "share": ph.Binary(loss="hinge", metrics=["accuracy"]),
+        "score": ph.Binary(loss=keras.losses.SquaredHinge(), metrics=[]),
+        "bounded": ph.Binary(loss="hinge", metrics=[]),
+        "own": ph.Binary(loss=of_logits, metrics=[]),
+        "kind": ph.Categorical(2, one_hot=True, loss="categorical_hinge", metrics=[]),
+    }
+    layers = {"share": (1, "sigmoid"), "score": (1, None), "bounded": (1, "tanh"), "own": (1, None)}
+    layers["kind"] = 2, "softmax"
+    tensor = keras.Input((1,), name="x")
+    weights = keras.initializers.Constant([[0.5]])
+    model = keras.Model(
+        tensor,
+        {
+            name: keras.layers.Dense(n, activation=activation, kernel_initializer=weights, name=name)(tensor)
+            for name, (n, activation) in layers.items()
+        },
+    )
+    feed = ph.Feed({"x": x, **dict.fromkeys(heads, (x[:, 0] > 0) * 1)}, inputs="x", heads=heads)
+    raw = model.predict(x, verbose=0)
+    if how == "subclassed":
+        model = Wrapped(model)
+    if how != "as it is":
+        ph.compile(model, feed, optimizer="sgd")
+        assert model.evaluate(feed, verbose=0, return_dict=True)["share_accuracy"] == 1
+    assert ph.evaluate(model, feed, intervals=None)["share"]["accuracy"].value == 1
+    odds = {name: np.exp(raw[name][:, 0]) for name in ("score", "bounded", "own")}
+    wanted = {"share": raw["share"][:, 0], "kind": raw["kind"].max(1)}
+    wanted |= {name: one / (1 + one) for name, one in odds.items()}
+    for rows in (slice(None), slice(5, 6)):  # also of a single row, whose scores are between 0 and 1
+        found = ph.predict(model, {"x": x[rows]}, declaration=feed.declaration)
+        for name, values in wanted.items():
+            assert np.allclose(found[f"{name}_probability"], values[rows], atol=1e-5), name
+
+
 @pytest.mark.parametrize(
     "one",
     [

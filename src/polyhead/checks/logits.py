@@ -14,43 +14,36 @@ from polyhead.keras_bridge.identifiers import takes_default_loss
 from polyhead.keras_bridge.structure import Path, at
 from polyhead.kinds import Head
 
-_ACTIVATIONS = {"linear": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}
+_ACTIVATIONS = {"linear": True, "tanh": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}
+"""Whether each activation gives logits; tanh gives scores of both signs, for a hinge loss."""
 
 
 def declared_logits(head: Head) -> bool | None:
-    """Tell from a head's kind and loss if its output is logits; None if that is unknown."""
+    """Tell from a head's kind and loss if its output is logits; None if that is unknown.
+
+    It is unknown for a hinge loss, which reads scores of both signs, but learns with a sigmoid or softmax as well.
+    """
     if not head.probabilities:
         return False
-    if takes_default_loss(head):
+    loss = None if takes_default_loss(head) else as_loss(head.loss)
+    if loss is None or not loss.name or "hinge" in loss.name:
         return None
-    return loss_of_logits(head.loss)
-
-
-def loss_of_logits(given: Any) -> bool | None:
-    """Tell if a loss expects logits; None if that is unknown."""
-    loss = as_loss(given)
-    if not loss.name:
-        return None
-    return loss.from_logits if loss.from_logits is not None else "hinge" in loss.name
+    return bool(loss.from_logits)
 
 
 def gives_logits(model: Any, name: str, head: Head, path: Path | None, outputs: np.ndarray) -> bool:
     """Tell if a head's output is logits rather than probabilities.
 
-    It is decided by the loss that the model was compiled with, by that of the head, by the activation of the output's
-    layer, or else by the first outputs.
+    `polyhead.compile` has decided it. For other models it is decided by the loss of the head, by the activation of the
+    output's layer, or else by the first outputs.
 
     Args:
         path: the path of the output in the model's structure; None if it is unknown.
         outputs: some outputs, ``(B, *output_shape)``.
     """
-    if not head.probabilities:
-        return False
     compiled = head_losses(model)
     loss = None if compiled is None else compiled.losses.get(name)
-    known = None if loss is None else loss_of_logits(loss)
-    if known is None:
-        known = declared_logits(head)
+    known = declared_logits(head) if loss is None else loss.logits
     if known is None and path is not None:
         known = layer_logits(model, path)
     return not probable(outputs, head) if known is None else known

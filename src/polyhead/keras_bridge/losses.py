@@ -40,6 +40,7 @@ class LabeledMean(keras.losses.Loss):
         head: the name of the head, for errors and to find the head again in a loaded model.
         declared: the JSON of the declaration of this head and the inputs, or the declaration itself if it has no JSON.
         position: the position of the head among those declared, from 0.
+        logits: whether the output is logits rather than probabilities or numbers; None if that was not decided.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class LabeledMean(keras.losses.Loss):
         head: str | None = None,
         declared: str | Declaration | None = None,
         position: int = 0,
+        logits: bool | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -57,7 +59,7 @@ class LabeledMean(keras.losses.Loss):
             loss = keras.saving.deserialize_keras_object(loss)
         self.loss = keras.losses.get(loss)
         self.elementwise, self.mean_weight = elementwise, mean_weight
-        self.head, self.declared, self.position = head, declared, position
+        self.head, self.declared, self.position, self.logits = head, declared, position, logits
         reduction = getattr(self.loss, "reduction", None)
         self.summed = reduction == "sum"
         self.batch_mean = mean_weight is None or reduction == "mean_with_sample_weight"
@@ -97,7 +99,9 @@ class LabeledMean(keras.losses.Loss):
             # their gradients are NaN with Keras 3.10 on PyTorch
             kept = ops.not_equal(y_true, ops.cast(ignored, y_true.dtype))[..., None]
             y_pred = ops.where(kept, y_pred, ops.stop_gradient(y_pred))
-        if isinstance(self.loss, keras.losses.SparseCategoricalCrossentropy) and len(y_pred.shape) > 2:
+        sparse = isinstance(self.loss, keras.losses.SparseCategoricalCrossentropy)
+        sparse = sparse or self.loss is keras.losses.sparse_categorical_crossentropy
+        if sparse and len(y_pred.shape) > 2:
             # Keras moves the classes of maps to the front, for which PyTorch has no gradient
             classes, shape = y_pred.shape[-1], ops.shape(y_pred)[:-1]
             flat = self._plain(ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1, classes)))
@@ -194,6 +198,7 @@ class LabeledMean(keras.losses.Loss):
             if isinstance(self.declared, Declaration)
             else self.declared,
             "position": self.position,
+            "logits": self.logits,
             "name": self.name,
         }
 
