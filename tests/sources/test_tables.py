@@ -291,6 +291,7 @@ def test_arrow_to_codes(data, codes, categories, ordered):
     ("data", "want"),
     [
         (pa.nulls(2), [None, None]),
+        (pa.chunked_array([pa.nulls(2).dictionary_encode()]), [None, None]),
         (pa.array([2**60 + 1, None]), [2**60 + 1, None]),
         (pa.array([b"a", None]), [b"a", None]),
         (pa.array([b"ab", None], pa.binary(2)), [b"ab", None]),

@@ -42,7 +42,8 @@ def from_arrow(data: Any) -> Values:
     if is_a.is_run_end_encoded(kind):
         return _by_chunk(pc.run_end_decode, data, kind.value_type)
     if is_a.is_dictionary(kind):
-        if is_a.is_floating(kind.value_type):  # pyarrow 26 joins dictionaries of float16 to wrong numbers
+        # pyarrow 26 joins dictionaries of float16 to wrong numbers, and none of nulls
+        if is_a.is_floating(kind.value_type) or is_a.is_null(kind.value_type):
             return _by_chunk(lambda part: part.dictionary_decode(), data, kind.value_type)
         return _coded(data)
     if is_a.is_string(kind) or is_a.is_large_string(kind) or _is_a(kind, "string_view"):
