@@ -221,6 +221,7 @@ def test_classes_that_are_named(classes, column, expected):
         (np.array([3, 1, 1, 7]), (1, 3, 7)),
         (np.array([2.0, np.nan, 1.0]), (1, 2)),
         ([2.0, None, 1.0], (1, 2)),
+        (np.array([2.0, 1, None], object), (1, 2)),
         (np.array([True, False]), (False, True)),
         (np.array(["b", "a", "b"]), ("a", "b")),
         (["b", None, "a"], ("a", "b")),

@@ -71,8 +71,8 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
 
 
 def _as_ids(classes: Sequence[Any]) -> Sequence[Any]:
-    """Return integers for classes that are all whole floats, as a missing label makes of integers."""
-    whole = all(isinstance(c, float) and c.is_integer() for c in classes)
+    """Return integers for whole floats, as a missing label makes of integers, if all classes are whole numbers."""
+    whole = all(type(c) is int or (isinstance(c, float) and c.is_integer()) for c in classes)
     return [int(c) for c in classes] if whole else classes
 
 
