@@ -221,12 +221,14 @@ def test_classes_that_are_named(classes, column, expected):
         (np.array([3, 1, 1, 7]), (1, 3, 7)),
         (np.array([2.0, np.nan, 1.0]), (1, 2)),
         ([2.0, None, 1.0], (1, 2)),
+        (np.array([2.0, 1, None], object), (1, 2)),
         (np.array([True, False]), (False, True)),
         (np.array(["b", "a", "b"]), ("a", "b")),
         (["b", None, "a"], ("a", "b")),
         (np.array([["b"], ["a"]], object), ("a", "b")),
         (Coded(np.array([2, 0, 0, -1]), ["z", "unused", "y"]), ("y", "z")),
         (Coded(np.array([2, 0]), ["z", "unused", "y"], ordered=True), ("z", "unused", "y")),
+        (Coded(np.array([1, -1, 0]), [2.0, 1.0], ordered=True), (2, 1)),  # of integers and None, in pandas
     ],
 )
 def test_classes_that_are_learned(column, classes):
@@ -483,8 +485,17 @@ def test_rows_that_fit_no_flags_are_lists_of_labels():
     assert (
         encoded(resolved(resolved(MultiLabel(), [*words, ["no"]]), words), words)[0].tolist() == [[1, 1]] * 2
     )
-    array = resolved(MultiLabel(), np.array(exclusive))
-    assert message(resolved, array, exclusive).endswith("give the column as np.array(column).")
+
+
+@pytest.mark.parametrize("head", [MultiLabel(), MultiLabel(2)], ids=["learned", "declared"])
+@pytest.mark.parametrize("dtype", [int, float, bool])
+def test_an_array_says_that_lists_of_other_rows_hold_0_and_1_too(head, dtype):
+    """As of new rows in lists, after training on an array: [1, 0] are not the labels 1 and 0."""
+    array = np.array([[0, 1], [1, 1], [0, 0]], dtype)
+    for rows in ([[1, 0]], [[0, 1], [0, 1]], [[0, 1], [1, 0]], [[1, 1], [0, 1]]):
+        assert encoded(resolved(resolved(head, array), rows), rows)[0].tolist() == rows
+    lists = [[0], [0, 1], []]
+    assert encoded(resolved(resolved(head, array), lists), lists)[0].tolist() == [[1, 0], [1, 1], [0, 0]]
 
 
 @pytest.mark.parametrize("number", [np.int64, np.uint8, np.float32])

@@ -125,6 +125,32 @@ def test_images_that_keep_their_proportions(tmp_path, scenes, fit):
     same(feed.on(scenes), feed.on(tmp_path / "s"), CLOSE)
 
 
+@pytest.mark.parametrize(
+    "kinds",
+    [[0, 1, 2], np.array([0, 1, 2]), np.array([0, np.nan, 2]), ["a", "b", "c"], [[0], None, [2]]],
+    ids=["list", "integers", "floats", "text", "lists"],
+)
+def test_the_label_of_the_only_box_need_not_be_in_a_list(tmp_path, kinds):
+    boxes = np.array([[12.0, 1, 16, 6], [14, 2, 18, 9], [0, 0, 3, 3]])  # the last one is cut off
+    rows = {"image": [np.zeros((10, 30, 3), "uint8")] * 3, "box": boxes, "kind": kinds}
+    names = ["a", "b", "c"] if kinds[0] == "a" else 3
+    heads = {"box": ph.Boxes(1), "kind": ph.Categorical(names, each="box")}
+    feed = ph.Feed(rows, inputs={"image": ph.Image(8, 8, fit="cover")}, heads=heads)
+    ph.pack(feed, tmp_path / "s")
+    same(feed, feed.on(tmp_path / "s"))
+
+
+@pytest.mark.parametrize("sizes", [np.arange(6).reshape(2, 3), np.arange(12.0).reshape(2, 3, 2)])
+def test_labels_in_an_array_follow_the_boxes_that_an_image_keeps(tmp_path, sizes):
+    boxes = np.array([[[12.0, 1, 16, 6], [0, 0, 3, 3], [14, 2, 18, 9]]] * 2)  # the second one is cut off
+    rows = {"image": [np.zeros((10, 30, 3), "uint8")] * 2, "box": boxes, "size": sizes}
+    heads = {"box": ph.Boxes(3), "size": ph.Regression(sizes.shape[2:] or 1, each="box")}
+    feed = ph.Feed(rows, inputs={"image": ph.Image(8, 8, fit="cover")}, heads=heads)
+    ph.pack(feed, tmp_path / "s")
+    same(feed, feed.on(tmp_path / "s"))
+    assert next(feed.batches()).weights["size"].tolist() == [[1, 1, 0]] * 2
+
+
 def test_borders_without_a_label_need_a_value_in_a_store(tmp_path, scenes):
     feed = ph.Feed(scenes, inputs={"image": ph.Image(32, 32, fit="contain")}, heads=HEADS, batch_size=5)
     with pytest.raises(ph.ContractError) as caught:

@@ -280,3 +280,22 @@ def test_masks_of_a_row_have_one_size():
         f"head `shape`, row {row}: expected masks of one size in a row, got shapes [(24, 24), (48, 48)]. "
         "Draw the masks of a row in one size, and give None for a box without one."
     )
+
+
+@pytest.mark.parametrize("size", [(), (4, 4)], ids=["its own size", "resized"])
+@pytest.mark.parametrize(
+    ("kinds", "labels", "known"),
+    [
+        ([0, 1, 2], [0, 1, 2], [1, 1, 1]),
+        (np.array([0, np.nan, 2]), [0, 0, 2], [1, 0, 1]),
+        (["cat", None, "dog"], [0, 0, 1], [1, 0, 1]),
+    ],
+)
+def test_the_label_of_the_only_box_need_not_be_in_a_list_whatever_the_size(kinds, labels, known, size):
+    names = ["cat", "dog"] if isinstance(kinds[0], str) else 3
+    rows = {"image": np.zeros((3, 8, 8, 3), np.uint8), "box": [[1.0, 1, 4, 4]] * 3, "kind": kinds}
+    heads = {"box": ph.Boxes(1), "kind": ph.Categorical(names, each="box")}
+    batch = next(ph.Feed(rows, inputs={"image": ph.Image(*size)}, heads=heads).batches())
+    assert batch.labels["kind"].ravel().tolist() == labels
+    weights = np.ones(3) if batch.weights is None else batch.weights["kind"].ravel()
+    assert weights.tolist() == known

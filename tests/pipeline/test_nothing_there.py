@@ -40,6 +40,19 @@ def test_an_empty_row_is_known_and_one_that_is_none_is_not():
 
 
 @pytest.mark.parametrize("size", [(), (16, 16)])
+@pytest.mark.parametrize(
+    "nothing",
+    [[[]] * 4, [np.zeros((0, 4))] * 4, [np.zeros(0)] * 4, np.zeros((4, 0, 4))],
+    ids=["lists", "arrays of boxes", "empty arrays", "one array"],
+)
+def test_rows_are_known_if_none_of_them_has_a_box(nothing, size):
+    found = batch_of({"image": IMAGES, "box": nothing, "kind": [[]] * 4}, size=size)
+    assert not found.labels["box"].any()
+    assert not found.weights["box"].any()
+    assert found.weights["there"].all()
+
+
+@pytest.mark.parametrize("size", [(), (16, 16)])
 def test_it_stays_so_where_images_are_moved(size):
     found = batch_of(size=size, augment=[ph.Flip(p=1.0)])
     assert found.labels["there"].sum((1, 2)).tolist() == [2, 0, 0, 1]

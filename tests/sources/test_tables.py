@@ -222,6 +222,11 @@ def test_large_tensors_stay_in_their_pieces(monkeypatch):
         (pa.array([decimal.Decimal("1.5"), None]), np.float64, [1.5, None]),
         (pa.array([datetime.date(2020, 1, 2), None]), "M8[D]", [datetime.date(2020, 1, 2), None]),
         (pa.array([datetime.time(0, 1)], pa.time32("s")), "m8[s]", [datetime.timedelta(seconds=60)]),
+        (
+            pa.array([datetime.date(2020, 1, 2), None], pa.date64()),
+            "M8[D]",
+            [datetime.date(2020, 1, 2), None],
+        ),
         (pa.array([datetime.timedelta(1), None]), "m8[us]", [datetime.timedelta(1), None]),
         (
             pa.array([datetime.datetime(2020, 1, 2)], pa.timestamp("us", "Europe/Berlin")),
@@ -286,6 +291,7 @@ def test_arrow_to_codes(data, codes, categories, ordered):
     ("data", "want"),
     [
         (pa.nulls(2), [None, None]),
+        (pa.chunked_array([pa.nulls(2).dictionary_encode()]), [None, None]),
         (pa.array([2**60 + 1, None]), [2**60 + 1, None]),
         (pa.array([b"a", None]), [b"a", None]),
         (pa.array([b"ab", None], pa.binary(2)), [b"ab", None]),
@@ -297,6 +303,39 @@ def test_arrow_to_codes(data, codes, categories, ordered):
 )
 def test_arrow_to_lists(data, want):
     assert from_arrow(data) == want
+
+
+LISTED = [[1], None, [2, 3], [], [4, 5]]
+
+
+@pytest.mark.parametrize("kind", [pa.list_view, pa.large_list_view], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("item", [pa.int64(), pa.string()], ids=str)
+def test_list_views_have_all_their_lists(kind, item):
+    """pyarrow's cast to lists empties the last one."""
+    rows = [row if row is None or item == pa.int64() else list(map(str, row)) for row in LISTED]
+    array = pa.array(rows, kind(item))
+    for data, want in (
+        (array, rows),
+        (array[2:], rows[2:]),
+        (pa.chunked_array([array[:3], array[1:]]), rows[:3] + rows[1:]),
+        (pa.chunked_array([], array.type), []),
+    ):
+        assert [None if row is None else list(row) for row in from_arrow(data)] == want
+
+
+def test_list_views_may_overlap_in_any_order():
+    views = pa.ListViewArray.from_arrays([1, 0, 1], [2, 2, 1], pa.array([7, 8, 9]))
+    assert [row.tolist() for row in from_arrow(views)] == [[8, 9], [7, 8], [8]]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_categories_that_are_floats_are_numbers(dtype):
+    """pyarrow joins dictionaries of float16 to others than they had."""
+    parts = [
+        pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(np.array(some, dtype)))
+        for codes, some in (([0, 1, 0], [0.5, 1.5]), ([1, None], [0.5, 2.5]))
+    ]
+    np.testing.assert_array_equal(from_arrow(pa.chunked_array(parts)), [0.5, 1.5, 0.5, 2.5, np.nan])
 
 
 BOXES = [[[1.0, 2.0, 3.0, 4.0]], None, [], [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,10 +40,11 @@ def from_arrow(data: Any) -> Values:
     if is_a.is_null(kind):
         return [None] * len(data)
     if is_a.is_run_end_encoded(kind):
-        parts = data.chunks if isinstance(data, pa.ChunkedArray) else [data]
-        plain = [pc.run_end_decode(part) for part in parts]
-        return from_arrow(pa.chunked_array(plain, type=kind.value_type))
+        return _by_chunk(pc.run_end_decode, data, kind.value_type)
     if is_a.is_dictionary(kind):
+        # pyarrow 26 joins dictionaries of float16 to wrong numbers, and none of nulls
+        if is_a.is_floating(kind.value_type) or is_a.is_null(kind.value_type):
+            return _by_chunk(lambda part: part.dictionary_decode(), data, kind.value_type)
         return _coded(data)
     if is_a.is_string(kind) or is_a.is_large_string(kind) or _is_a(kind, "string_view"):
         # 64-bit offsets, because all chunks together may exceed the 2 GiB that 32-bit offsets can address
@@ -54,16 +56,24 @@ def from_arrow(data: Any) -> Values:
         return from_arrow(data.cast(bits).cast(pa.int64()).cast(pa.duration(kind.unit)))
     if is_a.is_boolean(kind) or is_a.is_integer(kind) or is_a.is_floating(kind):
         return _numbers_of_arrow(data)
-    if is_a.is_date(kind) or is_a.is_timestamp(kind) or is_a.is_duration(kind):
+    if is_a.is_date(kind):
+        return _numpy(data.cast(pa.date32()))  # date64 would become times
+    if is_a.is_timestamp(kind) or is_a.is_duration(kind):
         return _numpy(data)
     if is_a.is_fixed_size_list(kind):
         return _fixed(_single(data))
     if _is_a(kind, "list_view") or _is_a(kind, "large_list_view"):
-        return from_arrow(data.cast(pa.large_list(kind.value_type)))
+        return _by_chunk(_lists_of_views, data, pa.large_list(kind.value_type))
     if is_a.is_list(kind) or is_a.is_large_list(kind):
         return _ragged(_single(data.cast(pa.large_list(kind.value_type))))
     values: list[Any] = data.to_pylist()
     return values
+
+
+def _by_chunk(convert: Callable[[Any], Any], data: Any, kind: Any) -> Values:
+    """Convert a column of which each chunk is first converted to an array of another type."""
+    parts = data.chunks if isinstance(data, pa.ChunkedArray) else [data]
+    return from_arrow(pa.chunked_array([convert(part) for part in parts], type=kind))
 
 
 def _is_a(kind: Any, name: str) -> bool:
@@ -153,6 +163,13 @@ def _fixed(array: Any) -> Values:
     out = np.full((len(array), *rows.shape[1:]), np.nan, rows.dtype if rows.dtype.kind == "f" else np.float64)
     out[there] = rows
     return out
+
+
+def _lists_of_views(array: Any) -> Any:
+    """Convert list views to lists, without pyarrow's cast: in version 26, it empties the last list or crashes."""
+    there = np.asarray(array.is_valid())
+    ends = np.concatenate([[0], np.cumsum(np.where(there, np.asarray(array.sizes), 0), dtype=np.int64)])
+    return pa.LargeListArray.from_arrays(pa.array(ends, mask=np.append(~there, False)), array.flatten())
 
 
 def _ragged(array: Any) -> list[Any]:

@@ -216,8 +216,12 @@ def from_list(values: list[Any], where: str = "data") -> Values:
         return values
     if all(v is None or isinstance(v, (int, float, np.number, np.bool_)) for v in values):
         return _from_numbers(values)
-    first = values[0]
-    if isinstance(first, np.ndarray) and (first.ndim == 1 or first.nbytes * len(values) <= LIMIT_BYTES):
+    first = values[0]  # rows of nothing stay a list: in an array, they would be rows of a wrong shape
+    if (
+        isinstance(first, np.ndarray)
+        and first.size
+        and (first.ndim == 1 or first.nbytes * len(values) <= LIMIT_BYTES)
+    ):
         arrays = [v for v in values if isinstance(v, np.ndarray)]
         if len(arrays) == len(values) and alike([v[None] for v in arrays]):
             return np.stack(arrays)

@@ -173,9 +173,10 @@ class Boxes(Coordinates):
         """The rows that were not annotated, bool ``(B,)``: those without a box that are not an empty list."""
         found: np.ndarray = ~np.any(there, axis=1)
         values = plain(values)
-        if not is_dense(values):
-            for i in np.flatnonzero(found).tolist():
-                found[i] = is_missing(values[i], self.missing) or np.size(values[i]) > 0
+        if is_dense(values):
+            return found & (values.size > 0)
+        for i in np.flatnonzero(found).tolist():
+            found[i] = is_missing(values[i], self.missing) or np.size(values[i]) > 0
         return found
 
     def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -276,6 +276,8 @@ class MultiLabel(Classes):
                 require_names(found, lambda name: f"{no_label_fix(name)}; else name the classes.")
                 alone = lone_negative(found)
                 head = head.fixed(classes=ordered(found), _spellings=spellings(found), _lone_negative=alone)
+        if head._flags is None and dense and probe.shape[1:] == head.shape and not head._lists(probe):
+            head = head.fixed(_flags=True)
         if head.elementwise is None:
             partly = (
                 (dense or head._flags)

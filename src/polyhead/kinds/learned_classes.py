@@ -40,7 +40,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
     for piece in pieces:
         if hasattr(piece, "codes"):
             if piece.ordered:
-                classes = _at_least_two([c for c in piece.categories if not is_missing(c, missing)])
+                classes = _at_least_two(_as_ids([c for c in piece.categories if not is_missing(c, missing)]))
                 return classes, spellings(dict.fromkeys(classes, 0)), None
             codes, times = np.unique(piece.codes, return_counts=True)
             names = [*piece.categories, None]  # code -1 is the last: None
@@ -63,13 +63,17 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
             f'If it means "no label", say Categorical(missing={shown(name)}); else name the classes.'
         ),
     )
-    classes = _at_least_two(ordered(counts))
-    if all(isinstance(c, float) and c.is_integer() for c in classes):
-        classes = tuple(int(c) for c in classes)
-    elif any(isinstance(c, float) for c in classes):
+    classes = _at_least_two(_as_ids(ordered(counts)))
+    if any(isinstance(c, float) for c in classes):
         fix = "Use ph.Regression for numbers, or name the classes."
         raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
     return classes, spellings(counts), lone_negative(counts)
+
+
+def _as_ids(classes: Sequence[Any]) -> Sequence[Any]:
+    """Return integers for whole floats, as a missing label makes of integers, if all classes are whole numbers."""
+    whole = all(type(c) is int or (isinstance(c, float) and c.is_integer()) for c in classes)
+    return [int(c) for c in classes] if whole else classes
 
 
 def require_names(counts: Mapping[Any, int], fix: Callable[[Any], str]) -> None:

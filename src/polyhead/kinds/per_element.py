@@ -119,8 +119,10 @@ class Each(Head):
         return self.head.layer or "entry"
 
     def late(self, values: Any) -> bool:
-        there = [entry for value in plain(values) if not is_missing(value, self.missing) for entry in value]
-        return self.layer in ("mask", "points") and self.head.late(there)
+        if self.layer not in ("mask", "points"):
+            return False
+        there = [value for value in plain(values) if not is_missing(value, self.missing)]
+        return self.head.late([entry for value in there for entry in as_entries(value, 0, self.places)])
 
     def to_column(self, labels: Any) -> Any:
         return [None if one is None else self.head.to_column(one) for one in labels]

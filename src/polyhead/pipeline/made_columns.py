@@ -10,9 +10,13 @@ import numpy as np
 from polyhead.columns.values import Values
 from polyhead.errors import ContractError, Problem, place, shown
 from polyhead.kinds import Head
+from polyhead.kinds.box_entries import as_entries
+from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.bit_depth import warn_of_less
+from polyhead.sources.scanning import scan
 from polyhead.sources.source import DerivedSource, Source, checked_rows
+from polyhead.store.column_codec import SharedType, Spec
 
 
 class MadeColumns(DerivedSource):
@@ -69,3 +73,18 @@ def require_single_columns(heads: Mapping[str, Head]) -> None:
             problems.append(Problem(place(head=name), expected, shown(columns), fix))
     if problems:
         raise ContractError(*problems)
+
+
+def spec_of_entries(source: Source, name: str, places: int) -> Spec:
+    """Describe, for a store, a column of one entry per box: lists, as boxes may be dropped, of at most ``places``.
+
+    Raises:
+        BadValue: for an entry that a store can't hold, with its row.
+    """
+    found = SharedType()
+    for start, values in scan(source, name):
+        rows = plain(values)
+        if is_dense(rows):  # the dtype tells it
+            rows = [[np.zeros(rows.shape[2:], rows.dtype)[()]]]
+        found.add([None if is_missing(row) else list(as_entries(row, 0, places)) for row in rows], start)
+    return found.spec

@@ -27,13 +27,19 @@ from polyhead.kinds.sample_weights import BoxWeights
 from polyhead.kinds.source_column import About, Origins
 from polyhead.pipeline.faults import readable_rows
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.made_columns import MadeColumns, one_by_one, require_single_columns, sample_rows
+from polyhead.pipeline.made_columns import (
+    MadeColumns,
+    one_by_one,
+    require_single_columns,
+    sample_rows,
+    spec_of_entries,
+)
 from polyhead.pipeline.target_images import require_frames
 from polyhead.pipeline.way_back import ImageViews, files_of
 from polyhead.pipeline.weight_columns import along_boxes, require_still
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows, row_of
-from polyhead.store.column_codec import Spec, dense, like, spec_of
+from polyhead.store.column_codec import Spec, dense, like
 from polyhead.store.fingerprint import of_source
 
 
@@ -212,7 +218,9 @@ class ResizedRows(MadeColumns):
             array = np.zeros((0, *((0,) if row is None else row)), dtype)
             return like([array] if each else array)
         try:
-            return spec_of(self._source, name)  # one entry per box, of which some may be dropped
+            kind = self._kinds[self._name_of(name)]
+            assert isinstance(kind, Head)
+            return spec_of_entries(self._source, name, kind.places)
         except BadValue as bad:
             raise bad.located(column=name, row=row_of(self, bad.index)) from None
 
