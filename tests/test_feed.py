@@ -636,3 +636,25 @@ def test_methods_of_other_datasets_name_what_a_feed_has_instead(name, fix):
     assert [feed.on(rows).num_samples for rows in feed.source.split((0.8, 0.2))] == [8, 2]
     with pytest.raises(AttributeError, match="has no attribute 'no_such'"):
         feed.no_such  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("batch_size", "feed.source, batch_size=..., shuffle=feed.shuffle, augment=feed.augment"),
+        ("shuffle", "feed.source, shuffle=..., augment=feed.augment"),
+        ("augment", "feed.source, augment=..., shuffle=feed.shuffle"),
+        ("heads", "feed.source, heads=..., shuffle=feed.shuffle, augment=feed.augment"),
+        ("source", "rows, shuffle=feed.shuffle, augment=feed.augment"),
+    ],
+)
+def test_an_attribute_that_batches_would_not_follow_cannot_be_set(name, fix):
+    feed = make(augment=[ph.Flip()])
+    with pytest.raises(AttributeError) as caught:
+        setattr(feed, name, 16)
+    assert str(caught.value) == f"feed.{name} can't be changed. Make another feed: feed.on({fix})."
+    other = feed.on(feed.source, batch_size=16, shuffle=feed.shuffle, augment=feed.augment)
+    assert (other.batch_size, other.shuffle, len(other.augment)) == (16, True, 1)
+    assert len(next(other.batches()).ids) == 16
+    feed.epoch = 3
+    assert feed.epoch == 3

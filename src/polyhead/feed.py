@@ -99,13 +99,12 @@ class Feed(FeedAdapter):
         feed_arguments.require_integers(batch_size, seed, workers)
         self._shard = checked_shard(shard)
         self._again = {"shuffle": shuffle, "workers": workers, "warn_if_slow": warn_if_slow, "cache": cache}
-        self.source = as_source(data, feed_arguments.columns_asked_for(inputs, heads))
-        if len(self.source) == 0:
+        self._given = as_source(data, feed_arguments.columns_asked_for(inputs, heads))
+        if len(self._given) == 0:
             raise DataError(Problem("data", "at least one row", "an empty source"))
         self.drop_remainder = feed_arguments.as_switch("drop_remainder", drop_remainder)
         self.warn_if_slow = feed_arguments.as_switch("warn_if_slow", warn_if_slow)
-        self._given = self.source
-        self.source, chunk_rows = feed_arguments.shuffled_by(self.source, shuffle)
+        self.source, chunk_rows = feed_arguments.shuffled_by(self._given, shuffle)
         declared = feed_arguments.require_kinds(feed_arguments.as_inputs(self.source, inputs), heads)
         self.augment = tuple(augment or ()) if isinstance(augment, (list, tuple, type(None))) else (augment,)
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)

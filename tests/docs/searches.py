@@ -114,6 +114,16 @@ QUESTIONS = {
         "pretrained backbone",
     ],
     "Fine-tuning: freeze and unfreeze layers, compile again": ["fine-tuning", "unfreeze layers"],
+    "Change the batch size or the augmentation during training": [
+        "change batch size",
+        "batch size during training",
+    ],
+    "use_ema: 'NoneType' object is not callable in the second fit": ["use_ema", "EMA weights"],
+    "Knowledge distillation, soft labels: the outputs of a teacher as labels": [
+        "distillation",
+        "soft labels",
+    ],
+    "TensorBoard with several outputs: scalars of each head, histograms, images": ["TensorBoard"],
     "K-fold cross-validation with several outputs": ["cross-validation", "KFold"],
     "Hyperparameter tuning with Keras Tuner or Optuna: many models in one process": [
         "keras tuner",

@@ -237,16 +237,13 @@ EVALUATE = "ph.evaluate(model, feed) takes any number of rows."
         ("predict", 4, 32, None),
     ],
 )
-def test_rows_that_the_devices_do_not_divide_come_with_numbers_that_they_do(
-    use, rows, batch_size, words, monkeypatch
-):
-    monkeypatch.setattr(devices, "sharing_devices", lambda: 4)
+def test_rows_that_the_devices_do_not_divide_come_with_numbers_that_they_do(use, rows, batch_size, words):
     data = {"x": np.zeros((rows, 2)), "y": np.arange(rows) % 2}
     feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()}, batch_size=batch_size)
     sizes = feed._sizes(Call("evaluate" if use == "validation" else use))
     if words is None:
-        devices.require_shares(use, sizes)
+        devices.require_shares(use, sizes, 4)
         return
     with pytest.raises(ph.ContractError) as error:
-        devices.require_shares(use, sizes)
+        devices.require_shares(use, sizes, 4)
     assert str(error.value) == words.format("expected a number of rows that 4 devices divide, got")

@@ -43,16 +43,44 @@ for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
         weights = [float(number) for array in model.get_weights() for number in array.ravel()]
         logs |= model.evaluate(feed, verbose=0, return_dict=True)
         found.append([weights, {name: np.ravel(value).tolist() for name, value in logs.items()}])
-print("found", json.dumps(found))
+
+UNEVEN = {
+    "batch_size": lambda feed: feed.on(data, batch_size=7),
+    "last batch": lambda feed: feed.on({name: column[:3] for name, column in data.items()}),
+}
+refused = []
+for place, uneven in UNEVEN.items():
+    for use in (
+        lambda rows: model.fit(rows, verbose=0),
+        lambda rows: model.evaluate(rows, verbose=0),
+        lambda rows: model.fit(feed, validation_data=rows, verbose=0),
+    ):
+        before = model.get_weights()
+        try:
+            use(uneven(feed))
+        except ph.ContractError as error:
+            same = all(map(np.array_equal, before, model.get_weights()))
+            refused.append([place in str(error), same])
+    refused.append(len(model.predict(uneven(feed), verbose=0)["yes"]))
+print("found", json.dumps([found, refused]))
 """
 
 
-def test_two_replicas_train_as_one_device_does():
-    found = programs.run(PROGRAM).strip().splitlines()[-1].removeprefix("found ")
-    one, one_batch, two, two_batch = json.loads(found)
+@pytest.fixture(scope="module")
+def found():
+    return json.loads(programs.run(PROGRAM).strip().splitlines()[-1].removeprefix("found "))
+
+
+def test_two_replicas_train_as_one_device_does(found):
+    one, one_batch, two, two_batch = found[0]
     for alone, mirrored in ((one, two), (one_batch, two_batch)):
         assert mirrored[0] == pytest.approx(alone[0], rel=1e-4, abs=1e-6)
         assert set(mirrored[1]) == set(alone[1])
         for name, values in alone[1].items():
             assert mirrored[1][name] == pytest.approx(values, rel=1e-4), name
     assert one[0] != pytest.approx(one_batch[0], rel=1e-3)
+
+
+def test_a_first_batch_that_the_replicas_cannot_share_is_refused_before_the_first_step(found):
+    refused = [[True, True]] * 3  # fit, evaluate, validation
+    assert found[1] == [*refused, 22, *refused, 3]

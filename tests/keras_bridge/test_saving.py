@@ -359,3 +359,17 @@ def test_a_loss_that_cannot_be_saved_still_trains():
     model = trained(feed)
     model.fit(feed, verbose=0)
     assert ph.declaration_of(model).heads["box"] == ph.Boxes(1)
+
+
+@pytest.mark.once
+def test_evaluate_returns_a_list_in_the_same_order_after_loading(tmp_path):
+    heads = {"young": ph.Regression(), "age": ph.Regression()}  # not in alphabetical order
+    data = {"x": np.eye(4) / 100, "young": [0.0, 0, 1, 1], "age": [1.0, 2, 1, 2]}
+    feed = ph.Feed(data, inputs="x", heads=heads, batch_size=4)
+    x = keras.Input((4,), name="x")
+    model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    found = model.evaluate(feed, verbose=0)
+    assert found[1] < 1 < found[2]
+    assert loaded.evaluate(feed, verbose=0) == pytest.approx(found)

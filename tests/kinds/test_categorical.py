@@ -248,6 +248,7 @@ def test_classes_are_learned_from_every_piece_and_without_the_marker():
 
 ONE_HOT = "If these are one-hot, give column.argmax(axis=1)."
 IDS = "np.where(np.isnan(column).all(axis=1), -1, column.argmax(axis=1))"
+SOFT = 'For soft labels say ph.Regression(3, loss="categorical_crossentropy").'
 AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 VOLUMES = 'If these are volumes, say Regression((D, H, W, n), loss="categorical_crossentropy"), with one-hot labels.'
 STEPS = (
@@ -384,7 +385,8 @@ def test_ids_that_would_wrap_or_vanish_are_found():
     [
         (np.eye(3), ONE_HOT),
         (np.eye(3, dtype=object), ONE_HOT),
-        (np.full((4, 3), 1 / 3), ONE_HOT),
+        (np.full((4, 3), 1 / 3), SOFT),
+        (np.array([[0.9, 0.1, 0], [0, 0, 1]]), SOFT),
         (np.ones((2, 3)), AT_ONCE),
         (np.zeros((2, 3, 1)), AT_ONCE),
         (np.array([[0, 2, 1], [1, 0, 0]]), STEPS),

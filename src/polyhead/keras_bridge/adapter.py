@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from polyhead.keras_bridge.devices import require_shares
+from polyhead.keras_bridge.devices import require_shares, sharing_devices, sharing_replicas
 from polyhead.keras_bridge.jax_state import keep_weights, with_kept_weights
 from polyhead.keras_bridge.keras_call import Call, Convert, caller, calling_epochs, refuse_split
 from polyhead.keras_bridge.step_trace import build_optimizer
@@ -97,8 +97,7 @@ class KerasInput:
         """For Keras on JAX: iterate over batches of NumPy arrays, which JAX does not copy."""
         with keep_weights():
             call = caller(self)
-            require_shares(call.use, self._sizes(call))
-            _require_shared_validation(call)
+            _require_shared(self, call, sharing_devices())
             return with_kept_weights(self._batches(call))
 
     def get_torch_dataloader(self) -> Iterator[Any]:
@@ -122,6 +121,8 @@ class KerasInput:
         import tensorflow as tf
 
         call, raised = caller(self), Raised()
+        if call.use != "predict" and sharing_replicas(call.model) > 1:
+            _require_shared(self, call, sharing_replicas(call.model), first=True)
         raised.raise_in(calling_epochs())
         batches = raised.watch(lambda: self._batches(call))
         specs = keras.tree.map_structure(
@@ -137,14 +138,19 @@ class KerasInput:
         return dataset.with_options(options)
 
 
-def _require_shared_validation(call: Call) -> None:
-    """Raise for validation rows that the devices cannot share, before the first step rather than after an epoch."""
-    rows, kind = (
-        call.validation,
-        type(call.validation),
-    )  # `isinstance` would call `__class__`, and so come back here
-    if issubclass(kind, KerasInput):
-        require_shares("validation", rows._sizes(Call("evaluate", call.model, call.validation_steps)))
+def _require_shared(feed: KerasInput, call: Call, devices: int, first: bool = False) -> None:
+    """Raise for batches that the devices cannot share, of validation too: before the first step, not after an epoch.
+
+    Args:
+        first: whether only the first batch has to be shared, as by the replicas of TensorFlow: Keras averages its parts
+            to build the model.
+    """
+    asked: dict[str, dict[str, int]] = {call.use: feed._sizes(call)}
+    rows, kind = call.validation, type(call.validation)
+    if issubclass(kind, KerasInput):  # `isinstance` would call `__class__`, and so come back here
+        asked["validation"] = rows._sizes(Call("evaluate", call.model, call.validation_steps))
+    for use, sizes in asked.items():
+        require_shares(use, dict([*sizes.items()][:1]) if first else sizes, devices)
 
 
 def _dataset(batches: Callable[[], Iterator[Any]], specs: Any) -> Any:

@@ -13,7 +13,7 @@ BATCH_SIZE, LAST_BATCH = "batch_size", "last batch"
 """The names of the two batch sizes in `FeedIterator.sizes`, as messages show them."""
 
 
-def require_shares(use: str, sizes: Mapping[str, int]) -> None:
+def require_shares(use: str, sizes: Mapping[str, int], devices: int) -> None:
     """Raise if the devices cannot share a batch; JAX would raise only in the step, maybe the last one of an epoch.
 
     Batches are not padded with rows of weight 0, because unweighted metrics and the losses of steps would count them.
@@ -21,11 +21,11 @@ def require_shares(use: str, sizes: Mapping[str, int]) -> None:
     Args:
         use: the method of Keras, or ``"validation"``.
         sizes: the numbers of rows that a batch can have, from `FeedIterator.sizes`.
+        devices: how many share a batch.
 
     Raises:
         ContractError: naming the number of rows that cannot be divided, and what to do.
     """
-    devices = sharing_devices()
     for place, size in sizes.items():
         if size % devices:
             if place == BATCH_SIZE:
@@ -80,6 +80,11 @@ def sharing_devices() -> int:
     mesh, name = distribution.device_mesh, distribution.batch_dim_name
     devices = mesh.shape[mesh.axis_names.index(name)] if name in mesh.axis_names else 1
     return int(max(1, devices // this_shard()[1]))  # each process provides the rows of its own devices
+
+
+def sharing_replicas(model: Any) -> int:
+    """The number of replicas that share each batch by a strategy of TensorFlow; 1 without one."""
+    return int(getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1))
 
 
 _HOOKS = (

@@ -55,6 +55,16 @@ class FeedAdapter(KerasInput):
                 return object.__getattribute__(self, name)  # raises Python's own error
             raise AttributeError(f"A feed has no {name}(). {_INSTEAD[name]}")
 
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Raise for an attribute that the constructor has set: batches would not follow it."""
+            if not name.startswith("_") and name in self.__dict__:
+                rows = "rows" if name == "source" else f"feed.source, {name}=..."
+                kept = ("shuffle", "augment", "drop_remainder")  # what `on` does not take over
+                kept = [f", {one}=feed.{one}" for one in kept if one != name and getattr(self, one)]
+                fix = f"Make another feed: feed.on({rows}{''.join(kept)})."
+                raise AttributeError(f"feed.{name} can't be changed. {fix}")
+            object.__setattr__(self, name, value)
+
     def _structure_for(self, call: Call) -> Structure:
         """The structure of the batches for a call."""
         raise NotImplementedError

@@ -36,6 +36,7 @@ def restore(model: Any) -> None:
     found = list(leaves(given))
     if not found or not all(isinstance(loss, LabeledMean) and loss.head for _, loss in found):
         return
+    found.sort(key=lambda leaf: leaf[1].position)  # `evaluate` returns losses in this order
     paths = {loss.head: path for path, loss in found}
     shares = compiled._user_loss_weights
     metrics = getattr(model._compile_metrics, "_user_weighted_metrics", None)

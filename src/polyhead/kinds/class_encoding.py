@@ -160,6 +160,10 @@ def _several(values: Any, count: int | None) -> str:
         if (unlabeled := np.isnan(array).all(1)).all():
             return "Give None for a row without a label."
         if (array[~unlabeled] >= 0).all() and np.allclose(array[~unlabeled].sum(1), 1):
+            if ((array > 0) & (array < 1)).any():
+                return (
+                    f'For soft labels say ph.Regression({array.shape[1]}, loss="categorical_crossentropy").'
+                )
             return f"If these are one-hot, give {_IDS_BESIDE_NAN if unlabeled.any() else 'column.argmax(axis=1)'}."
         if ((array == 0) | (array == 1)).all():
             return _AT_ONCE
