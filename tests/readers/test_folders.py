@@ -274,6 +274,21 @@ def test_a_table_is_relative_to_the_root_or_the_working_directory(root, put, mon
     assert column(read_folder("pets", table="t.csv"), "v").tolist() == [8]
 
 
+def test_names_in_a_table_may_begin_with_the_folder(root, put, monkeypatch):
+    put("pets/a.jpg", "pets/b/c.jpg")
+    monkeypatch.chdir(root)
+    for folder in ("pets", root / "pets"):
+        table = {"file": [f"{folder}/b/c.jpg", "pets/a.jpg"], "v": [1, 2]}
+        assert column(read_folder("pets", table=table), "v").tolist() == [2, 1]
+
+
+def test_what_to_do_about_missing_files_is_said_once(root, put):
+    put("a.jpg")
+    found = message(lambda: read_folder(root, table={"file": ["a", "b", "c"], "v": [1, 2, 3]}))
+    assert found.startswith("2 problems:")
+    assert found.count('missing_files="drop"') == 1
+
+
 def test_folders_that_cannot_be_used(root, put):
     assert message(lambda: read_folder(root)).startswith(
         f"file {root}: expected images, files that end in .jpg, .jpeg, .png, .bmp, .gif, .webp, .tif, .tiff, .avif, "
