@@ -67,6 +67,12 @@ def test_infinity_is_not_filled_in():
     )
 
 
+def test_rows_that_differ_by_an_axis_of_one():
+    for shape, column, fix in (((4, 1), np.ones((3, 4)), "None"), ((4,), np.ones((3, 4, 1)), "0")):
+        assert message(resolved, Array(shape), column).endswith(f". Give column[..., {fix}].")
+    assert message(resolved, Array((4,)), np.ones((3, 5))).endswith("got rows of shape (5,).")
+
+
 def test_numbers_that_do_not_fit():
     assert message(Array((1,), dtype="int32").encode, np.array([1, 2**31])) == (
         "head `h`, row 1: expected a whole number that fits int32, got 2147483648. "
