@@ -111,6 +111,10 @@ def test_masks_that_match_nothing(root, put):
     assert message(lambda: read_folder(root, masks={"seg": "masks"})).endswith(
         'Say masks={"seg": "masks/{stem}_mask"} for names that differ.'
     )
+    put("segmentation/masks/a.png")
+    assert message(lambda: read_folder(root, masks="segmentation")).endswith(
+        'Say masks="segmentation/masks".'
+    )
     put("images/b.jpg", "m/gt_a.png")
     assert message(lambda: read_folder(root, masks="m")).endswith(
         'Say masks="m/gt_{stem}" for names that differ.'

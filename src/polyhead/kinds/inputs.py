@@ -213,7 +213,9 @@ class Image(Input):
             least, most = float(pixels.min()), float(pixels.max())
             slack = 1e-5 * (high - low)  # stores may have rounded to float32
             if not (low - slack <= least and most <= high + slack):
-                fix = "Say a wider range, or leave the row out."
+                fix = (
+                    f"Say a wider range; to cut off what is outside, give np.clip(images, {low:g}, {high:g})."
+                )
                 raise BadValue(
                     None, f"pixels in [{low:g}, {high:g}], as range= says", f"{least:g} to {most:g}", fix
                 )
