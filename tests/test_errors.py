@@ -33,6 +33,7 @@ def test_a_place_names_its_parts_from_the_outside_in():
         (np.str_("old"), "'old'"),
         (np.array(7), "7"),
         (np.array([1, 2]), "array([1, 2])"),
+        (np.eye(2), "array([[1., 0.], [0., 1.]])"),
         ("x" * 100, "'" + "x" * 76 + "..."),
     ],
 )

@@ -477,8 +477,8 @@ def test_every_problem_of_a_declaration_comes_at_once():
         ({"inputs": []}, "inputs: expected at least one input, got none."),
         (
             {"heads": {"value": ph.Regression(2, given="prezent")}},
-            "head `value`, given='prezent': expected the name of a binary head (there is none), "
-            "got no head of that name.",
+            "head `value`, given='prezent': expected the name of a binary head, "
+            "got no head of that name. Declare it among the heads: 'prezent': ph.Binary().",
         ),
         (
             {

@@ -359,6 +359,14 @@ def test_what_is_no_name_is_refused(word, expected):
             "feed.bind(model): expected a Keras model, got None.",
         ),
         (
+            lambda: ph.compile(feed(presence=ph.Binary()), model("presence"), optimizer="adam"),
+            "compile(model): expected a Keras model, got Feed(",
+        ),
+        (
+            lambda: ph.predict(feed(presence=ph.Binary()), model("presence")),
+            "predict(model): expected a Keras model, got Feed(",
+        ),
+        (
             lambda: ph.outputs(3, feed(presence=ph.Binary())),
             "outputs(features), head `presence`: expected a tensor of features, or {head: tensor}, got 3.",
         ),
@@ -372,6 +380,7 @@ def test_what_is_no_model_or_loss_is_refused(call, words):
     with pytest.raises(ph.ContractError) as error:
         call()
     assert str(error.value).startswith(words)
+    assert ("got Feed(" in words) == str(error.value).endswith(". The model comes first, then the feed.")
 
 
 @pytest.mark.once

@@ -476,6 +476,18 @@ def test_an_embedding_that_is_smaller_than_the_vocabulary():
     )
 
 
+def test_ids_for_which_an_embedding_has_no_row():
+    data = {"words": np.arange(40).reshape(20, 2), "yes": [0, 1] * 10}
+    feed = ph.Feed(data, inputs="words", heads=YES)
+    for rows, problems in ((40, 0), (39, 1)):
+        model = build(feed, {"yes": dense(1)}, start=layers.Embedding(rows, 3, name="of_words"))
+        found = feed.check(model).errors
+        assert [p.code for p in found] == ["token-range"] * problems
+    assert str(found[0]).startswith(
+        "input `words`, row 19: expected ids in [0, 38], as the embedding `of_words` has 39 rows, got 39."
+    )
+
+
 @pytest.mark.parametrize("head", [ph.Binary(), ph.Binary(loss="hinge"), ph.Binary(loss=keras.losses.Hinge())])
 def test_tanh_and_hinge(head):
     compiled = {"loss": {"yes": keras.losses.SquaredHinge()}} if head.loss is None else None

@@ -277,6 +277,9 @@ def test_the_values_in_words():
     assert (
         describe_values(survey_values("a", np.array([True, False]))) == "2 distinct: False 50.0%, True 50.0%"
     )
+    assert (
+        describe_values(survey_values("a", [f"{i}.jpg" for i in range(60)])) == "60 distinct: 0.jpg, 1.jpg, …"
+    )
     column = survey_values("a", [["x"], None, ["x", "y"], []])
     assert (column.type, column.coverage) == ("lists of text", 0.75)
 

@@ -255,7 +255,8 @@ def test_an_unbound_feed_is_checked_by_the_model_that_it_meets():
     wrong = ph.Feed({"x": np.zeros((8, 3)), "row": np.zeros(8)}, inputs="x", heads={"row": ph.Regression()})
     with pytest.raises(ph.ContractError) as error:
         model.fit(wrong, epochs=1, verbose=0)
-    assert "input `x`: expected an input of shape (3,), got `x` of shape (2,)." in str(error.value)
+    said = "input `x`: expected an input of shape (3,), got `x` of shape (2,). Say keras.Input((3,))."
+    assert said in str(error.value)
     assert "model, output `odd` (1,): expected a head for it, got heads `row`." in str(error.value)
 
 

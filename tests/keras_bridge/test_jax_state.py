@@ -234,3 +234,17 @@ def test_what_the_devices_cannot_share_costs_no_weights(use, monkeypatch):
             getattr(model, use)(feed, verbose=0)
     assert equal(values(model), before)
     works(model, rows, feed)
+
+
+@pytest.mark.parametrize("use", ["fit", "evaluate", "predict"])
+def test_arrays_that_a_step_refuses_leave_the_weights_from_before(use):
+    rows = Rows()
+    feed = feed_of(rows)
+    model = build(feed)
+    before = [np.array(w) for w in model.get_weights()]
+    x, y = np.zeros((ROWS, 1)), np.zeros((ROWS, 1))
+    wrong = {"fit": (x, y[:, 0]), "evaluate": (x, y[:, 0]), "predict": (np.zeros((ROWS, 3)),)}
+    with pytest.raises((ph.ContractError, ValueError)):
+        getattr(model, use)(*wrong[use], verbose=0)
+    assert equal(model.get_weights(), before)
+    works(model, rows, feed)

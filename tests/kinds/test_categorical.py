@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from kind_checks import encoded, message, refusal, resolved
 
+import polyhead as ph
 from polyhead.columns.values import Coded, EvenRows
 from polyhead.errors import ContractError
 from polyhead.kinds import Binary, Categorical, Mask, MultiLabel
@@ -166,7 +167,11 @@ NAME_IT = "Say Binary(positive=...) to name the value that means 1."
             "head `h`, row 1: expected 0, 1, True or False, got 0.25. "
             'For soft labels say ph.Regression(loss="binary_crossentropy").',
         ),
-        (np.zeros((3, 2)), "head `h`: expected 0, 1, True or False, got rows of shape (2,)."),
+        (
+            np.zeros((3, 2)),
+            "head `h`: expected 0, 1, True or False, got rows of shape (2,). If these are one-hot, give column[:, 1]. "
+            "If each row has several labels, say MultiLabel().",
+        ),
         ([[0, 1]], "head `h`, row 0: expected 0, 1, True or False, got shape (2,)."),
     ],
 )
@@ -918,8 +923,11 @@ def test_time_spans_are_classes(unit):
 
 def test_ids_for_named_classes_are_told_how_to_get_their_names():
     found = message(Categorical(["ash", "elm"]).encode, np.array([0, 1]))
-    fix = "If 0 is the number of a name, give the names, also in a generator: np.array(['ash', 'elm'])[ids]."
-    assert fix in found
+    fix = "If these are ids of the names, give the names, also in a generator: np.array(['ash', 'elm'])[ids]."
+    assert found.endswith(f", got 0. {fix}")
+    with pytest.raises(ph.DataError) as error:  # the same for every id
+        ph.Feed({"x": [1.0, 2], "kind": [1, 0]}, inputs="x", heads={"kind": Categorical(["ash", "elm"])})
+    assert len(error.value.problems) == 1
 
 
 def test_dates_where_the_classes_are_times_and_the_reverse():

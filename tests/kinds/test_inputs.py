@@ -67,6 +67,12 @@ def test_infinity_is_not_filled_in():
     )
 
 
+def test_rows_that_differ_by_an_axis_of_one():
+    for shape, column, fix in (((4, 1), np.ones((3, 4)), "None"), ((4,), np.ones((3, 4, 1)), "0")):
+        assert message(resolved, Array(shape), column).endswith(f". Give column[..., {fix}].")
+    assert message(resolved, Array((4,)), np.ones((3, 5))).endswith("got rows of shape (5,).")
+
+
 def test_numbers_that_do_not_fit():
     assert message(Array((1,), dtype="int32").encode, np.array([1, 2**31])) == (
         "head `h`, row 1: expected a whole number that fits int32, got 2147483648. "
@@ -218,6 +224,12 @@ def test_no_images():
             'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).',
         ),
         (
+            np.full((2, 4, 4), 700, np.int16) * np.array([-1, 2], np.int16)[:, None, None],
+            Image(4, 4),
+            "head `h`: expected images (H, W) or (H, W, C), uint8 or float, got rows of shape (4, 4), int16. "
+            "Say ph.Image(range=(low, high)), what becomes 0 and 1; here they are -700 to 1400.",
+        ),
+        (
             np.zeros((2, 4), np.float32),
             Image(4, 4, 3),
             "head `h`: expected images (H, W) or (H, W, C), uint8 or float, got rows of shape (4,), float32. "
@@ -269,6 +281,12 @@ def test_images_that_are_not_what_was_said(column, kind, words):
             (2, 8, 9),
             Image(16, 16, 3),
             "head `h`: expected images of 16 x 16 x 3, got 8 x 9 x 1. Declare the channels they have.",
+        ),
+        (
+            (2, 5, 8, 9),
+            Image(8, 9, 5),
+            "head `h`: expected images of 8 x 9 x 5, got 5 x 8 x 9. "
+            "These are channels first: give images.transpose(0, 2, 3, 1).",
         ),
     ],
 )

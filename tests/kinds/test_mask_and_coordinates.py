@@ -199,6 +199,9 @@ def test_columns_that_hold_no_masks():
         f"head `h`: expected a mask of shape (1, 4), got rows of shape (1, 4, 4). {first}"
     )
     assert message(resolved, Mask(2, multi=True), np.ones((3, 2, 8, 8))).endswith(first)
+    assert f"{first} If these are volumes, say Regression(" in message(
+        resolved, Mask(), np.ones((2, 5, 16, 16))
+    )
     runs = {"size": [1, 2], "counts": [1, 1]}
     assert message(Mask(size=(1, 2)).to_pixels, runs, (1, 2)).endswith(
         f"expected a mask (H, W) or (H, W, n), got {runs}. Run lengths are drawn by pycocotools.mask; ph.read_coco "

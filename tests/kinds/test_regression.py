@@ -149,9 +149,13 @@ MEND = "Fix the row, or put NaN where there is no label."
         (
             1,
             np.ones((2, 3)),
-            "head `h`: expected a number, got rows of shape (3,). Say Regression(n) for n numbers in each row.",
+            "head `h`: expected a number, got rows of shape (3,). Say Regression(3).",
         ),
-        (3, np.ones(4), "head `h`: expected numbers of shape (3,), got rows of shape ()."),
+        (
+            3,
+            np.ones(4),
+            "head `h`: expected numbers of shape (3,), got one number in each row. Say Regression().",
+        ),
         (2, [[1, 2], [1, 2, 3]], "head `h`, row 1: expected numbers of shape (2,), got shape (3,)."),
         (
             1,

@@ -197,8 +197,8 @@ def test_numbers_outside_of_the_range_are_named_with_their_row(tmp_path, form):
     with pytest.raises(ph.DataError) as caught:
         images(feed_of({"image": column, "y": [0.0, 1.0]}, range=(0, 1000)))
     assert str(caught.value) == (
-        "input `image`, row 1: expected pixels in [0, 1000], as range= says, got 1 to 1001. Say a wider range, or "
-        "leave the row out."
+        "input `image`, row 1: expected pixels in [0, 1000], as range= says, got 1 to 1001. Say a wider range; to "
+        "cut off what is outside, give np.clip(images, 0, 1000)."
     )
     pixels[0][3, 3] = np.nan
     column = [written(tmp_path / "0.tif", pixels[0])] if form == "files" else pixels[:1]

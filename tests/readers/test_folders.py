@@ -111,6 +111,10 @@ def test_masks_that_match_nothing(root, put):
     assert message(lambda: read_folder(root, masks={"seg": "masks"})).endswith(
         'Say masks={"seg": "masks/{stem}_mask"} for names that differ.'
     )
+    put("segmentation/masks/a.png")
+    assert message(lambda: read_folder(root, masks="segmentation")).endswith(
+        'Say masks="segmentation/masks".'
+    )
     put("images/b.jpg", "m/gt_a.png")
     assert message(lambda: read_folder(root, masks="m")).endswith(
         'Say masks="m/gt_{stem}" for names that differ.'
@@ -272,6 +276,21 @@ def test_a_table_is_relative_to_the_root_or_the_working_directory(root, put, mon
         assert column(read_folder("pets", table=path), "v").tolist() == [7]
     (root / "pets" / "t.csv").write_text("file,v\na.jpg,8\n")
     assert column(read_folder("pets", table="t.csv"), "v").tolist() == [8]
+
+
+def test_names_in_a_table_may_begin_with_the_folder(root, put, monkeypatch):
+    put("pets/a.jpg", "pets/b/c.jpg")
+    monkeypatch.chdir(root)
+    for folder in ("pets", root / "pets"):
+        table = {"file": [f"{folder}/b/c.jpg", "pets/a.jpg"], "v": [1, 2]}
+        assert column(read_folder("pets", table=table), "v").tolist() == [2, 1]
+
+
+def test_what_to_do_about_missing_files_is_said_once(root, put):
+    put("a.jpg")
+    found = message(lambda: read_folder(root, table={"file": ["a", "b", "c"], "v": [1, 2, 3]}))
+    assert found.startswith("2 problems:")
+    assert found.count('missing_files="drop"') == 1
 
 
 def test_folders_that_cannot_be_used(root, put):

@@ -169,6 +169,19 @@ def test_one_output_of_logits():
     assert found["kind"]["log_loss"].value == pytest.approx(model.evaluate(feed, verbose=0)[0], rel=1e-4)
 
 
+@pytest.mark.once
+def test_a_tuple_of_columns_needs_names():
+    data = {"x": np.eye(4, 3), "y": [0, 1, 0, 1]}
+    feed = ph.Feed(data, inputs="x", heads={"y": ph.Binary()})
+    x = keras.Input((3,), name="x")
+    model = ph.compile(keras.Model(x, ph.outputs(x, feed)), feed, optimizer="sgd")
+    for given in ((data["x"], data["y"]), [data["x"], {"y": data["y"]}]):
+        for call, names in ((ph.evaluate, '{"x": ..., "y": ...}'), (ph.predict, '{"x": ...}')):
+            with pytest.raises(ph.DataError) as error:
+                call(model, given)
+            assert f"Give {names}, or a table with them." in str(error.value)
+
+
 def test_selected_rows_keep_their_ids(model, feed):
     some = feed.on(feed.source.select([30, 4, 17]))
     found = ph.evaluate(model, some, intervals=None)

@@ -543,7 +543,7 @@ def test_several_inputs_are_given_by_name():
     with pytest.raises(ph.DataError) as error:
         ph.predict(model, [1.0, 2.0], declaration=feed.declaration)
     assert str(error.value) == (
-        'data: expected columns by name, got \'list\'. The model reads several columns: give {"a": ..., "b": ...}, '
+        'data: expected columns by name, got \'list\'. The model reads several columns. Give {"a": ..., "b": ...}, '
         "or a table with them."
     )
     with pytest.raises(ph.DataError, match=r"expected columns by name, got 'a\.jpg'"):

@@ -29,8 +29,8 @@ class Binding:
         self, model: Any, rows: int | str | None = None, compiled: bool = True
     ) -> tuple[Fit, list[Problem]]:
         """Compare the feed with a model, and check rows; ``compiled`` as in `structure`."""
-        seen, wrong = look(self._assembler, self._order, rows)
-        return check(model, self._declared, seen, compiled), wrong
+        seen = look(self._assembler, self._order, rows)
+        return check(model, self._declared, seen, compiled), seen.problems
 
     def structure(self, model: Any, compiled: bool = True) -> Structure:
         """Return the places of inputs and heads in a model that the feed fits.

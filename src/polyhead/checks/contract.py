@@ -33,7 +33,7 @@ from polyhead.errors import Problem
 from polyhead.keras_bridge.identifiers import keras_loss, takes_default_loss, unknown_names
 from polyhead.keras_bridge.structure import Structure, at, leaves
 from polyhead.kinds import Head, Image, Input
-from polyhead.kinds.array_statistics import ArrayStatistics
+from polyhead.pipeline.row_checks import Seen
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,19 @@ class Declared:
     collapsing: Mapping[str, Problem] = field(default_factory=dict)
 
 
-def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], compiled: bool = True) -> Fit:
+def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> Fit:
     """Compare a feed with a model.
 
     Args:
         model: a functional, sequential or subclassed Keras model; it is built if it is not yet.
-        seen: statistics of each head's labels.
+        rows: what the rows contain.
         compiled: whether to check the losses and metrics that the model was compiled with.
     """
     fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
     problems = list(fit.problems)
     images = [kind for kind in declared.inputs.values() if isinstance(kind, Image)]
     size = images[0].shape[:2] if len(images) == 1 else None
-    for name, one in seen.items():
+    for name, one in rows.labels.items():
         problems += judge_labels(name, declared.heads[name], one, declared.shuffled, size)
     if compiled:
         problems += other_meaning(model, declared.inputs, declared.heads)
@@ -77,20 +77,20 @@ def check(model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], c
             {} if known is None else known.losses, declared.heads, declared.weighted, declared.fine
         )
     if fit.structure is not None:
-        problems += _compare_outputs(model, declared, seen, fit.structure, compiled)
+        problems += _compare_tensors(model, declared, rows, fit.structure, compiled)
     ok = not any(not problem.warning for problem in problems)
     return Fit(tuple(problems), fit.notes, fit.structure if ok else None)
 
 
-def _compare_outputs(
-    model: Any, declared: Declared, seen: Mapping[str, ArrayStatistics], structure: Structure, compiled: bool
+def _compare_tensors(
+    model: Any, declared: Declared, rows: Seen, structure: Structure, compiled: bool
 ) -> Iterator[Problem]:
-    """Compare outputs, losses, metrics and labels, after every head was matched with an output."""
-    known = symbolic(model)
+    """Compare inputs, outputs, losses, metrics and labels, after every head was matched with an output."""
+    known, seen = symbolic(model), rows.labels
     applied: dict[str, str | None] = dict.fromkeys(declared.heads)
     if known is not None:
         tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
-        yield from judge_inputs(model, declared.inputs, tensors, declared.collapsing)
+        yield from judge_inputs(model, declared.inputs, tensors, declared.collapsing, rows.integers)
     if structure.own_loss:
         return
     if compiled and declared.heads and lacks_loss(model) and not makes_own_loss(model):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from polyhead.errors import Problem, place
+from polyhead.checks.range_rules import first_outside
+from polyhead.errors import Problem, counted, place
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.kinds import Image, Input
+from polyhead.kinds.array_statistics import ArrayStatistics
 
 _MOVES = {
     "CenterCrop", "Cropping1D", "Cropping2D", "ExpandDims", "Flatten", "Identity", "Permute", "RandomCrop",
@@ -78,10 +81,26 @@ def fractions_cut(where: str, dtype: str, found: str, fix: str) -> Problem | Non
     return Problem(where, expected, f"{found}, which Keras would truncate", fix, "input-dtype")
 
 
-def rows_of_embedding(layers: Iterable[Any]) -> tuple[int, str] | None:
+def _rows_of_embedding(layers: Iterable[Any]) -> tuple[int, str] | None:
     """Return the smallest number of ids of an embedding among these layers, and its name; None without one."""
     sizes = [(int(one.input_dim), one.name) for one in layers if type(one).__name__ == "Embedding"]
     return min(sizes, default=None)
+
+
+def unknown_ids(layers: Iterable[Any], ids: ArrayStatistics, where: Callable[[Any], str]) -> Problem | None:
+    """Return the problem of ids for which an embedding among these layers has no row; None if it has all.
+
+    Args:
+        where: names the place of an id.
+    """
+    known = _rows_of_embedding(layers)
+    outside = None if known is None or not ids.whole else first_outside(ids, (0, known[0] - 1))
+    if known is None or outside is None:
+        return None
+    expected = f"ids in [0, {known[0] - 1}], as the embedding `{known[1]}` has {counted(known[0], 'row')}"
+    fix = "PyTorch and TensorFlow stop there, JAX goes on with NaN: give the embedding more rows, or map rare ids "
+    fix += "to one of its own."
+    return Problem(where(outside[1]), expected, f"{outside[0]:g}", fix, "token-range")
 
 
 def judge_inputs(
@@ -89,11 +108,13 @@ def judge_inputs(
     inputs: Mapping[str, Input],
     tensors: Mapping[str, Any],
     collapsing: Mapping[str, Problem],
+    integers: Mapping[str, ArrayStatistics],
 ) -> Iterator[Problem]:
     """Find inputs whose scale, dtype or ids do not suit the model.
 
     Args:
         collapsing: the warnings of inputs of integers that layers such as Dense would make equal.
+        integers: statistics of inputs of integers.
     """
     for name, kind in inputs.items():
         where = place(input=name)
@@ -104,7 +125,10 @@ def judge_inputs(
             yield from [cut] if cut is not None else []
         if name in collapsing and any(type(layer).__name__ in _FLOATS for layer in layers):
             yield collapsing[name]
-        known = rows_of_embedding(layers)
+        known = _rows_of_embedding(layers)
+        if name in integers and not kind.names:
+            problem = unknown_ids(layers, integers[name], partial(_in_row, name))
+            yield from [problem] if problem is not None else []
         if known is not None and len(kind.names) > known[0]:
             expected = f"an embedding of {len(kind.names):,} rows, one for each word of the vocabulary"
             fix = f"Say keras.layers.Embedding(len(feed.inputs[{name!r}].names), ...)."
@@ -118,3 +142,7 @@ def judge_inputs(
         else:
             problem = rescaled_twice(where, model, "pixels of 0–1, scaled by the feed", fix)
         yield from [problem] if problem is not None else []
+
+
+def _in_row(name: str, row: int) -> str:
+    return place(input=name, row=row)

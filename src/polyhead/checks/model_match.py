@@ -211,7 +211,7 @@ def _is_unambiguous(tensors: list[ModelTensor], shapes: Mapping[str, tuple[int, 
 
 def _shape_problem(word: str, name: str, tensor: ModelTensor, wanted: tuple[int, ...]) -> Problem:
     other = "input" if word == "input" else "output"
-    fix = _shape_fix(tensor.shape, wanted) if word == "head" else ""
+    fix = _shape_fix(tensor.shape, wanted) if word == "head" else f"Say keras.Input({wanted})."
     if len(wanted) == 3 and fits((*wanted[1:], wanted[0]), tensor.shape):
         fix = "These are channels first: give array.transpose(0, 2, 3, 1)."
     where = place(input=name) if word == "input" else place(head=name)

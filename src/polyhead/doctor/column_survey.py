@@ -39,10 +39,11 @@ def describe_values(column: ColumnDescription) -> str:
     if counts and (column.form != "numbers" or (len(counts) <= 20 and not column.shape)):
         if numbers.dtype == "bool":
             counts = {bool(value): times for value, times in counts.items()}
-        most = sorted(counts.items(), key=lambda item: -item[1])[:5]
+        most = sorted(counts.items(), key=lambda item: -item[1])
+        once = most[0][1] == 1 and len(most) > 5  # such as names of files, whose shares say nothing
         shares = ", ".join(
-            f"{value if isinstance(value, str) else shown(value)} {times / total:.1%}"
-            for value, times in most
+            (value if isinstance(value, str) else shown(value)) + f" {times / total:.1%}" * (not once)
+            for value, times in most[: 2 if once else 5]
         )
         return f"{len(counts):,} distinct: {shares}{', …' if len(counts) > 5 else ''}"
     if column.form in ("ragged", "masks"):

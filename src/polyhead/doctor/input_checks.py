@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.checks.input_rules import fractions_cut, rescaled_twice, rows_of_embedding, unscaled_images
+from polyhead.checks.input_rules import fractions_cut, rescaled_twice, unknown_ids, unscaled_images
 from polyhead.checks.model_match import fits
-from polyhead.checks.range_rules import first_outside
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor, Model
 from polyhead.doctor.places import Matches, batch_of, in_row
@@ -128,14 +127,7 @@ def _check_numbers(name: str, slot: ExaminedTensor, stats: LeafStatistics, model
         value, spot = stats.fraction
         fix = "Give whole numbers"
         found.append(fractions_cut(in_row(name, spot), slot.dtype, f"{value:g}", fix))
-    known = rows_of_embedding(slot.takers)
-    outside = None if known is None else first_outside(stats, (0, known[0] - 1))
-    if known is not None and outside is not None and stats.whole:
-        value, spot = outside
-        expected = f"ids in [0, {known[0] - 1}], as the embedding `{known[1]}` has {counted(known[0], 'row')}"
-        fix = "PyTorch and TensorFlow stop there, JAX goes on with NaN: give the embedding more rows, or map rare ids "
-        fix += "to one of its own."
-        found.append(Problem(in_row(name, spot), expected, f"{value:g}", fix, "token-range"))
+    found.append(unknown_ids(slot.takers, stats, lambda spot: in_row(name, spot)))
     shape = stats.shape
     if len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= _SIDE and stats.low[0] >= 0:
         if _BRIGHT < stats.high[0] <= 255:

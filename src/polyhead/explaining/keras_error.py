@@ -27,7 +27,7 @@ METHODS = ("fit", "evaluate", "predict", *ON_BATCH)
 _QUOTED = re.compile(
     r"^(?P<message>\w[\w.]*(: .*)?)\nTraceback \(most recent call last\):\n(?P<traceback>(.|\n)*)", re.M
 )
-_LIBRARIES = ("keras", "jax", "tensorflow", "torch", "optree")
+_LIBRARIES = ("keras", "jax", "tensorflow", "torch", "optree", "polyhead")
 
 
 @dataclass(frozen=True)

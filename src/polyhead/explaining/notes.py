@@ -1,5 +1,7 @@
 """Adds an explanation to the traceback of errors raised by ``fit``, ``evaluate`` and ``predict`` of Keras.
 
+On JAX, the model also keeps its weights then.
+
 Python prints the notes of an error below it. Only known messages get one. Of the data only arrays are read, so that no
 user's code runs.
 """
@@ -14,6 +16,7 @@ from polyhead.doctor.examination import Examination
 from polyhead.errors import PolyheadError
 from polyhead.explaining.explanation import examined, explain_message, often_of_data, with_validation
 from polyhead.explaining.keras_error import bound, raised_by_user, raised_in_data
+from polyhead.keras_bridge.jax_state import keeping_weights
 
 _NOTED = ("fit", "evaluate", "predict")
 _LOOK = "The batches may not fit the model. ph.explain(error) reads them, and names the output and the row."
@@ -27,7 +30,8 @@ def add_notes() -> None:
         owner = next(base for base in keras.Model.__mro__ if name in vars(base))
         method = vars(owner)[name]
         if not hasattr(method, "explains"):
-            setattr(owner, name, _explaining(method))
+            jax = keras.backend.backend() == "jax"
+            setattr(owner, name, _explaining(keeping_weights(method) if jax else method))
 
 
 def _explaining(method: Callable[..., Any]) -> Callable[..., Any]:

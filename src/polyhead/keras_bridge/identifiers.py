@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from polyhead.errors import ContractError, Problem, place, shown, similar
+from polyhead.keras_bridge.adapter import KerasInput
 from polyhead.kinds import Head
 
 _BY_SHAPE = {"loss": ("crossentropy", "ce"), "metric": ("accuracy", "acc")}
@@ -162,6 +163,8 @@ def require_model(model: Any, where: str) -> None:
     """
     if not callable(model) or not hasattr(model, "compile"):
         fix = "Give an instance, with parentheses." if isinstance(model, type) else ""
+        if isinstance(model, KerasInput):
+            fix = "The model comes first, then the feed."
         if isinstance(model, (str, os.PathLike)):
             fix = f"Load it: keras.saving.load_model({os.fspath(model)!r})."
         raise ContractError(Problem(where, "a Keras model", shown(model), fix))

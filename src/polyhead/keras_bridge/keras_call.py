@@ -92,9 +92,14 @@ def keras_frames(most: int = _DEPTH) -> Iterator[FrameType]:
     for _ in range(most):
         if frame is None:
             return
-        if str(frame.f_globals.get("__name__", "")).startswith("keras."):
+        if of_keras(frame):
             yield frame
         frame = frame.f_back
+
+
+def of_keras(frame: FrameType) -> bool:
+    """Return whether Keras's own code runs in a frame."""
+    return str(frame.f_globals.get("__name__", "")).startswith("keras.")
 
 
 def _iterates(owner: Any) -> bool:

@@ -134,6 +134,10 @@ class Array(Input):
     def _other_rows(self, found: tuple[int, ...]) -> BadValue:
         texts = self.vocabulary is not None and found == (1,)
         fix = "Split each text into a list of words, as for training." if texts else ""
+        if self.shape == (*found, 1):
+            fix = "Give column[..., None]."
+        elif self.shape is not None and found == (*self.shape, 1):
+            fix = "Give column[..., 0]."
         return BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}", fix)
 
     def _present(self, values: Any) -> tuple[np.ndarray, None]:

@@ -117,7 +117,7 @@ class Binary(Head):
             return self._positives(values)
         expected = "0, 1, True or False"
         fix = "Say Binary(positive=...) to name the value that means 1."
-        array, there = numbers(values, self.missing, (1,), expected, fix)
+        array, there = numbers(values, self.missing, (1,), expected, fix, _for_several)
         if check and array.dtype.kind != "b":
             row = first_row((array != 0) & (array != 1))
             if row is not None:
@@ -208,3 +208,9 @@ _AS_OTHERS = "Write it as other rows do."
 
 def _is_word(value: Any) -> bool:
     return isinstance(value, str) and value.strip() not in NAMELESS
+
+
+def _for_several(shape: tuple[int, ...]) -> str:
+    """What to do about rows of several values, here ``shape`` of them."""
+    one_hot = "If these are one-hot, give column[:, 1]. " if shape == (2,) else ""
+    return f"{one_hot}If each row has several labels, say MultiLabel()." if len(shape) == 1 else ""

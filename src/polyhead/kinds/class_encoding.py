@@ -125,10 +125,10 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
     numerals = {int(name) for name in classes if isinstance(name, str) and name.strip().isdecimal()}
     if number and value in numerals:
         return "The classes are text: give text, from a CSV file with pandas.read_csv(path, dtype={column: str})."
-    fix = f'Name it among the classes, or say Categorical(missing={value!r}) if it means "no label".'
     if number and value in range(len(classes)) and all(isinstance(name, str) for name in classes):
         names = f"np.array({list(classes) if len(classes) < 7 else 'names'})[ids]"
-        return f"If {value!r} is the number of a name, give the names, also in a generator: {names}. {fix}"
+        return f"If these are ids of the names, give the names, also in a generator: {names}."
+    fix = f'Name it among the classes, or say Categorical(missing={value!r}) if it means "no label".'
     return hints(similar(value, classes), fix)
 
 

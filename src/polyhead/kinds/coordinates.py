@@ -145,8 +145,7 @@ class Coordinates(Head):
         if not is_dense(values) or (lists and values.shape[2] in self._widths):
             values = self._padded(values, what)
         width = values.shape[2] if values.ndim == 3 and values.shape[2] in self._widths else self._widths[0]
-        fix = self._shape_fix(values.shape[1:]) if is_dense(values) else ""
-        array, found = numbers(values, None, (self.places, width), what, shape_fix=fix)
+        array, found = numbers(values, None, (self.places, width), what, shape_fix=self._shape_fix)
         coordinates = self._widths[0]
         there = None if found is None else np.all(found[..., :coordinates], axis=2)
         if isinstance(self.missing, Real):

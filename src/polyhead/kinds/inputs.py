@@ -149,7 +149,8 @@ class Image(Input):
         wanted = (self.height, self.width, self.channels)
         if any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
             size = " x ".join("any" if w is None else str(w) for w in wanted)
-            first_last = len(found) == 3 and found[0] in _CHANNELS and found[2] not in _CHANNELS
+            own = _CHANNELS if self.channels is None else (*_CHANNELS, self.channels)
+            first_last = len(found) == 3 and found[0] in own and found[2] not in own
             fix = (
                 "These are channels first: give images.transpose(0, 2, 3, 1)."
                 if first_last
@@ -212,7 +213,9 @@ class Image(Input):
             least, most = float(pixels.min()), float(pixels.max())
             slack = 1e-5 * (high - low)  # stores may have rounded to float32
             if not (low - slack <= least and most <= high + slack):
-                fix = "Say a wider range, or leave the row out."
+                fix = (
+                    f"Say a wider range; to cut off what is outside, give np.clip(images, {low:g}, {high:g})."
+                )
                 raise BadValue(
                     None, f"pixels in [{low:g}, {high:g}], as range= says", f"{least:g} to {most:g}", fix
                 )
@@ -316,7 +319,10 @@ def _image_array(values: Any) -> np.ndarray:
         kind = array.dtype.kind if array.ndim in (3, 4) else ""
         fix = "Use ph.Array for other data."
         if kind in ("i", "u"):
-            fix = 'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).'
+            low, high = array.min(), array.max()
+            fix = f"Say ph.Image(range=(low, high)), what becomes 0 and 1; here they are {low} to {high}."
+            if low >= 0 and high <= 255:
+                fix = 'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).'
         elif kind == "b":
             fix = 'If True is white, give images.astype("float32").'
         elif array.ndim == 2 and array.dtype == np.uint8:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -171,7 +172,7 @@ def numbers(
     shape: tuple[int, ...],
     what: str,
     fix: str = NUMBERS_FIX,
-    shape_fix: str = "",
+    shape_fix: Callable[[tuple[int, ...]], str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return a column as an array of numbers ``(B, *shape)``, and which of them are present.
 
@@ -180,7 +181,7 @@ def numbers(
 
     Args:
         marker: the number that means "no label", or None.
-        shape_fix: what to do about rows of another shape.
+        shape_fix: says what to do about rows of another shape, given that shape.
 
     Returns:
         The array, of the column's own dtype and 0 where missing; and a bool array of its shape that tells which numbers
@@ -199,7 +200,9 @@ def numbers(
             index, found = (0, shown(array[0])) if len(array) else (None, str(array.dtype))
             raise BadValue(index, what, found, conversion_fix(array, fix))
         if array.shape[1:] not in (shape, short):
-            raise BadValue(None, what, f"rows of shape {array.shape[1:]}", shape_fix)
+            other = array.shape[1:]
+            found = f"rows of shape {other}" if other else "one number in each row"
+            raise BadValue(None, what, found, shape_fix(other) if shape_fix else "")
         if array.shape[1:] != shape:
             array = array[..., None]
     else:

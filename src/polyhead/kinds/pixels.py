@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, place, shown
+from polyhead.errors import BadValue, ContractError, Problem, hints, place, shown
 from polyhead.kinds.answers import Move, unmoved_pixels
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.class_encoding import VOLUMES
@@ -201,7 +201,8 @@ def mask_numbers(
         found = rows.shape[1:] if is_dense(rows) else _image_shape(rows[bad.index or 0])
         if len(found) == 3 and found[0] < min(found[1:]) // 2:
             fix = "If channels come first, put them last: np.moveaxis(column, 1, -1)."
-            raise BadValue(bad.index, bad.expected, bad.found, fix) from None
+            thick = _VOLUMES if channels == 1 and found[0] > 4 else ""
+            raise BadValue(bad.index, bad.expected, bad.found, hints(fix, thick)) from None
         if channels > 1 or len(found) != 3 or found[:2] != size:
             raise
         fix = _COLORS if found[2] in (3, 4) else _VOLUMES

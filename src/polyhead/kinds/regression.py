@@ -155,8 +155,7 @@ class Regression(Quantities, Head):
 
     def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         what = "a number" if self.shape == (1,) else f"numbers of shape {self.shape}"
-        several = "Say Regression(n) for n numbers in each row." if self.shape == (1,) else ""
-        return numbers(values, self.missing, self.shape, what, shape_fix=several)
+        return numbers(values, self.missing, self.shape, what, shape_fix=_declaration)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, there = self._numbers(values)
@@ -259,3 +258,9 @@ class Embedding(Regression):
         import keras
 
         return [keras.metrics.CosineSimilarity(name="cosine")]
+
+
+def _declaration(shape: tuple[int, ...]) -> str:
+    """Say how to declare a head of numbers of this shape."""
+    size = shape[0] if len(shape) == 1 else shape
+    return f"Say Regression({size or ''})."

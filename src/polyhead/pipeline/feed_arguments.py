@@ -220,10 +220,12 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
         if head.given is None:
             continue
         binary = [n for n, h in heads.items() if h.answers and n != name]
-        expected = f"the name of a binary head ({', '.join(binary) or 'there is none'})"
+        expected = "the name of a binary head" + (f" ({', '.join(binary)})" if binary else "")
         where = f"{place(head=name)}, given={head.given!r}"
         if head.given not in heads:
-            problems.append(Problem(where, expected, "no head of that name", similar(head.given, binary)))
+            declare = f"Declare it among the heads: {head.given!r}: ph.Binary()."
+            fix = similar(head.given, binary) if binary else declare
+            problems.append(Problem(where, expected, "no head of that name", fix))
         elif head.given == name:
             problems.append(Problem(where, expected, "the head itself"))
         elif not heads[head.given].answers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,9 +19,15 @@ FIRST_ROWS = 2048
 FIRST_BYTES = 1 << 24
 
 
-def look(
-    assembler: Assembler, order: Order, rows: int | str | None
-) -> tuple[dict[str, ArrayStatistics], list[Problem]]:
+class Seen(NamedTuple):
+    """What rows contain: statistics of each head's labels, and of each input of integers; and what is wrong."""
+
+    labels: dict[str, ArrayStatistics]
+    integers: dict[str, ArrayStatistics]
+    problems: list[Problem]
+
+
+def look(assembler: Assembler, order: Order, rows: int | str | None) -> Seen:
     """Check the first rows of an order: a few batches, ``rows`` of them, or all with a progress bar.
 
     Raises:
@@ -52,14 +58,15 @@ def check_rows(
     assembler: Assembler,
     pieces: Iterable[np.ndarray],
     rows: int,
-) -> tuple[dict[str, ArrayStatistics], list[Problem]]:
+) -> Seen:
     """Check rows.
 
     Returns:
-        What the labels of each head contain, and a problem for each mistake, with all rows that have it.
+        What the rows contain, with a problem for each mistake, which lists all rows that have it.
     """
     wrong, checked = Faults(), 0
     seen: dict[str, ArrayStatistics] = {}
+    integers: dict[str, ArrayStatistics] = {}
     strays: Strays = {}
     known = {name: label.known() for name, label in assembler.labels.items()}
 
@@ -87,11 +94,14 @@ def check_rows(
             elif name in assembler.labels and known[name] is None:
                 labels, counts = found
                 add(name, labels, counts, ids)
+            elif name in assembler.inputs and assembler.inputs[name].dtype == "int32":
+                named = assembler.source.ids_of(ids)
+                integers.setdefault(name, ArrayStatistics()).add(found, named.__getitem__)
     for name in strays.keys() & seen.keys():
         seen[name].stray = _stray(assembler, name, strays[name])
     for one in seen.values():
         one.complete = one.rows == rows
-    return seen, wrong.problems(checked, [*assembler.inputs, *assembler.heads])
+    return Seen(seen, integers, wrong.problems(checked, [*assembler.inputs, *assembler.heads]))
 
 
 def _stray(assembler: Assembler, name: str, rows: Mapping[int, Any]) -> Stray | None:

@@ -254,9 +254,11 @@ def _table_columns(
         if not isinstance(name, str) or not name:
             findings.add("key", place_, f"the name of an image in column `{key}`", shown(name))
             continue
-        if base.find(name, place_) is None:
+        inside = base.inside(name, up=False)
+        if inside is None and base.find(name, place_) is None:
             continue
-        image = index.get(name.replace("\\", "/").removeprefix("./"))
+        known = os.path.relpath(inside, base.path) if inside else name
+        image = index.get(known.replace("\\", "/").removeprefix("./"))
         if image is None:
             full = os.path.join(base.path, name)
             if files.exists(full, place_):

@@ -145,12 +145,13 @@ class MaskFolder:
         lost = [masks[stem] for stem in lost_stems]
         if len(lost) == len(masks):
             found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
-            pattern = _pattern(there, lost_stems) or "{stem}_mask"
+            pattern = _pattern(there, lost_stems) or _folder_above(lost_stems, stems) or "{stem}_mask"
             example = f"{self._given}/{pattern}"
             example = json.dumps(
                 example if self._column == "mask" else {self._column: example}, ensure_ascii=False
             )
-            fix = f"Say masks={example} for names that differ." if self._plain and lost else ""
+            names = " for names that differ" if "{stem}" in pattern else ""
+            fix = f"Say masks={example}{names}." if self._plain and lost else ""
             folder = _folder_above(stems, lost_stems) if root else ""
             fix = f'Say images="{folder}".' if folder else fix
             expected = "masks with the names of the images"

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from polyhead.columns.image_values import ENDINGS
-from polyhead.errors import DataError, Problem, counted, place, shown, similar
+from polyhead.errors import DataError, Problem, counted, hints, place, shown, similar
 from polyhead.images.headers import read_header
 from polyhead.readers.findings import Findings
 
@@ -276,8 +276,9 @@ class Files:
             self._findings.note(f"{which} left out, as the file does not exist or cannot be read")
 
     def _fail(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
-        words = fix if self._drop else f'{fix} Say missing_files="drop" to leave such {self._what} out.'
-        self._findings.add(code, where, expected, found, words.strip(), warning=self._drop)
+        told = self._drop or self._findings.count(code)
+        advice = "" if told else f'Say missing_files="drop" to leave such {self._what} out.'
+        self._findings.add(code, where, expected, found, hints(fix, advice), warning=self._drop)
         self._dropped += self._drop
 
     def exists(self, path: str, where: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, Report, as_path, require_size, shown
+from polyhead.errors import ContractError, Problem, Report, as_path, counted, require_size, shown
 from polyhead.feed import Feed
 from polyhead.kinds import Head
 from polyhead.report.guesses import with_guesses
@@ -26,7 +26,7 @@ FEW, PIXELS = 24, (1024, 640)
 """The most samples with large pictures; the longest side of pictures in pixels up to that number, and above it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Preview:
     """Samples of a feed. A notebook displays them, and `save` writes them to a file.
 
@@ -38,11 +38,16 @@ class Preview:
         heads: the heads in the units of the samples' labels, if these differ from the feed's.
     """
 
-    feed: Feed = field(repr=False)
-    samples: tuple[Sample, ...] = field(repr=False)
+    feed: Feed
+    samples: tuple[Sample, ...]
     report: Report | None = None
     shown: str = ""
-    heads: Mapping[str, Head] | None = field(default=None, repr=False)
+    heads: Mapping[str, Head] | None = None
+
+    def __repr__(self) -> str:
+        names = ", ".join([*self.feed.inputs, *self.feed.heads])
+        found = "" if self.report is None else f"\n{self.report}"
+        return f"Preview({counted(len(self.samples), 'sample')}: {names}){found}"
 
     @cached_property
     def html(self) -> str:

@@ -64,14 +64,16 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         there = {c: kind for c, kind in columns.items() if c in data}
         one = bool(there) and all(_is_one(data[c], kind, c in shared) for c, kind in there.items())
         return as_source({c: [data[c]] for c in data} if one else data, asked)
-    if len(columns) == 1:
+    one_input = len(columns) == 1
+    if one_input and not _holds_columns(data, *columns.values()):
         ((column, kind),) = columns.items()
         values = _values(data, kind)
         if values is not None:
             return as_source({column: values})
     elif not isinstance(data, (str, os.PathLike)) or names_image(os.fspath(data)):
-        names = ", ".join(f'"{c}": ...' for c in columns)
-        fix = f"The model reads several columns: give {{{names}}}, or a table with them."
+        names = ", ".join(f'"{c}": ...' for c in dict.fromkeys(asked))
+        fix = f"Give {{{names}}}, or a table with them."
+        fix = fix if one_input else f"The model reads several columns. {fix}"
         found = data if isinstance(data, (str, os.PathLike)) else type(data).__name__
         raise DataError(Problem("data", "columns by name", shown(found), fix))
     return as_source(data, asked, least=0)
@@ -103,6 +105,11 @@ def _values(data: Any, kind: Input) -> Any:
     if isinstance(data, (list, tuple, np.ndarray)):
         return [data] if _is_one(data, kind) else data
     return data if hasattr(data, "__len__") and not isinstance(data, Mapping) else None  # a series, a dataset
+
+
+def _holds_columns(data: Any, kind: Input) -> bool:
+    """Return whether ``data`` is a list of whole columns, such as ``(x, y)``, instead of rows."""
+    return isinstance(data, (list, tuple)) and len(_shape(data[0]) or ()) > len(kind.shape)
 
 
 def _is_one(value: Any, kind: Input, shared: bool = False) -> bool:
