@@ -52,9 +52,7 @@ def shown(value: Any, limit: int = 80) -> str:
     """
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()  # np.float64(0.5) reads as 0.5
-    text = " ".join(
-        line.strip() for line in _start(value, limit + 1).split("\n")
-    )  # arrays and feeds have lines
+    text = " ".join(line.strip() for line in _start(value, limit + 1).split("\n"))
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

@@ -127,7 +127,7 @@ def judge_inputs(
             yield collapsing[name]
         known = _rows_of_embedding(layers)
         if name in integers and not kind.names:
-            problem = unknown_ids(layers, integers[name], partial(_in_row, name))
+            problem = unknown_ids(layers, integers[name], partial(_at_row, name))
             yield from [problem] if problem is not None else []
         if known is not None and len(kind.names) > known[0]:
             expected = f"an embedding of {len(kind.names):,} rows, one for each word of the vocabulary"
@@ -144,5 +144,5 @@ def judge_inputs(
         yield from [problem] if problem is not None else []
 
 
-def _in_row(name: str, row: int) -> str:
+def _at_row(name: str, row: int) -> str:
     return place(input=name, row=row)

@@ -155,7 +155,7 @@ class Regression(Quantities, Head):
 
     def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         what = "a number" if self.shape == (1,) else f"numbers of shape {self.shape}"
-        return numbers(values, self.missing, self.shape, what, shape_fix=_declaration)
+        return numbers(values, self.missing, self.shape, what, shape_fix=_sized)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, there = self._numbers(values)
@@ -260,7 +260,7 @@ class Embedding(Regression):
         return [keras.metrics.CosineSimilarity(name="cosine")]
 
 
-def _declaration(shape: tuple[int, ...]) -> str:
+def _sized(shape: tuple[int, ...]) -> str:
     """Say how to declare a head of numbers of this shape."""
     size = shape[0] if len(shape) == 1 else shape
     return f"Say Regression({size or ''})."
