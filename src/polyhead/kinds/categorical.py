@@ -279,13 +279,9 @@ class MultiLabel(Classes):
         if head._flags is None and dense and probe.shape[1:] == head.shape and not head._lists(probe):
             head = head.fixed(_flags=True)
         if head.elementwise is None:
-            partly = (
-                (dense or head._flags)
-                and may_hold_missing(probe, head.missing)
-                and any(
-                    t is not None and collapse(t) is None for t in over(column, lambda p: head._encode(p)[1])
-                )
-            )
+            may_miss = (dense or head._flags) and may_hold_missing(probe, head.missing)
+            present = over(column, lambda p: head._encode(p)[1])
+            partly = may_miss and any(t is not None and collapse(t) is None for t in present)
             head = head.fixed(elementwise=partly)
         head.encode(probe)
         return head
