@@ -82,6 +82,7 @@ def kinds(draw):
     return draw(st.sampled_from(makers))()
 
 
+@pytest.mark.once
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(kind=kinds())
 def test_a_kind_comes_back_as_it_was(kind):
