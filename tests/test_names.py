@@ -355,6 +355,10 @@ def test_what_is_no_name_is_refused(word, expected):
             "compile(feed): expected a ph.Feed, got <built-in method tolist of numpy.ndarray object at",
         ),
         (
+            lambda: ph.compile(model("presence"), {"x": 1}, optimizer="adam"),
+            "compile(feed): expected a ph.Feed, got {'x': 1}. Make one: feed = ph.Feed(data, inputs=..., heads=...).",
+        ),
+        (
             lambda: feed(presence=ph.Binary()).bind(None),
             "feed.bind(model): expected a Keras model, got None.",
         ),

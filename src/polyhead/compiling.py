@@ -138,7 +138,8 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
 
     require_model(model, "compile(model)")
     if not hasattr(feed, "_bind"):
-        raise ContractError(Problem("compile(feed)", "a ph.Feed", shown(feed)))
+        fix = "Make one: feed = ph.Feed(data, inputs=..., heads=...)."
+        raise ContractError(Problem("compile(feed)", "a ph.Feed", shown(feed), fix))
     _require_compile_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
     structure = feed._bind(model, compiled=False)
     if structure.own_loss:

@@ -88,6 +88,16 @@ MISTAKES = {
         "head `price`, row 17: expected labels in 0–1, as its activation is sigmoid, got 250. Give the output "
         "layer no activation, or scale the labels.",
     ),
+    "pixels that a sigmoid never reaches": (
+        (
+            {"box": ph.Boxes(1)},
+            {"box": lambda h: layers.Reshape((1, 4))(dense(4, "sigmoid")(h))},
+            None,
+            {"image": ph.Image()},
+        ),
+        "head `box`, row 9: expected labels in 0–1, as its activation is sigmoid, got 85.75. Give the output layer no "
+        "activation, or say normalized=True, column_normalized=False for coordinates in 0–1.",
+    ),
     "a label that relu never reaches": (
         ({"signed": ph.Regression()}, {"signed": dense(1, "relu")}),
         "head `signed`, row 5: expected labels of at least 0, as its activation is relu, got -3.5. Give the output "

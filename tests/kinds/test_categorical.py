@@ -255,6 +255,7 @@ ONE_HOT = "If these are one-hot, give column.argmax(axis=1)."
 IDS = "np.where(np.isnan(column).all(axis=1), -1, column.argmax(axis=1))"
 SOFT = 'For soft labels say ph.Regression(3, loss="categorical_crossentropy").'
 AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
+BOXES = 'If these are the classes of boxes, say each="..." with the name of their head.'
 VOLUMES = 'If these are volumes, say Regression((D, H, W, n), loss="categorical_crossentropy"), with one-hot labels.'
 STEPS = (
     "A class for each step of a sequence is ph.Mask(classes, missing=-100): give ids of shape (N, 1, T), with -100 in "
@@ -293,7 +294,10 @@ STEPS = (
             [[[np.nan, np.nan]]],
             "head `h`, row 0: expected one class a row, got [nan, nan]. Give None for a row without a label.",
         ),
-        ([["a", "b"], ["c", ["d"]]], f"head `h`, row 3: expected one class a row, got ['d']. {AT_ONCE}"),
+        (
+            [["a", "b"], ["c", ["d"]]],
+            f"head `h`, row 3: expected one class a row, got ['d']. {AT_ONCE} {BOXES}",
+        ),
         (
             [np.array(["a", "b", np.nan])],
             "head `h`: expected names of classes, got 'nan'. "
@@ -411,9 +415,9 @@ def test_rows_of_several_values_are_no_class_ids(column, advice):
     ("column", "row", "advice"),
     [
         ([[0, 1, 0], [1, 0, 0]], 0, ONE_HOT),
-        ([["noun", "verb"], ["noun"]], 0, AT_ONCE),
-        ([["noun", "verb", "noun"], ["noun"]], 0, STEPS),
-        ([[0, 1, 2, 2], [1]], 0, STEPS),
+        ([["noun", "verb"], ["noun"]], 0, f"{AT_ONCE} {BOXES}"),
+        ([["noun", "verb", "noun"], ["noun"]], 0, f"{STEPS} {BOXES}"),
+        ([[0, 1, 2, 2], [1]], 0, f"{STEPS} {BOXES}"),
     ],
 )
 def test_lists_a_row_are_no_class_ids(column, row, advice):

@@ -97,7 +97,7 @@ def judge(
     if loss is not None:
         yield from _check_loss(where, head, applied, loss, seen, units)
     if wrong_activation is None and not head.probabilities and seen is not None:
-        yield from _check_reach(where, applied, seen)
+        yield from _check_reach(where, head, applied, seen)
 
 
 def _check_activation(
@@ -166,13 +166,19 @@ def _why_not(loss: str, head: Head, units: int) -> str:
     return "These labels are 0 and 1."
 
 
-def _check_reach(where: str, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
+def _check_reach(where: str, head: Head, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
     """Find a label outside of the output's range."""
     low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
     found = first_outside(seen, (low, high))
     if found is not None:
         expected = f"labels {span(low, high)}, as {why}"
-        fix = "Give the output layer no activation, or scale the labels."
+        in_pixels = getattr(head.inner, "normalized", None) is False
+        other = (
+            "say normalized=True, column_normalized=False for coordinates in 0–1"
+            if in_pixels
+            else "scale the labels"
+        )
+        fix = f"Give the output layer no activation, or {other}."
         yield Problem(f"{where}, row {found[1]}", expected, f"{found[0]:.6g}", fix, "label-range")
 
 

@@ -150,7 +150,7 @@ def _several(values: Any, count: int | None) -> str:
         array = np.asarray(rows, float)
     except (TypeError, ValueError):  # rows of other lengths, or of names
         twice = any(len(set(map(repr, row))) < len(row) for row in rows)
-        return CLASS_A_STEP if twice else _AT_ONCE
+        return hints(CLASS_A_STEP if twice else _AT_ONCE, _OF_BOXES)
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if array.ndim > 2:
         return (
@@ -167,12 +167,13 @@ def _several(values: Any, count: int | None) -> str:
             return f"If these are one-hot, give {_IDS_BESIDE_NAN if unlabeled.any() else 'column.argmax(axis=1)'}."
         if ((array == 0) | (array == 1)).all():
             return _AT_ONCE
-    return CLASS_A_STEP
+    return CLASS_A_STEP if isinstance(values, np.ndarray) else hints(CLASS_A_STEP, _OF_BOXES)
 
 
 _IDS_BESIDE_NAN = (
     "np.where(np.isnan(column).all(axis=1), -1, column.argmax(axis=1)), with Categorical(missing=-1)"
 )
+_OF_BOXES = 'If these are the classes of boxes, say each="..." with the name of their head.'
 _AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 
 
