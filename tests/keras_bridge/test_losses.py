@@ -53,9 +53,10 @@ def test_class_ids_stay_whole_in_half_precision():
 
 
 def test_a_loss_is_made_again_from_its_config():
-    loss = LabeledMean(keras.losses.Huber(delta=0.5), elementwise=True)
+    loss = LabeledMean(keras.losses.Huber(delta=0.5), elementwise=True, logits=True)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert again.elementwise
+    assert again.logits
     assert again.loss.get_config() == loss.loss.get_config()
     plain = LabeledMean("mse")
     assert (
