@@ -13,6 +13,7 @@ from polyhead.columns.image_values import path_in
 from polyhead.columns.values import Values
 from polyhead.images import geometry
 from polyhead.kinds import Head, Image
+from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_dense, plain
 from polyhead.pipeline.image_frame import Frame
 from polyhead.pipeline.image_reader import ImageReader
@@ -237,3 +238,43 @@ def any_file(source: Source, column: str) -> bool:
     return any(
         known is not None and any(known.files) for known in (source.origins(column, p) for p in pieces)
     )
+
+
+def in_held_images(
+    source: Source, images: Mapping[str, Image], heads: Mapping[str, Head], answers: Mapping[str, list[Any]]
+) -> dict[str, list[Any]]:
+    """Map answers in pixels of original images to pixels of a store's images; return others unchanged.
+
+    Args:
+        answers: by head, the answer of each row, in the format of the column.
+    """
+    rows = np.arange(len(source), dtype=np.int64)
+    columns = {kind.columns(name)[0] for name, kind in images.items()}
+    known = [source.origins(column, rows) for column in columns]
+    if all(one is None or np.isnan(one.places).all() for one in known):
+        return dict(answers)
+    views = WayBack(source, images, heads).views(rows)
+    return {
+        name: [_in_held_image(heads[name], *pair) for pair in zip(found, views[name], strict=True)]
+        if name in views
+        else found
+        for name, found in answers.items()
+    }
+
+
+def _in_held_image(head: Head, value: Any, view: ImageView) -> Any:
+    if value is None:
+        return None
+    if head.each is not None:
+        return [_in_held_image(head.inner.fixed(each=None), one, view) for one in value]
+    if head.layer in PIXELS:
+        from polyhead.augment.warp import warp
+
+        return warp(np.asarray(value), view.to_held, view.held_size, nearest=True, fill=head.fill)
+    if head.layer not in ("boxes", "points"):
+        return value
+    found = np.asarray(value, np.float64)
+    if head.layer == "points":
+        return geometry.transform(view.to_held, found)
+    ends = geometry.transform(view.to_held, head.corners_of(found.reshape(-1, 4)).reshape(-1, 2, 2))
+    return head.to_column(np.concatenate([ends.min(-2), ends.max(-2)], -1)).reshape(found.shape)

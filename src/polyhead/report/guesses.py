@@ -14,7 +14,7 @@ from polyhead.feed import Feed
 from polyhead.kinds import Head, Image
 from polyhead.kinds.missing import plain
 from polyhead.kinds.source_column import About
-from polyhead.pipeline.way_in import in_held_images
+from polyhead.pipeline.way_back import in_held_images
 from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.per_element_views import EachView
 from polyhead.report.samples import Label, Sample, take_samples, unweighted
