@@ -31,7 +31,7 @@ from polyhead.images.geometry import orient, scale, turned
 from polyhead.images.headers import read_header
 from polyhead.images.image_header import Header, NoPage
 from polyhead.images.libraries import opencv, simplejpeg
-from polyhead.images.netpbm_pixels import read_pnm
+from polyhead.images.netpbm import read_pnm
 from polyhead.images.npy import read_npy
 from polyhead.images.pillow_files import Held
 from polyhead.images.tiff import read_tiff
