@@ -5,6 +5,7 @@ Random numbers depend only on (seed, epoch, sample id), see `hashing`. `joint` c
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar
@@ -30,6 +31,9 @@ class Augmentation(ABC):
     draws: ClassVar[int] = 1
     """The number of uniform numbers drawn per sample; the first one decides whether the augmentation happens."""
 
+    ranges: ClassVar[tuple[str, ...]] = ()
+    """The intervals of its arguments, as ``("degrees in (0, 180]",)``."""
+
     stream_name: ClassVar[str]
     """The name of its random stream; by default the name of the class."""
 
@@ -40,7 +44,13 @@ class Augmentation(ABC):
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        self._between("p", 0, 1)
+        for name, _, interval in (one.partition(" in ") for one in ("p in [0, 1]", *self.ranges)):
+            value, (low, high) = getattr(self, name), map(float, interval[1:-1].split(", "))
+            ends = (interval[0] == "[" and value == low) or (interval[-1] == "]" and value == high)
+            if not is_number(value) or not (ends or low < value < high):
+                infinite = f"a finite number of at least {low:g}"
+                expected = infinite if high == math.inf else f"a number in {interval}"
+                raise ContractError(Problem(f"{type(self).__name__}({name}=)", expected, shown(value)))
 
     def happens(self, drawn: np.ndarray) -> np.ndarray:
         """The samples that are augmented, bool ``(B,)``."""
@@ -55,25 +65,6 @@ class Augmentation(ABC):
             elif value != f.default:
                 parts.append(f"{f.name}={shown(value, 60)}")
         return f"{type(self).__name__}({', '.join(parts)})"
-
-    def _between(
-        self, name: str, low: float, high: float, *, above: bool = False, below: bool = False
-    ) -> None:
-        """Validate a numeric argument.
-
-        Args:
-            above: exclude ``low``.
-            below: exclude ``high``.
-        """
-        value = getattr(self, name)
-        good = is_number(value)
-        if good and low <= value <= high and not (above and value == low) and not (below and value == high):
-            return
-        end = "" if high == float("inf") else f"{high:g}{')' if below else ']'}"
-        expected = f"a number in {'(' if above else '['}{low:g}, {end}"
-        if not end:
-            expected = f"a finite number {'above' if above else 'of at least'} {low:g}"
-        raise ContractError(Problem(f"{type(self).__name__}({name}=)", expected, shown(value)))
 
 
 class Geometric(Augmentation):

@@ -32,12 +32,10 @@ class Color(Photometric):
     hue: float = 0.0
 
     draws = 5
+    ranges = ("brightness in [0, 1]", "contrast in [0, 1]", "saturation in [0, 1]", "hue in [0, 0.5]")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("brightness", "contrast", "saturation"):
-            self._between(name, 0, 1)
-        self._between("hue", 0, 0.5)
         if not (self.brightness or self.contrast or self.saturation or self.hue):
             expected = "brightness, contrast, saturation or hue above 0"
             raise ContractError(Problem("Color()", expected, "none"))
@@ -70,10 +68,7 @@ class Blur(Photometric):
     p: float = 0.5
 
     draws = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("sigma", 0, 100, above=True)
+    ranges = ("sigma in (0, 100]",)
 
     def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
         sigmas = (1 - drawn[:, 1]) * self.sigma
@@ -99,10 +94,7 @@ class Noise(Photometric):
     p: float = 0.5
 
     draws = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("fraction", 0, 1, above=True)
+    ranges = ("fraction in (0, 1]",)
 
     def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
         strengths = ((1 - drawn[:, 1]) * self.fraction).tolist()
@@ -134,10 +126,10 @@ class Cutout(Photometric):
     _: KW_ONLY
     p: float = 0.5
 
+    ranges = ("fraction in (0, 1]", "fill in [0, 1]")
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._between("fraction", 0, 1, above=True)
-        self._between("fill", 0, 1)
         if not is_size(self.holes):
             raise ContractError(Problem("Cutout(holes=)", "a positive integer", shown(self.holes)))
         object.__setattr__(self, "draws", 1 + 4 * int(self.holes))

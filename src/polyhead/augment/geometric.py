@@ -69,10 +69,7 @@ class Rotate(Geometric):
     degrees: float
 
     draws = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("degrees", 0, 180, above=True)
+    ranges = ("degrees in (0, 180]",)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         return geometry.about(geometry.rotate(self._angle(drawn)), frame), frame
@@ -99,10 +96,7 @@ class Scale(Geometric):
     fraction: float
 
     draws = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("fraction", 0, 1, above=True, below=True)
+    ranges = ("fraction in (0, 1)",)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         factor = self._factor(drawn)
@@ -130,11 +124,8 @@ class Translate(Geometric):
     fraction: float
 
     draws = 3
+    ranges = ("fraction in (0, 1]",)
     stream_name = "Shift"  # a former name, kept so that seeds draw the same numbers
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("fraction", 0, 1, above=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         way = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.fraction * frame[:, ::-1]
@@ -159,10 +150,7 @@ class Shear(Geometric):
     degrees: float
 
     draws = 3
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("degrees", 0, 45, above=True, below=True)
+    ranges = ("degrees in (0, 45)",)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         angles = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.degrees
@@ -192,11 +180,8 @@ class Crop(Geometric):
     fraction: float
 
     draws = 3
+    ranges = ("fraction in (0, 1)",)
     uncovers = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("fraction", 0, 1, above=True, below=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         return _window(self.happens(drawn), drawn[:, 1:], frame, frame * self.fraction)
@@ -222,12 +207,8 @@ class RandomResizedCrop(Geometric):
     ratio: float = 4 / 3
 
     draws = 5
+    ranges = ("area in (0, 1]", "ratio in [1, inf)")
     uncovers = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("area", 0, 1, above=True)
-        self._between("ratio", 1, float("inf"), below=True)
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
         area = frame.prod(1) * (self.area + drawn[:, 1] * (1 - self.area))

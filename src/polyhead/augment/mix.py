@@ -92,11 +92,8 @@ class MixUp(Mixer):
 
     way = BLEND
     draws = 3
+    ranges = ("alpha in (0, 100]",)
     stream_name = "Mixup"  # a former name, kept so that seeds draw the same numbers
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("alpha", 0, 100, above=True)
 
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
         own = np.where(happens, beta_shares(self.alpha, drawn[:, 0]), 1.0)
@@ -130,11 +127,8 @@ class CutMix(Mixer):
 
     way = PATCH
     draws = 5
+    ranges = ("alpha in (0, 100]",)
     stream_name = "Cutmix"  # as for `MixUp`
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._between("alpha", 0, 100, above=True)
 
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
         frame = np.array([size[1], size[0]])
