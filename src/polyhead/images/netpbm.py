@@ -1,4 +1,4 @@
-"""The headers of PBM, PGM, PPM, PAM and PFM.
+"""The headers of PBM, PGM, PPM, PAM and PFM, and their pixels with all their bits.
 
 Sources: the manual pages of Netpbm; Debevec's description of PFM.
 """

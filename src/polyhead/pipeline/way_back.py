@@ -1,4 +1,7 @@
-"""Maps predicted boxes, points and pixels from the image that the model gets back to the original image."""
+"""Maps predicted boxes, points and pixels from the image that the model gets back to the original image.
+
+`in_held_images` goes the other way: from original images to those that a store holds.
+"""
 
 from __future__ import annotations
 

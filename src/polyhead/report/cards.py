@@ -141,7 +141,7 @@ def _label(drawing: Drawing, name: str, sample: Sample) -> str:
     guess = None if sample.guess is None else sample.guess.labels.get(name)
     color = drawing.in_one_color(name)
     dot = f'<i class="dot" style="background:{css(view.color)}"></i>' if color else ""
-    if label.state == LABELED:
+    if label.is_shown:
         body = f"<span>{escape(view.words(label))}</span>"
         if label.weight is not None:
             body += f' <span class="quiet" title="sample weight">×{label.weight:.3g}</span>'

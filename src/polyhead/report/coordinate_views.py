@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from polyhead.errors import counted
@@ -13,7 +11,7 @@ from polyhead.report.marks import Bones, Box, Look, Mark, On, Point
 from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import Label
 from polyhead.report.spatial import DrawnView
-from polyhead.report.views import MOST_NUMBERS, VIEWS, Chart, Heat, Histogram, bars, histogram, is_shown
+from polyhead.report.views import MOST_NUMBERS, VIEWS, Chart, Heat, Histogram, Same, Scores, bars, histogram
 
 CELLS = 24
 """Rows and columns of the map of where boxes are."""
@@ -54,7 +52,7 @@ class BoxView(_CoordinateView):
         return "(" + ", ".join(f"{v:.3g}" for v in boxes[0]) + ")" if len(boxes) else "no box"
 
     def marks(self, label: Label, on: On) -> list[Mark]:
-        if not is_shown(label):
+        if not label.is_shown:
             return self.missing(label, on)
         found = (label.value.astype(np.float64) / np.tile(self._scale(on.size), 2)).tolist()
         one = self.head.places == 1
@@ -76,9 +74,7 @@ class BoxView(_CoordinateView):
 
     in_units = False
 
-    def difference(
-        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
-    ) -> float | None:
+    def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         """1 minus the mean IoU of boxes matched one to one, within a class if known; an unmatched box has IoU 0."""
         one, other = np.flatnonzero(label.counts), np.flatnonzero(guess.counts)
         if not len(one) or not len(other):
@@ -137,7 +133,7 @@ class PointView(_CoordinateView):
         return f"{int(label.counts.sum())} of {counted(self.head.places, 'point')}"
 
     def marks(self, label: Label, on: On) -> list[Mark]:
-        if not is_shown(label):
+        if not label.is_shown:
             return self.missing(label, on)
         found = (label.value.astype(np.float64) / self._scale(on.size)).tolist()
         look, there = on.look(self.layer), set(np.flatnonzero(label.counts).tolist())
@@ -149,9 +145,7 @@ class PointView(_CoordinateView):
 
     in_units = False
 
-    def difference(
-        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
-    ) -> float | None:
+    def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         """The mean distance, as a fraction of the image's width and height."""
         both = label.counts & guess.counts
         away = (label.value - guess.value)[both] / self._scale(self.canvas or (1, 1))

@@ -18,10 +18,12 @@ from polyhead.pipeline.way_back import in_held_images
 from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.per_element_views import EachView
 from polyhead.report.samples import Label, Sample, take_samples, unweighted
-from polyhead.report.views import View
+from polyhead.report.views import Scores, View
 from polyhead.sources.source import DerivedSource, Source, checked_rows
 
 WHERE = "preview(predictions=)"
+AllScores = Sequence[Mapping[str, Scores]]
+PIECE = 256
 THIN = 1e-3
 """Predicted boxes with a smaller width or height are left out."""
 
@@ -77,7 +79,7 @@ def with_guesses(
     guessed = feed.on(
         _Guessed(source, columns), heads=own, workers=0, shard=(0, 1), batch_size=feed.batch_size
     )
-    losses = Differences(labeled, guessed, {n: views[n] for n in names}, scores).of_rows()
+    losses = _row_losses(labeled, guessed, {n: views[n] for n in names}, scores)
     if places is None:
         chosen = np.argsort(-losses, kind="stable")[:n]
     else:
@@ -184,57 +186,49 @@ def _leave_out_thin(
         scores[row][owner] = {new: each[old] for new, old in enumerate(kept) if old in each}
 
 
-Scores = Sequence[Mapping[str, Mapping[int, float]]]
-PIECE = 256
-
-
-class Differences:
-    """The differences between two feeds over the same rows.
+def _row_losses(labeled: Feed, guessed: Feed, views: Mapping[str, View], scores: AllScores) -> np.ndarray:
+    """The mean loss of each row over its heads, float64 ``(N,)``; 0 where nothing can be compared.
 
     Args:
-        guessed: the feed with predictions in place of the labels.
+        guessed: a feed of the same rows, with predictions in place of the labels.
+        scores: for each row, the scores of each head.
     """
+    total, count = np.zeros(labeled.num_samples), np.zeros(labeled.num_samples)
+    for name, view in views.items():
+        if isinstance(view, EachView):
+            continue  # its boxes need not be in the same places
+        owned = next((n for n in views if _tells_classes(labeled.labeled[n], name)), None)
+        for row, loss in _head_losses(labeled, guessed, view, owned, scores):
+            total[row] += loss
+            count[row] += 1
+    return total / np.maximum(count, 1)
 
-    def __init__(self, labeled: Feed, guessed: Feed, views: Mapping[str, View], scores: Scores) -> None:
-        self._labeled, self._guessed, self._views, self._scores = labeled, guessed, views, scores
 
-    def of_rows(self) -> np.ndarray:
-        """The mean loss of each row over its heads, float64 ``(N,)``; 0 where nothing can be compared."""
-        total, count = np.zeros(self._labeled.num_samples), np.zeros(self._labeled.num_samples)
-        for name, view in self._views.items():
-            if isinstance(view, EachView):
-                continue  # its boxes need not be in the same places
-            for row, loss in self._of_head(name, view):
-                total[row] += loss
-                count[row] += 1
-        return total / np.maximum(count, 1)
+def _tells_classes(head: Head, owner: str) -> bool:
+    """Return whether a head has the class id of each box of another head."""
+    return head.each == owner and head.inner.view == "class" and not head.inner.shape
 
-    def _of_head(self, name: str, view: View) -> Iterator[tuple[int, float]]:
-        true, guessed = self._labeled._assembler.labels[name], self._guessed._assembler.labels[name]
-        found: list[tuple[int, float]] = []
-        numbers: list[np.ndarray] = []
-        for start in range(0, self._labeled.num_samples, PIECE):
-            ids = np.arange(start, min(start + PIECE, self._labeled.num_samples), dtype=np.int64)
-            (labels, counts), (answers, answered) = true.at(ids), guessed.at(ids)
-            values, guesses = true.head.unscaled(labels.labels), true.head.unscaled(answers.labels)
-            classes = self._classes(name, ids)
-            for i in np.flatnonzero(true.annotated_rows(labels, counts)).tolist():
-                one, other = Label(values[i], counts[i]), Label(guesses[i], answered[i])
-                same = None if classes is None else classes[0][i][:, None] == classes[1][i][None]
-                loss = view.difference(one, other, self._scores[start + i].get(name, {}), same)
-                found += [] if loss is None else [(start + i, loss)]
-                numbers += [values[i].reshape(-1)[:64]] if view.in_units else []
-        unit = float(np.std(np.concatenate(numbers))) if numbers else 1.0
-        yield from ((row, loss / (unit or 1.0)) for row, loss in found)
 
-    def _classes(self, owner: str, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """The classes of the boxes of a head, as labeled and as predicted, ``(B, places)``; None without any."""
-        for name, view in self._views.items():
-            head = self._labeled.labeled[name]
-            if head.each == owner and head.inner.view == "class" and not head.inner.shape:
-                pair = [
-                    feed._assembler.labels[view.name].at(ids)[0].labels
-                    for feed in (self._labeled, self._guessed)
-                ]
-                return pair[0], pair[1]
-        return None
+def _head_losses(
+    labeled: Feed, guessed: Feed, view: View, classes: str | None, scores: AllScores
+) -> Iterator[tuple[int, float]]:
+    """Yield each row with its loss at one head; ``classes`` is the head with the classes of its boxes, if any."""
+    true, answered = (feed._assembler.labels[view.name] for feed in (labeled, guessed))
+    found: list[tuple[int, float]] = []
+    numbers: list[np.ndarray] = []
+    for start in range(0, labeled.num_samples, PIECE):
+        ids = np.arange(start, min(start + PIECE, labeled.num_samples), dtype=np.int64)
+        (labels, counts), (answers, there) = true.at(ids), answered.at(ids)
+        values, guesses = true.head.unscaled(labels.labels), true.head.unscaled(answers.labels)
+        same = None
+        if classes is not None:
+            mine, theirs = (f._assembler.labels[classes].at(ids)[0].labels for f in (labeled, guessed))
+            same = mine[:, :, None] == theirs[:, None]
+        for i in np.flatnonzero(true.annotated_rows(labels, counts)).tolist():
+            one, other = Label(values[i], counts[i]), Label(guesses[i], there[i])
+            row_scores = scores[start + i].get(view.name, {})
+            loss = view.difference(one, other, row_scores, None if same is None else same[i])
+            found += [] if loss is None else [(start + i, loss)]
+            numbers += [values[i].reshape(-1)[:64]] if view.in_units else []
+    unit = float(np.std(np.concatenate(numbers))) if numbers else 1.0
+    yield from ((row, loss / (unit or 1.0)) for row, loss in found)

@@ -14,7 +14,7 @@ from polyhead.report.marks import Absent, Area, Box, Cover, Mark, On, Thing
 from polyhead.report.palette import FAINT, class_color, head_color
 from polyhead.report.per_element_views import EachView
 from polyhead.report.pictures import canvas
-from polyhead.report.samples import LABELED, Sample
+from polyhead.report.samples import Sample
 from polyhead.report.views import VIEWS, View
 
 assert coordinate_views.VIEWS is VIEWS  # they register themselves
@@ -141,7 +141,8 @@ class Drawing:
         """Return whether a head is drawn in a single color of its own."""
         view, head = self.views[name], self.heads[name]
         many = head.each is not None or (head.layer == "boxes" and head.places > 1)
-        return view.dot and not view.legend and not many and self.class_head(head.each or name) is None
+        one = view.has_color(head.inner) and not (view.legend or many)
+        return one and self.class_head(head.each or name) is None
 
     def _things(self, owner: str, sample: Sample) -> Sequence[Thing]:
         name = self.class_head(owner)
@@ -152,7 +153,7 @@ class Drawing:
         if isinstance(view, EachView):
             parts, one = view.parts(label), view.one
         else:
-            parts, one = ({0: label} if label.state == LABELED else {}), view
+            parts, one = ({0: label} if label.is_shown else {}), view
         things = []
         for i in range(self.heads[owner].places if owner in self.heads else max(parts, default=-1) + 1):
             held = one.held(parts[i]) if i in parts else ()

@@ -19,7 +19,7 @@ from polyhead.report.cards import SAID, card
 from polyhead.report.label_summary import Coverage
 from polyhead.report.objects import Drawing
 from polyhead.report.palette import FAINT, RGB, css, shades
-from polyhead.report.samples import LABELED, Sample
+from polyhead.report.samples import Sample
 from polyhead.report.views import View, name_of, shortly
 
 VIEWER = (
@@ -110,7 +110,7 @@ def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str
             "heads": [
                 {
                     "state": sample.labels[name].state,
-                    "classes": list(held_classes(view, sample, name)),
+                    "classes": list(view.held_in(sample)),
                     "number": view.number(sample.labels[name]),
                 }
                 for name, view in views.items()
@@ -163,7 +163,7 @@ def _by_object(samples: Sequence[Sample], drawing: Drawing) -> str:
         (name, i)
         for name in drawing.coloring()
         for sample in samples
-        for i in held_classes(drawing.views[name], sample, name)
+        for i in drawing.views[name].held_in(sample)
     }
     return ' data-color="own"' if len(held) == 1 else ""
 
@@ -199,6 +199,9 @@ def _label_panels(feed: Feed, drawing: Drawing, coverage: Mapping[str, Coverage]
 MOST_OPTIONS = 200
 
 
+# Filters ---------------------------------------------------------------------------------------------
+
+
 def tools(samples: Sequence[Sample], drawing: Drawing) -> str:
     """Render the filters and layers; they are hidden until the script runs."""
     views = drawing.views
@@ -232,7 +235,7 @@ def _dot(color: RGB) -> str:
 def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
     labels = [sample.labels[view.name] for sample in samples]
     states = Counter(label.state for label in labels)
-    held = Counter(i for sample in samples for i in held_classes(view, sample, view.name))
+    held = Counter(i for sample in samples for i in view.held_in(sample))
     options = "".join(
         f'<option value="s:{state}">{title} ({states[state]})</option>'
         for state, title in SAID.items()
@@ -244,7 +247,7 @@ def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
     )
     classes = f'<optgroup label="Class">{classes}</optgroup>' if classes else ""
     name = escape(name_of(view.name))
-    numbers = [view.number(label) for label in labels if label.state == LABELED]
+    numbers = [view.number(label) for label in labels if label.is_shown]
     limits = ""
     known = [number for number in numbers if number is not None]
     if known:
@@ -288,7 +291,7 @@ def _switches(coloring: Sequence[str]) -> str:
 
 def _legend(view: View, samples: Sequence[Sample]) -> str:
     """Render a switch for each class that occurs, most frequent first."""
-    held = Counter(i for sample in samples for i in held_classes(view, sample, view.name))
+    held = Counter(i for sample in samples for i in view.held_in(sample))
     chips = "".join(
         f'<label class="chip"><input type="checkbox" data-part="{view.place}.{i}" checked>'
         f"{_dot(view.colors[i])}{escape(view.classes[i])} <small>{count}</small></label>"
@@ -305,9 +308,3 @@ def _legend(view: View, samples: Sequence[Sample]) -> str:
         f'<fieldset class="classes"><legend>{escape(view.name)}</legend>{both}'
         f'<span class="chips">{chips}</span></fieldset>'
     )
-
-
-def held_classes(view: View, sample: Sample, name: str) -> Sequence[int]:
-    """The ids of the classes in a label; empty if it does not count."""
-    label = sample.labels[name]
-    return view.held(label) if label.state == LABELED else ()

@@ -14,7 +14,7 @@ from polyhead.report.marks import Mark, On, Thing
 from polyhead.report.palette import class_color
 from polyhead.report.samples import Label
 from polyhead.report.spatial import DrawnView
-from polyhead.report.views import Chart, View, is_shown
+from polyhead.report.views import Chart, View
 
 MOST_BOXES, MOST_CLASSES = 6, 8
 
@@ -23,7 +23,6 @@ class EachView(View):
     """The labels of a head for each box."""
 
     classes = forwarded("one.classes")
-    dot = forwarded("one.dot")
     layer = forwarded("one.layer")
     legend = forwarded("one.legend")
     colors = forwarded("one.colors")
@@ -63,7 +62,7 @@ class EachView(View):
         return None
 
     def marks(self, label: Label, on: On) -> list[Mark]:
-        if not is_shown(label):
+        if not label.is_shown:
             return self.one.missing(label, on) if isinstance(self.one, DrawnView) else []
         found: list[Mark] = []
         for i, part in self.parts(label).items():

@@ -41,6 +41,11 @@ class Label:
     state: str = LABELED
     why: str = ""
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether its value is shown, instead of the reason why it does not count."""
+        return self.state == LABELED
+
 
 @dataclass(frozen=True)
 class Sample:

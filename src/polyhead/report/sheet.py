@@ -17,7 +17,7 @@ from polyhead.report.marks import ALPHA, Absent, Area, Bones, Box, Cover, Mark, 
 from polyhead.report.objects import Drawing
 from polyhead.report.palette import ink
 from polyhead.report.pictures import as_picture, is_drawn
-from polyhead.report.samples import LABELED, Sample
+from polyhead.report.samples import Sample
 from polyhead.report.views import shortly
 
 MOST_SIDE = 512
@@ -79,7 +79,7 @@ def _lines(sample: Sample, drawing: Drawing) -> list[str]:
             lines.append(f"{name}: {', '.join(shortly(v) for v in value[:6])}{', …' * (value.size > 6)}")
     for name, view in drawing.views.items():
         label = sample.labels[name]
-        lines.append(f"{name}: {view.words(label) if label.state == LABELED else SAID[label.state]}")
+        lines.append(f"{name}: {view.words(label) if label.is_shown else SAID[label.state]}")
         guess = sample.guess.labels.get(name) if sample.guess is not None else None
         if guess is not None:
             lines[-1] += f" (predicted: {view.words(guess) if guess.counts.any() else 'none'})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from polyhead.report.marks import (
 )
 from polyhead.report.palette import FAINT, RGB, is_background, shades
 from polyhead.report.samples import MISSING, Label
-from polyhead.report.views import VIEWS, Chart, View, bars, is_shown, name_of, shortly
+from polyhead.report.views import VIEWS, Chart, Same, Scores, View, bars, name_of, shortly
 
 SHADES = 64
 
@@ -61,16 +61,10 @@ class _PixelView(DrawnView):
     of_pixels = True
 
     def marks(self, label: Label, on: On) -> list[Mark]:
-        if not is_shown(label):
+        if not label.is_shown:
             return self.missing(label, on)
-        height, width = self._sides(label)
+        height, width = label.value.shape[:2]  # which differ from the head's on an original image
         return self.covers(label, on, reduction(height, width, on.most))
-
-    @staticmethod
-    def _sides(label: Label) -> tuple[int, int]:
-        """(height, width) of a label, which differs from the head's on an original image."""
-        height, width = label.value.shape[:2]
-        return height, width
 
     def covers(self, label: Label, on: On, step: int) -> list[Mark]:
         """The covers of a label, from every ``step``-th pixel."""
@@ -123,7 +117,7 @@ class MaskView(_PixelView):
     def _there(self, label: Label) -> np.ndarray:
         """The pixels that count in at least one channel, bool ``(H, W)``."""
         counts = label.counts.any(-1) if self.head.elementwise else label.counts
-        return np.broadcast_to(counts, self._sides(label))
+        return np.broadcast_to(counts, label.value.shape[:2])
 
     def _shares(self, label: Label) -> np.ndarray:
         """The share of each class among the pixels that count."""
@@ -150,9 +144,7 @@ class MaskView(_PixelView):
 
     in_units = False
 
-    def difference(
-        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
-    ) -> float | None:
+    def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         there = self._there(label) & self._there(guess)
         if not there.any():
             return None
@@ -185,7 +177,7 @@ class MapView(_PixelView):
         return False
 
     def see(self, labels: Sequence[Label]) -> None:
-        kept = [value for label in labels if is_shown(label) for value in (self._mean(label),) if value.size]
+        kept = [value for label in labels if label.is_shown for value in (self._mean(label),) if value.size]
         if kept:
             ends = np.array([np.quantile(value, (0.01, 0.99)) for value in kept])
             self._range = float(ends[:, 0].min()), float(ends[:, 1].max())

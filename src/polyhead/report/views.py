@@ -16,9 +16,15 @@ from polyhead.kinds import Head
 from polyhead.kinds.missing import spread_over
 from polyhead.report.marks import Layer, Mark, On
 from polyhead.report.palette import RGB, class_color
-from polyhead.report.samples import LABELED, Label
+from polyhead.report.samples import Label, Sample
 
 MOST_NUMBERS = 1_000_000
+
+Scores = Mapping[int, float]
+"""The confidences of a prediction, 0 to 1, by index."""
+
+Same = np.ndarray | None
+"""Which boxes of label and prediction have the same class, bool ``(places, places)``; None if it is not known."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,11 @@ class View:
         """The ids of the classes in a label."""
         return ()
 
+    def held_in(self, sample: Sample) -> Sequence[int]:
+        """The ids of the classes in a sample's label; empty if it does not count."""
+        label = sample.labels[self.name]
+        return self.held(label) if label.is_shown else ()
+
     def number(self, label: Label) -> float | None:
         """The label as a number for range filters, or None."""
         return float(label.value.flat[0]) if label.value.size == 1 else None
@@ -125,15 +136,8 @@ class View:
     in_units = True
     """Whether `difference` is in the unit of the labels, rather than between 0 and 1."""
 
-    def difference(
-        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
-    ) -> float | None:
-        """How far a prediction is from a label; None if they cannot be compared.
-
-        Args:
-            scores: the confidence of the prediction, 0 to 1, by index.
-            same: bool ``(places, places)``: which boxes of label and prediction have the same class, if known.
-        """
+    def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
+        """How far a prediction is from a label; None if they cannot be compared."""
         if not guess.counts.any():
             return None
         both = spread_over(label.counts & guess.counts, label.value)
@@ -145,11 +149,6 @@ class View:
     def has_color(head: Any) -> bool:
         """Return whether a head is drawn in a single color of its own."""
         return False
-
-    @property
-    def dot(self) -> bool:
-        """Whether its color is shown beside its name."""
-        return self.has_color(self.head)
 
     @property
     def layer(self) -> Layer | None:
@@ -244,9 +243,7 @@ class BinaryView(_Counted):
         value = float(label.value.flat[0])
         return (int(value),) if value in (0, 1) else (0, 1)
 
-    def difference(
-        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
-    ) -> float | None:
+    def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         if not guess.counts.any():
             return None
         return abs(float(label.value.flat[0]) - scores.get(0, float(guess.value.flat[0])))
@@ -274,9 +271,7 @@ class CategoricalView(_Counted):
         order = np.argsort(-label.value, kind="stable").tolist()  # several if rows are mixed
         return [i for i in order if label.value[i] > 0]
 
-    def difference(
-        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
-    ) -> float | None:
+    def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         if not guess.counts.any():
             return None
         right = self.held(label)[:1] == self.held(guess)[:1]
@@ -298,9 +293,7 @@ class MultiLabelView(_Counted):
         there = np.broadcast_to(label.counts, label.value.shape)
         return np.flatnonzero((label.value > 0) & there).tolist()
 
-    def difference(
-        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
-    ) -> float | None:
+    def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         one, other = set(self.held(label)), set(self.held(guess))
         return len(one ^ other) / max(1, len(one | other)) if guess.counts.any() else None
 
@@ -325,19 +318,12 @@ class EmbeddingView(View):
 
     in_units = False
 
-    def difference(
-        self, label: Label, guess: Label, scores: Mapping[int, float], same: np.ndarray | None
-    ) -> float | None:
+    def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         if not guess.counts.any():
             return None
         one, other = (x.value.reshape(-1).astype(np.float64) for x in (label, guess))
         lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
         return 1 - float(one @ other) / max(lengths, 1e-12)
-
-
-def is_shown(label: Label) -> bool:
-    """Return whether the value of a label is shown, instead of the reason why it does not count."""
-    return label.state == LABELED
 
 
 VIEWS: dict[str, type[View]] = {
