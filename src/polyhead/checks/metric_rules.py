@@ -9,7 +9,7 @@ from typing import Any
 
 from polyhead.checks.loss_rules import crosses_rows, crossing, too_fine, values_shape
 from polyhead.errors import Problem, place
-from polyhead.keras_bridge.identifiers import snake_name, takes_weights
+from polyhead.keras_bridge.identifiers import snake_name, weights_parameter
 from polyhead.kinds import Head
 from polyhead.kinds.keras_names import SPARSE_LOSSES
 
@@ -142,7 +142,7 @@ def judge_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]:
     """Find metrics that take no weights, for a feed whose batches have weights; ``metrics`` are ``{head: metrics}``."""
     for head, some in metrics.items():
         for metric in some:
-            if not takes_weights(metric):
+            if not weights_parameter(type(metric).update_state):
                 expected = "a metric that takes weights, as labels are missing or weighted in this feed"
                 found = f"{type(metric).__name__}, whose update_state has no sample_weight"
                 fix = "Write update_state(self, y_true, y_pred, sample_weight=None): rows of weight 0 do not count."

@@ -67,7 +67,7 @@ class OnDisk(Stored):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a column in a file as its location; unpickling opens it again."""
-        return _on_disk_again, (self._name, *reopening(self._origin))
+        return _opened_again, (self._name, *_reopening(self._origin))
 
     def __len__(self) -> int:
         return self._length
@@ -122,10 +122,6 @@ class OnDisk(Stored):
         if _closed(self._origin):
             return DataError(Problem(where, "an open file", "a closed HDF5 file", KEEP_OPEN))
         return DataError(Problem(where, "readable rows", quoted_error(error)))
-
-
-def _on_disk_again(name: str, how: str, arguments: Any) -> OnDisk:
-    return OnDisk(name, opened_again(how, arguments))
 
 
 class Items(Stored):
@@ -285,7 +281,7 @@ def _decoded(values: Any) -> Any:
     return values
 
 
-def reopening(values: Any) -> tuple[str, Any]:
+def _reopening(values: Any) -> tuple[str, Any]:
     """Return the kind of a memory map or HDF5 dataset and the arguments to reopen it; other objects as they are."""
     if isinstance(values, np.memmap) and values.filename is not None and values.flags.c_contiguous:
         return "memmap", (os.path.abspath(values.filename), values.dtype, _offset(values), values.shape)
@@ -294,17 +290,17 @@ def reopening(values: Any) -> tuple[str, Any]:
     return "object", values
 
 
-def opened_again(how: str, arguments: Any) -> Any:
-    """Reopen a column from the result of `reopening`."""
+def _opened_again(name: str, how: str, arguments: Any) -> OnDisk:
+    """Reopen a column from the result of `_reopening`."""
     if how == "memmap":
         path, dtype, offset, shape = arguments
-        return np.memmap(path, dtype, "r", offset, shape)
+        return OnDisk(name, np.memmap(path, dtype, "r", offset, shape))
     if how == "h5py":
         import h5py
 
-        path, name = arguments
-        return h5py.File(path, "r")[name]
-    return arguments
+        path, inside = arguments
+        return OnDisk(name, h5py.File(path, "r")[inside])
+    return OnDisk(name, arguments)
 
 
 def _offset(values: np.memmap) -> int:

@@ -263,17 +263,17 @@ def plain_entries(values: list[Any], where: str = "data") -> list[Any]:
     Raises:
         DataError: at ``where``, for a tensor that NumPy can't read.
     """
-    odd = {kind for kind in set(map(type, values)) if kind.__name__ in _MISSING or _is_odd(kind)}
+    odd = {
+        kind
+        for kind in set(map(type, values))
+        if kind.__name__ in _MISSING or issubclass(kind, np.ma.MaskedArray) or is_tensor(kind)
+    }
     return (
         [_plain_entry(value, where) if type(value) in odd else value for value in values] if odd else values
     )
 
 
 _MISSING = ("NAType", "NaTType")
-
-
-def _is_odd(kind: type) -> bool:
-    return issubclass(kind, np.ma.MaskedArray) or is_tensor(kind)
 
 
 def _plain_entry(value: Any, where: str) -> Any:

@@ -75,13 +75,14 @@ def _check_drift(reading: Reading, places: Matches) -> list[Problem]:
     for place, stats in reading.stats.items():
         if len(stats.dtypes) > 1:
             (first, _), (then, step), *_ = stats.dtypes.items()
+            stable = "float32" if "float" in first + then else "int32"
             harm = "TensorFlow would truncate the fractions. " if first[0] in "iu" and then[0] == "f" else ""
             problems.append(
                 Problem(
                     f"{places.name(place)}, batch {step}",
                     f"{first}, as in batch 0",
                     then,
-                    f'{harm}Fix the dtype: values.astype("{_stable(first, then)}").',
+                    f'{harm}Fix the dtype: values.astype("{stable}").',
                     "dtype-drift",
                 )
             )
@@ -99,10 +100,6 @@ def _check_drift(reading: Reading, places: Matches) -> list[Problem]:
                 )
             )
     return problems
-
-
-def _stable(first: str, then: str) -> str:
-    return "float32" if "float" in first or "float" in then else "int32"
 
 
 def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> list[Problem]:

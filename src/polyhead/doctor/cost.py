@@ -48,7 +48,8 @@ def measure_cost(reading: Reading, places: Matches, model: Any, seconds: float) 
         return Cost(None, None, None, ())
     each = float(np.median(reading.seconds[1:] or reading.seconds))
     size = int(np.mean(reading.bytes))
-    notes = [f"a batch takes {duration(each)} to make and {_size_in_words(size)} of memory"]
+    memory = f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
+    notes = [f"a batch takes {duration(each)} to make and {memory} of memory"]
     if model is None:
         return Cost(each, size, None, tuple(notes))
     shapes = {slot.path: reading.stats["x", path].shape for path, slot in places.inputs.items()}
@@ -60,10 +61,6 @@ def measure_cost(reading: Reading, places: Matches, model: Any, seconds: float) 
             f"{duration(step or 0)}, measured on a copy of the model with mean squared errors and random numbers"
         )
     return Cost(each, size, step, (*notes, words))
-
-
-def _size_in_words(size: int) -> str:
-    return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
 
 
 def _step(

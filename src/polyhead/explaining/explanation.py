@@ -125,9 +125,12 @@ def explain_message(
         own: the line of the user's own code that raised it; empty if Keras raised it.
     """
     codes = {problem.code for problem in found.errors}
-    known = None if codes & _TELLING else _best_message(text, call, codes, type(data).__name__)
+    owner = type(data).__name__
+    able = [] if codes & _TELLING else [k for k in KNOWN if k.matches(text, call.arguments, codes, owner)]
+    known = max(able, key=lambda one: one.rank(text, codes, owner), default=None)
     outputs = outputs_of(call.model)
-    found = replace(found, problems=_without_ends(found.problems, known))
+    if known is None or "exhausted" not in known.codes:  # that a generator ended may be intended
+        found = replace(found, problems=tuple(p for p in found.problems if p.code != "exhausted"))
     if known is None:
         return _unknown(text, own, found)
     if known.compiled:
@@ -162,19 +165,6 @@ def _of_the_model(found: Examination) -> bool:
 
 _TELLING = {"single-rows"}
 """Mistakes in data that explain any message."""
-
-
-def _without_ends(problems: tuple[Problem, ...], known: KnownMessage | None) -> tuple[Problem, ...]:
-    """Leave out that a generator ended, unless the message is about that, as it may be intended."""
-    if known is not None and "exhausted" in known.codes:
-        return problems
-    return tuple(p for p in problems if p.code != "exhausted")
-
-
-def _best_message(text: str, call: FailedCall, codes: set[str], owner: str) -> KnownMessage | None:
-    """Return the known message that fits best, preferably one whose mistake is in the data."""
-    able = [known for known in KNOWN if known.matches(text, call.arguments, codes, owner)]
-    return max(able, key=lambda known: known.rank(text, codes, owner), default=None)
 
 
 def often_of_data(text: str) -> bool:

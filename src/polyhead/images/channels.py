@@ -47,7 +47,9 @@ def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
         raise Unfit(f"an image of {channels} bands", found, f"Say ph.Image(height, width, {have}).")
     known = samples.meaning != "bands" and have <= colors + samples.alpha
     if not known and not (samples.meaning == "rgb" and channels <= 3):
-        raise Unfit(f"an image of {counted(channels, 'channel')}", *_too_many(have))
+        found = f"a file of {have} bands, which are not marked as colors"
+        fix = f"Say ph.Image(height, width, {have}) to get all of them."
+        raise Unfit(f"an image of {counted(channels, 'channel')}", found, fix)
     if channels == 1:
         return _luma(pixels) if colors == 3 else np.ascontiguousarray(pixels[..., :1])
     shown = pixels[..., :3] if colors == 3 else np.repeat(pixels[..., :1], 3, 2)
@@ -56,11 +58,6 @@ def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
     full = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "ui" else 1
     alpha = pixels[..., colors:] if samples.alpha and have > colors else np.full_like(pixels[..., :1], full)
     return np.concatenate([shown, alpha], 2)
-
-
-def _too_many(have: int) -> tuple[str, str]:
-    found = f"a file of {have} bands, which are not marked as colors"
-    return found, f"Say ph.Image(height, width, {have}) to get all of them."
 
 
 def _luma(pixels: np.ndarray) -> np.ndarray:

@@ -132,11 +132,6 @@ def _arguments_needed(made: Any) -> list[str]:
     return [one.name for one in parameters if one.default is one.empty and one.kind in kinds]
 
 
-def takes_weights(metric: Any) -> bool:
-    """Return whether ``update_state`` of a metric has a parameter for weights."""
-    return bool(weights_parameter(type(metric).update_state))
-
-
 @functools.cache
 def weights_parameter(update_state: Any) -> str:
     """The name of the weights in ``update_state`` of a class of metrics, ``"*"`` by position; empty for none."""

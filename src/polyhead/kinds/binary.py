@@ -89,7 +89,7 @@ class Binary(Head):
             others += other
             if met:
                 mixed = any(isinstance(other, str) != isinstance(self.positive, str) for other in others)
-                words = any(map(_is_word, others))
+                words = any(isinstance(other, str) and other.strip() not in NAMELESS for other in others)
                 return self.fixed(_met=True, _spellings=alike, _words=words, _mixed=mixed)
         if others:
             raise BadValue(
@@ -204,10 +204,6 @@ class Binary(Head):
 
 
 _AS_OTHERS = "Write it as other rows do."
-
-
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and value.strip() not in NAMELESS
 
 
 def _for_several(shape: tuple[int, ...]) -> str:

@@ -142,7 +142,8 @@ class Map(Quantities, Pixels):
         array = array[..., None] if array.ndim == 2 else array
         if array.ndim != 3 or array.shape[2] != self.channels or array.dtype.kind not in "iufb":
             found = f"{array.dtype} of shape {np.shape(value)}"
-            raise BadValue(0, self._rows, found, self._channels_fix(array))
+            fix = f"Say Map({array.shape[2]})." if array.ndim == 3 and array.dtype.kind in "iufb" else ""
+            raise BadValue(0, self._rows, found, fix)
         array = array.astype(np.float32) if array.dtype != np.float32 else array
         if isinstance(self.missing, Real):
             marked = array == np.float32(self.missing)
@@ -156,9 +157,6 @@ class Map(Quantities, Pixels):
     def _rows(self) -> str:
         """The expected form of a row, for errors."""
         return "numbers (H, W)" if self.channels == 1 else f"numbers (H, W, {self.channels})"
-
-    def _channels_fix(self, array: np.ndarray) -> str:
-        return f"Say Map({array.shape[2]})." if array.ndim == 3 and array.dtype.kind in "iufb" else ""
 
     @property
     def _inf_fix(self) -> str:
@@ -174,17 +172,14 @@ class Map(Quantities, Pixels):
 
     def resolve(self, column: Column) -> Self:
         head = self.sized(column, "map")
-        whole = head._sure(column.probe())
+        some: Any = column.probe()
+        whole = is_dense(some) and some.dtype.kind in "iub" and head.missing is None  # so none can be missing
         each = self.channels > 1 and not whole if self._each is None else self._each
         head = head.fixed(_whole=whole, _each=each)
         if head.to_be_fitted:
             head = head.fixed(scale=fit_scale(head.scale, pieces_of(column, head._numbers), head.channels))
         head.encode(column.probe())
         return head
-
-    def _sure(self, values: Any) -> bool:
-        """Return whether no value of this type can be missing: integers without a marker cannot."""
-        return is_dense(values) and values.dtype.kind in "iub" and self.missing is None
 
     def conversion(self, column: np.ndarray) -> Conversion | None:
         sure = column.dtype.kind != "f" and self._whole and self.scale in (None, 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, Problem, place, warn
+from polyhead.errors import BadValue, place
 from polyhead.kinds import Image
 from polyhead.pipeline.image_frame import File, with_remedy
 
@@ -68,13 +68,3 @@ def as_type(pixels: np.ndarray, dtype: np.dtype, kind: Image) -> np.ndarray:
 def loses_bits(held: np.dtype, dtype: np.dtype) -> bool:
     """Return whether a conversion loses bits; floats never count, as a feed makes them float32 anyway."""
     return not np.can_cast(held, dtype) and not held.kind == dtype.kind == "f"
-
-
-def warn_of_less(column: str, row: int, bits: int) -> None:
-    """Warn that a row loses bits because the rows that decided the dtype had fewer."""
-    fix = (
-        "Put a row with all of its bits first, so that the column keeps them; or say "
-        'ph.Image(dtype="uint8"), if 8 are enough.'
-    )
-    expected = f"{bits} bits a channel, as in the first rows"
-    warn(Problem(place(column=column, row=row), expected, "more, which are rounded", fix, "depth"))

@@ -93,9 +93,6 @@ class DecodedRows(MadeColumns):
     def _kind(self, column: str) -> Image:
         return next(kind for name, kind in self._images.items() if kind.columns(name)[0] == column)
 
-    def _keeps(self, column: str) -> bool:
-        return self._deep and self._kind(column).dtype == "float32"
-
     def _dtype(self, column: str, ids: np.ndarray) -> np.dtype:
         """The dtype that can hold the pixels of some rows."""
         found = []
@@ -106,7 +103,8 @@ class DecodedRows(MadeColumns):
 
     def _decoded(self, column: str, values: Any, ids: np.ndarray) -> list[dict[str, Any]]:
         assert self._scene is not None
-        return self._scene.decoded(column, values, ids, EPOCHS, self._keeps(column))
+        deep = self._deep and self._kind(column).dtype == "float32"
+        return self._scene.decoded(column, values, ids, EPOCHS, deep)
 
     @property
     def columns(self) -> tuple[str, ...]:

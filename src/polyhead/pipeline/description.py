@@ -60,7 +60,8 @@ class Description:
         lines = [counted(self.rows, "row")]
         lines += [f"  input {name:<12} {dtype} {shape}" for name, (dtype, shape) in self.inputs.items()]
         lines += [
-            f"  head  {h.name:<12} {h.coverage:6.1%} labeled ({h.labeled:,})   {h.distribution}{_small_bars(h)}"
+            f"  head  {h.name:<12} {h.coverage:6.1%} labeled ({h.labeled:,})   {h.distribution}"
+            + (f"   {small_histogram(h.histogram)}" if h.histogram else "")
             for h in self.heads
         ]
         return "\n".join(lines)
@@ -79,10 +80,6 @@ class Description:
         inputs = ", ".join(f"{name}: {dtype} {shape}" for name, (dtype, shape) in self.inputs.items())
         header = ("head", "kind", "labeled", "labels", "histogram")
         return html_table(counted(self.rows, "row"), header, rows, f"inputs: {inputs}")
-
-
-def _small_bars(head: HeadSummary) -> str:
-    return f"   {small_histogram(head.histogram)}" if head.histogram else ""
 
 
 def _small_counts(head: Any, labels: np.ndarray, counts: np.ndarray) -> tuple[int, ...]:

@@ -178,7 +178,8 @@ def as_one_column(columns: Mapping[str, Any]) -> Any:
         if not isinstance(array, np.ndarray) or array.dtype == object:
             array = np.asarray([_unmarked(value) for value in array])
         if array.dtype.kind not in "iufb":
-            row = next((i for i, value in enumerate(given) if not _may_be_number(value)), 0)
+            kinds = (np.asarray(_unmarked(value)).dtype.kind for value in given)
+            row = next((i for i, kind in enumerate(kinds) if kind not in "iufb"), 0)
             fix = conversion_fix(given[row]) or _WORDS
             raise BadValue(row, f"numbers in column `{name}`", shown(given[row]), fix)
         parts.append(array.reshape(len(array), -1))
@@ -193,10 +194,6 @@ _WORDS = (
 
 def _unmarked(value: Any) -> Any:
     return np.nan if is_missing(value) else float(value) if isinstance(value, Decimal) else value
-
-
-def _may_be_number(value: Any) -> bool:
-    return np.asarray(_unmarked(value)).dtype.kind in "iufb"
 
 
 def absent_columns(

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.values import Values
-from polyhead.errors import ContractError, Problem, place, shown
+from polyhead.errors import ContractError, Problem, place, shown, warn
 from polyhead.kinds import Head
 from polyhead.kinds.box_entries import as_entries
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.source_column import About
-from polyhead.pipeline.bit_depth import warn_of_less
 from polyhead.sources.scanning import scan
 from polyhead.sources.source import DerivedSource, Source, checked_rows
 from polyhead.store.column_codec import SharedType, Spec
@@ -39,10 +38,16 @@ class MadeColumns(DerivedSource):
         return super().only(columns) if set(columns) & set(self.converted) else self._source.only(columns)
 
     def _warn_of_less(self, column: str, row: int, bits: int) -> None:
-        """Warn once that rows have more bits than the first rows."""
-        if not self._warned:
-            self._warned = True
-            warn_of_less(column, row, bits)
+        """Warn once that a row loses bits because the rows that decided the dtype had fewer."""
+        if self._warned:
+            return
+        self._warned = True
+        fix = (
+            "Put a row with all of its bits first, so that the column keeps them; or say "
+            'ph.Image(dtype="uint8"), if 8 are enough.'
+        )
+        expected = f"{bits} bits a channel, as in the first rows"
+        warn(Problem(place(column=column, row=row), expected, "more, which are rounded", fix, "depth"))
 
 
 def sample_rows(source: Source, first: int = 8) -> np.ndarray:

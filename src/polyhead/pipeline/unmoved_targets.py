@@ -54,7 +54,9 @@ def require_moving(
             expected = f"a kind that moves with the image, which {moves[0]!r} moves"
             found = f"ph.{kind}, which does not move, of the image's height and width, {shape}"
             problems.append(Problem(where, expected, found, fix, "still"))
-        elif len(shape) in (2, 3) and any(_of_its_aspect(s, sizes) for s in (shape[:2], shape[-2:])):
+        elif len(shape) in (2, 3) and any(
+            min(a, b) >= LEAST_SIDE and a * w == b * h for a, b in (shape[:2], shape[-2:]) for h, w in sizes
+        ):
             expected = (
                 f"a kind that moves with the image, which {moves[0]!r} moves, if it has numbers of the image"
             )
@@ -72,10 +74,6 @@ def require_moving(
             problems.append(Problem(place(head=name), "augmentations that move a map", fixed[0], fix))
     if problems:
         raise ContractError(*problems)
-
-
-def _of_its_aspect(shape: Sequence[int], sizes: set[tuple[int, int]]) -> bool:
-    return min(shape[:2]) >= LEAST_SIDE and any(shape[0] * w == shape[1] * h for h, w in sizes)
 
 
 def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:

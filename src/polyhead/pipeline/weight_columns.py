@@ -65,7 +65,9 @@ def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augm
             problems.append(
                 Problem(where, expected, "weights of pixels, which do not move with the image", fix)
             )
-        if inner.pairs and moves and _by_point(head, source):
+        if inner.pairs and moves:
+            if len(weights_shape(head, first_rows(source, head.sample_weight))) != len(head.weight_shape):
+                continue  # one weight for all points
             fix = (
                 "Leave out pairs=, or the augmentation, or put NaN in the place of points that do not count."
             )
@@ -82,8 +84,3 @@ def moving(augment: Sequence[Any]) -> list[Any]:
 
     light = [isinstance(one, Photometric) or (isinstance(one, Apply) and one.light_alone) for one in augment]
     return [one for one, alone in zip(augment, light, strict=True) if not alone]
-
-
-def _by_point(head: Head, source: Source) -> bool:
-    shape = weights_shape(head, first_rows(source, str(head.sample_weight)))
-    return len(shape) == len(head.weight_shape)

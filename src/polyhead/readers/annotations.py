@@ -119,7 +119,8 @@ def clip_boxes(
     def words(expected: str, fix: str) -> Callable[[int], Sequence[str]]:
         def one(i: int) -> Sequence[str]:
             image = f" of an image {int(sizes[i, 0])} x {int(sizes[i, 1])} (height x width)"
-            return where(i), expected, f"{_corners(boxes[i])} as xyxy{image}", fix
+            corners = ", ".join(f"{v:.6g}" for v in boxes[i].tolist())
+            return where(i), expected, f"[{corners}] as xyxy{image}", fix
 
         return one
 
@@ -137,10 +138,6 @@ def clip_boxes(
     cut = words("a box within the image", "It is cut off at the border.")
     finding("box-clipped", np.flatnonzero(out & kept), cut, warning=True)
     return clipped, kept
-
-
-def _corners(box: np.ndarray) -> str:
-    return "[" + ", ".join(f"{v:.6g}" for v in box.tolist()) + "]"
 
 
 def number_lists(

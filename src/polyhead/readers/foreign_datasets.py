@@ -84,7 +84,8 @@ def fix_for(data: Any) -> str:
         return words
     if hasattr(data, "fetchall") or (hasattr(data, "cursor") and hasattr(data, "commit")):  # PEP 249
         return "Give the rows of a query as a table: pandas.read_sql(query, connection)."
-    if isinstance(data, Iterator) or (callable(data) and not isinstance(data, type) and not _has_rows(data)):
+    has_rows = isinstance(data, type) or hasattr(data, "__getitem__") or hasattr(data, "__iter__")
+    if isinstance(data, Iterator) or (callable(data) and not has_rows):
         return "For a generator, use ph.from_generator(function, length=rows)."
     if isinstance(data, np.ndarray) and data.dtype.names:
         return "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
@@ -135,10 +136,6 @@ def _of_library(data: Any) -> str:
         if any(_of(base, module) and base.__name__ in names for base in type(data).__mro__):
             return words
     return ""
-
-
-def _has_rows(data: Any) -> bool:
-    return hasattr(data, "__getitem__") or hasattr(data, "__iter__")
 
 
 def _of(kind: type, module: str) -> bool:

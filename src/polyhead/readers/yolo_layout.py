@@ -167,7 +167,8 @@ def _names_in_yaml(
         fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
         fix = hints(fix_for_path(file, "read_yolo") if file is not None else "", fix)
         raise DataError(Problem(where, expected, "none", fix, "names"))
-    pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if _is_list(given) else []
+    listed = isinstance(given, (Mapping, Sequence)) and not isinstance(given, (str, bytes))
+    pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if listed else []
     pairs = [(int(n) if isinstance(n, str) and n.isdecimal() else n, name) for n, name in pairs]
     names = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}
     if not pairs or len(names) < len(pairs):
@@ -180,10 +181,6 @@ def _names_in_yaml(
     if total is not None and total != len(names):
         raise DataError(Problem(where, f"as many names as nc, {shown(total)}", str(len(names)), code="names"))
     return names
-
-
-def _is_list(given: Any) -> bool:
-    return isinstance(given, (Mapping, Sequence)) and not isinstance(given, (str, bytes))
 
 
 def _is_name(name: Any) -> bool:

@@ -58,7 +58,7 @@ def with_guesses(
         ContractError: ``predictions`` is something else, or predicts other rows or heads.
     """
     known = getattr(predictions, "columns", ())
-    names = [n for n, head in feed.labeled.items() if n in known and not _is_presence(feed, n)]
+    names = [n for n, head in feed.labeled.items() if n in known and not head.presence]
     if not names:
         found = (
             f"the columns {listed(list(predictions.columns), 6)}" if hasattr(predictions, "columns") else None
@@ -98,12 +98,6 @@ def with_guesses(
         )
         samples.append(replace(sample, loss=float(losses[i]), guess=guess))
     return samples, originals.heads
-
-
-def _is_presence(feed: Feed, name: str) -> bool:
-    """Return whether a head only says which boxes exist: it reads the same columns as its boxes."""
-    owner = feed.labeled[name].each
-    return owner is not None and feed.labeled[name].columns(name) == feed.labeled[owner].columns(owner)
 
 
 def _as_answered(head: Any, in_images: bool) -> Any:

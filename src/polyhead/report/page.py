@@ -61,8 +61,9 @@ def page(
         f'<details class="panel"><summary>Declaration</summary><pre>{escape(repr(feed))}</pre></details>',
     ]
     # nothing is loaded or sent, and only the script with this hash runs
+    digest = b64encode(sha256(script.encode()).digest()).decode("ascii")
     policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{_hash(script)}'; "
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'"
     )
     known = in_script(facts(samples, views))
@@ -122,10 +123,6 @@ def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str
 
 def _file(name: str) -> str:
     return files("polyhead.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(script: str) -> str:
-    return "sha256-" + b64encode(sha256(script.encode()).digest()).decode("ascii")
 
 
 # Parts -----------------------------------------------------------------------------------------------

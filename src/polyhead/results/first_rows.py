@@ -68,7 +68,8 @@ class FirstRows:
         if not self.count:
             return "\n".join([first, *_text_lines(f"columns: {', '.join(self.items)}")])
         rows = list(zip(*columns[:fit], strict=True))
-        left = [i for i, field in enumerate(self.table.schema) if not _goes_right(field.type)]
+        kinds = [field.type for field in self.table.schema]
+        left = [i for i, k in enumerate(kinds) if not (pa.types.is_integer(k) or pa.types.is_floating(k))]
         lines = [first, text_table(titles[:fit], rows, left=left, repeats=True)]
         lines += [f"  {self.more}"] if self.more else []
         if fit < len(titles):
@@ -87,10 +88,6 @@ def _cell_words(value: Any, longest: int) -> str:
     if isinstance(value, str):
         return one_line(value, longest)
     return one_line(shown(_rounded(value), longest + 1).replace("...", "…"), longest)
-
-
-def _goes_right(kind: Any) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _cell_value(scalar: Any, item: str) -> Any:

@@ -150,13 +150,14 @@ class RowJudges:
         for batch, labeled in self._with_samples(some, len(rows)):
             answers = self._outputs.of(batch, feed.heads)
             labels = {name: judge.predicted_labels(answers) for name, judge in self.judges.items()}
-            labels = {
-                name: (_as_labels(feed.heads[name], values), counts)
-                for name, (values, counts) in labels.items()
-            }
+            for name, (values, counts) in labels.items():  # in the units of the data
+                head = feed.heads[name]
+                own = values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
+                labels[name] = own, counts
             for i, one in enumerate(labeled):
                 predicted = {
-                    name: predicted_label(values[i], counts[i]) for name, (values, counts) in labels.items()
+                    name: Label(values[i], counts[i], None, LABELED if counts[i].any() else EMPTY)
+                    for name, (values, counts) in labels.items()
                 }
                 place = rows[len(found)]
                 found.append(originals.on_originals(place, one, Sample(one.row, one.inputs, predicted)))
@@ -229,16 +230,6 @@ class _BatchOutputs:
                 Problem(f"evaluate(), {place(head=name)}", "an output of this name", "none", fix)
             )
         return np.asarray(output(found, self._paths[name]))
-
-
-def _as_labels(head: Head, values: np.ndarray) -> np.ndarray:
-    """Convert predictions to the form of labels, in the units of the data."""
-    return values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
-
-
-def predicted_label(value: np.ndarray, counts: np.ndarray) -> Label:
-    """The prediction for a row, in the form of a label."""
-    return Label(value, counts, None, LABELED if counts.any() else EMPTY)
 
 
 def _filled_up(array: np.ndarray, rows: int) -> np.ndarray:

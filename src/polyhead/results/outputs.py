@@ -140,7 +140,7 @@ class Outputs:
 
     def _by_name(self, found: Any) -> dict[str, np.ndarray]:
         if self._paths is None:
-            named = {_own_name(path): value for path, value in leaves(found)}
+            named = {"_".join(map(str, path)) or "output": value for path, value in leaves(found)}
             self.heads = {n: h for n, h in self.heads.items() if _has_shape(h, named.get(n))}
         else:
             named = {name: output(found, self._paths[name]) for name in self.heads}
@@ -168,11 +168,6 @@ def require_finite_outputs(where: str, name: str, outputs: np.ndarray, ids: np.n
         raise DataError(
             Problem(f"{where}, {place(head=name, row=row)}", "finite outputs", value, fix, rows=(row,))
         )
-
-
-def _own_name(path: Path) -> str:
-    """The name of an output without a head."""
-    return "_".join(str(key) for key in path) or "output"
 
 
 def _has_shape(head: Head, found: Any) -> bool:
