@@ -12,8 +12,8 @@ from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import Images, require_choices, wanted_categories
 from polyhead.readers.coco_columns import Reader
 from polyhead.readers.coco_json import coco_kind, coco_path, content_of, entries_of, known_of, pictures_of
+from polyhead.readers.coco_objects import named_points
 from polyhead.readers.coco_panoptic import panoptic_of
-from polyhead.readers.coco_points import named_points
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root
 
