@@ -16,7 +16,7 @@ from polyhead.kinds.sample_weights import read_weights, weights_shape
 from polyhead.pipeline.faults import every_wrong_row, file_at
 from polyhead.pipeline.gather import MemoryColumn, can_gather
 from polyhead.pipeline.kind_columns import as_one_column
-from polyhead.pipeline.weight_warnings import all_weights_zero, warn_of_no_weight, warn_of_one_class
+from polyhead.pipeline.weight_columns import all_weights_zero, warn_of_no_weight, warn_of_one_class
 from polyhead.progress import shown_while
 from polyhead.sources.scanning import SCAN_ROWS, first_rows, pieces
 from polyhead.sources.source import Source, mapped_column, row_of
