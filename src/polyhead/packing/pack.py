@@ -21,8 +21,14 @@ from polyhead.errors import (
     place,
     shown,
 )
-from polyhead.packing.image_origins import with_origins
-from polyhead.packing.packed_rows import fingerprint, keep_as, rows_are_decoded, rows_of, specs_of
+from polyhead.packing.packed_rows import (
+    fingerprint,
+    keep_as,
+    rows_are_decoded,
+    rows_of,
+    specs_of,
+    with_origins,
+)
 from polyhead.packing.shard_writer import write_shards
 from polyhead.pipeline.feed_arguments import no_worker_count
 from polyhead.progress import bar
