@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,11 @@ from polyhead.errors import ContractError, DataError, Problem, place, shown, war
 from polyhead.feed import Feed
 from polyhead.keras_bridge.devices import sharing_devices
 from polyhead.keras_bridge.structure import Path, fill, leaves, output
-from polyhead.kinds import Head
+from polyhead.kinds import Head, Input
 from polyhead.kinds.likelihood import likelihoods
 from polyhead.pipeline.unmoved_numbers import mirrored_numbers
-from polyhead.results.no_rows import NoRows
 from polyhead.results.tta import ImageMove, merge_views, moves_of
+from polyhead.sources.source import Source
 
 CHUNK_BYTES, CHUNK_ROWS = 1 << 26, 1 << 16
 """The most bytes of outputs, and the most rows, of one call of ``model.predict``: they limit memory use."""
@@ -172,3 +173,14 @@ def require_finite_outputs(where: str, name: str, outputs: np.ndarray, ids: np.n
 
 def _has_shape(head: Head, found: Any) -> bool:
     return found is not None and tuple(np.shape(found)[1:]) == head.output_shape
+
+
+@dataclass(frozen=True)
+class NoRows:
+    """The attributes of a feed that predicting needs, for no rows."""
+
+    source: Source
+    inputs: Mapping[str, Input]
+    batch_size: int
+
+    num_samples = 0

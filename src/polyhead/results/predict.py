@@ -22,8 +22,7 @@ from polyhead.pipeline.way_back import WayBack
 from polyhead.progress import bar
 from polyhead.results.answer_table import AnswerTable
 from polyhead.results.declared import declaration_for
-from polyhead.results.no_rows import NoRows
-from polyhead.results.outputs import Outputs, require_finite_outputs
+from polyhead.results.outputs import NoRows, Outputs, require_finite_outputs
 from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
 from polyhead.results.rows import as_rows, require_inputs
