@@ -7,7 +7,7 @@ import pytest
 
 import polyhead as ph
 from polyhead.kinds.source_column import About
-from polyhead.sources.column_facts import merged_facts
+from polyhead.sources.column_merge import merged_facts
 
 PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("yaml", reason="PyYAML is not installed")

@@ -16,8 +16,7 @@ from polyhead.columns.frames import in_other_order, index_of, partly_shared
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
 from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown, warn
 from polyhead.kinds.source_column import About, Origins
-from polyhead.sources.column_facts import merged_facts
-from polyhead.sources.column_merge import forms, same_columns
+from polyhead.sources.column_merge import forms, merged_facts, same_columns
 from polyhead.sources.interleave import Interleaving
 from polyhead.sources.scanning import scan
 from polyhead.sources.source import OwnSource, Source, checked_rows, columns_of
