@@ -16,7 +16,7 @@ from polyhead.keras_bridge.devices import sharing_devices
 from polyhead.keras_bridge.structure import Path, fill, leaves, output
 from polyhead.kinds import Head, Input
 from polyhead.kinds.likelihood import likelihoods
-from polyhead.pipeline.unmoved_numbers import mirrored_numbers
+from polyhead.pipeline.unmoved_targets import mirrored_numbers
 from polyhead.results.tta import ImageMove, merge_views, moves_of
 from polyhead.sources.source import Source
 
