@@ -67,7 +67,7 @@ def load_model_and_rows(
             _require_columns(rows, keep)
 
     def load_model() -> None:
-        from polyhead.results.declared import declaration_for
+        from polyhead.results.rows import declaration_for
 
         found["model"] = loaded = load_saved_model(model)
         with reporting(str(model)):

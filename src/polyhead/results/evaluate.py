@@ -11,10 +11,9 @@ from polyhead.keras_bridge.jax_state import in_turn
 from polyhead.kinds.declaration import Declaration
 from polyhead.pipeline.feed_arguments import columns_asked_for
 from polyhead.results.bootstrap import Intervals
-from polyhead.results.declared import declaration_for
 from polyhead.results.evaluation import Evaluation
 from polyhead.results.judge_rows import RowJudges
-from polyhead.results.rows import as_rows, require_inputs
+from polyhead.results.rows import as_rows, declaration_for, require_inputs
 from polyhead.results.tuning import carried_heads, tuned_as
 
 

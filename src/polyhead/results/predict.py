@@ -21,11 +21,10 @@ from polyhead.kinds.declaration import Declaration
 from polyhead.pipeline.way_back import WayBack
 from polyhead.progress import bar
 from polyhead.results.answer_table import AnswerTable
-from polyhead.results.declared import declaration_for
 from polyhead.results.outputs import NoRows, Outputs, require_finite_outputs
 from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
-from polyhead.results.rows import as_rows, require_inputs
+from polyhead.results.rows import as_rows, declaration_for, require_inputs
 from polyhead.results.tta import view_spread
 from polyhead.sources.source import Source, names_in
 from polyhead.whole_file import writing
