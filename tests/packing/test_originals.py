@@ -8,7 +8,7 @@ import pytest
 
 import polyhead as ph
 from polyhead.errors import DataError, StoreError
-from polyhead.packing import image_origins
+from polyhead.packing import packed_rows
 from polyhead.pipeline.way_back import WayBack, files_of
 from scenes import FORMATS, in_format, scene
 
@@ -207,7 +207,7 @@ def older(path):
 def test_a_store_of_the_version_before_opens_and_stays_what_it_is(tmp_path, monkeypatch):
     files = declared(photographs(tmp_path, "applied", (6,)), "stretch", "applied")
     with monkeypatch.context() as patch:
-        patch.setattr(image_origins, "origin_specs", lambda *_: [])
+        patch.setattr(packed_rows, "origin_specs", lambda *_: [])
         ph.pack(files, tmp_path / "s")
     store = older(tmp_path / "s")
     assert store.origins("image", np.arange(1)).lost == str(tmp_path / "s")

@@ -8,7 +8,7 @@ import pytest
 from fixed_model import Fixed
 
 import polyhead as ph
-from polyhead.packing import image_origins
+from polyhead.packing import packed_rows
 
 pytestmark = pytest.mark.keras
 pytest.importorskip("cv2")
@@ -157,7 +157,7 @@ def test_deep_images_of_a_store(tmp_path):
 
 def test_a_store_of_the_version_before_says_what_it_lacks(photographs, tmp_path, monkeypatch):
     feed, folder = trained_on(rows_of(photographs), "stretch"), tmp_path / "s"
-    monkeypatch.setattr(image_origins, "origin_specs", lambda *_: [])
+    monkeypatch.setattr(packed_rows, "origin_specs", lambda *_: [])
     ph.pack(feed, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "polyhead_store": 2}))

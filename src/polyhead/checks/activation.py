@@ -1,4 +1,4 @@
-"""Finds the last activation of an output by following its layers backwards."""
+"""Finds the last activation of an output by following its layers backwards, and whether it gives logits."""
 
 from __future__ import annotations
 

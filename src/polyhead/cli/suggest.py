@@ -1,4 +1,4 @@
-"""Guesses which columns are inputs of a model, and which it predicts."""
+"""Guesses which columns are inputs of a model, and which it predicts, such as coordinates and entries of boxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Prepares the rows to pack: those of a source, with image files as bytes, or those of a feed."""
+"""Prepares the rows to pack: those of a source, with image files as bytes, or those of a feed.
+
+`with_origins` adds the origin of each image: its file, its size, and the matrix from its pixels to those of the
+stored image.
+"""
 
 from __future__ import annotations
 

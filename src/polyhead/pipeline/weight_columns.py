@@ -1,4 +1,4 @@
-"""Prepares heads for their ``sample_weight=`` columns."""
+"""Prepares heads for their ``sample_weight=`` columns, and warns of weights without effect."""
 
 from __future__ import annotations
 

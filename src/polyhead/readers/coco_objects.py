@@ -1,4 +1,4 @@
-"""Reads the masks, keypoints and additional values of objects in COCO's JSON."""
+"""Reads the masks, keypoints and additional values of objects in COCO's JSON, and the names of keypoints."""
 
 from __future__ import annotations
 

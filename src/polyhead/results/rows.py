@@ -1,4 +1,4 @@
-"""Converts data to predict, in any accepted form, to a source of rows."""
+"""Converts data to predict, in any accepted form, to a source of rows, and finds its declaration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merges columns of several sources: one dtype, one list of categories."""
+"""Merges columns of several sources, and what the sources know of them: one dtype, one list of categories."""
 
 from __future__ import annotations
 
