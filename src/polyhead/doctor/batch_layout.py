@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -65,45 +65,38 @@ def _frames_in_batches(reading: Reading, subject: Subject, places: Matches) -> l
     ]
 
 
-def _check_drift(reading: Reading, places: Matches) -> list[Problem]:
-    problems = []
+def _check_drift(reading: Reading, places: Matches) -> Iterator[Problem]:
     if len(reading.layouts) > 1:
         step, layout, _ = reading.layouts[1]
         expected = f"the nesting of the batches before, {nesting(reading.layouts[0][1])}"
         fix = "Yield the same structure each time; Keras learns it from the first batches."
-        problems.append(Problem(f"batch {step}", expected, nesting(layout), fix, "structure-drift"))
+        yield Problem(f"batch {step}", expected, nesting(layout), fix, "structure-drift")
     for place, stats in reading.stats.items():
         if len(stats.dtypes) > 1:
             (first, _), (then, step), *_ = stats.dtypes.items()
             stable = "float32" if "float" in first + then else "int32"
             harm = "TensorFlow would truncate the fractions. " if first[0] in "iu" and then[0] == "f" else ""
-            problems.append(
-                Problem(
-                    f"{places.name(place)}, batch {step}",
-                    f"{first}, as in batch 0",
-                    then,
-                    f'{harm}Fix the dtype: values.astype("{stable}").',
-                    "dtype-drift",
-                )
+            yield Problem(
+                f"{places.name(place)}, batch {step}",
+                f"{first}, as in batch 0",
+                then,
+                f'{harm}Fix the dtype: values.astype("{stable}").',
+                "dtype-drift",
             )
         if len(stats.shapes) > 1:
             (one, _), (other, step), *_ = stats.shapes.items()
-            problems.append(
-                Problem(
-                    f"{places.name(place)}, batch {step}",
-                    f"rows of shape {one}, as in batch 0",
-                    f"rows of shape {other}",
-                    "Pad or cut the rows to one shape.",
-                    "shape-drift",
-                    # inputs of varying lengths are common, as long as the rank is the same
-                    warning=place[0] == "x" and len(one) == len(other),
-                )
+            yield Problem(
+                f"{places.name(place)}, batch {step}",
+                f"rows of shape {one}, as in batch 0",
+                f"rows of shape {other}",
+                "Pad or cut the rows to one shape.",
+                "shape-drift",
+                # inputs of varying lengths are common, as long as the rank is the same
+                warning=place[0] == "x" and len(one) == len(other),
             )
-    return problems
 
 
-def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> list[Problem]:
-    problems = []
+def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> Iterator[Problem]:
     for place, stats in reading.stats.items():
         slot = places.inputs.get(place[1]) if place[0] == "x" else None
         stacked = place == ("y", ()) and bool(
@@ -142,8 +135,7 @@ def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> list[Pro
             code = (
                 "list-of-numbers" if stats.listed is not None or "unequal length" in words else "not-an-array"
             )
-            problems.append(Problem(where, "an array of numbers", words, fix, code, may))
-    return problems
+            yield Problem(where, "an array of numbers", words, fix, code, may)
 
 
 def _as_arrays(reading: Reading, place: Place, places: Matches, shape: str) -> str:
@@ -174,9 +166,8 @@ def _array_code(slot: ExaminedTensor | None, name: str, listed: tuple[int, ...] 
     return f'np.asarray({name}, "{"int32" if sparse else "float32"}"){"[:, None]" * column}'
 
 
-def _check_none(reading: Reading, places: Matches) -> list[Problem]:
+def _check_none(reading: Reading, places: Matches) -> Iterator[Problem]:
     """Find inputs that are None, which Keras accepts only for optional inputs."""
-    problems = []
     for place, stats in reading.stats.items():
         if stats.none is None:
             continue
@@ -184,14 +175,10 @@ def _check_none(reading: Reading, places: Matches) -> list[Problem]:
         where = f"{places.name(place)}, batch {stats.none}"
         if slot is None:
             fix = "Keras takes None where the model has keras.Input(..., optional=True), and nowhere else."
-            problems.append(
-                Problem(where, "an array of numbers", NONE, fix, "not-an-array", warning=not stats.rows)
-            )
+            yield Problem(where, "an array of numbers", NONE, fix, "not-an-array", warning=not stats.rows)
         elif not slot.optional:
             fix = "Give an array, or make the input keras.Input(..., optional=True)."
-            problems.append(
-                Problem(where, "an array, as the input is not optional", NONE, fix, "not-an-array")
-            )
+            yield Problem(where, "an array, as the input is not optional", NONE, fix, "not-an-array")
         if stats.rows and (slot is None or slot.optional):
             fix = "Yield None in every batch or in none: TensorFlow learns the structure from the first batches."
             found = (
@@ -199,8 +186,7 @@ def _check_none(reading: Reading, places: Matches) -> list[Problem]:
             )
             safe = _backend() not in ("tensorflow", "")
             expected = "the structure of the batches before"
-            problems.append(Problem(where, expected, found, fix, "structure-drift", safe))
-    return problems
+            yield Problem(where, expected, found, fix, "structure-drift", safe)
 
 
 def omitted_inputs(reading: Reading, places: Matches) -> list[str]:

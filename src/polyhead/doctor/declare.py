@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,7 +59,7 @@ def declaration(
             return ""
     inputs = _declared_columns("x", reading, places, streams)
     heads = [_with_own_column(head, inputs) for head in _declared_columns("y", reading, places, streams)]
-    if not inputs or not heads or steps_of(reading, places):
+    if not inputs or not heads or any(steps_of(reading, places)):
         return ""
     weighs = _weights_of_heads(heads, reading)
     weights = list({column.place: column for column in weighs.values()}.values())
@@ -77,14 +78,12 @@ def declaration(
     )
 
 
-def steps_of(reading: Reading, places: Matches) -> list[str]:
+def steps_of(reading: Reading, places: Matches) -> Iterator[str]:
     """Return the outputs with a class for each step of a sequence, for which there is no head."""
-    found = []
     for path, slot in places.outputs.items():
         stats = reading.stats.get(("y", path))
         if stats is not None and stats.rows and class_a_step(slot, stats):
-            found.append(slot.name)
-    return found
+            yield slot.name
 
 
 def _with_own_column(head: _DeclaredColumn, inputs: list[_DeclaredColumn]) -> _DeclaredColumn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -282,36 +283,30 @@ def _not_for_keras(what: Subject) -> list[Problem]:
     ]
 
 
-def _stopped_early(reading: Reading, budget: float, which: str = "") -> list[Problem]:
+def _stopped_early(reading: Reading, budget: float, which: str = "") -> Iterator[Problem]:
     """Return the problem that ended a reading early, if any."""
     where = f" {which}" if which else ""
-    problems = []
     if reading.failure is not None:
         step, error = reading.failure
         fix = f"Fix {line_of_user(error)}: training would stop there, or continue without the batch."
-        problems.append(Problem(f"batch {step}{where}", "a batch", quoted_error(error), fix, "raises"))
+        yield Problem(f"batch {step}{where}", "a batch", quoted_error(error), fix, "raises")
     if reading.waited > 0.3 * budget:
-        problems.append(
-            Problem(
-                f"batch {reading.late}{where}",
-                "a batch within seconds",
-                f"none after {reading.waited:.0f} s",
-                "It may wait forever. If it is only slow, say examine(seconds=...).",
-                "hangs",
-            )
+        yield Problem(
+            f"batch {reading.late}{where}",
+            "a batch within seconds",
+            f"none after {reading.waited:.0f} s",
+            "It may wait forever. If it is only slow, say examine(seconds=...).",
+            "hangs",
         )
     empty = next((i for i, rows in enumerate(reading.rows) if not len(rows)), None)
     if empty is not None and not any(stats.odd for stats in reading.stats.values()):
-        problems.append(
-            Problem(
-                f"batch {empty}{where}",
-                "a batch of at least 1 row",
-                "None" if empty == reading.nothing else "none",
-                "TensorFlow would wait for it or stop, JAX skip it: leave it out.",
-                "empty-batch",
-            )
+        yield Problem(
+            f"batch {empty}{where}",
+            "a batch of at least 1 row",
+            "None" if empty == reading.nothing else "none",
+            "TensorFlow would wait for it or stop, JAX skip it: leave it out.",
+            "empty-batch",
         )
-    return problems
 
 
 def _no_batches(what: Subject) -> list[Problem]:

@@ -93,19 +93,17 @@ def _given(nested: Any, slots: Sequence[ExaminedTensor]) -> Iterator[tuple[Exami
         yield from zip(slots, nested, strict=True)
 
 
-def check_inputs(reading: Reading, places: Matches, model: Any) -> list[Problem]:
+def check_inputs(reading: Reading, places: Matches, model: Any) -> Iterator[Problem]:
     """Compare the inputs with those of the model."""
-    problems: list[Problem] = []
     for path, slot in places.inputs.items():
         stats = reading.stats.get(("x", path))
         if stats is None or stats.odd is not None or not stats.rows:
             continue
         name = places.name(("x", path))
         if not fits(stats.shape, slot.shape):
-            problems += _check_shape(name, slot, stats, places)
+            yield from _check_shape(name, slot, stats, places)
         elif stats.numbers:
-            problems += _check_numbers(name, slot, stats, model)
-    return problems
+            yield from _check_numbers(name, slot, stats, model)
 
 
 def _check_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics, places: Matches) -> list[Problem]:

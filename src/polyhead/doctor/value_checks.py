@@ -30,9 +30,8 @@ _FEW_OUTPUTS = 12
 """The most outputs for which exchanges of three are tried."""
 
 
-def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> list[Problem]:
+def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> Iterator[Problem]:
     """Find NaN and infinity in parts of the batches, with the first row of each array that has one."""
-    problems = []
     for place, stats in reading.stats.items():
         if place[0] not in parts:
             continue
@@ -46,13 +45,12 @@ def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> list[
             elif place[0] == "w":
                 fix = "Give 0 where a row does not count."
             found = f"{word} ({counted(stats.not_finite, 'row')} in all)"
-            problems.append(Problem(places.name(place, spot), "finite numbers", found, fix, code))
+            yield Problem(places.name(place, spot), "finite numbers", found, fix, code)
         if place[0] == "w" and stats.usable and stats.low[0] < 0:
             value, spot = stats.low
             expected, fix = "a weight of at least 0", "A negative weight trains away from the label. "
             fix += "The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
-            problems.append(Problem(places.name(place, spot), expected, f"{value:g}", fix, "negative-weight"))
-    return problems
+            yield Problem(places.name(place, spot), expected, f"{value:g}", fix, "negative-weight")
 
 
 def zero_weight_notes(reading: Reading, places: Matches) -> list[str]:
@@ -84,15 +82,14 @@ def flat_label_notes(reading: Reading, places: Matches) -> list[str]:
     ]
 
 
-def check_constant(reading: Reading, places: Matches) -> list[Problem]:
+def check_constant(reading: Reading, places: Matches) -> Iterator[Problem]:
     """Find arrays that are the same in every row."""
-    problems = []
     for place, stats in reading.stats.items():
         name, part = places.name(place), place[0]
         if part == "w":
             if stats.constant and stats.low[0] == 0:
                 fix, found = "Nothing would be learned from it.", f"0 in all {counted(stats.rows, 'row')}"
-                problems.append(Problem(name, "weights above 0", found, fix, "constant", warning=True))
+                yield Problem(name, "weights above 0", found, fix, "constant", warning=True)
             continue
         if (
             not (stats.constant or stats.alike)
@@ -105,8 +102,7 @@ def check_constant(reading: Reading, places: Matches) -> list[Problem]:
         fix = "Is the right column read, and are the rows in a random order?"
         expected = "labels that vary" if part == "y" else "inputs that vary"
         found = f"{found} in all {counted(stats.rows, 'row')} read"
-        problems.append(Problem(name, expected, found, fix, "constant", warning=True))
-    return problems
+        yield Problem(name, expected, found, fix, "constant", warning=True)
 
 
 def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dict[Path, ExaminedTensor]]:
@@ -191,9 +187,8 @@ def _wrong(problems: list[Problem]) -> bool:
     return any(not p.warning for p in problems)
 
 
-def check_losses(reading: Reading, places: Matches, known: list[Problem]) -> list[Problem]:
+def check_losses(reading: Reading, places: Matches, known: list[Problem]) -> Iterator[Problem]:
     """Compare activations and losses of outputs whose labels have no problem yet."""
-    problems = []
     for path, slot in places.outputs.items():
         name = places.name(("y", path))
         if any(p.place.startswith(name) and not p.warning for p in known):
@@ -202,8 +197,7 @@ def check_losses(reading: Reading, places: Matches, known: list[Problem]) -> lis
         found = one_unit_softmax(name, slot.activation, slot.classes, better)
         found = found or _activation_problem(name, slot, reading.stats.get(("y", path)))
         unlike = logits_problem(name, slot.activation, slot.loss or "", slot.from_logits)
-        problems += [problem for problem in (found, unlike) if problem is not None]
-    return problems
+        yield from [problem for problem in (found, unlike) if problem is not None]
 
 
 def _activation_problem(name: str, slot: ExaminedTensor, stats: LeafStatistics | None) -> Problem | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,26 +100,20 @@ class Mixers:
         if problems:
             raise ContractError(*problems)
 
-    def _unmixable(self, one: Any) -> list[Problem]:
-        problems = []
+    def _unmixable(self, one: Any) -> Iterator[Problem]:
         for name, kind in self._inputs.items():
             try:
                 kind.require_mixable(one.way)
             except BadValue as bad:
-                problems.append(
-                    Problem(f"{place(input=name)}, augment={one!r}", bad.expected, bad.found, bad.fix)
-                )
+                yield Problem(f"{place(input=name)}, augment={one!r}", bad.expected, bad.found, bad.fix)
         for name, head in self._heads.items():
             try:
                 shape = head.mixable(one.way)
             except BadValue as bad:
-                problems.append(
-                    Problem(f"{place(head=name)}, augment={one!r}", bad.expected, bad.found, bad.fix)
-                )
+                yield Problem(f"{place(head=name)}, augment={one!r}", bad.expected, bad.found, bad.fix)
                 continue
             if shape != head.weight_shape:
                 self.weight_shapes[name] = shape
-        return problems
 
     def mix(
         self, ids: np.ndarray, epoch: int, read: Read, empty: Callable[[tuple[int, ...], Any], Any]
