@@ -14,62 +14,34 @@ import numpy as np
 
 _GENERATOR = "ph.from_generator(function, length=rows, names=...)"
 
-_FIXES = (
-    (
-        "datasets",
-        ("Dataset",),
-        'Give its Arrow table: dataset.with_format("arrow")[:]; or its columns: '
-        '{"x": dataset.with_format("numpy")["x"]}.',
-    ),
-    (
-        "datasets",
-        ("DatasetDict",),
-        'Give one of its splits, as a table: datasets["train"].with_format("arrow")[:].',
-    ),
-    (
-        "datasets",
-        ("IterableDataset",),
-        f"Say {_GENERATOR}, where lambda: dataset.iter(32) is the function.",
-    ),
-    (
-        "torch",
-        ("DataLoader",),
-        f"Say {_GENERATOR}, where lambda: loader is the function and rows is len(loader.dataset); for a new order "
-        "in each epoch let the loader shuffle.",
-    ),
-    (
-        "torch",
-        ("IterableDataset",),
-        f"Say {_GENERATOR}, where lambda: DataLoader(dataset, 32) is the function.",
-    ),
-    (
-        "torch",
-        ("Dataset",),
-        "Say ph.from_generator(lambda: DataLoader(dataset, 32), length=len(dataset), names=...), or give its arrays "
-        'as columns: {"x": x, "y": y}.',
-    ),
-    (
-        "tensorflow",
-        ("DatasetV2",),
-        "Say ph.from_generator(lambda: dataset.as_numpy_iterator(), length=rows, names=...), with the dataset in "
-        "batches.",
-    ),
-    ("pyarrow", ("Dataset", "Scanner"), "Give its table: dataset.to_table(); or the path of its file."),
-    ("pyarrow", ("ParquetFile",), "Give the path of the file, or its table: file.read()."),
-    ("pyarrow", ("RecordBatchReader",), "Give its table: reader.read_all()."),
-    ("zarr", ("Group",), "Give its arrays as columns: dict(group.arrays())."),
-    ("duckdb", ("DuckDBPyRelation",), "Give its table: relation.to_arrow_table()."),
-    (
-        "keras",
-        ("PyDataset",),
-        "Say ph.from_generator(lambda: (dataset[i] for i in range(len(dataset))), length=rows, names=...).",
-    ),
-    (
-        "grain",
-        ("MapDataset", "IterDataset", "DataLoader"),
-        f"Say {_GENERATOR}, where lambda: iter(dataset) is the function, with the dataset in batches.",
-    ),
-)
+_GRAIN = f"Say {_GENERATOR}, where lambda: iter(dataset) is the function, with the dataset in batches."
+_TABLE = "Give its table: dataset.to_table(); or the path of its file."
+
+_FIXES = {
+    "datasets.Dataset": 'Give its Arrow table: dataset.with_format("arrow")[:]; or its columns: '
+    '{"x": dataset.with_format("numpy")["x"]}.',
+    "datasets.DatasetDict": 'Give one of its splits, as a table: datasets["train"].with_format("arrow")[:].',
+    "datasets.IterableDataset": f"Say {_GENERATOR}, where lambda: dataset.iter(32) is the function.",
+    "torch.DataLoader": f"Say {_GENERATOR}, where lambda: loader is the function and rows is len(loader.dataset); for "
+    "a new order in each epoch let the loader shuffle.",
+    "torch.IterableDataset": f"Say {_GENERATOR}, where lambda: DataLoader(dataset, 32) is the function.",
+    "torch.Dataset": "Say ph.from_generator(lambda: DataLoader(dataset, 32), length=len(dataset), names=...), or give "
+    'its arrays as columns: {"x": x, "y": y}.',
+    "tensorflow.DatasetV2": "Say ph.from_generator(lambda: dataset.as_numpy_iterator(), length=rows, names=...), with "
+    "the dataset in batches.",
+    "pyarrow.Dataset": _TABLE,
+    "pyarrow.Scanner": _TABLE,
+    "pyarrow.ParquetFile": "Give the path of the file, or its table: file.read().",
+    "pyarrow.RecordBatchReader": "Give its table: reader.read_all().",
+    "zarr.Group": "Give its arrays as columns: dict(group.arrays()).",
+    "duckdb.DuckDBPyRelation": "Give its table: relation.to_arrow_table().",
+    "keras.PyDataset": "Say ph.from_generator(lambda: (dataset[i] for i in range(len(dataset))), length=rows, "
+    "names=...).",
+    "grain.MapDataset": _GRAIN,
+    "grain.IterDataset": _GRAIN,
+    "grain.DataLoader": _GRAIN,
+}
+"""What to do about an object of a library, by the library and the name of its class."""
 
 
 def fix_for(data: Any) -> str:
@@ -110,11 +82,8 @@ def _fix_for_row(row: Any) -> str:
         return "Give rows as dicts: [row._asdict() for row in rows]."
     if dataclasses.is_dataclass(row):
         return "Give rows as dicts: [dataclasses.asdict(row) for row in rows]."
-    return (
-        "Give names to the values of rows: pandas.DataFrame(rows, columns=[...])."
-        if isinstance(row, tuple)
-        else ""
-    )
+    named = isinstance(row, tuple)
+    return "Give names to the values of rows: pandas.DataFrame(rows, columns=[...])." if named else ""
 
 
 def fix_for_rows(data: Any) -> str:
@@ -123,20 +92,13 @@ def fix_for_rows(data: Any) -> str:
     A dataset of single values, such as images, can be a column.
     """
     words = _of_library(data)
-    sized = hasattr(data, "__getitem__") and hasattr(
-        data, "__len__"
-    )  # an IterableDataset of torch has no length
+    # an IterableDataset of torch has no length
+    sized = hasattr(data, "__getitem__") and hasattr(data, "__len__")
     if not words or isinstance(data, Mapping) or not sized or not len(data):
         return words
     return words if isinstance(data[0], (dict, list, tuple)) else ""
 
 
 def _of_library(data: Any) -> str:
-    for module, names, words in _FIXES:
-        if any(_of(base, module) and base.__name__ in names for base in type(data).__mro__):
-            return words
-    return ""
-
-
-def _of(kind: type, module: str) -> bool:
-    return kind.__module__ == module or kind.__module__.startswith(f"{module}.")
+    names = (f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(data).__mro__)
+    return next((_FIXES[name] for name in names if name in _FIXES), "")
