@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from polyhead.migrating.script import DATA, WINDOWS, Found, call_argument, called, statements
+from polyhead.migrating.script import DATA, WINDOWS, Found, call_argument, called, nodes, statements
 
 _FIT = {"fit": "x", "fit_generator": "generator"}
-_IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 def with_fed_data(tree: ast.Module, found: Sequence[Found]) -> list[Found]:
@@ -60,8 +59,8 @@ def _fed(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     """Yield the data of each ``fit`` that has no labels beside it, with the name of the enclosing function."""
     others = _imported_from(tree, "sklearn")
     for statement, function in statements(tree):
-        for call in ast.walk(statement):
-            if not isinstance(call, ast.Call) or called(call) not in _FIT:
+        for call in nodes(statement, ast.Call):
+            if called(call) not in _FIT:
                 continue
             owner = call.func.value if isinstance(call.func, ast.Attribute) else call.func
             if others & {part.id for part in _behind(tree, owner) if isinstance(part, ast.Name)}:
@@ -76,28 +75,26 @@ def _fed(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 def _imported_from(tree: ast.Module, package: str) -> set[str]:
     """Return the names that are imported from a package."""
     found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package:
+    for node in nodes(tree, ast.ImportFrom):
+        if (node.module or "").partition(".")[0] == package:
             found |= {alias.asname or alias.name for alias in node.names}
-        elif isinstance(node, ast.Import):
-            found |= {a.asname or package for a in node.names if a.name.partition(".")[0] == package}
-    return found
+    whole = [alias for node in nodes(tree, ast.Import) for alias in node.names]
+    return found | {a.asname or package for a in whole if a.name.partition(".")[0] == package}
 
 
 def _names_bound(tree: ast.Module) -> set[str]:
     """Return the names that a script assigns, imports or takes as arguments."""
-    found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    found |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    return found | {
-        alias.asname or alias.name for n in ast.walk(tree) if isinstance(n, _IMPORTS) for alias in n.names
-    }
+    imports: list[ast.Import | ast.ImportFrom] = [*nodes(tree, ast.Import), *nodes(tree, ast.ImportFrom)]
+    found = {alias.asname or alias.name for node in imports for alias in node.names}
+    found |= {name.id for name in nodes(tree, ast.Name) if isinstance(name.ctx, ast.Store)}
+    return found | {node.arg for node in nodes(tree, ast.arg)}
 
 
 def _behind(tree: ast.Module, node: ast.AST) -> Iterator[ast.AST]:
     """Yield the parts of an expression, of all values of the names in it, of the functions that it calls, and so on."""
     open_: list[ast.AST] = [node]
     seen = set[str]()
-    functions = {one.name: one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
+    functions = {one.name: one for one in nodes(tree, ast.FunctionDef)}
     while open_:
         for part in ast.walk(open_.pop()):
             yield part
@@ -114,9 +111,6 @@ def _assigned_values(tree: ast.Module, name: str) -> list[ast.expr]:
 def _targets(body: Sequence[ast.AST]) -> Iterator[tuple[ast.expr, str]]:
     """Yield each assigned value with each name that it is assigned to."""
     for statement in body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Assign):
-                for target in node.targets:
-                    for part in ast.walk(target):
-                        if isinstance(part, ast.Name):
-                            yield node.value, part.id
+        for node in nodes(statement, ast.Assign):
+            for target in node.targets:
+                yield from ((node.value, name.id) for name in nodes(target, ast.Name))

@@ -27,6 +27,7 @@ from polyhead.migrating.script import (
     WINDOWS,
     Found,
     call_argument,
+    nodes,
     parse_script,
     pipelines,
 )
@@ -111,19 +112,14 @@ def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[
         if one.by:
             made.append(Migration(one.kind, one.name, one.line, by=one.by))
             continue
-        drawn = (
-            [name for name in _mentioned(one.expression) if name in flows] if one.kind == "generator" else []
-        )
+        named = nodes(ast.parse(one.expression), ast.Name) if one.kind == "generator" else ()
+        drawn = [node.id for node in named if node.id in flows]
         if drawn:
             made.append(Migration(one.kind, one.name, one.line, by=f"line {flows[drawn[0]]}, `{drawn[0]}`"))
             continue
         migration = _migrated(one, tree, path, execute, rows, chosen)
         made += [migration] if migration is not None else []
     return made
-
-
-def _mentioned(expression: str) -> list[str]:
-    return [node.id for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name)]
 
 
 def _migrated(

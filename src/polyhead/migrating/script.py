@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 FLOWS = ("flow_from_dataframe", "flow_from_directory", "flow")
 WINDOWS = "timeseries_dataset_from_array"
 LOADER = "DataLoader"
 DATA = "data of fit"
 _UNKNOWN = object()
+Node = TypeVar("Node", bound=ast.AST)
 _SEQUENCES = ("Sequence", "PyDataset")
 
 
@@ -41,6 +42,11 @@ class Found:
     by: str = ""
 
 
+def nodes(tree: ast.AST, *kinds: type[Node]) -> Iterator[Node]:
+    """Yield the nodes of some kinds in a tree, the tree itself included."""
+    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
 def parse_script(text: str) -> ast.Module:
     """Parse a script; statements under ``if __name__ == "__main__"`` are moved to the top level."""
     tree = ast.parse(text)
@@ -56,51 +62,48 @@ def parse_script(text: str) -> ast.Module:
 def _note_constants(tree: ast.Module) -> None:
     """Annotate each use of a name that is assigned exactly once with the assigned expression."""
     given: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                pairs: list[tuple[ast.expr, ast.expr]] = [(target, node.value)]
-                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-                    pairs = list(zip(target.elts, node.value.elts, strict=False))
-                elif isinstance(target, ast.Tuple):
-                    pairs *= 2  # the value of each name is not known; counting it twice leaves them out
-                for one, value in pairs:
-                    for name in [n.id for n in ast.walk(one) if isinstance(n, ast.Name)]:
-                        given.setdefault(name, []).append(value)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and len(given.get(node.id, ())) == 1:
-            node.stands_for = given[node.id][0]  # type: ignore[attr-defined]
+    for node in nodes(tree, ast.Assign):
+        for target in node.targets:
+            pairs: list[tuple[ast.expr, ast.expr]] = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
+            elif isinstance(target, ast.Tuple):
+                pairs *= 2  # the value of each name is not known; counting it twice leaves them out
+            for one, value in pairs:
+                for named in nodes(one, ast.Name):
+                    given.setdefault(named.id, []).append(value)
+    for name in nodes(tree, ast.Name):
+        if len(given.get(name.id, ())) == 1:
+            name.stands_for = given[name.id][0]  # type: ignore[attr-defined]
 
 
 def pipelines(tree: ast.Module) -> list[Found]:
     """The data pipelines of a script, in the order of their lines."""
-    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _is_sequence(node)}
+    classes = {node.name for node in nodes(tree, ast.ClassDef) if _is_sequence(node)}
     images = "ImageDataGenerator" in ast.unparse(tree)
     generators = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef) and _yields(n)}
     found: list[Found] = []
     wrapped: set[str] = set()
     for statement, function in statements(tree):
-        for call in _calls(statement):
+        for call in nodes(statement, ast.Call):
             kind = _kind_of_call(call, classes)
             if kind is None or (kind == "flow" and not images):
                 continue
             name = _target(statement)
             found.append(Found(kind, name, call.lineno, call, function, ast.unparse(call)))
-            wrapped |= {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
+            wrapped |= {node.id for node in nodes(call, ast.Name)}
     for name, node in generators.items():
         if name not in wrapped:
             found += _generator(tree, name, node)
     for outer in (
         node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name not in wrapped
     ):
-        inner = [
-            n for n in ast.walk(outer) if isinstance(n, ast.FunctionDef) and n is not outer and _yields(n)
-        ]
+        inner = [n for n in nodes(outer, ast.FunctionDef) if n is not outer and _yields(n)]
         found += [
             Found("generator", n.name, n.lineno, None, outer.name) for n in inner if n.name not in wrapped
         ]
     used = {one.expression.partition("(")[0] for one in found}
-    never = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name in classes - used]
+    never = [n for n in nodes(tree, ast.ClassDef) if n.name in classes - used]
     found += [Found("PyDataset", node.name, node.lineno) for node in never]
     return sorted(found, key=lambda one: one.line)
 
@@ -166,11 +169,8 @@ def _kind_of_call(call: ast.Call, classes: set[str]) -> str | None:
     if name == "flow":  # a common word, so require positional arguments: the arrays
         return name if call.args and isinstance(call.func, ast.Attribute) else None
     if name in (*FLOWS, WINDOWS, LOADER, "from_generator"):
-        own = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") in (
-            "ph",
-            "polyhead",
-        )
-        return None if own else name
+        owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+        return None if getattr(owner, "id", "") in ("ph", "polyhead") else name
     return "PyDataset" if name in classes else None
 
 
@@ -192,10 +192,6 @@ def statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
     return inside(tree.body, "")
 
 
-def _calls(statement: ast.stmt) -> list[ast.Call]:
-    return [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
-
-
 def _target(statement: ast.stmt) -> str:
     """The variable that a statement assigns to, or an empty string."""
     targets = statement.targets if isinstance(statement, ast.Assign) else []
@@ -208,9 +204,9 @@ def _is_sequence(node: ast.ClassDef) -> bool:
 
 
 def _yields(node: ast.FunctionDef) -> bool:
-    inner = [n for n in ast.walk(node) if isinstance(n, (ast.FunctionDef, ast.Lambda)) and n is not node]
+    inner = [n for n in nodes(node, ast.FunctionDef, ast.Lambda) if n is not node]
     own = {id(n) for part in inner for n in ast.walk(part)}
-    return any(isinstance(n, (ast.Yield, ast.YieldFrom)) and id(n) not in own for n in ast.walk(node))
+    return any(id(n) not in own for n in nodes(node, ast.Yield, ast.YieldFrom))
 
 
 def _generator(tree: ast.Module, name: str, node: ast.FunctionDef) -> list[Found]:
@@ -218,10 +214,8 @@ def _generator(tree: ast.Module, name: str, node: ast.FunctionDef) -> list[Found
     calls: dict[str, ast.Call] = {}
     in_lambdas: dict[str, ast.Call] = {}
     for statement, function in statements(tree):
-        inner = {
-            id(n) for part in ast.walk(statement) if isinstance(part, ast.Lambda) for n in ast.walk(part)
-        }
-        for call in _calls(statement):
+        inner = {id(n) for part in nodes(statement, ast.Lambda) for n in ast.walk(part)}
+        for call in nodes(statement, ast.Call):
             if not function and called(call) == name:
                 (in_lambdas if id(call) in inner else calls).setdefault(ast.unparse(call), call)
     calls = calls or dict(list(in_lambdas.items())[:1])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polyhead.migrating.script import nodes
+
 _TRAINING = ("fit", "fit_generator", "train_on_batch", "save", "save_weights")
 _MUTATING = ("append", "extend", "insert", "update", "sort", "setdefault", "add", "seed")
 
@@ -65,8 +67,8 @@ def trains(code: Slice) -> str:
     """The first call outside of functions that trains or saves a model, or an empty string."""
     for statement in code.statements:
         if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Attribute) and node.attr in _TRAINING:
+            for node in nodes(statement, ast.Attribute):
+                if node.attr in _TRAINING:
                     return f"line {node.lineno}, {ast.unparse(node)}()"
     return ""
 
@@ -88,7 +90,7 @@ def _imports_only(statement: ast.stmt, names: set[str]) -> bool:
 
 
 def _used(node: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return {n.id for n in nodes(node, ast.Name) if isinstance(n.ctx, ast.Load)}
 
 
 def _defined(statement: ast.stmt) -> set[str]:
@@ -106,8 +108,8 @@ def _defined(statement: ast.stmt) -> set[str]:
 
 def _bound_anywhere(statement: ast.stmt) -> set[str]:
     """The names that a statement binds, including arguments and local variables of functions."""
-    arguments = {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
-    stored = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    arguments = {node.arg for node in nodes(statement, ast.arg)}
+    stored = {n.id for n in nodes(statement, ast.Name) if isinstance(n.ctx, ast.Store)}
     return _defined(statement) | arguments | stored
 
 

@@ -7,7 +7,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from polyhead.migrating.script import FLOWS, Found, call_argument, called, literal, statements
+from polyhead.migrating.script import FLOWS, Found, call_argument, called, literal, nodes, statements
 
 Arguments = Mapping[str, ast.expr]
 
@@ -50,23 +50,17 @@ def _zipped(tree: ast.Module) -> Iterator[tuple[str, ast.expr, ast.expr]]:
     module = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef)], [])
     for scope, body in {"": module, **functions}.items():
         drawn = {}
-        for node in ast.walk(body):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        for node in nodes(body, ast.Assign):
+            if isinstance(node.targets[0], ast.Name):
                 drawn[node.targets[0].id] = _drawn_from(node.value)
-        for node in ast.walk(body):
-            if isinstance(node, ast.Call) and called(node) == "zip" and len(node.args) == 2:
-                yield scope, node.args[0], node.args[1]
-            elif (
-                isinstance(node, ast.Yield)
-                and isinstance(node.value, ast.Tuple)
-                and len(node.value.elts) == 2
-            ):
-                parts = [
-                    drawn.get(part.id) if isinstance(part, ast.Name) else _drawn_from(part)
-                    for part in node.value.elts
-                ]
-                if parts[0] is not None and parts[1] is not None:
-                    yield scope, parts[0], parts[1]
+        for one in ast.walk(body):
+            if isinstance(one, ast.Call) and called(one) == "zip" and len(one.args) == 2:
+                yield scope, one.args[0], one.args[1]
+            elif isinstance(one, ast.Yield) and isinstance(one.value, ast.Tuple) and len(one.value.elts) == 2:
+                elements = one.value.elts
+                x, y = (drawn.get(e.id) if isinstance(e, ast.Name) else _drawn_from(e) for e in elements)
+                if x is not None and y is not None:
+                    yield scope, x, y
 
 
 def _drawn_from(node: ast.expr) -> ast.expr | None:
@@ -85,8 +79,8 @@ def _calls_of(tree: ast.Module, scope: str) -> Iterator[Arguments]:
         return
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == scope)
     for statement, inside in statements(tree):
-        for call in ast.walk(statement):
-            if not inside and isinstance(call, ast.Call) and called(call) == scope:
+        for call in nodes(statement, ast.Call):
+            if not inside and called(call) == scope:
                 yield _arguments_of(function, call)
 
 
@@ -127,11 +121,10 @@ def _assigned_once(tree: ast.Module, scope: str) -> Arguments:
     """The names that a function assigns exactly once, and their values."""
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == scope)
     given: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    given.setdefault(target.id, []).append(node.value)
+    for node in nodes(function, ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                given.setdefault(target.id, []).append(node.value)
     return {name: values[0] for name, values in given.items() if len(values) == 1}
 
 
