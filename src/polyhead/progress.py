@@ -56,13 +56,13 @@ def shown_while(
     yield from _with_bar(word, pieces, rows, after, lambda piece: len(piece[1]))
 
 
-def shown_each(word: str, items: Sequence[Item], after: float = 1.0) -> Iterator[Item]:
-    """Yield items unchanged, one per row, with a bar once they take longer than ``after`` seconds.
+def shown_each(word: str, items: Sequence[Item]) -> Iterator[Item]:
+    """Yield items unchanged, one per row, with a bar once they take longer than a second.
 
     >>> list(shown_each("reading", ["a.jpg", "b.jpg"]))
     ['a.jpg', 'b.jpg']
     """
-    yield from _with_bar(word, items, len(items), after, lambda item: 1)
+    yield from _with_bar(word, items, len(items), 1.0, lambda item: 1)
 
 
 def _with_bar(

@@ -76,9 +76,9 @@ def unknown_names(
         yield from _unknown_name("compile(optimizer=)", "optimizer", optimizer, keras.optimizers)
 
 
-def own_metrics(head: Head, logits: bool = False) -> dict[str, Any]:
+def own_metrics(head: Head) -> dict[str, Any]:
     """Return the default metrics of a head by name, such as ``"iou"`` of a mask, which Keras doesn't know by name."""
-    return {metric.name: metric for metric in head.default_metrics(logits)}
+    return {metric.name: metric for metric in head.default_metrics(False)}
 
 
 def _unknown_name(

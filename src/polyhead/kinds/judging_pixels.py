@@ -16,18 +16,17 @@ class MaskJudge(Judge):
 
     Args:
         classes: the names of the classes, in the order of their ids.
-        binary: whether each channel is 0 or 1, rather than a class id per pixel.
-        threshold: the probability from which a pixel of a binary mask is 1.
+        binary: whether each channel is 0 or 1, rather than a class id per pixel; a probability of 0.5 is 1.
     """
 
-    def __init__(self, name: str, classes: Sequence[Any], binary: bool, threshold: float = 0.5) -> None:
-        self.name, self.classes, self.binary, self.threshold = name, tuple(classes), binary, threshold
+    def __init__(self, name: str, classes: Sequence[Any], binary: bool) -> None:
+        self.name, self.classes, self.binary = name, tuple(classes), binary
 
     def look(self, answers: Mapping[str, Judged]) -> Items:
         found = answers[self.name]
         weights = found.weights
         if self.binary:
-            true, predicted = found.labels > 0.5, found.outputs >= self.threshold
+            true, predicted = found.labels > 0.5, found.outputs >= 0.5
             weights = np.broadcast_to(by_axes(weights, true), true.shape)
             right = true == predicted
             true_sums, predicted_sums, both = (
@@ -87,7 +86,7 @@ class MaskJudge(Judge):
 
     def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         outputs, counts = super().predicted_labels(answers)
-        return (outputs >= self.threshold).astype(np.float32) if self.binary else outputs.argmax(-1), counts
+        return (outputs >= 0.5).astype(np.float32) if self.binary else outputs.argmax(-1), counts
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.classes}

@@ -171,7 +171,7 @@ def _with_code(
         return replace(made, code=code, changed=tuple(changed), mistakes=tuple(wrong))
     if found.call is not None and found.kind in (*FLOWS, WINDOWS):
         if found.kind == WINDOWS:
-            code, changed = window_feed(found.call, _value(found.call, 1, "targets", names))
+            code, changed = window_feed(found.call, _targets_of(found.call, names))
         else:
             code, changed = _flow(found, tree, names, object_, chosen)
         if not code:
@@ -238,9 +238,9 @@ def _id(node: ast.expr) -> str:
     return getattr(node, "id", "")
 
 
-def _value(call: ast.Call, position: int, name: str, names: dict[str, Any]) -> Any:
-    """An argument of a call as an array; None if it was omitted or the script was not run."""
-    node = call_argument(call, position, name)
+def _targets_of(call: ast.Call, names: dict[str, Any]) -> Any:
+    """The targets of a call as an array; None if they were omitted or the script was not run."""
+    node = call_argument(call, 1, "targets")
     if node is None or not names:
         return None
     return np.asarray(eval(compile(ast.Expression(node), "<argument>", "eval"), names))

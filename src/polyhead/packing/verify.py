@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,8 @@ from polyhead.errors import Problem, Report, StoreError, counted, place
 from polyhead.store.files import check_sizes, crc, crc_of_file, map_shard, read_manifest
 
 
-def verify(path: str | os.PathLike[str], done: Callable[[int], Any] = lambda bytes_: None) -> Report:
+def verify(path: str | os.PathLike[str]) -> Report:
     """Read all of a store and compare it with its checksums.
-
-    Args:
-        done: called with the number of bytes of each file after it was read.
 
     Returns:
         A `Report` with a problem for each damaged file or column.
@@ -31,7 +27,6 @@ def verify(path: str | os.PathLike[str], done: Callable[[int], Any] = lambda byt
         where = place(file=str(folder / shard["file"]))
         if where not in wrong:
             problems += _of_shard(folder / shard["file"], shard)
-        done(shard["bytes"])
     total = sum(shard["bytes"] for shard in manifest["shards"])
     notes = counted(manifest["rows"], "row"), f"{counted(len(manifest['shards']), 'file')} of {total:,} bytes"
     return Report(tuple(problems), notes)
