@@ -287,7 +287,8 @@ def guessed_each(
     columns: Sequence[ColumnDescription], heads: Mapping[str, tuple[ColumnDescription, Guess]]
 ) -> tuple[dict[str, Guess], dict[str, str]]:
     """Guess the heads with ``each=``; also return columns with an entry for each box that are left out, and why."""
-    boxes = next((column for column, guess in heads.values() if _holds_several(column, guess)), None)
+    lists = (column for column, guess in heads.values() if guess.kind == "Boxes")
+    boxes = next((one for one in lists if one.form == "ragged" or len(one.shape) == 2), None)
     if boxes is None:
         return {}, {}
     along = [one for one in columns if one.name != boxes.name and _are_as_many(one, boxes)]
@@ -303,10 +304,6 @@ def guessed_each(
         else:
             left_out[column.name] = guess
     return found, left_out
-
-
-def _holds_several(column: ColumnDescription, guess: Guess) -> bool:
-    return guess.kind == "Boxes" and (column.form == "ragged" or len(column.shape) == 2)
 
 
 def _guess_each(column: ColumnDescription, each: str) -> Guess | str:

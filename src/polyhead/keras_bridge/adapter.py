@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from polyhead.keras_bridge.devices import require_shares, sharing_devices, sharing_replicas
@@ -30,7 +31,7 @@ class KerasInput:
         refuse_split(self)
         module = sys.modules.get(_ADAPTER)
         base = getattr(module, "DataAdapter", None)
-        return type(self) if base is None else _feed_and_adapter(type(self), base)
+        return type(self) if base is None else _feed_and_adapter(type(self), base)  # type: ignore[arg-type]
 
     def _steps(self, call: Call) -> int | None:
         raise NotImplementedError
@@ -197,14 +198,7 @@ class Spec:
     dtype: str
 
 
-_CLASSES: dict[tuple[type, type], type] = {}
-
-
+@cache
 def _feed_and_adapter(own: type, base: type) -> type:
     """Return a class that derives from both, for ``isinstance``; it is never instantiated."""
-    key = (own, base)
-    if key not in _CLASSES:
-        _CLASSES[key] = type(
-            own.__name__, (own, base), {"__doc__": own.__doc__, "__module__": own.__module__}
-        )
-    return _CLASSES[key]
+    return type(own.__name__, (own, base), {"__doc__": own.__doc__, "__module__": own.__module__})

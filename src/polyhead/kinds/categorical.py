@@ -19,7 +19,6 @@ from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, S
 from polyhead.kinds.learned_classes import (
     hold_flags,
     holds_labels,
-    known_classes,
     learn,
     lone_negative,
     ordered,
@@ -73,7 +72,7 @@ class Classes(Head):
     def with_facts(self, column: Column) -> Self:
         if self.classes is not None:
             return self.fixed(_spellings=(), _lone_negative=None)
-        known = known_classes(column, self.missing)
+        known = tuple(c for c in column.about().classes or () if not is_missing(c, self.missing))
         alike = spellings(dict.fromkeys(known, 0))
         return self if len(known) < self.least else self.fixed(classes=known, _spellings=alike)
 

@@ -22,11 +22,6 @@ Spellings = tuple[Mapping[Any, int], ...]
 _FROM_FLOATS = ("nan", "None")
 
 
-def known_classes(column: Column, missing: Any) -> tuple[Any, ...]:
-    """Return the classes that the source of a column declares, without the missing marker; empty if there are none."""
-    return tuple(c for c in column.about().classes or () if not is_missing(c, missing))
-
-
 def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellings, tuple[int, int] | None]:
     """Learn the classes of a column: its categories if they are ordered, else its distinct values, sorted.
 

@@ -28,10 +28,15 @@ SAID = {LABELED: "labeled", MISSING: "no label", UNASKED: "not asked", SILENT: "
 def card(place: int, sample: Sample, drawing: Drawing) -> str:
     """Render a sample as an article; ``place`` is its index on the page."""
     drawing = drawing.on(sample)
-    shots = _shots(sample, drawing, _words_for(sample, drawing))
-    if sample.original is not None and not _unchanged(sample, drawing):
-        shots += _shots(sample.original, drawing, "original")
-    inputs = drawing.inputs
+    inputs, before = drawing.inputs, sample.original
+    if before is None:
+        shots = _shots(sample, drawing, "")
+    elif all(
+        np.array_equal(sample.inputs[n], before.inputs[n]) for n, kind in inputs.items() if is_drawn(kind)
+    ):
+        shots = _shots(sample, drawing, "not changed by augmentation")
+    else:
+        shots = _shots(sample, drawing, "augmented") + _shots(before, drawing, "original")
     facts = [
         _input_values(name, kind, sample.inputs[name]) for name, kind in inputs.items() if not is_drawn(kind)
     ]
@@ -51,19 +56,6 @@ def card(place: int, sample: Sample, drawing: Drawing) -> str:
         f'<div class="pictures">{"".join(shots)}</div>{applied}{"".join(facts)}'
         f'<dl class="labels">{"".join(labels)}</dl></article>'
     )
-
-
-def _words_for(sample: Sample, drawing: Drawing) -> str:
-    if sample.original is None:
-        return ""
-    return "not changed by augmentation" if _unchanged(sample, drawing) else "augmented"
-
-
-def _unchanged(sample: Sample, drawing: Drawing) -> bool:
-    """Return whether augmentation left all images unchanged, so that the original is the same picture."""
-    before = sample.original
-    drawn = [name for name, kind in drawing.inputs.items() if is_drawn(kind)]
-    return before is not None and all(np.array_equal(sample.inputs[n], before.inputs[n]) for n in drawn)
 
 
 # Pictures --------------------------------------------------------------------------------------------

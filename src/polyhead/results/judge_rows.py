@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -147,14 +147,15 @@ class RowJudges:
         some = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
         found: list[tuple[Sample, ...]] = []
         originals = self._originals
-        for batch, labeled in self._with_samples(some, len(rows)):
+        labeled = iter(take_samples(some, len(rows)))
+        for batch in some.batches():
             answers = self._outputs.of(batch, feed.heads)
             labels = {name: judge.predicted_labels(answers) for name, judge in self.judges.items()}
             for name, (values, counts) in labels.items():  # in the units of the data
                 head = feed.heads[name]
                 own = values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
                 labels[name] = own, counts
-            for i, one in enumerate(labeled):
+            for i, one in enumerate(itertools.islice(labeled, len(batch.ids))):
                 predicted = {
                     name: Label(values[i], counts[i], None, LABELED if counts[i].any() else EMPTY)
                     for name, (values, counts) in labels.items()
@@ -171,12 +172,6 @@ class RowJudges:
     def drawn_heads(self) -> dict[str, Head]:
         """The heads in the units of the labels of `samples`."""
         return self.heads if self._feed is None else self._originals.heads
-
-    @staticmethod
-    def _with_samples(feed: Feed, count: int) -> Iterator[tuple[Batch, list[Sample]]]:
-        labeled = iter(take_samples(feed, count))
-        for batch in feed.batches():
-            yield batch, list(itertools.islice(labeled, len(batch.ids)))
 
 
 def _structure(model: Any, feed: Feed) -> Structure:

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,12 +138,8 @@ class Table(Arrays):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._path is not None:
-            return _of_file, (self._path, list(self._columns))
+            return partial(read_table, columns=list(self._columns)), (self._path,)
         return Table, (dict(self._columns), self._length)
-
-
-def _of_file(path: Path, columns: list[str]) -> Source:
-    return read_table(path, columns=columns)
 
 
 def _table(found: Opened, wanted: list[str] | None, least: int = 1, path: Path | None = None) -> Table:
