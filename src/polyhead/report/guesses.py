@@ -192,7 +192,7 @@ def _row_losses(labeled: Feed, guessed: Feed, views: Mapping[str, View], scores:
         if isinstance(view, EachView):
             continue  # its boxes need not be in the same places
         owned = next((n for n in views if _tells_classes(labeled.labeled[n], name)), None)
-        for row, loss in _head_losses(labeled, guessed, view, owned, scores):
+        for row, loss in _losses_of_head(labeled, guessed, view, owned, scores):
             total[row] += loss
             count[row] += 1
     return total / np.maximum(count, 1)
@@ -203,7 +203,7 @@ def _tells_classes(head: Head, owner: str) -> bool:
     return head.each == owner and head.inner.view == "class" and not head.inner.shape
 
 
-def _head_losses(
+def _losses_of_head(
     labeled: Feed, guessed: Feed, view: View, classes: str | None, scores: AllScores
 ) -> Iterator[tuple[int, float]]:
     """Yield each row with its loss at one head; ``classes`` is the head with the classes of its boxes, if any."""
