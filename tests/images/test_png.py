@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from polyhead.images.png import data_uri, png
+from polyhead.images.encode import data_uri, png
 
 
 def read(file):

@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from polyhead.images.png import data_uri, png
+from polyhead.images.encode import data_uri, png
 from polyhead.kinds import Input
 from polyhead.report import charts
 from polyhead.report.marks import Absent, Area, Bones, Cover, Look, Mark, Point, own_pictures

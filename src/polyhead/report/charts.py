@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from polyhead.images.png import data_uri, png
+from polyhead.images.encode import data_uri, png
 from polyhead.report.label_summary import Coverage
 from polyhead.report.palette import css, shades
 from polyhead.report.views import Bars, Chart, Heat, Histogram, shortly

@@ -7,8 +7,7 @@ from contextlib import suppress
 import numpy as np
 
 from polyhead.errors import PolyheadError
-from polyhead.images.encode import encode
-from polyhead.images.png import data_uri, png
+from polyhead.images.encode import data_uri, encode, png
 from polyhead.kinds import Image, Input
 from polyhead.report.marks import reduction
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, DataError, Problem, is_integer, place, shown, similar
+from polyhead.images.encode import png
 from polyhead.images.headers import read_header
-from polyhead.images.png import png
 from polyhead.kinds import Head
 from polyhead.results.boxes_kept import classes_of_boxes
 from polyhead.whole_file import writing
