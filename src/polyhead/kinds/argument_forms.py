@@ -46,9 +46,8 @@ def as_class_weight(given: Any, where: str) -> Any:
         raise ContractError(Problem(where, '"balanced" or a dict', shown(given)))
     for label, value in found.items() if isinstance(found, Mapping) else enumerate(found):
         if not is_number(plain_scalar(value)) or value < 0:
-            raise ContractError(
-                Problem(f"{where}, class {label!r}", "a finite number of at least 0", shown(value))
-            )
+            expected = "a finite number of at least 0"
+            raise ContractError(Problem(f"{where}, class {label!r}", expected, shown(value)))
     return found
 
 

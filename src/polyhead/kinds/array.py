@@ -92,9 +92,8 @@ class Array(Input):
         others = {"scale": self.scale, "fill": self.fill, "dtype": self.dtype}
         wrong = [n for n, value in others.items() if value is not None and (n, value) != ("dtype", "int32")]
         if wrong:
-            raise ContractError(
-                Problem(where, f"no {wrong[0]}= beside it, as words become int32 ids", "both")
-            )
+            expected = f"no {wrong[0]}= beside it, as words become int32 ids"
+            raise ContractError(Problem(where, expected, "both"))
         if isinstance(self.column, (list, tuple)) and len(self.column) > 1:
             fix = "Make an input for each column; the model can concatenate their embeddings."
             raise ContractError(Problem(where, "one column", f"{len(self.column)}", fix))

@@ -44,9 +44,8 @@ class Colors:
         none = tuple(color(v) for v in given) if isinstance(given, (list, tuple)) else (None,)
         if multi:
             fix = "Leave multi=True out, or give binary masks (H, W, n)."
-            raise ContractError(
-                Problem("Mask(values=)", "one color, and so one class, a pixel", "multi=True", fix)
-            )
+            found = "multi=True"
+            raise ContractError(Problem("Mask(values=)", "one color, and so one class, a pixel", found, fix))
         if None in none:
             expected = "the color of pixels without a label, as (r, g, b), or a list of colors"
             raise ContractError(Problem("Mask(missing=)", expected, shown(missing)))

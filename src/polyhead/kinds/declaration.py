@@ -115,9 +115,8 @@ class Declaration:
             raise ContractError(Problem("declaration", "the checksum it was saved with", "another one", fix))
         for name in ("inputs", "heads"):
             if not isinstance(found.get(name), dict) or not found[name]:
-                raise ContractError(
-                    Problem(f"declaration, {name}", "a dict of kinds by name", shown(found.get(name)))
-                )
+                expected = "a dict of kinds by name"
+                raise ContractError(Problem(f"declaration, {name}", expected, shown(found.get(name))))
         inputs = {name: from_json(form, place(input=name), Input) for name, form in found["inputs"].items()}
         heads = {name: from_json(form, place(head=name), Head) for name, form in found["heads"].items()}
         return cls(inputs, heads)

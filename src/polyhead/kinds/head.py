@@ -77,9 +77,8 @@ class Head(Kind, InImage):
         super().__post_init__()
         name = type(self).__name__
         if not is_number(self.weight) or self.weight < 0:
-            raise ContractError(
-                Problem(f"{name}(weight=)", "a finite number of at least 0", shown(self.weight))
-            )
+            found = shown(self.weight)
+            raise ContractError(Problem(f"{name}(weight=)", "a finite number of at least 0", found))
         for word, (expected, fix) in _NAMES.items():
             given = getattr(self, word)
             if given is not None and not isinstance(given, str):

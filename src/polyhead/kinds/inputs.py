@@ -270,9 +270,8 @@ def _checked_range(given: Any) -> tuple[float, float]:
     pair = as_list(given) or []
     if len(pair) == 2 and all(map(is_number, pair)) and pair[0] < pair[1]:
         return float(pair[0]), float(pair[1])
-    raise ContractError(
-        Problem("Image(range=)", "(low, high), the numbers that become 0 and 1", shown(given))
-    )
+    expected = "(low, high), the numbers that become 0 and 1"
+    raise ContractError(Problem("Image(range=)", expected, shown(given)))
 
 
 def _size_fix(given: Any) -> str:

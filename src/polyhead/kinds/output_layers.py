@@ -53,9 +53,8 @@ def pooled_features(features: Any) -> Any:
         5: layers.GlobalAveragePooling3D,
     }
     if rank not in pool:
-        raise ContractError(
-            Problem("outputs()", "features of rank 2 to 5, (B, ..., channels)", f"shape {features.shape}")
-        )
+        expected = "features of rank 2 to 5, (B, ..., channels)"
+        raise ContractError(Problem("outputs()", expected, f"shape {features.shape}"))
     return pool[rank]()(features)
 
 

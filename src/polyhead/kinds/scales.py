@@ -206,9 +206,8 @@ class OwnScaling(Scaling):
                 raise ContractError(Problem(word, "a list of finite numbers", shown(given)))
             object.__setattr__(self, word, tuple(float(v) for v in given))
         if len(self.low) != len(self.high):
-            raise ContractError(
-                Problem("high", f"{counted(len(self.low), 'number')}, as low has", f"{len(self.high)}")
-            )
+            expected = f"{counted(len(self.low), 'number')}, as low has"
+            raise ContractError(Problem("high", expected, f"{len(self.high)}"))
 
     @property
     def numbers(self) -> int:

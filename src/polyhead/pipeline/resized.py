@@ -312,9 +312,8 @@ def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
         if first.boxes_column != one.boxes_column:
             found = f"`{first.boxes_column}` and `{one.boxes_column}`"
             fix = "Give one of them a column of its own."
-            raise ContractError(
-                Problem(place(column=str(one.column)), "weights of one column of boxes", found, fix)
-            )
+            expected = "weights of one column of boxes"
+            raise ContractError(Problem(place(column=str(one.column)), expected, found, fix))
 
 
 def _require_room(heads: Mapping[str, Head], encoding: Mapping[str, Head]) -> None:

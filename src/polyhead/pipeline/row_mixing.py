@@ -41,9 +41,8 @@ def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[
     if late:
         fix = f"Put {augment[count]!r} last: each row is augmented by itself, and then mixed."
         found = f"{late[0]!r} after {augment[count]!r}"
-        raise ContractError(
-            Problem("Feed(augment=)", "augmentations that mix rows after all others", found, fix)
-        )
+        expected = "augmentations that mix rows after all others"
+        raise ContractError(Problem("Feed(augment=)", expected, found, fix))
     return tuple(augment[:count]), tuple(augment[count:])
 
 

@@ -66,9 +66,8 @@ class Frames:
             if not _same_aspect_ratio(size, sizes[self.first]):
                 height, width = sizes[self.first]
                 expected = f"the aspect ratio of `{self.first}` ({height} x {width}), as {_ONE_SCENE.format(self.fit)}"
-                raise DataError(
-                    Problem(place(input=name, row=row), expected, f"{size[0]} x {size[1]}", _STRETCH, "fit")
-                )
+                found = f"{size[0]} x {size[1]}"
+                raise DataError(Problem(place(input=name, row=row), expected, found, _STRETCH, "fit"))
 
     def in_proportion(
         self, name: str, size: tuple[int, int], frames: Sequence[Frame], resized: Sequence[Any], array: bool

@@ -64,9 +64,8 @@ def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augm
             if inner.layer == "map":
                 fix = "Put NaN into the map where a pixel does not count."
             expected = f"one weight a {'row' if inner is head else 'box'}, as {how}"
-            problems.append(
-                Problem(where, expected, "weights of pixels, which do not move with the image", fix)
-            )
+            found = "weights of pixels, which do not move with the image"
+            problems.append(Problem(where, expected, found, fix))
         if inner.pairs and moves:
             if len(weights_shape(head, first_rows(source, head.sample_weight))) != len(head.weight_shape):
                 continue  # one weight for all points

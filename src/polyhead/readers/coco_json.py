@@ -34,9 +34,8 @@ def coco_path(annotations: Any, images: Any) -> Path:
         fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of images.'
         if not there:
             fix = "For images in folders say ph.read_folder(path), for YOLO's text files ph.read_yolo(path)."
-        raise DataError(
-            Problem(f"{where}, {place(file=str(path))}", "COCO's JSON file", found, fix, "folder")
-        )
+        expected = "COCO's JSON file"
+        raise DataError(Problem(f"{where}, {place(file=str(path))}", expected, found, fix, "folder"))
     if images is None and path.is_file():
         fix = f'Say read_coco("{path}", "{_suggested_images(path)}").'
         raise DataError(Problem("read_coco(images)", "the folder of images", "none", fix, "folder"))

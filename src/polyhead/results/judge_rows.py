@@ -221,9 +221,8 @@ class _BatchOutputs:
     def _output(self, found: Any, name: str) -> np.ndarray:
         if self._structure.own_loss and not (isinstance(found, Mapping) and name in found):
             fix = "Let the model return a dict with this name when it predicts."
-            raise ContractError(
-                Problem(f"evaluate(), {place(head=name)}", "an output of this name", "none", fix)
-            )
+            expected = "an output of this name"
+            raise ContractError(Problem(f"evaluate(), {place(head=name)}", expected, "none", fix))
         return np.asarray(output(found, self._paths[name]))
 
 

@@ -166,9 +166,8 @@ def require_finite_outputs(where: str, name: str, outputs: np.ndarray, ids: np.n
         row = int(ids[at])
         fix = "Look for a loss that became NaN in training, and for inputs without a finite number."
         value = shown(outputs[at].ravel()[bad[at]][0])
-        raise DataError(
-            Problem(f"{where}, {place(head=name, row=row)}", "finite outputs", value, fix, rows=(row,))
-        )
+        expected = "finite outputs"
+        raise DataError(Problem(f"{where}, {place(head=name, row=row)}", expected, value, fix, rows=(row,)))
 
 
 def _has_shape(head: Head, found: Any) -> bool:

@@ -160,9 +160,8 @@ class Predictions:
     def _require(self, name: str) -> None:
         if name not in self.columns:
             expected = f"one of the columns {', '.join(self.columns)}"
-            raise ContractError(
-                Problem("predictions[...]", expected, shown(name), similar(name, self.columns))
-            )
+            fix = similar(name, self.columns)
+            raise ContractError(Problem("predictions[...]", expected, shown(name), fix))
 
     @property
     def _first(self) -> FirstRows:
@@ -288,9 +287,8 @@ class Predictions:
         lost = next((row for row, file in zip(ids, files, strict=True) if file is None), None)
         if lost is not None:
             fix = "Write the rows with files alone: predict(model, source.select(...))."
-            raise DataError(
-                Problem("write_yolo(), row " + shown(lost), "an image file", "an image in memory", fix)
-            )
+            found = "an image in memory"
+            raise DataError(Problem("write_yolo(), row " + shown(lost), "an image file", found, fix))
         target = as_path(folder, "write_yolo(folder)")
         write_yolo_labels(iter(self), self.heads, name, target, files, self._stored_sides)
 

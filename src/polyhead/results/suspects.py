@@ -122,9 +122,8 @@ class Suspects(tuple[Suspect, ...]):
         require_size("save(n=)", n)
         target = as_path(path, "save(path)")
         if target.suffix.lower() not in (".html", ".htm"):
-            raise ContractError(
-                Problem("save(path)", "the name of a file that ends in .html", shown(str(path)))
-            )
+            expected = "the name of a file that ends in .html"
+            raise ContractError(Problem("save(path)", expected, shown(str(path))))
         places = list(dict.fromkeys(self._places))[: int(n)]
         pairs = self._rows.samples(places)
         page = suspects_page(self, pairs, self._rows.inputs, self._rows.drawn_heads)

@@ -79,9 +79,8 @@ def _require_tunable(method: str, name: str, found: Any, what: str) -> None:
     kind = getattr(head, "judge", head)
     if not hasattr(kind, f"best_{what}"):
         fix = f"Only {_TUNABLE[what]} heads have a {what}."
-        raise ContractError(
-            Problem(f"{method}(), {place(head=name)}", f"a head with a {what}", "one without", fix)
-        )
+        expected = f"a head with a {what}"
+        raise ContractError(Problem(f"{method}(), {place(head=name)}", expected, "one without", fix))
 
 
 def _declare(evaluation: Any, rows: Any, name: str, **changes: float) -> None:

@@ -393,7 +393,6 @@ def checked_rows(source: Source, ids: np.ndarray) -> dict[str, Values]:
         single = isinstance(values, np.ndarray) and not values.ndim
         if single or len(values) != count:
             found = "a single value" if single else str(len(values))
-            raise DataError(
-                Problem(at, f"{counted(count, 'entry', 'entries')} for {counted(count, 'id')}", found)
-            )
+            expected = f"{counted(count, 'entry', 'entries')} for {counted(count, 'id')}"
+            raise DataError(Problem(at, expected, found))
     return {name: plain_rows(values, f"{where}, column `{name}`") for name, values in rows.items()}

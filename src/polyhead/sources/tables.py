@@ -171,9 +171,8 @@ def _checked_length(found: Opened, name: str, at: int) -> Callable[[], Values | 
     def column() -> Values | Stored:
         values = load(at)
         if len(values) != rows:
-            raise DataError(
-                Problem(where, f"{counted(rows, 'row')}, as when the file was opened", f"{len(values):,}")
-            )
+            expected = f"{counted(rows, 'row')}, as when the file was opened"
+            raise DataError(Problem(where, expected, f"{len(values):,}"))
         return values
 
     return column

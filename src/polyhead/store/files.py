@@ -156,9 +156,8 @@ def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | No
             batch = opened.get_batch(0)
         batch.validate()
         if rows is not None and batch.num_rows != rows:
-            raise StoreError(
-                Problem(place(file=str(path)), counted(rows, "row"), f"{batch.num_rows:,}", AGAIN)
-            )
+            found = f"{batch.num_rows:,}"
+            raise StoreError(Problem(place(file=str(path)), counted(rows, "row"), found, AGAIN))
         if any(column.get_total_buffer_size() > NEAR * len(column) for column in batch.columns):
             _advise(mapped, "MADV_NORMAL")
         return batch
