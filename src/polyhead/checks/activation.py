@@ -1,4 +1,4 @@
-"""Finds the last activation of an output by following its layers backwards, and whether it gives logits."""
+"""Finds the last activation of an output by following its layers backwards."""
 
 from __future__ import annotations
 
