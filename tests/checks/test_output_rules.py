@@ -505,6 +505,18 @@ def test_tanh_and_hinge(head):
     assert [p.code for p in check(YES, {"yes": dense(1, "tanh")}).problems] == ["activation"]
 
 
+def test_a_loss_that_compares_outputs_with_0_and_1_needs_probabilities():
+    head = {"yes": ph.Binary(loss="mse")}
+    assert [str(p) for p in check(head, {"yes": dense(1)}).warnings] == [
+        'head `yes`: expected activation="sigmoid", as mean_squared_error compares the outputs themselves with the '
+        'labels, got no activation. Say activation="sigmoid" in the output layer: predictions are taken for '
+        "probabilities."
+    ]
+    assert not check(head, {"yes": dense(1, "sigmoid")}).problems
+    for loss in ("hinge", keras.losses.BinaryCrossentropy(from_logits=True), lambda t, p: (t - p) ** 2):
+        assert not check({"yes": ph.Binary(loss=loss)}, {"yes": dense(1)}).problems
+
+
 def test_numbers_that_an_integer_input_would_cut_off():
     report = check(YES, {"yes": dense(1)}, dtype="int32")
     assert [str(p) for p in report.problems] == [

@@ -108,8 +108,15 @@ def _check_activation(
     single = one_unit_softmax(where, applied, units, better)
     if single is not None:
         return single
-    if applied == "tanh" and loss is not None and "hinge" in loss.name:
+    hinge = loss is not None and "hinge" in loss.name
+    if applied == "tanh" and hinge:
         return None
+    plain = loss is not None and bool(loss.name) and loss.from_logits is None and not hinge
+    if applied == "linear" and head.probabilities and loss is not None and plain:
+        wanted = head.probabilities[0]
+        expected = f'activation="{wanted}", as {loss.name} compares the outputs themselves with the labels'
+        fix = f'Say activation="{wanted}" in the output layer: predictions are taken for probabilities.'
+        return Problem(where, expected, "no activation", fix, "activation", warning=True)
     return no_probabilities(where, applied, head.probabilities, type(head.inner).__name__)
 
 
