@@ -48,7 +48,7 @@ def test_a_model_that_does_not_fit_ends_it_with_all_problems(tmp_path):
     assert (code, out) == (2, f"{path}\n")
     assert err.splitlines()[1:] == [
         f"polyhead: {tmp_path / 'mine.py'}:made: 2 problems:",
-        "  1. input `x`: expected an input of shape (2,), got `x` of shape (3,).",
+        "  1. input `x`: expected an input of shape (2,), got `x` of shape (3,). Say keras.Input((2,)).",
         "  2. head `y`: expected an output of shape (1,), got `y` of shape (5,). Give the layer 1 unit.",
     ]
     assert "Check against the model: 2 problems" in path.read_text("utf-8")

@@ -118,7 +118,7 @@ QUESTIONS = {
         "change batch size",
         "batch size during training",
     ],
-    "use_ema: 'NoneType' object is not callable in the second fit": ["use_ema", "EMA weights"],
+    "EMA weights, use_ema: 'NoneType' object is not callable in the second fit": ["use_ema", "EMA weights"],
     "Knowledge distillation, soft labels: the outputs of a teacher as labels": [
         "distillation",
         "soft labels",
