@@ -658,3 +658,16 @@ def test_an_attribute_that_batches_would_not_follow_cannot_be_set(name, fix):
     assert len(next(other.batches()).ids) == 16
     feed.epoch = 3
     assert feed.epoch == 3
+
+
+def test_attributes_of_users_and_of_subclasses_can_be_set_again():
+    class Named(ph.Feed):
+        def __init__(self, *args, **kwargs):
+            self.name = "rows"
+            super().__init__(*args, **kwargs)
+            self.name = "train"
+
+    feed = Named({"x": [1.0, 2.0], "y": [0, 1]}, inputs="x", heads={"y": ph.Binary()})
+    feed.name += "ing"
+    feed.warn_if_slow = False  # `fit` reads it when it begins
+    assert (feed.name, feed.warn_if_slow) == ("training", False)

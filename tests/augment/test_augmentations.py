@@ -55,6 +55,10 @@ def moved(one, frame=FRAME):
             r"RandomResizedCrop\(ratio=\): expected a finite number of at least 1,",
         ),
         (lambda: Color(), r"Color\(\): expected brightness, contrast, saturation or hue above 0, got none\."),
+        (
+            lambda: Color(np.ones(2)),
+            r"Color\(brightness=\): expected a number in \[0, 1\], got array\(\[1\., 1\.\]\)\.",
+        ),
         (lambda: Color(hue=0.6), r"Color\(hue=\): expected a number in \[0, 0\.5\], got 0\.6\."),
         (lambda: Blur(float("nan")), r"Blur\(sigma=\): expected a number in \(0, 100\], got nan\."),
         (lambda: Noise(2), r"Noise\(fraction=\): expected a number in \(0, 1\], got 2\."),

@@ -498,6 +498,27 @@ def test_ids_for_which_an_embedding_has_no_row():
     )
 
 
+def test_negative_ids_read_the_last_rows_of_an_embedding():
+    data = {"words": np.arange(40).reshape(20, 2) - 1, "yes": [0, 1] * 10}
+    feed = ph.Feed(data, inputs="words", heads=YES)
+    assert not feed.check(build(feed, {"yes": dense(1)}, start=layers.Embedding(40, 3))).errors
+    model = build(feed, {"yes": dense(1)}, start=layers.Embedding(39, 3, name="of_words"))
+    assert [str(p) for p in feed.check(model).errors] == [
+        "input `words`, row 0: expected ids in [0, 38], as the embedding `of_words` has 39 rows, got -1. Keras counts "
+        "negative ids from the last row, which other ids have as well: give -1 an id of its own."
+    ]
+
+
+def test_ids_that_a_layer_cuts_off_need_no_row_of_the_embedding():
+    data = {"words": np.array([[[3], [900]]] * 20), "yes": [0, 1] * 10}
+    feed = ph.Feed(data, inputs="words", heads=YES)
+
+    def first(h):
+        return layers.Embedding(4, 3)(layers.Flatten()(layers.Cropping1D((0, 1))(h)))
+
+    assert not feed.check(build(feed, {"yes": dense(1)}, start=first)).errors
+
+
 @pytest.mark.parametrize("head", [ph.Binary(), ph.Binary(loss="hinge"), ph.Binary(loss=keras.losses.Hinge())])
 def test_tanh_and_hinge(head):
     compiled = {"loss": {"yes": keras.losses.SquaredHinge()}} if head.loss is None else None

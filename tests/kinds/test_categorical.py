@@ -505,8 +505,8 @@ def test_an_array_says_that_lists_of_other_rows_hold_0_and_1_too(head, dtype):
     array = np.array([[0, 1], [1, 1], [0, 0]], dtype)
     for rows in ([[1, 0]], [[0, 1], [0, 1]], [[0, 1], [1, 0]], [[1, 1], [0, 1]]):
         assert encoded(resolved(resolved(head, array), rows), rows)[0].tolist() == rows
-    lists = [[0], [0, 1], []]
-    assert encoded(resolved(resolved(head, array), lists), lists)[0].tolist() == [[1, 0], [1, 1], [0, 0]]
+    for lists, labels in (([[0], [0, 1], []], [[1, 0], [1, 1], [0, 0]]), ([[0], [1]], [[1, 0], [0, 1]])):
+        assert encoded(resolved(resolved(head, array), lists), lists)[0].tolist() == labels
 
 
 @pytest.mark.parametrize("number", [np.int64, np.uint8, np.float32])

@@ -224,6 +224,12 @@ def test_no_images():
             'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).',
         ),
         (
+            np.zeros((2, 0, 4), int),
+            Image(),
+            "head `h`: expected images (H, W) or (H, W, C), uint8 or float, got rows of shape (0, 4), int64. "
+            'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).',
+        ),
+        (
             np.full((2, 4, 4), 700, np.int16) * np.array([-1, 2], np.int16)[:, None, None],
             Image(4, 4),
             "head `h`: expected images (H, W) or (H, W, C), uint8 or float, got rows of shape (4, 4), int16. "

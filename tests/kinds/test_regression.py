@@ -174,6 +174,12 @@ def test_what_is_not_numbers(shape, column, words):
     assert message(Regression(shape).encode, column) == words
 
 
+def test_vectors_of_another_size():
+    assert message(Embedding(4).encode, np.ones((2, 5))) == (
+        "head `h`: expected numbers of shape (4,), got rows of shape (5,). Say Embedding(5)."
+    )
+
+
 @pytest.mark.parametrize("largest", [np.finfo(np.float32).max, -np.finfo(np.float32).max, 2**62])
 def test_the_largest_numbers_fit(largest):
     column = np.array([largest] * 3, np.float64)

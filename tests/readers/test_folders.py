@@ -286,6 +286,12 @@ def test_names_in_a_table_may_begin_with_the_folder(root, put, monkeypatch):
         assert column(read_folder("pets", table=table), "v").tolist() == [2, 1]
 
 
+def test_an_absolute_path_in_a_table_is_not_a_file_in_a_folder_inside_of_the_same_name(root, put):
+    put("pets/a.jpg", "pets/pets/a.jpg")
+    table = {"file": [str(root / "pets" / "pets" / "a.jpg"), str(root / "pets" / "a.jpg")], "v": [1, 2]}
+    assert column(read_folder(root / "pets", table=table), "v").tolist() == [2, 1]
+
+
 def test_what_to_do_about_missing_files_is_said_once(root, put):
     put("a.jpg")
     found = message(lambda: read_folder(root, table={"file": ["a", "b", "c"], "v": [1, 2, 3]}))

@@ -150,6 +150,19 @@ def test_with_a_hinge_or_own_loss_the_output_says_whether_it_is_a_probability(ho
             assert np.allclose(found[f"{name}_probability"], values[rows], atol=1e-5), name
 
 
+@pytest.mark.once
+def test_the_loss_of_a_file_of_an_earlier_version_says_that_a_row_is_logits():
+    x = np.array([[0.3], [9.0], [-9.0]], "float32")
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    feed = ph.Feed({"x": x, "y": [0, 1, 0]}, inputs="x", heads={"y": ph.Binary(loss=loss)})
+    model = ph.compile(Wrapped(keras.layers.Dense(1, kernel_initializer="ones")), feed, optimizer="sgd")
+    model._compile_loss.losses["y"].logits = None  # which is not in such a file
+    expected = 1 / (1 + np.exp(-x[:, 0]))
+    for rows in (slice(None), slice(1)):
+        found = ph.predict(model, {"x": x[rows]}, declaration=feed.declaration)["y_probability"]
+        assert np.allclose(found, expected[rows], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "one",
     [

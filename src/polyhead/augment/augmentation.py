@@ -46,8 +46,8 @@ class Augmentation(ABC):
         plain_fields(self)
         for name, _, interval in (one.partition(" in ") for one in ("p in [0, 1]", *self.ranges)):
             value, (low, high) = getattr(self, name), map(float, interval[1:-1].split(", "))
-            ends = (interval[0] == "[" and value == low) or (interval[-1] == "]" and value == high)
-            if not is_number(value) or not (ends or low < value < high):
+            ends = {low: interval[0] == "[", high: interval[-1] == "]"}
+            if not is_number(value) or not (low < value < high or ends.get(value)):
                 infinite = f"a finite number of at least {low:g}"
                 expected = infinite if high == math.inf else f"a number in {interval}"
                 raise ContractError(Problem(f"{type(self).__name__}({name}=)", expected, shown(value)))

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from polyhead.checks.range_rules import first_outside
 from polyhead.errors import Problem, counted, place
 from polyhead.keras_bridge.rescaling import rescaling
 from polyhead.kinds import Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 _MOVES = {
-    "CenterCrop", "Cropping1D", "Cropping2D", "ExpandDims", "Flatten", "Identity", "Permute", "RandomCrop",
+    "CenterCrop", "Cropping2D", "ExpandDims", "Flatten", "Identity", "Permute", "RandomCrop",
     "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "Reshape", "Resizing", "Squeeze",
     "ZeroPadding1D", "ZeroPadding2D",
 }  # fmt: skip
@@ -94,13 +93,17 @@ def unknown_ids(layers: Iterable[Any], ids: ArrayStatistics, where: Callable[[An
         where: names the place of an id.
     """
     known = _rows_of_embedding(layers)
-    outside = None if known is None or not ids.whole else first_outside(ids, (0, known[0] - 1))
-    if known is None or outside is None:
+    (low, _), (high, _) = ids.low, ids.high
+    if known is None or not ids.whole or (-known[0] <= low and max(high, high - low) < known[0]):
         return None
     expected = f"ids in [0, {known[0] - 1}], as the embedding `{known[1]}` has {counted(known[0], 'row')}"
-    fix = "PyTorch and TensorFlow stop there, JAX goes on with NaN: give the embedding more rows, or map rare ids "
-    fix += "to one of its own."
-    return Problem(where(outside[1]), expected, f"{outside[0]:g}", fix, "token-range")
+    if high < known[0]:
+        fix = "Keras counts negative ids from the last row, which other ids have as well: give -1 an id of its own."
+    else:
+        fix = "PyTorch and TensorFlow stop there, JAX goes on with NaN: give the embedding more rows, or map rare ids "
+        fix += "to one of its own."
+    found, spot = ids.low if high < known[0] else ids.high
+    return Problem(where(spot), expected, f"{found:g}", fix, "token-range")
 
 
 def judge_inputs(

@@ -43,7 +43,9 @@ def gives_logits(model: Any, name: str, head: Head, path: Path | None, outputs: 
     """
     compiled = head_losses(model)
     loss = None if compiled is None else compiled.losses.get(name)
-    known = declared_logits(head) if loss is None else loss.logits
+    known = None if loss is None else loss.logits
+    if known is None:  # of a model that `polyhead.compile` has not seen, or not in this version
+        known = declared_logits(head if loss is None else head.fixed(loss=loss.loss))
     if known is None and path is not None:
         known = layer_logits(model, path)
     return not probable(outputs, head) if known is None else known

@@ -31,6 +31,11 @@ _INSTEAD = {
 }
 """For each method of a `tf.data.Dataset`, what to write with a feed."""
 
+_FIXED = {
+    "augment", "batch_size", "drop_remainder", "heads", "inputs", "seed", "shard", "shuffle", "source", "workers"
+}  # fmt: skip
+"""The attributes that batches would not follow if they were set."""
+
 
 class FeedAdapter(KerasInput):
     """The part of a feed that Keras and `polyhead.compile` use.
@@ -56,8 +61,8 @@ class FeedAdapter(KerasInput):
             raise AttributeError(f"A feed has no {name}(). {_INSTEAD[name]}")
 
         def __setattr__(self, name: str, value: Any) -> None:
-            """Raise for an attribute that the constructor has set: batches would not follow it."""
-            if not name.startswith("_") and name in self.__dict__:
+            """Raise for an argument that the constructor has set: batches would not follow it."""
+            if name in _FIXED and name in self.__dict__:
                 rows = "rows" if name == "source" else f"feed.source, {name}=..."
                 kept = ("shuffle", "augment", "drop_remainder")  # what `on` does not take over
                 kept = [f", {one}=feed.{one}" for one in kept if one != name and getattr(self, one)]

@@ -318,7 +318,7 @@ def _image_array(values: Any) -> np.ndarray:
         kind = array.dtype.kind if array.ndim in (3, 4) else ""
         fix = "Use ph.Array for other data."
         if kind in ("i", "u"):
-            low, high = array.min(), array.max()
+            low, high = (array.min(), array.max()) if array.size else (0, 0)
             fix = f"Say ph.Image(range=(low, high)), what becomes 0 and 1; here they are {low} to {high}."
             if low >= 0 and high <= 255:
                 fix = 'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).'

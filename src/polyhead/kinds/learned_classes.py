@@ -169,12 +169,12 @@ def hold_flags(column: Column, missing: Any, names: Sequence[Any] | None, known:
             if width == 2:
                 met.add(tuple(labels))
             sure = sure or len(set(labels)) < width or not all(type(one) in (int, float) for one in labels)
-    fits = names is None or width == len(names)
+    fits = names is None or width in (0, len(names))
     if flags and width and (sure or (names is not None and fits and not {0, 1} <= set(names))):
         return True
     if known is None and fits and len(met) == 2 and len(set(map(frozenset, met))) == 1:
         raise _either(*min(met))
-    return known
+    return known if fits else None
 
 
 def _is_flag(value: Any) -> bool:

@@ -155,7 +155,12 @@ class Regression(Quantities, Head):
 
     def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         what = "a number" if self.shape == (1,) else f"numbers of shape {self.shape}"
-        return numbers(values, self.missing, self.shape, what, shape_fix=_sized)
+        return numbers(values, self.missing, self.shape, what, shape_fix=self._sized)
+
+    def _sized(self, shape: tuple[int, ...]) -> str:
+        """Say how to declare a head of numbers of this shape."""
+        size = shape[0] if len(shape) == 1 else shape
+        return f"Say {type(self).__name__}({size})." if shape else "Say Regression()."
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, there = self._numbers(values)
@@ -258,9 +263,3 @@ class Embedding(Regression):
         import keras
 
         return [keras.metrics.CosineSimilarity(name="cosine")]
-
-
-def _sized(shape: tuple[int, ...]) -> str:
-    """Say how to declare a head of numbers of this shape."""
-    size = shape[0] if len(shape) == 1 else shape
-    return f"Say Regression({size or ''})."

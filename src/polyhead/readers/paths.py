@@ -127,6 +127,9 @@ class Root:
             ends = ["/".join(parts[start:]) for start in starts]
             inside = [os.path.join(self.path, end) for end in ends if self._leaves(end) is None]
             return next((end for end in inside if os.path.exists(end)), None)
+        below = path.removeprefix(self.path.replace(os.sep, "/") + "/")
+        if below != path and self._leaves(below) is None and os.path.exists(path):  # it was not moved
+            return os.path.join(self.path, *below.split("/"))
         if parts and parts[-1] == own:
             return self.path
         for start in range(len(parts)):
