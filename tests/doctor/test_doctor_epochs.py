@@ -214,6 +214,23 @@ def test_batches_of_one_small_number_hold_other_rows_though_they_hold_the_same_n
     assert [p.code for p in report.problems] == ["constant"] * (values == 1)
 
 
+def test_arrays_of_one_row_again_and_again_are_constant_and_no_more():
+    report = examine((np.ones((ROWS, 2)), np.arange(ROWS) % 3), steps=None)
+    assert [p.code for p in report.problems] == ["constant"]
+
+
+def test_the_labels_that_differ_when_an_item_is_read_again_are_named():
+    class Moving(Items):
+        draws = np.random.default_rng(0)
+
+        def __getitem__(self, index):
+            x, (yes, value) = super().__getitem__(index)
+            return x, (yes, self.draws.permutation(value))
+
+    (problem,) = examine(Moving(), steps=None).problems
+    assert (problem.code, problem.place) == ("labels-move", "target y[1], item 0")
+
+
 def test_labels_of_another_dtype_have_not_moved():
     steps = itertools.count()
 

@@ -300,6 +300,18 @@ MISTAKES = {
         "outputs `a/0` and `a/1`: expected each output's own labels, got labels that fit only the other way round "
         "(output `a/0`, batch",
     ),
+    "Python lists in a tuple in a dict": (
+        lambda i: (X[i], {"a": (YES[i].tolist(), VALUE[i]), "kind": KIND[i]}),
+        tuple_in_dict,
+        "list-of-numbers",
+        "Give NumPy arrays: np.asarray(y['a'][0], \"float32\").",
+    ),
+    "negative weights": (
+        lambda i: (*by_tuple(i), (ones, ones, -ones)),
+        three,
+        "negative-weight",
+        "got -1. A negative weight trains away from the label.",
+    ),
     "weights of one output in a tuple": (
         lambda i: (PHOTO[i], (KIND[i], MASK[i]), (np.ones((SIZE, 8, 8)),)),
         photos,

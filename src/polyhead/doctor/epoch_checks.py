@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from polyhead.doctor.places import Matches
-from polyhead.doctor.reading import Reading
+from polyhead.doctor.reading import Place, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
@@ -72,9 +72,11 @@ def check_epochs(
         return out
     one, two = _two_epochs(first, second, steps, x_period, streams)
     again = _Part(second.rows, True, second.labels) if second is not None and streams else None
-    drifting = {path for (part, path), stats in first.stats.items() if part == "y" and len(stats.dtypes) > 1}
+    drifting = {place for place, stats in first.stats.items() if len(stats.dtypes) > 1}
     _check_labels(one, two or again, places or Matches(), drifting, out)
     column, known = _telling_hash(one, two, x_period)
+    if len(np.unique(_row_keys(one, column).keys)) == 1:  # constant inputs tell no rows apart
+        return out
     if known:
         _check_order(subject, _row_keys(one, column), _row_keys(two, column) if two else None, out)
     elif two is not None:
@@ -165,12 +167,12 @@ def _check_ends(
     """Check whether epochs end, and whether a second one follows."""
     count = counted(first.steps, "batch")
     if first.ended and subject.runs_out and not subject.refused:
-        wanted = f"steps_per_epoch={first.steps}"
         out.found(
             subject.kind,
             "batches for as long as fit asks for them",
             f"an end after {count}: a second epoch would train on the 2 batches that Keras read first",
-            f"Put `while True:` round the loop and say fit({wanted}), or write a keras.utils.PyDataset.",
+            f"Put `while True:` round the loop and say fit(steps_per_epoch={first.steps}), or write a "
+            "keras.utils.PyDataset.",
             "exhausted",
         )
         return
@@ -241,12 +243,12 @@ def _telling_hash(one: _Part, two: _Part | None, found: int | None) -> tuple[int
 
 def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckResult) -> None:
     """Check whether rows are shuffled between epochs."""
-    if two is None or subject.shuffled or len(one.batches) < 2 or len(np.unique(one.keys)) == 1:
-        return  # constant inputs have no order
-    a, b = one.keys, two.keys
-    size = min(len(a), len(b))
-    by_number = subject.item is not None
-    same = np.array_equal(a[:size], b[:size]) or (one.complete and two.complete and not _mean_move(a, b))
+    if two is None or subject.shuffled or len(one.batches) < 2:
+        return
+    a, b, by_number = one.keys, two.keys, subject.item is not None
+    same = np.array_equal(a[: len(b)], b[: len(a)]) or (
+        one.complete and two.complete and not _mean_move(a, b)
+    )
     groups = {np.sort(batch).tobytes() for batch in one.batches}  # rows of one small number are often equal
     together = [np.sort(batch).tobytes() in groups for batch in two.batches]
     if not same and not (all(together) and len(together) > 1):
@@ -374,7 +376,7 @@ def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[in
     raise AssertionError("no row comes twice")
 
 
-def _check_labels(one: _Part, two: _Part | None, places: Matches, but: set[Path], out: CheckResult) -> None:
+def _check_labels(one: _Part, two: _Part | None, places: Matches, but: set[Place], out: CheckResult) -> None:
     """Find equal inputs with different labels, except for labels of drifting dtype, whose hashes differ."""
     if two is None or not two.rows:
         return
@@ -385,7 +387,8 @@ def _check_labels(one: _Part, two: _Part | None, places: Matches, but: set[Path]
     at, there = first[often == 1][i], second[again == 1][j]
     if len(at) < 2 or len(a) < 0.9 * sum(often):
         return
-    moved = {path: rows for path, rows in one.labels_that_moved(at, two, there).items() if path not in but}
+    moved = one.labels_that_moved(at, two, there)
+    moved = {path: rows for path, rows in moved.items() if ("y", path) not in but}
     if moved:
         rows = np.any(list(moved.values()), axis=0)
         edges = np.cumsum([0, *map(len, one.rows)])

@@ -221,7 +221,7 @@ def _check_first_item(what: Subject, first: Reading, worker: Worker, seconds: fl
     """Read the first item again, if there is time."""
     if what.item is not None and 5 * max(first.seconds) > seconds:
         return CheckResult(unseen=["whether item 0 is the same when it is read again: it takes too long"])
-    return check_item(what, first.rows, worker, seconds)
+    return check_item(what, first, worker, seconds)
 
 
 def _match_batch(what: Subject, first: Reading, side: Model | None) -> tuple[Matches, list[Problem]]:

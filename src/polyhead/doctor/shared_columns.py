@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from polyhead.checks.output_rules import FEW
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Reading
-from polyhead.errors import Problem
+from polyhead.errors import Problem, counted
 
 _FEWEST_OTHERS = 5
 """The fewest rows without the most frequent label; with fewer, a column may be equal by chance."""
 
 
-def labels_in_inputs(reading: Reading, places: Matches, known: list[Problem]) -> list[Problem]:
+def labels_in_inputs(reading: Reading, places: Matches, known: list[Problem]) -> Iterator[Problem]:
     """Find labels that are columns of the inputs, except where a model reconstructs all of an input.
 
     Labels with one of the ``known`` problems are left out.
@@ -22,31 +24,29 @@ def labels_in_inputs(reading: Reading, places: Matches, known: list[Problem]) ->
     columns = {
         value: (place, column)
         for place, stats in given.items()
-        for column, value in enumerate(_columns(stats))
+        for column, value in enumerate(_column_hashes(stats))
     }
-    learned = {value for stats in labels.values() for value in _columns(stats)}
+    learned = {value for stats in labels.values() for value in _column_hashes(stats)}
     if reading.uneven is not None or all(
-        learned.issuperset(_columns(stats) or [-1]) for stats in given.values()
+        learned.issuperset(_column_hashes(stats) or [-1]) for stats in given.values()
     ):
-        return []
-    problems = []
+        return
     for place, stats in labels.items():
-        found = _columns(stats)
-        whole = len(found) > 1 and any(found == _columns(other) for other in given.values())
+        found = _column_hashes(stats)
+        whole = len(found) > 1 and any(found == _column_hashes(other) for other in given.values())
         name = places.name(place)
         reported = any(problem.place.startswith(name) and not problem.warning for problem in known)
         if whole or reported or not _are_telling(stats) or not columns.keys() >= set(found):
             continue
         at, column = columns[found[0]]
-        which = f", column {column}" if len(found) == 1 < len(_columns(given[at])) else ""
-        got = f"those of {places.name(at)}{which}, in all {stats.rows:,} rows read"
+        which = f", column {column}" if len(found) == 1 < len(_column_hashes(given[at])) else ""
+        got = f"those of {places.name(at)}{which}, in all {counted(stats.rows, 'row')} read"
         fix = "Leave them out of the inputs: the model would only copy them."
         expected, code = "labels that no input has", "label-in-input"
-        problems.append(Problem(name, expected, got, fix, code, warning=True))
-    return problems
+        yield Problem(name, expected, got, fix, code, warning=True)
 
 
-def _columns(stats: LeafStatistics) -> list[int]:
+def _column_hashes(stats: LeafStatistics) -> list[int]:
     return [] if stats.columns is None else stats.columns.tolist()
 
 
@@ -64,7 +64,7 @@ def equal_label_notes(reading: Reading, places: Matches) -> list[str]:
     groups: dict[tuple[int, ...], list[str]] = {}
     for place, stats in reading.stats.items():
         if place[0] == "y" and _are_telling(stats):
-            groups.setdefault(tuple(_columns(stats)), []).append(places.name(place))
+            groups.setdefault(tuple(_column_hashes(stats)), []).append(places.name(place))
     return [
         f"{' and '.join(names)} have the same labels in every row" for names in groups.values() if names[1:]
     ]

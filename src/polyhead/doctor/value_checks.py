@@ -49,9 +49,12 @@ def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> Itera
             yield Problem(places.name(place, spot), "finite numbers", found, fix, code)
         if place[0] == "w" and stats.usable and stats.low[0] < 0:
             value, spot = stats.low
-            expected, fix = "a weight of at least 0", "A negative weight trains away from the label. "
-            fix += "The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
-            yield Problem(places.name(place, spot), expected, f"{value:g}", fix, "negative-weight")
+            fix = "A negative weight trains away from the label."
+            if not place[1]:
+                fix = f"{fix} The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
+            yield Problem(
+                places.name(place, spot), "a weight of at least 0", f"{value:g}", fix, "negative-weight"
+            )
 
 
 def zero_weight_notes(reading: Reading, places: Matches) -> list[str]:
@@ -74,7 +77,8 @@ def flat_label_notes(reading: Reading, places: Matches) -> list[str]:
         places.name(("y", path))
         for path, slot in places.outputs.items()
         if not slot.own_loss and ("y", path) in reading.stats
-        if _flat(reading.stats["y", path].shape, slot.shape) and reading.stats["y", path].odd is None
+        if _lacks_last_axis(reading.stats["y", path].shape, slot.shape)
+        and reading.stats["y", path].odd is None
     ]
     return [
         f"the labels of {name} lack the last axis: Keras's own losses add it, a loss or metric class of your own "
@@ -135,7 +139,7 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
         meant = turned(taken)
         told = any(  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
             _wrong(found[path])
-            and not (outputs[path].own_loss and _flat(stats[path].shape, outputs[path].shape))
+            and not (outputs[path].own_loss and _lacks_last_axis(stats[path].shape, outputs[path].shape))
             for path in taken
         )
         if not told or not suit(meant) or softer(taken):
@@ -299,7 +303,7 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
     if slot.sparse and len(wanted) > 1:
         expected = f"ids of shape {batch_of(wanted[:-1])}, as its loss is {slot.loss}"
         return Problem(name, expected, given, "Give one class id for each place.", "target-shape")
-    if _flat(shape, wanted):
+    if _lacks_last_axis(shape, wanted):
         if not slot.own_loss:
             return None  # Keras adds the last axis
         fix = f"{slot.loss} is a loss of your own: it would compare each row with each other row. "
@@ -321,7 +325,7 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
     return Problem(name, expected, given, fix, "target-shape")
 
 
-def _flat(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+def _lacks_last_axis(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     """Return whether labels lack only the last axis, of size 1, of their output."""
     return wanted[-1:] == (1,) and fits(shape, wanted[:-1])
 
