@@ -246,13 +246,12 @@ def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: C
     if two is None or subject.shuffled or len(one.batches) < 2:
         return
     a, b, by_number = one.keys, two.keys, subject.item is not None
-    same = np.array_equal(a[: len(b)], b[: len(a)]) or (
-        one.complete and two.complete and not _mean_move(a, b)
-    )
+    complete = one.complete and two.complete
+    same = np.array_equal(a[: len(b)], b[: len(a)]) or (complete and not _mean_move(a, b))
     groups = {np.sort(batch).tobytes() for batch in one.batches}  # rows of one small number are often equal
     together = [np.sort(batch).tobytes() in groups for batch in two.batches]
     if not same and not (all(together) and len(together) > 1):
-        if one.complete and two.complete and _mean_move(a, b) < _BARELY:
+        if complete and _mean_move(a, b) < _BARELY:
             out.found(
                 "order of the rows",
                 "a new order in each epoch",
@@ -363,17 +362,17 @@ def _are_vectors(first: Reading) -> bool:
 
 def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[int, int], tuple[int, int]]:
     seen: dict[int, int] = {}
-    edges = np.cumsum([0, *map(len, batches)])
-
-    def spot(position: int) -> tuple[int, int]:
-        batch = int(np.searchsorted(edges, position, side="right")) - 1
-        return batch, position - int(edges[batch])
-
     for position, row in enumerate(rows.tolist()):
         if row in seen:
-            return spot(position), spot(seen[row])
+            return _batch_and_row(batches, position), _batch_and_row(batches, seen[row])
         seen[row] = position
     raise AssertionError("no row comes twice")
+
+
+def _batch_and_row(batches: list[np.ndarray], position: int) -> tuple[int, int]:
+    edges = np.cumsum([0, *map(len, batches)])
+    batch = int(np.searchsorted(edges, position, side="right")) - 1
+    return batch, position - int(edges[batch])
 
 
 def _check_labels(one: _Part, two: _Part | None, places: Matches, but: set[Place], out: CheckResult) -> None:
@@ -391,12 +390,10 @@ def _check_labels(one: _Part, two: _Part | None, places: Matches, but: set[Place
     moved = {path: rows for path, rows in moved.items() if ("y", path) not in but}
     if moved:
         rows = np.any(list(moved.values()), axis=0)
-        edges = np.cumsum([0, *map(len, one.rows)])
-        position = int(at[rows].min())
-        batch = int(np.searchsorted(edges, position, side="right")) - 1
+        batch, row = _batch_and_row(one.rows, int(at[rows].min()))
         named = moved if len(moved) < len(one.labels[0]) else {}
         names = [f"{places.name(('y', path))}, " for path in named]
-        where = f"{''.join(names)}batch {batch}, row {position - int(edges[batch])}"
+        where = f"{''.join(names)}batch {batch}, row {row}"
         found = f"different labels the next time ({counted(int(rows.sum()), 'row')} of {len(at):,})"
         fix = "Shuffle inputs and labels by one order: x[ids], y[ids]."
         out.found(where, "the same labels for the same inputs", found, fix, "labels-move")
