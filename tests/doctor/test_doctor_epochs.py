@@ -201,9 +201,43 @@ def test_rows_that_are_drawn_with_replacement_come_twice():
 def test_a_few_small_whole_numbers_may_be_equal_without_being_the_same_row():
     table = np.random.default_rng(0).integers(0, 2, (ROWS, 3))
 
-    report = examine((table, table[:, :1]), batches=5)
+    report = examine((table, table[:, :1] ^ table[:, 1:2]), batches=5)
     assert report.problems == ()
     assert any("small numbers are the same rows, or only equal" in words for words in report.unseen)
+
+
+@pytest.mark.parametrize("values", [1, 4])
+def test_batches_of_one_small_number_hold_other_rows_though_they_hold_the_same_numbers(values):
+    numbers = np.random.default_rng(3).integers(0, values, (ROWS, 1))
+
+    report = examine(stream(lambda ids: (numbers[ids], (YES[ids], VALUE[ids]))))
+    assert [p.code for p in report.problems] == ["constant"] * (values == 1)
+
+
+def test_arrays_of_one_row_again_and_again_are_constant_and_no_more():
+    report = examine((np.ones((ROWS, 2)), np.arange(ROWS) % 3), steps=None)
+    assert [p.code for p in report.problems] == ["constant"]
+
+
+def test_the_labels_that_differ_when_an_item_is_read_again_are_named():
+    class Moving(Items):
+        draws = np.random.default_rng(0)
+
+        def __getitem__(self, index):
+            x, (yes, value) = super().__getitem__(index)
+            return x, (yes, self.draws.permutation(value))
+
+    (problem,) = examine(Moving(), steps=None).problems
+    assert (problem.code, problem.place) == ("labels-move", "target y[1], item 0")
+
+
+def test_labels_of_another_dtype_have_not_moved():
+    steps = itertools.count()
+
+    def drifting(ids):
+        return X[ids], (YES[ids].astype("float64" if next(steps) % 4 else "float32"), VALUE[ids])
+
+    assert [p.code for p in examine(stream(drifting)).problems] == ["dtype-drift"]
 
 
 def test_labels_that_move_apart_from_their_inputs():

@@ -191,6 +191,19 @@ def test_a_batch_of_none_an_empty_one_and_none_at_all():
     ]
 
 
+def test_empty_batches_at_the_end_of_a_dataset_are_a_wrong_length():
+    class Longer(Items):
+        def __len__(self):
+            return super().__len__() + 2
+
+    code, message = errors(ph.examine(Longer()))[0]
+    assert code == "empty-batch"
+    assert message == (
+        f"batch {ROWS // SIZE}: expected a batch of at least 1 row, got none. TensorFlow would wait for it or stop, "
+        f"JAX skip it: return {ROWS // SIZE} from __len__."
+    )
+
+
 def test_a_buffer_that_is_used_again():
     buffer = np.empty((SIZE, 4), "float32")
 

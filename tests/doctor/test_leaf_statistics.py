@@ -64,3 +64,10 @@ def test_shapes_and_dtypes_in_the_order_they_came():
     found = facts(np.zeros((2, 3), "int32"), np.zeros((2, 4)))
     assert (found.shapes, found.dtypes) == ({(3,): 0, (4,): 1}, {"int32": 0, "float64": 1})
     assert (found.shape, found.dtype) == ((3,), "int32")
+
+
+def test_equal_columns_have_equal_hashes_whatever_their_dtype():
+    found, other = facts([[1, 2], [3, 0]], [[5, 6]]), facts([2.0, -0.0], [6.0])
+    assert found.columns[1] == other.columns[0] != found.columns[0]
+    assert facts([2.0, 6.0], [-0.0]).columns[0] != other.columns[0]
+    assert facts([[1, 2]], [[3], [4]], [[5, 6]]).columns is None

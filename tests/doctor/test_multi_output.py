@@ -60,6 +60,19 @@ def nested():
     return with_loss(keras.Model(x, outputs), losses)
 
 
+def tuple_in_dict():
+    x = keras.Input((4,), name="x")
+    deep = [keras.layers.Dense(1, "sigmoid")(x), keras.layers.Dense(1)(x)]
+    outputs = {"a": deep, "kind": keras.layers.Dense(3, "softmax")(x)}
+    return with_loss(keras.Model(x, outputs), {"a": [LOSSES["yes"], "mse"], "kind": LOSSES["kind"]})
+
+
+def autoencoder(units, other, loss):
+    x = keras.Input((4,), name="x")
+    outputs = {"same": keras.layers.Dense(units)(x), "other": other(x)}
+    return with_loss(keras.Model(x, outputs), {"same": "mse", "other": loss})
+
+
 def by_tuple(i):
     return X[i], (YES[i], VALUE[i], KIND[i])
 
@@ -268,6 +281,43 @@ MISTAKES = {
         'expected activation="softmax", or none for logits',
     ),
     "no activation": (by_tuple, lambda: three(yes=None), "logits", "output `yes`"),
+    "-1 and 1 beside numbers in 0-1": (
+        labels(yes=lambda i: 2 * YES[i] - 1, value=lambda i: VALUE[i] / 100),
+        three,
+        "label-range",
+        "output `yes`",
+    ),
+    "(N,) for a loss of one's own beside 0 and 1": (
+        labels(value=lambda i: VALUE[i, 0] / 100),
+        lambda: three(losses={"value": Squares()}),
+        "broadcast",
+        "output `value`",
+    ),
+    "exchanged in a tuple in a dict": (
+        lambda i: (X[i], {"a": (VALUE[i], YES[i]), "kind": KIND[i]}),
+        tuple_in_dict,
+        "swapped-targets",
+        "outputs `a/0` and `a/1`: expected each output's own labels, got labels that fit only the other way round "
+        "(output `a/0`, batch",
+    ),
+    "Python lists in a tuple in a dict": (
+        lambda i: (X[i], {"a": (YES[i].tolist(), VALUE[i]), "kind": KIND[i]}),
+        tuple_in_dict,
+        "list-of-numbers",
+        "Give NumPy arrays: np.asarray(y['a'][0], \"float32\").",
+    ),
+    "negative weights": (
+        lambda i: (*by_tuple(i), (ones, ones, -ones)),
+        three,
+        "negative-weight",
+        "got -1. A negative weight trains away from the label.",
+    ),
+    "weights of one output in a tuple": (
+        lambda i: (PHOTO[i], (KIND[i], MASK[i]), (np.ones((SIZE, 8, 8)),)),
+        photos,
+        "weights-structure",
+        "expected a tuple of 2 arrays, for `kind`, `mask`, got 1 array",
+    ),
 }
 
 
@@ -444,6 +494,15 @@ CORRECT = {
     ),
     "nested": (in_nests, nested),
     "nested weights": (lambda i: (*in_nests(i), {"a": {"yes": ones, "value": ones}, "kind": ones}), nested),
+    "tuple in a dict": (lambda i: (X[i], {"a": (YES[i, 0], VALUE[i, 0]), "kind": KIND[i]}), tuple_in_dict),
+    "the inputs and their kind": (
+        lambda i: (X[i], {"same": X[i], "other": KIND[i]}),
+        lambda: autoencoder(4, keras.layers.Dense(3, "softmax"), LOSSES["kind"]),
+    ),
+    "the inputs in two parts": (
+        lambda i: (X[i], {"same": X[i, :3], "other": X[i, 3:]}),
+        lambda: autoencoder(3, keras.layers.Dense(1), "mse"),
+    ),
     "masks": (lambda i: (PHOTO[i], (KIND[i], MASK[i])), photos),
     "masks (N, H, W)": (lambda i: (PHOTO[i], (KIND[i], MASK[i, ..., 0])), photos),
     "masks as bool": (lambda i: (PHOTO[i], (KIND[i], MASK[i] > 0)), photos),
@@ -461,6 +520,43 @@ CORRECT = {
     "tokens": (lambda i: (TOKENS[i] % 50, (YES[i], VALUE[i])), tokens),
     "tokens as floats": (lambda i: ((TOKENS[i] % 50).astype("float32"), (YES[i], VALUE[i])), tokens),
 }
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (
+            lambda i: (np.c_[X[i, :3], YES[i]], by_tuple(i)[1]),
+            "sparse_categorical_crossentropy",
+            "output `yes`: expected labels that no input has, got those of input `x`, column 3, in all 120 "
+            "rows read. Leave them out of the inputs: the model would only copy them.",
+        ),
+        (
+            lambda i: (np.c_[KIND[i], X[i, :3]], by_tuple(i)[1]),
+            "sparse_categorical_crossentropy",
+            "output `kind`: expected labels that no input has, got those of input `x`, column 0",
+        ),
+        (
+            lambda i: (np.c_[X[i, :1], ONE_HOT[i]], (YES[i], VALUE[i], ONE_HOT[i])),
+            "categorical_crossentropy",
+            "output `kind`: expected labels that no input has, got those of input `x`, in all 120",
+        ),
+    ],
+)
+def test_a_label_among_the_inputs_is_named(make, kind, message):
+    (problem,) = ph.examine(stream(make), three(losses={"kind": kind}), 12, steps_per_epoch=6).problems
+    assert (problem.code, problem.warning) == ("label-in-input", True)
+    assert str(problem).startswith(message)
+
+
+@pytest.mark.once
+def test_equal_labels_of_two_outputs_are_noted():
+    report = ph.examine(
+        stream(lambda i: (X[i], (YES[i], YES[i, 0], KIND[i]))), three(), 12, steps_per_epoch=6
+    )
+    assert report.problems == ()
+    assert "output `yes` and output `value` have the same labels in every row" in report.notes
 
 
 @pytest.mark.once

@@ -145,7 +145,11 @@ def _as_arrays(reading: Reading, place: Place, places: Matches, shape: str) -> s
         shape: what to yield for the model, from `example_yield`; empty without a model.
     """
     part, path = place
-    if part != "y" or (path and not (shape and path in places.outputs)):
+    if (
+        part != "y"
+        or (path and not (shape and path in places.outputs))
+        or any(at[1:] for at in places.outputs)
+    ):
         return f'np.asarray({part}{"".join(f"[{key!r}]" for key in path)}, "float32")'
     if not path or len(places.outputs) < 2:
         return f"yield x, {_array_code(places.outputs.get(path), 'y', reading.stats[place].listed)}"

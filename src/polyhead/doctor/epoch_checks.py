@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from polyhead.doctor.places import Matches
-from polyhead.doctor.reading import Reading
+from polyhead.doctor.reading import Place, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
@@ -72,8 +72,11 @@ def check_epochs(
         return out
     one, two = _two_epochs(first, second, steps, x_period, streams)
     again = _Part(second.rows, True, second.labels) if second is not None and streams else None
-    _check_labels(one, two or again, places or Matches(), out)
+    drifting = {place for place, stats in first.stats.items() if len(stats.dtypes) > 1}
+    _check_labels(one, two or again, places or Matches(), drifting, out)
     column, known = _telling_hash(one, two, x_period)
+    if len(np.unique(_row_keys(one, column).keys)) == 1:  # constant inputs tell no rows apart
+        return out
     if known:
         _check_order(subject, _row_keys(one, column), _row_keys(two, column) if two else None, out)
     elif two is not None:
@@ -102,9 +105,8 @@ class _Part:
         Labels with few values are often the same after shuffling: each array is compared with what chance would leave.
         """
         moved: dict[Path, np.ndarray] = {}
-        for path in sorted(
-            set.intersection(*(set(batch) for batch in (*self.labels, *other.labels))), key=str
-        ):
+        both = set.intersection(*(set(batch) for batch in (*self.labels, *other.labels)))
+        for path in sorted(both, key=str):
             here, after = (np.concatenate([batch[path] for batch in part.labels]) for part in (self, other))
             _, counts = np.unique(here[at], return_counts=True)
             by_chance = 1 - float(((counts / len(at)) ** 2).sum())
@@ -165,12 +167,12 @@ def _check_ends(
     """Check whether epochs end, and whether a second one follows."""
     count = counted(first.steps, "batch")
     if first.ended and subject.runs_out and not subject.refused:
-        wanted = f"steps_per_epoch={first.steps}"
         out.found(
             subject.kind,
             "batches for as long as fit asks for them",
             f"an end after {count}: a second epoch would train on the 2 batches that Keras read first",
-            f"Put `while True:` round the loop and say fit({wanted}), or write a keras.utils.PyDataset.",
+            f"Put `while True:` round the loop and say fit(steps_per_epoch={first.steps}), or write a "
+            "keras.utils.PyDataset.",
             "exhausted",
         )
         return
@@ -243,14 +245,13 @@ def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: C
     """Check whether rows are shuffled between epochs."""
     if two is None or subject.shuffled or len(one.batches) < 2:
         return
-    a, b = one.keys, two.keys
-    size = min(len(a), len(b))
-    by_number = subject.item is not None
-    same = np.array_equal(a[:size], b[:size]) or (one.complete and two.complete and not _mean_move(a, b))
-    groups = {frozenset(batch.tolist()) for batch in one.batches}
-    together = [frozenset(batch.tolist()) in groups for batch in two.batches]
+    a, b, by_number = one.keys, two.keys, subject.item is not None
+    complete = one.complete and two.complete
+    same = np.array_equal(a[: len(b)], b[: len(a)]) or (complete and not _mean_move(a, b))
+    groups = {np.sort(batch).tobytes() for batch in one.batches}  # rows of one small number are often equal
+    together = [np.sort(batch).tobytes() in groups for batch in two.batches]
     if not same and not (all(together) and len(together) > 1):
-        if one.complete and two.complete and _mean_move(a, b) < _BARELY:
+        if complete and _mean_move(a, b) < _BARELY:
             out.found(
                 "order of the rows",
                 "a new order in each epoch",
@@ -361,21 +362,21 @@ def _are_vectors(first: Reading) -> bool:
 
 def _first_repeat(rows: np.ndarray, batches: list[np.ndarray]) -> tuple[tuple[int, int], tuple[int, int]]:
     seen: dict[int, int] = {}
-    edges = np.cumsum([0, *map(len, batches)])
-
-    def spot(position: int) -> tuple[int, int]:
-        batch = int(np.searchsorted(edges, position, side="right")) - 1
-        return batch, position - int(edges[batch])
-
     for position, row in enumerate(rows.tolist()):
         if row in seen:
-            return spot(position), spot(seen[row])
+            return _batch_and_row(batches, position), _batch_and_row(batches, seen[row])
         seen[row] = position
     raise AssertionError("no row comes twice")
 
 
-def _check_labels(one: _Part, two: _Part | None, places: Matches, out: CheckResult) -> None:
-    """Find equal inputs with different labels."""
+def _batch_and_row(batches: list[np.ndarray], position: int) -> tuple[int, int]:
+    edges = np.cumsum([0, *map(len, batches)])
+    batch = int(np.searchsorted(edges, position, side="right")) - 1
+    return batch, position - int(edges[batch])
+
+
+def _check_labels(one: _Part, two: _Part | None, places: Matches, but: set[Place], out: CheckResult) -> None:
+    """Find equal inputs with different labels, except for labels of drifting dtype, whose hashes differ."""
     if two is None or not two.rows:
         return
     (a, first, often), (b, second, again) = (
@@ -386,14 +387,13 @@ def _check_labels(one: _Part, two: _Part | None, places: Matches, out: CheckResu
     if len(at) < 2 or len(a) < 0.9 * sum(often):
         return
     moved = one.labels_that_moved(at, two, there)
+    moved = {path: rows for path, rows in moved.items() if ("y", path) not in but}
     if moved:
         rows = np.any(list(moved.values()), axis=0)
-        edges = np.cumsum([0, *map(len, one.rows)])
-        position = int(at[rows].min())
-        batch = int(np.searchsorted(edges, position, side="right")) - 1
+        batch, row = _batch_and_row(one.rows, int(at[rows].min()))
         named = moved if len(moved) < len(one.labels[0]) else {}
         names = [f"{places.name(('y', path))}, " for path in named]
-        where = f"{''.join(names)}batch {batch}, row {position - int(edges[batch])}"
+        where = f"{''.join(names)}batch {batch}, row {row}"
         found = f"different labels the next time ({counted(int(rows.sum()), 'row')} of {len(at):,})"
         fix = "Shuffle inputs and labels by one order: x[ids], y[ids]."
         out.found(where, "the same labels for the same inputs", found, fix, "labels-move")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from polyhead.doctor import batch_layout, cost, declare, input_checks, matching, value_checks
+from polyhead.doctor import batch_layout, cost, declare, input_checks, matching, shared_columns, value_checks
 from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
 from polyhead.doctor.examination import Examination
 from polyhead.doctor.model_signature import Model, signature_of
@@ -123,7 +123,7 @@ def _examine(
 ) -> Examination:
     budget = clock.left
     first = read_batches(what, batches, worker, budget * 0.6)
-    problems = [*_not_for_keras(what), *_stopped_early(first, budget)]
+    problems = [*_not_for_keras(what), *_stopped_early(first, budget, numbered=what.item is not None)]
     notes = [f"{with_article(what.kind)}: {_amount_read(first)}"]
     unseen: list[str] = []
     if first.first is None or first.first.parts.get("x") is None:
@@ -197,6 +197,7 @@ def _compare(
         *([] if labels_as_weights else check_weights(first, side, places)),
         *value_checks.check_finite(first, places, "xy" if labels_as_weights else "xyw"),
         *value_checks.check_constant(first, places),
+        *shared_columns.labels_in_inputs(first, places, judged),
     ], places
 
 
@@ -212,6 +213,7 @@ def _value_notes(first: Reading, places: Matches) -> list[str]:
         *batch_layout.omitted_inputs(first, places),
         *value_checks.zero_weight_notes(first, places),
         *value_checks.flat_label_notes(first, places),
+        *shared_columns.equal_label_notes(first, places),
     ]
 
 
@@ -219,7 +221,7 @@ def _check_first_item(what: Subject, first: Reading, worker: Worker, seconds: fl
     """Read the first item again, if there is time."""
     if what.item is not None and 5 * max(first.seconds) > seconds:
         return CheckResult(unseen=["whether item 0 is the same when it is read again: it takes too long"])
-    return check_item(what, first.rows, worker, seconds)
+    return check_item(what, first, worker, seconds)
 
 
 def _match_batch(what: Subject, first: Reading, side: Model | None) -> tuple[Matches, list[Problem]]:
@@ -283,8 +285,10 @@ def _not_for_keras(what: Subject) -> list[Problem]:
     ]
 
 
-def _stopped_early(reading: Reading, budget: float, which: str = "") -> Iterator[Problem]:
-    """Return the problem that ended a reading early, if any."""
+def _stopped_early(
+    reading: Reading, budget: float, which: str = "", numbered: bool = False
+) -> Iterator[Problem]:
+    """Return the problem that ended a reading early, if any; ``numbered``: whether batches are read by number."""
     where = f" {which}" if which else ""
     if reading.failure is not None:
         step, error = reading.failure
@@ -300,13 +304,11 @@ def _stopped_early(reading: Reading, budget: float, which: str = "") -> Iterator
         )
     empty = next((i for i, rows in enumerate(reading.rows) if not len(rows)), None)
     if empty is not None and not any(stats.odd for stats in reading.stats.values()):
-        yield Problem(
-            f"batch {empty}{where}",
-            "a batch of at least 1 row",
-            "None" if empty == reading.nothing else "none",
-            "TensorFlow would wait for it or stop, JAX skip it: leave it out.",
-            "empty-batch",
-        )
+        found = "None" if empty == reading.nothing else "none"
+        ends = numbered and reading.ended and not any(map(len, reading.rows[empty:]))
+        fix = f"return {empty} from __len__" if ends else "leave it out"
+        fix = f"TensorFlow would wait for it or stop, JAX skip it: {fix}."
+        yield Problem(f"batch {empty}{where}", "a batch of at least 1 row", found, fix, "empty-batch")
 
 
 def _no_batches(what: Subject) -> list[Problem]:

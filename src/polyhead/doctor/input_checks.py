@@ -86,7 +86,7 @@ def _given(nested: Any, slots: Sequence[ExaminedTensor]) -> Iterator[tuple[Exami
     """Yield what a batch has for each tensor of a model that are not nested."""
     if isinstance(nested, dict):
         alone = next(iter(nested.values())) if len(slots) == len(nested) == 1 else None
-        yield from ((slot, nested.get(slot.name, alone)) for slot in slots)
+        yield from ((slot, nested.get(slot.name, alone)) for slot in slots if len(slot.path) < 2)
     elif len(slots) == 1:
         yield slots[0], nested
     elif isinstance(nested, (list, tuple)) and len(nested) == len(slots):

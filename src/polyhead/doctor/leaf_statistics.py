@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.hashing import mixed
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 Spot = tuple[int, int]
@@ -15,6 +16,7 @@ Spot = tuple[int, int]
 NONE = "None"
 SINGLE = "a single number"
 NUMBERS_AS = "numbers as"
+_MOST_COLUMNS = 4096
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class LeafStatistics(ArrayStatistics):
         odd: the first batch in which the leaf was no array of numbers, and what it was.
         listed: the shape of the list that it was there; None if it was no list.
         none: the first batch in which it was an input that is None.
+        columns: a hash of each column, uint64 ``(columns,)``; None if there are many, or if their number varies.
     """
 
     most_distinct: int = 64
@@ -52,6 +55,7 @@ class LeafStatistics(ArrayStatistics):
     odd: tuple[int, str] | None = None
     listed: tuple[int, ...] | None = None
     none: int | None = None
+    columns: np.ndarray | None = None
 
     @property
     def usable(self) -> bool:
@@ -67,7 +71,17 @@ class LeafStatistics(ArrayStatistics):
         else:
             self.shapes.setdefault(array.shape[1:], step)
             self.dtypes.setdefault(str(array.dtype), step)
+            if array[:1].size in range(1, _MOST_COLUMNS + 1) and (self.columns is not None or not self.rows):
+                self._hash_columns(array.reshape(len(array), -1))
             self.add(array, lambda row: (step, row))
+
+    def _hash_columns(self, rows: np.ndarray) -> None:
+        """Add rows ``(B, columns)`` to the hashes, which do not depend on the dtype."""
+        with np.errstate(over="ignore"):
+            bits = (rows.astype(np.float32) + 0).view(np.uint32).astype(np.uint64)  # no -0
+        hashes = mixed(np.arange(self.rows + 1, self.rows + 1 + len(rows), dtype=np.uint64)) @ bits
+        known = np.zeros_like(hashes) if self.columns is None else self.columns
+        self.columns = known + hashes if known.shape == hashes.shape else None
 
 
 def _are_numbers(array: np.ndarray) -> bool:

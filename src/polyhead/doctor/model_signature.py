@@ -161,10 +161,13 @@ def examined_tensors(nested: Any, model: Any, names: list[str] | None) -> list[E
     flat = [path for path, _ in leaves(nested)]
     by_path = dict(zip(flat, names, strict=True)) if names and len(names) == len(flat) else {}
     slots: list[ExaminedTensor] = []
-    for read, (path, tensor) in zip(model_tensors(places, model), places, strict=True):
+    tensors = model_tensors(places, model)
+    keys = [read.key for read in tensors]
+    for read, (path, tensor) in zip(tensors, places, strict=True):
         by_layer = read.layer if nesting_form(nested) != "nested" else None
         alone = model.name if len(places) == 1 else None
-        name = read.key or by_layer or by_path.get(path) or alone or f"output {len(slots)}"
+        key = read.key if keys.count(read.key) == 1 else "/".join(map(str, path)) if read.key else ""
+        name = key or by_layer or by_path.get(path) or alone or f"output {len(slots)}"
         slots.append(ExaminedTensor(**vars(read), name=str(name), activation=activation(tensor)))
     return slots
 

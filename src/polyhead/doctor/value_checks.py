@@ -12,6 +12,7 @@ from polyhead.checks.range_rules import (
     BOUNDED,
     ONE_CLASS,
     PROBABILITIES_OF,
+    UNIT_LOSSES,
     first_outside,
     logits_problem,
     no_probabilities,
@@ -48,9 +49,12 @@ def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> Itera
             yield Problem(places.name(place, spot), "finite numbers", found, fix, code)
         if place[0] == "w" and stats.usable and stats.low[0] < 0:
             value, spot = stats.low
-            expected, fix = "a weight of at least 0", "A negative weight trains away from the label. "
-            fix += "The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
-            yield Problem(places.name(place, spot), expected, f"{value:g}", fix, "negative-weight")
+            fix = "A negative weight trains away from the label."
+            if not place[1]:
+                fix = f"{fix} The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
+            yield Problem(
+                places.name(place, spot), "a weight of at least 0", f"{value:g}", fix, "negative-weight"
+            )
 
 
 def zero_weight_notes(reading: Reading, places: Matches) -> list[str]:
@@ -72,8 +76,9 @@ def flat_label_notes(reading: Reading, places: Matches) -> list[str]:
     names = [
         places.name(("y", path))
         for path, slot in places.outputs.items()
-        if slot.shape[-1:] == (1,) and not slot.own_loss and ("y", path) in reading.stats
-        if fits(reading.stats["y", path].shape, slot.shape[:-1]) and reading.stats["y", path].odd is None
+        if not slot.own_loss and ("y", path) in reading.stats
+        if _lacks_last_axis(reading.stats["y", path].shape, slot.shape)
+        and reading.stats["y", path].odd is None
     ]
     return [
         f"the labels of {name} lack the last axis: Keras's own losses add it, a loss or metric class of your own "
@@ -122,10 +127,22 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
         others = dict(zip(taken, (*taken[1:], taken[0]), strict=True))
         return {path: outputs[others[path]] for path in stats if path in others}
 
+    def softer(taken: tuple[Path, ...]) -> bool:
+        """Return whether fractions would replace whole numbers where a loss reads 0 and 1."""
+        return any(
+            outputs[other].loss in UNIT_LOSSES and stats[other].whole and not stats[path].whole
+            for path, other in zip(taken, (*taken[1:], taken[0]), strict=True)
+        )
+
     problems: list[Problem] = []
     for taken in _cycles(list(stats)):
         meant = turned(taken)
-        if not any(_wrong(found[path]) for path in taken) or not suit(meant):
+        told = any(  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
+            _wrong(found[path])
+            and not (outputs[path].own_loss and _lacks_last_axis(stats[path].shape, outputs[path].shape))
+            for path in taken
+        )
+        if not told or not suit(meant) or softer(taken):
             continue
         as_it_is = {path: outputs[path] for path in taken}
         if len(taken) == 3 and any(suit(as_it_is | turned(two)) for two in itertools.combinations(taken, 2)):
@@ -173,7 +190,10 @@ def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
 
 def _exchange(meant: dict[Path, ExaminedTensor]) -> str:
     """Return the fix for outputs that get each other's labels."""
-    keys = {path: f"`{path[-1]}`" if isinstance(path[-1], str) else f"y[{path[-1]}]" for path in meant}
+    keys = {
+        path: f"`{path[-1]}`" if isinstance(path[-1], str) else f"y{''.join(f'[{key!r}]' for key in path)}"
+        for path in meant
+    }
     if len(keys) == 2:
         return f"Exchange {_and(list(keys.values()))}."
     return f"{_and([f'{keys[path]} has the labels of `{slot.name}`' for path, slot in meant.items()])}."
@@ -283,7 +303,7 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
     if slot.sparse and len(wanted) > 1:
         expected = f"ids of shape {batch_of(wanted[:-1])}, as its loss is {slot.loss}"
         return Problem(name, expected, given, "Give one class id for each place.", "target-shape")
-    if wanted and wanted[-1] == 1 and fits(shape, wanted[:-1]):
+    if _lacks_last_axis(shape, wanted):
         if not slot.own_loss:
             return None  # Keras adds the last axis
         fix = f"{slot.loss} is a loss of your own: it would compare each row with each other row. "
@@ -303,6 +323,11 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
     if not fix and len(shape) == len(wanted) == 1:
         fix = f"Give the layer {shape[0]} units, or labels with {wanted[0]} numbers a row."
     return Problem(name, expected, given, fix, "target-shape")
+
+
+def _lacks_last_axis(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Return whether labels lack only the last axis, of size 1, of their output."""
+    return wanted[-1:] == (1,) and fits(shape, wanted[:-1])
 
 
 def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

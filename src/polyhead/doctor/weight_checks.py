@@ -26,8 +26,8 @@ def check_weights(reading: Reading, model: Model | None, places: Matches) -> lis
     if reading.weighs_outputs:
         return [_single_numbers(w, places)]
     problems = _weights_nesting(w, model) if model is not None else []
-    if model is not None and model.output_form == "list" and isinstance(w, Mapping):
-        return problems
+    if model is not None and model.output_form == "list" and any(not p.warning for p in problems):
+        return problems  # places in it are not those of the outputs
     alone = reading.stats.get(("w", ()))
     if alone is not None and ("y", ()) not in reading.stats:
         return problems + _for_every_output(reading, model, places, alone)

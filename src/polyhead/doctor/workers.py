@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.epoch_checks import CheckResult
-from polyhead.doctor.reading import Worker, as_batch, hashes
+from polyhead.doctor.places import Matches
+from polyhead.doctor.reading import Reading, Worker, as_batch, hashes, row_hashes
 from polyhead.doctor.subjects import Subject
 from polyhead.foreign_errors import quoted_error
 
@@ -176,14 +177,14 @@ def _reseeds(item: Callable[[int], Any]) -> str:
     return next((name for name, a, b in zip(names, *ends, strict=True) if a == b), "")
 
 
-def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds: float) -> CheckResult:
+def check_item(subject: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:
     """Read a dataset's first item again, in the same epoch."""
-    out = CheckResult()
+    out, rows = CheckResult(), first.rows
     if subject.item is None or not rows or not len(rows[0]):
         return out
     item = subject.item
     try:
-        again = worker.do(lambda: hashes(as_batch(item(0))), seconds)
+        again, labels = worker.do(lambda: row_hashes(as_batch(item(0))), seconds)
         fixed = worker.do(lambda: _reseeds(item), seconds)
     except (Exception, SystemExit):  # the reading reports it
         return out
@@ -196,8 +197,13 @@ def check_item(subject: Subject, rows: list[np.ndarray], worker: Worker, seconds
     others = np.concatenate([rows[0][:0], *rows[1:]])[:, 0]
     inputs_same = np.array_equal(again[:, 0], rows[0][:, 0]) if len(again) == len(rows[0]) else False
     if inputs_same:
+        moved = [
+            Matches().name(("y", path))
+            for path, found in labels.items()
+            if not np.array_equal(found, first.labels[0].get(path, found))
+        ]
         out.found(
-            "item 0",
+            ", ".join([*(moved if len(moved) < len(labels) else []), "item 0"]),
             "the same labels whenever it is read",
             "other labels beside the same inputs",
             "Draw inputs and labels together, by the index alone.",

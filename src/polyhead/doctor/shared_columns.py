@@ -1,0 +1,70 @@
+"""Finds labels that are a column of the inputs, and outputs that get the same labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from polyhead.checks.output_rules import FEW
+from polyhead.doctor.leaf_statistics import LeafStatistics
+from polyhead.doctor.places import Matches
+from polyhead.doctor.reading import Reading
+from polyhead.errors import Problem, counted
+
+_FEWEST_OTHERS = 5
+"""The fewest rows without the most frequent label; with fewer, a column may be equal by chance."""
+
+
+def labels_in_inputs(reading: Reading, places: Matches, known: list[Problem]) -> Iterator[Problem]:
+    """Find labels that are columns of the inputs, except where a model reconstructs all of an input.
+
+    Labels with one of the ``known`` problems are left out.
+    """
+    given = {place: stats for place, stats in reading.stats.items() if place[0] == "x"}
+    labels = {place: stats for place, stats in reading.stats.items() if place[0] == "y"}
+    columns = {
+        value: (place, column)
+        for place, stats in given.items()
+        for column, value in enumerate(_column_hashes(stats))
+    }
+    learned = {value for stats in labels.values() for value in _column_hashes(stats)}
+    if reading.uneven is not None or all(
+        learned.issuperset(_column_hashes(stats) or [-1]) for stats in given.values()
+    ):
+        return
+    for place, stats in labels.items():
+        found = _column_hashes(stats)
+        whole = len(found) > 1 and any(found == _column_hashes(other) for other in given.values())
+        name = places.name(place)
+        reported = any(problem.place.startswith(name) and not problem.warning for problem in known)
+        if whole or reported or not _are_telling(stats) or not columns.keys() >= set(found):
+            continue
+        at, column = columns[found[0]]
+        which = f", column {column}" if len(found) == 1 < len(_column_hashes(given[at])) else ""
+        got = f"those of {places.name(at)}{which}, in all {counted(stats.rows, 'row')} read"
+        fix = "Leave them out of the inputs: the model would only copy them."
+        expected, code = "labels that no input has", "label-in-input"
+        yield Problem(name, expected, got, fix, code, warning=True)
+
+
+def _column_hashes(stats: LeafStatistics) -> list[int]:
+    return [] if stats.columns is None else stats.columns.tolist()
+
+
+def _are_telling(stats: LeafStatistics) -> bool:
+    """Return whether labels are too varied to equal columns by chance; a sequence of ids may be the inputs shifted."""
+    if stats.columns is None or stats.alike or not stats.usable or stats.rows < FEW:
+        return False
+    if len(stats.columns) > 1:
+        return stats.one_hot or not stats.whole
+    return stats.rows - max((stats.distinct or {}).values(), default=0) >= _FEWEST_OTHERS
+
+
+def equal_label_notes(reading: Reading, places: Matches) -> list[str]:
+    """Note outputs that get the same labels, as outputs at several depths do."""
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for place, stats in reading.stats.items():
+        if place[0] == "y" and _are_telling(stats):
+            groups.setdefault(tuple(_column_hashes(stats)), []).append(places.name(place))
+    return [
+        f"{' and '.join(names)} have the same labels in every row" for names in groups.values() if names[1:]
+    ]
