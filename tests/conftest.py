@@ -26,7 +26,7 @@ import pytest
 from _pytest.doctest import DoctestItem
 from hypothesis import settings
 
-from running import Clock, Unhurried
+from running import Clock, Unhurried, threads
 
 
 def _number(package: str) -> tuple[int, ...]:
@@ -178,6 +178,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     folder = tmp_path_factory.mktemp("rows")
     make(folder, request.module.ROWS)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def only_own_threads(request: pytest.FixtureRequest) -> None:
+    """Feeds that earlier tests left in reference cycles keep their threads until they are collected."""
+    if getattr(request.module, "threads", None) is threads:
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

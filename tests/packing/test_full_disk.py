@@ -9,7 +9,8 @@ LIMITED = """
 import resource, sys
 import numpy as np, polyhead as ph
 
-# a limit on the size of a file is refused by the system as a full disk is
+# a limit on the size of a file is refused by the system as a full disk is; Python would cut off compiled files there
+sys.dont_write_bytecode = True
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 rng = np.random.default_rng(0)
 images = rng.integers(0, 255, (64, 32, 32, 3)).astype(np.uint8)

@@ -93,5 +93,5 @@ def test_a_head_of_pixels_and_an_image_read_one_column():
 @pytest.mark.parametrize("augment", [[], [ph.Flip()]])
 def test_numbers_alone_are_no_boxes(augment):
     data = {"image": np.zeros((2, 8, 8, 3), np.uint8), "box": [1.0, 2.0]}
-    with pytest.raises(ph.DataError, match=r"head `box`.* expected boxes .*shape \(\)"):
+    with pytest.raises(ph.DataError, match=r"head `box`.* expected boxes of shape \(1, 4\), got one number in each row"):
         ph.Feed(data, inputs={"image": ph.Image()}, heads={"box": ph.Boxes(1)}, augment=augment)
