@@ -103,6 +103,21 @@ def test_a_model_or_a_function_that_makes_one(program):
 
 
 @pytest.mark.keras
+@pytest.mark.parametrize("file", ["program.py", "my program.py"])
+@pytest.mark.parametrize("name", ["right", "arrays", "pair", "made", "rows.batches", "opened"])
+def test_the_code_of_a_feed_runs_as_it_is_printed(tmp_path, monkeypatch, file, name):
+    more = "pair = arrays\nopened = right()\n\n\ndef made():\n    return arrays\n"
+    (tmp_path / file).write_text(PROGRAM + more)
+    result = examine(f"{tmp_path / file}:{name}", "--steps-per-epoch", 6)
+    code = result.stdout.partition("the same data as a feed:\n\n")[2]
+    monkeypatch.syspath_prepend(tmp_path)
+    names = {}
+    exec(code, names)
+    sys.modules.pop("program", None)
+    assert names["feed"].num_samples == 60
+
+
+@pytest.mark.keras
 def test_a_method_of_an_object(program):
     result = examine(f"{program}:rows.batches", "--steps-per-epoch", 6)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "ok")

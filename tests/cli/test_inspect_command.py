@@ -4,6 +4,7 @@ import json
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,10 @@ from polyhead.sources.arrays import Arrays
 
 ROWS = 60
 WORDS = (
-    "nearly every row has a different text, as with ids and free text; split into lists of words, free text is "
-    'ph.Array(vocabulary="auto")'
+    'free text; for ph.Array(vocabulary="auto"), split it into lists of words: '
+    '[(text.lower().split() + [""] * 20)[:20] for text in column]'
 )
+DAYS = '(np.asarray(column, "M8[us]") - np.datetime64("2000-01-01")) / np.timedelta64(1, "D")'
 
 
 def inspect(*args):
@@ -76,13 +78,15 @@ def some(rng=None, **more):
 def test_the_head_for_a_column(values, head):
     feed, _ = feed_of(some(label=values))
     assert list(feed.inputs) == ["x"]
-    assert feed.heads == {"label": head}
+    assert {
+        name: replace(one, scale=None) if hasattr(one, "scale") else one for name, one in feed.heads.items()
+    } == {"label": head}
     assert next(iter(feed))[1]["label"].shape == (32, *head.shape)
 
 
 def test_an_amount_is_no_class():
-    feed, _ = feed_of(some(age=np.arange(ROWS) % 7 + 20))
-    assert feed.heads == {"age": ph.Regression(elementwise=False)}
+    _, code = feed_of(some(age=np.arange(ROWS) % 7 + 20))
+    assert '"age": ph.Regression(scale="standard"),' in code
 
 
 BOXES = np.stack([np.arange(ROWS), np.arange(ROWS), np.arange(ROWS) + 4, np.arange(ROWS) + 9], 1).astype(
@@ -186,10 +190,12 @@ def test_images_that_some_rows_lack_do_not_go_in():
 
 
 def test_numbers_stand_side_by_side_and_what_is_missing_is_filled():
-    feed, _ = feed_of({"a": np.arange(ROWS), "b": [None, 1.5] * (ROWS // 2), "target": np.arange(ROWS) % 2})
+    small = {"a": np.arange(ROWS) / ROWS, "b": [None, 1.5] * (ROWS // 2), "target": np.arange(ROWS) % 2}
+    feed, code = feed_of(small)
     assert feed.inputs == {"features": ph.Array((2,), column=["a", "b"], dtype="float32", fill=0.0)}
-    x, _ = next(iter(feed.on(feed.source)))
-    assert x["features"][:2].tolist() == [[0.0, 0.0], [1.0, 1.5]]
+    assert "# 0.0 where a number is missing, in b" in code
+    _, code = feed_of(small | {"a": np.arange(ROWS)})
+    assert 'ph.Array(column=["a", "b"], fill=0.0, scale="standard")' in code
 
 
 def test_what_is_of_no_use_is_left_out_with_the_reason():
@@ -198,12 +204,21 @@ def test_what_is_of_no_use_is_left_out_with_the_reason():
     feed, code = feed_of(
         some(
             name=names,
+            story=[f"it was {i} days ago" for i in range(ROWS)],
             key=[f"key-{i}" for i in range(ROWS)],
             row_id=np.arange(ROWS),
             same=np.ones(ROWS),
             day=days,
             nothing=[None] * ROWS,
-            town=["Rome", "Bonn"] * (ROWS // 2),
+            timestamp=1_700_000_000 + np.arange(ROWS) // 2,
+            seen=["1.12.2024", "2.12.2024"] * (ROWS // 2),
+            phone=10**9 + np.arange(ROWS) * 7**5,
+            zip_code=[8001, 3012] * (ROWS // 2),
+            tariff=["1,200 €", "950 €"] * (ROWS // 2),
+            level=["1.5", "-", "2"] * (ROWS // 3),
+            colors=["red|blue", "red", "blue"] * (ROWS // 3),
+            part=["train", "train", "test"] * (ROWS // 3),
+            sample_weight=np.linspace(0, 1, ROWS),
             label=np.arange(ROWS) % 2,
         )
     )
@@ -212,13 +227,73 @@ def test_what_is_of_no_use_is_left_out_with_the_reason():
         line.removeprefix("# left out: ").split(": ", 1) for line in code.splitlines() if "left out" in line
     ]
     assert dict(left_out) == {
-        "name": WORDS,
-        "key": "nearly every row has a different text, as with ids and free text",
+        "name": "nearly every row has a different text, as with ids",
+        "story": WORDS,
+        "key": "nearly every row has a different text, as with ids",
         "row_id": "an id: every row has a different number",
         "same": "it holds one value only, 1",
-        "day": "datetime64, which is neither numbers nor text",
+        "day": f"times; turn times into numbers, as days: {DAYS}",
         "nothing": "it holds no value",
-        "town": 'text: as an input it is ph.Array(vocabulary="auto"), as a head ph.Categorical()',
+        "timestamp": "times since 1970; as an input, make days, weekdays or hours of them",
+        "seen": "times that are text; read the dates with column = pandas.to_datetime(column, format=...), and turn "
+        f"them into days: {DAYS}",
+        "phone": "an id: every row has a different number",
+        "zip_code": 'numbers that are names; for ph.Array(vocabulary="auto"), turn them into text: '
+        "[str(n) for n in column]",
+        "tariff": "numbers that are text; turn text into numbers: "
+        '[float(text.strip("€ ").replace(",", "")) for text in column]',
+        "level": "numbers that are text; if it means that there is none, give "
+        'pandas.to_numeric(column, errors="coerce")',
+        "colors": "several labels in a text; for ph.MultiLabel(), split the labels: "
+        '[[label for label in text.split("|") if label] for text in column]',
+        "part": "the parts of the data; select the rows of each: data.select(lambda columns: ...)",
+        "sample_weight": 'weights of the rows; as sample_weight="sample_weight" of a head they weigh its loss',
+    }
+
+
+def test_words_and_ids_are_inputs_of_their_own_for_an_embedding():
+    feed, code = feed_of(
+        {
+            "user_id": np.arange(ROWS) % 30,
+            "city": ["Bern", "Lima", None] * (ROWS // 3),
+            "rating": np.linspace(0, 1, ROWS),
+        }
+    )
+    assert feed.inputs == {
+        "user_id": ph.Array((1,), dtype="int32"),
+        "city": ph.Array((1,), dtype="int32", vocabulary=["Bern", "Lima"]),
+    }
+    assert list(feed.heads) == ["rating"]
+    assert "# ids, no amounts: keras.layers.Embedding(30, ...)" in code
+    assert "# words as ids: keras.layers.Embedding(4, ...)" in code
+
+
+def test_an_id_is_no_head_even_as_the_last_column():
+    feed, _ = feed_of(
+        {"x": np.linspace(0, 1, ROWS), "z": np.linspace(1, 0, ROWS), "shop_id": np.arange(ROWS) % 3}
+    )
+    assert (list(feed.inputs), list(feed.heads)) == (["x", "shop_id"][::-1], ["z"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_texts_of_a_table_are_split_by_the_code(tmp_path, ending):
+    frame = pd.DataFrame(
+        {
+            "text": [f"Book flight {i} to Rome" for i in range(ROWS)],
+            "intent": ["book", "cancel"] * (ROWS // 2),
+            "tags": ["vip, new", "vip", "new"] * (ROWS // 3),
+        }
+    )
+    path = tmp_path / f"rows.{ending}"
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+    names = {}
+    exec(inspect(path, "--code").output, names)
+    feed = names["feed"]
+    assert feed.inputs["text"].shape == (20,)
+    assert feed.inputs["text"].names[-1] == "to"
+    assert {name: head.names for name, head in feed.heads.items()} == {
+        "tags": ("new", "vip"),
+        "intent": ("book", "cancel"),
     }
 
 
@@ -234,13 +309,13 @@ def test_the_index_of_a_frame_free_texts_and_lists_as_text_are_left_out(tmp_path
     pd.DataFrame(columns).to_csv(tmp_path / "a.csv")
     code = inspect(tmp_path / "a.csv", "--code").output
     assert '"x": ph.Array(),' in code
-    assert code.splitlines()[-5:] == [
+    assert '"city": ph.Array(vocabulary="auto"),' in code
+    assert code.splitlines()[-4:] == [
         "# left out: : an id: every row has a different number",
         f"# left out: review: {WORDS}",
         "# left out: bbox: lists that are text; turn text into lists: [json.loads(text) for text in column]",
         "# left out: spot: lists that are text; turn text into numbers: [[float(one) for one in text.split()] for "
         "text in column]",
-        '# left out: city: text: as an input it is ph.Array(vocabulary="auto"), as a head ph.Categorical()',
     ]
 
 
@@ -304,7 +379,7 @@ def test_a_table_and_code_for_it(tmp_path):
     names = {}
     exec(alone.output, names)
     assert names["feed"].num_samples == ROWS
-    assert list(names["feed"].heads) == ["target"]
+    assert list(names["feed"].heads) == ["kind", "target"]
 
 
 @pytest.mark.parametrize("name", ["mapping", "source", "frame", "table", "function"])

@@ -304,3 +304,40 @@ def test_several_rows_of_an_image_are_told_to_be_joined(tmp_path):
     code = inspect(table(tmp_path, ["xmin", "ymin", "xmax", "ymax", "kind"], rows, 3), "--code")
     assert "# left out: xmax, xmin, ymax, ymin: an image has several rows; join them, as by " in code.output
     assert "ph.Boxes" not in code.output
+
+
+def folder_with_table(root, names, column="filename"):
+    """A folder of images beside a table that names them."""
+    for i in range(ROWS):
+        image(root / "imgs" / f"{i:03d}.png", i)
+    rows = [f"{name},{['cat', 'dog'][i % 2]}" for i, name in enumerate(names)]
+    (root / "labels.csv").write_text("\n".join([f"{column},kind", *rows]))
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        ("filename", [f"{i:03d}.png" for i in range(ROWS)]),
+        ("path", [f"imgs/{i:03d}.png" for i in range(ROWS)]),
+        ("image_id", [f"{i:03d}" for i in range(ROWS)]),
+    ],
+)
+@pytest.mark.parametrize("given", ["", "labels.csv"])
+def test_a_table_beside_its_images(tmp_path, column, names, given):
+    folder_with_table(tmp_path, names, column)
+    feed, (x, *_) = feed_in(inspect(tmp_path / given, "--code"))
+    assert list(x) == ["image"]
+    assert feed.heads["kind"].names == ("cat", "dog")
+    assert feed.source.read(np.arange(ROWS))["kind"] == ["cat", "dog"] * (ROWS // 2)
+
+
+@pytest.mark.parametrize("given", ["", "labels.csv"])
+def test_files_that_a_table_names_and_that_do_not_exist_are_told(tmp_path, given):
+    folder_with_table(tmp_path, [f"{i:03d}.png" for i in range(ROWS)])
+    (tmp_path / "imgs" / "002.png").unlink()
+    result = inspect(tmp_path / given)
+    assert result.exit_code == 1
+    assert (
+        f"row 2, file {tmp_path / 'imgs' / '002.png'}: expected a file at this path, got none."
+        in result.output
+    )

@@ -375,6 +375,25 @@ def test_parts_of_the_data_are_no_classes(root, put, names):
     assert len(read_folder(root / first)) == 1
 
 
+@pytest.mark.parametrize(("name", "held"), [("A.JPG", "a.jpg"), ("old/b.jpg", "new/b.jpg")])
+def test_a_table_with_other_names_of_files_gets_a_hint(root, put, name, held):
+    put(held, "c.jpg")
+    table = {"file": [name, "c.jpg"], "kind": ["cat", "dog"]}
+    assert message(lambda: read_folder(root, table=table)) == (
+        f"the table, row 0, file {root / name}: expected a file at this path, got none. Did you mean `{held}`? Say "
+        'missing_files="drop" to leave such images out.'
+    )
+
+
+def test_the_folders_of_a_yolo_data_set_are_no_classes(root, put):
+    put("images/train2017/a.jpg", "labels/train2017/a.txt", "README.txt")
+    assert message(lambda: read_folder(root)) == (
+        f"file {root}: expected a folder for each class, got the folders `images` and `labels` of a YOLO data set. Say "
+        f'read_yolo("{root}"), or classes=True if they are classes.'
+    )
+    assert read_folder(root, classes=False).columns == ("image", "file")
+
+
 def test_a_class_may_have_the_name_of_a_part(root, put):
     put("train/a.jpg", "tram/b.jpg")
     assert read_folder(root).categories == ("train", "tram")

@@ -151,6 +151,7 @@ def test_a_closed_file(tmp_path):
     assert message(lambda: Arrays({"x": dataset})) == (
         f"column `x`: expected an open file, got a closed HDF5 file. {fix}"
     )
+    assert message(lambda: Arrays(file)) == f"data: expected an open file, got a closed HDF5 file. {fix}"
 
 
 # In memory -----------------------------------------------------------------------------------------

@@ -488,7 +488,7 @@ def test_what_it_raised_is_the_cause():
         (
             lambda: ph.from_generator(batches, length=ROWS, names=("x", "y")).columns,
             "from_generator(names=): expected names for [0], [1][0], [1][1], got ('x', 'y'). Nest the names like the "
-            "batches.",
+            "batches: names=('x', ('y0', 'y1')).",
         ),
         (
             lambda: ph.from_generator(lambda: iter([(np.ones(2),) * 3]), length=2).columns,

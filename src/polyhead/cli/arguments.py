@@ -186,15 +186,18 @@ def _from_file(path: Path, name: str) -> Given:
     value = _returned(f"{path}:{name}", value)
     feed = value if isinstance(value, Feed) else None
     source = as_source(value) if feed is None else feed.source
+    imports, expression = import_code(path, name)
+    return Given(source, f"{expression}{call}", imports, feed)
+
+
+def import_code(path: Path, name: str) -> tuple[str, str]:
+    """Return the line of code that imports an object of a Python file, and the object as code."""
     if path.stem.isidentifier():
-        imports = f"from {path.stem} import {name}  # with the folder of {path.name} on the path"
-        return Given(source, f"{name}{call}", imports, feed)
-    return Given(
-        source,
-        f"runpy.run_path({json.dumps(str(path), ensure_ascii=False)})[{json.dumps(name)}]{call}",
-        "import runpy",
-        feed,
-    )
+        first = name.partition(".")[0]
+        return f"from {path.stem} import {first}  # with the folder of {path.name} on the path", name
+    first, *attributes = name.split(".")
+    ran = f"runpy.run_path({json.dumps(str(path), ensure_ascii=False)})[{json.dumps(first)}]"
+    return "import runpy", ".".join([ran, *attributes])
 
 
 def _run_file(path: Path) -> dict[str, Any]:

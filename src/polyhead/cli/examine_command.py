@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from typing import Annotated
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from polyhead.cli.arguments import MODEL_NAME, JsonOption, load_with_model
+from polyhead.cli.arguments import MODEL_NAME, JsonOption, import_code, load_with_model
 from polyhead.cli.messages import WRONG_DATA, WRONG_USE, fail, reporting
 from polyhead.doctor.environment import environment
+from polyhead.doctor.examination import Examination
 from polyhead.doctor.examine import examine
 
 
@@ -56,6 +61,20 @@ def run_examine(
     with reporting(data):
         found, net = load_with_model(data, model)
         report = examine(found, net, batches, steps_per_epoch=steps, seconds=seconds)
+    if report.declaration:
+        report = replace(report, declaration=f"{_code_of(data, found, report)}\n{report.declaration}")
     typer.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) if as_json else str(report))
     if not report.ok or (strict and report.warnings):
         raise typer.Exit(WRONG_DATA)
+
+
+def _code_of(data: str, found: Any, report: Examination) -> str:
+    """Return the lines of code that define what was examined under the name that the declaration gives it."""
+    path, _, name = data.rpartition(":")
+    if inspect.isgenerator(found):  # the declaration calls its function
+        name = found.gi_code.co_name
+    imports, value = import_code(Path(path), name)
+    used = re.search(r"\b(dataset|loader|iterator|generator|arrays)\b", report.declaration)
+    known = name if used is None else used[1]
+    made = inspect.isroutine(found) and known not in (name, "generator")
+    return imports if value == known else f"{imports}\n\n{known} = {value}{'()' * made}"

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from polyhead.columns.image_values import ENDINGS
+import numpy as np
+
+from polyhead.columns.image_values import ENDINGS, names_image
+from polyhead.columns.values import Coded
 from polyhead.errors import ContractError, DataError, Problem, hints, listed, place
 from polyhead.readers.coco import read_coco
 from polyhead.readers.coco_json import content_of, folders_of_images
 from polyhead.readers.findings import Findings
-from polyhead.readers.folders import read_folder
+from polyhead.readers.folders import KEYS, read_folder
 from polyhead.readers.mask_folders import folders_of_masks
 from polyhead.readers.paths import Root
 from polyhead.readers.voc import read_voc
 from polyhead.readers.voc_layout import ANNOTATIONS
 from polyhead.readers.yolo import read_yolo
 from polyhead.sources.source import Source
+from polyhead.sources.tables import read_table
 
 _YAMLS = (".yaml", ".yml")
 _JSON = ".json"
+_KEY = re.compile(r"(image|img|photo|picture)(_?(id|name|file))?", re.IGNORECASE)
+_TABLES = (".csv", ".tsv", ".parquet")
 _FEW = 20
 
 
@@ -37,7 +44,7 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
     if path.is_file():
         if path.suffix.lower() == _JSON:
             return _opened_coco(path)
-        return _opened_by(read_yolo, path) if path.suffix.lower() in _YAMLS else None
+        return _opened_by(read_yolo, path) if path.suffix.lower() in _YAMLS else _opened_beside_images(path)
     if not path.is_dir():
         return None
     with os.scandir(path) as entries:
@@ -57,11 +64,54 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
         return _opened_by(read_yolo, path)
     if not _has_file(path, ENDINGS):
         return None
-    found = folders_of_masks(Root(path, "read_folder(root)", Findings()).files()[0])
+    files = Root(path, "read_folder(root)", Findings()).files()[0]
+    found = folders_of_masks(files)
     if found is None:
-        return _opened_by(read_folder, path)
+        tables = sorted(one for one in path.iterdir() if one.suffix.lower() in _TABLES)
+        keyed = [(one.name, key) for one in tables if (key := _key_of(one)[0])]
+        return (
+            _opened_with_table(path, files, *keyed[0]) if len(keyed) == 1 else _opened_by(read_folder, path)
+        )
     images, masks = found
     return _opened_by(read_folder, path, images=images, masks=masks["mask"] if len(masks) == 1 else masks)
+
+
+def _opened_beside_images(table: Path) -> tuple[Source, str] | None:
+    """Read the images that a table of file names has beside it; None for other tables.
+
+    Raises:
+        DataError: if images do not exist.
+    """
+    key, names = _key_of(table) if table.suffix.lower() in _TABLES else ("", [])
+    if not key or os.path.exists(str(names[0])):
+        return None
+    files = Root(table.parent, "read_folder(root)", Findings()).files()[0]
+    return _opened_with_table(table.parent, files, table.name, key) if files else None
+
+
+def _opened_with_table(folder: Path, files: list[str], table: str, key: str) -> tuple[Source, str]:
+    options = {"table": table} | ({} if key in KEYS else {"key": key})
+    tops = {name.partition("/")[0] for name in files}
+    if len(tops) == 1 and "/" in files[0] and tops != {"images"}:
+        options["images"] = tops.pop()
+    return _opened_by(read_folder, folder, **options)
+
+
+def _key_of(table: Path) -> tuple[str, list[Any]]:
+    """Return the column of a table that names image files, and its first names; empty if there is none."""
+    try:
+        source = read_table(table)
+        columns = source.read(np.arange(min(len(source), _FEW)))
+    except DataError:
+        return "", []
+    found = {
+        name: np.asarray(values.values() if isinstance(values, Coded) else values).tolist()
+        for name, values in columns.items()
+        if len(values)
+    }
+    named = [n for n, values in found.items() if all(map(names_image, values)) or _KEY.fullmatch(n)]
+    key = next((name for name in KEYS if name in named), named[0] if named else "")
+    return key, found.get(key, [])
 
 
 def _coco_files(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from polyhead.cli.arguments import Given, JsonOption, load_data
 from polyhead.cli.messages import fail, reporting
-from polyhead.cli.suggest import suggest
+from polyhead.cli.suggest import Suggestion, suggest
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.column_survey import describe_columns, describe_values
 from polyhead.errors import counted, hints
@@ -59,7 +60,7 @@ def run_inspect(
             soft_wrap=True,
         )
         return
-    suggestion = suggest(columns)
+    suggestion = _suggestion(given, columns)
     if not suggestion.inputs or not suggestion.heads:
         what = "an input" if not suggestion.inputs else "a head"
         folder = given.expression.startswith("ph.read_folder(") and not suggestion.heads
@@ -70,9 +71,14 @@ def run_inspect(
     console.print(Text(suggestion.code(given.expression, given.imports)), soft_wrap=True)
 
 
+def _suggestion(given: Given, columns: list[ColumnDescription]) -> Suggestion:
+    table = re.fullmatch(r'ph\.read_table\(".*\.(csv|parquet)"\)', given.expression)
+    return suggest(columns, f"pd.read_{table[1]}" if table else "")
+
+
 def _as_dict(given: Given, columns: list[ColumnDescription]) -> dict[str, Any]:
     """Return the report as objects for JSON; the code is None if no column can be an input or a head."""
-    suggestion = suggest(columns)
+    suggestion = _suggestion(given, columns)
     complete = suggestion.inputs and suggestion.heads
     return {
         "rows": len(given.source),

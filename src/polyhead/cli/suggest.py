@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from polyhead.cli.unusable import changed_text, holds_names, why_unusable
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
 from polyhead.doctor.kind_guess import (
@@ -18,49 +19,79 @@ from polyhead.doctor.kind_guess import (
     has_word,
     holds_files,
     holds_pictures,
-    nearly_unique,
 )
-from polyhead.kinds.lists_as_text import lists_fix
-from polyhead.kinds.vocabulary import are_texts
+from polyhead.errors import listed
 
 _HEAD = re.compile(
-    r"labels?|targets?|y\d*|class(es)?|category|categories|outcome|survived|diagnosis|grade|rating|score|price|age"
-    r"|present|presence|digit|box(es)?|bbox(es)?|masks?|segmentation|keypoints?|landmarks?|tags?|answer"
+    r"labels?|targets?|y\d*|class(es)?|category|categories|kind|species|outcome|survived|survival|diagnosis|diabetes"
+    r"|grade|rating|score|stars|quality|price|box(es)?|bbox(es)?|masks?|segmentation|keypoints?|landmarks?|tags?|topics?"
+    r"|answer|present|presence|digit|intent|sentiment|toxic|insult|threat|spam|fraud|anomaly|malware|churn(ed)?"
+    r"|default|click(ed)?|watch|bought|purchased|sold|converted|income|revenue|sales|satisfied|helpful"
 )
-_ID = re.compile(r"id|ids|uuid|guid|index|idx|key|unnamed|row|filename|file|path|name")
+_HEAD_OF_IMAGE = re.compile(r"age|sex|gender")
+"""Names of what is predicted from pictures, and an input elsewhere."""
+
+_SPARSE = 10
+"""The largest id for each distinct one with which an embedding of all ids up to it is no waste."""
+
+_UNIT = 10.0
+"""The largest number that a model takes without scaling."""
+
 _GUESS = "# A guess from names and values: decide yourself what goes in and what is predicted."
 
 
 @dataclass
 class Suggestion:
-    """The suggested inputs and heads, and the columns that are left out, with reasons."""
+    """The suggested inputs and heads, the columns that are left out, with reasons, and code that changes columns.
+
+    Attributes:
+        reader: the function that reads the data as a frame, to change its columns.
+    """
 
     inputs: dict[str, Guess] = field(default_factory=dict)
     heads: dict[str, Guess] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, str] = field(default_factory=dict)
+    reader: str = ""
 
     def code(self, data: str, imports: str = "") -> str:
         """Return a program that makes the feed; ``data`` is a Python expression."""
-        before = [imports, ""] if imports else []
-        before += ["import polyhead as ph", "", f"data = {data}", _GUESS]
+        before = [imports, ""] if imports else ["import pandas as pd"] * bool(self.changes)
+        before += ["import polyhead as ph", ""]
+        if self.changes:
+            before += [f"frame = {data.replace('ph.read_table(', self.reader + '(')}"]
+            before += [
+                f"frame[{quoted_text(name)}] = {code.replace('in column]', f'in frame[{quoted_text(name)}]]')}"
+                for name, code in self.changes.items()
+            ]
+            data = "ph.read_table(frame)"
+        before += [f"data = {data}", _GUESS]
         left_out = [f"left out: {name}: {why}" for name, why in self.left_out.items()]
         return feed_code(before, self.inputs, self.heads, remarks=left_out)
 
 
-def suggest(columns: list[ColumnDescription]) -> Suggestion:
-    """Suggest inputs and heads for these columns. Either may be empty if no column is suitable."""
-    found = Suggestion()
+def suggest(columns: list[ColumnDescription], reader: str = "") -> Suggestion:
+    """Suggest inputs and heads for these columns. Either may be empty if no column is suitable.
+
+    Args:
+        reader: the function of pandas that reads the data, if its texts can be changed in a frame.
+    """
+    found = Suggestion(reader=reader)
     usable, beside = [], beside_images(columns)
     coordinates, taken = _coordinates(columns, found)
     for column in columns:
-        why = beside.get(column.name) or _useless(column)
+        why = beside.get(column.name) or why_unusable(column)
         if column.name in taken:
             continue
-        if why:
+        changed = changed_text(column) if reader else None
+        if changed:
+            found.changes[column.name], kind = changed
+            (found.heads if kind.kind == "MultiLabel" else found.inputs)[column.name] = kind
+        elif why:
             found.left_out[column.name] = why
         else:
             usable.append(column)
-    heads = _suggested_heads(usable, not coordinates)
+    heads = _suggested_heads(usable, not coordinates and not found.heads, bool(found.inputs))
     each, without = guessed_each(usable, heads)
     found.left_out |= without
     heads = {name: pair for name, pair in heads.items() if name not in each and name not in without}
@@ -68,14 +99,15 @@ def suggest(columns: list[ColumnDescription]) -> Suggestion:
     for column in usable:
         if column.name in heads or column.name in each or column.name in without:
             continue
-        guess = guess_input(column)
+        names = column.whole and column.shape == () and holds_names(column)
+        guess = _guess_ids(column) if names else guess_input(column)
         if isinstance(guess, str):
             found.left_out[column.name] = guess
-        elif column.shape == () and guess.kind == "Array":
+        elif column.form == "numbers" and column.shape == () and not names:
             scalars.append(column)
         else:
             found.inputs[column.name] = guess
-    found.heads = {name: guess for name, (_, guess) in heads.items()}
+    found.heads |= {name: _scaled(column, guess) for name, (column, guess) in heads.items()}
     _give(found, heads, scalars)
     found.heads |= each
     found.inputs |= _side_by_side(scalars, {c.name for c in columns})
@@ -98,52 +130,50 @@ def _coordinates(columns: list[ColumnDescription], found: Suggestion) -> tuple[d
     return heads, taken
 
 
-def _useless(column: ColumnDescription) -> str:
-    """Return why a column is neither an input nor a head; empty if it may be one."""
-    if column.form == "empty":
-        return "it holds no value"
-    if column.form == "other":
-        return f"{column.type}, which is neither numbers nor text"
-    total, counts, single = int(column.there.sum()), column.counts, column.shape == ()
-    if column.form == "text" and (fix := lists_fix(column.values[0])):
-        return f"lists that are text; {fix[0].lower()}{fix[1:].removesuffix('.')}"
-    if (
-        column.form == "text"
-        and not holds_files(column)
-        and (counts is None or nearly_unique(len(counts), total))
-    ):
-        why = "nearly every row has a different text, as with ids and free text"
-        words = '; split into lists of words, free text is ph.Array(vocabulary="auto")'
-        return why + words * (counts is not None and are_texts(list(counts), total))
-    if single and counts and len(counts) == 1 and column.form != "lists":
-        return f"it holds one value only, {next(iter(counts))!r}"
-    is_id = single and column.whole and (has_word(_ID, column.name) or not column.name.strip())
-    if is_id and (counts is None or len(counts) == total):
-        return "an id: every row has a different number"
-    return "it holds infinity" if column.statistics.infinite is not None else ""
-
-
 def _suggested_heads(
-    usable: list[ColumnDescription], last: bool
+    usable: list[ColumnDescription], last: bool, fed: bool
 ) -> dict[str, tuple[ColumnDescription, Guess]]:
     """Suggest heads: columns named like one, or words if there are pictures, else the ``last`` suitable column.
 
-    At least one input is left.
+    At least one input is left, unless the model is ``fed`` others.
     """
-    able = [(column, guess) for column in usable if (guess := guess_head(column)) is not None]
+    able = [
+        (column, guess)
+        for column in usable
+        if (guess := guess_head(column)) is not None and not (column.whole and holds_names(column))
+    ]
     pictures = any(holds_pictures(column) or holds_files(column) for column in usable)
     named = [
         (column, guess)
         for column, guess in able
         if (has_word(_HEAD, column.name) and not holds_pictures(column))
-        or (pictures and column.form in ("text", "lists"))
+        or (pictures and (column.form in ("text", "lists") or has_word(_HEAD_OF_IMAGE, column.name)))
     ]
     chosen = named or (able[-1:] if last else [])
     feeds = [c for c in usable if not isinstance(guess_input(c), str)]
     rest = [c for c in feeds if all(c is not head for head, _ in chosen)]
-    if feeds and not rest:
+    if feeds and not rest and not fed:
         chosen = [pair for pair in chosen if pair[0] is not feeds[0]]
     return {column.name: (column, guess) for column, guess in chosen}
+
+
+def _guess_ids(column: ColumnDescription) -> Guess | str:
+    """Return the input for numbers that are names, which no model should take for amounts, or why it is none."""
+    low, high = (int(end[0]) for end in (column.statistics.low, column.statistics.high))
+    if not column.there.all() or low < 0 or high > _SPARSE * len(column.counts or ()):
+        return 'numbers that are names; for ph.Array(vocabulary="auto"), turn them into text: [str(n) for n in column]'
+    return Guess("Array", (), f"ids, no amounts: keras.layers.Embedding({high + 1}, ...)")
+
+
+def _scaled(column: ColumnDescription, guess: Guess) -> Guess:
+    """Scale the numbers of a head that are far from unit scale."""
+    far = guess.kind == "Regression" and column.form == "numbers" and _is_far(column)
+    return replace(guess, args=(*guess.args, 'scale="standard"')) if far else guess
+
+
+def _is_far(column: ColumnDescription) -> bool:
+    numbers = column.statistics
+    return bool(max(abs(numbers.low[0]), abs(numbers.high[0])) > _UNIT and numbers.low[0] < numbers.high[0])
 
 
 def _in_shares(column: ColumnDescription, guess: Guess) -> Guess:
@@ -161,20 +191,25 @@ def _side_by_side(scalars: list[ColumnDescription], taken: set[str]) -> dict[str
     """Combine columns of single numbers into one input, a vector."""
     if not scalars:
         return {}
-    args: tuple[str, ...] = () if all(c.complete for c in scalars) else ("fill=0.0",)
-    if all(c.whole for c in scalars):
+    gaps = [c.name for c in scalars if not c.complete]
+    args: tuple[str, ...] = ("fill=0.0",) if gaps else ()
+    if any(map(_is_far, scalars)):
+        args = (*args, 'scale="standard"')
+    elif all(c.whole for c in scalars):
         args = ('dtype="float32"', *args)
+    remark = f"0.0 where a number is missing, in {listed(gaps, 3)}" if gaps else ""
     if len(scalars) == 1:
-        return {scalars[0].name: Guess("Array", args)}
+        return {scalars[0].name: Guess("Array", args, remark)}
     name = "features" if "features" not in taken else "numbers"
-    return {name: Guess("Array", (f"column=[{', '.join(quoted_text(c.name) for c in scalars)}]", *args))}
+    columns = f"column=[{', '.join(quoted_text(c.name) for c in scalars)}]"
+    return {name: Guess("Array", (columns, *args), remark)}
 
 
 def _give(
     found: Suggestion, heads: dict[str, tuple[ColumnDescription, Guess]], scalars: list[ColumnDescription]
 ) -> None:
     """Add ``given=`` to heads whose labels are missing wherever a binary column is 0; that column becomes a head."""
-    for name, (column, guess) in heads.items():
+    for name, (column, _) in heads.items():
         if column.there.all():
             continue
         binary = [c for c, g in heads.values() if g.kind == "Binary" and c.name != name]
@@ -186,7 +221,7 @@ def _give(
                     continue
                 scalars.remove(other)
                 found.heads = {other.name: Guess("Binary", balance_argument(other)), **found.heads}
-            found.heads[name] = guess.saying("given", other.name)
+            found.heads[name] = found.heads[name].saying("given", other.name)
             break
 
 

@@ -119,7 +119,7 @@ class OnDisk(Stored):
 
     def _unreadable(self, error: Exception, row: int) -> DataError:
         where = place(column=self._name, row=row)
-        if _closed(self._origin):
+        if is_closed(self._origin):
             return DataError(Problem(where, "an open file", "a closed HDF5 file", KEEP_OPEN))
         return DataError(Problem(where, "readable rows", quoted_error(error)))
 
@@ -242,7 +242,7 @@ def rows_in(name: str, values: Any) -> int:
         shape = getattr(values, "shape", None)  # zarr's arrays have a shape, and since zarr 3 no len()
         return len(values) if shape is None else int(shape[0])
     except Exception as error:  # closed files, scalar datasets and sparse matrices each raise another error
-        if _closed(values):
+        if is_closed(values):
             where = place(column=name)
             raise DataError(Problem(where, "an open file", "a closed HDF5 file", KEEP_OPEN)) from None
         found = f"a scalar of type {type(values).__name__}" if shape_of(values) == () else repr(error)
@@ -265,7 +265,8 @@ def _file_row_bytes(values: Any) -> float:
     return math.prod(shape[1:]) * dtype.itemsize
 
 
-def _closed(values: Any) -> bool:
+def is_closed(values: Any) -> bool:
+    """Return whether these are a file, group or dataset of h5py whose file is closed."""
     return type(values).__module__.startswith("h5py") and not values
 
 

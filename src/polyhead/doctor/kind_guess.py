@@ -70,7 +70,10 @@ def guess_input(column: ColumnDescription) -> Guess | str:
             return "some rows have no image, which an input's may not lack"
         return Guess("Image", ("224", "224"), "the height and width that the model reads")
     if column.form == "text":
-        return 'text: as an input it is ph.Array(vocabulary="auto"), as a head ph.Categorical()'
+        words = len(column.texts or ())
+        return Guess(
+            "Array", ('vocabulary="auto"',), f"words as ids: keras.layers.Embedding({words + 2}, ...)"
+        )
     if column.form == "lists":
         return "lists of text; as a head they are ph.MultiLabel()"
     if column.form == "masks":

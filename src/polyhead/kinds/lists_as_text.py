@@ -61,11 +61,29 @@ def listed_fix(found: Any) -> str:
         return "Give the names that hold: [[name for name, holds in row.items() if holds] for row in column]."
     if isinstance(found, str) and not found.strip():
         return "Give [] where no label holds, and None where nobody looked."
-    mark = next((mark for mark in ",;|" if isinstance(found, str) and mark in found), "")
+    mark = next((mark for mark in _MARKS if isinstance(found, str) and mark in found), "")
     if not mark:
         return "Put a single label into a list."
     mark += " " * (f"{mark} " in found)
     return f'Split the labels: [[label for label in text.split("{mark}") if label] for text in column].'
+
+
+_MARKS = ",;|"
+"""What separates the labels in a text."""
+
+
+def labels_mark(texts: Sequence[str]) -> str:
+    """Return what separates labels in texts of which many have several; empty if they are no such texts.
+
+    >>> labels_mark(["new|red", "red", "new"]), labels_mark(["Bern, CH", "Lima, PE"])
+    ('|', '')
+    """
+    for mark in _MARKS:
+        several = [text for text in texts if mark in text]
+        parts = {part.strip() for text in texts for part in text.split(mark)} - {""}
+        if 3 * len(several) >= len(texts) > 0 and len(parts) <= len(texts) and several:
+            return mark + " " * all(f"{mark} " in text for text in several)
+    return ""
 
 
 def no_label_fix(label: Any) -> str:

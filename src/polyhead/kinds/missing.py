@@ -133,13 +133,22 @@ def conversion_fix(value: Any, fix: str = "") -> str:
         return fix
     if reads_as_number(value):
         return "Turn text into numbers: np.asarray(column, float)."
-    if value.strip().lower() in _NO_NUMBER:
+    if means_no_number(value):
         return 'If it means that there is none, give pandas.to_numeric(column, errors="coerce").'
     return _comma_fix(value) or _unit_fix(value) or lists_fix(value) or times_fix(value) or fix
 
 
 _NO_NUMBER = {"-", "--", "?", ".", "n/a", "na", "none", "null", "nan", "missing", "unknown"}
 """How tables say that there is no number."""
+
+
+def means_no_number(text: str) -> bool:
+    """Return whether a text in a column of numbers says that there is none.
+
+    >>> means_no_number("N/A"), means_no_number("7")
+    (True, False)
+    """
+    return text.strip().lower() in _NO_NUMBER
 
 
 def _unit_fix(text: str) -> str:
@@ -149,9 +158,12 @@ def _unit_fix(text: str) -> str:
     ('Turn text into numbers: [float(text.strip("% ")) for text in column].', '')
     """
     signs = "".join(sign for sign in "$€£¥%" if sign in text)
-    if not signs or not reads_as_number(text.strip(f"{signs} ")):
+    bare = text.strip(f"{signs} ")
+    thousands = _THOUSANDS.fullmatch(bare) is not None
+    if not signs or not (thousands or reads_as_number(bare)):
         return ""
-    return f'Turn text into numbers: [float(text.strip("{signs} ")) for text in column].'
+    commas = '.replace(",", "")' * thousands
+    return f'Turn text into numbers: [float(text.strip("{signs} "){commas}) for text in column].'
 
 
 def _comma_fix(text: str) -> str:

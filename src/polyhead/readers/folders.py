@@ -167,6 +167,14 @@ def _require_classes(base: Root, names: Sequence[str], findings: Findings) -> No
         fix = f"Read each part: read_folder({one}). Or say classes=True if they are classes, classes=False if not."
         findings.add("parts", place(file=base.path), "a folder for each class", held, fix)
         findings.stop()
+    labels = os.path.join(base.path, "labels")
+    if "images" in parts and os.path.isdir(labels):
+        stems = {os.path.splitext(name.partition("/")[2])[0] for name in names}
+        if any(os.path.isfile(os.path.join(labels, f"{stem}.txt")) for stem in stems):
+            held = "the folders `images` and `labels` of a YOLO data set"
+            fix = f"Say read_yolo({json.dumps(base.path, ensure_ascii=False)}), or classes=True if they are classes."
+            findings.add("parts", place(file=base.path), "a folder for each class", held, fix)
+            findings.stop()
     found = folders_of_masks(names)
     if found is None:
         return
@@ -246,6 +254,7 @@ def _table_columns(
     every = [*names, *left_out]
     index = _index(every, os.path.relpath(base.path, home.path).replace(os.sep, "/"))
     numbered = _numbered(every)
+    alike = {name.rpartition("/")[2].lower(): name for name in every}
     at = np.full(len(names), -1, np.int64)
     for row, name in enumerate(listed):
         place_ = f"{where}, row {row}"
@@ -260,8 +269,9 @@ def _table_columns(
         known = os.path.relpath(inside, base.path) if inside else name
         image = index.get(known.replace("\\", "/").removeprefix("./"))
         if image is None:
-            full = os.path.join(base.path, name)
-            if files.exists(full, place_):
+            near = alike.get(name.replace("\\", "/").rpartition("/")[2].lower())
+            fix = f"Did you mean `{near}`?" if near else ""
+            if files.exists(os.path.join(base.path, name), place_, fix):
                 expected = f"an image, a file that ends in {', '.join(ENDINGS)}"
                 findings.add("key", place_, expected, shown(name))
         elif image < 0:

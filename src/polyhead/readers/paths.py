@@ -284,11 +284,11 @@ class Files:
         self._findings.add(code, where, expected, found, hints(fix, advice), warning=self._drop)
         self._dropped += self._drop
 
-    def exists(self, path: str, where: str) -> bool:
-        """Return whether a file exists; if not, this is recorded."""
+    def exists(self, path: str, where: str, fix: str = "") -> bool:
+        """Return whether a file exists; if not, this is recorded, with what to do about it."""
         if os.path.isfile(path):
             return True
-        self._fail("no-file", f"{where}, {place(file=path)}", "a file at this path", "none")
+        self._fail("no-file", f"{where}, {place(file=path)}", "a file at this path", "none", fix)
         return False
 
     def size(self, path: str) -> tuple[int, int] | None:

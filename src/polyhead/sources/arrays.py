@@ -12,7 +12,7 @@ import numpy as np
 from polyhead.columns.as_column import as_column
 from polyhead.columns.chunk_cache import Chunked
 from polyhead.columns.frames import family_of, in_other_order, index_of, partly_shared
-from polyhead.columns.lazy import OnDisk, Stored, entries, whole
+from polyhead.columns.lazy import KEEP_OPEN, OnDisk, Stored, entries, is_closed, whole
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, place, shown, warn
 from polyhead.sources.source import OwnSource, Source
@@ -67,6 +67,8 @@ class Arrays(OwnSource):
         if not hasattr(columns, "keys"):
             fix = 'Give names: {"image": images, "label": labels}.'
             raise DataError(Problem("data", "a mapping of names to columns", shown(columns), fix))
+        if is_closed(columns):
+            raise DataError(Problem("data", "an open file", "a closed HDF5 file", KEEP_OPEN))
         given = {name: columns[name] for name in columns.keys()}  # noqa: SIM118 (a zarr group iterates otherwise)
         if not given:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))

@@ -95,6 +95,21 @@ def default_name(path: tuple[Any, ...], paths: list[tuple[Any, ...]]) -> str:
     return part if len(alike) == 1 else f"{part}{alike.index(path)}"
 
 
+def default_names(nested: Any, paths: list[tuple[Any, ...]], path: tuple[Any, ...] = ()) -> Any:
+    """Return names for the parts of a batch, nested like it.
+
+    >>> default_names(({"a": 1, "b": 2}, (3, 4)), [(0, "a"), (0, "b"), (1, 0), (1, 1)])
+    ({'a': 'a', 'b': 'b'}, ('y0', 'y1'))
+    """
+    if path in paths:
+        return default_name(path or (0,), paths)
+    if isinstance(nested, Mapping):
+        return {key: default_names(part, paths, (*path, key)) for key, part in nested.items()}
+    if isinstance(nested, (list, tuple)):
+        return tuple(default_names(part, paths, (*path, i)) for i, part in enumerate(nested))
+    return None
+
+
 def outline(paths: list[tuple[Any, ...]]) -> str:
     """Describe the places of a batch's parts, for messages."""
     words = ["".join(f"[{key!r}]" for key in path) or "one array" for path in paths]

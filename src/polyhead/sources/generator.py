@@ -18,6 +18,7 @@ from polyhead.sources.batch_parts import (
     batch_parts,
     columns_of_rows,
     default_name,
+    default_names,
     outline,
     part_array,
     read_by_number,
@@ -243,7 +244,7 @@ class _Generator:
         parts = sum(part is not None for part in batch) if whole else 1
         given = dict(batch_parts(self.names, like=self.names)) if self.names is not None else {}
         if self.names is not None and given.keys() != set(paths):
-            fix = "Nest the names like the batches."
+            fix = f"Nest the names like the batches: names={default_names(batch, paths)!r}."
             expected = f"names for {outline(paths)}"
             raise DataError(Problem("from_generator(names=)", expected, shown(self.names), fix))
         if parts >= 3 and not given:

@@ -1,0 +1,113 @@
+"""Says why a column is neither an input nor a head as it stands, and what to make of it."""
+
+from __future__ import annotations
+
+import re
+
+from polyhead.doctor.column_description import ColumnDescription
+from polyhead.doctor.feed_code import Guess
+from polyhead.doctor.kind_guess import has_word, holds_files, nearly_unique
+from polyhead.kinds.lists_as_text import labels_mark, listed_fix, lists_fix
+from polyhead.kinds.missing import conversion_fix, means_no_number
+from polyhead.kinds.times import times_fix
+from polyhead.kinds.vocabulary import are_texts
+
+_ID = re.compile(r"id|ids|uuid|guid|index|idx|key|unnamed|row|filename|file|path|name|respondent")
+_TIME = re.compile(r"ts|time|timestamps?|date|datetime|created|updated|epoch|unix")
+_PARTS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "holdout"}
+_SINCE_1970 = 1e8
+"""The smallest number that is taken for seconds since 1970."""
+
+_WORDS = '[(text.lower().split() + [""] * 20)[:20] for text in column]'
+_SAMPLE = 1000
+
+
+def why_unusable(column: ColumnDescription) -> str:
+    """Return why a column is neither an input nor a head; empty if it may be one."""
+    if column.form == "empty":
+        return "it holds no value"
+    if column.form == "other":
+        fix = times_fix(column.values[0])
+        return f"times; {_continued(fix)}" if fix else f"{column.type}, which is neither numbers nor text"
+    single, counts = column.shape == (), column.counts
+    if single and counts and len(counts) == 1 and column.form != "lists":
+        return f"it holds one value only, {next(iter(counts))!r}"
+    if column.form == "text" and not holds_files(column):
+        return _unusable_text(column)
+    if single and column.form == "numbers":
+        return _unusable_number(column)
+    return "it holds infinity" if column.statistics.infinite is not None else ""
+
+
+def changed_text(column: ColumnDescription) -> tuple[str, Guess] | None:
+    """Return code that makes lists of words or labels of a complete column of texts, and the kind for them."""
+    if column.form != "text" or not column.there.all() or column.texts is None:
+        return None
+    why = _unusable_text(column)
+    if why.endswith(_WORDS):
+        return _WORDS, Guess("Array", ('vocabulary="auto"',), "20 words of each text, as ids")
+    mark = re.search(r"split the labels: (\[.*\])$", why)
+    return (mark[1], Guess("MultiLabel")) if mark else None
+
+
+def _unusable_text(column: ColumnDescription) -> str:
+    total, texts = int(column.there.sum()), column.texts
+    some = list(texts or dict.fromkeys(column.values[:_SAMPLE]))[:_SAMPLE]
+    words = [text for text in some if not means_no_number(text)]
+    fixes = [fix for text in words if (fix := conversion_fix(text))]
+    if words and 2 * len(fixes) >= len(words) and not holds_names(column):
+        kind = {lists_fix(words[0]): "lists", times_fix(words[0]): "times"}.get(fixes[0], "numbers")
+        none = next((text for text in some if means_no_number(text)), None)
+        fix = fixes[0] if none is None else conversion_fix(none)
+        return f"{kind} that are text; {_continued(fix)}"
+    mark = labels_mark(some)
+    if mark:
+        return f"several labels in a text; for ph.MultiLabel(), {_continued(listed_fix(mark))}"
+    if texts is not None and set(map(str.lower, texts)) <= _PARTS:
+        return "the parts of the data; select the rows of each: data.select(lambda columns: ...)"
+    if texts is not None and are_texts(list(texts), total) and not has_word(_ID, column.name):
+        return f'free text; for ph.Array(vocabulary="auto"), split it into lists of words: {_WORDS}'
+    if texts is None or nearly_unique(len(texts), total):
+        return "nearly every row has a different text, as with ids"
+    return ""
+
+
+def _unusable_number(column: ColumnDescription) -> str:
+    counts, numbers = column.counts, column.statistics
+    if numbers.infinite is not None:
+        return "it holds infinity"
+    if has_word(_TIME, column.name) and numbers.low[0] >= _SINCE_1970:
+        return "times since 1970; as an input, make days, weekdays or hours of them"
+    if re.fullmatch(r"(sample|row|instance)_?weights?", column.name.lower()):
+        return f'weights of the rows; as sample_weight="{column.name}" of a head they weigh its loss'
+    if not column.whole:
+        return ""
+    name = has_word(_ID, column.name) or not column.name.strip() or holds_names(column)
+    if name and (counts is None or len(counts) == numbers.numbers):
+        return "an id: every row has a different number"
+    if holds_names(column) and nearly_unique(len(counts or {}), numbers.numbers):
+        return "an id: nearly every row has a different number"
+    return ""
+
+
+_NAMES = re.compile(
+    r"ids?|uuid|guid|idx|key|code|zip|zipcode|postcode|postal|phone|account|user|customer|client|item|movie|product"
+    r"|session|patient|respondent|device|sku|isbn|ssn"
+)
+
+
+def holds_names(column: ColumnDescription) -> bool:
+    """Return whether numbers are named like ids and codes, which are no amounts: by the last word of the name.
+
+    >>> holds_names(ColumnDescription("user_id")), holds_names(ColumnDescription("items_per_user_count"))
+    (True, False)
+    """
+    words = re.findall(r"[A-Za-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name))
+    if len(words) > 1 and words[-1].lower() in ("number", "no", "nr"):
+        words = words[:-1]
+    return bool(words) and _NAMES.fullmatch(words[-1].lower()) is not None
+
+
+def _continued(sentence: str) -> str:
+    """A sentence as the end of another one."""
+    return f"{sentence[:1].lower()}{sentence[1:].removesuffix('.')}"
