@@ -241,13 +241,7 @@ def _table_columns(
     findings: Findings,
 ) -> dict[str, Values]:
     """Return the columns of a table in the order of the images; rows of images in ``left_out`` are skipped."""
-    is_path = isinstance(table, (str, os.PathLike))
-    given = os.path.expanduser(table) if is_path else ""
-    path = os.path.join(home.path, given) if is_path else None
-    if path is not None and not os.path.exists(path) and os.path.exists(given):
-        path = os.path.abspath(given)
-    source = table if isinstance(table, Source) else read_table(table if path is None else path)
-    where = "the table" if path is None else place(file=path)
+    source, where = _opened_table(home, table)
     key = _key_column(source, key, where)
     values = source.only([key]).coded(np.arange(len(source)))[key]
     listed = (values.values() if isinstance(values, Coded) else np.asarray(values, object)).tolist()
@@ -293,6 +287,17 @@ def _table_columns(
     others = [column for column in source.columns if column != key]
     rows = source.only(others).coded(np.maximum(at, 0)) if others else {}
     return {column: _with_gaps(values, at < 0) for column, values in rows.items()}
+
+
+def _opened_table(home: Root, table: Any) -> tuple[Source, str]:
+    """Return the rows of a table and its name in errors; a path may be relative to the root or the working folder."""
+    if not isinstance(table, (str, os.PathLike)):
+        return table if isinstance(table, Source) else read_table(table), "the table"
+    given = os.path.expanduser(table)
+    path = os.path.join(home.path, given)
+    if not os.path.exists(path) and os.path.exists(given):
+        path = os.path.abspath(given)
+    return read_table(path), place(file=path)
 
 
 def _key_column(source: Source, key: str | None, where: str) -> str:
