@@ -268,6 +268,16 @@ def test_words_and_ids_are_inputs_of_their_own_for_an_embedding():
     assert "# words as ids: keras.layers.Embedding(4, ...)" in code
 
 
+def test_lists_of_words_are_inputs():
+    words = [["one", "two"], ["two", "three"]] * (ROWS // 2)
+    feed, _ = feed_of({"tokens": words, "label": np.arange(ROWS) % 2})
+    assert feed.inputs["tokens"].names == ("", "[UNK]", "one", "three", "two")
+    found = suggest([survey_values("tokens", [["one"], ["one", "two"]]), survey_values("label", [0, 1])])
+    assert found.left_out == {
+        "tokens": 'lists of words of unequal lengths; make them equal: [(row + [""] * 20)[:20] for row in column]'
+    }
+
+
 def test_an_id_is_no_head_even_as_the_last_column():
     feed, _ = feed_of(
         {"x": np.linspace(0, 1, ROWS), "z": np.linspace(1, 0, ROWS), "shop_id": np.arange(ROWS) % 3}

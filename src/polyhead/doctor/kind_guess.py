@@ -16,6 +16,7 @@ AMOUNT = re.compile(r"age|price|score|count|amount|value|size|length|year|income
 BOX = re.compile(r"box(es)?|bbox(es)?")
 MASK = re.compile(r"masks?|segmentation|seg")
 MAP = re.compile(r"depths?|disparity|heat|heatmaps?|flow")
+WORDS = re.compile(r"tokens?|words?|text|sentence")
 POINTS = re.compile(r"keypoints?|landmarks?|points")
 _MOST_CLASSES = 20
 _UNEVEN = 3.0
@@ -74,6 +75,12 @@ def guess_input(column: ColumnDescription) -> Guess | str:
         return Guess(
             "Array", ('vocabulary="auto"',), f"words as ids: keras.layers.Embedding({words + 2}, ...)"
         )
+    if column.form == "lists" and has_word(WORDS, column.name) and column.there.all():
+        if len(set(map(len, column.values))) == 1:
+            return Guess("Array", ('vocabulary="auto"',), "words as ids, for an Embedding")
+        return (
+            'lists of words of unequal lengths; make them equal: [(row + [""] * 20)[:20] for row in column]'
+        )
     if column.form == "lists":
         return "lists of text; as a head they are ph.MultiLabel()"
     if column.form == "masks":
@@ -99,7 +106,11 @@ def guess_head(column: ColumnDescription) -> Guess | None:
     if column.form == "masks":
         return None
     if column.form == "lists":
-        once = column.texts and all(None not in row and len(set(row)) == len(row) for row in column.values)
+        once = (
+            column.texts
+            and not has_word(WORDS, name)
+            and all(None not in row and len(set(row)) == len(row) for row in column.values)
+        )
         return Guess("MultiLabel") if once else None
     if column.form == "ragged":
         fits = all(row.size == 0 or (row.ndim == 2 and row.shape[1] == 4) for row in column.values)
