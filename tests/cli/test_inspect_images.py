@@ -341,3 +341,12 @@ def test_files_that_a_table_names_and_that_do_not_exist_are_told(tmp_path, given
         f"row 2, file {tmp_path / 'imgs' / '002.png'}: expected a file at this path, got none."
         in result.output
     )
+
+
+def test_masks_in_the_folder_of_their_images(tmp_path):
+    for i in range(ROWS):
+        image(tmp_path / f"{i}.png", i)
+        image(tmp_path / f"{i}_mask.png")
+    code = inspect(tmp_path, "--code").output
+    assert f'data = ph.read_folder("{tmp_path}", masks="{{stem}}_mask")' in code
+    assert '"mask": ph.Mask(' in code

@@ -99,7 +99,12 @@ def test_masks_beside_the_images(root, put):
     assert (column(rows, "file"), column(rows, "mask")) == (["a.jpg"], [str(root / "m" / "a.png")])
     put("b.jpg", "b_m.png", "a_m.png")
     rows = read_folder(root, masks="{stem}_m")
-    assert [m and m[-7:] for m in column(rows, "mask")][:2] == ["a_m.png", None]
+    assert column(rows, "file") == [
+        "a.jpg",
+        "b.jpg",
+        "m/a.png",
+    ]  # masks in the folder of images are no images
+    assert [m and m[-7:] for m in column(rows, "mask")] == ["a_m.png", "b_m.png", None]
 
 
 def test_masks_that_match_nothing(root, put):

@@ -19,7 +19,7 @@ from polyhead.readers.coco import read_coco
 from polyhead.readers.coco_json import content_of, folders_of_images
 from polyhead.readers.findings import Findings
 from polyhead.readers.folders import KEYS, read_folder
-from polyhead.readers.mask_folders import folders_of_masks
+from polyhead.readers.mask_folders import folders_of_masks, masks_beside
 from polyhead.readers.paths import Root
 from polyhead.readers.voc import read_voc
 from polyhead.readers.voc_layout import ANNOTATIONS
@@ -67,6 +67,9 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
     files = Root(path, "read_folder(root)", Findings()).files()[0]
     found = folders_of_masks(files)
     if found is None:
+        pattern = masks_beside(files)
+        if pattern:
+            return _opened_by(read_folder, path, masks=pattern)
         tables = sorted(one for one in path.iterdir() if one.suffix.lower() in _TABLES)
         keyed = [(one.name, key) for one in tables if (key := _key_of(one)[0])]
         return (

@@ -93,7 +93,7 @@ def read_folder(
         images = inner
     base = Root(os.path.join(home.path, images or ""), "read_folder(images=)", findings)
     found = {column: MaskFolder(home, str(folder), column, findings) for column, folder in wanted.items()}
-    names = _images(base, [m.path for m in found.values()], table, findings)
+    names = _images(base, [*found.values()], table, findings)
     findings.stop()
     sizes: list[tuple[int, int]] = []
     left_out: list[str] = []
@@ -126,11 +126,13 @@ def read_folder(
     return Images(columns, findings.warn_and_report(place(file=home.path)), categories, about)
 
 
-def _images(base: Root, masks: Sequence[str], table: Any, findings: Findings) -> list[str]:
-    """List the images in a folder and its subfolders, without those in folders of masks."""
+def _images(base: Root, masks: Sequence[MaskFolder], table: Any, findings: Findings) -> list[str]:
+    """List the images in a folder and its subfolders, without masks."""
     names, others = base.files()
-    inside = [os.path.relpath(m, base.path).replace(os.sep, "/") + "/" for m in masks if m != base.path]
+    inside = [os.path.relpath(m.path, base.path).replace(os.sep, "/") + "/" for m in masks if m.path != base.path]
     names = [name for name in names if not name.startswith(tuple(inside))]
+    for beside in [m for m in masks if m.path == base.path]:
+        names = beside.without_masks(names)
     is_file = (
         isinstance(table, (str, os.PathLike)) and os.path.dirname(os.path.join(base.path, table)) == base.path
     )

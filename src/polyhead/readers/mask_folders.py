@@ -106,6 +106,21 @@ def _folder_above(images: Sequence[str], masks: Sequence[str]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def masks_beside(names: Sequence[str]) -> str:
+    """Return the value of ``masks=`` for images with masks in the same folder; empty if there are none.
+
+    >>> masks_beside(["1.jpg", "1_mask.png", "2.jpg", "2_mask.png"]), masks_beside(["1.jpg", "face_mask.jpg"])
+    ('{stem}_mask', '')
+    """
+    stems = {os.path.splitext(name)[0] for name in names}
+    found = [match for stem in stems if (match := _BESIDE.fullmatch(stem)) and match[1] in stems]
+    endings = {match[2] for match in found}
+    return f"{{stem}}{endings.pop()}" if len(endings) == 1 and 3 * len(found) >= len(stems) else ""
+
+
+_BESIDE = re.compile(r"(.+)([_-](?:masks?|seg|segmentation))", re.IGNORECASE)
+
+
 class MaskFolder:
     """A folder of masks, and the pattern of their names."""
 
@@ -120,6 +135,11 @@ class MaskFolder:
         self._plain = pattern == "{stem}"
         self._root = Root(os.path.join(home.path, folder), self._what, findings)
         self.path = self._root.path
+
+    def without_masks(self, names: list[str]) -> list[str]:
+        """Leave masks out of the names of images in the same folder; each is named after another image."""
+        stems = {os.path.splitext(name)[0] for name in names}
+        return names if self._plain else [name for name in names if self._stem(name) not in stems]
 
     def of(self, names: Sequence[str], left_out: Sequence[str], root: str, findings: Findings) -> list[Any]:
         """Find the path of each image's mask, or None.
