@@ -129,7 +129,9 @@ def read_folder(
 def _images(base: Root, masks: Sequence[MaskFolder], table: Any, findings: Findings) -> list[str]:
     """List the images in a folder and its subfolders, without masks."""
     names, others = base.files()
-    inside = [os.path.relpath(m.path, base.path).replace(os.sep, "/") + "/" for m in masks if m.path != base.path]
+    inside = [
+        os.path.relpath(m.path, base.path).replace(os.sep, "/") + "/" for m in masks if m.path != base.path
+    ]
     names = [name for name in names if not name.startswith(tuple(inside))]
     for beside in [m for m in masks if m.path == base.path]:
         names = beside.without_masks(names)
