@@ -215,7 +215,7 @@ def test_batches_of_one_small_number_hold_other_rows_though_they_hold_the_same_n
 
 
 def test_arrays_of_one_row_again_and_again_are_constant_and_no_more():
-    report = examine((np.ones((ROWS, 2)), np.arange(ROWS) % 3), steps=None)
+    report = examine((np.full((ROWS, 2), 0.5), np.arange(ROWS) % 3), steps=None)
     assert [p.code for p in report.problems] == ["constant"]
 
 

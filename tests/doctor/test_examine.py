@@ -563,6 +563,26 @@ def test_labels_without_the_last_axis_are_no_problem_for_keras_and_that_is_told(
     )
 
 
+def test_a_loader_gives_tensors_unless_keras_runs_on_torch():
+    data = pytest.importorskip("torch.utils.data")
+    rows = list(zip(X, KIND, strict=True))
+
+    def loader(collate):
+        return data.DataLoader(rows, SIZE, shuffle=True, collate_fn=collate)
+
+    arrays = loader(lambda some: (np.stack([x for x, _ in some]), np.stack([kind for _, kind in some])))
+    found = errors(ph.examine(arrays, classes()))
+    assert ph.examine(loader(None), classes()).ok
+    if keras.backend.backend() == "torch":
+        assert found == []
+        return
+    fix = "Let collate_fn give torch.as_tensor(array)."
+    what = "expected torch tensors, as it is a DataLoader, got NumPy arrays (AttributeError on JAX and TensorFlow)"
+    assert found == [("not-an-array", f"batch 0: {what}. {fix}")]
+    with pytest.raises(Exception, match="attribute 'cpu'"):
+        classes(loss="sparse_categorical_crossentropy").fit(arrays, shuffle=False, verbose=0)
+
+
 @pytest.mark.once
 @pytest.mark.keras
 def test_ragged_tensors_are_to_be_padded():

@@ -306,12 +306,6 @@ MISTAKES = {
         "list-of-numbers",
         "Give NumPy arrays: np.asarray(y['a'][0], \"float32\").",
     ),
-    "negative weights": (
-        lambda i: (*by_tuple(i), (ones, ones, -ones)),
-        three,
-        "negative-weight",
-        "got -1. A negative weight trains away from the label.",
-    ),
     "weights of one output in a tuple": (
         lambda i: (PHOTO[i], (KIND[i], MASK[i]), (np.ones((SIZE, 8, 8)),)),
         photos,
@@ -548,6 +542,13 @@ def test_a_label_among_the_inputs_is_named(make, kind, message):
     (problem,) = ph.examine(stream(make), three(losses={"kind": kind}), 12, steps_per_epoch=6).problems
     assert (problem.code, problem.warning) == ("label-in-input", True)
     assert str(problem).startswith(message)
+
+
+@pytest.mark.once
+def test_negative_weights_in_their_place_are_not_taken_for_labels():
+    make = stream(lambda i: (*by_tuple(i), (ones, ones, -ones)))
+    (problem,) = ph.examine(make, three(), 12, steps_per_epoch=6).errors
+    assert str(problem).endswith("got -1. A negative weight trains away from the label.")
 
 
 @pytest.mark.once

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.leaf_statistics import NONE, NUMBERS_AS, SINGLE
+from polyhead.doctor.misread import is_frame
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.pairs import Turned
 from polyhead.doctor.places import Matches, with_article
@@ -25,6 +26,7 @@ def check_batches(reading: Reading, subject: Subject, places: Matches, shape: st
     return [
         *_check_container(reading, subject, shape),
         *_frames_in_batches(reading, subject, places),
+        *_arrays_in_loader(reading, subject),
         *_check_drift(reading, places),
         *_check_odd_leaves(reading, places, shape),
         *_check_none(reading, places),
@@ -60,9 +62,19 @@ def _frames_in_batches(reading: Reading, subject: Subject, places: Matches) -> l
     fix, safe = 'Say frame.to_numpy("float32").', _backend() not in ("tensorflow", "")
     return [
         Problem(f"{places.name(place)}, batch 0", expected, found, fix, "not-an-array", safe)
-        for place in reading.frames
-        if subject.yields
+        for place, leaf in reading.given.items()
+        if subject.yields and is_frame(leaf) and hasattr(leaf, "columns")
     ]
+
+
+def _arrays_in_loader(reading: Reading, subject: Subject) -> list[Problem]:
+    """Find NumPy arrays in the batches of a DataLoader, of which Keras asks ``cpu()`` on JAX and TensorFlow."""
+    arrays = any(isinstance(leaf, np.ndarray) for leaf in reading.given.values())
+    if subject.kind != "torch DataLoader" or not arrays or _backend() not in ("jax", "tensorflow"):
+        return []
+    found = "NumPy arrays (AttributeError on JAX and TensorFlow)"
+    fix = "Let collate_fn give torch.as_tensor(array)."
+    return [Problem("batch 0", "torch tensors, as it is a DataLoader", found, fix, "not-an-array")]
 
 
 def _check_drift(reading: Reading, places: Matches) -> Iterator[Problem]:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.leaf_statistics import NONE, SINGLE, LeafStatistics, Odd, is_none
-from polyhead.doctor.misread import is_frame
 from polyhead.doctor.pairs import Pairs, Turned
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import counted, shown
@@ -75,7 +74,7 @@ class Reading:
         nothing: the first batch that was None.
         reused: a batch that changed when the next one was made, and the arrays that they share.
         turned: a batch, and in it an image that was turned without its mask.
-        frames: the DataFrames in the first batch.
+        given: the leaves of the first batch, as the object gave them.
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
     """
 
@@ -95,7 +94,7 @@ class Reading:
     pairs: Pairs | None = None
     turned: tuple[int, Turned] | None = None
     uneven: tuple[int, dict[Place, int]] | None = None
-    frames: list[Place] = field(default_factory=list)
+    given: dict[Place, Any] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -124,8 +123,7 @@ class Reading:
         if self.first is None:
             self.first = batch
             parts = dict(zip(PARTS, item, strict=False)) if isinstance(item, (tuple, list)) else {}
-            frames = [p for p, leaf in leaves(parts) if is_frame(leaf) and hasattr(leaf, "columns")]
-            self.frames = [(path[0], path[1:]) for path in frames]
+            self.given = {(path[0], path[1:]): leaf for path, leaf in leaves(parts)}
         layout = rebuild(batch.parts, lambda _, __: "*")
         if not self.layouts or all(layout != known for _, known, _ in self.layouts):
             self.layouts.append((step, layout, batch.container))
