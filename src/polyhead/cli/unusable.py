@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
 from polyhead.doctor.kind_guess import has_word, holds_files, nearly_unique
-from polyhead.kinds.lists_as_text import labels_mark, listed_fix, lists_fix
+from polyhead.kinds.lists_as_text import labels_mark, lists_fix, split_labels
 from polyhead.kinds.missing import conversion_fix, means_no_number
 from polyhead.kinds.times import times_fix
 from polyhead.kinds.vocabulary import are_texts
@@ -33,7 +34,7 @@ def why_unusable(column: ColumnDescription) -> str:
     if single and counts and len(counts) == 1 and column.form != "lists":
         return f"it holds one value only, {next(iter(counts))!r}"
     if column.form == "text" and not holds_files(column):
-        return _unusable_text(column)
+        return _unusable_text(column).why
     if single and column.form == "numbers":
         return _unusable_number(column)
     return "it holds infinity" if column.statistics.infinite is not None else ""
@@ -43,14 +44,17 @@ def changed_text(column: ColumnDescription) -> tuple[str, Guess] | None:
     """Return code that makes lists of words or labels of a complete column of texts, and the kind for them."""
     if column.form != "text" or not column.there.all() or column.texts is None:
         return None
-    why = _unusable_text(column)
-    if why.endswith(_WORDS):
-        return _WORDS, Guess("Array", ('vocabulary="auto"',), "20 words of each text, as ids")
-    mark = re.search(r"split the labels: (\[.*\])$", why)
-    return (mark[1], Guess("MultiLabel")) if mark else None
+    return _unusable_text(column).change
 
 
-def _unusable_text(column: ColumnDescription) -> str:
+class _Unusable(NamedTuple):
+    """Why texts are neither an input nor a head, and code that changes the ``column``, with the kind for the result."""
+
+    why: str = ""
+    change: tuple[str, Guess] | None = None
+
+
+def _unusable_text(column: ColumnDescription) -> _Unusable:
     total, texts = int(column.there.sum()), column.texts
     some = list(texts or dict.fromkeys(column.values[:_SAMPLE]))[:_SAMPLE]
     words = [text for text in some if not means_no_number(text)]
@@ -59,17 +63,22 @@ def _unusable_text(column: ColumnDescription) -> str:
         kind = {lists_fix(words[0]): "lists", times_fix(words[0]): "times"}.get(fixes[0], "numbers")
         none = next((text for text in some if means_no_number(text)), None)
         fix = fixes[0] if none is None else conversion_fix(none)
-        return f"{kind} that are text; {_continued(fix)}"
+        return _Unusable(f"{kind} that are text; {_continued(fix)}")
     mark = labels_mark(some)
     if mark:
-        return f"several labels in a text; for ph.MultiLabel(), {_continued(listed_fix(mark))}"
+        code = split_labels(mark)
+        why = f"several labels in a text; for ph.MultiLabel(), split the labels: {code}"
+        return _Unusable(why, (code, Guess("MultiLabel")))
     if texts is not None and set(map(str.lower, texts)) <= _PARTS:
-        return "the parts of the data; select the rows of each: data.select(lambda columns: ...)"
+        return _Unusable("the parts of the data; select the rows of each: data.select(lambda columns: ...)")
     if texts is not None and are_texts(list(texts), total) and not has_word(_ID, column.name):
-        return f'free text; for ph.Array(vocabulary="auto"), split it into lists of words: {_WORDS}'
+        why = f'free text; for ph.Array(vocabulary="auto"), split it into lists of words: {_WORDS}'
+        return _Unusable(
+            why, (_WORDS, Guess("Array", ('vocabulary="auto"',), "20 words of each text, as ids"))
+        )
     if texts is None or nearly_unique(len(texts), total):
-        return "nearly every row has a different text, as with ids"
-    return ""
+        return _Unusable("nearly every row has a different text, as with ids")
+    return _Unusable()
 
 
 def _unusable_number(column: ColumnDescription) -> str:

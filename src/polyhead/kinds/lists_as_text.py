@@ -65,7 +65,12 @@ def listed_fix(found: Any) -> str:
     if not mark:
         return "Put a single label into a list."
     mark += " " * (f"{mark} " in found)
-    return f'Split the labels: [[label for label in text.split("{mark}") if label] for text in column].'
+    return f"Split the labels: {split_labels(mark)}."
+
+
+def split_labels(mark: str) -> str:
+    """Return code that makes lists of labels of the texts in ``column``."""
+    return f'[[label for label in text.split("{mark}") if label] for text in column]'
 
 
 _MARKS = ",;|"
