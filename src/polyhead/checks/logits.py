@@ -15,7 +15,7 @@ from polyhead.keras_bridge.structure import Path, at
 from polyhead.kinds import Head
 
 _ACTIVATIONS = {"linear": True, "tanh": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}
-"""Whether each activation gives logits; tanh gives scores of both signs, for a hinge loss."""
+"""Whether the output of each activation counts as logits; that of tanh does, as a hinge loss reads both signs."""
 
 
 def declared_logits(head: Head) -> bool | None:

@@ -31,7 +31,9 @@ class KerasInput:
         refuse_split(self)
         module = sys.modules.get(_ADAPTER)
         base = getattr(module, "DataAdapter", None)
-        return type(self) if base is None else _feed_and_adapter(type(self), base)  # type: ignore[arg-type]
+        if base is None:
+            return type(self)
+        return _feed_and_adapter(type(self), base)  # type: ignore[arg-type]  # mypy does not see that classes are hashable
 
     def _steps(self, call: Call) -> int | None:
         raise NotImplementedError

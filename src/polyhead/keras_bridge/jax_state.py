@@ -82,9 +82,7 @@ def keeping_weights(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return the method of Keras, such as ``fit``, so that a step that raises leaves the model its weights."""
     from keras.src.utils.traceback_utils import filter_traceback
 
-    inner = (
-        method.__wrapped__ if hasattr(method, "__wrapped__") else method
-    )  # Keras's filter drops the frames
+    inner = getattr(method, "__wrapped__", method)  # without Keras's filter, which drops the frames
 
     @functools.wraps(inner)
     def kept(*args: Any, **kwargs: Any) -> Any:

@@ -207,6 +207,6 @@ _AS_OTHERS = "Write it as other rows do."
 
 
 def _for_several(shape: tuple[int, ...]) -> str:
-    """What to do about rows of several values, here ``shape`` of them."""
+    """Return advice on a column that has several values, of this shape, in each row."""
     one_hot = "If these are one-hot, give column[:, 1]. " if shape == (2,) else ""
     return f"{one_hot}If each row has several labels, say MultiLabel()." if len(shape) == 1 else ""

@@ -74,7 +74,7 @@ def split_labels(mark: str) -> str:
 
 
 _MARKS = ",;|"
-"""What separates the labels in a text."""
+"""The characters that may separate the labels in one text."""
 
 
 def labels_mark(texts: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ FIRST_BYTES = 1 << 24
 
 
 class Seen(NamedTuple):
-    """What rows contain: statistics of each head's labels, and of each input of integers; and what is wrong."""
+    """The statistics of each head's labels and of each integer input, and the problems that were found."""
 
     labels: dict[str, ArrayStatistics]
     integers: dict[str, ArrayStatistics]

@@ -41,7 +41,7 @@ _FIXES = {
     "grain.IterDataset": _GRAIN,
     "grain.DataLoader": _GRAIN,
 }
-"""What to do about an object of a library, by the library and the name of its class."""
+"""The advice on objects of other libraries, by library and class name."""
 
 
 def fix_for(data: Any) -> str:

@@ -43,7 +43,7 @@ class Label:
 
     @property
     def is_shown(self) -> bool:
-        """Whether its value is shown, instead of the reason why it does not count."""
+        """Whether to show its value rather than the reason why it does not count."""
         return self.state == LABELED
 
 
