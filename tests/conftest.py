@@ -9,7 +9,7 @@ The mark ``lowest`` is given by folder, too: ``.ci/run`` runs these on the oldes
 ``make test`` leaves out what carries the mark ``full``, and ``make test-all`` does not. A test that carries the mark
 ``once`` needs Keras, but looks at what no backend changes: it is ``full`` on all backends but PyTorch, which compiles
 nothing and so takes the least time. ``once("jax")`` names another backend. A test with many parameters that differ in
-such things carries ``few(n)``: backends other than PyTorch run its first ``n``.
+such things carries ``few(n)``: those after the first ``n`` count as ``once``.
 """
 
 import functools
@@ -121,15 +121,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("keras")
         if LIBRARIES.intersection(item.path.relative_to(TESTS.parent).parts):
             item.add_marker("lowest")
-        once = item.get_closest_marker("once")
-        if once is not None and os.environ["KERAS_BACKEND"] != (once.args or ("torch",))[0]:
-            item.add_marker("full")
         few = item.get_closest_marker("few")
-        if few is not None and os.environ["KERAS_BACKEND"] != "torch":
+        if few is not None:
             test = item.nodeid.partition("[")[0]
             seen[test] += 1
             if seen[test] > few.args[0]:
-                item.add_marker("full")
+                item.add_marker("once")
+        once = item.get_closest_marker("once")
+        if once is not None and os.environ["KERAS_BACKEND"] != (once.args or ("torch",))[0]:
+            item.add_marker("full")
 
 
 def pytest_collection_finish() -> None:
@@ -183,7 +183,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 @pytest.fixture(autouse=True)
 def only_own_threads(request: pytest.FixtureRequest) -> None:
     """Feeds that earlier tests left in reference cycles keep their threads until they are collected."""
-    if getattr(request.module, "threads", None) is threads:
+    if getattr(request.module, "threads", None) is threads and threads():
         gc.collect()
 
 

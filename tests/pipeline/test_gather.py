@@ -110,9 +110,17 @@ NUMBERS = [
 
 
 RESULTS = ["float32", "int32"]
+ODD = {"int8", "uint16", "int16", "uint32", "uint64"}
 # every type to one of the two, and all to both where there is time: a loop is compiled for each
 CASTS = [
-    pytest.param(dtype, result, marks=[] if (i + j) % 2 else pytest.mark.full)
+    pytest.param(
+        dtype,
+        result,
+        marks=[
+            *([] if (i + j) % 2 else [pytest.mark.full]),
+            *([pytest.mark.once("jax")] if dtype in ODD else []),
+        ],
+    )
     for i, dtype in enumerate(NUMBERS)
     for j, result in enumerate(RESULTS)
 ]

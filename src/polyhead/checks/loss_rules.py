@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from polyhead.errors import Problem, place
 from polyhead.kinds import Head
 
@@ -148,10 +150,13 @@ def _odd_rows(head: Head) -> int:
 def _shape_for(function: Callable[[Any, Any], Any], head: Head, rows: int) -> tuple[int, ...] | None:
     import keras
 
+    from polyhead.keras_bridge.probing import shape_of_result
+
     try:
-        true = keras.ops.zeros((rows, *head.shape), head.dtype)
-        with keras.StatelessScope():  # a running mean of a user's loss must not change
-            return tuple(function(true, keras.ops.full((rows, *head.output_shape), 0.5)).shape)
+        true = np.zeros((rows, *head.shape), head.dtype)
+        return shape_of_result(
+            function, true, np.full((rows, *head.output_shape), 0.5, keras.config.floatx())
+        )
     except Exception:  # a user's function may raise anything
         return None
 

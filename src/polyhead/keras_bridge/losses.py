@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from polyhead.errors import ContractError, Problem, place
+from polyhead.keras_bridge.probing import result, rows_to_try
 from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.keras_objects import serialized
 
@@ -326,19 +327,12 @@ def means_elements(function: Callable[[Any, Any], Any]) -> bool:
     >>> means_elements(keras.losses.mean_squared_error), means_elements(keras.losses.kl_divergence)
     (True, False)
     """
-    true, pred = trial()
+    true, pred = rows_to_try()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # losses over classes warn of a single class
-            whole = ops.convert_to_numpy(function(true, pred))
-            apart = ops.convert_to_numpy(function(true[..., None], pred[..., None]))
+            whole = result(function, true, pred)
+            apart = result(function, true[..., None], pred[..., None])
         return bool(np.allclose(whole, apart.mean(-1), rtol=1e-4, atol=1e-6))
     except Exception:  # a user's function may raise anything for these rows
         return False
-
-
-def trial() -> tuple[Any, Any]:
-    """Return random labels and outputs ``(7, 3)`` in (0, 1), to probe a loss or metric with."""
-    rng = np.random.default_rng(0)
-    true, pred = rng.uniform(0.05, 0.95, (2, 7, 3)).astype("float32")
-    return ops.convert_to_tensor(true), ops.convert_to_tensor(pred)

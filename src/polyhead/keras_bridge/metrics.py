@@ -12,8 +12,9 @@ from keras import ops
 
 from polyhead.keras_bridge.by_head import head_arrays
 from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape, own_metrics, weights_parameter
-from polyhead.keras_bridge.losses import keras_mask, trial, with_axes_of
+from polyhead.keras_bridge.losses import keras_mask, with_axes_of
 from polyhead.keras_bridge.model_losses import HeadLosses
+from polyhead.keras_bridge.probing import result_of_metric, rows_to_try
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
 from polyhead.kinds.iou import MaskIoU
@@ -124,24 +125,23 @@ def counts_elements(metric: keras.metrics.Metric) -> bool:
     >>> counts_elements(keras.metrics.MeanAbsoluteError()), counts_elements(keras.metrics.CosineSimilarity())
     (True, False)
     """
-    true, pred = trial()
-    each = ops.reshape(pred, (-1, 1))
+    true, pred = rows_to_try()
+    each = pred.reshape(-1, 1)
     return all(
-        _same_result(metric, (labels, pred), (ops.reshape(labels, (-1, 1)), each), 1e-4)
-        for labels in (true, ops.cast(true > 0.5, "float32"))
+        _same_result(metric, (labels, pred), (labels.reshape(-1, 1), each), 1e-4)
+        for labels in (true, (true > 0.5).astype("float32"))
     )
 
 
 def _same_result(
-    metric: keras.metrics.Metric, one: tuple[Any, Any], other: tuple[Any, Any], rtol: float
+    metric: keras.metrics.Metric,
+    one: tuple[np.ndarray, np.ndarray],
+    other: tuple[np.ndarray, np.ndarray],
+    rtol: float,
 ) -> bool:
     """Return whether a metric gives the same result for two pairs of labels and outputs."""
     try:
-        found = []
-        for true, pred in (one, other):
-            copy = _copy(metric)
-            copy.update_state(true, pred)
-            found.append(ops.convert_to_numpy(copy.result()))
+        found = [result_of_metric(_copy(metric), *rows) for rows in (one, other)]
         return bool(np.allclose(found[0], found[1], rtol=rtol, equal_nan=True))
     except Exception:  # a user's metric may raise anything for these rows
         return False
@@ -255,8 +255,8 @@ def ignores_shifts(metric: keras.metrics.Metric) -> bool:
     >>> ignores_shifts(keras.metrics.MeanAbsoluteError()), ignores_shifts(keras.metrics.CosineSimilarity())
     (True, False)
     """
-    true, pred = trial()
-    return _same_result(metric, (true, pred), (true + 4.0, pred + 4.0), 1e-2)  # Keras's R2 rounds much
+    true, pred = rows_to_try()
+    return _same_result(metric, (true, pred), (true + 4, pred + 4), 1e-2)  # Keras's R2 rounds much
 
 
 def elementwise(metric: keras.metrics.Metric) -> keras.metrics.Metric:
