@@ -17,7 +17,12 @@ PROCESSES = {"resume.md", "guides/several-devices.md"}
 MARKS = {"run", "not run", "file", "program", "picture"}
 NEEDS = {"cv2": r"ph\.(Image|Mask|Map|Boxes|Keypoints)\(|from PIL", "datasets": r"^import datasets"}
 NEEDS |= {"onnxruntime": r"^import onnxruntime", "onnx": 'format="onnx"'}
-NEEDS |= {"h5py": r"^import h5py", "pandas": r"^import pandas|to_pandas", "tensorflow": r"^import tensorflow"}
+NEEDS |= {
+    "h5py": r"^import h5py",
+    "pandas": r"^import pandas|to_pandas",
+    "tensorflow": r"^import tensorflow",
+    "jax": r"^import jax",
+}
 
 
 def text_of(page):

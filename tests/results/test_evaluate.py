@@ -120,7 +120,8 @@ def test_classes_in_another_order_are_not_compared(evaluation):
     heads = {"kind": ph.Categorical(["eel", "dog", "cat"])}
     turned = ph.Feed(DATA, inputs=INPUTS, heads=heads, batch_size=8)
     inputs = {"x": keras.Input((3,), name="x"), "image": keras.Input((4, 4, 1), name="image")}
-    other = keras.Model(inputs, ph.outputs(inputs["x"], turned.heads))
+    seen = keras.layers.Concatenate()([inputs["x"], keras.layers.Flatten()(inputs["image"])])
+    other = keras.Model(inputs, ph.outputs(seen, turned.heads))
     found = ph.evaluate(other, turned, resamples=20)
     with pytest.raises(ph.ContractError) as error:
         evaluation.compare(found)

@@ -6,6 +6,7 @@ import pytest
 from sklearn import metrics as sk
 
 import polyhead as ph
+from echoes import echo
 
 ROWS, PLACES = 60, 3
 RNG = np.random.default_rng(1)
@@ -47,7 +48,7 @@ def judged():
     inputs = {f"{name}_said": ph.Array() for name in HEADS}
     feed = ph.Feed(DATA, inputs=inputs, heads=HEADS, batch_size=20)
     ends = {name: keras.Input(kind.shape, name=name) for name, kind in feed.inputs.items()}
-    model = keras.Model(ends, {name: ends[f"{name}_said"] for name in HEADS})
+    model = echo(ends, {name: ends[f"{name}_said"] for name in HEADS})
     return feed, ph.evaluate(model, feed, resamples=20)
 
 

@@ -638,6 +638,14 @@ def test_columns_of_mixed_types_are_named(trained):
         assert str(error.value).endswith(fix)
 
 
+def takes_uuids():
+    """Whether Arrow infers its type of UUIDs, which its older versions do not."""
+    try:
+        return bool(pa.array([uuid.UUID(int=1)]))
+    except pa.ArrowInvalid:
+        return False
+
+
 def test_ids_are_of_the_type_of_the_data(trained):
     model, _ = trained
     hours = np.array(["2024-03-01T12", "2024-03-01T13"], "datetime64[h]")
@@ -646,7 +654,7 @@ def test_ids_are_of_the_type_of_the_data(trained):
         hours,
         np.array([2**63, 2**64 - 1], np.uint64),
         ["007", "08"],
-        codes if hasattr(pa, "uuid") else [],
+        codes if takes_uuids() else [],
     ):
         if len(ids):
             found = ph.predict(model, {"x": table(2)["x"], "id": ids})

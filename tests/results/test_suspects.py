@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
+from echoes import echo
 from polyhead.kinds.doubts import confident, outlying
 
 ROWS, WRONG = 300, 15
@@ -80,8 +81,7 @@ def made():
     inputs = {"image": ph.Image(8, 8, 1), **{f"{name}_said": ph.Array() for name in said}}
     feed = ph.Feed(data, inputs=inputs, heads=HEADS, batch_size=100)
     ends = {name: keras.Input(kind.shape, name=name) for name, kind in feed.inputs.items()}
-    outputs = {name: keras.layers.Activation("linear", name=name)(ends[f"{name}_said"]) for name in HEADS}
-    return feed, keras.Model(ends, outputs), wrong
+    return feed, echo(ends, {name: ends[f"{name}_said"] for name in HEADS}), wrong
 
 
 @pytest.fixture(scope="module")
@@ -228,11 +228,8 @@ def test_boxes_that_nobody_labeled():
     inputs = {"image": ph.Image(8, 8, 1), "a": ph.Array(), "b": ph.Array(), "c": ph.Array()}
     feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=rows)
     ends = {name: keras.Input(kind.shape, name=name) for name, kind in feed.inputs.items()}
-    outputs = {
-        name: keras.layers.Activation("linear", name=name)(ends[end])
-        for name, end in (("box", "a"), ("what", "b"), ("there", "c"))
-    }
-    found = ph.evaluate(keras.Model(ends, outputs), feed, intervals=None)
+    model = echo(ends, {"box": ends["a"], "what": ends["b"], "there": ends["c"]})
+    found = ph.evaluate(model, feed, intervals=None)
     overlooked = [one for one in found.suspects("box") if one.label is None]
     assert {one.row for one in overlooked} == {4, 20}
     assert overlooked[0].predicted == pytest.approx(boxes[overlooked[0].row, 1].tolist(), abs=0.5)
@@ -329,7 +326,7 @@ def test_boxes_and_points_are_in_pixels_of_the_photographs(tmp_path):
     inputs = {"image": ph.Image(32, 32, fit="contain"), "box_said": ph.Array(), "eyes_said": ph.Array()}
     feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=4)
     ends = {name: keras.Input(kind.shape, name=name) for name, kind in feed.inputs.items()}
-    model = keras.Model(ends, {name: ends[f"{name}_said"] for name in heads})
+    model = echo(ends, {name: ends[f"{name}_said"] for name in heads})
     store = ph.pack(feed, tmp_path / "s")
     parts = [
         ph.evaluate(model, feed.on(store.select(some)), intervals=None) for some in (range(4), range(4, rows))

@@ -48,7 +48,7 @@ def model_tensors(places: Iterable[tuple[Path, Any]], model: Any) -> list[ModelT
 
     >>> import keras
     >>> x = keras.Input((4,), name="x")
-    >>> str(model_tensors([((), x)], keras.Model(x, x))[0])
+    >>> str(model_tensors([((), x)], keras.Model(x, keras.layers.Dense(1)(x)))[0])
     '`x` (4,)'
     """
     found = []
