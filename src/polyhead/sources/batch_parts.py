@@ -135,5 +135,5 @@ def part_array(where: str, leaf: Any) -> np.ndarray:
             return objects([np.array(row) if isinstance(row, np.ndarray) else row for row in leaf])
         return objects(leaf) if array.dtype.kind in "USO" else array
     if isinstance(leaf, np.ma.MaskedArray):
-        leaf = unmasked(leaf.astype(object) if leaf.dtype.kind in "US" else leaf)
+        leaf = unmasked(leaf.astype(object) if leaf.dtype.kind in "USb" else leaf)
     return widened(np.array(leaf))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import Coded, Values, one_scale, scatter, take, united, would_round
+from polyhead.columns.coded import Coded, coded_flags, with_flags
+from polyhead.columns.values import Values, one_scale, scatter, take, united, would_round
 from polyhead.errors import DataError, Problem, place, require_choice, shown, similar
 from polyhead.kinds.source_column import About
 from polyhead.sources.source import Source, checked_rows
@@ -24,6 +25,7 @@ class Form:
     """
 
     def __init__(self, name: str, firsts: Sequence[Values]) -> None:
+        firsts = with_flags(firsts)
         _check_alike(name, firsts)
         arrays = [f for f in firsts if isinstance(f, np.ndarray) and f.dtype.kind in NUMBERS]
         self._listed = any(f.ndim > 2 for f in arrays) and not one_scale(f.dtype for f in arrays)
@@ -32,9 +34,16 @@ class Form:
         self._categories = None
         if firsts and all(isinstance(f, Coded) for f in firsts):
             self._categories = _Categories([f for f in firsts if isinstance(f, Coded)])
+        self._flags = self._categories is not None and any(isinstance(f, Coded) and f.boolean for f in firsts)
 
     def join(self, count: int, places: Sequence[np.ndarray], parts: Sequence[Values]) -> Values:
         """Join the pieces to a column of ``count`` rows, with piece ``i`` at ``places[i]``."""
+        if self._dtype is not None:
+            parts = [p.floats() if isinstance(p, Coded) and p.boolean else p for p in parts]
+        elif self._flags:
+            parts = [
+                coded_flags(p) if isinstance(p, np.ndarray) and p.dtype.kind == "b" else p for p in parts
+            ]
         pieces = [list(p) if self._listed and isinstance(p, np.ndarray) else p for p in parts]
         numbers = [p for p in parts if isinstance(p, np.ndarray) and p.dtype.kind in NUMBERS]
         coded = [p for p in parts if isinstance(p, Coded)]
