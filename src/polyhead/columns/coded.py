@@ -63,8 +63,30 @@ def coded_flags(values: np.ndarray, gone: Any = False) -> Coded:
 _FLAGS = (False, True)
 
 
-def with_flags(parts: Sequence[Any]) -> Sequence[Any]:
-    """Convert the pieces of a column if some are booleans with gaps: all to codes, or beside numbers to floats."""
+def in_one_form(parts: Sequence[Any]) -> Sequence[Any]:
+    """Convert the pieces of a column so that they can be joined, if their types differ.
+
+    Booleans beside booleans with gaps become codes, and both become floats beside other numbers. uint64 beside signed
+    integers becomes int64, as NumPy's common type of both is a float; integers that do not fit stay.
+
+    >>> [p.dtype.name for p in in_one_form([np.array([1]), np.array([2], np.uint64)])]
+    ['int64', 'int64']
+    """
+    parts = _with_flags(parts)
+    if not signed_beside_unsigned(parts):
+        return parts
+    fits = [p.dtype == np.uint64 and int(p.max(initial=0)) < 2**63 for p in parts]
+    return [p.astype(np.int64) if fit else p for p, fit in zip(parts, fits, strict=True)]
+
+
+def signed_beside_unsigned(parts: Sequence[Any]) -> bool:
+    """Return whether pieces of a column are all integers, but have no common type of integers."""
+    if not all(isinstance(p, np.ndarray) and p.dtype.kind in "biu" for p in parts):
+        return False
+    return np.uint64 in (p.dtype for p in parts) and np.result_type(*parts).kind == "f"
+
+
+def _with_flags(parts: Sequence[Any]) -> Sequence[Any]:
     others = [p for p in parts if not (isinstance(p, Coded) and p.boolean)]
     arrays = [p for p in others if isinstance(p, np.ndarray) and p.dtype.kind in "biufc"]
     if len(others) == len(parts) or len(arrays) < len(others):
