@@ -967,3 +967,10 @@ def test_one_hot_rows_of_nan_become_ids_by_the_line_of_their_error():
     labels, counts = Categorical(3, missing=-1).encode(eval(IDS, {"np": np, "column": column}))
     assert labels[[0, 2]].tolist() == [0, 2]
     assert counts.tolist() == [1, 0, 1]
+
+
+def test_weights_are_those_that_were_given_whatever_becomes_of_the_dict():
+    weights = {0: 1.0, 1: 2.0}
+    head = Binary(class_weight=weights)
+    weights[1] = 9.0
+    assert head.class_weight == {0: 1.0, 1: 2.0}

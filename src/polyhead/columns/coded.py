@@ -63,13 +63,13 @@ def coded_flags(values: np.ndarray, gone: Any = False) -> Coded:
 _FLAGS = (False, True)
 
 
-def in_one_form(parts: Sequence[Any]) -> Sequence[Any]:
+def joinable(parts: Sequence[Any]) -> Sequence[Any]:
     """Convert the pieces of a column so that they can be joined, if their types differ.
 
     Booleans beside booleans with gaps become codes, and both become floats beside other numbers. uint64 beside signed
     integers becomes int64, as NumPy's common type of both is a float; integers that do not fit stay.
 
-    >>> [p.dtype.name for p in in_one_form([np.array([1]), np.array([2], np.uint64)])]
+    >>> [p.dtype.name for p in joinable([np.array([1]), np.array([2], np.uint64)])]
     ['int64', 'int64']
     """
     parts = _with_flags(parts)

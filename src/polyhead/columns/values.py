@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.coded import Coded as Coded
-from polyhead.columns.coded import coded_flags, in_one_form
+from polyhead.columns.coded import coded_flags, joinable
 from polyhead.columns.coded import objects as objects
 from polyhead.errors import DataError, Problem
 from polyhead.foreign_errors import quoted_error
@@ -63,7 +63,7 @@ def join(parts: Sequence[Values]) -> Values:
     Arrays become one array if they are `alike`, codes become codes into the union of their categories; anything else
     becomes a list.
     """
-    parts = in_one_form([p for p in parts if len(p)] or list(parts[:1]))
+    parts = joinable([p for p in parts if len(p)] or list(parts[:1]))
     if len(parts) == 1:
         return parts[0]
     arrays = [p for p in parts if isinstance(p, np.ndarray)]
@@ -83,7 +83,7 @@ def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
     """Put pieces of one column, ``(positions, values)``, in place; together the positions are ``[0, count)``."""
     if len(parts) == 1 and np.array_equal(parts[0][0], np.arange(count)):
         return parts[0][1]
-    pieces = in_one_form([values for _, values in parts])
+    pieces = joinable([values for _, values in parts])
     parts = [(positions, values) for (positions, _), values in zip(parts, pieces, strict=True)]
     arrays = [values for _, values in parts if isinstance(values, np.ndarray)]
     if len(arrays) == len(parts) and alike(arrays):

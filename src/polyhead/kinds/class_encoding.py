@@ -77,7 +77,7 @@ def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
             near = similar(strange[0], [name for name in names if name not in given])
             expected = f"classes among {shown(list(names))}"
             raise ContractError(Problem(where, expected, shown(strange[0]), near))
-    return given
+    return dict(given) if isinstance(given, Mapping) else given
 
 
 def class_names(classes: int | Sequence[Any]) -> tuple[Any, ...]:

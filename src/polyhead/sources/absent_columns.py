@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from polyhead.columns.coded import Coded, coded_flags, in_one_form
+from polyhead.columns.coded import Coded, coded_flags, joinable
 from polyhead.columns.values import EXACT, LIMIT_BYTES, Values, one_scale
 from polyhead.kinds.source_column import About
 from polyhead.sources.column_merge import NUMBERS
@@ -29,7 +29,7 @@ class Gap:
     def __init__(self, firsts: Sequence[Values]) -> None:
         self._empty: Values = [None]
         self._floats = self._flags = False
-        firsts = in_one_form([coded_flags(np.asarray(f)) if _is_flags(f) else f for f in firsts])
+        firsts = joinable([coded_flags(np.asarray(f)) if _is_flags(f) else f for f in firsts])
         arrays = [first for first in firsts if isinstance(first, np.ndarray)]
         coded = [first for first in firsts if isinstance(first, Coded)]
         if firsts and len(coded) == len(firsts):

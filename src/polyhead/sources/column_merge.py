@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.coded import Coded, coded_flags, in_one_form, signed_beside_unsigned
+from polyhead.columns.coded import Coded, coded_flags, joinable, signed_beside_unsigned
 from polyhead.columns.values import Values, one_scale, scatter, take, united, would_round
 from polyhead.errors import DataError, Problem, place, require_choice, shown, similar
 from polyhead.kinds.source_column import About
@@ -25,7 +25,7 @@ class Form:
     """
 
     def __init__(self, name: str, firsts: Sequence[Values]) -> None:
-        firsts = in_one_form(firsts)
+        firsts = joinable(firsts)
         _check_alike(name, firsts)
         arrays = [f for f in firsts if isinstance(f, np.ndarray) and f.dtype.kind in NUMBERS]
         self._listed = any(f.ndim > 2 for f in arrays) and not one_scale(f.dtype for f in arrays)
@@ -59,7 +59,7 @@ class Form:
         if self._dtype is not None and len(numbers) == len(parts):
             if self._dtype.kind in "iu":
                 signed = np.empty(0, self._dtype)
-                numbers = list(in_one_form([signed, *numbers]))[1:]
+                numbers = list(joinable([signed, *numbers]))[1:]
                 pieces = list(numbers)
             if would_round(numbers, self._dtype):  # ids, which have to stay what they are
                 return scatter([(at, list(p)) for at, p in zip(places, numbers, strict=True)], count)
