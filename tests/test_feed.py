@@ -1,8 +1,10 @@
 """The feed: batches, epochs, state, threads. What Keras makes of it is in tests/keras_bridge."""
 
+import copy
 import gc
 import hashlib
 import json
+import operator
 import pickle
 import threading
 
@@ -658,6 +660,44 @@ def test_an_attribute_that_batches_would_not_follow_cannot_be_set(name, fix):
     assert len(next(other.batches()).ids) == 16
     feed.epoch = 3
     assert feed.epoch == 3
+
+
+CHANGES = {
+    "set": lambda kinds: kinds.__setitem__("z", ph.Binary()),
+    "delete": lambda kinds: kinds.__delitem__("y"),
+    "update": lambda kinds: kinds.update(z=ph.Binary()),
+    "setdefault": lambda kinds: kinds.setdefault("z", ph.Binary()),
+    "pop": lambda kinds: kinds.pop("y"),
+    "popitem": lambda kinds: kinds.popitem(),
+    "clear": lambda kinds: kinds.clear(),
+    "or": lambda kinds: operator.ior(kinds, {"z": ph.Binary()}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_heads_and_inputs_that_batches_would_not_follow_cannot_be_changed(change):
+    inputs = {"y": ph.Array(column="x"), "x": ph.Array()}
+    feed = ph.Feed({"x": [1.0, 2.0], "y": [0, 1]}, inputs=inputs, heads={"y": ph.Binary()})
+    other = "Make another feed: feed.on(feed.source, {0}={{**feed.{0}, ...}})."
+    made = "Make another: ph.Declaration({0}={{**declaration.{0}, ...}}, {1}=declaration.{1})."
+    parts = [
+        (feed.heads, f"feed.heads can't be changed. {other.format('heads')}"),
+        (feed.inputs, f"feed.inputs can't be changed. {other.format('inputs')}"),
+        (feed.declaration.heads, f"declaration.heads can't be changed. {made.format('heads', 'inputs')}"),
+        (feed.declaration.inputs, f"declaration.inputs can't be changed. {made.format('inputs', 'heads')}"),
+    ]
+    for kinds, words in parts:
+        before = dict(kinds)
+        with pytest.raises(TypeError) as caught:
+            CHANGES[change](kinds)
+        assert str(caught.value) == words
+        assert list(kinds) == list(before)
+        assert kinds == before == copy.deepcopy(kinds) == pickle.loads(pickle.dumps(kinds))
+        for own in (dict(kinds), {**kinds}, kinds | {}, kinds.copy()):
+            CHANGES[change](own)  # copies can be changed
+    both = feed.on(feed.source, heads={**feed.heads, "z": ph.Binary(column="y")})
+    assert list(both.heads) == ["y", "z"]
+    assert both.declaration == ph.Declaration(both.inputs, both.heads)
 
 
 def test_attributes_of_users_and_of_subclasses_can_be_set_again():

@@ -111,8 +111,8 @@ class Feed(FeedAdapter):
         self._lacking = feed_arguments.lacking_columns(self.source, heads)
         read = {} if self._lacking.columns else heads
         self._assembler = Assembler(self.source, declared, read, self.augment, self.seed)
-        self.inputs = self._assembler.inputs
-        self.heads = for_boxes(heads) if self._lacking.columns else self._assembler.heads
+        self.inputs = self._fixed("inputs", self._assembler.inputs)
+        self.heads = self._fixed("heads", self._assembler.heads if read else for_boxes(heads))
         self.shard = this_shard() if isinstance(self._shard, str) else self._shard
         if cache is not None:
             self._assembler = self._assembler.cached(as_path(cache, "Feed(cache=)"), self.shard)

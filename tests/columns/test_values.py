@@ -154,7 +154,6 @@ MASK = [False, True]
     ("data", "dtype", "want"),
     [
         (np.array([1, 2]), np.float64, [1.0, None]),
-        (np.array([True, True]), np.float64, [1.0, None]),
         (np.array([1, 2], np.float32), np.float32, [1.0, None]),
     ],
 )
@@ -167,6 +166,7 @@ def test_masked_numbers_are_nan(data, dtype, want):
 def test_masked_others():
     text = unmasked(np.ma.array(["b", "a"], mask=MASK))
     assert text.values().tolist() == ["b", None]
+    assert unmasked(np.ma.array([True, True], mask=MASK)).values().tolist() == [True, None]
     dates = unmasked(np.ma.array(np.array(["2020-01-01", "2020-01-02"], "M8[D]"), mask=MASK))
     assert np.isnat(dates).tolist() == MASK
     assert unmasked(np.ma.array([2**60 + 1, 5], mask=MASK)) == [2**60 + 1, None]

@@ -12,6 +12,7 @@ import polyhead as ph
 from polyhead.columns.values import Coded, EvenRows
 from polyhead.errors import ContractError
 from polyhead.kinds import Binary, Categorical, Mask, MultiLabel
+from polyhead.kinds.class_encoding import SOFT_LABELS
 
 ALL3 = np.ones(3, bool)
 
@@ -575,6 +576,38 @@ def test_labels_are_learned_from_lists_and_their_number_from_an_array():
     )
 
 
+def test_labels_that_are_whole_floats_are_ids_and_fractions_are_none():
+    assert repr(resolved(MultiLabel(), [[2.0, 3.0], [1.0], []]).classes) == "(1, 2, 3)"
+    assert message(resolved, MultiLabel(), [[0.3], [0.7, 0.1]]) == (
+        f"head `h`, row 0: expected a list of labels, got [0.3]. {SOFT_LABELS}"
+    )
+    assert resolved(MultiLabel([0.5, 1.5]), [[0.5], [1.5]]).classes == [0.5, 1.5]
+
+
+@pytest.mark.parametrize("classes", [None, ["a", "b"]])
+@pytest.mark.parametrize(
+    ("texts", "found", "code"),
+    [
+        (["a|b", "a", ""], "a|b", '[[label for label in text.split("|") if label] for text in column]'),
+        (["a", "a, b", "b"], "a, b", '[[label for label in text.split(", ") if label] for text in column]'),
+        (
+            ["a;b", None, "a"],
+            "a;b",
+            '[[label for label in text.split(";") if label] if isinstance(text, str) else None for text in column]',
+        ),
+    ],
+)
+def test_texts_of_several_labels_are_one_mistake(classes, texts, found, code):
+    words = f"head `y`: expected lists of labels, got text, as {found!r}. Split the labels: {code}."
+    rows = {"x": np.zeros(3), "y": texts}
+    with pytest.raises(ph.DataError) as caught:
+        ph.Feed(rows, inputs="x", heads={"y": MultiLabel(classes)})
+    assert str(caught.value) == words
+    rows["y"] = eval(code, {"column": texts})
+    feed = ph.Feed(rows, inputs="x", heads={"y": MultiLabel(classes)})
+    assert list(feed.heads["y"].names) == ["a", "b"]
+
+
 def test_labels_missing_in_part_get_a_weight_each():
     whole, part = np.array([[0, 1.0], [np.nan, np.nan]]), np.array([[0, np.nan]])
     assert resolved(MultiLabel(), whole).elementwise is False
@@ -594,7 +627,7 @@ def test_labels_missing_in_part_get_a_weight_each():
     [
         (
             np.array([[0, 1, 0], [0, 0.5, 1]]),
-            "row 1: expected 0 or 1 for each label, got 0.5. Use ph.Regression for other numbers.",
+            f"row 1: expected 0 or 1 for each label, got 0.5. {SOFT_LABELS}",
         ),
         (
             np.array([[0, 1, 1e300]]),
@@ -607,6 +640,8 @@ def test_labels_missing_in_part_get_a_weight_each():
             "[[one for one in row if one != -1] for row in column].",
         ),
         ([["a"]], "row 0: expected an integer in [0, 2], got 'a'. Name it among the classes."),
+        ([[0.3, 0.7], [1.0]], f"row 0: expected a list of labels, got [0.3, 0.7]. {SOFT_LABELS}"),
+        ([[1.0], [0.5, 0.5]], f"row 1: expected a list of labels, got [0.5, 0.5]. {SOFT_LABELS}"),
         (np.array([1, 2]), "row 0: expected a list of labels, got 1. Put a single label into a list."),
         (["ab"], "row 0: expected a list of labels, got 'ab'. Put a single label into a list."),
         (
@@ -967,3 +1002,10 @@ def test_one_hot_rows_of_nan_become_ids_by_the_line_of_their_error():
     labels, counts = Categorical(3, missing=-1).encode(eval(IDS, {"np": np, "column": column}))
     assert labels[[0, 2]].tolist() == [0, 2]
     assert counts.tolist() == [1, 0, 1]
+
+
+def test_weights_are_those_that_were_given_whatever_becomes_of_the_dict():
+    weights = {0: 1.0, 1: 2.0}
+    head = Binary(class_weight=weights)
+    weights[1] = 9.0
+    assert head.class_weight == {0: 1.0, 1: 2.0}

@@ -556,3 +556,24 @@ def test_large_ids_are_kept_beside_numbers_of_another_type(other):
     assert [int(one) for one in both.read([1, 0])["id"]] == [2**60 + 2, 2**60 + 1]
     assert int(both.read([3, 0])["id"][1]) == 2**60 + 1
     np.testing.assert_array_equal(both.read([3, 2])["id"], other[::-1])
+
+
+def test_ids_of_signed_and_unsigned_integers_stay_integers():
+    ids = np.array([16_777_217, 5])  # float32 does not hold the first
+    for one, other in ((ids, ids.astype(np.uint64)), (ids.astype(np.uint64), ids)):
+        first, second = ph.read_table({"id": one, "y": [0, 1]}), ph.read_table({"id": other, "y": [1, 0]})
+        for both in (first.concat(second), first.mix(second, weights=(1, 1))):
+            for rows in ([0, 1, 2, 3], [0, 1], [2, 3], [3]):
+                assert both.read(rows)["id"].dtype == np.int64
+            feed = ph.Feed(both, inputs="id", heads={"y": ph.Binary()}, batch_size=4)
+            assert sorted(feed.peek()[0]["id"].ravel().tolist()) == [5, 5, 16_777_217, 16_777_217]
+
+
+@pytest.mark.parametrize(
+    "ids", [[2**63 + 5, -1], [2**70, 1], [2**40, 1], np.array([2**63 + 5, 1], np.uint64)]
+)
+def test_integers_too_large_for_an_input_are_no_floats(ids):
+    with pytest.raises(
+        ph.DataError, match=r"input `id`, row 0: expected a whole number that fits int32, got"
+    ):
+        ph.Feed({"id": ids, "y": [0, 1]}, inputs="id", heads={"y": ph.Binary()}).peek()

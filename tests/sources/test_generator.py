@@ -678,3 +678,15 @@ def test_a_decorator_may_give_the_arguments():
         yield np.ones((2, 1)), np.zeros(2)
 
     assert ph.from_generator(rows_of, length=2).read([1])["y"].tolist() == [0.0]
+
+
+@pytest.mark.parametrize("classes", [None, ["a", "b"]])
+def test_batches_in_which_no_row_has_a_label(classes):
+    def batches():
+        for tags in ([[], []], [[], []], [["a"], ["b", "a"]]):
+            yield np.zeros((2, 3)), tags
+
+    rows = ph.from_generator(batches, length=6)
+    feed = ph.Feed(rows, inputs="x", heads={"y": ph.MultiLabel(classes)}, batch_size=3)
+    found = np.concatenate([batch.labels["y"] for batch in feed.batches()])
+    assert found.tolist() == [[0, 0]] * 4 + [[1, 0], [1, 1]]

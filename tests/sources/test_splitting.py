@@ -243,6 +243,16 @@ def test_each_of_several_labels_is_balanced(column):
         assert off(halves, (0.5, 0.5), label.astype(int)) < 3
 
 
+@pytest.mark.parametrize("row", [[7, 12], ("x", None), {"x", 7}, [b"x"], np.array([3, 4, 5])])
+def test_lists_that_are_not_balanced_by_their_labels_are_told(row):
+    column = [None if i % 2 else row if i % 4 else ["x"] for i in range(40)]
+    with pytest.warns(PolyheadWarning, match="only rows with and without a list are balanced. Give names"):
+        Arrays({"tags": column}).split((0.5, 0.5), stratify="tags")
+    names = [None if row is None else [str(one) for one in row if one is not None] for row in column]
+    parts = Arrays({"tags": names}).split((0.5, 0.5), stratify="tags")
+    assert counts(parts, np.arange(40) % 4).sum() == 40
+
+
 def test_labels_in_pieces_and_of_few_rows():
     class Late(Source):
         def __len__(self):

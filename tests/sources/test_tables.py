@@ -216,7 +216,6 @@ def test_large_tensors_stay_in_their_pieces(monkeypatch):
         (pa.array([1, None], pa.int8()), np.float64, [1.0, None]),
         (pa.array([None, None], pa.int64()), np.float64, [None, None]),
         (pa.array([True, False]), np.bool_, [True, False]),
-        (pa.array([True, None]), np.float64, [1.0, None]),
         (pa.array([1.5, None], pa.float32()), np.float32, [1.5, None]),
         (pa.array([np.float16(1.5), None], pa.float16()), np.float16, [1.5, None]),
         (pa.array([decimal.Decimal("1.5"), None]), np.float64, [1.5, None]),
@@ -245,6 +244,9 @@ def test_arrow_to_arrays(data, dtype, want):
     found = from_arrow(data)
     assert found.dtype == np.dtype(dtype)
     assert plain(found) == want
+
+
+BOOL8 = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([2, None], pa.int8()))
 
 
 @pytest.mark.parametrize(
@@ -279,6 +281,8 @@ def test_arrow_to_arrays(data, dtype, want):
             False,
         ),
         (pa.RunEndEncodedArray.from_arrays([2, 3], ["a", "b"]), [0, 0, 1], ["a", "b"], False),
+        (pa.array([True, None]), [1, -1], (False, True), False),
+        (BOOL8, [1, -1], (False, True), False),
     ],
 )
 def test_arrow_to_codes(data, codes, categories, ordered):

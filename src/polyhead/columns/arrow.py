@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polyhead.columns.coded import Coded, coded_flags
 from polyhead.columns.lazy import Pieces, Stored
-from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, EvenRows, Values
+from polyhead.columns.values import EXACT, LIMIT_BYTES, EvenRows, Values
 
 LARGE_ROW = 1024  # with this many numbers in a row, a null becomes None in a list instead of a row of NaN
 
@@ -54,6 +55,8 @@ def from_arrow(data: Any) -> Values:
     if is_a.is_time(kind):
         bits = pa.int32() if is_a.is_time32(kind) else pa.int64()
         return from_arrow(data.cast(bits).cast(pa.int64()).cast(pa.duration(kind.unit)))
+    if is_a.is_boolean(kind) and data.null_count:
+        return coded_flags(_numpy(data.fill_null(False)), _numpy(data.is_null()))
     if is_a.is_boolean(kind) or is_a.is_integer(kind) or is_a.is_floating(kind):
         return _numbers_of_arrow(data)
     if is_a.is_date(kind):
@@ -98,8 +101,6 @@ def _numpy(data: Any) -> np.ndarray:
 def _numbers_of_arrow(data: Any) -> Values:
     if not data.null_count or pa.types.is_floating(data.type):  # a float's null is NaN
         return _numpy(data)
-    if pa.types.is_boolean(data.type):
-        data = data.cast(pa.uint8())
     ends = pc.min_max(data).as_py()
     if ends["min"] is not None and not -EXACT < ends["min"] <= ends["max"] < EXACT:
         exact: list[Any] = data.to_pylist()
@@ -130,7 +131,7 @@ def _extension(data: Any, kind: Any) -> Values:
     parts = data.chunks if isinstance(data, pa.ChunkedArray) else [data]
     values = from_arrow(pa.chunked_array([part.storage for part in parts], type=kind.storage_type))
     if getattr(kind, "extension_name", "") == "arrow.bool8" and isinstance(values, np.ndarray):
-        return values if values.dtype.kind == "f" else values != 0
+        return coded_flags(values != 0, np.isnan(values)) if values.dtype.kind == "f" else values != 0
     shape = getattr(kind, "shape", None)
     if shape is None or not isinstance(values, (np.ndarray, list)):
         return values
@@ -145,7 +146,7 @@ def _fixed(array: Any) -> Values:
     size = array.type.list_size
     there = np.asarray(array.is_valid())
     full = array.drop_null() if array.null_count else array  # the buffer under a null holds no data
-    inner = from_arrow(full.values[full.offset * size : (full.offset + len(full)) * size])
+    inner = _listed_numbers(full.values[full.offset * size : (full.offset + len(full)) * size])
     if isinstance(inner, np.ndarray) and inner.dtype.kind in "mM" and inner.ndim == 1:
         times = _listed_times(inner)
         lists = iter(times[at : at + size] for at in range(0, len(full) * size, size))
@@ -170,6 +171,11 @@ def _lists_of_views(array: Any) -> Any:
     there = np.asarray(array.is_valid())
     ends = np.concatenate([[0], np.cumsum(np.where(there, np.asarray(array.sizes), 0), dtype=np.int64)])
     return pa.LargeListArray.from_arrays(pa.array(ends, mask=np.append(~there, False)), array.flatten())
+
+
+def _listed_numbers(data: Any) -> Values:
+    """Convert the items of lists of one length: booleans with nulls become floats, as other numbers do."""
+    return from_arrow(data.cast(pa.uint8()) if pa.types.is_boolean(data.type) and data.null_count else data)
 
 
 def _ragged(array: Any) -> list[Any]:
@@ -209,7 +215,7 @@ def _even(inner: Any) -> np.ndarray | None:
     flat = inner.values[int(ends[0]) : int(ends[-1])]
     kind = flat.type
     deeper = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    values = _even(flat) if deeper else from_arrow(flat)
+    values = _even(flat) if deeper else _listed_numbers(flat)
     if not isinstance(values, np.ndarray) or values.dtype.kind in "mM":
         return None
     return values.reshape(len(inner), int(sizes[0]), *values.shape[1:])

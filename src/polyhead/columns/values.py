@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from polyhead.columns.coded import Coded as Coded
+from polyhead.columns.coded import coded_flags, joinable
+from polyhead.columns.coded import objects as objects
 from polyhead.errors import DataError, Problem
 from polyhead.foreign_errors import quoted_error
 
@@ -17,37 +19,6 @@ LIMIT_BYTES = 64 << 20
 
 EXACT = 2**53
 """float64 represents every integer up to this one exactly."""
-
-
-@dataclass(frozen=True)
-class Coded:
-    """A column of repeated values as integer codes into its categories, as in Arrow and pandas.
-
-    Attributes:
-        codes: int32 ``(N,)``; -1 for a missing value.
-        ordered: True if the user set the order of the categories (a pandas category), False if it is the order of
-            appearance.
-
-    >>> Coded(np.array([1, 0, -1]), ["cat", "dog"]).take(np.array([2, 0])).values().tolist()
-    [None, 'dog']
-    """
-
-    codes: np.ndarray
-    categories: Sequence[Any]
-    ordered: bool = False
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def take(self, ids: np.ndarray) -> Coded:
-        """Return the rows at ``ids``, in that order."""
-        return Coded(np.take(self.codes, ids, axis=0), self.categories, self.ordered)
-
-    def values(self) -> np.ndarray:
-        """Return the plain values, an object array ``(N,)`` with None where missing."""
-        if len(self.codes) < len(self.categories):  # a batch with many categories: look up only those it uses
-            return objects([self.categories[code] if code >= 0 else None for code in self.codes.tolist()])
-        return objects([*self.categories, None])[self.codes]  # code -1 indexes the last entry, None
 
 
 class EvenRows(list[Any]):
@@ -73,14 +44,6 @@ Values = np.ndarray | list[Any] | Coded
 """One column of the result of ``Source.read``, one entry per row."""
 
 
-def objects(values: Sequence[Any]) -> np.ndarray:
-    """Convert a sequence to an object array ``(N,)``, also if its entries are arrays or lists."""
-    array = np.empty(len(values), dtype=object)
-    for i, value in enumerate(values):
-        array[i] = value
-    return array
-
-
 def take(values: Values, ids: np.ndarray) -> Values:
     """Return the entries at ``ids``, in that order."""
     if isinstance(values, Coded):
@@ -100,7 +63,7 @@ def join(parts: Sequence[Values]) -> Values:
     Arrays become one array if they are `alike`, codes become codes into the union of their categories; anything else
     becomes a list.
     """
-    parts = [p for p in parts if len(p)] or list(parts[:1])
+    parts = joinable([p for p in parts if len(p)] or list(parts[:1]))
     if len(parts) == 1:
         return parts[0]
     arrays = [p for p in parts if isinstance(p, np.ndarray)]
@@ -120,6 +83,8 @@ def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
     """Put pieces of one column, ``(positions, values)``, in place; together the positions are ``[0, count)``."""
     if len(parts) == 1 and np.array_equal(parts[0][0], np.arange(count)):
         return parts[0][1]
+    pieces = joinable([values for _, values in parts])
+    parts = [(positions, values) for (positions, _), values in zip(parts, pieces, strict=True)]
     arrays = [values for _, values in parts if isinstance(values, np.ndarray)]
     if len(arrays) == len(parts) and alike(arrays):
         out = np.empty((count, *arrays[0].shape[1:]), np.result_type(*arrays))
@@ -206,7 +171,7 @@ def size(values: Values) -> int:
 
 
 def from_list(values: list[Any], where: str = "data") -> Values:
-    """Convert a list of numbers (NaN for None) or of small arrays of one shape to an array.
+    """Convert a list of numbers (NaN for None) or small arrays of one shape to an array, booleans with None to codes.
 
     >>> from_list([1, None]).tolist(), from_list(["a", None])
     ([1.0, nan], ['a', None])
@@ -215,6 +180,13 @@ def from_list(values: list[Any], where: str = "data") -> Values:
     if all(v is None for v in values):
         return values
     if all(v is None or isinstance(v, (int, float, np.number, np.bool_)) for v in values):
+        gone = np.array([v is None or v != v for v in values])
+        if gone.any() and all(isinstance(v, (bool, np.bool_)) for v in itertools.compress(values, ~gone)):
+            return (
+                coded_flags(np.array([v == 1 for v in values]), gone)
+                if not gone.all()
+                else _from_numbers(values)
+            )
         return _from_numbers(values)
     first = values[0]  # rows of nothing stay a list: in an array, they would be rows of a wrong shape
     if (
@@ -282,7 +254,14 @@ def _plain_entry(value: Any, where: str) -> Any:
     if is_tensor(type(value)):
         array = from_tensor(where, value)
     else:
-        array = unmasked(value.astype(object) if value.dtype.kind in "US" or not value.ndim else value)
+        wider = (
+            object
+            if value.dtype.kind in "US" or not value.ndim
+            else float
+            if value.dtype.kind == "b"
+            else None
+        )
+        array = unmasked(value if wider is None else value.astype(wider))
     return array[()] if isinstance(array, np.ndarray) and not array.ndim else array
 
 
@@ -334,7 +313,7 @@ def _in_units_of_arrow(times: np.ndarray) -> np.ndarray:
 
 
 def unmasked(values: Any) -> Values:
-    """Convert a masked array: masked entries become NaN, NaT, None, or code -1 for strings.
+    """Convert a masked array: masked entries become NaN, NaT, None, or code -1 for strings and booleans.
 
     >>> unmasked(np.ma.array([1, 2], mask=[0, 1])).tolist()
     [1.0, nan]
@@ -346,6 +325,8 @@ def unmasked(values: Any) -> Values:
     if data.dtype.kind in "US" and data.ndim == 1:
         categories, codes = np.unique(data, return_inverse=True)
         return Coded(np.where(mask, -1, codes.reshape(mask.shape)).astype(np.int32), categories.tolist())
+    if data.dtype.kind == "b" and data.ndim == 1:
+        return coded_flags(data, mask)
     if data.dtype.kind in "fcmM":
         return np.where(mask, data.dtype.type("NaT" if data.dtype.kind in "mM" else "nan"), data)
     if data.dtype.kind in "biu":

@@ -14,6 +14,7 @@ from polyhead.keras_bridge.keras_call import Call, Convert
 from polyhead.keras_bridge.structure import Structure, fill
 from polyhead.keras_bridge.wait_time import step_timer
 from polyhead.kinds import Head, Image, Input
+from polyhead.kinds.declaration import FixedKinds
 from polyhead.pipeline import Assembler
 from polyhead.pipeline.buffer_pool import is_pooled
 from polyhead.profiling import cores
@@ -43,7 +44,7 @@ class FeedAdapter(KerasInput):
     The attributes are set by the feed.
     """
 
-    inputs: dict[str, Input]
+    inputs: Mapping[str, Input]
     heads: Mapping[str, Head]
     source: Source
     batch_size: int
@@ -64,11 +65,19 @@ class FeedAdapter(KerasInput):
             """Raise for an argument that the constructor has set: batches would not follow it."""
             if name in _FIXED and name in self.__dict__:
                 rows = "rows" if name == "source" else f"feed.source, {name}=..."
-                kept = ("shuffle", "augment", "drop_remainder")  # what `on` does not take over
-                kept = [f", {one}=feed.{one}" for one in kept if one != name and getattr(self, one)]
-                fix = f"Make another feed: feed.on({rows}{''.join(kept)})."
-                raise AttributeError(f"feed.{name} can't be changed. {fix}")
+                raise AttributeError(f"feed.{name} can't be changed. {self._instead(name, rows)}")
             object.__setattr__(self, name, value)
+
+    def _instead(self, name: str, rows: str) -> str:
+        """Say how to make a feed with another value of an argument."""
+        kept = ("shuffle", "augment", "drop_remainder")  # what `on` does not take over
+        same = [f", {one}=feed.{one}" for one in kept if one != name and getattr(self, one)]
+        return f"Make another feed: feed.on({rows}{''.join(same)})."
+
+    def _fixed(self, name: str, kinds: Mapping[str, Any]) -> FixedKinds:
+        """The inputs or heads, as a dict that can't be changed."""
+        rows = f"feed.source, {name}={{**feed.{name}, ...}}"
+        return FixedKinds(kinds, f"feed.{name}", self._instead(name, rows))
 
     def _structure_for(self, call: Call) -> Structure:
         """The structure of the batches for a call."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.columns.image_values import is_pillow, names_image
 from polyhead.columns.values import widened
-from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, shown
+from polyhead.errors import BadValue, ContractError, Problem, is_integer, is_number, require_choice, shown
 from polyhead.kinds.argument_forms import as_dtype, as_shape
 from polyhead.kinds.conversion import FINITE, Conversion
 from polyhead.kinds.kind import Input
@@ -18,6 +18,7 @@ from polyhead.kinds.missing import (
     as_one_array,
     conversion_fix,
     even_rows,
+    is_dense,
     is_missing,
     plain,
     require_finite,
@@ -112,14 +113,18 @@ class Array(Input):
     def resolve(self, column: Column) -> Array:
         if self.vocabulary is not None:
             return self._with_words(column)
-        values = _as_numbers(column.probe())
+        probe = column.probe()
+        values = _as_numbers(probe)
         found = values.shape[1:] or (1,)
         if self.shape not in (None, found):
             raise self._other_rows(found)
         scale = self.scale
         if scale is not None:
             scale = fit_scale(scale, pieces_of(column, self._present), found[-1])
-        floats = values.dtype.kind == "f" or scale is not None
+        whole = not is_dense(probe) and all(
+            map(is_integer, plain(probe))
+        )  # floats only as they are too large
+        floats = (values.dtype.kind == "f" and not whole) or scale is not None
         return self.fixed(shape=found, dtype=self.dtype or ("float32" if floats else "int32"), scale=scale)
 
     def _with_words(self, column: Column) -> Array:

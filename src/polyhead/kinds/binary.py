@@ -18,7 +18,7 @@ from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
 from polyhead.kinds.learned_classes import NAMELESS, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.lists_as_text import reads_as_number
-from polyhead.kinds.missing import as_float32, collapse, first_row, is_dense, numbers, plain
+from polyhead.kinds.missing import as_float32, collapse, first_row, is_dense, numbers
 from polyhead.kinds.mixed_labels import require_soft
 from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.source_column import Column, over
@@ -135,7 +135,7 @@ class Binary(Head):
         found = class_encoding.class_ids(values, self._known, self.missing)
         if self._words and (found > 0).any():
             row = int((found > 0).argmax())
-            text = shown(class_encoding.value_at(plain(values), row))
+            text = shown(class_encoding.value_at(values, row))
             fix = f'If it means "no label", say Binary(missing={text}); else replace it by the word it stands for.'
             raise BadValue(row, f"{shown(self.positive)} or another word", text, fix)
         if self._met:
@@ -148,7 +148,6 @@ class Binary(Head):
         """Raise for a number where other rows hold words, or a number as text where they hold numbers."""
         if self._mixed or not (self._words or isinstance(self.positive, Real)):
             return
-        values = plain(values)
         alike = is_dense(values)  # then one value tells
         for row in rows[: 1 if alike else None].tolist():
             value = class_encoding.value_at(values, row)

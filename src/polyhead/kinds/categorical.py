@@ -16,17 +16,9 @@ from polyhead.kinds.answers import Answer, Views, class_values
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.learned_classes import (
-    hold_flags,
-    holds_labels,
-    learn,
-    lone_negative,
-    ordered,
-    require_names,
-    spellings,
-)
+from polyhead.kinds.learned_classes import hold_flags, holds_labels, learn, learn_labels, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
-from polyhead.kinds.lists_as_text import no_label_fix
+from polyhead.kinds.lists_as_text import no_label_fix, require_lists
 from polyhead.kinds.missing import (
     as_float32,
     collapse,
@@ -262,6 +254,7 @@ class MultiLabel(Classes):
 
     def resolve(self, column: Column) -> Self:
         known = None if self.classes is None else self.names
+        require_lists(plain(column.probe()))
         head = self.fixed(_flags=hold_flags(column, self.missing, known, self._flags))
         probe = plain(column.probe())
         dense = isinstance(probe, np.ndarray) and probe.ndim == 2
@@ -271,10 +264,8 @@ class MultiLabel(Classes):
                 first = () if dense else next(row for row in rows if not is_missing(row, self.missing))
                 head = head.fixed(classes=probe.shape[1] if dense else len(first))
             else:
-                found = self._learned(column)
-                require_names(found, lambda name: f"{no_label_fix(name)}; else name the classes.")
-                alone = lone_negative(found)
-                head = head.fixed(classes=ordered(found), _spellings=spellings(found), _lone_negative=alone)
+                classes, alike, negative = learn_labels(self._learned(column))
+                head = head.fixed(classes=classes, _spellings=alike, _lone_negative=negative)
         if head._flags is None and dense and probe.shape[1:] == head.shape and not head._lists(probe):
             head = head.fixed(_flags=True)
         if head.elementwise is None:
@@ -307,7 +298,7 @@ class MultiLabel(Classes):
         if check:
             expected, fix = "0 or 1 for each label", "Use ph.Regression for other numbers."
             require_range(array, 0, 1, expected, fix)
-            require_whole(array, expected, fix)
+            require_whole(array, expected, class_encoding.SOFT_LABELS)
         labels = as_float32(array, check=False)
         if there is None or self.elementwise:
             return labels, there

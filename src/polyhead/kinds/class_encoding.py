@@ -77,7 +77,7 @@ def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
             near = similar(strange[0], [name for name in names if name not in given])
             expected = f"classes among {shown(list(names))}"
             raise ContractError(Problem(where, expected, shown(strange[0]), near))
-    return given
+    return dict(given) if isinstance(given, Mapping) else given
 
 
 def class_names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
@@ -356,6 +356,16 @@ def class_shares(classes: Sequence[Any], counts: np.ndarray, known: np.ndarray |
     return text if len(classes) <= 5 else f"{text}, … ({len(classes)} classes)"
 
 
+SOFT_LABELS = (
+    "For soft labels, give a number for each label, and say "
+    'ph.Regression(n, loss="binary_crossentropy"), where n is how many labels there are.'
+)
+
+
+def _is_fraction(label: Any) -> bool:
+    return isinstance(label, float) and label % 1 > 0  # NaN is none
+
+
 def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterable[tuple[int, Any]]:
     """Yield each row's position and list of labels; missing rows are skipped.
 
@@ -366,7 +376,8 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
     Raises:
         BadValue: for a row that is not a list, or contains a label twice.
     """
-    keep_bytes = _in_bytes(names, missing)
+    names = list(names)
+    keep_bytes, fractions = _in_bytes(names, missing), any(map(_is_fraction, names))
     for row, found in enumerate(plain(values)):
         if is_missing(found, missing):
             continue
@@ -375,6 +386,8 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
         labels = found.tolist() if isinstance(found, np.ndarray) else list(found)
         if not keep_bytes and bytes in map(type, labels):
             labels = words_as_text(labels)
+        if not fractions and any(map(_is_fraction, labels)):
+            raise BadValue(row, "a list of labels", shown(labels), SOFT_LABELS)
         try:
             twice = len(set(labels)) != len(labels)
         except TypeError:

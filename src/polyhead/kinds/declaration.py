@@ -28,6 +28,26 @@ class KnownHeads(dict[str, Head]):
     """Heads from another feed: their label columns may be absent if rows are only predicted."""
 
 
+class FixedKinds(dict[str, Any]):
+    """A dict of inputs or heads that can't be changed; copies made by ``dict`` and ``|`` can.
+
+    Args:
+        owner: what it belongs to, for the error.
+    """
+
+    def __init__(self, kinds: Mapping[str, Any], owner: str, instead: str) -> None:
+        super().__init__(kinds)
+        self._owner, self._instead = owner, instead
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FixedKinds, (dict(self), self._owner, self._instead)
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"{self._owner} can't be changed. {self._instead}")
+
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
+
+
 @dataclass(frozen=True)
 class Declaration:
     """The inputs and heads of a feed, resolved: classes learned, sizes known, class weights worked out.
@@ -50,6 +70,14 @@ class Declaration:
 
     inputs: Mapping[str, Input]
     heads: Mapping[str, Head]
+
+    def __post_init__(self) -> None:
+        for part, other in (("inputs", "heads"), ("heads", "inputs")):
+            changed = f"{part}={{**declaration.{part}, ...}}, {other}=declaration.{other}"
+            fixed = FixedKinds(
+                getattr(self, part), f"declaration.{part}", f"Make another: ph.Declaration({changed})."
+            )
+            object.__setattr__(self, part, fixed)
 
     def feed(self, data: Any, **arguments: Any) -> Feed:
         """Make a feed of other rows with this declaration: the same classes, sizes and weights.

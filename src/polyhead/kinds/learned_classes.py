@@ -12,7 +12,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, counted, plain_scalar, shown
 from polyhead.kinds.class_types import AS_TEXT, INT64, NAMES, can_be_class, fix_of_no_name, is_large
-from polyhead.kinds.lists_as_text import PAIRS, repeats_fix
+from polyhead.kinds.lists_as_text import PAIRS, no_label_fix, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over
 
@@ -63,6 +63,12 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
         fix = "Use ph.Regression for numbers, or name the classes."
         raise BadValue(None, "ids or names of classes", f"fractions ({shown(list(classes[:3]))})", fix)
     return classes, spellings(counts), lone_negative(counts)
+
+
+def learn_labels(found: Mapping[Any, int]) -> tuple[tuple[Any, ...], Spellings, tuple[int, int] | None]:
+    """Learn the classes of a column of lists, as `learn` does, from how often each label occurs."""
+    require_names(found, lambda name: f"{no_label_fix(name)}; else name the classes.")
+    return tuple(_as_ids(ordered(found))), spellings(found), lone_negative(found)
 
 
 def _as_ids(classes: Sequence[Any]) -> Sequence[Any]:

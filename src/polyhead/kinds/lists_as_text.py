@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import hints
+from polyhead.errors import BadValue, hints, shown
 
 _BETWEEN = re.compile(r"\s*[,;]\s*|\s+")
 
@@ -61,16 +61,36 @@ def listed_fix(found: Any) -> str:
         return "Give the names that hold: [[name for name, holds in row.items() if holds] for row in column]."
     if isinstance(found, str) and not found.strip():
         return "Give [] where no label holds, and None where nobody looked."
-    mark = next((mark for mark in _MARKS if isinstance(found, str) and mark in found), "")
+    mark = listed_mark(found)
     if not mark:
         return "Put a single label into a list."
     mark += " " * (f"{mark} " in found)
     return f"Split the labels: {split_labels(mark)}."
 
 
-def split_labels(mark: str) -> str:
-    """Return code that makes lists of labels of the texts in ``column``."""
-    return f'[[label for label in text.split("{mark}") if label] for text in column]'
+def split_labels(mark: str, gaps: bool = False) -> str:
+    """Return code that makes lists of labels of the texts in ``column``, of which some are missing if ``gaps``."""
+    there = " if isinstance(text, str) else None" * gaps
+    return f'[[label for label in text.split("{mark}") if label]{there} for text in column]'
+
+
+def require_lists(values: Sequence[Any]) -> None:
+    """Raise one error for a column of texts, some of several labels, rather than one for each form of its texts."""
+    texts = [value for value in values if isinstance(value, str)]
+    several = next((text for text in texts if listed_mark(text)), None)
+    if several is None or not all(isinstance(v, str) or v is None or v != v for v in values):
+        return
+    mark = listed_mark(several)
+    mark += " " * all(f"{mark} " in text for text in texts if mark in text)
+    fix = f"Split the labels: {split_labels(mark, gaps=len(texts) < len(values))}."
+    raise BadValue(None, "lists of labels", f"text, as {shown(several)}", fix)
+
+
+def listed_mark(text: Any) -> str:
+    """Return what separates labels in a text that is no list itself; empty if nothing does."""
+    if not isinstance(text, str) or lists_fix(text):
+        return ""
+    return next((mark for mark in _MARKS if mark in text), "")
 
 
 _MARKS = ",;|"

@@ -19,8 +19,10 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def plain(values: Any) -> Any:
-    """Replace codes by the values they stand for; anything else is unchanged."""
-    return values.values() if hasattr(values, "codes") else values
+    """Replace codes by the values they stand for, those of booleans by 0, 1 and NaN; anything else is unchanged."""
+    if not hasattr(values, "codes"):
+        return values
+    return values.floats() if values.boolean else values.values()
 
 
 def even_rows(values: Any) -> Any:

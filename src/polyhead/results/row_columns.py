@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from polyhead.columns.values import Coded
 from polyhead.errors import DataError, Problem, place, warn
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.missing import plain
 from polyhead.pipeline.way_back import any_file, files_of
 from polyhead.sources.source import Source
+
+
+def _uncoded(column: Any) -> Any:
+    return column.values() if isinstance(column, Coded) else column
 
 
 class RowColumns:
@@ -55,13 +60,13 @@ class RowColumns:
         """The columns of some rows as pyarrow arrays, renamed if their name is in ``taken``."""
         rows = {} if self._kept is None else self._kept.coded(ids)
         numbers = pa.array(self._source.ids_of(ids), pa.int64())
-        own = {"id": self._column("id", plain(rows["id"])) if self._own_ids else numbers}
+        own = {"id": self._column("id", _uncoded(rows["id"])) if self._own_ids else numbers}
         if self._files is not None:
             own["file"] = pa.array(files_of(self._source, self._files, ids), pa.string())
         found = {f"row_{name}" if name in taken else name: column for name, column in own.items()}
         for name in self._names:
             free = f"{name}_data" if name in found or name in taken else name
-            found[free] = self._column(name, plain(rows[name]))
+            found[free] = self._column(name, _uncoded(rows[name]))
         return found
 
     def _column(self, name: str, values: Any) -> Any:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from polyhead.columns.values import EXACT, LIMIT_BYTES, Coded, Values, one_scale
+from polyhead.columns.coded import Coded, coded_flags, joinable
+from polyhead.columns.values import EXACT, LIMIT_BYTES, Values, one_scale
 from polyhead.kinds.source_column import About
 from polyhead.sources.column_merge import NUMBERS
 from polyhead.sources.source import DerivedSource, Source, checked_rows
@@ -16,8 +17,9 @@ from polyhead.sources.source import DerivedSource, Source, checked_rows
 class Gap:
     """How a column represents values that are missing in some sources.
 
-    Numbers become floats with NaN, categories get the code -1, dates NaT, and everything else None. Images and masks of
-    uint8 stay uint8, row by row in a list, because as floats they would have another scale.
+    Numbers become floats with NaN, categories get the code -1, and so do booleans; dates become NaT, and everything
+    else None. Images and masks of uint8 stay uint8, row by row in a list, because as floats they would have another
+    scale.
 
     >>> gap = Gap([np.array([3])])
     >>> gap.filled(np.array([3, 4])).tolist(), gap.missing(2).tolist()
@@ -26,11 +28,13 @@ class Gap:
 
     def __init__(self, firsts: Sequence[Values]) -> None:
         self._empty: Values = [None]
-        self._floats = False
+        self._floats = self._flags = False
+        firsts = joinable([coded_flags(np.asarray(f)) if _is_flags(f) else f for f in firsts])
         arrays = [first for first in firsts if isinstance(first, np.ndarray)]
         coded = [first for first in firsts if isinstance(first, Coded)]
         if firsts and len(coded) == len(firsts):
             self._empty = Coded(np.array([-1], np.int32), coded[0].categories, coded[0].ordered)
+            self._flags = self._empty.boolean
         elif arrays and len(arrays) == len(firsts):
             shape, kinds = arrays[0].shape[1:], {array.dtype.kind for array in arrays}
             if kinds <= set(NUMBERS):
@@ -55,6 +59,10 @@ class Gap:
 
     def filled(self, values: Values) -> Values:
         """Convert values of a source that has the column to a form that can hold missing ones."""
+        if self._flags and _is_flags(values):
+            return coded_flags(np.asarray(values))
+        if self._floats and isinstance(values, Coded) and values.boolean:
+            return values.floats()
         if not isinstance(values, np.ndarray) or values.dtype.kind not in NUMBERS:
             return values
         if not self._floats:  # an array of integers would mean that none is missing
@@ -64,6 +72,10 @@ class Gap:
         if values.dtype.itemsize == 8 and values.size and max(-int(values.min()), int(values.max())) > EXACT:
             return list(values)  # float64 would change some ids
         return values.astype(np.float64)
+
+
+def _is_flags(values: Values) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind == "b" and values.ndim == 1
 
 
 class Filled(DerivedSource):

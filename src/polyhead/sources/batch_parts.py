@@ -133,7 +133,8 @@ def part_array(where: str, leaf: Any) -> np.ndarray:
             array = np.asarray(leaf)
         except ValueError:  # rows of unequal length
             return objects([np.array(row) if isinstance(row, np.ndarray) else row for row in leaf])
-        return objects(leaf) if array.dtype.kind in "USO" else array
+        nothing = 0 in array.shape[1:]  # lists of no labels or boxes, which no array of one shape holds
+        return objects(leaf) if array.dtype.kind in "USO" or nothing else array
     if isinstance(leaf, np.ma.MaskedArray):
-        leaf = unmasked(leaf.astype(object) if leaf.dtype.kind in "US" else leaf)
+        leaf = unmasked(leaf.astype(object) if leaf.dtype.kind in "USb" else leaf)
     return widened(np.array(leaf))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import Coded, Values, one_scale, scatter, take, united, would_round
+from polyhead.columns.coded import Coded, coded_flags, joinable, signed_beside_unsigned
+from polyhead.columns.values import Values, one_scale, scatter, take, united, would_round
 from polyhead.errors import DataError, Problem, place, require_choice, shown, similar
 from polyhead.kinds.source_column import About
 from polyhead.sources.source import Source, checked_rows
@@ -24,17 +25,27 @@ class Form:
     """
 
     def __init__(self, name: str, firsts: Sequence[Values]) -> None:
+        firsts = joinable(firsts)
         _check_alike(name, firsts)
         arrays = [f for f in firsts if isinstance(f, np.ndarray) and f.dtype.kind in NUMBERS]
         self._listed = any(f.ndim > 2 for f in arrays) and not one_scale(f.dtype for f in arrays)
         numbers = not self._listed and arrays and len(arrays) == len(firsts)
-        self._dtype = np.result_type(*arrays) if numbers else None
+        self._dtype = None
+        if numbers:
+            self._dtype = np.dtype(np.int64) if signed_beside_unsigned(arrays) else np.result_type(*arrays)
         self._categories = None
         if firsts and all(isinstance(f, Coded) for f in firsts):
             self._categories = _Categories([f for f in firsts if isinstance(f, Coded)])
+        self._flags = self._categories is not None and any(isinstance(f, Coded) and f.boolean for f in firsts)
 
     def join(self, count: int, places: Sequence[np.ndarray], parts: Sequence[Values]) -> Values:
         """Join the pieces to a column of ``count`` rows, with piece ``i`` at ``places[i]``."""
+        if self._dtype is not None:
+            parts = [p.floats() if isinstance(p, Coded) and p.boolean else p for p in parts]
+        elif self._flags:
+            parts = [
+                coded_flags(p) if isinstance(p, np.ndarray) and p.dtype.kind == "b" else p for p in parts
+            ]
         pieces = [list(p) if self._listed and isinstance(p, np.ndarray) else p for p in parts]
         numbers = [p for p in parts if isinstance(p, np.ndarray) and p.dtype.kind in NUMBERS]
         coded = [p for p in parts if isinstance(p, Coded)]
@@ -46,6 +57,10 @@ class Form:
                 codes = scatter(list(zip(places, pieces, strict=True)), count)
                 return Coded(np.asarray(codes), self._categories.all, self._categories.ordered)
         if self._dtype is not None and len(numbers) == len(parts):
+            if self._dtype.kind in "iu":
+                signed = np.empty(0, self._dtype)
+                numbers = list(joinable([signed, *numbers]))[1:]
+                pieces = list(numbers)
             if would_round(numbers, self._dtype):  # ids, which have to stay what they are
                 return scatter([(at, list(p)) for at, p in zip(places, numbers, strict=True)], count)
             pieces[0] = numbers[0].astype(np.result_type(self._dtype, numbers[0]), copy=False)

@@ -15,6 +15,7 @@ import numpy as np
 from polyhead.columns.frames import in_other_order, index_of, partly_shared
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
 from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown, warn
+from polyhead.kinds.missing import plain
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.column_merge import forms, merged_facts, same_columns
 from polyhead.sources.interleave import Interleaving
@@ -377,9 +378,8 @@ class _Loaded(Mapping[str, Any]):
         if name not in self._found:
             self._source._require([name])
             values = join([values for _, values in scan(self._source, name)] or [[]])
-            if isinstance(values, Coded):
-                values = values.values()
-            elif isinstance(values, list):  # so that == compares each row
+            values = plain(values)
+            if isinstance(values, list):  # so that == compares each row
                 values = objects(values)
             self._found[name] = values
         return self._found[name]

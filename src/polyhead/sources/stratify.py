@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.values import Coded, Values, join
-from polyhead.errors import DataError, Problem, place, shown
-from polyhead.kinds.missing import is_missing
-from polyhead.sources.scanning import scan
+from polyhead.errors import DataError, Problem, place, shown, warn
+from polyhead.kinds.missing import is_missing, plain
+from polyhead.sources.scanning import first_rows, scan
 from polyhead.sources.source import Source
 
 DISTINCT = 20
@@ -28,12 +28,32 @@ def strata_of(source: Source, name: str) -> list[np.ndarray]:
 
     It is the value, or its decile, or "missing". Integers with at least 20 rows per value are not binned, because they
     may be classes. A column with several labels per row, names or 0 and 1, has such an array for each label. Any other
-    column of arrays has the strata present and missing.
+    column of arrays has the strata present and missing; a warning tells if its rows look like labels.
     """
     values, present, labels = _column(source, name)
     if values is not None:
         return [compress(_codes(values, cut=True))]
-    return [compress(codes) for codes in (labels.codes() or [present.astype(np.int64)])]
+    codes = labels.codes()
+    if not codes:
+        _warn_of_labels(source, name)
+    return [compress(one) for one in (codes or [present.astype(np.int64)])]
+
+
+def _warn_of_labels(source: Source, name: str) -> None:
+    """Warn if rows are lists of ids, or of names and other values, which are not balanced."""
+    label = (str, bytes, int, np.integer)
+    for row in plain(first_rows(source, name)):
+        values = row.tolist() if isinstance(row, np.ndarray) and row.ndim == 1 else row
+        rest = [one for one in values if not isinstance(one, str)] if isinstance(values, _LISTS) else []
+        if rest and all(isinstance(one, label) or one is None for one in rest):
+            some = "[str(one) for one in row if one is not None]"
+            fix = f"Give names: [None if row is None else {some} for row in column]."
+            found = f"{shown(values)}; only rows with and without a list are balanced"
+            warn(Problem(place(column=name), "names, or 0 and 1 for each label, to stratify by", found, fix))
+            return
+
+
+_LISTS = (list, tuple, set, frozenset)
 
 
 def groups_of(source: Source, name: str) -> np.ndarray:
@@ -162,7 +182,7 @@ def _flags(rows: Any) -> np.ndarray | None:
 def _names(rows: Any) -> list[set[str]] | None:
     """Return rows of names as sets; None for any other rows."""
     lists = [row.tolist() if isinstance(row, np.ndarray) else row for row in rows]
-    if not all(isinstance(row, (list, tuple, set, frozenset)) for row in lists):
+    if not all(isinstance(row, _LISTS) for row in lists):
         return None
     return (
         [set(row) for row in lists] if all(isinstance(name, str) for row in lists for name in row) else None

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.coded import Coded, coded_flags
 from polyhead.columns.lazy import Pieces, Stored, entries, gather, whole
-from polyhead.columns.values import LIMIT_BYTES, Coded, Values, codes_in, join, take, united
+from polyhead.columns.values import LIMIT_BYTES, Values, codes_in, join, take, united
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
 from polyhead.sources.scanning import first_rows, scan
@@ -59,6 +60,8 @@ def spec_of(source: Source, name: str) -> Spec:
     if isinstance(probe, np.ndarray) and probe.dtype != object:
         return _spec_of_array(probe)
     if isinstance(probe, Coded):
+        if probe.boolean:
+            return dense((), np.bool_, nullable=True)
         return _spec_of_codes(source, name)
     return spec_of_text(probe) or _spec_of_values(source, name)
 
@@ -221,6 +224,8 @@ def fitting_rows(spec: Spec, values: Any) -> Any:
         return values
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if spec["nullable"]:
+        if isinstance(values, Coded):
+            return values.values().tolist()
         return [
             None if v is None or is_missing(v) else _fitting_array(v[None], dtype, shape, i)[0]
             for i, v in enumerate(values)
@@ -302,7 +307,7 @@ def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
 
 
 class _Nullable(Stored):
-    """A dense column in which rows may be None; if some are, rows are read as a list."""
+    """A dense column in which rows may be None; if some are, booleans are read as codes, other rows as a list."""
 
     def __init__(self, spec: Spec, pieces: Sequence[Any]) -> None:
         self._there = np.concatenate([np.asarray(piece.is_valid()) for piece in pieces])
@@ -317,10 +322,16 @@ class _Nullable(Stored):
         if self._there.all():
             return rows
         assert isinstance(rows, np.ndarray)
+        if rows.ndim == 1:
+            return coded_flags(rows, ~self._there[ids])
         return [row if ok else None for row, ok in zip(rows, self._there[ids].tolist(), strict=True)]
 
     def whole(self) -> Values | None:
-        return whole(self._values) if self._there.all() else None
+        if self._there.all():
+            return whole(self._values)
+        if isinstance(self._values, np.ndarray) and self._values.ndim == 1:
+            return coded_flags(self._values, ~self._there)
+        return None
 
 
 class _Codes(Stored):

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from polyhead.columns.mask_values import Panoptic, Polygons, Rle, Segment
 from polyhead.errors import BadValue, shown
+from polyhead.kinds.class_types import AS_TEXT
 from polyhead.kinds.missing import is_missing
 from polyhead.store.column_codec import fitted, numbers_in_place
 from polyhead.store.value_types import DICT, SCALARS, array_layout, form_of, shared_panoptic, type_words
@@ -125,6 +126,10 @@ def _scalar_plainer(kind: Any) -> Callable[[Any], Any]:
         found = _CONVERTED[kind](value)
         if kind == pa.int64() and not -(2**63) <= found < 2**63:
             raise BadValue(0, "integers of 64 bits", shown(found))
+        if kind == pa.float64() and isinstance(value, (int, np.integer)) and found != value:
+            raise BadValue(
+                0, "numbers that float64 holds exactly, as some are fractions", shown(value), AS_TEXT
+            )
         return found
 
     return plain

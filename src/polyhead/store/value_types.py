@@ -32,7 +32,7 @@ NAN = pa.float16()
 SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
     pa.bool_(): ((bool, np.bool_), "booleans"),
     pa.int64(): ((int, np.integer), "whole numbers"),
-    pa.float64(): ((float, np.floating), "numbers"),
+    pa.float64(): ((float, np.floating, Decimal), "numbers"),
     pa.large_string(): ((str, os.PathLike), "text"),
     pa.large_binary(): ((bytes, bytearray, memoryview), "bytes"),
     pa.timestamp("us"): ((datetime.datetime,), "times"),
@@ -145,8 +145,6 @@ def type_of(value: Any) -> Any:
     fix = "Pack a Feed with a ph.Image for them, or give paths." if is_pillow(value) else ""
     if isinstance(value, (set, frozenset)):
         fix = "Give lists: [None if one is None else sorted(one) for one in column]."
-    elif isinstance(value, Decimal):
-        fix = "Give floats: [None if one is None else float(one) for one in column]."
     elif isinstance(value, (np.datetime64, np.timedelta64)):
         fix = f'Give an array: np.array(column, "{value.dtype}").'
     elif _is_zoned(value):
