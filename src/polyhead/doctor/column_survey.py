@@ -112,12 +112,12 @@ def survey_values(name: str, values: Any) -> ColumnDescription:
         kept = [sorted(v, key=str) for v in kept]
     if all(isinstance(v, (list, tuple, np.ndarray)) for v in kept):
         return _nested(name, kept, there)
-    if all(map(_is_image, kept[:_IMAGES])):
+    if all(map(_holds_image, kept[:_IMAGES])):
         return _other_column(name, "images", "images", there, kept)
     return _other_column(name, "other", type(kept[0]).__name__, there, kept)
 
 
-def _is_image(value: Any) -> bool:
+def _holds_image(value: Any) -> bool:
     """Return whether a value is an encoded image, alone or in a dict, or one of Pillow."""
     if isinstance(value, Mapping):
         value = value.get("bytes") or value.get("path")
