@@ -433,8 +433,8 @@ def test_inputs_in_the_wrong_order():
     assert errors(ph.examine(({"a": X[:, :1], "b": X, "c": X[:, :2]}, KIND), model)) == [
         (
             "input-shape",
-            "inputs `a`, `b` and `c`: expected each input's own array, got arrays that fit only in another order (input "
-            "`a` got rows of shape (1,)). `a` is `c`, `b` is `a` and `c` is `b`.",
+            "inputs `a`, `b` and `c`: expected each input's own array, got arrays that fit only in another order "
+            "(input `a` got rows of shape (1,)). `a` is `c`, `b` is `a` and `c` is `b`.",
         ),
     ]
 
@@ -690,3 +690,22 @@ print(*(name for name in ("keras", "tensorflow", "torch", "jax", "grain", "numba
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert found.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("subclassed", [False, True])
+def test_labels_of_a_hinge_loss(subclassed):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.layer = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.layer(x)
+
+    model = Net() if subclassed else classes(1, activation=None)
+    model(X[:2])
+    model.compile("sgd", "hinge")
+    for labels in (YES, YES * 2 - 1):
+        assert not ph.examine((X, labels), model).errors
+    (found,) = errors(ph.examine((X, VALUE), model))
+    assert "expected labels from -1 to 1, as its loss is hinge, got" in found[1]

@@ -21,7 +21,9 @@ def cycles(paths: list[Path]) -> Iterator[tuple[Path, ...]]:
     yield from itertools.combinations(paths, 2)
 
 
-def turned(taken: tuple[Path, ...], tensors: Mapping[Path, ExaminedTensor]) -> dict[Path, ExaminedTensor]:
+def one_further(
+    taken: tuple[Path, ...], tensors: Mapping[Path, ExaminedTensor]
+) -> dict[Path, ExaminedTensor]:
     """Return the tensor of the next place for each place, in the order of ``tensors``."""
     others = dict(zip(taken, (*taken[1:], taken[0]), strict=True))
     return {path: tensors[others[path]] for path in tensors if path in others}
@@ -30,7 +32,7 @@ def turned(taken: tuple[Path, ...], tensors: Mapping[Path, ExaminedTensor]) -> d
 def exchanged(
     part: str, own: Mapping[Path, ExaminedTensor], meant: Mapping[Path, ExaminedTensor], reason: Problem
 ) -> Problem:
-    """Return the problem of arrays that are meant for each other's tensor, ``meant``; ``reason`` is one that they have."""
+    """Return the problem of arrays that are for each other's tensor, ``meant``; ``reason`` is one that they have."""
     words, things, code = (
         ("inputs", "array", "input-shape") if part == "x" else ("outputs", "labels", "swapped-targets")
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.checks.input_rules import fractions_cut, rescaled_twice, unknown_ids, unscaled_images
 from polyhead.checks.model_match import fits
-from polyhead.doctor.exchanges import cycles, exchanged, turned
+from polyhead.doctor.exchanges import cycles, exchanged, one_further
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor, Model
 from polyhead.doctor.places import CHANNELS_LAST, Matches, batch_of, in_row
@@ -110,7 +110,7 @@ def check_inputs(reading: Reading, places: Matches, model: Any) -> list[Problem]
     found = {path: judged(path, slot, places.name(("x", path))) for path, slot in slots.items()}
     problems: list[Problem] = []
     for taken in sorted(cycles(list(slots)), key=len):
-        meant = turned(taken, slots)
+        meant = one_further(taken, slots)
         reasons = [
             p
             for path in taken

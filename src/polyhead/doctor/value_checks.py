@@ -20,7 +20,7 @@ from polyhead.checks.range_rules import (
     one_unit_softmax,
     span,
 )
-from polyhead.doctor.exchanges import cycles, exchange_fix, exchanged, turned
+from polyhead.doctor.exchanges import cycles, exchange_fix, exchanged, one_further
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.places import CHANNELS_LAST, Matches, batch_of, in_row
@@ -133,7 +133,7 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
     problems: list[Problem] = []
     for taken in cycles(list(stats)):
         there = {path: outputs[path] for path in stats}
-        meant = turned(taken, there)
+        meant = one_further(taken, there)
         told = [  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
             path
             for path in taken
@@ -144,7 +144,7 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
             continue
         as_it_is = {path: outputs[path] for path in taken}
         if len(taken) == 3 and any(
-            suit(as_it_is | turned(two, there)) for two in itertools.combinations(taken, 2)
+            suit(as_it_is | one_further(two, there)) for two in itertools.combinations(taken, 2)
         ):
             continue  # two of them are exchanged
         if len(told) == 1 and _may_be_scaled(found[told[0]][0], told[0], meant, outputs, stats):

@@ -147,7 +147,7 @@ class Assembler:
         return sum(int(np.prod(k.shape)) * np.dtype(k.dtype).itemsize for k in kinds)
 
     def extremes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows with the smallest and the largest number of an input, encoded; none unless it is in memory."""
+        """Return the rows with the smallest and the largest number of an input, encoded; none if not in memory."""
         columns = self.inputs[name].columns(name)
         held = even_rows(self._whole.get(columns[0])) if len(columns) == 1 else None
         if not isinstance(held, np.ndarray) or held.dtype.kind not in "iuf" or not held.size:
