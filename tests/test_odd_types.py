@@ -426,7 +426,7 @@ def test_columns_of_bfloat16_are_numbers():
 
 
 FIELDS = np.rec.fromarrays([np.arange(4.0), np.arange(4.0)], names="a,b")
-COMPLEX = "Give two numbers for each: np.stack([column.real, column.imag], axis=-1)."
+COMPLEX = "Give two numbers for each: np.stack([np.real(column), np.imag(column)], axis=-1)."
 PICTURE, VECTOR = ph.Image(8, 8), ph.Array()
 
 

@@ -498,6 +498,33 @@ def test_ids_for_which_an_embedding_has_no_row():
     )
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_an_id_in_a_late_row_is_found(dtype):
+    words = np.arange(3000)[:, None] % 20
+    words[2900] = 40
+    feed = ph.Feed({"words": words.astype(dtype), "yes": words[:, 0] % 2}, inputs="words", heads=YES)
+    for rows, problems in ((41, 0), (40, 1)):
+        model = build(feed, {"yes": dense(1)}, start=layers.Embedding(rows, 3, name="of_words"))
+        found = feed.check(model).errors
+        assert [p.code for p in found] == ["token-range"] * problems
+    assert str(found[0]).startswith(
+        "input `words`, row 2900: expected ids in [0, 39], as the embedding `of_words` has 40 rows, got 40."
+    )
+
+
+def test_ids_with_a_fraction_for_an_embedding():
+    data = {"words": np.arange(40).reshape(20, 2) / 40, "yes": [0, 1] * 10}
+    feed = ph.Feed(data, inputs="words", heads=YES)
+    model = build(feed, {"yes": dense(1)}, start=layers.Embedding(40, 3, name="of_words"))
+    assert [(str(p), p.warning) for p in feed.check(model).problems] == [
+        (
+            "input `words`, row 0: expected ids, as the embedding `of_words` reads them, got 0.025, which it "
+            "truncates. Give whole numbers, without scaling them.",
+            True,
+        )
+    ]
+
+
 def test_negative_ids_read_the_last_rows_of_an_embedding():
     data = {"words": np.arange(40).reshape(20, 2) - 1, "yes": [0, 1] * 10}
     feed = ph.Feed(data, inputs="words", heads=YES)

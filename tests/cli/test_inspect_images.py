@@ -350,3 +350,9 @@ def test_masks_in_the_folder_of_their_images(tmp_path):
     code = inspect(tmp_path, "--code").output
     assert f'data = ph.read_folder("{tmp_path}", masks="{{stem}}_mask")' in code
     assert '"mask": ph.Mask(' in code
+
+
+def test_folders_of_classes_within_folders_are_told(tmp_path):
+    for name in ("cat", "dog"):
+        image(tmp_path / "animal" / name / "1.jpg")
+    assert f'read_folder("{tmp_path / "animal"}") if its folders are the classes.' in inspect(tmp_path).output

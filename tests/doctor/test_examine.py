@@ -10,7 +10,22 @@ import threading
 import keras
 import numpy as np
 import pytest
-from doctor_checks import KIND, ROWS, SIZE, VALUE, YES, Items, X, classes, good, stream, two_heads
+from doctor_checks import (
+    KIND,
+    MASK,
+    ROWS,
+    SIZE,
+    VALUE,
+    YES,
+    Items,
+    X,
+    classes,
+    good,
+    mask_head,
+    stream,
+    two_heads,
+    with_loss,
+)
 
 import polyhead as ph
 from polyhead.doctor import examine as examining
@@ -408,15 +423,72 @@ def test_inputs_in_the_wrong_order():
     assert errors(ph.examine(((X[:, :2], X), KIND), model)) == [
         (
             "input-shape",
-            "input `a`: expected rows of shape (4,), got rows of shape (2,). It has the shape of input `b`: is the "
-            "order of the inputs right?",
-        ),
-        (
-            "input-shape",
-            "input `b`: expected rows of shape (2,), got rows of shape (4,). It has the shape of input `a`: is the "
-            "order of the inputs right?",
+            "inputs `a` and `b`: expected each input's own array, got arrays that fit only the other way round (input "
+            "`a` got rows of shape (2,)). Exchange x[0] and x[1].",
         ),
     ]
+    three = {name: keras.Input((size,), name=name) for name, size in (("a", 4), ("b", 2), ("c", 1))}
+    joined = keras.layers.Concatenate()(list(three.values()))
+    model = keras.Model(three, keras.layers.Dense(3, activation="softmax")(joined))
+    assert errors(ph.examine(({"a": X[:, :1], "b": X, "c": X[:, :2]}, KIND), model)) == [
+        (
+            "input-shape",
+            "inputs `a`, `b` and `c`: expected each input's own array, got arrays that fit only in another order "
+            "(input `a` got rows of shape (1,)). `a` is `c`, `b` is `a` and `c` is `b`.",
+        ),
+    ]
+
+
+def test_ids_and_numbers_in_the_wrong_order():
+    ids, numbers = keras.Input((4,), name="ids", dtype="int32"), keras.Input((4,), name="numbers")
+    vectors = keras.layers.Flatten()(keras.layers.Embedding(9, 2)(ids))
+    both = keras.layers.Concatenate()([vectors, numbers])
+    model = keras.Model([ids, numbers], keras.layers.Dense(3, activation="softmax")(both))
+    words = np.arange(4 * ROWS).reshape(ROWS, 4) % 9
+    (found,) = errors(ph.examine(((X, words), KIND), model))
+    assert found[1].startswith(
+        "inputs `ids` and `numbers`: expected each input's own array, got arrays that fit only"
+    )
+    named = keras.Model({"ids": ids, "numbers": numbers}, model.output)
+    (found,) = errors(ph.examine(({"ids": X, "numbers": words}, KIND), named))
+    assert found[0] == "input-dtype"  # the names may be right
+
+
+@pytest.mark.parametrize(
+    ("model", "masks", "fix"),
+    [
+        (
+            mask_head(loss="binary_crossentropy"),
+            MASK,
+            "These are channels first: give labels.transpose(0, 2, 3, 1), in torch labels.permute(0, 2, 3, 1).",
+        ),
+        (
+            mask_head(3, loss="sparse_categorical_crossentropy"),
+            MASK.astype(int),
+            "The channels are first: give labels[:, 0].",
+        ),
+        (
+            mask_head(3),
+            MASK.astype(int),
+            "If these are class ids with the channels first, give labels[:, 0].",
+        ),
+    ],
+)
+def test_masks_with_their_channels_first(model, masks, fix):
+    (found,) = errors(ph.examine((MASK, np.moveaxis(masks, -1, 1)), model))
+    assert found[0] == "target-shape"
+    assert found[1].endswith(fix)
+
+
+@pytest.mark.parametrize(("activation", "labels"), [("relu", X[:, :1] - 9), ("sigmoid", VALUE)])
+def test_labels_out_of_reach_are_not_taken_for_exchanged_ones(activation, labels):
+    x = keras.Input((4,), name="x")
+    up = keras.layers.Dense(1, activation=activation, name="up")(x)
+    model = with_loss(keras.Model(x, [up, keras.layers.Dense(1, name="down")(x)]), "mse")
+    (found,) = errors(ph.examine((X, (labels, np.abs(X[:, 1:2]) / 9)), model))
+    assert found[0] == "label-range"
+    assert found[1].startswith("output `up`, row ")
+    assert found[1].endswith("If `up` and `down` have each other's labels, exchange y[0] and y[1].")
 
 
 def test_all_rows_of_arrays_are_looked_at_and_named_by_their_row():
@@ -618,3 +690,22 @@ print(*(name for name in ("keras", "tensorflow", "torch", "jax", "grain", "numba
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert found.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("subclassed", [False, True])
+def test_labels_of_a_hinge_loss(subclassed):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.layer = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.layer(x)
+
+    model = Net() if subclassed else classes(1, activation=None)
+    model(X[:2])
+    model.compile("sgd", "hinge")
+    for labels in (YES, YES * 2 - 1):
+        assert not ph.examine((X, labels), model).errors
+    (found,) = errors(ph.examine((X, VALUE), model))
+    assert "expected labels from -1 to 1, as its loss is hinge, got" in found[1]

@@ -497,7 +497,7 @@ CASES = [
         [
             (
                 "input `x`: expected rows of shape (8, 8, 1), got rows of shape (1, 8, 8). These are "
-                "channels first: give images.transpose(0, 2, 3, 1)."
+                "channels first: give images.transpose(0, 2, 3, 1), in torch images.permute(0, 2, 3, 1)."
             ),
         ],
     ),
@@ -727,7 +727,8 @@ CASES = [
         [
             (
                 "output `mask`: expected labels of shape (B, 8, 8, 1), as the output has, got (B, 1, "
-                "8, 8). These are channels first: give labels.transpose(0, 2, 3, 1)."
+                "8, 8). These are channels first: give labels.transpose(0, 2, 3, 1), in torch "
+                "labels.permute(0, 2, 3, 1)."
             ),
         ],
     ),

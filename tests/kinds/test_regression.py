@@ -165,8 +165,8 @@ MEND = "Fix the row, or put NaN where there is no label."
         (
             1,
             np.array([1j]),
-            "head `h`, row 0: expected a number, got 1j. Give two numbers for each: np.stack([column.real, "
-            "column.imag], axis=-1).",
+            "head `h`, row 0: expected a number, got 1j. Give two numbers for each: np.stack([np.real(column), "
+            "np.imag(column)], axis=-1).",
         ),
     ],
 )

@@ -97,7 +97,7 @@ def test_what_is_no_word():
     assert message(resolved, Array(vocabulary="auto"), [None, ""]) == "head `h`: expected words, got none."
     assert message(resolved, Array(vocabulary=WORDS), [["Lima", "Oslo"], ["Lima"]]) == (
         "head `h`, row 1: expected a list of 2 words, as in the first row, got a list of 1 word. "
-        'Make all rows of one length: [(row + [""] * n)[:n] for row in column]; "" has the id 0.'
+        'Make all rows of one length: [(list(row) + [""] * n)[:n] for row in column]; "" has the id 0.'
     )
     assert message(resolved, Array(vocabulary=WORDS), [["Lima"], "Oslo"]).startswith(
         "head `h`, row 1: expected a list of 1 word, as in the first row, got a word."

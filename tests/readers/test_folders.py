@@ -402,3 +402,16 @@ def test_the_folders_of_a_yolo_data_set_are_no_classes(root, put):
 def test_a_class_may_have_the_name_of_a_part(root, put):
     put("train/a.jpg", "tram/b.jpg")
     assert read_folder(root).categories == ("train", "tram")
+
+
+def test_folders_of_classes_within_folders_are_told(root, put):
+    put("animal/cat/a.jpg", "animal/dog/b.jpg", "animal/dog/young/c.jpg", "plant/images/d.jpg", "plant/e.jpg")
+    rows = read_folder(root)
+    assert column(rows, "label") == ["animal", "animal", "animal", "plant", "plant"]
+    assert [str(p) for p in rows.report.warnings] == [
+        f"file {root / 'animal'}: expected the images of one class, got 2 folders, cat, dog. All of them get the label "
+        f'`animal`: say classes=True if that is right, or read_folder("{root / "animal"}") if its folders are the '
+        "classes."
+    ]
+    assert not read_folder(root, classes=True).report.warnings
+    assert not read_folder(root / "animal").report.warnings

@@ -90,7 +90,7 @@ def _compare_tensors(
     applied: dict[str, str | None] = dict.fromkeys(declared.heads)
     if known is not None:
         tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
-        yield from judge_inputs(model, declared.inputs, tensors, declared.collapsing, rows.integers)
+        yield from judge_inputs(model, declared.inputs, tensors, declared.collapsing, rows.numbers)
     if structure.own_loss:
         return
     if compiled and declared.heads and lacks_loss(model) and not makes_own_loss(model):

@@ -94,7 +94,12 @@ def unknown_ids(layers: Iterable[Any], ids: ArrayStatistics, where: Callable[[An
     """
     known = _rows_of_embedding(layers)
     (low, _), (high, _) = ids.low, ids.high
-    if known is None or not ids.whole or (-known[0] <= low and max(high, high - low) < known[0]):
+    if known is not None and ids.fraction is not None:
+        value, spot = ids.fraction
+        expected = f"ids, as the embedding `{known[1]}` reads them"
+        found, fix = f"{value:g}, which it truncates", "Give whole numbers, without scaling them."
+        return Problem(where(spot), expected, found, fix, "token-range", warning=True)
+    if known is None or (-known[0] <= low and max(high, high - low) < known[0]):
         return None
     expected = f"ids in [0, {known[0] - 1}], as the embedding `{known[1]}` has {counted(known[0], 'row')}"
     if high < known[0]:
@@ -102,8 +107,8 @@ def unknown_ids(layers: Iterable[Any], ids: ArrayStatistics, where: Callable[[An
     else:
         fix = "PyTorch and TensorFlow stop there, JAX goes on with NaN: give the embedding more rows, or map rare ids "
         fix += "to one of its own."
-    found, spot = ids.low if high < known[0] else ids.high
-    return Problem(where(spot), expected, f"{found:g}", fix, "token-range")
+    number, spot = ids.low if high < known[0] else ids.high
+    return Problem(where(spot), expected, f"{number:g}", fix, "token-range")
 
 
 def judge_inputs(
@@ -111,13 +116,13 @@ def judge_inputs(
     inputs: Mapping[str, Input],
     tensors: Mapping[str, Any],
     collapsing: Mapping[str, Problem],
-    integers: Mapping[str, ArrayStatistics],
+    numbers: Mapping[str, ArrayStatistics],
 ) -> Iterator[Problem]:
     """Find inputs whose scale, dtype or ids do not suit the model.
 
     Args:
         collapsing: the warnings of inputs of integers that layers such as Dense would make equal.
-        integers: statistics of inputs of integers.
+        numbers: statistics of inputs of numbers.
     """
     for name, kind in inputs.items():
         where = place(input=name)
@@ -129,8 +134,8 @@ def judge_inputs(
         if name in collapsing and any(type(layer).__name__ in _FLOATS for layer in layers):
             yield collapsing[name]
         known = _rows_of_embedding(layers)
-        if name in integers and not kind.names:
-            problem = unknown_ids(layers, integers[name], partial(_at_row, name))
+        if name in numbers and not kind.names:
+            problem = unknown_ids(layers, numbers[name], partial(_at_row, name))
             yield from [problem] if problem is not None else []
         if known is not None and len(kind.names) > known[0]:
             expected = f"an embedding of {len(kind.names):,} rows, one for each word of the vocabulary"

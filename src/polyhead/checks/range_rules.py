@@ -75,6 +75,8 @@ def bounds_of(applied: str | None, loss: str | None) -> tuple[float, float, str]
         return 0.0, 1.0, f"its loss is {loss}"
     if applied in RANGES:
         return *RANGES[applied], f"its activation is {applied}"
+    if loss in ("hinge", "squared_hinge"):
+        return -1.0, 1.0, f"its loss is {loss}"
     return None
 
 

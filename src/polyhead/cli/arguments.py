@@ -8,7 +8,7 @@ import os
 import re
 import runpy
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,8 @@ import typer
 
 from polyhead.cli.image_folders import opened_images
 from polyhead.cli.messages import WRONG_DATA, WRONG_USE, check_all, fail
-from polyhead.errors import PolyheadError, hints, listed, similar
+from polyhead.cli.other_files import opened_other
+from polyhead.errors import DataError, PolyheadError, hints, listed, similar
 from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
 from polyhead.readers.as_source import as_source
@@ -46,11 +47,13 @@ class Given:
 
     Attributes:
         imports: the import that the expression needs; empty for none.
+        left_out: the arrays that are no columns of these rows, and why.
     """
 
     source: Source
     expression: str
     imports: str = ""
+    left_out: dict[str, str] = field(default_factory=dict)
     feed: Feed | None = None
 
 
@@ -69,8 +72,20 @@ def _from_path(path: Path) -> Given:
     images = None if is_store(path) else opened_images(path)
     if images is not None:
         return Given(*images)
+    other = None if is_store(path) else opened_other(path)
+    if other is not None:
+        return Given(*other)
     reader = "open_store" if is_store(path) else "read_table"
-    return Given(as_source(path), f"ph.{reader}({json.dumps(str(path), ensure_ascii=False)})")
+    try:
+        source = as_source(path)
+    except DataError as error:
+        here = "Here name a function of a Python file that returns it, as file.py:name."
+        others = [
+            replace(one, fix=hints(one.fix, here)) if "ass the frame" in one.fix else one
+            for one in error.problems
+        ]
+        raise DataError(*others) from None
+    return Given(source, f"ph.{reader}({json.dumps(str(path), ensure_ascii=False)})")
 
 
 def load_objects(*texts: str) -> list[Any]:
@@ -187,7 +202,7 @@ def _from_file(path: Path, name: str) -> Given:
     feed = value if isinstance(value, Feed) else None
     source = as_source(value) if feed is None else feed.source
     imports, expression = import_code(path, name)
-    return Given(source, f"{expression}{call}", imports, feed)
+    return Given(source, f"{expression}{call}", imports, feed=feed)
 
 
 def import_code(path: Path, name: str) -> tuple[str, str]:

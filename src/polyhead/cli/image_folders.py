@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.image_values import ENDINGS, names_image
-from polyhead.columns.values import Coded
 from polyhead.errors import ContractError, DataError, Problem, hints, listed, place
+from polyhead.kinds.missing import plain
 from polyhead.readers.coco import read_coco
 from polyhead.readers.coco_json import content_of, folders_of_images
 from polyhead.readers.findings import Findings
@@ -107,11 +107,7 @@ def _key_of(table: Path) -> tuple[str, list[Any]]:
         columns = source.read(np.arange(min(len(source), _FEW)))
     except DataError:
         return "", []
-    found = {
-        name: np.asarray(values.values() if isinstance(values, Coded) else values).tolist()
-        for name, values in columns.items()
-        if len(values)
-    }
+    found = {name: list(plain(values)) for name, values in columns.items() if len(values)}
     named = [n for n, values in found.items() if all(map(names_image, values)) or _KEY.fullmatch(n)]
     key = next((name for name in KEYS if name in named), named[0] if named else "")
     return key, found.get(key, [])

@@ -24,8 +24,9 @@ def run_inspect(
         str,
         typer.Argument(
             metavar="PATH|FILE.PY:NAME",
-            help="The path of a table (Parquet, CSV, Arrow), a folder of images, a data YAML or a COCO file; or a "
-            "feed, source, mapping of arrays or frame in a Python file, or a function that returns one.",
+            help="The path of a table (Parquet, CSV, Arrow, JSON lines), of arrays (NumPy, HDF5) or a folder of them, "
+            "a folder of images, a data YAML or a COCO file; or a feed, source, mapping of arrays or frame in a Python "
+            "file, or a function that returns one.",
             show_default=False,
         ),
     ],
@@ -54,6 +55,9 @@ def run_inspect(
             soft_wrap=True,
         )
         console.print(_as_table(columns))
+        report = getattr(given.source, "report", None)
+        if report is not None and report.problems:
+            console.print(Text(f"\n{report}"), soft_wrap=True)
     if given.feed is not None and not code:
         console.print(
             Text(f"\nThe data is already declared as a feed:\n{given.feed}\n\n{given.feed.describe()}"),
@@ -72,8 +76,12 @@ def run_inspect(
 
 
 def _suggestion(given: Given, columns: list[ColumnDescription]) -> Suggestion:
-    table = re.fullmatch(r'ph\.read_table\(".*\.(csv|parquet)"\)', given.expression)
-    return suggest(columns, f"pd.read_{table[1]}" if table else "")
+    table = re.fullmatch(
+        r'(?:ph\.read_table\(".*\.(csv|parquet)(\.\w+)?"|pd\.(read_\w+)\(.*)\)', given.expression
+    )
+    suggestion = suggest(columns, f"pd.{table[3] or f'read_{table[1]}'}" if table else "")
+    suggestion.left_out |= given.left_out
+    return suggestion
 
 
 def _as_dict(given: Given, columns: list[ColumnDescription]) -> dict[str, Any]:

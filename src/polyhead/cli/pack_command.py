@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from polyhead.cli.arguments import load_data
+from polyhead.cli.arguments import Given, load_data
 from polyhead.cli.messages import INTERRUPTED, WRONG_DATA, WRONG_USE, fail, reporting
 from polyhead.errors import PolyheadError, counted
 from polyhead.packing import pack, verify
@@ -63,7 +63,7 @@ def run_pack(
         return
     output = _one_output(output, named_output)
     with reporting(data, output):
-        given = load_data(data)
+        given = _of_one_length(load_data(data), data)
         try:
             store = pack(
                 given.source if given.feed is None else given.feed,
@@ -87,6 +87,15 @@ def _one_output(output: Path | None, named: Path | None) -> Path:
     if found is None:
         fail("name the folder to write: polyhead pack FILE.PY:NAME OUT.", WRONG_USE)
     return found
+
+
+def _of_one_length(given: Given, data: str) -> Given:
+    """Return the data; the command ends if its file also holds arrays that are no columns of the rows."""
+    if given.left_out:
+        others = "; ".join(f"{names}: {why}" for names, why in given.left_out.items())
+        fix = "Name a mapping of the arrays of one length, as file.py:name."
+        fail(f"{data}: expected arrays of one length, got {others}. {fix}")
+    return given
 
 
 def _verify_store(path: str) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from polyhead.cli.object_columns import beside_images, guessed_each
 from polyhead.cli.unusable import changed_text, holds_names, why_unusable
+from polyhead.cli.word_lists import word_lists
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
 from polyhead.doctor.kind_guess import (
-    POINTS,
     balance_argument,
     guess_head,
     guess_input,
@@ -79,6 +79,7 @@ def suggest(columns: list[ColumnDescription], reader: str = "") -> Suggestion:
     found = Suggestion(reader=reader)
     usable, beside = [], beside_images(columns)
     coordinates, taken = _coordinates(columns, found)
+    taken |= _give_words(columns, found)
     for column in columns:
         why = beside.get(column.name) or why_unusable(column)
         if column.name in taken:
@@ -116,6 +117,23 @@ def suggest(columns: list[ColumnDescription], reader: str = "") -> Suggestion:
         found.heads = {name: _in_shares(named[name], guess) for name, guess in found.heads.items()}
     found.heads |= coordinates
     return found
+
+
+def _give_words(columns: list[ColumnDescription], found: Suggestion) -> set[str]:
+    """Suggest inputs and heads for lists of words and of their tags; return the names of their columns."""
+    words = word_lists(columns)
+    if found.reader:
+        found.inputs |= words.inputs
+        found.heads |= words.heads
+        found.changes |= words.changes
+    else:
+        unequal = "lists of words of unequal lengths; make them equal"
+        found.left_out |= {name: f"{unequal}: {words.changes[name]}" for name in words.inputs}
+        found.left_out |= {
+            name: f"{guess.remark}; for {guess.code()}, give {words.changes[name]}"
+            for name, guess in words.heads.items()
+        }
+    return set(words.changes)
 
 
 def _coordinates(columns: list[ColumnDescription], found: Suggestion) -> tuple[dict[str, Guess], set[str]]:
@@ -295,99 +313,3 @@ def _normalized_guess(
     shares = ("normalized=True",) if most <= 1 else ("normalized=True", "column_normalized=False")
     pixels = "" if most <= 1 else "pixels in the columns; the model predicts 0–1"
     return Guess(kind, (*arguments, *shares), "; ".join(filter(None, (remark, pixels))))
-
-
-def beside_images(columns: Sequence[ColumnDescription]) -> dict[str, str]:
-    """Find columns that readers of annotated images add to describe images, and why a feed leaves them out."""
-    files = [column for column in columns if holds_files(column)]
-    if not files:
-        return {}
-    found = {}
-    for column in columns:
-        owner = next((one.name for one in files if _is_end_of(column, one)), "")
-        if owner:
-            found[column.name] = f"the names of the files in `{owner}`"
-        elif column.name == "size" and column.shape == (2,) and column.whole:
-            found[column.name] = "height and width of the images"
-        elif column.name == "annotated" and column.statistics.dtype == "bool":
-            found[column.name] = "which images somebody looked at; in the others labels are missing"
-        elif column.name == "categories" and any(_once_each(column, one) for one in columns):
-            found[column.name] = (
-                "the classes in each image, once; as a head of the image they are ph.MultiLabel()"
-            )
-    return found
-
-
-def guessed_each(
-    columns: Sequence[ColumnDescription], heads: Mapping[str, tuple[ColumnDescription, Guess]]
-) -> tuple[dict[str, Guess], dict[str, str]]:
-    """Guess the heads with ``each=``; also return columns with an entry for each box that are left out, and why."""
-    lists = (column for column, guess in heads.values() if guess.kind == "Boxes")
-    boxes = next((one for one in lists if one.form == "ragged" or len(one.shape) == 2), None)
-    if boxes is None:
-        return {}, {}
-    along = [one for one in columns if one.name != boxes.name and _are_as_many(one, boxes)]
-    if boxes.form == "numbers" and not any(one.form in ("lists", "masks") for one in along):
-        return {}, {}  # these may be vectors that happen to have as many numbers
-    found: dict[str, Guess] = {}
-    left_out: dict[str, str] = {}
-    each = f"each={quoted_text(boxes.name)}"
-    for column in along:
-        guess = _guess_each(column, each)
-        if isinstance(guess, Guess):
-            found[column.name] = guess
-        else:
-            left_out[column.name] = guess
-    return found, left_out
-
-
-def _guess_each(column: ColumnDescription, each: str) -> Guess | str:
-    """Guess the head of a column with an entry for each box; else return why there is none."""
-    if column.form == "lists":
-        if len(column.texts or {}) < 2:
-            return "one class alone, which the boxes say already"
-        return Guess("Categorical", (each,))
-    if column.form == "masks":
-        return Guess("Mask", (each,))
-    row = next((np.asarray(value) for value in column.values if len(value)), np.zeros(0))
-    if has_word(POINTS, column.name) and row.ndim == 3 and row.shape[2] in (2, 3):
-        return Guess("Keypoints", (str(row.shape[1]), each))
-    kind = "Binary" if row.dtype == bool else "Regression"
-    return f"a number for each box; as a head it is ph.{kind}({each})"
-
-
-def _are_as_many(column: ColumnDescription, boxes: ColumnDescription) -> bool:
-    """Return whether each row of a column has as many entries as boxes."""
-    several = column.form in ("lists", "masks", "ragged") or (column.form == "numbers" and column.shape != ())
-    if not several:
-        return False
-    mine, theirs = _lengths(column), _lengths(boxes)
-    rows = min(len(mine), len(theirs))
-    return rows > 0 and bool((mine[:rows] == theirs[:rows]).all())
-
-
-def _lengths(column: ColumnDescription) -> np.ndarray:
-    """The number of entries in each row, -1 where it is missing."""
-    found = np.full(len(column.there), -1, np.int64)
-    found[column.there] = [len(value) for value in column.values]
-    return found
-
-
-def _is_end_of(column: ColumnDescription, paths: ColumnDescription) -> bool:
-    """Return whether the values of a column are the last parts of the paths in another column."""
-    if column.name == paths.name or not holds_files(column) or len(column.values) != len(paths.values):
-        return False
-    pairs = zip(column.values, paths.values, strict=True)
-    return all(
-        len(short) < len(long) and long.replace("\\", "/").endswith(f"/{short}") for short, long in pairs
-    )
-
-
-def _once_each(column: ColumnDescription, other: ColumnDescription) -> bool:
-    """Return whether each row of a column lists the distinct texts of the same row of another column."""
-    if column.name == other.name or column.form != "lists" or other.form != "lists":
-        return False
-    if len(column.values) != len(other.values):
-        return False
-    pairs = zip(column.values, other.values, strict=True)
-    return all(list(some) == list(dict.fromkeys(every)) for some, every in pairs)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
 from polyhead.doctor.kind_guess import has_word, holds_files, nearly_unique
-from polyhead.kinds.lists_as_text import labels_mark, lists_fix, split_labels
+from polyhead.kinds.lists_as_text import labels_mark, leaving_gaps, lists_fix, split_labels
 from polyhead.kinds.missing import conversion_fix, means_no_number
 from polyhead.kinds.times import times_fix
 from polyhead.kinds.vocabulary import are_texts
@@ -28,8 +28,13 @@ def why_unusable(column: ColumnDescription) -> str:
     if column.form == "empty":
         return "it holds no value"
     if column.form == "other":
-        fix = times_fix(column.values[0])
-        return f"times; {_continued(fix)}" if fix else f"{column.type}, which is neither numbers nor text"
+        fix = conversion_fix(column.values[0])
+        fix = fix if column.there.all() else leaving_gaps(fix)
+        if not times_fix(column.values[0]):
+            return "; ".join(
+                filter(None, (f"{column.type}, which is neither numbers nor text", _continued(fix)))
+            )
+        return f"times; {_continued(fix)}"
     single, counts = column.shape == (), column.counts
     if single and counts and len(counts) == 1 and column.form != "lists":
         return f"it holds one value only, {next(iter(counts))!r}"
@@ -41,8 +46,8 @@ def why_unusable(column: ColumnDescription) -> str:
 
 
 def changed_text(column: ColumnDescription) -> tuple[str, Guess] | None:
-    """Return code that makes lists of words or labels of a complete column of texts, and the kind for them."""
-    if column.form != "text" or not column.there.all() or column.texts is None:
+    """Return code that makes lists of words or labels of a column of texts, and the kind for them."""
+    if column.form != "text" or column.texts is None:
         return None
     return _unusable_text(column).change
 
@@ -56,26 +61,31 @@ class _Unusable(NamedTuple):
 
 def _unusable_text(column: ColumnDescription) -> _Unusable:
     total, texts = int(column.there.sum()), column.texts
+    adapted = str if column.there.all() else leaving_gaps
     some = list(texts or dict.fromkeys(column.values[:_SAMPLE]))[:_SAMPLE]
     words = [text for text in some if not means_no_number(text)]
     fixes = [fix for text in words if (fix := conversion_fix(text))]
     if words and 2 * len(fixes) >= len(words) and not holds_names(column):
         kind = {lists_fix(words[0]): "lists", times_fix(words[0]): "times"}.get(fixes[0], "numbers")
+        fix = adapted(max(fixes, key=len))  # which also turns the simpler texts into numbers
         none = next((text for text in some if means_no_number(text)), None)
-        fix = fixes[0] if none is None else conversion_fix(none)
+        if none is not None and set(fixes) == {conversion_fix("0")}:
+            fix = conversion_fix(none)
+        elif none is not None:
+            none = f"column = [None if one == {none!r} else one for one in column]"
+            fix = f"after {none}, {_continued(leaving_gaps(fix))}"
         return _Unusable(f"{kind} that are text; {_continued(fix)}")
     mark = labels_mark(some)
     if mark:
-        code = split_labels(mark)
+        code = adapted(split_labels(mark))
         why = f"several labels in a text; for ph.MultiLabel(), split the labels: {code}"
         return _Unusable(why, (code, Guess("MultiLabel")))
     if texts is not None and set(map(str.lower, texts)) <= _PARTS:
         return _Unusable("the parts of the data; select the rows of each: data.select(lambda columns: ...)")
     if texts is not None and are_texts(list(texts), total) and not has_word(_ID, column.name):
-        why = f'free text; for ph.Array(vocabulary="auto"), split it into lists of words: {_WORDS}'
-        return _Unusable(
-            why, (_WORDS, Guess("Array", ('vocabulary="auto"',), "20 words of each text, as ids"))
-        )
+        code = _WORDS if column.there.all() else leaving_gaps(_WORDS, '[""] * 20')
+        why = f'free text; for ph.Array(vocabulary="auto"), split it into lists of words: {code}'
+        return _Unusable(why, (code, Guess("Array", ('vocabulary="auto"',), "20 words of each text, as ids")))
     if texts is None or nearly_unique(len(texts), total):
         return _Unusable("nearly every row has a different text, as with ids")
     return _Unusable()

@@ -17,7 +17,7 @@ class ColumnDescription:
 
     Attributes:
         form: ``"numbers"``, ``"text"``, ``"lists"`` (of text), ``"masks"`` (lists of masks of objects), ``"ragged"``
-            (rows of numbers of unequal shape), ``"empty"``, or ``"other"``.
+            (rows of numbers of unequal shape), ``"images"`` (encoded, or of Pillow), ``"empty"``, or ``"other"``.
         there: which rows have a value, bool ``(rows read,)``.
         values: the values of these rows, an array or a list; None if only statistics were kept.
         texts: the count of each text; None if there are too many.

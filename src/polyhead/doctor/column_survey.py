@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from polyhead.columns.image_values import is_pillow, names_image
 from polyhead.columns.values import Coded
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.errors import shown
+from polyhead.images.content import Broken
+from polyhead.images.headers import parse
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.missing import is_missing
 from polyhead.sources.scanning import scan
@@ -23,6 +28,8 @@ DISTINCT = 10_000
 _BYTES = 255
 """The most distinct numbers to count in a column of arrays; the numbers of pictures are not worth more."""
 _PIECE = 1 << 22
+_IMAGES = 8
+"""The number of values of a column that are checked for images."""
 
 
 def describe_values(column: ColumnDescription) -> str:
@@ -97,14 +104,28 @@ def survey_values(name: str, values: Any) -> ColumnDescription:
         return _other_column(name, "empty", "empty", there, kept)
     if all(isinstance(v, (str, np.str_)) for v in kept):
         return _other_column(name, "text", "text", there, kept, _counts(map(str, kept)))
-    if all(isinstance(v, (bool, int, float, np.number, np.bool_)) for v in kept):
-        array = np.array(kept)
+    if all(isinstance(v, (bool, int, float, np.number, np.bool_, Decimal)) for v in kept):
+        array = np.array([float(v) if isinstance(v, Decimal) else v for v in kept])
         word = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind, "numbers")
         return _number_column(name, array, word, there)
+    if all(isinstance(v, (set, frozenset)) for v in kept):
+        kept = [sorted(v, key=str) for v in kept]
     if all(isinstance(v, (list, tuple, np.ndarray)) for v in kept):
         return _nested(name, kept, there)
-    what = "sets" if all(isinstance(v, (set, frozenset)) for v in kept) else type(kept[0]).__name__
-    return _other_column(name, "other", what, there, kept)
+    if all(map(_holds_image, kept[:_IMAGES])):
+        return _other_column(name, "images", "images", there, kept)
+    return _other_column(name, "other", type(kept[0]).__name__, there, kept)
+
+
+def _holds_image(value: Any) -> bool:
+    """Return whether a value is an encoded image, alone or in a dict, or one of Pillow."""
+    if isinstance(value, Mapping):
+        value = value.get("bytes") or value.get("path")
+    if not isinstance(value, bytes):
+        return is_pillow(value) or names_image(value)
+    with contextlib.suppress(Broken):
+        return parse(value) is not None
+    return True
 
 
 def _nested(name: str, kept: list[Any], there: np.ndarray) -> ColumnDescription:

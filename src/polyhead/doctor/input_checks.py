@@ -9,12 +9,14 @@ import numpy as np
 
 from polyhead.checks.input_rules import fractions_cut, rescaled_twice, unknown_ids, unscaled_images
 from polyhead.checks.model_match import fits
+from polyhead.doctor.exchanges import cycles, exchanged, one_further
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor, Model
-from polyhead.doctor.places import Matches, batch_of, in_row
+from polyhead.doctor.places import CHANNELS_LAST, Matches, batch_of, in_row
 from polyhead.doctor.reading import ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem, counted
+from polyhead.keras_bridge.structure import Path
 
 _GROUPS = {
     "tf.data dataset": "Say dataset.batch(32).",
@@ -32,6 +34,7 @@ _BRIGHT = 64
 _DIVIDED_ONCE = 1.001
 """Pixels of 0–1, rounded."""
 _SIDE = 8
+_WRONG = ("input-shape", "input-dtype", "token-range")
 
 
 def no_batch(reading: Reading, places: Matches, subject: Subject, side: Model | None) -> Problem | None:
@@ -93,23 +96,37 @@ def _given(nested: Any, slots: Sequence[ExaminedTensor]) -> Iterator[tuple[Exami
         yield from zip(slots, nested, strict=True)
 
 
-def check_inputs(reading: Reading, places: Matches, model: Any) -> Iterator[Problem]:
-    """Compare the inputs with those of the model."""
-    for path, slot in places.inputs.items():
-        stats = reading.stats.get(("x", path))
-        if stats is None or stats.odd is not None or not stats.rows:
-            continue
-        name = places.name(("x", path))
-        if not fits(stats.shape, slot.shape):
-            yield from _check_shape(name, slot, stats, places)
-        elif stats.numbers:
-            yield from _check_numbers(name, slot, stats, model)
+def check_inputs(reading: Reading, places: Matches, model: Any) -> list[Problem]:
+    """Compare the inputs with those of the model; inputs that fit each other's place are reported as exchanged."""
+    read = {path: reading.stats.get(("x", path)) for path in places.inputs}
+    stats = {path: one for path, one in read.items() if one is not None and one.odd is None and one.rows}
+    slots = {path: places.inputs[path] for path in stats}
+
+    def judged(path: Path, slot: ExaminedTensor, name: str) -> list[Problem]:
+        if not fits(stats[path].shape, slot.shape):
+            return _check_shape(name, slot, stats[path], places)
+        return _check_numbers(name, slot, stats[path], model) if stats[path].numbers else []
+
+    found = {path: judged(path, slot, places.name(("x", path))) for path, slot in slots.items()}
+    problems: list[Problem] = []
+    for taken in sorted(cycles(list(slots)), key=len):
+        meant = one_further(taken, slots)
+        reasons = [
+            p
+            for path in taken
+            for p in found[path]
+            if p.code == "input-shape" or (p.code == "input-dtype" and isinstance(path[-1], int))
+        ]
+        if reasons and not any(p.code in _WRONG for at, slot in meant.items() for p in judged(at, slot, "")):
+            problems.append(exchanged("x", slots, meant, reasons[0]))
+            found |= {path: [] for path in taken}
+    return problems + [p for path in found for p in found[path]]
 
 
 def _check_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics, places: Matches) -> list[Problem]:
     fix = ""
     if len(stats.shape) == 3 and fits((*stats.shape[1:], stats.shape[0]), slot.shape):
-        fix = "These are channels first: give images.transpose(0, 2, 3, 1)."
+        fix = f"These are channels first: give {CHANNELS_LAST.format('images')}."
     elif stats.shape == () and slot.shape == (1,):
         return []  # Keras adds an axis
     others = [one for one in places.inputs.values() if one is not slot and fits(stats.shape, one.shape)]

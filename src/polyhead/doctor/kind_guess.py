@@ -56,12 +56,12 @@ def holds_pictures(column: ColumnDescription) -> bool:
 
 
 def holds_files(column: ColumnDescription) -> bool:
-    """Return whether a column has names of image files.
+    """Return whether a column has image files, by name or encoded, or images of Pillow.
 
     >>> holds_files(ColumnDescription("photo", "text", values=["a/1.jpg", "a/2.PNG"]))
     True
     """
-    return column.form == "text" and all(map(names_image, column.values))
+    return column.form == "images" or (column.form == "text" and all(map(names_image, column.values)))
 
 
 def guess_input(column: ColumnDescription) -> Guess | str:
@@ -78,9 +78,7 @@ def guess_input(column: ColumnDescription) -> Guess | str:
     if column.form == "lists" and has_word(WORDS, column.name) and column.there.all():
         if len(set(map(len, column.values))) == 1:
             return Guess("Array", ('vocabulary="auto"',), "words as ids, for an Embedding")
-        return (
-            'lists of words of unequal lengths; make them equal: [(row + [""] * 20)[:20] for row in column]'
-        )
+        return 'lists of words of unequal lengths; make them equal: [(list(row) + [""] * 20)[:20] for row in column]'
     if column.form == "lists":
         return "lists of text; as a head they are ph.MultiLabel()"
     if column.form == "masks":

@@ -9,6 +9,8 @@ from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.reading import Place
 from polyhead.keras_bridge.structure import Path
 
+CHANNELS_LAST = "{0}.transpose(0, 2, 3, 1), in torch {0}.permute(0, 2, 3, 1)"
+"""Code for a batch of images whose channels are first."""
 _WORDS = {"x": "input", "y": "target", "w": "weights"}
 
 

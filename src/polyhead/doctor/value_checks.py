@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from polyhead.checks.model_match import fits
 from polyhead.checks.output_rules import FEW
@@ -19,16 +20,15 @@ from polyhead.checks.range_rules import (
     one_unit_softmax,
     span,
 )
+from polyhead.doctor.exchanges import cycles, exchange_fix, exchanged, one_further
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor
-from polyhead.doctor.places import Matches, batch_of, in_row
+from polyhead.doctor.places import CHANNELS_LAST, Matches, batch_of, in_row
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
 
 _ROUNDED = 1e-3
-_FEW_OUTPUTS = 12
-"""The most outputs for which exchanges of three are tried."""
 
 
 def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> Iterator[Problem]:
@@ -123,10 +123,6 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
     def suit(meant: dict[Path, ExaminedTensor]) -> bool:
         return not any(_wrong(judge_values("", slot, stats[path])) for path, slot in meant.items())
 
-    def turned(taken: tuple[Path, ...]) -> dict[Path, ExaminedTensor]:
-        others = dict(zip(taken, (*taken[1:], taken[0]), strict=True))
-        return {path: outputs[others[path]] for path in stats if path in others}
-
     def softer(taken: tuple[Path, ...]) -> bool:
         """Return whether fractions would replace whole numbers where a loss reads 0 and 1."""
         return any(
@@ -135,40 +131,56 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
         )
 
     problems: list[Problem] = []
-    for taken in _cycles(list(stats)):
-        meant = turned(taken)
-        told = any(  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
-            _wrong(found[path])
-            and not (outputs[path].own_loss and _lacks_last_axis(stats[path].shape, outputs[path].shape))
+    for taken in cycles(list(stats)):
+        there = {path: outputs[path] for path in stats}
+        meant = one_further(taken, there)
+        told = [  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
+            path
             for path in taken
-        )
+            if _wrong(found[path])
+            and not (outputs[path].own_loss and _lacks_last_axis(stats[path].shape, outputs[path].shape))
+        ]
         if not told or not suit(meant) or softer(taken):
             continue
         as_it_is = {path: outputs[path] for path in taken}
-        if len(taken) == 3 and any(suit(as_it_is | turned(two)) for two in itertools.combinations(taken, 2)):
+        if len(taken) == 3 and any(
+            suit(as_it_is | one_further(two, there)) for two in itertools.combinations(taken, 2)
+        ):
             continue  # two of them are exchanged
+        if len(told) == 1 and _may_be_scaled(found[told[0]][0], told[0], meant, outputs, stats):
+            if len(taken) == 2:
+                found[told[0]][0] = _or_exchanged(found[told[0]][0], meant, as_it_is)
+            continue
         reason = next(p for path in taken for p in found[path] if not p.warning)
-        way = "the other way round" if len(taken) == 2 else "in another order"
-        problems.append(
-            Problem(
-                f"outputs {_and([f'`{outputs[path].name}`' for path in meant])}",
-                "each output's own labels",
-                f"labels that fit only {way} ({reason.place} got {reason.found})",
-                _exchange(meant),
-                "swapped-targets",
-            )
-        )
+        problems.append(exchanged("y", outputs, meant, reason))
         outputs |= meant
         found |= {path: [] for path in taken}
     return problems + [p for path in found for p in found[path]], outputs
 
 
-def _cycles(paths: list[Path]) -> Iterator[tuple[Path, ...]]:
-    """Yield groups of three outputs, in both directions, if there are few outputs; then pairs."""
-    for one, other, third in itertools.combinations(paths if len(paths) <= _FEW_OUTPUTS else [], 3):
-        yield one, other, third
-        yield one, third, other
-    yield from itertools.combinations(paths, 2)
+def _may_be_scaled(
+    problem: Problem,
+    place: Path,
+    meant: dict[Path, ExaminedTensor],
+    outputs: dict[Path, ExaminedTensor],
+    stats: dict[Path, LeafStatistics],
+) -> bool:
+    """Return whether labels out of reach of their output may be its own: those that would fit are no classes."""
+    other = next(path for path, slot in meant.items() if slot is outputs[place])
+    return problem.code == "mask-255" or (problem.code == "label-range" and not stats[other].zero_one)
+
+
+def _or_exchanged(
+    problem: Problem, meant: dict[Path, ExaminedTensor], own: dict[Path, ExaminedTensor]
+) -> Problem:
+    """Return the problem of labels out of reach that would also fit another output."""
+    if "each other's" in problem.fix:
+        return problem
+    names = " and ".join(f"`{slot.name}`" for slot in own.values())
+    fix = exchange_fix("y", meant)
+    return replace(
+        problem, fix=f"{problem.fix} If {names} have each other's labels, {fix[0].lower()}{fix[1:]}"
+    )
 
 
 def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
@@ -186,21 +198,6 @@ def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
     if not declared or by_name:
         return None
     return Matches(places.inputs, dict(zip(places.outputs, ways[1], strict=True)))
-
-
-def _exchange(meant: dict[Path, ExaminedTensor]) -> str:
-    """Return the fix for outputs that get each other's labels."""
-    keys = {
-        path: f"`{path[-1]}`" if isinstance(path[-1], str) else f"y{''.join(f'[{key!r}]' for key in path)}"
-        for path in meant
-    }
-    if len(keys) == 2:
-        return f"Exchange {_and(list(keys.values()))}."
-    return f"{_and([f'{keys[path]} has the labels of `{slot.name}`' for path, slot in meant.items()])}."
-
-
-def _and(words: list[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _wrong(problems: list[Problem]) -> bool:
@@ -300,9 +297,13 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
     shape, wanted = stats.shape, slot.shape
     given = batch_of(shape)
     expected = f"labels of shape {batch_of(wanted)}, as the output has"
+    ids_first = len(shape) > 1 and shape[0] == 1 != wanted[-1] and fits(shape[1:], wanted[:-1])
     if slot.sparse and len(wanted) > 1:
         expected = f"ids of shape {batch_of(wanted[:-1])}, as its loss is {slot.loss}"
-        return Problem(name, expected, given, "Give one class id for each place.", "target-shape")
+        fix = (
+            "The channels are first: give labels[:, 0]." if ids_first else "Give one class id for each place."
+        )
+        return Problem(name, expected, given, fix, "target-shape")
     if _lacks_last_axis(shape, wanted):
         if not slot.own_loss:
             return None  # Keras adds the last axis
@@ -319,7 +320,9 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
         return Problem(
             name, expected, given, f"{fix}Give the layer or the labels the same shape.", "broadcast"
         )
-    fix = "These are channels first: give labels.transpose(0, 2, 3, 1)." if turned else ""
+    fix = f"These are channels first: give {CHANNELS_LAST.format('labels')}." if turned else ""
+    if ids_first and stats.whole:
+        fix = "If these are class ids with the channels first, give labels[:, 0]."
     if not fix and len(shape) == len(wanted) == 1:
         fix = f"Give the layer {shape[0]} units, or labels with {wanted[0]} numbers a row."
     return Problem(name, expected, given, fix, "target-shape")

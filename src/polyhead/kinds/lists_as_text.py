@@ -97,6 +97,25 @@ _MARKS = ",;|"
 """The characters that may separate the labels in one text."""
 
 
+def leaving_gaps(fix: str, none: str = "None") -> str:
+    """Let code that turns the texts of a column into other values also run on rows without one.
+
+    >>> leaving_gaps("Turn text into lists: [json.loads(text) for text in column].")
+    'Turn text into lists: [json.loads(text) if isinstance(text, str) else None for text in column].'
+    """
+    if " else None for " in fix:
+        return fix
+
+    def complete(found: re.Match[str]) -> str:
+        there = "isinstance(text, str)" if found[1] == "text" else f"{found[1]} is not None"
+        return f" if {there} else {none}{found[0]}"
+
+    fix = re.sub(r" for (text|time|one) in column\]", complete, fix)
+    return re.sub(
+        r'asarray\(column, "(?=[Mm]8)', 'asarray([one if one == one else None for one in column], "', fix
+    )
+
+
 def labels_mark(texts: Sequence[str]) -> str:
     """Return what separates labels in texts of which many have several; empty if they are no such texts.
 

@@ -121,7 +121,7 @@ def conversion_fix(value: Any, fix: str = "") -> str:
     if hasattr(value, "tocsr"):
         return "Give one sparse matrix: scipy.sparse.vstack(column)."
     if isinstance(value, (complex, np.complexfloating)):
-        return "Give two numbers for each: np.stack([column.real, column.imag], axis=-1)."
+        return "Give two numbers for each: np.stack([np.real(column), np.imag(column)], axis=-1)."
     if not isinstance(value, str) and times_fix(value):
         return times_fix(value)
     if isinstance(value, dict) and fix in ("", NUMBERS_FIX):

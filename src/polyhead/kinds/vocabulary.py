@@ -129,7 +129,7 @@ def _every_word(values: Any) -> tuple[list[Any], int | None]:
             one, other = (
                 "a word" if n is None else f"a list of {counted(n, 'word')}" for n in (first, length)
             )
-            fix = 'Make all rows of one length: [(row + [""] * n)[:n] for row in column]; "" has the id 0.'
+            fix = 'Make all rows of one length: [(list(row) + [""] * n)[:n] for row in column]; "" has the id 0.'
             raise BadValue(row, f"{one}, as in the first row", other, fix)
     if first is None:
         return list(values), None

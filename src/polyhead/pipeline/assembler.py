@@ -146,6 +146,16 @@ class Assembler:
         kinds: list[Any] = [*self.inputs.values(), *self.heads.values()]
         return sum(int(np.prod(k.shape)) * np.dtype(k.dtype).itemsize for k in kinds)
 
+    def extremes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows with the smallest and the largest number of an input, encoded; none if not in memory."""
+        columns = self.inputs[name].columns(name)
+        held = even_rows(self._whole.get(columns[0])) if len(columns) == 1 else None
+        if not isinstance(held, np.ndarray) or held.dtype.kind not in "iuf" or not held.size:
+            return np.zeros(0, np.int64), np.zeros((0, *(self.inputs[name].shape or ())))
+        width = held.size // len(held)
+        ids = np.array([held.argmin() // width, held.argmax() // width])
+        return ids, self.inputs[name].encode(held[ids], False)
+
     def steps_per_block(self, batch_size: int) -> int:
         """The number of batches to make in one call.
 

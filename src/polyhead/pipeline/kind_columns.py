@@ -12,7 +12,8 @@ from polyhead.columns.values import Values, take
 from polyhead.errors import BadValue, DataError, Problem, hints, listed, place, shown, similar
 from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
-from polyhead.kinds.missing import conversion_fix, is_missing
+from polyhead.kinds.lists_as_text import leaving_gaps
+from polyhead.kinds.missing import conversion_fix, is_dense, is_missing, plain
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.faults import NAMED, every_wrong_row, file_at
 from polyhead.progress import shown_while
@@ -126,7 +127,10 @@ def resolve_error(
     whole = source.column(columns[0])
     values = first_rows(source, columns[0]) if whole is None else whole
 
+    gaps = not is_dense(values) and any(map(is_missing, plain(values)))
+
     def located(bad: BadValue, index: int | None) -> DataError:
+        bad.fix = leaving_gaps(bad.fix) if gaps else bad.fix
         return bad.located(**{word: name}, row=row_of(source, index), file=file_at(column, index))
 
     ids = source.ids_of(np.arange(len(values), dtype=np.int64))

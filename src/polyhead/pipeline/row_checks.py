@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.errors import DataError, Problem, is_size, require_choice
+from polyhead.kinds import Image
 from polyhead.kinds.array_statistics import ArrayStatistics, Stray
 from polyhead.order import Order
 from polyhead.pipeline.assembler import Assembler
@@ -20,10 +21,10 @@ FIRST_BYTES = 1 << 24
 
 
 class Seen(NamedTuple):
-    """The statistics of each head's labels and of each integer input, and the problems that were found."""
+    """The statistics of each head's labels and of each input of numbers, and the problems that were found."""
 
     labels: dict[str, ArrayStatistics]
-    integers: dict[str, ArrayStatistics]
+    numbers: dict[str, ArrayStatistics]
     problems: list[Problem]
 
 
@@ -66,7 +67,7 @@ def check_rows(
     """
     wrong, checked = Faults(), 0
     seen: dict[str, ArrayStatistics] = {}
-    integers: dict[str, ArrayStatistics] = {}
+    numbers: dict[str, ArrayStatistics] = {}
     strays: Strays = {}
     known = {name: label.known() for name, label in assembler.labels.items()}
 
@@ -94,14 +95,18 @@ def check_rows(
             elif name in assembler.labels and known[name] is None:
                 labels, counts = found
                 add(name, labels, counts, ids)
-            elif name in assembler.inputs and assembler.inputs[name].dtype == "int32":
+            elif name in assembler.inputs and not isinstance(assembler.inputs[name], Image):
                 named = assembler.source.ids_of(ids)
-                integers.setdefault(name, ArrayStatistics()).add(found, named.__getitem__)
+                numbers.setdefault(name, ArrayStatistics(1)).add(found, named.__getitem__)
+    for name in [name for name, one in numbers.items() if one.whole]:
+        ids, found = assembler.extremes(name)
+        named = assembler.source.ids_of(ids)
+        numbers[name].add(found, named.__getitem__)
     for name in strays.keys() & seen.keys():
         seen[name].stray = _stray(assembler, name, strays[name])
     for one in seen.values():
         one.complete = one.rows == rows
-    return Seen(seen, integers, wrong.problems(checked, [*assembler.inputs, *assembler.heads]))
+    return Seen(seen, numbers, wrong.problems(checked, [*assembler.inputs, *assembler.heads]))
 
 
 def _stray(assembler: Assembler, name: str, rows: Mapping[int, Any]) -> Stray | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.columns.image_values import ENDINGS
 from polyhead.columns.values import EXACT, Coded, Values
-from polyhead.errors import DataError, Problem, counted, place, shown, similar
+from polyhead.errors import DataError, Problem, counted, listed, place, shown, similar
 from polyhead.kinds.source_column import About
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import Images, require_choices
@@ -110,6 +110,8 @@ def read_folder(
         _require_classes(base, names, findings)
     if classes or unsaid:
         columns["label"], categories = _classes(base, names, findings)
+    if unsaid:
+        _warn_of_nested_classes(base, names, findings)
     for column, some in found.items():
         columns[column] = some.of(names, left_out, "" if images else base.path, findings)
         if verify:
@@ -189,6 +191,21 @@ def _require_classes(base: Root, names: Sequence[str], findings: Findings) -> No
     fix = f"Say read_folder(..., images={json.dumps(images)}, masks={given}), or classes=True if they are classes."
     findings.add("mask-folders", place(file=base.path), "a folder for each class", held, fix)
     findings.stop()
+
+
+def _warn_of_nested_classes(base: Root, names: Sequence[str], findings: Findings) -> None:
+    """Warn of folders of classes with several folders of images, which may be the classes."""
+    inner: dict[str, set[str]] = {}
+    for top, _, rest in (name.partition("/") for name in names):
+        inner.setdefault(top, set()).update(rest.split("/")[:-1][:1])
+    for top, folders in inner.items():
+        if len(folders) > 1:
+            path = os.path.join(base.path, top)
+            fix = f"All of them get the label `{top}`: say classes=True if that is right, or "
+            fix += f"read_folder({json.dumps(path, ensure_ascii=False)}) if its folders are the classes."
+            held = f"{len(folders)} folders, {listed(sorted(folders), 3)}"
+            where = place(file=path)
+            findings.add("nested-classes", where, "the images of one class", held, fix, warning=True)
 
 
 def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Coded, list[str]]:

@@ -1,0 +1,134 @@
+"""Opens arrays and tables in files of other formats, by a line of NumPy, h5py or pandas."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from polyhead.errors import DataError, PolyheadError, Problem, counted, listed, place
+from polyhead.extras import requiring
+from polyhead.foreign_errors import quoted_error
+from polyhead.readers.as_source import as_source
+from polyhead.sources.source import Source
+
+
+class OtherFile(NamedTuple):
+    """The rows in files of another format, and code that reads them.
+
+    Attributes:
+        left_out: the arrays that are no columns of these rows, and why.
+    """
+
+    source: Source
+    expression: str
+    imports: str
+    left_out: dict[str, str]
+
+
+_TABLE = re.compile(r"\.(csv|tsv|jsonl|ndjson)(\.gz|\.bz2|\.zst)?$", re.IGNORECASE)
+_START = 1 << 16
+_DECIMAL = re.compile(r"[+-]?\d+,\d+")
+_POINT = re.compile(r"[+-]?\d+\.\d+")
+
+
+def opened_other(path: Path) -> OtherFile | None:
+    """Read a file that ``ph.read_table`` does not read, or a folder of ``.npy`` files; None for other paths.
+
+    Raises:
+        DataError: if it cannot be read, or if it has no two arrays of one length.
+    """
+    ending, quoted = path.suffix.lower(), json.dumps(str(path), ensure_ascii=False)
+    with _naming(path):
+        if path.is_dir():
+            files = sorted(one for one in path.iterdir() if one.suffix.lower() == ".npy")
+            code = f'{{path.stem: np.load(path, mmap_mode="r") for path in Path({quoted}).glob("*.npy")}}'
+            arrays = {one.stem: np.load(one, mmap_mode="r") for one in files}
+            imports = "from pathlib import Path\n\nimport numpy as np"
+            return _of_arrays(path, arrays, code, imports) if files else None
+        if ending == ".npy":
+            fix = f"Name its folder, {path.resolve().parent}, if the other arrays are in it too."
+            raise DataError(Problem(place(file=str(path)), "inputs and labels", "one array", fix))
+        if ending == ".npz":
+            with np.load(path) as opened:
+                return _of_arrays(path, dict(opened), f"np.load({quoted})", "import numpy as np")
+        if ending in (".h5", ".hdf5"):
+            with requiring(place(file=str(path)), "h5py", "h5py"):
+                import h5py
+            return _of_arrays(path, h5py.File(path, "r"), f"h5py.File({quoted})", "import h5py")
+        table = _TABLE.search(path.name)
+        if table is None:
+            return None
+        lines = table[1].lower() in ("jsonl", "ndjson")
+        options = {"lines": True} if lines else _separators(path, "\t" if table[1].lower() == "tsv" else ",")
+        return _of_frame(quoted, path, "read_json" if lines else "read_csv", options) if options else None
+
+
+def _of_arrays(path: Path, arrays: Mapping[str, Any], expression: str, imports: str) -> OtherFile:
+    """Return the rows in arrays of one length: those for training, or else the most of them."""
+    where, parts = place(file=str(path)), {name: arrays[name] for name in arrays}
+    lengths: dict[int, list[str]] = {}
+    for name, part in parts.items():  # -1 for a group of HDF5, and for a single number
+        lengths.setdefault(len(part) if getattr(part, "shape", ()) else -1, []).append(name)
+    several = {length: names for length, names in lengths.items() if length >= 0 and len(names) > 1}
+    if not several:
+        shapes = listed([f"{name} {getattr(one, 'shape', 'a group')}" for name, one in parts.items()], 8)
+        fix = 'Read the arrays, and give them names: {"image": images, "label": labels}.'
+        raise DataError(Problem(where, "at least two arrays of one length", shapes, fix))
+    rows = max(
+        several, key=lambda n: (any("train" in name.lower() for name in several[n]), len(several[n]), n)
+    )
+    left_out = {
+        ", ".join(names): "no rows" if length < 0 else f"{counted(length, 'row')}, not {rows:,}"
+        for length, names in lengths.items()
+        if length != rows
+    }
+    return OtherFile(as_source({name: parts[name] for name in several[rows]}), expression, imports, left_out)
+
+
+def _of_frame(quoted: str, path: Path, reader: str, options: dict[str, Any]) -> OtherFile:
+    with requiring(place(file=str(path)), "pandas", "pandas"):
+        import pandas
+    arguments = ", ".join(
+        f"{name}={json.dumps(value) if isinstance(value, str) else value}" for name, value in options.items()
+    )
+    frame = getattr(pandas, reader)(path, **options)
+    return OtherFile(as_source(frame), f"pd.{reader}({quoted}, {arguments})", "import pandas as pd", {})
+
+
+def _separators(path: Path, usual: str) -> dict[str, str]:
+    """Return the arguments for pandas to read a text file of other separators; empty for the usual one."""
+    with pa.input_stream(os.fspath(path)) as file:
+        lines = file.read(_START).decode("utf-8", "replace").splitlines()
+    head = lines[0] if lines else ""
+    mark = max(";\t|", key=head.count)
+    if usual in head or not head.count(mark):
+        return {}
+    entries = [entry for line in lines[1:-1] or lines[1:] for entry in line.split(mark)]
+    comma = any(map(_DECIMAL.fullmatch, entries)) and not any(map(_POINT.fullmatch, entries))
+    return {"sep": mark, "decimal": ","} if comma else {"sep": mark}
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Raise errors of NumPy, h5py and pandas as one that names the file."""
+    try:
+        yield
+    except PolyheadError:
+        raise
+    except (ValueError, OSError) as error:
+        fix = ""
+        if isinstance(error, UnicodeDecodeError):
+            fix = "Save it as UTF-8, or pass the frame from pandas.read_csv(path, encoding=...)."
+        elif "allow_pickle" in str(error):
+            fix = "Save arrays of numbers or of text: rows of unequal length need a Parquet file."
+        raise DataError(
+            Problem(place(file=str(path)), "a readable file", quoted_error(error), fix)
+        ) from error

@@ -1,0 +1,79 @@
+"""Suggests inputs for lists of words, and heads for lists with a tag for each word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from polyhead.doctor.column_description import ColumnDescription
+from polyhead.doctor.feed_code import Guess, quoted_text
+from polyhead.doctor.kind_guess import WORDS, has_word
+
+_TAGS = re.compile(r"tags?|labels?|ner|pos|bio|chunks?")
+_NO_TAG = -100
+_MOST_TAGS = 200
+
+
+@dataclass
+class WordLists:
+    """The inputs and heads for lists of words, and code that makes them of one length."""
+
+    inputs: dict[str, Guess] = field(default_factory=dict)
+    heads: dict[str, Guess] = field(default_factory=dict)
+    changes: dict[str, str] = field(default_factory=dict)
+
+
+def word_lists(columns: Sequence[ColumnDescription]) -> WordLists:
+    """Suggest inputs for complete lists of words of unequal lengths, and heads for their tags.
+
+    The tags of a column named like words are lists of as many texts or whole numbers.
+    """
+    found = WordLists()
+    for words in columns:
+        if words.form != "lists" or not has_word(WORDS, words.name) or not words.there.all():
+            continue
+        tags = [one for one in columns if one.name != words.name and _tags_of(one, words)]
+        lengths = {len(row) for row in words.values}
+        if len(lengths) == 1 and not tags:
+            continue
+        filled = f'[(list(row) + [""] * {max(lengths)})[:{max(lengths)}] for row in column]'
+        found.changes[words.name] = filled
+        found.inputs[words.name] = Guess("Array", ('vocabulary="auto"',), "words as ids, for an Embedding")
+        for one in tags:
+            names = sorted(one.texts or ())
+            listed = f"[{', '.join(map(quoted_text, names))}]"
+            entries = f"[{listed}.index(tag) for tag in row]" if names else "list(row)"
+            found.changes[one.name] = (
+                f"[[({entries} + [{_NO_TAG}] * {max(lengths)})[:{max(lengths)}]] for row in column]"
+            )
+            classes = (
+                listed if names else str(max(2, int(max(max(row) for row in one.values if len(row))) + 1))
+            )
+            remark = f"a tag for each of `{words.name}`, as a mask of height 1"
+            found.heads[one.name] = Guess("Mask", (classes, f"missing={_NO_TAG}"), remark)
+    return found
+
+
+def _tags_of(column: ColumnDescription, words: ColumnDescription) -> bool:
+    """Return whether a column has a text or a class id for each word in every row."""
+    if column.form == "lists":
+        texts = column.texts
+        fits = (
+            texts is not None and len(texts) <= _MOST_TAGS and len(texts) < len(words.texts or range(10**9))
+        )
+        fits = fits and all(None not in row for row in column.values)
+    elif column.form == "ragged" or (column.form == "numbers" and len(column.shape) == 1):
+        rows = [np.asarray(row) for row in column.values]
+        fits = has_word(_TAGS, column.name) and all(row.dtype.kind in "iu" for row in rows if row.size)
+        fits = fits and all(row.ndim == 1 for row in rows)
+        fits = fits and set(np.unique(np.concatenate(rows)).tolist()) <= {_NO_TAG, *range(_MOST_TAGS)}
+    else:
+        return False
+    return (
+        bool(fits)
+        and bool(column.there.all())
+        and list(map(len, column.values)) == list(map(len, words.values))
+    )

@@ -1,0 +1,65 @@
+"""Finds arrays of a batch that were exchanged, and says which."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+
+from polyhead.doctor.model_signature import ExaminedTensor
+from polyhead.errors import Problem
+from polyhead.keras_bridge.structure import Path
+
+_FEW_ARRAYS = 12
+"""The most arrays for which exchanges of three are tried."""
+
+
+def cycles(paths: list[Path]) -> Iterator[tuple[Path, ...]]:
+    """Yield groups of three places, in both directions, if there are few places; then pairs."""
+    for one, other, third in itertools.combinations(paths if len(paths) <= _FEW_ARRAYS else [], 3):
+        yield one, other, third
+        yield one, third, other
+    yield from itertools.combinations(paths, 2)
+
+
+def one_further(
+    taken: tuple[Path, ...], tensors: Mapping[Path, ExaminedTensor]
+) -> dict[Path, ExaminedTensor]:
+    """Return the tensor of the next place for each place, in the order of ``tensors``."""
+    others = dict(zip(taken, (*taken[1:], taken[0]), strict=True))
+    return {path: tensors[others[path]] for path in tensors if path in others}
+
+
+def exchanged(
+    part: str, own: Mapping[Path, ExaminedTensor], meant: Mapping[Path, ExaminedTensor], reason: Problem
+) -> Problem:
+    """Return the problem of arrays that are for each other's tensor, ``meant``; ``reason`` is one that they have."""
+    words, things, code = (
+        ("inputs", "array", "input-shape") if part == "x" else ("outputs", "labels", "swapped-targets")
+    )
+    way = "the other way round" if len(meant) == 2 else "in another order"
+    fit = "arrays" if part == "x" else "labels"
+    return Problem(
+        f"{words} {_and([f'`{own[path].name}`' for path in meant])}",
+        f"each {words.removesuffix('s')}'s own {things}",
+        f"{fit} that fit only {way} ({reason.place} got {reason.found})",
+        exchange_fix(part, meant),
+        code,
+    )
+
+
+def exchange_fix(part: str, meant: Mapping[Path, ExaminedTensor]) -> str:
+    """Return the fix for arrays of ``x`` or ``y`` that are meant for each other's tensor."""
+    keys = {
+        path: f"`{path[-1]}`"
+        if isinstance(path[-1], str)
+        else f"{part}{''.join(f'[{key!r}]' for key in path)}"
+        for path in meant
+    }
+    if len(keys) == 2:
+        return f"Exchange {_and(list(keys.values()))}."
+    held = "has the labels of" if part == "y" else "is"
+    return f"{_and([f'{keys[path]} {held} `{slot.name}`' for path, slot in meant.items()])}."
+
+
+def _and(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}"
