@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from polyhead.checks.logits import declared_logits, layer_logits, probable
-from polyhead.checks.loss_rules import losses_too_coarse, wrong_own_losses
+from polyhead.checks.logits import contradicted, declared_logits, layer_logits, probable
+from polyhead.checks.loss_rules import judge_losses
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import half_precision
-from polyhead.errors import ContractError, Problem, other_choice, place, shown, similar, warn
+from polyhead.errors import ContractError, PolyheadError, Problem, other_choice, place, shown, similar, warn
 from polyhead.keras_bridge.identifiers import (
     keras_loss,
     require_model,
@@ -140,14 +140,15 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     if not hasattr(feed, "_bind"):
         fix = "Make one: feed = ph.Feed(data, inputs=..., heads=...)."
         raise ContractError(Problem("compile(feed)", "a ph.Feed", shown(feed), fix))
-    _require_compile_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
-    structure = feed._bind(model, compiled=False)
+    structure = _binding_structure(
+        model, feed, _wrong_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
+    )
     if structure.own_loss:
         fix = "Say model.compile(optimizer=...): the model gets the labels, and makes its loss of them."
         found = f"{type(model).__name__}, whose outputs are not the heads, with a loss of its own"
         raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
     _warn_of_half_precision(model, feed, structure)
-    logits = _logits_by_head(model, feed, structure)
+    logits, contradictions = _logits_by_head(model, feed, structure)
     losses = {
         name: LabeledMean(
             _loss_of(head, logits[name]),
@@ -160,12 +161,11 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         )
         for position, (name, head) in enumerate(feed.heads.items())
     }
-    _require_losses(feed, losses)
     metrics = {
         name: [resolve(metric, head, logits[name]) for metric in _metrics_of(head, logits[name])]
         for name, head in feed.heads.items()
     }
-    _require_metrics(feed.heads, metrics, logits, feed.weighted_heads)
+    _require_suited(feed, losses, metrics, logits, contradictions)
     metrics = {
         name: [elementwise(metric) for metric in found] if losses[name].elementwise else found
         for name, found in metrics.items()
@@ -209,8 +209,21 @@ def _declared(feed: Any, name: str) -> str | Declaration:
     return bare
 
 
-def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise for arguments that belong to a head or do not exist."""
+def _binding_structure(model: Any, feed: Any, problems: list[Problem]) -> Structure:
+    """Bind the feed to the model; raise for its problems together with those found before."""
+    try:
+        structure: Structure = feed._bind(model, compiled=False)
+    except PolyheadError as error:
+        if not problems:
+            raise
+        raise ContractError(*problems, *error.problems) from None
+    if problems:
+        raise ContractError(*problems)
+    return structure
+
+
+def _wrong_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str, Any]) -> list[Problem]:
+    """Return the problems of arguments that belong to a head or do not exist."""
     expected = '"data" or "batch"'
     problems = other_choice("compile(normalize=)", normalize, ("data", "batch"), expected)
     head = {"loss_weights": "weight", "weighted_metrics": "metrics"}
@@ -226,36 +239,31 @@ def _require_compile_arguments(model: Any, feed: Any, normalize: str, kwargs: Ma
         if name in kwargs
     ]
     problems += unknown_arguments(model, kwargs)
-    losses = {name: one.loss for name, one in feed.heads.items()}
-    metrics = {name: one.metrics for name, one in feed.heads.items()}
-    problems += unknown_names(losses, metrics, kwargs["optimizer"], heads=feed.heads)
+    problems += unknown_names({}, {}, kwargs["optimizer"])
     if all(head.weight == 0 for head in feed.heads.values()):
         fix = "Give one of them a weight above 0."
         problems.append(Problem("heads", "a head whose weight is above 0", "weight=0 on every head", fix))
-    if problems:
-        raise ContractError(*problems)
+    return problems
 
 
-def _require_losses(feed: Any, losses: Mapping[str, Any]) -> None:
-    """Raise for losses that mix rows, or are coarser than the weights; ``losses`` are ``{head: LabeledMean}``."""
-    problems = [
-        *wrong_own_losses(losses, feed.heads),
-        *losses_too_coarse(losses, feed.heads, feed.weighted_heads, feed.finely_weighted),
-    ]
-    if problems:
-        raise ContractError(*problems)
-
-
-def _require_metrics(
-    heads: Mapping[str, Head],
+def _require_suited(
+    feed: Any,
+    losses: Mapping[str, Any],
     metrics: Mapping[str, list[Any]],
     logits: Mapping[str, bool],
-    weighted: frozenset[str],
+    problems: list[Problem],
 ) -> None:
-    """Raise for metrics that don't accept a head's labels or weights, and warn of those that misread its output."""
-    problems = [
+    """Raise for losses and metrics that don't accept a head's labels or weights; warn of those that misread its output.
+
+    Args:
+        losses: ``{head: LabeledMean}``.
+        problems: those found before.
+    """
+    weighted = feed.weighted_heads
+    problems = [*problems, *judge_losses(losses, feed.heads, weighted, feed.finely_weighted)]
+    problems += [
         problem
-        for name, head in heads.items()
+        for name, head in feed.heads.items()
         if head.metrics is not None
         for problem in (
             *judge_metrics(name, head, metrics[name], logits[name]),
@@ -280,22 +288,27 @@ def _metrics_of(head: Head, logits: bool) -> list[Any]:
     return list(head.metrics) if isinstance(head.metrics, (list, tuple)) else [head.metrics]
 
 
-def _logits_by_head(model: Any, feed: Any, structure: Structure) -> dict[str, bool]:
-    """Whether the output of each head is logits, inferred from its loss, the activation of its layer, or its values."""
+def _logits_by_head(model: Any, feed: Any, structure: Structure) -> tuple[dict[str, bool], list[Problem]]:
+    """Tell whether the output of each head is logits, from its loss, the activation of its layer, or its values.
+
+    Returns:
+        This for each head, and the problems of outputs whose values contradict their loss, where no layer tells.
+    """
     paths = {name: path for path, name in leaves(structure.outputs)}
-    found: dict[str, bool | None] = {}
-    for name, head in feed.heads.items():
-        found[name] = declared_logits(head)
+    layer = {name: layer_logits(model, paths[name]) for name in feed.heads}
+    found = {name: declared_logits(head) for name, head in feed.heads.items()}
+    unseen = [name for name, head in feed.heads.items() if layer[name] is None and head.probabilities]
+    tries = [model(x, training=False) for x in _loud(feed)] if unseen else []
+    problems: list[Problem] = []
+    for name in unseen:
+        values = np.concatenate([_output_values(one, paths[name]) for one in tries])
+        overflow = np.isnan(values).reshape(len(values), -1).any(1)  # exp(z) / (1 + exp(z)) of a large z
+        head, values = feed.heads[name], values[~overflow]
+        problems += contradicted(name, head, values) if len(tries) > 1 else ()
         if found[name] is None:
-            found[name] = layer_logits(model, paths[name])
-    doubtful = [name for name in found if found[name] is None]
-    if doubtful:
-        tries = [model(x, training=False) for x in _loud(feed.peek()[0])]
-        for name in doubtful:
-            values = np.concatenate([_output_values(one, paths[name]) for one in tries])
-            overflow = np.isnan(values).reshape(len(values), -1).any(1)  # exp(z) / (1 + exp(z)) of a large z
-            found[name] = not probable(values[~overflow], feed.heads[name])
-    return {name: bool(value) for name, value in found.items()}
+            found[name] = not probable(values, head)
+    known = {name: layer[name] if found[name] is None else found[name] for name in found}
+    return {name: bool(value) for name, value in known.items()}, problems
 
 
 def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None:
@@ -307,17 +320,23 @@ def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None
                 warn(problem)
 
 
-def _loud(x: Any) -> list[Any]:
-    """Inputs unchanged, and multiplied by 1000 and -1000: logits grow and change sign, probabilities stay in 0-1."""
+def _loud(feed: Any) -> list[Any]:
+    """The inputs of a batch unchanged, and multiplied by 1000 and -1000: logits grow and change sign, probabilities
+    stay in 0-1. Ids of words stay as they are; without any other input, there is only the unchanged batch."""
     import keras
 
+    x = feed.peek()[0]
+
+    def scales(array: Any) -> bool:
+        pixels = (
+            getattr(array, "dtype", None) == np.uint8 and array.ndim == 4
+        )  # a model takes them as floats, too
+        return pixels or getattr(array, "dtype", None) == np.float32
+
     def times(factor: float) -> Any:
-        def louder(array: Any) -> Any:
-            return array * np.float32(factor) if getattr(array, "dtype", None) == np.float32 else array
+        return keras.tree.map_structure(lambda one: one * np.float32(factor) if scales(one) else one, x)
 
-        return keras.tree.map_structure(louder, x)
-
-    return [x, times(1000), times(-1000)]
+    return [x, times(1000), times(-1000)] if any(map(scales, keras.tree.flatten(x))) else [x]
 
 
 def _output_values(values: Any, path: Any) -> np.ndarray:

@@ -1,11 +1,14 @@
 """Logits or probabilities: what `compile` reads from a model's layers, or else from its values."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 import polyhead as ph
+from polyhead.checks.activation import activation
 
 RNG = np.random.default_rng(7)
 DATA = {
@@ -91,6 +94,18 @@ def judged():
     return feed.heads, model(DATA["x"]), model.evaluate(feed, verbose=0, return_dict=True)
 
 
+@pytest.mark.once
+def test_an_operation_is_known_as_a_layer_is():
+    x = keras.Input((3,))
+    found = [
+        activation(f(layers.Dense(3)(x))) for f in (ops.tanh, ops.relu6, ops.hard_sigmoid, ops.exp, ops.elu)
+    ]
+    assert found == ["tanh", "relu6", "hard_sigmoid", "exponential", "elu"]
+    assert (
+        activation(ops.elu(x, alpha=2.0)) is activation(ops.log_softmax(x)) is activation(ops.sin(x)) is None
+    )
+
+
 @pytest.mark.few(6)
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_logits_are_told_from_probabilities(name, judged):
@@ -137,3 +152,55 @@ def test_what_a_users_sigmoid_gives_for_large_inputs_makes_no_logits_of_it(own):
     found = model.evaluate(feed, verbose=0, return_dict=True)["loss"]
     p = ops.convert_to_numpy(model(DATA["x"]))[:, 0].astype("float64")
     assert np.isclose(found, -np.log(np.where(DATA["yes"] == 1, p, 1 - p)).mean(), rtol=1e-4)
+
+
+class Subclassed(keras.Model):
+    def __init__(self, activation):
+        super().__init__()
+        self.dense = layers.Dense(1, activation=activation)
+
+    def call(self, x):
+        return {"yes": self.dense(layers.Flatten()(keras.ops.cast(x, "float32")))}
+
+
+LOGITS, PROBABILITIES = (keras.losses.BinaryCrossentropy(from_logits=value) for value in (True, False))
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize(
+    ("made", "loss", "found"),
+    [
+        (None, PROBABILITIES, "from_logits=False"),
+        ("softmax", None, "softmax, which is 1 whatever the model learns"),
+        ("sigmoid", LOGITS, "from_logits=True"),
+        (None, "mse", "no activation"),
+        (None, LOGITS, ""),
+        ("sigmoid", "mse", ""),
+    ],
+)
+def test_values_show_a_loss_that_misreads_an_output_whose_layer_is_unknown(made, loss, found):
+    feed = ph.Feed(DATA, inputs="x", heads={"yes": ph.Binary(loss=loss)})
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            ph.compile(Subclassed(made), feed, optimizer="sgd")
+            refused = ""
+        except ph.ContractError as error:
+            refused = error.problems[0].found
+    said = [str(one.message) for one in told if isinstance(one.message, ph.PolyheadWarning)]
+    certain = loss is PROBABILITIES or made == "softmax"
+    assert (refused, len(said)) == (found if certain else "", int(bool(found) and not certain))
+    assert certain or not found or f"got {found}" in said[0]
+
+
+@pytest.mark.once
+def test_pixels_are_made_large_as_well_to_tell_logits_from_probabilities():
+    """Logits of similar dark images are all alike, and may all be in 0-1."""
+    data = {"image": np.full((8, 4, 4, 3), 3, "uint8"), "yes": np.arange(8) % 2}
+    feed = ph.Feed(data, inputs={"image": ph.Image(dtype="uint8")}, heads=YES)
+    model = Subclassed(None)
+    model.dense.kernel_initializer = keras.initializers.Constant(0.004)
+    ph.compile(model, feed, optimizer="sgd")
+    value = 0.004 * 3 * 48
+    wanted = np.log1p(np.exp(value)) - 0.5 * value
+    assert np.isclose(model.evaluate(feed, verbose=0, return_dict=True)["loss"], wanted, rtol=1e-4)

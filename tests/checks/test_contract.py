@@ -65,6 +65,89 @@ def test_every_mismatch_comes_at_once():
     assert error.value.problems == report.problems
 
 
+def per_batch(y_true, y_pred):
+    return keras.ops.mean(keras.ops.square(y_true - y_pred))
+
+
+def test_a_wrong_head_hides_no_mistake_in_another():
+    """Wrong units, names that do not exist, and losses and metrics that do not suit: from `check` and `compile`."""
+    data = {"x": np.zeros((12, 4)), **{name: np.arange(12) % 2 for name in "abcdef"}, "g": [np.nan, 1, 2] * 4}
+    heads = {
+        "a": ph.Binary(),
+        "b": ph.Binary(loss="crossentropi"),
+        "c": ph.Categorical(2, loss="categorical_crossentropy"),
+        "d": ph.Categorical(2, metrics=["acuracy", keras.metrics.CategoricalAccuracy()]),
+        "e": ph.Binary(),
+        "g": ph.Regression(loss=per_batch, metrics=["mae", "mae"]),
+    }
+    broken = ph.Feed(data, inputs="x", heads=heads)
+    x = keras.Input((4,), name="x")
+    given = {"a": 2, "c": 2, "d": 2, "e": 1, "g": 1}
+    outputs = {name: keras.layers.Dense(n, name=name)(x) for name, n in given.items()}
+    outputs["e"] = keras.ops.tanh(outputs["e"])
+    wanted = {
+        "head `a`": ["expected an output of shape (1,), got `a` of shape (2,)"],
+        "head `b`": [
+            "expected a model with an output `b` (1,), got outputs `a` (2,), `c` (2,), `d` (2,), `e` (1,), `g` (1,)",
+            "expected the name of a loss of Keras, got 'crossentropi'",
+        ],
+        "head `c`": [
+            "expected a loss that reads labels of int32 (B,), as SparseCategoricalCrossentropy, got "
+            "categorical_crossentropy",
+        ],
+        "head `d`": [
+            "expected the name of a metric of Keras, got 'acuracy'",
+            "expected a metric for Categorical, whose labels are class ids, got CategoricalAccuracy",
+        ],
+        "head `e`": [
+            'expected activation="sigmoid", or none for logits, as Binary needs, got tanh: tanh gives no '
+            "probabilities"
+        ],
+        "head `g`": [
+            "expected a loss with one value a row, as labels are missing or weighted, got one number for the "
+            "whole batch",
+            'expected metrics with different names, other than "loss", got mae',
+        ],
+    }
+    with pytest.raises(ph.ContractError) as error:
+        ph.compile(keras.Model(x, outputs), broken, optimizer="adamm", loss="mse")
+    found: dict[str, list[str]] = {}
+    for problem in error.value.problems:
+        found.setdefault(problem.place, []).append(problem.finding)
+    assert [found.pop(f"compile({name}=)") is None for name in ("loss", "optimizer")] == [False, False]
+    assert {place: sorted(some) for place, some in found.items()} == {p: sorted(w) for p, w in wanted.items()}
+    report = broken.check(keras.Model(x, outputs))
+    assert {(p.place, p.finding) for p in report.errors} == {(p, one) for p, w in wanted.items() for one in w}
+
+
+def test_of_a_model_that_was_compiled_by_hand_losses_are_checked_beside_wrong_outputs():
+    wrong = model(units=(2, 3, 2))
+    losses = {"a": "binary_crossentropy", "b": "mse", "cc": "mse"}
+    wrong.compile("sgd", loss=losses, metrics={"b": ["acuracy"]})
+    assert [(p.place, p.found) for p in feed().check(wrong).errors] == [
+        ("head `a`", "`a` of shape (2,)"),
+        ("model.compile(loss=), `cc`", "no such output"),
+        ("head `c`", f"loss={losses}"),
+        ("head `b`", "'acuracy'"),
+        ("head `b`", "mean_squared_error"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("loss", "finding"),
+    [
+        (per_batch, "a loss with one value a row, as labels are missing or weighted"),
+        (lambda y, p: y[:, 0] - p, "a loss that compares each label with its own output"),
+    ],
+)
+def test_check_finds_what_compile_refuses(loss, finding):
+    data = {"x": np.zeros((12, 4)), "g": [np.nan, 1, 2] * 4}
+    own = ph.Feed(data, inputs="x", heads={"g": ph.Regression(loss=loss)})
+    x = keras.Input((4,), name="x")
+    (problem,) = own.check(keras.Model(x, keras.layers.Dense(1, name="g")(x))).errors
+    assert problem.expected == finding
+
+
 def test_a_mask_of_another_size_than_the_output_is_told_to_have_its_size():
     data = {"image": np.zeros((2, 8, 12, 3), "uint8"), "mask": np.zeros((2, 8, 12), "uint8")}
     image = keras.Input((8, 12, 3), name="image")
@@ -141,6 +224,23 @@ def test_sequential_and_subclassed_models():
     x, y = feed(a=ph.Binary(), b=ph.Categorical(3)).bind(Two()).peek()
     assert set(x) == {"x", "z"}
     assert set(y) == {"a", "b"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_only_input_is_nested_as_a_model_inside_the_subclassed_one_expects():
+    class Wrapped(keras.Model):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+    one = ph.Feed({"x": np.zeros((8, 4)), "a": np.arange(8) % 2}, inputs="x", heads={"a": ph.Binary()})
+    x = keras.Input((4,), name="x")
+    for given, kind in (({"x": x}, dict), (x, np.ndarray)):
+        bound = one.bind(Wrapped(keras.Model(given, {"a": keras.layers.Dense(1)(x)})))
+        assert isinstance(bound.peek()[0], kind)
 
 
 def test_a_model_that_cannot_be_called_says_what_it_was_given():

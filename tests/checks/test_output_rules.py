@@ -686,10 +686,12 @@ def test_channels_first_and_a_sequential_model():
     model = keras.Sequential(
         [keras.Input((8, 8, 3), name="pixels"), layers.Flatten(), layers.Dense(1, activation="softmax")]
     )
-    assert [str(p) for p in feed.check(model).errors] == [
+    first, other = feed.check(model).errors
+    assert str(first) == (
         "input `x`: expected an input of shape (3, 8, 8), got `pixels` of shape (8, 8, 3). These are channels "
         "first: give array.transpose(0, 2, 3, 1)."
-    ]
+    )
+    assert other.code == "one-unit-softmax"
     last = ph.Feed({**data, "x": data["x"].transpose(0, 2, 3, 1)}, inputs="x", heads=YES)
     assert [p.code for p in last.check(model).errors] == ["one-unit-softmax"]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from polyhead.checks.range_rules import RANGES
+from polyhead.keras_bridge.identifiers import snake_name
+
 _UNCHANGED = {
     "Activation",  # passed through only if linear
     "Cropping1D",
@@ -63,12 +66,20 @@ def activation(tensor: Any) -> str | None:
         if name == "ReLU":
             return _relu(operation)
         if name not in _UNCHANGED:
-            return name.lower() if name in ("Sigmoid", "Softmax") else None
+            return _activation_alone(operation)
         parents = operation._inbound_nodes[history.node_index].input_tensors
         if len(parents) != 1:
             return None
         tensor = parents[0]
     return None
+
+
+def _activation_alone(operation: Any) -> str | None:
+    """Return the activation that an operation or layer of Keras is by itself, as ``ops.tanh(x)``; None for others."""
+    kind = type(operation)
+    name = {"Exp": "exponential"}.get(kind.__name__, snake_name(kind.__name__))
+    own = not str(kind.__module__).startswith("keras.")
+    return None if own or name not in RANGES or getattr(operation, "alpha", 1) != 1 else name
 
 
 def _relu(operation: Any) -> str | None:

@@ -68,6 +68,9 @@ def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
 def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[Problem]] | None:
     """Return the loss of each head that was given to ``model.compile``.
 
+    Args:
+        structure: with None for an output without a head.
+
     Returns:
         The losses by head, without heads that have none, and the problems in how they were given. None if the model
         is not compiled, or was compiled by `polyhead.compile`.
@@ -77,12 +80,14 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
         return None
     given = compiled._user_loss
     places = [(path, head) for path, head in leaves(structure.outputs)]
+    if not places:  # the outputs are unknown
+        return {}, []
     names = _output_names(model, [path for path, _ in places], structure.outputs)
     found, problems = _by_output("loss", given, places, names, structure.outputs)
     if isinstance(given, (list, tuple)) and problems:
         return {}, problems  # the head of each loss is unknown
     for _, head in places:
-        if head not in found:
+        if head is not None and head not in found:
             problems.append(
                 Problem(
                     place(head=head),
@@ -96,7 +101,7 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
     problems += _check_loss_weights(
         compiled._user_loss_weights, given, isinstance(structure.outputs, Mapping)
     )
-    return {head: loss for head, loss in found.items() if loss is not None}, problems
+    return {n: loss for n, loss in found.items() if n is not None and loss is not None}, problems
 
 
 def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]], list[Problem]]:
@@ -112,7 +117,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
     problems = []
     for word in ("metrics", "weighted_metrics"):
         given = getattr(compiled, f"_user_{word}", None)
-        if not given:
+        if not given or not places:
             continue
         if len(places) == 1 and isinstance(given, (list, tuple)):
             given = [given]

@@ -17,11 +17,12 @@ from polyhead.checks.compiled_model import (
     user_metrics,
 )
 from polyhead.checks.input_rules import judge_inputs
-from polyhead.checks.loss_rules import diluting_losses, losses_too_coarse, wrong_own_losses
+from polyhead.checks.loss_rules import diluting_losses, judge_losses, losses_too_coarse, wrong_own_losses
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
 from polyhead.checks.model_match import Fit, makes_own_loss, match_model
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import (
+    Loss,
     as_loss,
     exchanged_heads,
     half_precision,
@@ -29,7 +30,7 @@ from polyhead.checks.output_rules import (
     judge_labels,
 )
 from polyhead.checks.scale_rules import unscaled_heads, unsuited_losses
-from polyhead.errors import Problem
+from polyhead.errors import Problem, place
 from polyhead.keras_bridge.identifiers import keras_loss, takes_default_loss, unknown_names
 from polyhead.keras_bridge.structure import Structure, at, leaves
 from polyhead.kinds import Head, Image, Input
@@ -62,7 +63,8 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
     Args:
         model: a functional, sequential or subclassed Keras model; it is built if it is not yet.
         rows: what the rows contain.
-        compiled: whether to check the losses and metrics that the model was compiled with.
+        compiled: whether to check the losses and metrics that the model was compiled with. Otherwise
+            `polyhead.compile` checks those of the heads, with outputs of the model, unless there is an error before.
     """
     fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
     problems = list(fit.problems)
@@ -76,64 +78,101 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
         problems += losses_too_coarse(
             {} if known is None else known.losses, declared.heads, declared.weighted, declared.fine
         )
-    if fit.structure is not None:
-        problems += _compare_tensors(model, declared, rows, fit.structure, compiled)
+    ends = any(not problem.warning for problem in (*problems, *rows.problems))
+    problems += _compare_tensors(model, declared, rows, fit.matched, compiled, ends)
     ok = not any(not problem.warning for problem in problems)
     return Fit(tuple(problems), fit.notes, fit.structure if ok else None)
 
 
 def _compare_tensors(
-    model: Any, declared: Declared, rows: Seen, structure: Structure, compiled: bool
-) -> Iterator[Problem]:
-    """Compare inputs, outputs, losses, metrics and labels, after every head was matched with an output."""
-    known, seen = symbolic(model), rows.labels
-    applied: dict[str, str | None] = dict.fromkeys(declared.heads)
-    if known is not None:
-        tensors = {name: at(known[0], path) for path, name in leaves(structure.inputs)}
-        yield from judge_inputs(model, declared.inputs, tensors, declared.collapsing, rows.numbers)
-    if structure.own_loss:
-        return
-    if compiled and declared.heads and lacks_loss(model) and not makes_own_loss(model):
-        yield lossless()
+    model: Any, declared: Declared, rows: Seen, matched: Structure, compiled: bool, ends: bool
+) -> list[Problem]:
+    """Compare inputs, outputs, losses, metrics and labels; of heads that match no output, all but their outputs.
+
+    Args:
+        ends: whether there is an error already, with which `polyhead.compile` ends.
+    """
+    known, seen, heads = symbolic(model), rows.labels, declared.heads
+    problems: list[Problem] = []
     outputs: dict[str, Any] = {}
     if known is not None:
-        outputs = {name: at(known[1], path) for path, name in leaves(structure.outputs)}
-        applied = {name: activation(tensor) for name, tensor in outputs.items()}
-    given: dict[str, Any] = {n: h.loss for n, h in declared.heads.items() if not takes_default_loss(h)}
-    users = user_losses(model, structure) if compiled and declared.heads else None
-    if users is not None:
-        given, problems = users
-        yield from problems
-    metrics, problems = _metrics_given(model, declared, structure, users is not None)
-    problems += unknown_names(given, metrics, heads=None if users is not None else declared.heads)
-    yield from problems
-    if problems:
-        return
-    given = {name: keras_loss(loss, declared.heads[name]) for name, loss in given.items()}
-    losses = {name: as_loss(given[name]) if name in given else None for name in declared.heads}
-    for name, head in declared.heads.items():
-        yield from judge(name, head, applied[name], losses[name], seen.get(name))
-        yield from half_precision(name, outputs.get(name))
-    yield from unsuited_losses(declared.heads, losses)
+        tensors = {name: at(known[0], path) for path, name in leaves(matched.inputs) if name is not None}
+        problems += judge_inputs(model, declared.inputs, tensors, declared.collapsing, rows.numbers)
+    if matched.own_loss:
+        return problems
+    if compiled and heads and lacks_loss(model) and not makes_own_loss(model):
+        problems.append(lossless())
+    if known is not None:
+        outputs = {name: at(known[1], path) for path, name in leaves(matched.outputs) if name is not None}
+    applied = {name: activation(outputs[name]) if name in outputs else None for name in heads}
+    users = user_losses(model, matched) if compiled and heads else None
+    given, metrics, unknown = _losses_and_metrics(model, declared, matched, users)
+    problems += unknown
+    losses: dict[str, Loss | None] = {name: as_loss(loss) for name, loss in given.items()}
+    doubtful = {problem.place for problem in unknown}
+    for name in heads:
+        losses.setdefault(name, Loss() if place(head=name) in doubtful else None)
+    for name, head in heads.items():
+        problems += judge(name, head, applied[name], losses[name], seen.get(name))
+        problems += half_precision(name, outputs.get(name))
+    problems += unsuited_losses(heads, losses)
     if not makes_own_loss(model):  # otherwise the losses of heads are not used
-        yield from unscaled_heads(declared.heads, losses, seen, outputs, applied)
-    yield from exchanged_heads(declared.heads, applied, seen)
-    if compiled:
-        yield from _check_metrics(metrics, declared, applied, given, by_hand=users is not None)
+        problems += unscaled_heads(heads, losses, seen, outputs, applied)
+    problems += exchanged_heads(heads, applied, seen)
     if users is not None:
-        yield from wrong_own_losses(given, declared.heads)
-        yield from diluting_losses(given, declared.heads, declared.weighted)
-        yield from unweighted_metrics(model, declared.weighted)
+        problems += wrong_own_losses(given, heads)
+        problems += diluting_losses(given, heads, declared.weighted)
+        problems += unweighted_metrics(model, declared.weighted)
+    if compiled or ends or any(not problem.warning for problem in problems):
+        problems += _check_metrics(metrics, declared, applied, given, by_hand=users is not None)
+        if users is None and head_losses(model) is None:
+            problems += judge_losses(_labeled_means(given, heads), heads, declared.weighted, declared.fine)
+    return problems
 
 
-def _metrics_given(
-    model: Any, declared: Declared, structure: Structure, by_hand: bool
-) -> tuple[dict[str, list[Any]], list[Problem]]:
-    """Return each head's metrics, its own or from ``model.compile``, and the problems in how they were given."""
-    if by_hand:
-        return user_metrics(model, structure)
-    given = {name: head.metrics or [] for name, head in declared.heads.items()}
-    return {n: list(some) if isinstance(some, (list, tuple)) else [some] for n, some in given.items()}, []
+def _losses_and_metrics(
+    model: Any, declared: Declared, matched: Structure, users: tuple[dict[str, Any], list[Problem]] | None
+) -> tuple[dict[str, Any], dict[str, list[Any]], list[Problem]]:
+    """Return the losses and metrics of heads, their own or from ``model.compile``, and the problems in them.
+
+    Args:
+        users: the losses from ``model.compile``, with their problems; None if it did not get them.
+
+    Returns:
+        The losses that are given, the metrics of each head, and the problems. What nobody knows is left out.
+    """
+    heads = declared.heads
+    if users is not None:
+        losses, problems = users
+        metrics, wrong = user_metrics(model, matched)
+        problems = [*problems, *wrong]
+    else:
+        losses, problems = {n: h.loss for n, h in heads.items() if not takes_default_loss(h)}, []
+        some = {name: head.metrics or [] for name, head in heads.items()}
+        metrics = {n: list(one) if isinstance(one, (list, tuple)) else [one] for n, one in some.items()}
+    own = heads if users is None else None
+    known: dict[str, Any] = {}
+    for name, loss in losses.items():
+        unknown = list(unknown_names({name: loss}, {}))
+        problems += unknown
+        if not unknown:
+            known[name] = keras_loss(loss, heads[name])
+    kept: dict[str, list[Any]] = {name: [] for name in heads}
+    for name in heads:
+        for metric in metrics.get(name, ()):
+            unknown = list(unknown_names({}, {name: metric}, heads=own))
+            problems += unknown
+            kept[name] += [] if unknown else [metric]
+    return known, kept, problems
+
+
+def _labeled_means(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> dict[str, Any]:
+    """Return losses as `polyhead.compile` makes them."""
+    from polyhead.keras_bridge.losses import LabeledMean
+
+    return {
+        name: LabeledMean(loss, elementwise=bool(heads[name].elementwise)) for name, loss in losses.items()
+    }
 
 
 def _check_metrics(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ import numpy as np
 from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import head_losses
 from polyhead.checks.model_tensors import symbolic
-from polyhead.checks.output_rules import as_loss
+from polyhead.checks.output_rules import as_loss, judge
+from polyhead.errors import Problem
 from polyhead.keras_bridge.identifiers import takes_default_loss
 from polyhead.keras_bridge.structure import Path, at
 from polyhead.kinds import Head
@@ -59,6 +62,26 @@ def layer_logits(model: Any, path: Path) -> bool | None:
     except (KeyError, IndexError, TypeError):  # a model that computes its own loss has other outputs
         return None
     return _ACTIVATIONS.get(applied or "")
+
+
+def contradicted(name: str, head: Head, outputs: np.ndarray) -> Iterator[Problem]:
+    """Find a loss that reads outputs as what their values show that they are not, where no layer tells.
+
+    Args:
+        outputs: the outputs for usual and for very large inputs, ``(B, *output_shape)``.
+    """
+    if bool((outputs == 1).all()) and head.output_shape[-1] == 1:
+        applied = "softmax"
+    elif bool((outputs < 0).any() or (outputs > 1).any()):
+        applied = "linear"
+    elif probable(outputs, head):
+        applied = head.probabilities[0]
+    else:
+        return
+    loss = None if takes_default_loss(head) else as_loss(head.loss)
+    for problem in judge(name, head, applied, loss, None):
+        if problem.code in ("logits", "activation", "one-unit-softmax"):  # the check has found the others
+            yield replace(problem, warning=problem.warning or applied == head.probabilities[0])
 
 
 def probable(array: np.ndarray, head: Head) -> bool:

@@ -15,6 +15,17 @@ from polyhead.kinds import Head
 _MEANS = ("sum_over_batch_size", "mean")
 
 
+def judge_losses(
+    losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str], fine: frozenset[str]
+) -> Iterator[Problem]:
+    """Find losses of heads that mix rows or are coarser than the weights; arguments as for `losses_too_coarse`."""
+    wrong = list(wrong_own_losses(losses, heads))
+    yield from wrong
+    named = {problem.place for problem in wrong}
+    others = {name: loss for name, loss in losses.items() if place(head=name) not in named}
+    yield from losses_too_coarse(others, heads, weighted, fine)
+
+
 def wrong_own_losses(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> Iterator[Problem]:
     """Find losses that users wrote and that mix rows, or do their work where polyhead doesn't call it.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
-from polyhead.errors import Problem, Report, counted, hints, place, similar
+from polyhead.errors import WARNINGS, Problem, Report, counted, hints, place, similar
 from polyhead.keras_bridge.structure import Path, Structure, leaves, rebuild
 from polyhead.kinds import Head, Input
 from polyhead.kinds.output_layers import layer_names
@@ -32,9 +33,11 @@ class Fit(Report):
 
     Attributes:
         structure: the places of inputs and heads in the model, if all were found.
+        matched: the places of those that fit; None for the others.
     """
 
     structure: Structure | None = field(default=None, repr=False)
+    matched: Structure = field(default=Structure({}, {}), repr=False)
 
 
 def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
@@ -61,16 +64,15 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
             "its outputs are not compared with them"
         )
         taken = rebuild(x, lambda path, _: matched_inputs.get(path))
-        return Fit((), tuple(notes), Structure(taken, {name: name for name in heads}, own_loss=True))
+        structure = Structure(taken, {name: name for name in heads}, own_loss=True)
+        return Fit((), tuple(notes), structure, structure)
     problems += unlike
     notes += head_notes
-    if problems:
-        return Fit(tuple(problems), tuple(notes))
     structure = Structure(
         rebuild(x, lambda path, _: matched_inputs.get(path)),
-        rebuild(y, lambda path, _: matched_heads[path]) if heads else {},
+        rebuild(y, lambda path, _: matched_heads.get(path)) if heads else {},
     )
-    return Fit((), tuple(notes), structure)
+    return Fit(tuple(problems), tuple(notes), None if problems else structure, structure)
 
 
 def makes_own_loss(model: Any) -> bool:
@@ -97,12 +99,18 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
     }
     first = next(iter(tensors.values()))
     tries = [first, tensors] if len(tensors) == 1 else [tensors, tuple(tensors.values())]
-    errors = []
+    errors, works = [], []
     for x in tries:
         try:
-            return x, model(x), None
+            y, restructured = _called(model, x)
         except Exception as error:  # a user's call() may raise anything
             errors.append(f"{type(error).__name__}: {first_line(error)}")
+            continue
+        works.append((x, y, None))
+        if not restructured:
+            return works[-1]
+    if works:
+        return works[0]
     found = "; ".join(dict.fromkeys(errors))
     ways = " or ".join(
         "a dict" if isinstance(x, dict) else "a tuple" if isinstance(x, tuple) else "a tensor" for x in tries
@@ -111,6 +119,18 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
         f"one that takes {ways} of {', '.join(f'{name} {kind.shape}' for name, kind in inputs.items())}"
     )
     return None, None, Problem("model", expected, found, "Build the model first, or fix its call().")
+
+
+def _called(model: Any, x: Any) -> tuple[Any, bool]:
+    """Return what a model gives, and whether a functional model in it warns that its inputs are nested otherwise."""
+    with WARNINGS, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        y = model(x)
+    nesting = [one for one in told if "The structure of `inputs` doesn't match" in str(one.message)]
+    for one in told:
+        if one not in nesting:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return y, bool(nesting)
 
 
 def first_line(error: Exception) -> str:
@@ -184,13 +204,15 @@ def _match_names(
         declared = f"{word}s {', '.join(f'`{n}`' for n in shapes)}"
         problems.append(Problem(f"model, {other} {tensor}", f"{article} for it", declared, fix))
     by_path = {t.path: t for t in tensors}
+    fitting: dict[Path, str] = {}
     for path, name in matched.items():
         tensor, wanted = by_path[path], shapes[name]
         if fits(wanted, tensor.shape):
             notes.append(f"{word} `{name}` -> {other} {tensor}")
+            fitting[path] = name
         else:
             problems.append(_shape_problem(word, name, tensor, wanted))
-    return matched
+    return fitting
 
 
 def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
