@@ -54,6 +54,13 @@ def test_the_rows_themselves_come_first_and_others_from_all_rows(one):
     assert mixing.shares.min() >= 0
 
 
+def test_a_row_is_not_pasted_into_itself():
+    """The image would be the same, but each box that the patch cuts would be two."""
+    for epoch in range(10):
+        ids, mixing = draw(CutMix(p=1.0), [0, 1, 2], epoch=epoch, rows=3)
+        assert (mixing.shares[0] == 1).tolist() == (ids[0] == ids[1]).tolist()
+
+
 @pytest.mark.parametrize("one", [MixUp(0.2, p=0.3), CutMix(p=0.3), Mosaic(p=0.3)], ids=repr)
 def test_where_nothing_happens_a_row_is_all_of_itself(one):
     ids, mixing = draw(one, np.arange(ROWS))

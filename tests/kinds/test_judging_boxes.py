@@ -170,6 +170,32 @@ def test_a_row_without_boxes_counts_as_much_as_its_weight():
     assert evaluated(np.arange(4), weight=weights[:, None])[1] == pytest.approx(found)
 
 
+def test_what_is_predicted_at_a_box_of_weight_zero_is_neither_right_nor_wrong():
+    kinds = for_boxes({"box": ph.Boxes(2), "there": ph.Binary(each="box", column="box")})
+    box, scores = np.array([[[0.0, 0, 2, 2], [4, 4, 6, 6]]]), np.array([[[0.5], [0.9]]])
+    for weight in (0.0, 1e-3, 1.0):
+        arrays = {"box": (box, box, np.array([[1.0, weight]])), "there": (np.ones((1, 2, 1)), scores, None)}
+        assert judged(arrays, kinds)[0] == pytest.approx({"map": 1.0, "map_50": 1.0, "iou": 1.0})
+
+
+@pytest.mark.parametrize("other", ["pet", "there"])
+def test_labels_of_other_heads_that_do_not_count_leave_the_boxes(other):
+    kinds = for_boxes(
+        {"box": ph.Boxes(1, given="pet"), "pet": ph.Binary(), "there": ph.Binary(each="box", column="box")}
+    )
+    box = np.array([[[0.0, 0, 2, 2]], [[0, 0, 2, 2]]])
+    said, ones = np.array([[[0.0, 0, 2, 2]], [[4, 4, 6, 6]]]), np.ones((2, 1))
+    arrays = {
+        "box": (box, said, ones),
+        "pet": (ones, ones, ones[:, 0]),
+        "there": (ones[..., None], ones[..., None], ones),
+    }
+    expected, _ = judged(arrays, kinds)
+    found, _ = judged({**arrays, other: (*arrays[other][:2], 0 * arrays[other][2])}, kinds)
+    assert found == expected
+    assert found["iou"] == 0.5
+
+
 def test_without_classes_and_presence():
     kinds = for_boxes({"box": ph.Boxes(2)})
     labels = np.array([[[0.0, 0, 2, 2], [4, 4, 6, 6]], [[0, 0, 2, 2], [0, 0, 0, 0]]])

@@ -196,6 +196,11 @@ def test_boxes_of_quarters_move_with_them():
 def test_boxes_in_shares_of_the_image():
     found, weight, _ = boxes(PASTED, [[0.25, 0.125, 0.75, 0.375]], [], normalized=True)
     assert (found[0], weight[0]) == ([0.25, 0.125, 0.5, 0.375], 1)
+    # float32 rounds 1/3 up, so a sliver of the box is left above the pasted part
+    thirds = Mixing(
+        np.array([[2 / 3], [1 / 3]]), (9, 9), np.array([[[0, 0, 9, 9]], [[0, 0, 9, 3]]]), PASTED.shifts
+    )
+    assert boxes(thirds, [[0, 0, 1, 1 / 3]], [], normalized=True, min_visible=0)[2] == [-1, -1]
 
 
 def test_points_and_lines_as_boxes():

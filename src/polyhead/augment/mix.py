@@ -51,8 +51,10 @@ class Mixer(Augmentation):
             mixed), and how they are mixed.
         """
         drawn = uniform(seed, epoch, ids, stream, self.draws)
-        happens = self.happens(drawn)
         others = np.minimum((drawn[:, 1 : self.components] * rows).astype(np.int64), rows - 1)
+        happens = self.happens(drawn)
+        if self.way == PATCH and self.components == 2:  # a patch of the row itself only cuts its boxes in two
+            happens = happens & (others[:, 0] != ids)
         found = np.concatenate([ids[None], np.where(happens, others.T, ids)])
         return found, self.mixing(drawn[:, self.components :], happens, size)
 

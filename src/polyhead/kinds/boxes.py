@@ -219,7 +219,7 @@ class Boxes(Coordinates):
         parts = np.ones(seen.shape, np.float32) if weights is None else weights
         if mixing.patches is None:
             parts = parts * mixing.shares[..., None].astype(np.float32)
-        kept = (parts > 0) & (seen > 0) & (seen >= self.min_visible - 1e-6)
+        kept = (parts > 0) & (seen > 1e-6) & (seen >= self.min_visible - 1e-6)  # corners are rounded
         beside, sides = together(boxes), None
         if self.overflow == "largest":
             sides = (beside[..., 2] - beside[..., 0]) * (beside[..., 3] - beside[..., 1])

@@ -66,7 +66,10 @@ class BoxesJudge(Judge):
         labels, boxes = found.labels.astype(np.float64), found.outputs
         there = found.weights > 0
         known, empty = self._known(answers, there)
-        there = there & known[:, None] & ~empty[:, None]
+        counting = known[:, None] & ~empty[:, None]
+        there = there & counting
+        # a box of weight 0 is a label as well: what is predicted there is no false positive
+        present = there | (counting & (labels != 0).any(2))
         rows, places = there.shape
         crowd = np.zeros(there.shape, bool)
         if beside.crowd is not None:
@@ -74,17 +77,17 @@ class BoxesJudge(Judge):
         true_kind, kind = np.zeros(there.shape, int), np.zeros(there.shape, int)
         if beside.kind is not None:
             true_kind, kind, known_kind = _kinds(answers[beside.kind])
-            known = known & (known_kind | ~there).all(1)
+            known = known & (known_kind | ~present).all(1)
         score = self._scores(answers)
         of_rows = weights_of_rows(answers, self.name, rows)
         known = known & (of_rows > 0)
-        row_weight = np.where(there.any(1), ratio((found.weights * there).sum(1), there.sum(1)), of_rows)
+        row_weight = np.where(there.any(1), ratio(found.weights.sum(1, where=there), present.sum(1)), of_rows)
         order = np.argsort(-score, axis=1, kind="stable")
         overlap = overlaps(boxes[:, :, None], labels[:, None], crowd[:, None])
         hit, ignored, partner = matched(
             np.take_along_axis(overlap, order[..., None], 1),
             np.take_along_axis(kind, order, 1),
-            np.where(there, true_kind, -1),
+            np.where(present, true_kind, -1),
             crowd,
         )
         partner_weight = np.take_along_axis(found.weights[:, None], partner, 2)
@@ -117,14 +120,12 @@ class BoxesJudge(Judge):
         """The rows whose boxes are known, and the rows known to have none, each bool ``(B,)``."""
         labels = answers[self.name].labels
         unknown = (labels == -1).all((1, 2)) | ((labels != 0).any((1, 2)) & ~there.any(1))
-        if self.beside.score is not None:
-            unknown |= ~(answers[self.beside.score].weights.reshape(len(labels), -1) > 0).any(1)
         if self.beside.given is None:
             return ~unknown, ~unknown & ~there.any(1)
         given = answers[self.beside.given]
-        annotated = given.weights.reshape(len(labels), -1)[:, 0] > 0
-        empty = annotated & (given.labels.reshape(len(labels), -1)[:, 0] < 0.5)
-        return annotated & (empty | ~unknown), empty
+        present = given.labels.reshape(len(labels), -1)[:, 0] > 0.5  # a missing label is 0
+        empty = ~present & (given.weights.reshape(len(labels), -1)[:, 0] > 0)
+        return empty | (present & ~unknown), empty
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         place = items["what"] == _PLACE
