@@ -1,5 +1,6 @@
-"""Hooks of the site: the plots of the benchmarks come from outside `docs`, and a search finds guides before notes."""
+"""Hooks of the site: plots from outside `docs`, long messages in several lines, guides before notes in a search."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ BOOST |= {"in-the-image": 1.2, "guides/imbalance": 1.3}
 """How much a page counts in the search, by the beginning of its path; 1 for all others."""
 
 
-def on_page_markdown(markdown: str, page: Any, **_: Any) -> None:
-    """Say how much the page counts in the search, unless it says so itself."""
+LONG_TEXT = re.compile(r"^( *)```text$(?=(?:\n(?! *```).*)*?\n(?! *```).{101})", re.MULTILINE)
+"""The beginning of a block of text with a line that no screen shows at once, as messages have it."""
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Say how much the page counts in the search, unless it says so itself; wrap what programs print in long lines."""
     boost = next((value for start, value in BOOST.items() if page.file.src_uri.startswith(start)), 1.0)
     page.meta.setdefault("search", {"boost": boost})
+    return LONG_TEXT.sub(r"\1```{.text .long}", markdown)
 
 
 def on_files(files: Any, config: Any) -> Any:

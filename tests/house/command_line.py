@@ -29,21 +29,22 @@ def _section(name: str, command: Any, types: dict[str, Any]) -> str:
     arguments = [one for one in shown if one.param_type_name == "argument"]
     options = [one for one in shown if one.param_type_name == "option"]
     usage = " ".join(["polyhead", name, "[OPTIONS]", *(one.metavar for one in arguments)])
-    rows = [(f"`{one.metavar}`", one.help) for one in arguments]
+    rows = [(f"<code>{one.metavar}</code>", one.help) for one in arguments]
     rows += [(_option(one, types[one.name]), _help(one)) for one in options]
     table = "".join(f"| {_cell(title)} | {_cell(help)} |\n" for title, help in rows)
     about = "\n\n".join(" ".join(part.split()) for part in command.help.split("\n\n"))
-    return f"\n## `polyhead {name}`\n\n```text\n{usage}\n```\n\n{about}\n\n| | |\n| --- | --- |\n{table}"
+    head = "| argument or option | meaning |\n| --- | --- |\n"
+    return f"\n## `polyhead {name}`\n\n```text\n{usage}\n```\n\n{about}\n\n{head}{table}"
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return " ".join(text.split()).replace("|", "&#124;")
 
 
 def _option(option: Any, type_: Any) -> str:
     word = next((WORDS[one] for one in (type_, *get_args(type_)) if one in WORDS), "TEXT")
     value = "" if option.is_flag else f" {option.metavar or word}"
-    return f"`{', '.join(sorted(option.opts, key=len))}{value}`"
+    return f"<code>{', '.join(sorted(option.opts, key=len))}{value}</code>"
 
 
 def _help(option: Any) -> str:
