@@ -102,7 +102,7 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
     errors, works = [], []
     for x in tries:
         try:
-            y, restructured = _called(model, x)
+            y, restructured = _called_with(model, x)
         except Exception as error:  # a user's call() may raise anything
             errors.append(f"{type(error).__name__}: {first_line(error)}")
             continue
@@ -121,7 +121,7 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
     return None, None, Problem("model", expected, found, "Build the model first, or fix its call().")
 
 
-def _called(model: Any, x: Any) -> tuple[Any, bool]:
+def _called_with(model: Any, x: Any) -> tuple[Any, bool]:
     """Return what a model gives, and whether a functional model in it warns that its inputs are nested otherwise."""
     with WARNINGS, warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
