@@ -64,7 +64,7 @@ def test_a_loaded_model_goes_on_with_the_numbers_of_the_one_that_was_never_saved
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="the test above trains it in another process")
+@pytest.mark.once("jax")  # the test above trains it in another process, on PyTorch
 def test_a_loaded_model_computes_the_same_steps_by_itself(every_kind):
     model, feed, path = every_kind
     loaded = keras.saving.load_model(path)
