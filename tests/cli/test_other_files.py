@@ -72,7 +72,7 @@ def test_the_arrays_for_training_are_taken_and_the_others_listed(tmp_path):
     assert code.endswith("# left out: x_test, y_test: 9 rows, not 8\n# left out: note: no rows\n")
     packed = run("pack", tmp_path / "a.npz", tmp_path / "store")
     assert packed.exit_code == 1
-    assert "expected arrays of one length, got x_test, y_test: 9 rows, not 8; note: no rows" in packed.stderr
+    assert "expected arrays of one length, got x_test, y_test: 9 rows, not 8; note: no rows" in packed.output
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_what_cannot_be_read_is_one_error(tmp_path, name, write, message):
     write(tmp_path / name)
     found = run("inspect", tmp_path / name)
     assert found.exit_code == 1
-    assert found.stderr.startswith(f"polyhead: file {tmp_path / name}: expected ")
-    assert message.format(folder=tmp_path) in found.stderr
-    assert found.stderr.count("\n") == 1
+    assert found.output.startswith(f"polyhead: file {tmp_path / name}: expected ")
+    assert message.format(folder=tmp_path) in found.output
+    assert found.output.count("\n") == 1
 
 
 def test_formats_that_need_a_line_of_code_are_told_to_be_read_by_a_function(tmp_path):
@@ -151,4 +151,4 @@ def test_formats_that_need_a_line_of_code_are_told_to_be_read_by_a_function(tmp_
     ):
         (tmp_path / name).write_bytes(b"PK")
         fix += " Here name a function of a Python file that returns it, as file.py:name."
-        assert run("inspect", tmp_path / name).stderr.endswith(f"{fix}\n")
+        assert run("inspect", tmp_path / name).output.endswith(f"{fix}\n")
