@@ -356,9 +356,8 @@ class Feed(FeedAdapter):
             return self._binding.structure_to_predict(call.model)
         self._require_labels(f"{call.use}()")
         structure = self._binding.structure(call.model)
-        losses = head_losses(call.model)
-        if losses is not None and call.use == "fit":
-            losses.normalize(self.mean_weights(losses.losses))
+        if call.use == "fit":
+            self._prepare_to_fit(call, head_losses(call.model))
         return structure
 
     @property

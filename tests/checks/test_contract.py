@@ -175,6 +175,21 @@ def test_unnamed_outputs_are_taken_in_order_only_where_shapes_leave_no_doubt():
     assert not crossed.ok
 
 
+@pytest.mark.once
+@pytest.mark.parametrize("layer", ["p", "a"])
+@pytest.mark.parametrize("calls", [1, 2])
+def test_outputs_of_one_layer_are_to_be_a_dict(layer, calls):
+    heads = {"a": ph.Binary(), "d": ph.Regression()}
+    rows = [keras.Input((4,), name="x"), keras.Input((2,), name="z")]
+    joined, head = keras.layers.Concatenate()(rows), keras.layers.Dense(1, name=layer)
+    outputs = [head(joined) for _ in range(calls)] * (3 - calls)  # of two calls, or one tensor twice
+    assert [str(p) for p in feed(**heads).check(keras.Model(rows, outputs)).errors] == [
+        f"model: expected outputs by the names of the heads, `a`, `d`, got several of the layer `{layer}`. Name them: "
+        'keras.Model(inputs, {"a": ..., "d": ...}).'
+    ]
+    assert feed(**heads).check(keras.Model(rows, dict(zip("ad", outputs, strict=True)))).ok
+
+
 def test_a_head_too_many_and_one_too_few():
     report = feed().check(model(units=(1, 3), names="ab"))
     assert [p.place for p in report.problems] == ["head `c`"]

@@ -379,9 +379,69 @@ def test_validation_rows_that_are_no_feed_are_refused_before_the_first_step(form
     rows = form({"row": [0.0, 1.0], "odd": [0, 1]})
     with pytest.raises(ph.ContractError) as error:
         model.fit(feed, validation_data=rows, verbose=0)
-    assert str(error.value).startswith("fit(validation_data=): expected a feed of these rows, got ")
+    assert str(error.value).startswith("fit(validation_data=): expected a feed of the validation rows, got ")
     assert str(error.value).endswith(" Say validation_data=feed.on(rows).")
     assert int(model.optimizer.iterations) == 0
+
+
+NO_FEED = "fit(validation_data=): expected a feed of the validation rows, got {}. Say validation_data=feed.on(rows)."
+SPLIT = "Split the rows first: train, val = ph.read_table(data).split((0.8, 0.2)); make the feed of train, and give"
+X, Y = np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float32)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"x": X}, NO_FEED.format("{'x': array([[0., 0.]], dtype=float32)}")),
+        (X, NO_FEED.format("array([[0., 0.]], dtype=float32)")),
+        ((X,), NO_FEED.format("(array([[0., 0.]], dtype=float32),)")),
+        ((X, None), NO_FEED.format("(array([[0., 0.]], dtype=float32), None)")),
+        ("val/", NO_FEED.format("'val/'")),
+        (5, NO_FEED.format("5")),
+        (False, NO_FEED.format("False")),
+        (ph.Feed, NO_FEED.format("<class 'polyhead.feed.Feed'>")),
+        (
+            0.2,
+            f"fit(validation_data=): expected a feed of the validation rows, got 0.2. {SPLIT} "
+            "fit(validation_data=feed.on(val)).",
+        ),
+        (
+            (X, (Y, Y[:, 0])),
+            "fit(validation_data=), head `odd`: expected labels of shape (B, 1), like the output, got float32 (B,). "
+            "Give labels[:, None].",
+        ),
+        (
+            ({"x": X}, [Y]),
+            "fit(validation_data=), labels: expected labels for each head, in the model's structure (`row` at [0], "
+            "`odd` at [1]), got list with [0]. A feed does that: model.fit(feed, validation_data=feed.on(rows)).",
+        ),
+        (
+            ph.Feed({"x": X, "odd": [0]}, inputs="x", heads={"odd": ph.Binary()}),
+            "fit(validation_data=), model, output `row` (1,): expected a head for it, got heads `odd`. Declare a head "
+            "for it, or leave the output out of the model.",
+        ),
+    ],
+)
+def test_validation_data_that_does_not_fit_is_told_before_the_first_step(given, words):
+    model, feed = build(), make()
+    ph.compile(model, feed, optimizer="sgd")
+    with pytest.raises(ph.ContractError) as error:
+        model.fit(feed, validation_data=given, verbose=0)
+    assert str(error.value) == words
+    assert int(model.optimizer.iterations) == 0
+
+
+def test_validation_data_may_be_what_keras_takes_with_labels():
+    model, feed = build(), make()
+    ph.compile(model, feed, optimizer="sgd")
+    rows = feed.on(feed.source, batch_size=ROWS).bind(model)
+    x, y = rows.peek()
+    for given in (rows, (x, y), [x, list(y)]):
+        logs = model.fit(feed, validation_data=given, verbose=0).history
+        assert logs["val_loss"][0] == pytest.approx(
+            model.evaluate(rows, return_dict=True, verbose=0)["loss"], rel=1e-4
+        )
 
 
 def test_a_sequential_model_may_end_in_a_layer_of_several_heads():

@@ -164,6 +164,7 @@ def test_validation_within_fit():
     train, validation = feed_of(Rows()), feed_of(rows)
     model = build(train)
     train.bind(model)
+    validation.bind(model)  # otherwise `fit` reads its first rows before it trains
     for batch in (0, 2):
         after = After()
         rows.broken = batch * BATCH

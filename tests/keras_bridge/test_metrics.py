@@ -332,7 +332,7 @@ def test_a_metric_of_a_whole_batch_is_refused_where_labels_are_missing(metric):
     model = ph.compile(build("price", 1, None), complete, optimizer="sgd")
     with pytest.raises(ph.ContractError) as error:
         model.fit(complete, validation_data=complete.on(rare.source), verbose=0)
-    assert str(error.value) == words
+    assert str(error.value) == f"fit(validation_data=), {words}"
 
 
 def crossed(t, p):

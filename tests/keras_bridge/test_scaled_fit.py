@@ -173,6 +173,7 @@ def test_maps_and_numbers_of_boxes_are_measured_in_the_units_of_the_data():
     assert logs["depth_rmse"] == pytest.approx(np.sqrt(np.nanmean(off**2)), rel=1e-3)
     off = feed.heads["meters"].unscaled(found["meters"])[..., 0] - depth
     assert logs["meters_mae"] == pytest.approx(np.nanmean(np.abs(off)), rel=1e-3)
+    assert logs["meters_rmse"] == pytest.approx(np.sqrt(np.nanmean(off**2)), rel=1e-3)
     given = np.array([[*t, np.nan][:2] for t in tall])
     off = feed.heads["tall"].unscaled(found["tall"])[..., 0] - given
     assert logs["tall_mae"] == pytest.approx(np.nanmean(np.abs(off)), rel=1e-3)

@@ -47,6 +47,51 @@ def test_coordinates_in_a_regression_are_told_of_the_kind_that_moves(name, head,
     assert not warnings_of(name, head, [ph.Color(0.1)], **columns)
 
 
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["eye_x", "eye_y"], "ph.Keypoints(1, column=['eye_x', 'eye_y'])"),
+        (["x", "y"], "ph.Keypoints(1, column=['x', 'y'])"),
+        (["cx", "cy"], "ph.Keypoints(1, column=['cx', 'cy'])"),
+        (["noseX", "noseY"], "ph.Keypoints(1, column=['noseX', 'noseY'])"),
+        (["x_center", "y_center"], "ph.Keypoints(1, column=['x_center', 'y_center'])"),
+        (CORNERS, "ph.Boxes(1) with the columns of the box in column="),
+        (["max_price", "y", "axis_z"], None),
+    ],
+)
+def test_coordinates_in_heads_of_one_number_are_told_too(names, kind):
+    data = {"image": IMAGES, **{name: np.zeros(2) for name in names}}
+    heads = {name: ph.Regression() for name in names}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ph.PolyheadWarning)
+        ph.Feed(data, inputs={"image": ph.Image()}, heads=heads, augment=[ph.Crop(0.5)])
+    said = [str(one.message) for one in caught if "coordinates" in str(one.message)]
+    assert said == [
+        f"head `{name}`: expected a kind that moves with the image, which Crop(0.5) moves, got ph.Regression, whose "
+        f"numbers stay as they are. If they are coordinates in the image, use {kind}."
+        for name in names
+        if kind
+    ]
+
+
+def test_coordinates_in_an_input_are_told():
+    data = {"image": IMAGES, "box": np.zeros((2, 4)), "size": np.zeros((2, 4)), "y": [0, 1]}
+    inputs = {"image": ph.Image(), "box": ph.Array(), "size": ph.Array()}
+    with pytest.warns(ph.PolyheadWarning) as caught:
+        ph.Feed(data, inputs=inputs, heads={"y": ph.Binary()}, augment=[ph.Crop(0.5)])
+    assert [str(one.message) for one in caught] == [
+        "input `box`: expected an input that moves with the image, which Crop(0.5) moves, got ph.Array, whose numbers "
+        "stay as they are. If they are coordinates in the image, leave the augmentation out."
+    ]
+
+
+def test_points_of_boxes_in_a_regression_are_told():
+    data = {"image": IMAGES, "box": [[[0, 0, 2, 2]]] * 2, "corner": [[[1.0, 1.0]]] * 2}
+    heads = {"box": ph.Boxes(1), "corner": ph.Regression(2, each="box")}
+    with pytest.warns(ph.PolyheadWarning, match=r"use ph.Keypoints\(1, each='box'\)\.$"):
+        ph.Feed(data, inputs={"image": ph.Image()}, heads=heads, augment=[ph.Flip()])
+
+
 @pytest.mark.parametrize(("name", "head"), [("flow", ph.Map(2)), ("surface_normals", ph.Map(3))])
 def test_vectors_in_a_map_don_t_turn(name, head):
     (said,) = warnings_of(name, head, [ph.Crop(0.5), ph.Flip()])

@@ -58,6 +58,8 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
     matched_heads = _match_names("head", outputs, shapes, unlike, head_notes, naming) if heads else {}
     if unlike and outputs and not any(leaf.names for leaf in outputs):
         unlike = [_unnamed_outputs(heads, y)]
+    elif unlike and len(heads) > 1 and (shared := _shared_layer(outputs)):
+        unlike = [_outputs_of_one_layer(heads, shared)]
     if unlike and not problems and makes_own_loss(model):
         notes.append(
             f"{type(model).__name__} makes its loss itself: it gets the labels as a dict of {', '.join(heads)}; "
@@ -153,6 +155,19 @@ def _unnamed_outputs(heads: Mapping[str, Head], outputs: Any) -> Problem:
     expected = f"outputs by the names of the heads, {', '.join(f'`{name}`' for name in heads)}"
     fix = f"Return a dict from call(): return {{{returned}}}."
     return Problem("model", expected, found, fix, "nameless-outputs")
+
+
+def _shared_layer(outputs: list[ModelTensor]) -> str:
+    """Return the layer of several outputs that have no other name; empty without one."""
+    made = [tensor.layer or "" for tensor in outputs if not tensor.key]
+    return next((layer for layer in made if made.count(layer) > 1), "")
+
+
+def _outputs_of_one_layer(heads: Mapping[str, Head], layer: str) -> Problem:
+    returned = ", ".join(f'"{name}": ...' for name in heads)
+    expected = f"outputs by the names of the heads, {', '.join(f'`{name}`' for name in heads)}"
+    fix = f"Name them: keras.Model(inputs, {{{returned}}})."
+    return Problem("model", expected, f"several of the layer `{layer}`", fix, "nameless-outputs")
 
 
 def _match_names(

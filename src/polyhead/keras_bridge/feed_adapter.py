@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from polyhead.errors import ContractError, DataError
 from polyhead.keras_bridge.adapter import KerasInput, Spec
 from polyhead.keras_bridge.devices import BATCH_SIZE, LAST_BATCH, require_one_model
 from polyhead.keras_bridge.feed_iterator import FeedIterator
@@ -82,6 +84,31 @@ class FeedAdapter(KerasInput):
     def _structure_for(self, call: Call) -> Structure:
         """The structure of the batches for a call."""
         raise NotImplementedError
+
+    def _prepare_to_fit(self, call: Call, losses: Any) -> None:
+        """Set the divisors of the losses to those of these rows; raise if the model does not fit the validation data.
+
+        Keras would read that only after an epoch.
+
+        Args:
+            losses: the `HeadLosses` of the model, or None.
+        """
+        if losses is not None:
+            losses.normalize(self.mean_weights(losses.losses))
+        rows = call.validation
+        try:
+            if issubclass(type(rows), FeedAdapter):  # `isinstance` would ask Keras, which comes back here
+                rows._structure_for(Call("evaluate", call.model))
+            elif losses is not None and type(rows) in (tuple, list):
+                from polyhead.keras_bridge.by_head import by_head, checked_labels
+
+                for name, labels in by_head(rows[1], losses.paths).items():
+                    shape = self.heads[name].output_shape if name in self.heads else ()
+                    if len(shape) == 1 and hasattr(labels, "dtype"):
+                        checked_labels(name, labels, np.broadcast_to(0.0, (len(labels), *shape)))
+        except (ContractError, DataError) as error:
+            found = [replace(one, place=f"fit(validation_data=), {one.place}") for one in error.problems]
+            raise type(error)(*found) from None
 
     # Weights, for `compile` --------------------------------------------------------------------------------
 

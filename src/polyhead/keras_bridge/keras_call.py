@@ -174,21 +174,24 @@ def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...
     unlabeled = getattr(type(validation), "_unlabeled", None)
     where = f"{method}(validation_data=)"
     return found + (
-        _rows_of_no_feed(where, validation, names.get("x"))
-        if unlabeled is None
-        else unlabeled(validation, where)
+        _rows_of_no_feed(where, validation) if unlabeled is None else unlabeled(validation, where)
     )
 
 
-def _rows_of_no_feed(where: str, rows: Any, feed: Any) -> tuple[Problem, ...]:
-    """Return the problem of validation rows with labels that are not a feed: Keras takes them for inputs alone."""
-    columns = (
-        rows if isinstance(rows, Mapping) else getattr(rows, "column_names", getattr(rows, "columns", ()))
-    )
-    read = {column for name, head in getattr(feed, "heads", {}).items() for column in head.reads(name)}
-    if callable(columns) or not read.intersection(map(str, columns)):
+def _rows_of_no_feed(where: str, rows: Any) -> tuple[Problem, ...]:
+    """Return the problem of validation rows that are no feed and have no labels: Keras would take them for inputs."""
+    if isinstance(rows, (tuple, list)):
+        feeds = any(hasattr(type(one), "_unlabeled") for one in rows)
+        wrong = feeds or not 2 <= len(rows) <= 3 or rows[1] is None
+    else:
+        columns = hasattr(rows, "shape") or hasattr(rows, "column_names") or hasattr(rows, "columns")
+        batches = hasattr(rows, "__iter__") or hasattr(rows, "__getitem__")
+        wrong = columns or not batches or isinstance(rows, (Mapping, str, bytes, type))
+        wrong = wrong and rows is not None
+    if not wrong:
         return ()
-    return (Problem(where, "a feed of these rows", shown(rows), f"Say {where[4:-1]}feed.on(rows)."),)
+    fix = _REMEDY["validation_split"] if isinstance(rows, float) else f"Say {where[4:-1]}feed.on(rows)."
+    return (Problem(where, "a feed of the validation rows", shown(rows), fix),)
 
 
 def refuse_split(feed: Any) -> None:

@@ -62,7 +62,7 @@ class Quantities:
         import keras
 
         found = [keras.metrics.MeanAbsoluteError(name="mae")]
-        if isinstance(self.scale, Scaling):  # the loss is in another unit
+        if self.scaling is not None:  # the loss is in another unit
             found.append(keras.metrics.RootMeanSquaredError(name="rmse"))
         return found
 

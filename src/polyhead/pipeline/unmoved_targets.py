@@ -67,6 +67,13 @@ def require_moving(
             warn(Problem(where, expected, found, fix, "still", warning=True))
     for problem in unmoved_numbers(heads, moves):
         warn(problem)
+    for name, given in inputs.items():
+        words = " ".join([name, *given.columns(name)])
+        if not isinstance(given, Image) and (_BOXES.search(words) or _POINTS.search(words)):
+            expected = f"an input that moves with the image, which {moves[0]!r} moves"
+            found = f"ph.{type(given).__name__}, whose numbers stay as they are"
+            fix = "If they are coordinates in the image, leave the augmentation out."
+            warn(Problem(place(input=name), expected, found, fix, "still", warning=True))
     for name, head in heads.items():
         fixed = [repr(one) for one in moves if isinstance(one, Apply) and not one.moves_maps]
         if head.layer == "map" and fixed:
@@ -156,6 +163,9 @@ def require_images(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> No
 
 _BOXES = re.compile(r"(?<![a-z])(b?box(es)?|bnd_?box|[xy]_?(min|max))(?![a-z])", re.IGNORECASE)
 _POINTS = re.compile(r"(?<![a-z])(key_?points?|landmarks?|corners?)(?![a-z])", re.IGNORECASE)
+_OF_BOX = re.compile(r"(?<![a-z])[xy]_?(min|max)(?![a-z])", re.IGNORECASE)
+_OF_POINT = re.compile(r"(?:.*[^a-zA-Z]|[cp])?([xyXY])|.*[a-z]([XY])|([xyXY])_?(?:center|centre|mid|pos)")
+_OTHER_AXIS = str.maketrans("xyXY", "yxYX")
 _VECTORS = re.compile(
     r"(?<![a-z])(flow|normals?|motion|offsets?|displacements?|vectors?|velocity)(?![a-z])", re.IGNORECASE
 )
@@ -172,7 +182,7 @@ def unmoved_numbers(heads: Mapping[str, Head], moves: Sequence[Any]) -> Iterator
     mirrors = [one for one in moves if isinstance(one, Flip)]
     turns = [one for one in moves if isinstance(one, (Flip, Rotate, Shear))]
     for name, head in heads.items():
-        kind = _kind_that_moves(name, head)
+        kind = _kind_that_moves(name, head, heads)
         if kind and moves:
             expected = f"a kind that moves with the image, which {moves[0]!r} moves"
             found = "ph.Regression, whose numbers stay as they are"
@@ -196,22 +206,29 @@ def mirrored_numbers(heads: Mapping[str, Head]) -> Iterator[Problem]:
             fix = "If a mirrored image shows the other one, leave tta= out."
             expected = "classes that are the same in a mirrored image"
             yield Problem(where, expected, sides, fix, "still", warning=True)
-        elif _kind_that_moves(name, head) or _may_be_vectors(name, head):
+        elif _kind_that_moves(name, head, heads) or _may_be_vectors(name, head):
             expected = "numbers that are the same in a mirrored image, as their mean is predicted"
             found = f"ph.{type(head).__name__}, whose numbers are not mirrored back"
             fix = "If they are coordinates or vectors in the image, leave tta= out."
             yield Problem(where, expected, found, fix, "still", warning=True)
 
 
-def _kind_that_moves(name: str, head: Head) -> str:
+def _kind_that_moves(name: str, head: Head, heads: Mapping[str, Head]) -> str:
     """The head for numbers that are coordinates by their name or columns; empty for others."""
-    count = math.prod(head.shape)
+    inner, count = head.inner, math.prod(head.inner.shape)
     names = " ".join([name, *head.columns(name)])
-    if not head.quantities or head.layer is not None or head.each is not None or count < 2:
+    if not inner.quantities or inner.layer is not None:
         return ""
-    if not count % 4 and _BOXES.search(names):
+    each = "" if head.each is None else f", each={head.each!r}"
+    if count == 1 and not each:
+        axis = _OF_POINT.fullmatch(name)
+        at = 0 if axis is None else axis.start(axis.lastindex or 0)
+        other = name[:at] + name[at].translate(_OTHER_AXIS) + name[at + 1 :]
+        point = f"ph.Keypoints(1, column={sorted([name, other])})" if axis and other in heads else ""
+        return "ph.Boxes(1) with the columns of the box in column=" if _OF_BOX.search(name) else point
+    if not count % 4 and not each and _BOXES.search(names):
         return f"ph.Boxes({count // 4})"
-    return f"ph.Keypoints({count // 2})" if not count % 2 and _POINTS.search(names) else ""
+    return f"ph.Keypoints({count // 2}{each})" if not count % 2 and _POINTS.search(names) else ""
 
 
 def _classes_of_sides(head: Head) -> str:
