@@ -75,6 +75,11 @@ def own_loss(y, p):
     return keras.ops.mean((y - p) ** 2, -1)
 
 
+def two_inputs():
+    inputs = {name: keras.Input((4,), name=name) for name in "xz"}
+    return keras.Model(inputs, keras.layers.Add()(list(inputs.values())))
+
+
 def loaded(folder):
     two_heads(loss=["mse", own_loss]).save(folder / "model.keras")
     keras.saving.load_model(folder / "model.keras")
@@ -163,6 +168,7 @@ FIT = {
         (lambda: fit(two_heads(), X, [BOUGHT]), "target-count", "got 1 array"),
         (lambda: fit(two_heads(), X, [BOUGHT, PRICE, PRICE]), "target-count", "got 3 arrays"),
         (lambda: fit(two_heads(), X, BOUGHT), "stacked-targets", "one array"),
+        (lambda: fit(two_heads(), X, [[BOUGHT], PRICE]), "structure", "got [[array], array]"),
     ],
     "rank": [
         (
@@ -211,6 +217,15 @@ FIT = {
             "model.compile(loss_weights=): expected the keys of loss (bought, price), got price.",
         ),
         (
+            lambda: fit(
+                two_heads(loss={"bought": "mse", "price": "mse"}, loss_weights={"bought": 1.0, "prize": 2.0}),
+                X,
+                [BOUGHT, PRICE],
+            ),
+            "loss-weights",
+            "Did you mean `price`?",
+        ),
+        (
             lambda: fit(two_heads(loss=["mse", "mse"], metrics=["mae"] * 3), X, [BOUGHT, PRICE]),
             "loss-keys",
             'loss=("binary_crossentropy", "mse"), metrics=(["accuracy"], ["mae"])',
@@ -227,6 +242,7 @@ FIT = {
     ],
     "data-type": [
         (lambda: fit(two_heads(), zip([X], [(BOUGHT, PRICE)], strict=True)), "not-for-keras", "an iterator"),
+        (lambda: fit(two_heads(), zip(X, BOUGHT, strict=True)), "single-rows", "got single rows, (4,)"),
     ],
     "function-itself": [
         (lambda: fit(two_heads(), lambda: stream(good)), "", ""),
@@ -237,6 +253,7 @@ FIT = {
     ],
     "inputs": [
         (lambda: fit(two_heads(), X[:, :3], [BOUGHT, PRICE]), "input-shape", "input `x`"),
+        (lambda: two_inputs().predict({"x": X}, verbose=0), "", ""),
     ],
 }
 if BACKEND == "tensorflow":
@@ -528,6 +545,17 @@ def test_an_error_of_a_generator_is_no_message_of_keras(make, error, function, l
     assert (found.name, {p.code for p in found.problems} - {"raises"}) == ("", set())
     at = inspect.getsourcelines(function)[1] + line
     assert found.what.startswith(f"Your own code raised this, at {__file__}, line {at}: {error}")
+
+
+def of_another_axis(y, p):
+    raise IndexError("index 3 is out of bounds for dimension 1 with size 1")
+
+
+def test_an_error_of_a_loss_of_ones_own_is_no_message_of_keras():
+    with pytest.raises(IndexError) as raised:
+        fit(two_heads(loss=[of_another_axis, "mse"]), X, [BOUGHT, PRICE])
+    found = ph.explain(raised.value)
+    assert (found.name, found.what.startswith(f"Your own code raised this, at {__file__}")) == ("", True)
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])

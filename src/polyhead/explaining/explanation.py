@@ -124,17 +124,21 @@ def explain_message(
     Args:
         own: the line of the user's own code that raised it; empty if Keras raised it.
     """
-    codes = {problem.code for problem in found.errors}
+    compiled = tuple(compile_problems(call.model))
+    codes = {problem.code for problem in (*found.errors, *compiled)}
     owner = type(data).__name__
-    able = [] if codes & _TELLING else [k for k in KNOWN if k.matches(text, call.arguments, codes, owner)]
+    able = [k for k in KNOWN if k.matches(text, call.arguments, codes, owner)]
+    able = [k for k in able if k.codes & codes or not codes & _TELLING]
     known = max(able, key=lambda one: one.rank(text, codes, owner), default=None)
+    if own and call.method and known is not None and not known.codes & codes:
+        known = None  # words such as "out of bounds" are those of NumPy and PyTorch, too
     outputs = outputs_of(call.model)
     if known is None or "exhausted" not in known.codes:  # that a generator ended may be intended
         found = replace(found, problems=tuple(p for p in found.problems if p.code != "exhausted"))
     if known is None:
         return _unknown(text, own, found)
     if known.compiled:
-        found = replace(found, problems=tuple(compile_problems(call.model)))
+        found = replace(found, problems=compiled)
     there = tuple(p for p in found.problems if p.code in known.codes) or (known.codes and found.errors) or ()
     weighted, weights = _class_weights(call.arguments.get("class_weight"))
     wrong = weighted if weighted in outputs.names else _named_in(there, outputs)
@@ -163,7 +167,7 @@ def _of_the_model(found: Examination) -> bool:
     return any(problem.code != "raises" for problem in found.errors)
 
 
-_TELLING = {"single-rows"}
+_TELLING = {"single-rows", "structure"}
 """Mistakes in data that explain any message."""
 
 

@@ -122,6 +122,7 @@ feed.check(model)   # every head without an output and every output without a he
         keras="$give   # one array for each output",
         polyhead='feed = ph.Feed(data, inputs="x", heads={"$first": ph.$kind(), ...})   # in any order',
         pattern=rf"y_true\W+and\W+y_pred.*{_STRUCTURES}|Expected to see \d+ array",
+        perhaps=rf"The path: |can't be found|{_STRINGS}|{_STRUCTURES}|expected <class|Expected an instance",
         codes=_code_set("target-count stacked-targets no-targets structure"),
         lists_outputs=True,
     ),
@@ -248,6 +249,7 @@ ph.compile(model, feed, optimizer="adam")""",
             r"Invalid `(weighted_)?metrics`|in loss dict|in the `loss` argument|Could not interpret (metric|loss)"
             r"|`loss_weights` must match|argument `(weighted_)?metrics`|`(weighted_)?metrics` argument"
         ),
+        perhaps=r"KeyError",
         codes=_code_set("loss-keys loss-weights"),
         lists_outputs=True,
         compiled=True,
@@ -322,7 +324,7 @@ def batches():
         yield x, y""",
         polyhead='feed = ph.Feed({"x": x, "$first": $first, ...}, inputs="x", heads=...)   # lists are fine',
         pattern=r"Unrecognized data type",
-        codes=_code_set("not-for-keras"),
+        codes=_code_set("not-for-keras single-rows"),
     ),
     KnownMessage(
         "labels-beside",
@@ -359,6 +361,8 @@ model.fit(Rows(workers=2, use_multiprocessing=False, max_queue_size=10))   # a g
         keras='model.fit({"image": image, "meta": meta}, $y)   # print(model.input_names) lists the names',
         polyhead='inputs={"image": ph.Image(64, 64), "meta": ph.Array()}   # by name, in any order',
         pattern=r"Missing data for input|expects \d+ (named )?input|is incompatible with the layer",
+        perhaps=r"is not connected to `inputs`",  # an input of a dict is missing, as JAX says it
+        argument="x",
         codes=_code_set("input-keys input-count input-shape"),
     ),
 )
