@@ -16,6 +16,7 @@ QUESTIONS = {
         "You should provide one sample_weight array per output in y",
     ],
     "could not convert string to float, Invalid dtype: object, Failed to convert a NumPy array to a Tensor": [
+        "LabelEncoder",
         "could not convert string to float",
         "Invalid dtype: object",
         "Failed to convert a NumPy array to a Tensor",
@@ -39,7 +40,8 @@ QUESTIONS = {
         "target and output must have the same rank",
         "same rank (None,) (None, 1)",
     ],
-    "Incompatible shapes: target and output must have the same shape, Dimensions must be equal": [
+    "Incompatible shapes: target and output must have the same shape, Dimensions must be equal, class ids or one-hot": [
+        "one-hot",
         "shapes incompatible",
         "target and output must have the same shape",
         "Dimensions must be equal",
@@ -71,7 +73,10 @@ QUESTIONS = {
         "Invalid metrics",
         "Could not interpret metric identifier",
     ],
-    "EarlyStopping or ModelCheckpoint on one of several outputs": [
+    "EarlyStopping, ModelCheckpoint or ReduceLROnPlateau on one of several outputs": [
+        "ReduceLROnPlateau",
+        "LearningRateScheduler",
+        "CSVLogger",
         "EarlyStopping one output",
         "ModelCheckpoint monitor",
     ],
@@ -80,12 +85,23 @@ QUESTIONS = {
         "labels wrong order",
         "targets swapped",
     ],
-    "validation_split with a generator": ["validation_split generator"],
+    "Uncertainty weighting, GradNorm, PCGrad: automatic loss weights for several outputs": [
+        "uncertainty weighting",
+        "GradNorm",
+    ],
+    "validation_split with a generator: train test split, stratified split": [
+        "validation_split generator",
+        "train test split",
+        "stratified split",
+    ],
     "flow_from_dataframe with several outputs: class_mode multi_output, cannot import name ImageDataGenerator": [
         "flow_from_dataframe",
         "class_mode multi_output",
         "cannot import name ImageDataGenerator",
     ],
+    "Images in a folder, labels in a CSV file": ["csv and images", "image file names in csv"],
+    "Predict a folder of new images, and write a CSV file": ["predict folder of images to csv"],
+    "Images and metadata in one model: several inputs": ["image and metadata", "several inputs"],
     "zip of two generators, ImageDataGenerator for image and mask: the same augmentation": [
         "zip two generators",
         "same augmentation image and mask",
@@ -109,11 +125,14 @@ QUESTIONS = {
         "Input 0 is incompatible with the layer",
     ],
     "predict in the wrong order: matching predictions to rows": ["predict order", "predict wrong order"],
-    "keras.applications and preprocess_input: a pretrained backbone with several outputs": [
+    "Transfer learning with keras.applications and preprocess_input: a pretrained backbone with several outputs": [
+        "transfer learning",
         "preprocess_input",
         "pretrained backbone",
     ],
     "Fine-tuning: freeze and unfreeze layers, compile again": ["fine-tuning", "unfreeze layers"],
+    "Add a head to a trained model, train only one head": ["add a new head", "train one head"],
+    "An ensemble: average the predictions of several models": ["ensemble"],
     "Change the batch size or the augmentation during training": [
         "change batch size",
         "batch size during training",
@@ -125,8 +144,9 @@ QUESTIONS = {
     ],
     "TensorBoard with several outputs: scalars of each head, histograms, images": ["TensorBoard"],
     "K-fold cross-validation with several outputs": ["cross-validation", "KFold"],
-    "Hyperparameter tuning with Keras Tuner or Optuna: many models in one process": [
+    "Hyperparameter tuning with Keras Tuner (KerasTuner) or Optuna: many models in one process": [
         "keras tuner",
+        "KerasTuner",
         "optuna",
         "hyperparameter search",
     ],
@@ -141,7 +161,14 @@ QUESTIONS = {
     ],
     "Several time series, windows and multi-step targets": ["multi-step targets"],
     "Resume training where it stopped": ["resume where training stopped"],
-    "My rows come from Hugging Face, torch, a DataLoader or TensorFlow": ["torch DataLoader"],
+    "My rows come from Hugging Face, torch (a PyTorch Dataset class, a DataLoader) or TensorFlow": [
+        "torch DataLoader",
+        "PyTorch Dataset class",
+    ],
+    "Text as input with several heads: TextVectorization, a tokenizer, BERT": [
+        "BERT",
+        "text classification several heads",
+    ],
     "Token classification: a label for each token or time step": ["token classification"],
     "How do I normalize targets? `StandardScaler` for y, and inverse transform of predictions": [
         "normalize targets",
@@ -178,6 +205,10 @@ QUESTIONS = {
 TOPICS = {
     "multiple outputs": "questions/",
     "multi-output model": "start/",
+    "multi-task learning": "start/",
+    "ImageNet mean": "images/",
+    "confusion matrix": "evaluating/",
+    "checkpoint": "resume/",
     "resume training": "resume/",
     "BackupAndRestore": "resume/",
     "save and load a model": "saving/",
@@ -192,7 +223,17 @@ TOPICS = {
     "oversampling": "guides/imbalance/",
     "empty cells missing values": "guides/tables-with-words/",
     "imbalance": "guides/imbalance/",
+    "imbalanced": "guides/imbalance/",
+    "TFRecord": "guides/datasets-you-have/",
+    "large dataset": "guides/bigger-than-memory/",
+    "grayscale": "images/",
+    "aspect ratio": "images/",
+    "focal loss": "losses/",
+    "quantile regression": "losses/",
+    "TFLite": "saving/",
     "time series": "guides/time-series/",
+    "forecasting": "guides/time-series/",
+    "LSTM": "guides/time-series/",
     "segmentation mask": "guides/several-masks/",
     "bounding box": "guides/presence-and-box/",
     "object detection": "guides/detection/",

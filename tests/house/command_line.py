@@ -33,8 +33,8 @@ def _section(name: str, command: Any, types: dict[str, Any]) -> str:
     rows += [(_option(one, types[one.name]), _help(one)) for one in options]
     table = "".join(f"| {_cell(title)} | {_cell(help)} |\n" for title, help in rows)
     about = "\n\n".join(" ".join(part.split()) for part in command.help.split("\n\n"))
-    head = "| argument or option | meaning |\n| --- | --- |\n"
-    return f"\n## `polyhead {name}`\n\n```text\n{usage}\n```\n\n{about}\n\n{head}{table}"
+    header = "| argument or option | meaning |\n| --- | --- |\n"
+    return f"\n## `polyhead {name}`\n\n```text\n{usage}\n```\n\n{about}\n\n{header}{table}"
 
 
 def _cell(text: str) -> str:
