@@ -576,6 +576,11 @@ def test_labels_are_learned_from_lists_and_their_number_from_an_array():
     )
 
 
+@pytest.mark.parametrize("column", [np.array([True, 0, 1, False, 2], object), [True, 0.0, 2.0, None]])
+def test_booleans_among_ids_are_ids(column):
+    assert repr(resolved(Categorical(), column).classes) == "(0, 1, 2)"
+
+
 def test_labels_that_are_whole_floats_are_ids_and_fractions_are_none():
     assert repr(resolved(MultiLabel(), [[2.0, 3.0], [1.0], []]).classes) == "(1, 2, 3)"
     assert message(resolved, MultiLabel(), [[0.3], [0.7, 0.1]]) == (

@@ -136,6 +136,23 @@ def feed(**more):
     return ph.Feed(rows(), inputs={"image": ph.Image(6, 6)}, heads=declared(), batch_size=4, **more)
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        (ph.Categorical(), [-1, 0, 1]),
+        (ph.MultiLabel(), [[-1, 0], [1], []]),
+        (ph.Categorical(), ["cat", "Cat", "dog"]),
+        (ph.Categorical(), [True, None, False]),
+        (ph.Binary(positive="yes"), ["yes", "no", "yes"]),
+    ],
+)
+def test_what_was_learned_comes_back(kind, column):
+    feed = ph.Feed({"x": np.zeros(3), "y": column}, inputs="x", heads={"y": kind})
+    found = ph.Declaration.from_dict(json.loads(json.dumps(feed.declaration.to_dict())))
+    assert vars(found.heads["y"]) == vars(feed.heads["y"])
+
+
 def test_what_is_loaded_makes_the_same_batches(tmp_path):
     train = feed()
     train.declaration.save(tmp_path / "pets.json")

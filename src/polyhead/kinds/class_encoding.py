@@ -14,7 +14,7 @@ from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, sh
 from polyhead.errors import plain_scalar as plain_scalar
 from polyhead.kinds.class_types import AS_TEXT, INT64, NAMES, can_be_class, fix_of_no_name, is_large
 from polyhead.kinds.lists_as_text import listed_fix, repeats_fix
-from polyhead.kinds.missing import is_missing, plain
+from polyhead.kinds.missing import is_missing
 
 MISSING, STRANGE = -1, -2
 """Used in place of an id: for a missing label, and for a value that is not a class."""
@@ -378,7 +378,7 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
     """
     names = list(names)
     keep_bytes, fractions = _in_bytes(names, missing), any(map(_is_fraction, names))
-    for row, found in enumerate(plain(values)):
+    for row, found in enumerate(values.values() if hasattr(values, "codes") else values):
         if is_missing(found, missing):
             continue
         if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):

@@ -126,6 +126,8 @@ def _require_type(one: Field[Any], value: Any, where: str) -> None:
     types = {"bool": bool, "int": int, "None": type(None)}
     if one.type == "Spellings" and isinstance(value, tuple) and all(map(_counts_names, value)):
         return
+    if words[0] == "tuple[int, int]" and isinstance(value, tuple) and [type(v) for v in value] == [int, int]:
+        return
     if not one.init and not any(type(value) is types.get(word, object) for word in words):
         raise ContractError(Problem(where, str(one.type), shown(value)))
 

@@ -73,8 +73,9 @@ def learn_labels(found: Mapping[Any, int]) -> tuple[tuple[Any, ...], Spellings, 
 
 def _as_ids(classes: Sequence[Any]) -> Sequence[Any]:
     """Return integers for whole floats, as a missing label makes of integers, if all classes are whole numbers."""
-    whole = all(type(c) is int or (isinstance(c, float) and c.is_integer()) for c in classes)
-    return [int(c) for c in classes] if whole else classes
+    whole = all(isinstance(c, int) or (isinstance(c, float) and c.is_integer()) for c in classes)
+    flags = all(isinstance(c, bool) for c in classes)  # beside numbers, they are numbers
+    return [int(c) for c in classes] if whole and not flags else classes
 
 
 def require_names(counts: Mapping[Any, int], fix: Callable[[Any], str]) -> None:

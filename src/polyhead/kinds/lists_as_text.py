@@ -22,13 +22,13 @@ def lists_fix(text: Any) -> str:
     'Turn text into lists: [ast.literal_eval(text) for text in column].'
     >>> lists_fix("[0.5 1.5]")
     'Turn text into numbers: [[float(one) for one in text.strip("[]").split()] for text in column].'
-    >>> lists_fix("1.5"), lists_fix("a red car")
-    ('', '')
+    >>> lists_fix("1.5"), lists_fix("a red car"), lists_fix("(0, 18]")
+    ('', '', '')
     """
     if not isinstance(text, str):
         return ""
     inside = text.strip()
-    in_brackets = inside[:1] in ("[", "(") and inside[-1:] in ("]", ")")
+    in_brackets = (inside[:1], inside[-1:]) in (("[", "]"), ("(", ")"))
     readers = (("json.loads", json.loads), ("ast.literal_eval", ast.literal_eval)) if in_brackets else ()
     for name, read in readers:
         try:
@@ -40,7 +40,7 @@ def lists_fix(text: Any) -> str:
     parts = _BETWEEN.split(inside[1:-1].strip() if in_brackets else inside)
     if len(parts) < 2 or not all(map(reads_as_number, parts)):
         return ""
-    strip = '.strip("[]")' if in_brackets else ""
+    strip = f'.strip("{inside[0]}{inside[-1]}")' if in_brackets else ""
     mark = next((f'"{mark}"' for mark in ",;" if mark in inside), "")
     return f"Turn text into numbers: [[float(one) for one in text{strip}.split({mark})] for text in column]."
 
