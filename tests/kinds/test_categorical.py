@@ -3,6 +3,7 @@
 import datetime
 import enum
 import uuid
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -576,7 +577,15 @@ def test_labels_are_learned_from_lists_and_their_number_from_an_array():
     )
 
 
-@pytest.mark.parametrize("column", [np.array([True, 0, 1, False, 2], object), [True, 0.0, 2.0, None]])
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array([True, 0, 1, False, 2], object),
+        [True, 0.0, 2.0, None],
+        [Decimal(0), np.int64(1), 2, True],
+        [False, True, Decimal(2)],
+    ],
+)
 def test_booleans_among_ids_are_ids(column):
     assert repr(resolved(Categorical(), column).classes) == "(0, 1, 2)"
 

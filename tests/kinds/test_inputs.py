@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from kind_checks import message, refusal, resolved
 
+import polyhead as ph
 from polyhead.columns.values import Coded
 from polyhead.errors import BadValue, ContractError
 from polyhead.kinds import Array, Image, MultiLabel, Regression
@@ -348,3 +349,18 @@ def test_a_column_that_is_named_twice(kind):
         kind(column=["x", "y", "x"])
     words = f"{kind.__name__}(column=): expected names of different columns, got 'x' twice."
     assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("column", [np.zeros((3, 0)), [[], [], []]])
+def test_rows_of_no_numbers_are_told(column):
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed({"x": column, "y": [0, 1, 0]}, inputs="x", heads={"y": ph.Binary()})
+    assert str(error.value) == (
+        "input `x`, row 0: expected numbers in each row, got none, shape (0,). Pad the rows to one length: np.pad(row, "
+        "(0, length - len(row))). Likewise all other rows that were checked."
+    )
+
+
+def test_rows_of_which_some_have_no_numbers_are_told():
+    with pytest.raises(ph.DataError, match=r"^input `x`, row 1: expected rows of one shape, as row 0 has it"):
+        ph.Feed({"x": [[0, 1], [1], []], "y": [0, 1, 0]}, inputs="x", heads={"y": ph.Binary()})

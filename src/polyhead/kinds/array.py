@@ -116,6 +116,9 @@ class Array(Input):
         probe = column.probe()
         values = _as_numbers(probe)
         found = values.shape[1:] or (1,)
+        if 0 in found:
+            fix = "Pad the rows to one length: np.pad(row, (0, length - len(row)))."
+            raise BadValue(0, "numbers in each row", f"none, shape {found}", fix)
         if self.shape not in (None, found):
             raise self._other_rows(found)
         scale = self.scale

@@ -208,7 +208,7 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
     return bare if keep_bytes else words_as_text(bare)
 
 
-_OF_NUMPY = (np.ndarray, np.datetime64, np.timedelta64)
+_OF_NUMPY = (np.ndarray, np.number, np.datetime64)  # a Decimal cannot be compared with numbers of NumPy
 
 
 def _bare(value: Any) -> Any:

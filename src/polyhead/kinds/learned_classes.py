@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
@@ -73,9 +74,11 @@ def learn_labels(found: Mapping[Any, int]) -> tuple[tuple[Any, ...], Spellings, 
 
 def _as_ids(classes: Sequence[Any]) -> Sequence[Any]:
     """Return integers for whole floats, as a missing label makes of integers, if all classes are whole numbers."""
-    whole = all(isinstance(c, int) or (isinstance(c, float) and c.is_integer()) for c in classes)
-    flags = all(isinstance(c, bool) for c in classes)  # beside numbers, they are numbers
-    return [int(c) for c in classes] if whole and not flags else classes
+    whole = all(isinstance(c, (int, float, Decimal)) and c % 1 == 0 for c in classes)
+    alone = any(
+        all(isinstance(c, kind) for c in classes) for kind in (bool, Decimal)
+    )  # not beside other numbers
+    return [int(c) for c in classes] if whole and not alone else classes
 
 
 def require_names(counts: Mapping[Any, int], fix: Callable[[Any], str]) -> None:
