@@ -255,6 +255,32 @@ def test_what_may_be_meant_is_a_warning(name):
     assert report.ok
 
 
+def test_class_ids_are_not_compared_with_the_range_of_a_softmax():
+    data = {"x": np.zeros((9, 4)), "kind": np.arange(9) % 3, "one_hot": np.arange(9) % 3}
+    heads = {"kind": ph.Categorical(3), "one_hot": ph.Categorical(3, one_hot=True)}
+    x = keras.Input((4,), name="x")
+    outputs = {"kind": layers.Dense(3, activation="softmax")(x), "one_hot": layers.Dense(3)(x)}
+    assert ph.Feed(data, inputs="x", heads=heads).check(keras.Model(x, outputs)).problems == ()
+
+
+def test_losses_of_keras_cannot_apply_a_weight_for_each_label():
+    """With as many rows in a batch as labels, Keras would weigh each row by the weights of another."""
+    tags = np.where(np.eye(6, 3) > 0, np.nan, 1.0)
+    feed = ph.Feed(
+        {"x": np.zeros((6, 4)), "tags": tags}, inputs="x", heads={"tags": ph.MultiLabel(3)}, batch_size=3
+    )
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, layers.Dense(3, activation="sigmoid", name="tags")(x))
+    model.compile("sgd", loss="binary_crossentropy")
+    with pytest.raises(ph.ContractError) as error:
+        model.fit(feed, verbose=0)
+    assert str(error.value) == (
+        "head `tags`: expected a loss with a value for each weight of a row, (3), got a single one. "
+        "Keras can't apply them: say ph.compile(model, feed, optimizer=...), whose losses can."
+    )
+    ph.compile(model, feed, optimizer="sgd").fit(feed, verbose=0)
+
+
 def test_two_heads_whose_labels_fit_each_other_s_outputs_look_exchanged():
     report = check(
         {"price": ph.Regression(), "share": ph.Regression()},

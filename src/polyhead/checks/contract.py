@@ -17,7 +17,13 @@ from polyhead.checks.compiled_model import (
     user_metrics,
 )
 from polyhead.checks.input_rules import judge_inputs
-from polyhead.checks.loss_rules import diluting_losses, judge_losses, losses_too_coarse, wrong_own_losses
+from polyhead.checks.loss_rules import (
+    diluting_losses,
+    judge_losses,
+    losses_of_keras_too_coarse,
+    losses_too_coarse,
+    wrong_own_losses,
+)
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
 from polyhead.checks.model_match import Fit, makes_own_loss, match_model
 from polyhead.checks.model_tensors import symbolic
@@ -121,6 +127,7 @@ def _compare_tensors(
     problems += exchanged_heads(heads, applied, seen)
     if users is not None:
         problems += wrong_own_losses(given, heads)
+        problems += losses_of_keras_too_coarse(given, heads, declared.weighted)
         problems += diluting_losses(given, heads, declared.weighted)
         problems += unweighted_metrics(model, declared.weighted)
     if compiled or ends or any(not problem.warning for problem in problems):

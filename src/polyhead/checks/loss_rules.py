@@ -172,6 +172,22 @@ def _shape_for(function: Callable[[Any, Any], Any], head: Head, rows: int) -> tu
         return None
 
 
+def losses_of_keras_too_coarse(
+    losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
+) -> Iterator[Problem]:
+    """Find losses of ``model.compile`` with coarser values than the weights; Keras would weigh rows by each other's."""
+    import keras
+
+    for name in losses:
+        if name not in weighted:
+            continue
+        loss = keras.losses.get(losses[name])
+        shape = values_shape(getattr(loss, "call", loss), heads[name])
+        for problem in too_fine(name, heads[name], heads[name].weight_shape, shape) if shape else ():
+            fix = "Keras can't apply them: say ph.compile(model, feed, optimizer=...), whose losses can."
+            yield replace(problem, fix=fix)
+
+
 def diluting_losses(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
 ) -> Iterator[Problem]:

@@ -202,7 +202,8 @@ def exchanged_heads(
     heads: Mapping[str, Head], applied: Mapping[str, str | None], seen: Mapping[str, ArrayStatistics]
 ) -> Iterator[Problem]:
     """Find two heads of one shape whose labels fit each other's outputs but not their own."""
-    names = [n for n in heads if n in seen and seen[n].labeled]
+    # an id is no number of the output
+    names = [n for n in heads if n in seen and seen[n].labeled and heads[n].shape == heads[n].output_shape]
     for i, one in enumerate(names):
         for other in names[i + 1 :]:
             if heads[one].output_shape != heads[other].output_shape:

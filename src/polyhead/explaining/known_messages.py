@@ -137,7 +137,8 @@ feed.check(model)   # every head without an output and every output without a he
     ),
     KnownMessage(
         "shape",
-        "Incompatible shapes: target and output must have the same shape, Dimensions must be equal",
+        "Incompatible shapes: target and output must have the same shape, Dimensions must be equal, class ids or "
+        "one-hot",
         "The labels of an output have another shape than the output, or need another loss.",
         keras="""\
 # class ids (N,): loss="sparse_categorical_crossentropy"; one-hot (N, classes): loss="categorical_crossentropy"
@@ -256,7 +257,7 @@ ph.compile(model, feed, optimizer="adam")""",
     ),
     KnownMessage(
         "monitor",
-        "EarlyStopping or ModelCheckpoint on one of several outputs",
+        "EarlyStopping, ModelCheckpoint or ReduceLROnPlateau on one of several outputs",
         "Keras can't tell whether the monitored metric should rise or fall. Metrics are named val_, output, metric.",
         keras='keras.callbacks.EarlyStopping("val_${first}_loss", mode="min", patience=3)',
         polyhead='keras.callbacks.EarlyStopping("val_${first}_loss", mode="min", patience=3)   # the same',
@@ -265,7 +266,7 @@ ph.compile(model, feed, optimizer="adam")""",
     ),
     KnownMessage(
         "validation-split",
-        "validation_split with a generator",
+        "validation_split with a generator: train test split, stratified split",
         "Keras splits only arrays, and uses the last rows without shuffling.",
         keras="""\
 rows = np.random.default_rng(0).permutation(len(x))
