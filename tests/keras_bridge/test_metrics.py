@@ -101,6 +101,7 @@ def test_default_metrics_have_names_too():
 
 def test_metrics_by_name_are_told_of_logits():
     names = ["accuracy", "acc", "binary_accuracy", "auc", "binary_crossentropy", "binary_focal_crossentropy"]
+    names += ["precision", "recall", "BinaryIoU", "FalsePositives"]
     head = ph.Binary(metrics=names)
     feed = ph.Feed(DATA, inputs="x", heads={"yes": head, "other": ph.Regression()}, batch_size=ROWS)
     found = []

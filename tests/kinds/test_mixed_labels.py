@@ -201,6 +201,11 @@ def test_boxes_in_shares_of_the_image():
         np.array([[2 / 3], [1 / 3]]), (9, 9), np.array([[[0, 0, 9, 9]], [[0, 0, 9, 3]]]), PASTED.shifts
     )
     assert boxes(thirds, [[0, 0, 1, 1 / 3]], [], normalized=True, min_visible=0)[2] == [-1, -1]
+    side = Mixing(
+        np.array([[2 / 3], [1 / 3]]), (9, 9), np.array([[[0, 0, 9, 9]], [[0, 0, 6, 3]]]), PASTED.shifts
+    )
+    found, _, _ = boxes(side, [[0, 0, 2 / 3, 1]], [], normalized=True)
+    assert found[0] == pytest.approx([0, 1 / 3, 2 / 3, 1])
 
 
 def test_points_and_lines_as_boxes():

@@ -18,6 +18,7 @@ from polyhead.keras_bridge.probing import result_of_metric, rows_to_try
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
 from polyhead.kinds.iou import MaskIoU
+from polyhead.kinds.keras_names import SIGMOID
 from polyhead.kinds.keras_objects import serialized
 
 _ACCURACIES = {
@@ -52,6 +53,9 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
     config = {**found.get_config(), "name": asked}
     if logits and "from_logits" in config:
         config["from_logits"] = True
+    elif logits and head.probabilities == SIGMOID:  # a logit of 0 is a probability of 0.5
+        at_half = {"threshold": (0.5,), "thresholds": (None, 0.5)}
+        config |= {key: 0.0 for key, default in at_half.items() if config.get(key, 1) in default}
     if type(found) is keras.metrics.BinaryAccuracy and head.probabilities:
         from polyhead.kinds.accuracy import BinaryAccuracy  # it supports labels between 0 and 1
 

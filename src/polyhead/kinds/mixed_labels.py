@@ -18,6 +18,9 @@ BLEND, PATCH = "blend", "patch"
 
 MIXABLE = "labels that can be mixed"
 
+_ROUNDING = 1e-3
+"""Edges of boxes and patches this close, in pixels, are the same: normalized boxes are rounded to float32."""
+
 
 @dataclass(frozen=True)
 class Mixing:
@@ -148,12 +151,12 @@ class Mixing:
             for later in self.patches[k + 1 :]:
                 hidden_low, hidden_high = _cut_to(low[k], high[k], later[:, None])
                 shares[k] -= _area_share(hidden_low, hidden_high, whole[k])
-                across = (hidden_low <= low[k]) & (hidden_high >= high[k])
+                reach_low, reach_high = hidden_low - _ROUNDING <= low[k], hidden_high + _ROUNDING >= high[k]
+                across = reach_low & reach_high
                 for axis in (0, 1):
                     # only a patch that spans the whole box moves one of its sides
                     there = across[..., 1 - axis] & (hidden_high >= hidden_low).all(-1)
-                    first = there & (hidden_low[..., axis] <= low[k][..., axis])
-                    last = there & (hidden_high[..., axis] >= high[k][..., axis])
+                    first, last = there & reach_low[..., axis], there & reach_high[..., axis]
                     new_low = np.where(first, hidden_high[..., axis], low[k][..., axis])
                     new_high = np.where(last, hidden_low[..., axis], high[k][..., axis])
                     low[k, ..., axis], high[k, ..., axis] = new_low, new_high
