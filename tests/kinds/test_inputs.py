@@ -72,6 +72,8 @@ def test_rows_that_differ_by_an_axis_of_one():
     for shape, column, fix in (((4, 1), np.ones((3, 4)), "None"), ((4,), np.ones((3, 4, 1)), "0")):
         assert message(resolved, Array(shape), column).endswith(f". Give column[..., {fix}].")
     assert message(resolved, Array((4,)), np.ones((3, 5))).endswith("got rows of shape (5,).")
+    few = message(resolved, Array((4,)), [0.5, 1.5, 2.5])
+    assert few.endswith("(1,). A row needs 4 numbers; several rows are a list of such lists.")
 
 
 def test_numbers_that_do_not_fit():

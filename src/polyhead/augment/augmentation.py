@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, is_number, plain_fields, shown
+from polyhead.kinds.inherited_docs import with_inherited
 
 Moved = tuple[np.ndarray, np.ndarray]
 
@@ -39,6 +40,7 @@ class Augmentation(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls.__doc__ = with_inherited(cls, Augmentation)
         if "stream_name" not in cls.__dict__:
             cls.stream_name = cls.__name__
 

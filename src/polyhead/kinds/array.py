@@ -145,6 +145,8 @@ class Array(Input):
             fix = "Give column[..., None]."
         elif self.shape is not None and found == (*self.shape, 1):
             fix = "Give column[..., 0]."
+        elif self.shape is not None and len(self.shape) == 1 and found == (1,) and not texts:
+            fix = f"A row needs {self.shape[0]} numbers; several rows are a list of such lists."
         return BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}", fix)
 
     def _present(self, values: Any) -> tuple[np.ndarray, None]:

@@ -28,8 +28,8 @@ class Head(Kind, InImage):
 
     Attributes:
         weight: the weight of this head's loss in the total loss.
-        class_weight: a weight for each class, ``{class: weight}`` or ``"balanced"``; if the classes are declared,
-            also a list or array in the order of their ids.
+        class_weight: for heads with classes, a weight for each class, ``{class: weight}`` or ``"balanced"``; if the
+            classes are declared, also a list or array in the order of their ids.
         given: the name of a binary head; this head counts only where that one is 1.
         each: the name of a head of boxes; the column then has one entry for each box of a row, and labels have one
             more axis: ``(B, max_boxes, *shape)``. Entries are reordered and left out together with their boxes.

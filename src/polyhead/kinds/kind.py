@@ -16,6 +16,7 @@ from polyhead.errors import (
     shown,
 )
 from polyhead.kinds.conversion import Conversion
+from polyhead.kinds.inherited_docs import with_inherited
 from polyhead.kinds.mixed_labels import Mixing
 from polyhead.kinds.source_column import Column
 
@@ -36,6 +37,10 @@ class Kind(ABC):
 
     _: KW_ONLY
     column: str | tuple[str, ...] | list[str] | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__doc__ = with_inherited(cls, Kind)
 
     def __post_init__(self) -> None:
         plain_fields(self)

@@ -1,0 +1,40 @@
+"""The arguments of base classes in the docstrings of their subclasses, where ``help`` shows them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+TITLE = "Attributes:\n"
+
+
+def documented(text: str) -> dict[str, str]:
+    """The entries under ``Attributes:`` of a docstring, by their names.
+
+    >>> documented("Blur.\\n\\nAttributes:\\n    sigma: in pixels,\\n        above 0.\\n    p: in 0-1.")
+    {'sigma': 'sigma: in pixels,\\n        above 0.', 'p': 'p: in 0-1.'}
+    """
+    section = inspect.cleandoc(text).partition(TITLE)[2].partition("\n\n")[0]
+    entries = re.split(r"^    (?! )", section, flags=re.MULTILINE)[1:]
+    return {entry.partition(":")[0]: entry.rstrip() for entry in entries}
+
+
+def with_inherited(cls: type, root: type) -> str | None:
+    """The docstring of a class with the attributes that its bases document, up to the base ``root``."""
+    if cls.__doc__ is None:
+        return None
+    text = inspect.cleandoc(cls.__doc__)
+    inherited: dict[str, str] = {}
+    for base in cls.__mro__[1:]:
+        if issubclass(base, root):
+            inherited = {**documented(base.__doc__ or ""), **inherited}
+    own = documented(text)
+    added = "".join(f"\n    {entry}" for name, entry in inherited.items() if name not in own)
+    if not added:
+        return cls.__doc__
+    before, title, after = text.partition(TITLE)
+    if title:
+        section, gap, rest = after.partition("\n\n")
+        return f"{before}{title}{section.rstrip()}{added}{gap}{rest}"
+    before, examples, after = text.partition("\n\n>>> ")
+    return f"{before}\n\n{TITLE.rstrip()}{added}{examples}{after}"
