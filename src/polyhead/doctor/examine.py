@@ -132,16 +132,7 @@ def _examine(
         return Examination(tuple(problems or _no_batches(what)), tuple(notes), kind=what.kind)
     item = _check_first_item(what, first, worker, clock.left * 0.3)
     second = _read_again(what, batches, worker, clock, first, unseen, problems)
-    side, why = signature_of(model, first.first.parts["x"]) if model is not None else (None, "")
-    free = model is not None and _reads_labels_itself(model, first)
-    if isinstance(why, Problem) and not free:
-        problems.append(why)
-    elif isinstance(why, str) and why:
-        unseen.append(why)
-    if model is None:
-        unseen.append("whether it fits a model: none was given")
-    elif free:
-        unseen.append("whether the labels fit the model: it computes its own loss")
+    side, free = _tensors_of(model, first, problems, unseen)
     places, matched = _match_batch(what, first, side, free)
     problems += batch_layout.check_pairs(
         first.turned or (second.turned if second is not None else None), places
@@ -228,6 +219,25 @@ def _check_first_item(what: Subject, first: Reading, worker: Worker, seconds: fl
     if what.item is not None and 5 * max(first.seconds) > seconds:
         return CheckResult(unseen=["whether item 0 is the same when it is read again: it takes too long"])
     return check_item(what, first, worker, seconds)
+
+
+def _tensors_of(
+    model: Any, first: Reading, problems: list[Problem], unseen: list[str]
+) -> tuple[Model | None, bool]:
+    """Describe a model's tensors, and return whether its labels are its own affair; adds what cannot be compared."""
+    if model is None:
+        unseen.append("whether it fits a model: none was given")
+        return None, False
+    assert first.first is not None
+    side, why = signature_of(model, first.first.parts["x"])
+    free = _reads_labels_itself(model, first)
+    if isinstance(why, Problem) and not free:
+        problems.append(why)
+    elif isinstance(why, str) and why:
+        unseen.append(why)
+    if free:
+        unseen.append("whether the labels fit the model: it computes its own loss")
+    return side, free
 
 
 def _reads_labels_itself(model: Any, first: Reading) -> bool:
