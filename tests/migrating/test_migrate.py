@@ -188,6 +188,47 @@ masks = ImageDataGenerator().flow_from_directory({pictures + "/kinds"!r}, class_
     assert masks.why.startswith("class_mode=None has no labels. If it is zipped with the flow of the masks:")
 
 
+def test_the_order_of_the_classes_is_kept(script, pictures):
+    text = f"""
+from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+images = ImageDataGenerator(rescale=1.0 / 255)
+two = images.flow_from_directory({pictures + "/kinds"!r}, (8, 8), classes=["dog", "cat"], class_mode="binary")
+ids = images.flow_from_directory({pictures + "/kinds"!r}, (8, 8), classes=["dog", "cat"], class_mode="sparse")
+"""
+    for execute in (True, False):
+        two, ids = migrate(script(text), execute=execute)
+        assert 'ph.Binary(positive="cat")' in two.code
+        assert 'ph.Categorical(["dog", "cat"])' in ids.code
+    two, _ = migrate(script(text))
+    assert (two.compared, two.why) == ((), "its rows are in another order than those of the folder")
+
+
+def test_names_that_a_class_reads_and_arguments_of_the_script(script):
+    text = """
+import argparse
+import keras
+import numpy as np
+
+class Rows(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return x[i * 8 : i * 8 + 8], y[i * 8 : i * 8 + 8]
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--rows", type=int, default=24)
+options = parser.parse_args()
+x = np.arange(options.rows * 2.0).reshape(-1, 2)
+y = np.arange(options.rows) % 2
+train = Rows()
+"""
+    (made,) = migrate(script(text))
+    assert (made.why, made.ran) == ("", "2-4, 6-11, 13-18")
+    assert made.compared[1:] == ("input `x`: the same", "head `y`: the same; the shape () became (1,)")
+
+
 def test_flow_of_arrays(script):
     text = """
 import numpy as np

@@ -127,6 +127,7 @@ def judge_inputs(
     for name, kind in inputs.items():
         where = place(input=name)
         layers = first_layers(model, tensors.get(name))
+        cut = None
         if kind.dtype == "float32":
             dtype = str(getattr(tensors.get(name), "dtype", "float32"))
             cut = fractions_cut(where, dtype, "float32", 'Say ph.Array(dtype="int32")')
@@ -134,7 +135,7 @@ def judge_inputs(
         if name in collapsing and any(type(layer).__name__ in _FLOATS for layer in layers):
             yield collapsing[name]
         known = _rows_of_embedding(layers)
-        if name in numbers and not kind.names:
+        if name in numbers and not kind.names and cut is None:
             problem = unknown_ids(layers, numbers[name], partial(_at_row, name))
             yield from [problem] if problem is not None else []
         if known is not None and len(kind.names) > known[0]:

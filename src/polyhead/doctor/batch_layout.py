@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.leaf_statistics import NONE, NUMBERS_AS, SINGLE
+from polyhead.checks.model_match import fits
+from polyhead.doctor.leaf_statistics import NONE, NUMBERS_AS, SINGLE, LeafStatistics
 from polyhead.doctor.misread import is_frame
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.pairs import Turned
@@ -97,15 +98,27 @@ def _check_drift(reading: Reading, places: Matches) -> Iterator[Problem]:
             )
         if len(stats.shapes) > 1:
             (one, _), (other, step), *_ = stats.shapes.items()
+            taken = _takes_all(places, place, stats)
+            if taken and _backend() != "jax":
+                continue
             yield Problem(
                 f"{places.name(place)}, batch {step}",
                 f"rows of shape {one}, as in batch 0",
                 f"rows of shape {other}",
-                "Pad or cut the rows to one shape.",
+                f"{'JAX compiles the model for each shape. ' * taken}Pad or cut the rows to one shape.",
                 "shape-drift",
                 # inputs of varying lengths are common, as long as the rank is the same
-                warning=place[0] == "x" and len(one) == len(other),
+                warning=taken or (place[0] == "x" and len(one) == len(other)),
             )
+
+
+def _takes_all(places: Matches, place: Place, stats: LeafStatistics) -> bool:
+    """Return whether a tensor of the model has axes of any size where the rows of batches differ in shape."""
+    slot = (places.inputs if place[0] == "x" else places.outputs).get(place[1])
+    if slot is None:
+        return False
+    wanted = (slot.shape,) if place[0] == "x" else (slot.shape, slot.shape[:-1])
+    return any(all(fits(shape, one) for shape in stats.shapes) for one in wanted)
 
 
 def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> Iterator[Problem]:

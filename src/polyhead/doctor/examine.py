@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from polyhead.checks.compiled_model import compiled_loss, lacks_loss
+from polyhead.checks.model_match import makes_own_loss
 from polyhead.doctor import batch_layout, cost, declare, input_checks, matching, shared_columns, value_checks
 from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
 from polyhead.doctor.examination import Examination
@@ -130,14 +132,8 @@ def _examine(
         return Examination(tuple(problems or _no_batches(what)), tuple(notes), kind=what.kind)
     item = _check_first_item(what, first, worker, clock.left * 0.3)
     second = _read_again(what, batches, worker, clock, first, unseen, problems)
-    side, why = signature_of(model, first.first.parts["x"]) if model is not None else (None, "")
-    if isinstance(why, Problem):
-        problems.append(why)
-    elif why:
-        unseen.append(why)
-    if model is None:
-        unseen.append("whether it fits a model: none was given")
-    places, matched = _match_batch(what, first, side)
+    side, free = _tensors_of(model, first, problems, unseen)
+    places, matched = _match_batch(what, first, side, free)
     problems += batch_layout.check_pairs(
         first.turned or (second.turned if second is not None else None), places
     )
@@ -159,6 +155,7 @@ def _examine(
         once = f"{with_article(what.kind)} is read only once; give the function that makes it"
         unseen.append(f"the same data as a feed: {once}")
     notes += _value_notes(first, places)
+    unseen += value_checks.unread_shapes(first, places)
     paid = cost.measure_cost(first, places, model if what.timed and side else None, clock.left)
     epoch = _epoch_length(first, steps)
     stacked = any(problem.code == "stacked-targets" for problem in matched)
@@ -224,14 +221,47 @@ def _check_first_item(what: Subject, first: Reading, worker: Worker, seconds: fl
     return check_item(what, first, worker, seconds)
 
 
-def _match_batch(what: Subject, first: Reading, side: Model | None) -> tuple[Matches, list[Problem]]:
+def _tensors_of(
+    model: Any, first: Reading, problems: list[Problem], unseen: list[str]
+) -> tuple[Model | None, bool]:
+    """Describe a model's tensors, and return whether its labels are its own affair; adds what cannot be compared."""
+    if model is None:
+        unseen.append("whether it fits a model: none was given")
+        return None, False
+    assert first.first is not None
+    side, why = signature_of(model, first.first.parts["x"])
+    free = _reads_labels_itself(model, first)
+    if isinstance(why, Problem) and not free:
+        problems.append(why)
+    elif isinstance(why, str) and why:
+        unseen.append(why)
+    if free:
+        unseen.append("whether the labels fit the model: it computes its own loss")
+    return side, free
+
+
+def _reads_labels_itself(model: Any, first: Reading) -> bool:
+    """Return whether a model was compiled without a loss, and computes its own from labels, or without any."""
+    assert first.first is not None
+    unlabeled = first.first.parts.get("y") is None and lacks_loss(model)
+    return unlabeled or (makes_own_loss(model) and compiled_loss(model) is None)
+
+
+def _match_batch(
+    what: Subject, first: Reading, side: Model | None, free: bool
+) -> tuple[Matches, list[Problem]]:
     assert first.first is not None
     alone = what.kind.startswith("generator") and first.first.container != "tuple" and first.first.size == 1
     if side is None or first.first.size > 3 or alone:  # `check_batches` reports the container
         return Matches(), []
     inputs, problems = matching.match_inputs(first.first.parts["x"], side)
+    if free:
+        return Matches(inputs), problems
     outputs, more = matching.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
     places = Matches(inputs, outputs)
+    if isinstance(first.first.parts["x"], Mapping) and more and more[0].code == "no-targets":
+        fix = f"To Keras, a batch that is one dict is inputs alone. {more[0].fix}"
+        return places, [replace(more[0], fix=fix)]
     if any(problem.code == "swapped-targets" for problem in more):
         right = value_checks.in_sorted_order(first, places)
         if right is not None:

@@ -142,7 +142,8 @@ def _check_numbers(name: str, slot: ExaminedTensor, stats: LeafStatistics, model
         value, spot = stats.fraction
         fix = "Give whole numbers"
         found.append(fractions_cut(in_row(name, spot), slot.dtype, f"{value:g}", fix))
-    found.append(unknown_ids(slot.takers, stats, lambda spot: in_row(name, spot)))
+    if not any(found):
+        found.append(unknown_ids(slot.takers, stats, lambda spot: in_row(name, spot)))
     shape = stats.shape
     if len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= _SIDE and stats.low[0] >= 0:
         if _BRIGHT < stats.high[0] <= 255:

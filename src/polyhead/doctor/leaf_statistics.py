@@ -84,6 +84,14 @@ class LeafStatistics(ArrayStatistics):
         self.columns = known + hashes if known.shape == hashes.shape else None
 
 
+def unpadded_bytes(row: np.ndarray) -> bytes:
+    """Return the bytes of a row without the padding at its end, of which another batch may have more or less."""
+    if row.ndim == 1 and row.dtype.kind == "i":
+        kept = np.flatnonzero((row != 0) & (row != -100))
+        row = row[: kept[-1] + 1 if len(kept) else 0]
+    return np.ascontiguousarray(row).tobytes().rstrip(b"\0")
+
+
 def _are_numbers(array: np.ndarray) -> bool:
     """Return whether text or objects can be converted to numbers, by the first ones of a large array."""
     some = array.reshape(-1)[:1000]

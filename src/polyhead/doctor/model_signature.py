@@ -26,7 +26,9 @@ class ExaminedTensor(ModelTensor):
     Attributes:
         activation: its last activation, if known.
         own_loss: whether that loss is the user's own class.
+        unknown_loss: whether that loss is the user's own class or function.
         from_logits: the argument of its loss of that name; None if it reads neither logits nor probabilities.
+        ignored: the class id that the loss leaves out; None for none.
         takers: the layers that read an input.
         untrained: whether the model was compiled without a loss for this output, and with losses for others.
     """
@@ -35,7 +37,9 @@ class ExaminedTensor(ModelTensor):
     activation: str | None = None
     loss: str | None = None
     own_loss: bool = False
+    unknown_loss: bool = False
     from_logits: bool | None = None
+    ignored: int | None = None
     takers: tuple[Any, ...] = ()
     untrained: bool = False
 
@@ -186,4 +190,6 @@ def _with_loss(slot: ExaminedTensor, loss: Any, trains: bool) -> ExaminedTensor:
     own = function is loss and isinstance(loss, keras.losses.Loss)
     own = own and not type(loss).__module__.startswith(("keras.", "polyhead."))
     name = known.name or getattr(function, "__name__", None) or type(loss).__name__
-    return replace(slot, loss=name, own_loss=own, from_logits=known.from_logits)
+    ignored = getattr(loss, "ignore_class", None)
+    slot = replace(slot, loss=name, own_loss=own, unknown_loss=not known.name)
+    return replace(slot, from_logits=known.from_logits, ignored=ignored)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.leaf_statistics import NONE, SINGLE, LeafStatistics, Odd, is_none
+from polyhead.doctor.leaf_statistics import NONE, SINGLE, LeafStatistics, Odd, is_none, unpadded_bytes
 from polyhead.doctor.pairs import Pairs, Turned
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import counted, shown
@@ -255,8 +255,7 @@ def row_hashes(batch: ReadBatch) -> tuple[np.ndarray, dict[Path, np.ndarray]]:
     found: dict[Place, np.ndarray] = {}
     for place, leaf in batch.arrays():
         if place[0] != "w" and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:
-            parts = (np.ascontiguousarray(row).tobytes() for row in leaf)
-            digests = b"".join(hashlib.blake2b(part, digest_size=8).digest() for part in parts)
+            digests = b"".join(hashlib.blake2b(unpadded_bytes(row), digest_size=8).digest() for row in leaf)
             found[place] = np.frombuffer(digests, "<u8")
     rows = np.zeros((min(map(len, found.values()), default=0), 2), np.uint64)
     for (part, _), leaf in found.items():

@@ -155,7 +155,25 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
         problems.append(exchanged("y", outputs, meant, reason))
         outputs |= meant
         found |= {path: [] for path in taken}
+    found = {path: some for path, some in found.items() if not _reads_as_it_likes(outputs[path], stats[path])}
     return problems + [p for path in found for p in found[path]], outputs
+
+
+def _reads_as_it_likes(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
+    """Return whether labels are for a loss of the user's own, in another shape than the output."""
+    shape = stats.shape
+    lacks = slot.own_loss and _lacks_last_axis(shape, slot.shape)
+    return slot.unknown_loss and stats.odd is None and not fits(shape, slot.shape) and not lacks
+
+
+def unread_shapes(reading: Reading, places: Matches) -> list[str]:
+    """Return which labels only a loss of the user's own can tell to be right."""
+    return [
+        f"whether {places.name(('y', path))} fits labels of shape {batch_of(reading.stats['y', path].shape)}: "
+        f"{slot.loss} is a loss of your own"
+        for path, slot in places.outputs.items()
+        if ("y", path) in reading.stats and _reads_as_it_likes(slot, reading.stats["y", path])
+    ]
 
 
 def _may_be_scaled(
@@ -167,7 +185,8 @@ def _may_be_scaled(
 ) -> bool:
     """Return whether labels out of reach of their output may be its own: those that would fit are no classes."""
     other = next(path for path, slot in meant.items() if slot is outputs[place])
-    return problem.code == "mask-255" or (problem.code == "label-range" and not stats[other].zero_one)
+    few = set(stats[other].distinct or (math.inf,)) <= {-1, 0, 1}
+    return problem.code == "mask-255" or (problem.code == "label-range" and not few)
 
 
 def _or_exchanged(
@@ -279,8 +298,10 @@ def _bad_ids(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Pro
         expected, fix = "a class id, a whole number", "Numbers that are no ids need another loss."
         return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")]
     classes = slot.classes
-    found = first_outside(stats, (0, classes - 1 if classes else math.inf))
-    if found is None:
+    highest = classes - 1 if classes else math.inf
+    found = first_outside(stats, (0, highest))
+    wrong = [value for value in stats.distinct or () if not 0 <= value <= highest and value != slot.ignored]
+    if found is None or (slot.ignored is not None and stats.distinct is not None and not wrong):
         return []
     value, spot = found
     fix = "JAX adds nothing for such a row, TensorFlow and torch stop. "
@@ -353,7 +374,8 @@ def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> lis
         where, fix = in_row(name, stats.high[1]), "They were 0 and 1 already: leave out the division by 255."
         return [Problem(where, f"labels of 0 and 1, as {why}", "at most 1 / 255", fix, "mask-255")]
     found = first_outside(stats, (low, high))
-    if found is not None:
+    marks = [value for value in stats.distinct or () if not low <= value <= high]
+    if found is not None and not (slot.unknown_loss and len(marks) == 1):  # which that loss may leave out
         value, spot = found
         fix = "The output cannot reach it, or the loss falls without bound: "
         fix += "scale the labels, or give the output layer no activation and a loss for numbers."

@@ -193,11 +193,27 @@ def _class_head(mode: str, frame: Any, name: str, classes: list[str] | None = No
             words = sorted(map(str, frame[name].unique()))
         positive = (f"positive={quoted_text(words[-1])}",) if words else ()
         return Guess("Binary", positive, "" if words else "positive= names the class that counts as 1")
+    order = (f"[{', '.join(map(quoted_text, classes))}]",) if classes and classes != sorted(classes) else ()
     if mode == "categorical":
         if frame is not None and name in frame and not isinstance(frame[name].iloc[0], str):
             return Guess("MultiLabel", (), "lists of words: several classes a row")
-        return Guess("Categorical", ("one_hot=True",), "without one_hot: ids, for a sparse loss")
-    return Guess("Categorical")
+        return Guess("Categorical", (*order, "one_hot=True"), "without one_hot: ids, for a sparse loss")
+    return Guess("Categorical", order)
+
+
+def class_names(flow: Any, call: ast.Call) -> list[str]:
+    """The classes of a flow in the order of their ids, or else those that its call names; empty if unknown."""
+    ids = getattr(flow, "class_indices", None) or {}
+    if ids:
+        return sorted(ids, key=ids.__getitem__)
+    given = literal(call_argument(call, None, "classes"))
+    return list(map(str, given)) if isinstance(given, (list, tuple)) else []
+
+
+def in_other_order(flow: Any, code: str) -> bool:
+    """Return whether a feed of class folders reads other rows at each place than a flow."""
+    names = class_names(flow, ast.Call(ast.Name("flow"), [], []))
+    return "source.split(" in code or names != sorted(names)
 
 
 def _fraction(shift: Any) -> float:

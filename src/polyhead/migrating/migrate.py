@@ -144,13 +144,15 @@ def _migrated(
             names, object_, part = _made(found, tree, path)
             of = f", and of line {found.line} {found.expression}" if not found.name else ""
             made = replace(made, ran=f"{part.lines}{of}")
-        except Exception as error:  # a user's program may raise anything at all
+        except (Exception, SystemExit) as error:  # a user's program may raise anything at all
             made = replace(made, why=f"its lines raised {quoted_error(error)}")
         if found.kind == DATA and (isinstance(object_, (Feed, list)) or hasattr(object_, "shape")):
             return None
     made = _with_code(made, found, tree, names, object_, chosen)
     if not made.code or object_ is None:
         return made
+    if found.kind == "flow_from_directory" and image_flows.in_other_order(object_, made.code):
+        return replace(made, why="its rows are in another order than those of the folder")
     try:
         return replace(made, compared=tuple(_comparison(found, made.code, names, object_, rows)))
     except Exception as error:
@@ -252,7 +254,7 @@ def _flow(
     assert found.call is not None
     settings = image_flows.generator_arguments(tree, found.call)
     if found.kind == "flow_from_directory":
-        return image_flows.folder_feed(found.call, settings, sorted(getattr(flow, "class_indices", ())))
+        return image_flows.folder_feed(found.call, settings, image_flows.class_names(flow, found.call))
     if found.kind == "flow_from_dataframe":
         node = call_argument(found.call, 0, "dataframe")
         frame = eval(compile(ast.Expression(node), "<frame>", "eval"), names) if node and names else None

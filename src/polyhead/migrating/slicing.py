@@ -13,7 +13,7 @@ from typing import Any
 from polyhead.migrating.script import nodes
 
 _TRAINING = ("fit", "fit_generator", "train_on_batch", "save", "save_weights")
-_MUTATING = ("append", "extend", "insert", "update", "sort", "setdefault", "add", "seed")
+_MUTATING = ("append", "extend", "insert", "update", "sort", "setdefault", "add", "seed", "add_argument")
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,20 @@ def slice_for(tree: ast.Module, expression: ast.AST, before: int) -> Slice:
         if gives & needed:
             chosen.add(statement)
             needed |= _used(statement)
+    for statement in above:  # the body of a function or class also reads names that are bound after it
+        late = _read_later(chosen) & (_defined(statement) | _changed(statement))
+        if late and statement not in chosen:
+            chosen |= {statement, *slice_for(tree, statement, statement.lineno - 1).statements}
     bound = set().union(*map(_bound_anywhere, above))
     if needed - bound - set(dir(builtins)):
         chosen |= {node for node in above if "*" in _defined(node)}
     return Slice(tuple(node for node in above if node in chosen))
+
+
+def _read_later(statements: Collection[ast.stmt]) -> set[str]:
+    """The names that the bodies of functions and classes read from their module."""
+    made = [one for one in statements if isinstance(one, (ast.FunctionDef, ast.ClassDef))]
+    return set().union(*(_used(one) - _bound_anywhere(one) for one in made))
 
 
 def trains(code: Slice) -> str:
@@ -76,12 +86,13 @@ def trains(code: Slice) -> str:
 def run_slice(code: Slice, path: Path, given: dict[str, Any] | None = None) -> dict[str, Any]:
     """Run the statements with the script's folder on ``sys.path``; return the names that they define."""
     names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path), **(given or {})}
-    before = list(sys.path)
+    before, arguments = list(sys.path), list(sys.argv)
     sys.path.insert(0, str(path.resolve().parent))
+    sys.argv[:] = [str(path)]  # a script that reads its arguments gets their defaults
     try:
         exec(compile(ast.Module(list(code.statements), []), str(path), "exec"), names)
     finally:
-        sys.path[:] = before
+        sys.path[:], sys.argv[:] = before, arguments
     return names
 
 
