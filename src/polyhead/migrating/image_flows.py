@@ -201,7 +201,7 @@ def _class_head(mode: str, frame: Any, name: str, classes: list[str] | None = No
     return Guess("Categorical", order)
 
 
-def class_names(flow: Any, call: ast.Call) -> list[str]:
+def names_by_id(flow: Any, call: ast.Call) -> list[str]:
     """The classes of a flow in the order of their ids, or else those that its call names; empty if unknown."""
     ids = getattr(flow, "class_indices", None) or {}
     if ids:
@@ -210,9 +210,9 @@ def class_names(flow: Any, call: ast.Call) -> list[str]:
     return list(map(str, given)) if isinstance(given, (list, tuple)) else []
 
 
-def in_other_order(flow: Any, code: str) -> bool:
+def rows_move(flow: Any, code: str) -> bool:
     """Return whether a feed of class folders reads other rows at each place than a flow."""
-    names = class_names(flow, ast.Call(ast.Name("flow"), [], []))
+    names = names_by_id(flow, ast.Call(ast.Name("flow"), [], []))
     return "source.split(" in code or names != sorted(names)
 
 

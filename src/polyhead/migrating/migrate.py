@@ -151,7 +151,7 @@ def _migrated(
     made = _with_code(made, found, tree, names, object_, chosen)
     if not made.code or object_ is None:
         return made
-    if found.kind == "flow_from_directory" and image_flows.in_other_order(object_, made.code):
+    if found.kind == "flow_from_directory" and image_flows.rows_move(object_, made.code):
         return replace(made, why="its rows are in another order than those of the folder")
     try:
         return replace(made, compared=tuple(_comparison(found, made.code, names, object_, rows)))
@@ -254,7 +254,7 @@ def _flow(
     assert found.call is not None
     settings = image_flows.generator_arguments(tree, found.call)
     if found.kind == "flow_from_directory":
-        return image_flows.folder_feed(found.call, settings, image_flows.class_names(flow, found.call))
+        return image_flows.folder_feed(found.call, settings, image_flows.names_by_id(flow, found.call))
     if found.kind == "flow_from_dataframe":
         node = call_argument(found.call, 0, "dataframe")
         frame = eval(compile(ast.Expression(node), "<frame>", "eval"), names) if node and names else None
