@@ -168,6 +168,20 @@ def test_what_is_loaded_makes_the_same_batches(tmp_path):
     assert loaded.feed(fewer, batch_size=4).peek()[1]["animal"].tolist() == [1] * 4
 
 
+def test_losses_and_metrics_are_the_same_if_they_are_saved_as_the_same(tmp_path):
+    def declared(gamma, loss=None):
+        loss = loss or keras.losses.BinaryFocalCrossentropy(gamma=gamma)
+        return ph.Declaration(
+            {"x": ph.Array(2)}, {"y": ph.Binary(loss=loss, metrics=[keras.metrics.AUC(name="auc")])}
+        )
+
+    one = declared(3.0)
+    one.save(tmp_path / "one.json")
+    assert ph.Declaration.load(tmp_path / "one.json") == one == declared(3.0)
+    assert one != declared(2.0)
+    assert declared(3.0, lambda true, pred: pred) != one != 3
+
+
 def test_rows_without_labels_are_predicted(tmp_path):
     feed().declaration.save(tmp_path / "pets.json")
     new = ph.Declaration.load(tmp_path / "pets.json").feed({"image": rows()["image"]}, batch_size=2)

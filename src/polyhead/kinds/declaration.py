@@ -79,6 +79,17 @@ class Declaration:
             )
             object.__setattr__(self, part, fixed)
 
+    def __eq__(self, other: object) -> bool:
+        """Compare inputs and heads; losses and metrics are equal if Keras saves them as the same values."""
+        if not isinstance(other, Declaration):
+            return NotImplemented
+        if (self.inputs, self.heads) == (other.inputs, other.heads):
+            return True
+        try:
+            return self.to_dict() == other.to_dict()
+        except ContractError:  # a loss without such values equals only itself
+            return False
+
     def feed(self, data: Any, **arguments: Any) -> Feed:
         """Make a feed of other rows with this declaration: the same classes, sizes and weights.
 
