@@ -125,7 +125,7 @@ def test_a_factor_of_a_map_is_undone(factor):
     assert not head.to_be_fitted
     assert head.meaning == {"scale": factor}
     assert Map(scale=1).scaling is None
-    assert [metric.name for metric in head.default_metrics(False)] == ["mae"]
+    assert [metric.name for metric in head.default_metrics(False)] == ["mae", "rmse"]
 
 
 def test_a_scale_is_not_fitted_again():
