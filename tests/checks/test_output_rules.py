@@ -538,6 +538,20 @@ def test_an_id_in_a_late_row_is_found(dtype):
     )
 
 
+def test_only_ids_in_memory_are_all_read(tmp_path, monkeypatch):
+    """A file may be large, and is read for an hour."""
+    monkeypatch.setattr("polyhead.pipeline.gather.SMALL_FILE", 0)
+    words = np.arange(3000, dtype="int32")[:, None] % 20
+    words[2900] = 40
+    np.save(tmp_path / "words.npy", words)
+    mapped = np.load(tmp_path / "words.npy", mmap_mode="r")
+    feed = ph.Feed({"words": mapped, "yes": words[:, 0] % 2}, inputs="words", heads=YES)
+    assert not feed.check(build(feed, {"yes": dense(1)}, start=layers.Embedding(40, 3))).errors
+    feed = ph.Feed({"words": words, "yes": words[:, 0] % 2}, inputs="words", heads=YES)
+    monkeypatch.delattr("polyhead.pipeline.assembler.Assembler.extremes")
+    assert not feed.check(build(feed, {"yes": dense(1)}, start=layers.Dense(3))).errors
+
+
 def test_ids_with_a_fraction_for_an_embedding():
     data = {"words": np.arange(40).reshape(20, 2) / 40, "yes": [0, 1] * 10}
     feed = ph.Feed(data, inputs="words", heads=YES)

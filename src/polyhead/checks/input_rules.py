@@ -116,13 +116,13 @@ def judge_inputs(
     inputs: Mapping[str, Input],
     tensors: Mapping[str, Any],
     collapsing: Mapping[str, Problem],
-    numbers: Mapping[str, ArrayStatistics],
+    numbers: Mapping[str, Callable[[], ArrayStatistics]],
 ) -> Iterator[Problem]:
     """Find inputs whose scale, dtype or ids do not suit the model.
 
     Args:
         collapsing: the warnings of inputs of integers that layers such as Dense would make equal.
-        numbers: statistics of inputs of numbers.
+        numbers: functions that return the statistics of inputs of numbers.
     """
     for name, kind in inputs.items():
         where = place(input=name)
@@ -135,8 +135,8 @@ def judge_inputs(
         if name in collapsing and any(type(layer).__name__ in _FLOATS for layer in layers):
             yield collapsing[name]
         known = _rows_of_embedding(layers)
-        if name in numbers and not kind.names and cut is None:
-            problem = unknown_ids(layers, numbers[name], partial(_at_row, name))
+        if known is not None and name in numbers and not kind.names and cut is None:
+            problem = unknown_ids(layers, numbers[name](), partial(_at_row, name))
             yield from [problem] if problem is not None else []
         if known is not None and len(kind.names) > known[0]:
             expected = f"an embedding of {len(kind.names):,} rows, one for each word of the vocabulary"

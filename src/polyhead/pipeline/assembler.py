@@ -85,10 +85,12 @@ class Assembler:
         gathered = self._gathered(source)
         inputs = {key: whole for key, whole in gathered.items() if not key[0]}
         self._gathers = {True: Gather(gathered, self._pool), False: Gather(inputs, self._pool)}
-        for (name, part), whole in gathered.items():
-            if whole.mapped:  # so it need not be read from the source as well
-                column = self.heads[name].columns(name) if name else self.inputs[part].columns(part)
-                self._whole[column[0]] = whole.column
+        self._mapped = {
+            (self.heads[name].columns(name) if name else self.inputs[part].columns(part))[0]: whole.column
+            for (name, part), whole in gathered.items()
+            if whole.mapped
+        }
+        self._whole |= self._mapped  # so they need not be read from the source as well
         self._input_source = _only(source, [c for c in in_inputs if c not in self._whole])
         self._source = _only(source, [c for c in columns if c not in self._whole])
 
@@ -149,7 +151,8 @@ class Assembler:
     def extremes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows with the smallest and the largest number of an input, encoded; none if not in memory."""
         columns = self.inputs[name].columns(name)
-        held = even_rows(self._whole.get(columns[0])) if len(columns) == 1 else None
+        inside = len(columns) == 1 and columns[0] not in self._mapped
+        held = even_rows(self._whole.get(columns[0])) if inside else None
         if not isinstance(held, np.ndarray) or held.dtype.kind not in "iuf" or not held.size:
             return np.zeros(0, np.int64), np.zeros((0, *(self.inputs[name].shape or ())))
         width = held.size // len(held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,10 +22,16 @@ FIRST_BYTES = 1 << 24
 
 
 class Seen(NamedTuple):
-    """The statistics of each head's labels and of each input of numbers, and the problems that were found."""
+    """What rows contain.
+
+    Attributes:
+        labels: the statistics of each head's labels.
+        numbers: functions that return the statistics of each input of numbers; they read whole arrays in memory.
+        problems: the problems that were found.
+    """
 
     labels: dict[str, ArrayStatistics]
-    numbers: dict[str, ArrayStatistics]
+    numbers: Mapping[str, Callable[[], ArrayStatistics]]
     problems: list[Problem]
 
 
@@ -98,15 +105,21 @@ def check_rows(
             elif name in assembler.inputs and not isinstance(assembler.inputs[name], Image):
                 named = assembler.source.ids_of(ids)
                 numbers.setdefault(name, ArrayStatistics(1)).add(found, named.__getitem__)
-    for name in [name for name, one in numbers.items() if one.whole]:
-        ids, found = assembler.extremes(name)
-        named = assembler.source.ids_of(ids)
-        numbers[name].add(found, named.__getitem__)
     for name in strays.keys() & seen.keys():
         seen[name].stray = _stray(assembler, name, strays[name])
     for one in seen.values():
         one.complete = one.rows == rows
-    return Seen(seen, numbers, wrong.problems(checked, [*assembler.inputs, *assembler.heads]))
+    inputs = {name: partial(_with_extremes, assembler, name, one) for name, one in numbers.items()}
+    return Seen(seen, inputs, wrong.problems(checked, [*assembler.inputs, *assembler.heads]))
+
+
+def _with_extremes(assembler: Assembler, name: str, numbers: ArrayStatistics) -> ArrayStatistics:
+    """Add the rows with the smallest and the largest of all whole numbers of an input."""
+    if numbers.whole:
+        ids, found = assembler.extremes(name)
+        named = assembler.source.ids_of(ids)
+        numbers.add(found, named.__getitem__)
+    return numbers
 
 
 def _stray(assembler: Assembler, name: str, rows: Mapping[int, Any]) -> Stray | None:
