@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,6 +15,7 @@ from polyhead.checks.loss_rules import judge_losses
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import half_precision
+from polyhead.checks.range_rules import SLACK
 from polyhead.errors import ContractError, PolyheadError, Problem, other_choice, place, shown, similar, warn
 from polyhead.keras_bridge.identifiers import (
     keras_loss,
@@ -298,15 +301,19 @@ def _logits_by_head(model: Any, feed: Any, structure: Structure) -> tuple[dict[s
     layer = {name: layer_logits(model, paths[name]) for name in feed.heads}
     found = {name: declared_logits(head) for name, head in feed.heads.items()}
     unseen = [name for name, head in feed.heads.items() if layer[name] is None and head.probabilities]
-    tries = [model(x, training=False) for x in _loud(feed)] if unseen else []
+    tries = _tried(model, feed) if unseen else []
     problems: list[Problem] = []
     for name in unseen:
-        values = np.concatenate([_output_values(one, paths[name]) for one in tries])
+        usual, *others = [_output_values(one, paths[name]) for one in tries]
+        values = np.concatenate([usual, *others])
         overflow = np.isnan(values).reshape(len(values), -1).any(1)  # exp(z) / (1 + exp(z)) of a large z
-        head, values = feed.heads[name], values[~overflow]
-        problems += contradicted(name, head, values) if len(tries) > 1 else ()
+        head, told = feed.heads[name], not overflow[len(usual) :].all()
+        values = values[~overflow]
+        unreached = bool(others) and not others[0].any() and bool((values < 1 - SLACK).all())
+        logits = unreached or not probable(values, head)  # a sigmoid of 0 is 0.5
+        problems += contradicted(name, head, values, logits) if others and told else ()
         if found[name] is None:
-            found[name] = not probable(values, head)
+            found[name] = logits
     known = {name: layer[name] if found[name] is None else found[name] for name in found}
     return {name: bool(value) for name, value in known.items()}, problems
 
@@ -320,23 +327,38 @@ def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None
                 warn(problem)
 
 
-def _loud(feed: Any) -> list[Any]:
-    """The inputs of a batch unchanged, and multiplied by 1000 and -1000: logits grow and change sign, probabilities
-    stay in 0-1. Ids of words stay as they are; without any other input, there is only the unchanged batch."""
+def _tried(model: Any, feed: Any) -> list[Any]:
+    """Return the outputs for a batch, for zeros, and for its inputs times 1000 or -1000.
+
+    Logits grow and change sign, probabilities stay in 0-1, and are the same only if the model has a single class. Where
+    no inputs may be multiplied, or the model does not take them, there is only the first.
+    """
     import keras
 
     x = feed.peek()[0]
+    embeds = any(type(layer).__name__ == "Embedding" for layer in model._flatten_layers())
+    rng = np.random.default_rng(0)
 
-    def scales(array: Any) -> bool:
+    def times(factor: float, array: Any) -> Any:
         pixels = (
             getattr(array, "dtype", None) == np.uint8 and array.ndim == 4
         )  # a model takes them as floats, too
-        return pixels or getattr(array, "dtype", None) == np.float32
+        if not pixels and getattr(array, "dtype", None) != np.float32:
+            return array
+        whole = array == np.floor(array)
+        ids = not pixels and (embeds or not whole.all())  # whole numbers may be those of words or classes
+        if ids and whole.all():
+            return array
+        signs = rng.choice(np.array([-1, 1], np.float32), array.shape)
+        product = array * (np.float32(factor) * signs)
+        return np.where(whole, array, product) if ids else product
 
-    def times(factor: float) -> Any:
-        return keras.tree.map_structure(lambda one: one * np.float32(factor) if scales(one) else one, x)
-
-    return [x, times(1000), times(-1000)] if any(map(scales, keras.tree.flatten(x))) else [x]
+    others = [keras.tree.map_structure(partial(times, factor), x) for factor in (0, 1000)]
+    found = [model(x, training=False)]
+    if any(a is not b for a, b in zip(keras.tree.flatten(x), keras.tree.flatten(others[0]), strict=True)):
+        with contextlib.suppress(Exception):  # a model may read the numbers as ids
+            found += [model(one, training=False) for one in others]
+    return found
 
 
 def _output_values(values: Any, path: Any) -> np.ndarray:

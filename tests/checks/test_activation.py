@@ -204,3 +204,67 @@ def test_pixels_are_made_large_as_well_to_tell_logits_from_probabilities():
     value = 0.004 * 3 * 48
     wanted = np.log1p(np.exp(value)) - 0.5 * value
     assert np.isclose(model.evaluate(feed, verbose=0, return_dict=True)["loss"], wanted, rtol=1e-4)
+
+
+class Own(keras.Model):
+    """A model whose outputs are known to the checks only once it is called."""
+
+    def __init__(self, function, *parts):
+        super().__init__()
+        self.function, self.parts = function, list(parts)
+
+    def call(self, x):
+        return {"yes": self.function(x, *self.parts)}
+
+
+SIMILAR = np.full((8, 4), 50_000.5, "float32")
+CASES = {
+    "a sigmoid that is 1 for all rows": (
+        lambda x, total: ops.sigmoid(total(ops.abs(x))),
+        [],
+        SIMILAR,
+        PROBABILITIES,
+    ),
+    "shares that add up to more than 1": (
+        lambda x, total: ops.sigmoid(total(ops.abs(x))) + 1e-6,
+        [],
+        SIMILAR,
+        PROBABILITIES,
+    ),
+    "logits of bounded features": (
+        lambda x, total, gru: 0.02 * total(gru(ops.abs(x)[..., None])) ** 2,
+        [lambda: layers.GRU(4)],
+        SIMILAR,
+        LOGITS,
+    ),
+    "ids as floats": (
+        lambda x, total, words: ops.sigmoid(total(words(x[:, 0]))),
+        [lambda: layers.Embedding(5, 2)],
+        np.ones((8, 1), "float32"),
+        PROBABILITIES,
+    ),
+    "ids beside numbers": (
+        lambda x, total, words: ops.sigmoid(total(words(ops.cast(x[:, 0], "int32"))) + x[:, 1:]),
+        [lambda: layers.Embedding(5, 2)],
+        np.tile(np.float32([4, 0.5]), (8, 1)),
+        PROBABILITIES,
+    ),
+    "one-hot ids": (
+        lambda x, total: ops.sigmoid(total(ops.one_hot(ops.cast(x[:, 0], "int32"), 5))),
+        [],
+        np.ones((8, 1), "float32"),
+        PROBABILITIES,
+    ),
+}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("default", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_values_do_not_contradict_a_loss_that_is_right(case, default):
+    function, parts, x, loss = CASES[case]
+    head = ph.Binary() if default else ph.Binary(loss=loss)
+    feed = ph.Feed({"x": x, "yes": np.arange(8) % 2}, inputs="x", heads={"yes": head})
+    model = Own(function, layers.Dense(1, kernel_initializer="ones"), *(make() for make in parts))
+    ph.compile(model, feed, optimizer="sgd")  # a warning is an error here
+    assert model.loss["yes"].logits == (loss is LOGITS)

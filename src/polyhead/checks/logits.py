@@ -12,6 +12,7 @@ from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import head_losses
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import as_loss, judge
+from polyhead.checks.range_rules import SLACK
 from polyhead.errors import Problem
 from polyhead.keras_bridge.identifiers import takes_default_loss
 from polyhead.keras_bridge.structure import Path, at
@@ -64,17 +65,18 @@ def layer_logits(model: Any, path: Path) -> bool | None:
     return _ACTIVATIONS.get(applied or "")
 
 
-def contradicted(name: str, head: Head, outputs: np.ndarray) -> Iterator[Problem]:
+def contradicted(name: str, head: Head, outputs: np.ndarray, logits: bool) -> Iterator[Problem]:
     """Find a loss that reads outputs as what their values show that they are not, where no layer tells.
 
     Args:
-        outputs: the outputs for usual and for very large inputs, ``(B, *output_shape)``.
+        outputs: the outputs for usual inputs, zeros, and very large inputs, ``(B, *output_shape)``.
+        logits: whether they seem to be logits.
     """
     if bool((outputs == 1).all()) and head.output_shape[-1] == 1:
         applied = "softmax"
-    elif bool((outputs < 0).any() or (outputs > 1).any()):
+    elif bool((outputs < -SLACK).any() or (outputs > 1 + SLACK).any()):
         applied = "linear"
-    elif probable(outputs, head):
+    elif not logits:
         applied = head.probabilities[0]
     else:
         return
@@ -87,5 +89,5 @@ def contradicted(name: str, head: Head, outputs: np.ndarray) -> Iterator[Problem
 def probable(array: np.ndarray, head: Head) -> bool:
     """Tell if outputs can be probabilities; all zeros count as logits, of a layer initialized with zeros."""
     shared = "softmax" in head.probabilities  # the classes share one probability
-    inside = bool((array >= 0).all() and (array <= 1).all() and array.any())
+    inside = bool((array >= -SLACK).all() and (array <= 1 + SLACK).all() and array.any())
     return inside and (not shared or bool(np.allclose(array.sum(-1), 1, atol=1e-2)))
