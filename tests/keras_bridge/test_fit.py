@@ -444,6 +444,48 @@ def test_validation_data_may_be_what_keras_takes_with_labels():
         )
 
 
+class Batches(keras.utils.PyDataset):
+    def __init__(self, *batch):
+        super().__init__()
+        self.batch, self.shape, self.columns = batch, (2,), ["a", "b"]
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self.batch
+
+
+@pytest.mark.once
+def test_a_dataset_of_keras_may_have_a_shape_and_columns():
+    model, feed = build(), make()
+    ph.compile(model, feed, optimizer="sgd")
+    given = Batches(np.zeros((2, 2), "float32"), tuple(np.zeros((2, 1), "float32") for _ in range(2)))
+    assert "val_loss" in model.fit(feed, validation_data=given, verbose=0).history
+
+
+class Encoder(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(ops.square(y_pred - x))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("heads", [{}, {"yes": ph.Binary()}])
+@pytest.mark.parametrize("form", [lambda x: x, lambda x: (x,), lambda x: (x, None)])
+def test_validation_data_of_a_model_without_labels_may_be_inputs_alone(heads, form):
+    feed = ph.Feed({"x": np.ones((8, 2)), "yes": np.arange(8) % 2}, inputs="x", heads=heads)
+    model = Encoder()
+    model.compile(optimizer="sgd")
+    assert "val_loss" in model.fit(feed, validation_data=form(np.ones((4, 2))), verbose=0).history
+
+
 def test_a_sequential_model_may_end_in_a_layer_of_several_heads():
     class Both(keras.layers.Layer):
         def __init__(self):

@@ -25,7 +25,7 @@ from polyhead.checks.loss_rules import (
     wrong_own_losses,
 )
 from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
-from polyhead.checks.model_match import Fit, makes_own_loss, match_model
+from polyhead.checks.model_match import Fit, match_model
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import (
     Loss,
@@ -38,7 +38,7 @@ from polyhead.checks.output_rules import (
 from polyhead.checks.scale_rules import unscaled_heads, unsuited_losses
 from polyhead.errors import Problem, place
 from polyhead.keras_bridge.identifiers import keras_loss, takes_default_loss, unknown_names
-from polyhead.keras_bridge.structure import Structure, at, leaves
+from polyhead.keras_bridge.structure import Structure, at, leaves, makes_own_loss
 from polyhead.kinds import Head, Image, Input
 from polyhead.pipeline.row_checks import Seen
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
 from polyhead.errors import WARNINGS, Problem, Report, counted, hints, place, similar
-from polyhead.keras_bridge.structure import Path, Structure, leaves, rebuild
+from polyhead.keras_bridge.structure import Path, Structure, leaves, makes_own_loss, rebuild
 from polyhead.kinds import Head, Input
 from polyhead.kinds.output_layers import layer_names
 
@@ -75,17 +75,6 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
         rebuild(y, lambda path, _: matched_heads.get(path)) if heads else {},
     )
     return Fit(tuple(problems), tuple(notes), None if problems else structure, structure)
-
-
-def makes_own_loss(model: Any) -> bool:
-    """Return whether a model's class overrides ``compute_loss`` or ``train_step``."""
-    import keras
-
-    own = type(model)
-    return any(
-        getattr(own, name, None) is not getattr(keras.Model, name, None)
-        for name in ("compute_loss", "train_step")
-    )
 
 
 def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tuple[Any, Any, Problem | None]:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.checks.compiled_model import compiled_loss, lacks_loss
-from polyhead.checks.model_match import makes_own_loss
 from polyhead.doctor import batch_layout, cost, declare, input_checks, matching, shared_columns, value_checks
 from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
 from polyhead.doctor.examination import Examination
@@ -22,6 +21,7 @@ from polyhead.doctor.workers import check_item, check_workers, restored_random_s
 from polyhead.errors import ContractError, PolyheadError, Problem, counted, is_number, require_size, shown
 from polyhead.feed import Feed
 from polyhead.foreign_errors import line_of_user, quoted_error
+from polyhead.keras_bridge.structure import makes_own_loss
 from polyhead.kinds import CLASS_A_STEP
 
 

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, Literal
 
 from polyhead.errors import ContractError, Problem, shown
+from polyhead.keras_bridge.structure import makes_own_loss
 
 _METHODS = ("fit", "evaluate", "predict")
 _BUILDING = ("_symbolic_build", "_maybe_symbolic_build")
@@ -173,21 +174,35 @@ def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...
     validation = names.get("validation_data")
     unlabeled = getattr(type(validation), "_unlabeled", None)
     where = f"{method}(validation_data=)"
-    return found + (
-        _rows_of_no_feed(where, validation) if unlabeled is None else unlabeled(validation, where)
+    if unlabeled is not None:
+        return found + tuple(unlabeled(validation, where))
+    model = names.get("self")
+    free = makes_own_loss(model) and getattr(model, "_compile_loss", None) is None
+    return found + _rows_of_no_feed(
+        where, validation, bool(getattr(names.get("x"), "heads", ())) and not free
     )
 
 
-def _rows_of_no_feed(where: str, rows: Any) -> tuple[Problem, ...]:
-    """Return the problem of validation rows that are no feed and have no labels: Keras would take them for inputs."""
+_LOADERS = ("PyDataset", "DataLoader")
+"""Classes of batches, of Keras and PyTorch; what is derived from them may have a shape or columns of its own."""
+
+
+def _rows_of_no_feed(where: str, rows: Any, labeled: bool) -> tuple[Problem, ...]:
+    """Return the problem of validation rows that are no feed and have no labels: Keras would take them for inputs.
+
+    Args:
+        labeled: whether the model needs labels.
+    """
+    if rows is None or any(base.__name__ in _LOADERS for base in type(rows).__mro__):
+        return ()
     if isinstance(rows, (tuple, list)):
         feeds = any(hasattr(type(one), "_unlabeled") for one in rows)
-        wrong = feeds or not 2 <= len(rows) <= 3 or rows[1] is None
+        wrong = feeds or not 1 <= len(rows) <= 3 or (labeled and (len(rows) == 1 or rows[1] is None))
     else:
-        columns = hasattr(rows, "shape") or hasattr(rows, "column_names") or hasattr(rows, "columns")
+        columns = any(hasattr(rows, name) for name in ("shape", "column_names", "columns"))
         batches = hasattr(rows, "__iter__") or hasattr(rows, "__getitem__")
-        wrong = columns or not batches or isinstance(rows, (Mapping, str, bytes, type))
-        wrong = wrong and rows is not None
+        inputs = columns or isinstance(rows, Mapping)
+        wrong = not batches or isinstance(rows, (str, bytes, type)) or (labeled and inputs)
     if not wrong:
         return ()
     fix = _REMEDY["validation_split"] if isinstance(rows, float) else f"Say {where[4:-1]}feed.on(rows)."

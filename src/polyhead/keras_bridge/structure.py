@@ -136,3 +136,14 @@ def packer(template: Template) -> tuple[list[str], Callable[..., Any]]:
 def _code(text: str) -> CodeType:
     """Compile an expression, once: each epoch needs it, and compiling takes longer than some batches."""
     return compile(text, "<structure>", "eval")
+
+
+def makes_own_loss(model: Any) -> bool:
+    """Return whether a model's class overrides ``compute_loss`` or ``train_step``."""
+    import keras
+
+    own = type(model)
+    return any(
+        getattr(own, name, None) is not getattr(keras.Model, name, None)
+        for name in ("compute_loss", "train_step")
+    )
