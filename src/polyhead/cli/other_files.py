@@ -86,7 +86,7 @@ def _of_arrays(path: Path, arrays: Mapping[str, Any], expression: str, imports: 
         several, key=lambda n: (any("train" in name.lower() for name in several[n]), len(several[n]), n)
     )
     left_out = {
-        ", ".join(names): "no rows" if length < 0 else f"{counted(length, 'row')}, not {rows:,}"
+        ", ".join(names): "a group, or a single number" if length < 0 else f"{counted(length, 'row')}, not {rows:,}"
         for length, names in lengths.items()
         if length != rows
     }
@@ -109,7 +109,7 @@ def _separators(path: Path, usual: str) -> dict[str, str]:
         lines = file.read(_START).decode("utf-8", "replace").splitlines()
     head = lines[0] if lines else ""
     mark = max(";\t|", key=head.count)
-    if usual in head or not head.count(mark):
+    if head.count(usual) >= head.count(mark):
         return {}
     entries = [entry for line in lines[1:-1] or lines[1:] for entry in line.split(mark)]
     comma = any(map(_DECIMAL.fullmatch, entries)) and not any(map(_POINT.fullmatch, entries))

@@ -111,7 +111,8 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
         if days == isinstance(value, datetime.datetime):
             return f'Give {"dates" if days else "times"}: np.asarray(column, "M8[{"D" if days else "us"}]").'
     if isinstance(value, bool) and not isinstance(classes, int) and len(classes) == 2:
-        return f"Give the names: np.array({list(classes)})[np.asarray(column, int)]."
+        by_flag = dict(zip((False, True), classes, strict=True))
+        return f"Give the names: [{by_flag}.get(one) for one in column]."
     if number and value < 0:
         return missing
     if isinstance(value, float) and not value.is_integer():
