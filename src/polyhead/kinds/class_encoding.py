@@ -361,6 +361,7 @@ SOFT_LABELS = (
     "For soft labels, give a number for each label, and say "
     'ph.Regression(n, loss="binary_crossentropy"), where n is how many labels there are.'
 )
+FRACTIONS = f"{SOFT_LABELS} If fractions are labels, name all of them in MultiLabel(classes=)."
 
 
 def _is_fraction(label: Any) -> bool:
@@ -388,7 +389,7 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
         if not keep_bytes and bytes in map(type, labels):
             labels = words_as_text(labels)
         if not fractions and any(map(_is_fraction, labels)):
-            raise BadValue(row, "a list of labels", shown(labels), SOFT_LABELS)
+            raise BadValue(row, "a list of labels", shown(labels), FRACTIONS)
         try:
             twice = len(set(labels)) != len(labels)
         except TypeError:
