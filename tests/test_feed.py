@@ -1,6 +1,7 @@
 """The feed: batches, epochs, state, threads. What Keras makes of it is in tests/keras_bridge."""
 
 import copy
+import dataclasses
 import gc
 import hashlib
 import json
@@ -698,6 +699,7 @@ def test_heads_and_inputs_that_batches_would_not_follow_cannot_be_changed(change
     both = feed.on(feed.source, heads={**feed.heads, "z": ph.Binary(column="y")})
     assert list(both.heads) == ["y", "z"]
     assert both.declaration == ph.Declaration(both.inputs, both.heads)
+    assert dataclasses.asdict(both.declaration)["heads"]["z"]["column"] == "y"
 
 
 def test_attributes_of_users_and_of_subclasses_can_be_set_again():

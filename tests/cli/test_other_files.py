@@ -99,6 +99,20 @@ def test_tables_in_files(tmp_path, name, write):
     assert np.allclose(batch.inputs["size"].ravel(), TABLE["size"].to_numpy()[batch.ids])
 
 
+def test_groups_and_complex_numbers_in_hdf5_are_left_out(tmp_path):
+    write_hdf5(tmp_path / "a.h5", {**ARRAYS, "g/x": np.zeros(3), "c": ARRAYS["y_value"] + 1j})
+    feed, _, code = feed_of(tmp_path / "a.h5")
+    assert list(feed.inputs) == ["X_train"]
+    assert "# left out: c: complex128, which is neither numbers nor text; give two numbers for each" in code
+    assert code.endswith("# left out: g: a group of HDF5\n")
+
+
+def test_a_comma_in_a_header_of_other_separators(tmp_path):
+    TABLE.rename(columns={"size": "size, cm"}).to_csv(tmp_path / "a.csv", sep=";", index=False)
+    feed, _, _ = feed_of(tmp_path / "a.csv")
+    assert list(feed.inputs) == ["size, cm"]
+
+
 def test_texts_of_such_a_table_are_changed_in_the_code(tmp_path):
     TABLE.assign(tags=["red|new", "red"] * (ROWS // 2)).to_csv(tmp_path / "a.csv", sep=";", index=False)
     feed, _, _ = feed_of(tmp_path / "a.csv")
@@ -125,6 +139,12 @@ def test_texts_of_such_a_table_are_changed_in_the_code(tmp_path):
             "expected a readable file, got ValueError: Object arrays cannot be loaded when allow_pickle=False. Save "
             "arrays of numbers or of text: rows of unequal length need a Parquet file.",
         ),
+        (
+            "a",
+            lambda path: write_folder(path, {"x": np.zeros((2, 2)), "y": np.array([[1], [1, 2]], object)}),
+            "/y.npy: expected a readable file, got ValueError: Array can't be memory-mapped: Python objects in dtype. "
+            "Save arrays of numbers or of text: rows of unequal length need a Parquet file.",
+        ),
         ("a.npz", lambda path: path.write_bytes(b"PK"), "expected a readable file, got "),
         ("a.h5", lambda path: path.write_bytes(b"no"), "expected a readable file, got OSError: "),
         ("a.jsonl", lambda path: path.write_text("{"), "expected a readable file, got ValueError: "),
@@ -139,9 +159,14 @@ def test_what_cannot_be_read_is_one_error(tmp_path, name, write, message):
     write(tmp_path / name)
     found = run("inspect", tmp_path / name)
     assert found.exit_code == 1
-    assert found.output.startswith(f"polyhead: file {tmp_path / name}: expected ")
+    assert f"file {tmp_path / name}" in found.output.partition(": expected ")[0]
     assert message.format(folder=tmp_path) in found.output
     assert found.output.count("\n") == 1
+
+
+def test_arrays_without_rows(tmp_path):
+    write_folder(tmp_path / "a", {"x": np.zeros((0, 2)), "y": np.zeros(0)})
+    assert "expected at least one row, got an empty source.\n" in run("inspect", tmp_path / "a").output
 
 
 def test_formats_that_need_a_line_of_code_are_told_to_be_read_by_a_function(tmp_path):

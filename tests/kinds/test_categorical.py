@@ -13,7 +13,7 @@ import polyhead as ph
 from polyhead.columns.values import Coded, EvenRows
 from polyhead.errors import ContractError
 from polyhead.kinds import Binary, Categorical, Mask, MultiLabel
-from polyhead.kinds.class_encoding import SOFT_LABELS
+from polyhead.kinds.class_encoding import FRACTIONS, SOFT_LABELS
 
 ALL3 = np.ones(3, bool)
 
@@ -590,10 +590,14 @@ def test_booleans_among_ids_are_ids(column):
     assert repr(resolved(Categorical(), column).classes) == "(0, 1, 2)"
 
 
+def test_an_infinite_decimal_is_no_id():
+    assert resolved(Categorical(), [Decimal(1), Decimal("Infinity")]).classes == (Decimal(1), Decimal("Infinity"))
+
+
 def test_labels_that_are_whole_floats_are_ids_and_fractions_are_none():
     assert repr(resolved(MultiLabel(), [[2.0, 3.0], [1.0], []]).classes) == "(1, 2, 3)"
     assert message(resolved, MultiLabel(), [[0.3], [0.7, 0.1]]) == (
-        f"head `h`, row 0: expected a list of labels, got [0.3]. {SOFT_LABELS}"
+        f"head `h`, row 0: expected a list of labels, got [0.3]. {FRACTIONS}"
     )
     assert resolved(MultiLabel([0.5, 1.5]), [[0.5], [1.5]]).classes == [0.5, 1.5]
 
@@ -654,8 +658,8 @@ def test_labels_missing_in_part_get_a_weight_each():
             "[[one for one in row if one != -1] for row in column].",
         ),
         ([["a"]], "row 0: expected an integer in [0, 2], got 'a'. Name it among the classes."),
-        ([[0.3, 0.7], [1.0]], f"row 0: expected a list of labels, got [0.3, 0.7]. {SOFT_LABELS}"),
-        ([[1.0], [0.5, 0.5]], f"row 1: expected a list of labels, got [0.5, 0.5]. {SOFT_LABELS}"),
+        ([[0.3, 0.7], [1.0]], f"row 0: expected a list of labels, got [0.3, 0.7]. {FRACTIONS}"),
+        ([[1.0], [0.5, 0.5]], f"row 1: expected a list of labels, got [0.5, 0.5]. {FRACTIONS}"),
         (np.array([1, 2]), "row 0: expected a list of labels, got 1. Put a single label into a list."),
         (["ab"], "row 0: expected a list of labels, got 'ab'. Put a single label into a list."),
         (
@@ -996,11 +1000,10 @@ def test_dates_where_the_classes_are_times_and_the_reverse():
 
 
 def test_booleans_for_named_classes_are_told_how_to_get_their_names():
-    column, names = [True, False, True], ["no", "yes"]
-    assert message(Categorical(names).encode, column).endswith(
-        "got True. Give the names: np.array(['no', 'yes'])[np.asarray(column, int)]."
-    )
-    assert np.array(names)[np.asarray(column, int)].tolist() == ["yes", "no", "yes"]
+    column = [True, False, None, True]
+    fix = "[{False: 'no', True: 'yes'}.get(one) for one in column]"
+    assert message(Categorical(["no", "yes"]).encode, column).endswith(f"got True. Give the names: {fix}.")
+    assert eval(fix) == ["yes", "no", None, "yes"]
 
 
 def test_classes_that_a_file_gave_as_numbers():

@@ -10,7 +10,7 @@ import pytest
 from kind_checks import message, resolved
 
 import polyhead as ph
-from polyhead.columns.values import Coded
+from polyhead.columns.coded import Coded, coded_flags
 from polyhead.kinds import Array
 from polyhead.kinds.json_form import from_json, to_json
 
@@ -84,17 +84,20 @@ def test_the_list_comes_in_any_form_and_goes_through_json():
 
 def test_what_is_no_word():
     kind = resolved(Array(vocabulary=WORDS), ["Lima"])
-    numbers = "Numbers need no vocabulary=; if they are names, turn them into text: [str(value) for value in column]."
+    numbers = "Numbers need no vocabulary=; if they are names, turn them into text: [str(one) for one in column]."
     for column in (["Lima", 3.5], np.array(["Lima", 3.5], object)):
         assert message(kind.encode, column) == f"head `h`, row 1: expected words, got 3.5. {numbers}"
         assert message(resolved, Array(vocabulary="auto"), column) == (
             f"head `h`, row 1: expected words, got 3.5. {numbers}"
         )
+    flags = coded_flags(np.array([False, True]), np.array([True, False]))  # missing, and True
+    for call, given in ((kind.encode, (flags,)), (resolved, (Array(vocabulary="auto"), flags))):
+        assert message(call, *given) == f"head `h`, row 1: expected words, got True. {numbers}"
     assert message(kind.encode, ["Lima", {"a": 1}]) == "head `h`, row 1: expected words, got {'a': 1}."
     dates = message(resolved, Array(vocabulary="auto"), np.array(["2020-01-01"], "datetime64[D]"))
     assert "Leave out vocabulary=. Turn times into numbers, as days: " in dates
     assert message(kind.encode, [b"\xff"]) == "head `h`, row 0: expected words in UTF-8, got b'\\xff'."
-    assert message(resolved, Array(vocabulary="auto"), [None, ""]) == "head `h`: expected words, got none."
+    assert message(resolved, Array(vocabulary="auto"), [None, ""]) == "head `h`: expected at least one word, got none."
     assert message(resolved, Array(vocabulary=WORDS), [["Lima", "Oslo"], ["Lima"]]) == (
         "head `h`, row 1: expected a list of 2 words, as in the first row, got a list of 1 word. "
         'Make all rows of one length: [(list(row) + [""] * n)[:n] for row in column]; "" has the id 0.'
@@ -104,6 +107,16 @@ def test_what_is_no_word():
     )
     assert message(resolved, Array(3, vocabulary=WORDS), [["Lima", "Oslo"]]) == (
         "head `h`: expected rows of shape (3,), got rows of shape (2,)."
+    )
+
+
+def test_missing_rows_are_not_listed_beside_wrong_ones():
+    data = {"c": [None, True, False], "y": [0.0, 1.0, 2.0]}
+    with pytest.raises(ph.DataError) as caught:
+        ph.Feed(data, inputs={"c": Array(vocabulary="auto")}, heads={"y": ph.Regression()})
+    assert str(caught.value) == (
+        "input `c`, row 1: expected words, got True. Numbers need no vocabulary=; if they are names, turn them into "
+        "text: [str(one) if one is not None else None for one in column]. Likewise row 2."
     )
 
 

@@ -125,3 +125,16 @@ def test_files_that_are_gone_or_cut_off_are_all_named(store):
 def test_an_unfinished_store_is_not_verified(tmp_path):
     with pytest.raises(StoreError, match="expected a store, got no such folder"):
         verify(tmp_path / "none")
+
+
+@pytest.mark.parametrize("numbers", [[0.5, 1, 0], [1.0, None, 2.0]])
+def test_booleans_with_gaps_are_added_to_floats_as_floats(tmp_path, numbers):
+    ph.pack({"x": numbers}, tmp_path / "s")
+    store = ph.pack({"x": [True, None, False]}, tmp_path / "s", append=True)
+    np.testing.assert_array_equal(store.column("x"), [*np.array(numbers, float), 1, np.nan, 0])
+
+
+def test_booleans_with_gaps_cannot_be_added_to_integers(tmp_path):
+    ph.pack({"x": [5, 1]}, tmp_path / "s")
+    with pytest.raises(StoreError, match=r"column `x`: expected int64 of shape \(\), as in the store"):
+        ph.pack({"x": [True, None]}, tmp_path / "s", append=True)

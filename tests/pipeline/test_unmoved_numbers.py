@@ -85,6 +85,19 @@ def test_coordinates_in_an_input_are_told():
     ]
 
 
+def test_counts_and_words_in_an_input_are_no_coordinates():
+    data = {"image": IMAGES, "box_count": [1.0, 2.0], "corner": ["left", "right"], "y": [0, 1]}
+    inputs = {"image": ph.Image(), "box_count": ph.Array(), "corner": ph.Array(vocabulary="auto")}
+    ph.Feed(data, inputs=inputs, heads={"y": ph.Binary()}, augment=[ph.Crop(0.5)])
+
+
+def test_the_columns_of_two_coordinates_are_named():
+    data = {"image": IMAGES, "u": [1.0, 2.0], "v": [1.0, 2.0]}
+    heads = {"px": ph.Regression(column="u"), "py": ph.Regression(column="v")}
+    with pytest.warns(ph.PolyheadWarning, match=r"use ph.Keypoints\(1, column=\['u', 'v'\]\)\.$"):
+        ph.Feed(data, inputs={"image": ph.Image()}, heads=heads, augment=[ph.Crop(0.5)])
+
+
 def test_points_of_boxes_in_a_regression_are_told():
     data = {"image": IMAGES, "box": [[[0, 0, 2, 2]]] * 2, "corner": [[[1.0, 1.0]]] * 2}
     heads = {"box": ph.Boxes(1), "corner": ph.Regression(2, each="box")}

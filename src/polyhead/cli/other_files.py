@@ -35,6 +35,8 @@ class OtherFile(NamedTuple):
 
 _TABLE = re.compile(r"\.(csv|tsv|jsonl|ndjson)(\.gz|\.bz2|\.zst)?$", re.IGNORECASE)
 _START = 1 << 16
+_NUMBER, _GROUP = -1, -2
+_NO_ROWS = {_NUMBER: "no rows", _GROUP: "a group of HDF5"}
 _DECIMAL = re.compile(r"[+-]?\d+,\d+")
 _POINT = re.compile(r"[+-]?\d+\.\d+")
 
@@ -50,7 +52,7 @@ def opened_other(path: Path) -> OtherFile | None:
         if path.is_dir():
             files = sorted(one for one in path.iterdir() if one.suffix.lower() == ".npy")
             code = f'{{path.stem: np.load(path, mmap_mode="r") for path in Path({quoted}).glob("*.npy")}}'
-            arrays = {one.stem: np.load(one, mmap_mode="r") for one in files}
+            arrays = {one.stem: _memory_mapped(one) for one in files}
             imports = "from pathlib import Path\n\nimport numpy as np"
             return _of_arrays(path, arrays, code, imports) if files else None
         if ending == ".npy":
@@ -71,12 +73,18 @@ def opened_other(path: Path) -> OtherFile | None:
         return _of_frame(quoted, path, "read_json" if lines else "read_csv", options) if options else None
 
 
+def _memory_mapped(path: Path) -> np.ndarray:
+    with _naming(path):
+        return np.load(path, mmap_mode="r")
+
+
 def _of_arrays(path: Path, arrays: Mapping[str, Any], expression: str, imports: str) -> OtherFile:
     """Return the rows in arrays of one length: those for training, or else the most of them."""
     where, parts = place(file=str(path)), {name: arrays[name] for name in arrays}
     lengths: dict[int, list[str]] = {}
-    for name, part in parts.items():  # -1 for a group of HDF5, and for a single number
-        lengths.setdefault(len(part) if getattr(part, "shape", ()) else -1, []).append(name)
+    for name, part in parts.items():
+        alone = _NUMBER if hasattr(part, "shape") else _GROUP
+        lengths.setdefault(len(part) if getattr(part, "shape", ()) else alone, []).append(name)
     several = {length: names for length, names in lengths.items() if length >= 0 and len(names) > 1}
     if not several:
         shapes = listed([f"{name} {getattr(one, 'shape', 'a group')}" for name, one in parts.items()], 8)
@@ -86,7 +94,7 @@ def _of_arrays(path: Path, arrays: Mapping[str, Any], expression: str, imports: 
         several, key=lambda n: (any("train" in name.lower() for name in several[n]), len(several[n]), n)
     )
     left_out = {
-        ", ".join(names): "no rows" if length < 0 else f"{counted(length, 'row')}, not {rows:,}"
+        ", ".join(names): _NO_ROWS.get(length) or f"{counted(length, 'row')}, not {rows:,}"
         for length, names in lengths.items()
         if length != rows
     }
@@ -109,7 +117,7 @@ def _separators(path: Path, usual: str) -> dict[str, str]:
         lines = file.read(_START).decode("utf-8", "replace").splitlines()
     head = lines[0] if lines else ""
     mark = max(";\t|", key=head.count)
-    if usual in head or not head.count(mark):
+    if head.count(usual) >= head.count(mark):
         return {}
     entries = [entry for line in lines[1:-1] or lines[1:] for entry in line.split(mark)]
     comma = any(map(_DECIMAL.fullmatch, entries)) and not any(map(_POINT.fullmatch, entries))
@@ -127,7 +135,7 @@ def _naming(path: Path) -> Iterator[None]:
         fix = ""
         if isinstance(error, UnicodeDecodeError):
             fix = "Save it as UTF-8, or pass the frame from pandas.read_csv(path, encoding=...)."
-        elif "allow_pickle" in str(error):
+        elif "allow_pickle" in str(error) or "Python objects" in str(error):
             fix = "Save arrays of numbers or of text: rows of unequal length need a Parquet file."
         raise DataError(
             Problem(place(file=str(path)), "a readable file", quoted_error(error), fix)

@@ -13,7 +13,7 @@ import numpy as np
 from polyhead.columns.image_values import is_pillow, names_image
 from polyhead.columns.values import Coded
 from polyhead.doctor.column_description import ColumnDescription
-from polyhead.errors import shown
+from polyhead.errors import DataError, Problem, shown
 from polyhead.images.content import Broken
 from polyhead.images.headers import parse
 from polyhead.kinds.array_statistics import ArrayStatistics
@@ -63,7 +63,13 @@ def describe_values(column: ColumnDescription) -> str:
 
 
 def describe_columns(source: Source) -> list[ColumnDescription]:
-    """Describe every column of a source, from all its rows, or the first ones if they are many or large."""
+    """Describe every column of a source, from all its rows, or the first ones if they are many or large.
+
+    Raises:
+        DataError: for a source without rows.
+    """
+    if not len(source):
+        raise DataError(Problem("data", "at least one row", "an empty source"))
     return [survey_values(name, _first_values(source, name)) for name in source.columns]
 
 
@@ -104,7 +110,7 @@ def survey_values(name: str, values: Any) -> ColumnDescription:
         return _other_column(name, "empty", "empty", there, kept)
     if all(isinstance(v, (str, np.str_)) for v in kept):
         return _other_column(name, "text", "text", there, kept, _counts(map(str, kept)))
-    if all(isinstance(v, (bool, int, float, np.number, np.bool_, Decimal)) for v in kept):
+    if all(isinstance(v, _NUMBERS) for v in kept):
         array = np.array([float(v) if isinstance(v, Decimal) else v for v in kept])
         word = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind, "numbers")
         return _number_column(name, array, word, there)
@@ -115,6 +121,9 @@ def survey_values(name: str, values: Any) -> ColumnDescription:
     if all(map(_holds_image, kept[:_IMAGES])):
         return _other_column(name, "images", "images", there, kept)
     return _other_column(name, "other", type(kept[0]).__name__, there, kept)
+
+
+_NUMBERS = (bool, int, float, np.integer, np.floating, np.bool_, Decimal)
 
 
 def _holds_image(value: Any) -> bool:

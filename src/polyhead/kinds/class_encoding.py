@@ -111,7 +111,8 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
         if days == isinstance(value, datetime.datetime):
             return f'Give {"dates" if days else "times"}: np.asarray(column, "M8[{"D" if days else "us"}]").'
     if isinstance(value, bool) and not isinstance(classes, int) and len(classes) == 2:
-        return f"Give the names: np.array({list(classes)})[np.asarray(column, int)]."
+        by_flag = dict(zip((False, True), classes, strict=True))
+        return f"Give the names: [{by_flag}.get(one) for one in column]."
     if number and value < 0:
         return missing
     if isinstance(value, float) and not value.is_integer():
@@ -360,6 +361,7 @@ SOFT_LABELS = (
     "For soft labels, give a number for each label, and say "
     'ph.Regression(n, loss="binary_crossentropy"), where n is how many labels there are.'
 )
+FRACTIONS = f"{SOFT_LABELS} If fractions are labels, name all of them in MultiLabel(classes=)."
 
 
 def _is_fraction(label: Any) -> bool:
@@ -387,7 +389,7 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
         if not keep_bytes and bytes in map(type, labels):
             labels = words_as_text(labels)
         if not fractions and any(map(_is_fraction, labels)):
-            raise BadValue(row, "a list of labels", shown(labels), SOFT_LABELS)
+            raise BadValue(row, "a list of labels", shown(labels), FRACTIONS)
         try:
             twice = len(set(labels)) != len(labels)
         except TypeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +32,13 @@ class FixedKinds(dict[str, Any]):
     """A dict of inputs or heads that can't be changed; copies made by ``dict`` and ``|`` can.
 
     Args:
+        kinds: pairs too, which `dataclasses.asdict` passes, without the other arguments.
         owner: what it belongs to, for the error.
     """
 
-    def __init__(self, kinds: Mapping[str, Any], owner: str, instead: str) -> None:
+    def __init__(
+        self, kinds: Mapping[str, Any] | Iterable[tuple[str, Any]], owner: str = "It", instead: str = ""
+    ) -> None:
         super().__init__(kinds)
         self._owner, self._instead = owner, instead
 
@@ -43,7 +46,7 @@ class FixedKinds(dict[str, Any]):
         return FixedKinds, (dict(self), self._owner, self._instead)
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise TypeError(f"{self._owner} can't be changed. {self._instead}")
+        raise TypeError(f"{self._owner} can't be changed. {self._instead}".rstrip())
 
     __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
 

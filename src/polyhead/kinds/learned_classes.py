@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from math import isfinite
 from numbers import Real
 from typing import Any
 
@@ -74,7 +75,7 @@ def learn_labels(found: Mapping[Any, int]) -> tuple[tuple[Any, ...], Spellings, 
 
 def _as_ids(classes: Sequence[Any]) -> Sequence[Any]:
     """Return integers for whole floats, as a missing label makes of integers, if all classes are whole numbers."""
-    whole = all(isinstance(c, (int, float, Decimal)) and c % 1 == 0 for c in classes)
+    whole = all(isinstance(c, (int, float, Decimal)) and isfinite(c) and c % 1 == 0 for c in classes)
     alone = any(
         all(isinstance(c, kind) for c in classes) for kind in (bool, Decimal)
     )  # not beside other numbers

@@ -57,7 +57,7 @@ def learned_vocabulary(pieces: Iterable[Any]) -> tuple[str, ...]:
         found.update(_one_word(word, at // (length or 1)) for at, word in enumerate(words))
     found -= {NOTHING, UNKNOWN}
     if not found:
-        raise BadValue(None, "words", "none")
+        raise BadValue(None, "at least one word", "none")
     return tuple(sorted(found))
 
 
@@ -72,8 +72,11 @@ def word_ids(values: Any, vocabulary: Sequence[str]) -> np.ndarray:
     """
     places = {NOTHING: 0, UNKNOWN: 1} | {word: i for i, word in enumerate(vocabulary, 2)}
     if hasattr(values, "codes"):
-        table = [*_ids_of_words([*values.categories], places, None).tolist(), 0]  # code -1 reads the last one
-        return np.array(table, np.int32)[values.codes]
+        try:
+            table = [*_ids_of_words([*values.categories], places, None).tolist(), 0]  # code -1 reads the last one
+            return np.array(table, np.int32)[values.codes]
+        except BadValue:  # of a category, not of a row
+            values = values.values()
     words, length = _every_word(values)
     ids = _ids_of_words(words, places, length)
     return ids if length is None else ids.reshape(len(values), length)
@@ -107,8 +110,8 @@ def _one_word(value: Any, row: int) -> str:
         return NOTHING
     if times_fix(value):
         raise BadValue(row, "words", shown(value), f"Leave out vocabulary=. {times_fix(value)}")
-    fix = "Numbers need no vocabulary=; if they are names, turn them into text: [str(value) for value in column]."
-    raise BadValue(row, "words", shown(value), fix if is_number(value) else "")
+    fix = "Numbers need no vocabulary=; if they are names, turn them into text: [str(one) for one in column]."
+    raise BadValue(row, "words", shown(value), fix if is_number(value) or isinstance(value, (bool, np.bool_)) else "")
 
 
 def _every_word(values: Any) -> tuple[list[Any], int | None]:

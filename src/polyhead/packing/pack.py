@@ -237,6 +237,10 @@ def _merged(old: Spec, new: Spec) -> tuple[Spec, Spec]:
         return {**new, "of": old["of"]}, old
     if old["shape"] != new["shape"] or not np.can_cast(new["dtype"], old["dtype"]):
         raise ValueError
+    if new["nullable"] and not new["shape"] and old["dtype"] != "bool":  # booleans with gaps, beside numbers
+        if np.dtype(old["dtype"]).kind != "f":
+            raise ValueError
+        return old, old
     nullable = old["nullable"] or new["nullable"]
     return {**old, "nullable": new["nullable"]}, {**old, "nullable": nullable}
 

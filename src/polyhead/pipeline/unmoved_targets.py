@@ -68,8 +68,7 @@ def require_moving(
     for problem in unmoved_numbers(heads, moves):
         warn(problem)
     for name, given in inputs.items():
-        words = " ".join([name, *given.columns(name)])
-        if not isinstance(given, Image) and (_BOXES.search(words) or _POINTS.search(words)):
+        if _may_be_coordinates(name, given):
             expected = f"an input that moves with the image, which {moves[0]!r} moves"
             found = f"ph.{type(given).__name__}, whose numbers stay as they are"
             fix = "If they are coordinates in the image, leave the augmentation out."
@@ -224,11 +223,21 @@ def _kind_that_moves(name: str, head: Head, heads: Mapping[str, Head]) -> str:
         axis = _OF_POINT.fullmatch(name)
         at = 0 if axis is None else axis.start(axis.lastindex or 0)
         other = name[:at] + name[at].translate(_OTHER_AXIS) + name[at + 1 :]
-        point = f"ph.Keypoints(1, column={sorted([name, other])})" if axis and other in heads else ""
+        pair = sorted([name, other]) if axis and other in heads else ()
+        point = f"ph.Keypoints(1, column={[c for n in pair for c in heads[n].columns(n)]})" if pair else ""
         return "ph.Boxes(1) with the columns of the box in column=" if _OF_BOX.search(name) else point
     if not count % 4 and not each and _BOXES.search(names):
         return f"ph.Boxes({count // 4})"
     return f"ph.Keypoints({count // 2}{each})" if not count % 2 and _POINTS.search(names) else ""
+
+
+def _may_be_coordinates(name: str, given: Input) -> bool:
+    """Whether the numbers of an input are coordinates by their name or columns, and by how many they are."""
+    words, count = " ".join([name, *given.columns(name)]), math.prod(given.shape or ())
+    if isinstance(given, Image) or getattr(given, "vocabulary", None) is not None:
+        return False
+    several = (not count % 4 and _BOXES.search(words)) or (not count % 2 and _POINTS.search(words))
+    return bool(several or _OF_BOX.search(words))
 
 
 def _classes_of_sides(head: Head) -> str:

@@ -230,7 +230,8 @@ def fitting_rows(spec: Spec, values: Any) -> Any:
             None if v is None or is_missing(v) else _fitting_array(v[None], dtype, shape, i)[0]
             for i, v in enumerate(values)
         ]
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    plain = values.floats() if isinstance(values, Coded) else values
+    array = plain if isinstance(plain, np.ndarray) else np.asarray(plain)
     return _fitting_array(array, dtype, shape, 0)
 
 
