@@ -591,7 +591,10 @@ def test_booleans_among_ids_are_ids(column):
 
 
 def test_an_infinite_decimal_is_no_id():
-    assert resolved(Categorical(), [Decimal(1), Decimal("Infinity")]).classes == (Decimal(1), Decimal("Infinity"))
+    assert resolved(Categorical(), [Decimal(1), Decimal("Infinity")]).classes == (
+        Decimal(1),
+        Decimal("Infinity"),
+    )
 
 
 def test_labels_that_are_whole_floats_are_ids_and_fractions_are_none():

@@ -84,7 +84,9 @@ def test_the_list_comes_in_any_form_and_goes_through_json():
 
 def test_what_is_no_word():
     kind = resolved(Array(vocabulary=WORDS), ["Lima"])
-    numbers = "Numbers need no vocabulary=; if they are names, turn them into text: [str(one) for one in column]."
+    numbers = (
+        "Numbers need no vocabulary=; if they are names, turn them into text: [str(one) for one in column]."
+    )
     for column in (["Lima", 3.5], np.array(["Lima", 3.5], object)):
         assert message(kind.encode, column) == f"head `h`, row 1: expected words, got 3.5. {numbers}"
         assert message(resolved, Array(vocabulary="auto"), column) == (
@@ -97,7 +99,10 @@ def test_what_is_no_word():
     dates = message(resolved, Array(vocabulary="auto"), np.array(["2020-01-01"], "datetime64[D]"))
     assert "Leave out vocabulary=. Turn times into numbers, as days: " in dates
     assert message(kind.encode, [b"\xff"]) == "head `h`, row 0: expected words in UTF-8, got b'\\xff'."
-    assert message(resolved, Array(vocabulary="auto"), [None, ""]) == "head `h`: expected at least one word, got none."
+    assert (
+        message(resolved, Array(vocabulary="auto"), [None, ""])
+        == "head `h`: expected at least one word, got none."
+    )
     assert message(resolved, Array(vocabulary=WORDS), [["Lima", "Oslo"], ["Lima"]]) == (
         "head `h`, row 1: expected a list of 2 words, as in the first row, got a list of 1 word. "
         'Make all rows of one length: [(list(row) + [""] * n)[:n] for row in column]; "" has the id 0.'

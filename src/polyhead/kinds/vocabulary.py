@@ -73,7 +73,10 @@ def word_ids(values: Any, vocabulary: Sequence[str]) -> np.ndarray:
     places = {NOTHING: 0, UNKNOWN: 1} | {word: i for i, word in enumerate(vocabulary, 2)}
     if hasattr(values, "codes"):
         try:
-            table = [*_ids_of_words([*values.categories], places, None).tolist(), 0]  # code -1 reads the last one
+            table = [
+                *_ids_of_words([*values.categories], places, None).tolist(),
+                0,
+            ]  # code -1 reads the last one
             return np.array(table, np.int32)[values.codes]
         except BadValue:  # of a category, not of a row
             values = values.values()
@@ -111,7 +114,9 @@ def _one_word(value: Any, row: int) -> str:
     if times_fix(value):
         raise BadValue(row, "words", shown(value), f"Leave out vocabulary=. {times_fix(value)}")
     fix = "Numbers need no vocabulary=; if they are names, turn them into text: [str(one) for one in column]."
-    raise BadValue(row, "words", shown(value), fix if is_number(value) or isinstance(value, (bool, np.bool_)) else "")
+    raise BadValue(
+        row, "words", shown(value), fix if is_number(value) or isinstance(value, (bool, np.bool_)) else ""
+    )
 
 
 def _every_word(values: Any) -> tuple[list[Any], int | None]:
