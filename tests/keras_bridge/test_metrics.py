@@ -99,6 +99,8 @@ def test_default_metrics_have_names_too():
         ph.compile(model, ph.Feed(data, inputs="x", heads=heads), optimizer="sgd")
 
 
+# Keras's BinaryIoU counts in int64, which JAX has only if told so
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")
 def test_metrics_by_name_are_told_of_logits():
     names = ["accuracy", "acc", "binary_accuracy", "auc", "binary_crossentropy", "binary_focal_crossentropy"]
     names += ["precision", "recall", "BinaryIoU", "FalsePositives"]

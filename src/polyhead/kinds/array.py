@@ -120,7 +120,7 @@ class Array(Input):
             fix = "Pad the rows to one length: np.pad(row, (0, length - len(row)))."
             raise BadValue(0, "numbers in each row", f"none, shape {found}", fix)
         if self.shape not in (None, found):
-            raise self._other_rows(found)
+            raise self._other_rows(values.shape[1:])
         scale = self.scale
         if scale is not None:
             scale = fit_scale(scale, pieces_of(column, self._present), found[-1])
@@ -132,20 +132,22 @@ class Array(Input):
 
     def _with_words(self, column: Column) -> Array:
         words = self.vocabulary
-        found = word_ids(column.probe(), ()).shape[1:] or (1,)
+        ids = word_ids(column.probe(), ())
+        found = ids.shape[1:] or (1,)
         if self.shape not in (None, found):
-            raise self._other_rows(found)
+            raise self._other_rows(ids.shape[1:])
         words = words if isinstance(words, tuple) else learned_vocabulary(column.scan())
         return self.fixed(shape=found, dtype="int32", vocabulary=words)
 
     def _other_rows(self, found: tuple[int, ...]) -> BadValue:
+        single, found = not found, found or (1,)
         texts = self.vocabulary is not None and found == (1,)
         fix = "Split each text into a list of words, as for training." if texts else ""
         if self.shape == (*found, 1):
             fix = "Give column[..., None]."
         elif self.shape is not None and found == (*self.shape, 1):
             fix = "Give column[..., 0]."
-        elif self.shape is not None and len(self.shape) == 1 and found == (1,) and not texts:
+        elif self.shape is not None and len(self.shape) == 1 and single and not texts:
             fix = f"A row needs {self.shape[0]} numbers; several rows are a list of such lists."
         return BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}", fix)
 
@@ -167,7 +169,7 @@ class Array(Input):
             if array.ndim == 1 and self.shape == (1,):
                 array = array[:, None]
             else:
-                raise self._other_rows(array.shape[1:] or (1,))
+                raise self._other_rows(array.shape[1:])
         if self.fill is not None and array.dtype.kind == "f":
             array = np.where(np.isnan(array), array.dtype.type(self.fill), array)
         if check:
