@@ -232,7 +232,7 @@ def _kind_that_moves(name: str, head: Head, heads: Mapping[str, Head]) -> str:
 
 
 def _may_be_coordinates(name: str, given: Input) -> bool:
-    """Whether the numbers of an input are coordinates by their name or columns, and by how many they are."""
+    """Return whether the name, columns and count of an input's numbers suggest coordinates."""
     words, count = " ".join([name, *given.columns(name)]), math.prod(given.shape or ())
     if isinstance(given, Image) or getattr(given, "vocabulary", None) is not None:
         return False
