@@ -340,9 +340,8 @@ def _tried(model: Any, feed: Any) -> list[Any]:
     rng = np.random.default_rng(0)
 
     def times(factor: float, array: Any) -> Any:
-        pixels = (
-            getattr(array, "dtype", None) == np.uint8 and array.ndim == 4
-        )  # a model takes them as floats, too
+        # a model takes pixels as floats, too
+        pixels = getattr(array, "dtype", None) == np.uint8 and array.ndim == 4
         if not pixels and getattr(array, "dtype", None) != np.float32:
             return array
         whole = array == np.floor(array)

@@ -639,7 +639,7 @@ def test_columns_of_mixed_types_are_named(trained):
 
 
 def takes_uuids():
-    """Whether Arrow infers its type of UUIDs, which its older versions do not."""
+    """Return whether Arrow recognizes UUIDs; older versions do not."""
     try:
         return bool(pa.array([uuid.UUID(int=1)]))
     except pa.ArrowInvalid:

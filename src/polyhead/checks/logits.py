@@ -19,7 +19,7 @@ from polyhead.keras_bridge.structure import Path, at
 from polyhead.kinds import Head
 
 _ACTIVATIONS = {"linear": True, "tanh": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}
-"""Whether the output of each activation counts as logits; that of tanh does, as a hinge loss reads both signs."""
+"""True for activations whose outputs count as logits. Tanh is one, because a hinge loss uses both signs."""
 
 
 def declared_logits(head: Head) -> bool | None:

@@ -41,7 +41,7 @@ class Coded:
 
     @property
     def boolean(self) -> bool:
-        """Whether these are booleans of which some may be missing."""
+        """Whether the values are booleans; some may be missing."""
         return (
             not self.ordered and 0 < len(self.categories) <= 2 and set(map(type, self.categories)) == {bool}
         )

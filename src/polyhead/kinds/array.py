@@ -124,9 +124,8 @@ class Array(Input):
         scale = self.scale
         if scale is not None:
             scale = fit_scale(scale, pieces_of(column, self._present), found[-1])
-        whole = not is_dense(probe) and all(
-            map(is_integer, plain(probe))
-        )  # floats only as they are too large
+        # integers too large for int64 were read as floats
+        whole = not is_dense(probe) and all(map(is_integer, plain(probe)))
         floats = (values.dtype.kind == "f" and not whole) or scale is not None
         return self.fixed(shape=found, dtype=self.dtype or ("float32" if floats else "int32"), scale=scale)
 

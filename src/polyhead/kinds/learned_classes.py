@@ -76,9 +76,8 @@ def learn_labels(found: Mapping[Any, int]) -> tuple[tuple[Any, ...], Spellings, 
 def _as_ids(classes: Sequence[Any]) -> Sequence[Any]:
     """Return integers for whole floats, as a missing label makes of integers, if all classes are whole numbers."""
     whole = all(isinstance(c, (int, float, Decimal)) and isfinite(c) and c % 1 == 0 for c in classes)
-    alone = any(
-        all(isinstance(c, kind) for c in classes) for kind in (bool, Decimal)
-    )  # not beside other numbers
+    # booleans and decimals keep their type, unless there are other numbers beside them
+    alone = any(all(isinstance(c, kind) for c in classes) for kind in (bool, Decimal))
     return [int(c) for c in classes] if whole and not alone else classes
 
 

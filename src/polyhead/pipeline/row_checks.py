@@ -22,7 +22,7 @@ FIRST_BYTES = 1 << 24
 
 
 class Seen(NamedTuple):
-    """What rows contain.
+    """The statistics of some rows, and their problems.
 
     Attributes:
         labels: the statistics of each head's labels.

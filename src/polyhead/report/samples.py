@@ -43,7 +43,7 @@ class Label:
 
     @property
     def is_shown(self) -> bool:
-        """Whether to show its value rather than the reason why it does not count."""
+        """Whether the value is shown; for other samples, the reason is shown why they do not count."""
         return self.state == LABELED
 
 
