@@ -212,6 +212,10 @@ def test_true_and_false_of_numpy_and_dtypes():
         (lambda: feed(warn_if_slow=None), "Feed(warn_if_slow=): expected True or False, got None."),
         (lambda: feed(cache=True), "Feed(cache=): expected a path, got True."),
         (lambda: feed(inputs=5), "Feed(inputs=): expected a name, or a list of names, got 5."),
+        (
+            lambda: feed(inputs=np.zeros((2, 1))),
+            "Feed(inputs=): expected a name, or a list of names, got array([[0.], [0.]]).",
+        ),
         (lambda: feed(heads={1: ph.Binary(column="y")}), 'heads: expected names as text, got 1. Say "1".'),
         *[
             (

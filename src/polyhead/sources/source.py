@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from typing import Any, Self, overload
 
 import numpy as np
@@ -270,7 +270,7 @@ def names_in(given: Any, what: str) -> list[str]:
     if isinstance(given, str):
         return [given]
     found = list(given) if isinstance(given, (dict, Set, Iterator)) else as_list(given)
-    if found is None:
+    if found is None or not all(isinstance(one, Hashable) for one in found):
         raise DataError(Problem(what, "a name, or a list of names", shown(given)))
     return found
 
