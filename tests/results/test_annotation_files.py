@@ -188,7 +188,7 @@ def test_missing_values_are_empty_cells_of_a_csv_file(tmp_path):
     columns = {"x": np.zeros((2, 2)), "seen": [np.nan, 3.5], "word": [None, "a"]}
     feed = ph.Feed({**columns, "y": [0.0, 1]}, inputs="x", heads={"y": ph.Regression()})
     model = keras.Model(x, keras.layers.Dense(1, name="y")(x))
-    found = ph.predict(model, columns, declaration=feed.declaration, keep=["seen", "word"])
+    found = ph.predict(model, columns, declaration=feed.declaration, keep=np.array(["seen", "word"]))
     found.write_csv(tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert [line.rpartition(",")[0] for line in lines] == ["id,seen,word", "0,,", "1,3.5,a"]

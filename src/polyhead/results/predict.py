@@ -101,7 +101,7 @@ def predict(
     """
     require_model(model, "predict(model)")
     declared = declaration_for("predict", model, data, declaration)
-    kept = names_in(keep, "predict(keep=)") if keep else []
+    kept = [] if keep is None else names_in(keep, "predict(keep=)")
     rows = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs, kept)
     require_inputs(rows, declared.inputs)
     if batch_size is None:
