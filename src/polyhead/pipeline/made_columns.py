@@ -12,7 +12,6 @@ from polyhead.errors import ContractError, Problem, place, shown, warn
 from polyhead.kinds import Head
 from polyhead.kinds.box_entries import as_entries
 from polyhead.kinds.missing import is_dense, is_missing, plain
-from polyhead.kinds.source_column import About
 from polyhead.sources.scanning import scan
 from polyhead.sources.source import DerivedSource, Source, checked_rows
 from polyhead.store.column_codec import SharedType, Spec
@@ -30,9 +29,6 @@ class MadeColumns(DerivedSource):
 
     def column(self, name: str) -> Values | None:
         return None if name in self.converted else self._source.column(name)
-
-    def about(self, name: str) -> About:
-        return self._source.about(name)
 
     def only(self, columns: Sequence[str]) -> Source:
         return super().only(columns) if set(columns) & set(self.converted) else self._source.only(columns)

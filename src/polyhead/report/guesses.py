@@ -13,7 +13,7 @@ from polyhead.errors import ContractError, Problem, listed, shown
 from polyhead.feed import Feed
 from polyhead.kinds import Head, Image
 from polyhead.kinds.missing import plain
-from polyhead.kinds.source_column import About
+
 from polyhead.pipeline.way_back import in_held_images
 from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.per_element_views import EachView
@@ -34,9 +34,6 @@ class _Guessed(DerivedSource):
     def __init__(self, source: Source, columns: Mapping[str, list[Any]]) -> None:
         super().__init__(source)
         self._columns = columns
-
-    def about(self, name: str) -> About:
-        return self._source.about(name)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return checked_rows(self._source, ids) | {n: take(all_, ids) for n, all_ in self._columns.items()}

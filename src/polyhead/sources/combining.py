@@ -45,7 +45,41 @@ class _CachingView(OwnSource):
         return view
 
 
-class Rows(_CachingView):
+class _Reordered(_CachingView):
+    """Rows of another source, in an order of their own."""
+
+    source: Source
+
+    @abstractmethod
+    def _rows(self, ids: np.ndarray) -> np.ndarray:
+        """Return the rows of the source for rows of this view."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    def _whole(self, name: str) -> Values | None:
+        whole = self.source.column(name)
+        if whole is None or _copied_row_bytes(whole) * len(self) > LIMIT_BYTES:
+            return None
+        return take(whole, self._rows(np.arange(len(self))))
+
+    def about(self, name: str) -> About:
+        return self.source.about(name)
+
+    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
+        return self.source.origins(name, self._rows(ids))
+
+    def only(self, columns: Sequence[str]) -> Self:
+        view = self._only(columns)
+        view.source = self.source.only(columns)
+        return view
+
+    def coded(self, ids: np.ndarray) -> dict[str, Values]:
+        return checked_rows(self.source, self._rows(ids))
+
+
+class Rows(_Reordered):
     """Some rows of a source, in any order.
 
     A view of a view looks up its row numbers once, when it is created. `column` returns a view of a column in memory
@@ -70,38 +104,18 @@ class Rows(_CachingView):
     def __len__(self) -> int:
         return len(self.ids)
 
+    def _rows(self, ids: np.ndarray) -> np.ndarray:
+        return self.ids[ids]
+
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
         return self.source.ids_of(self.ids[rows])
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.source.columns
-
     def _whole(self, name: str) -> Values | None:
-        whole = self.source.column(name)
-        run = _run(self.ids)
-        if run is not None and isinstance(whole, np.ndarray):
-            return whole[run]
-        if whole is None or _copied_row_bytes(whole) * len(self) > LIMIT_BYTES:
-            return None
-        return take(whole, self.ids)
-
-    def about(self, name: str) -> About:
-        return self.source.about(name)
-
-    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        return self.source.origins(name, self.ids[ids])
+        whole, run = self.source.column(name), _run(self.ids)
+        return whole[run] if run is not None and isinstance(whole, np.ndarray) else super()._whole(name)
 
     def pandas_index(self, ids: np.ndarray) -> Any:
         return self.source.pandas_index(self.ids[ids])
-
-    def only(self, columns: Sequence[str]) -> Rows:
-        view = self._only(columns)
-        view.source = self.source.only(columns)
-        return view
-
-    def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return checked_rows(self.source, self.ids[ids])
 
 
 class Concat(_CachingView):
@@ -194,7 +208,7 @@ class Concat(_CachingView):
         }
 
 
-class Mix(_CachingView):
+class Mix(_Reordered):
     """Rows of several sources in fixed proportions, evenly interleaved.
 
     The source of a row depends only on the row number. Among the first n rows, each source has its share to within two
@@ -230,8 +244,8 @@ class Mix(_CachingView):
                 found = "an empty source"
                 expected = "at least one row to mix in"
                 raise DataError(Problem(f"source {number}", expected, found, "Leave it out."))
-        self._all = Concat(sources, join, "mix(other, weights=...")
-        self.sequential = self._all.sequential
+        joined = Concat(sources, join, "mix(other, weights=...")
+        self.source, self._starts, self.sequential = joined, joined.starts, joined.sequential
         self._lengths = np.array([len(source) for source in sources])
         self._order = Interleaving(self.weights)
         if length is not None and not is_size(length):
@@ -242,34 +256,12 @@ class Mix(_CachingView):
     def __len__(self) -> int:
         return self._length
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._all.columns
-
-    def _whole(self, name: str) -> Values | None:
-        whole = self._all.column(name)
-        if whole is None or _copied_row_bytes(whole) * len(self) > LIMIT_BYTES:
-            return None
-        return take(whole, self._rows(np.arange(len(self))))
-
-    def about(self, name: str) -> About:
-        return self._all.about(name)
-
-    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        return self._all.origins(name, self._rows(ids))
-
-    def only(self, columns: Sequence[str]) -> Mix:
-        view = self._only(columns)
-        view._all = self._all.only(columns)
-        return view
-
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return self._all.coded(self._rows(ids))
+        return self.source.coded(self._rows(ids))
 
     def _rows(self, ids: np.ndarray) -> np.ndarray:
-        """Return the rows of the concatenation for rows of the mixture."""
         which, before = self._order.at(ids)
-        return self._all.starts[which] + before % self._lengths[which]
+        return self._starts[which] + before % self._lengths[which]
 
 
 def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:

@@ -336,6 +336,9 @@ class DerivedSource(OwnSource):
     def pandas_index(self, ids: np.ndarray) -> Any:
         return self._source.pandas_index(ids)
 
+    def about(self, name: str) -> About:
+        return self._source.about(name)
+
 
 class _Columns(DerivedSource):
     """A source with some of its columns."""
@@ -351,9 +354,6 @@ class _Columns(DerivedSource):
     def column(self, name: str) -> Values | None:
         self._require([name])
         return self._source.column(name)
-
-    def about(self, name: str) -> About:
-        return self._source.about(name)
 
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)
