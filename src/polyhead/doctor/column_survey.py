@@ -182,9 +182,5 @@ def _counts(values: Any) -> dict[str, int] | None:
 
 
 def _all_nan(value: Any) -> bool:
-    return (
-        isinstance(value, np.ndarray)
-        and value.dtype.kind == "f"
-        and value.size > 0
-        and bool(np.isnan(value).all())
-    )
+    floats = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 0
+    return floats and bool(np.isnan(value).all())

@@ -230,8 +230,5 @@ def _converting(name: str, columns: list[_DeclaredColumn], y: Any) -> str:
 
 def _index_code(name: str, place: Place) -> str:
     part, path = place
-    return f"{name}[{'xyw'.index(part)}]" + "".join(f"[{_key_code(key)}]" for key in path)
-
-
-def _key_code(key: object) -> str:
-    return json.dumps(key) if isinstance(key, str) else repr(key)
+    keys = (json.dumps(key) if isinstance(key, str) else repr(key) for key in path)
+    return f"{name}[{'xyw'.index(part)}]" + "".join(f"[{key}]" for key in keys)

@@ -177,6 +177,14 @@ def _plain_numbers(values: Any) -> np.ndarray | None:
     return found.astype(np.float64) if found.dtype.kind in "iuf" and found.ndim else None
 
 
+def number_of(text: str | None) -> Any:
+    """Convert a text to a number if it is one; otherwise return it unchanged."""
+    try:
+        return float(text or "")
+    except ValueError:
+        return text
+
+
 def note_keypoints(
     given: np.ndarray, seen: np.ndarray, limits: Any, where: Callable[[int], str], findings: Findings
 ) -> None:

@@ -19,13 +19,14 @@ from polyhead.readers.annotations import (
     clip_boxes,
     missing_images,
     number_lists,
+    number_of,
     require_choices,
     sizes_of,
     wanted_categories,
 )
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root, lines_of
-from polyhead.readers.voc_layout import Places, number_of, parsed, places_of
+from polyhead.readers.voc_layout import Places, parsed, places_of
 from polyhead.readers.voc_objects import VocObject, mark_columns, objects_of
 from polyhead.sources.source import names_in
 

@@ -112,11 +112,3 @@ def parsed(path: str, findings: Findings) -> Element | None:
 
 def _refuse(*declaration: Any) -> None:
     raise _EntityError
-
-
-def number_of(text: str | None) -> Any:
-    """Convert a text to a number if it is one; otherwise return it unchanged."""
-    try:
-        return float(text or "")
-    except ValueError:
-        return text

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 from polyhead.errors import listed, place, shown, similar
+from polyhead.readers.annotations import number_of
 from polyhead.readers.findings import Findings
-from polyhead.readers.voc_layout import number_of
 
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 _TRUTHS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}

@@ -18,6 +18,7 @@ from polyhead.readers.annotations import (
     clip_boxes,
     missing_images,
     note_keypoints,
+    number_of,
     require_choices,
     sizes_of,
     wanted_categories,
@@ -214,7 +215,7 @@ def _numbers_of_line(
     try:
         found = np.array(words, np.float64)
     except ValueError:
-        wrong = next(w for w in words if not _is_readable(w))
+        wrong = next(w for w in words if isinstance(number_of(w), str))
         findings.leave_out("number", where, "numbers separated by spaces", shown(wrong))
         return None
     count = len(found)
@@ -256,14 +257,6 @@ def _has_keypoints(numbers: np.ndarray) -> bool:
     """
     seen = numbers[7::3]
     return (len(numbers) - 5) % 3 == 0 and bool(np.isin(seen, (0, 1, 2)).all() and (seen == 2).any())
-
-
-def _is_readable(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _yolo_columns(

@@ -13,7 +13,6 @@ from polyhead.errors import ContractError, Problem, listed, shown
 from polyhead.feed import Feed
 from polyhead.kinds import Head, Image
 from polyhead.kinds.missing import plain
-
 from polyhead.pipeline.way_back import in_held_images
 from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.per_element_views import EachView
