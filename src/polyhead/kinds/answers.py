@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from polyhead.columns.coded import objects
+
 Item = Literal["number", "class", "flag", "mask", "masks", "map"]
 """A number, a class name, a bool, a mask ``(H, W)`` of ids, a mask for each box, or numbers for each pixel."""
 
@@ -94,11 +96,8 @@ def view_of_each(rows: np.ndarray, views: Views) -> Iterator[tuple[np.ndarray, I
 
 def class_values(names: Sequence[Any]) -> np.ndarray:
     """The classes as an array ``(n,)`` to index with ids: int64 for integers, else objects."""
-    if all(type(name) is int for name in names):
-        return np.array(names, np.int64)
-    found = np.empty(len(names), object)
-    found[:] = list(names)
-    return found
+    whole = all(type(name) is int for name in names)
+    return np.array(names, np.int64) if whole else objects(names)
 
 
 def label_masks(

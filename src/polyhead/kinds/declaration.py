@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from polyhead.errors import ContractError, DataError, Problem, as_path, place, shown, similar
@@ -202,10 +202,7 @@ class Declaration:
             return cls.from_dict(found)
         except ContractError as error:
             raise DataError(
-                *(
-                    Problem(f"{where}, {one.place}", one.expected, one.found, one.fix)
-                    for one in error.problems
-                )
+                *(replace(one, place=f"{where}, {one.place}") for one in error.problems)
             ) from None
 
 
