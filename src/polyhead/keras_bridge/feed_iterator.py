@@ -205,16 +205,15 @@ class FeedIterator:
         labels = labels and bool(self._assembler.heads)
         parts = [structure.inputs, structure.outputs, structure.outputs] if labels else [structure.inputs]
         parts = parts if self._assembler.weighted else parts[:2]
-        packed = [packer(part) for part in parts]
-        _, pack = packer(tuple(part for part in parts))
+        names = [packer(part)[0] for part in parts]
+        _, pack = packer(tuple(parts))
         for block in blocks:
+            groups = (block.inputs, block.labels, block.weights)
             arrays = [
                 group[name]
-                for group, (names, _) in zip(
-                    (block.inputs, block.labels, block.weights), packed, strict=False
-                )
+                for group, own in zip(groups, names, strict=False)
                 if group is not None
-                for name in names
+                for name in own
             ]
             tensors = arrays if convert is None else [convert(array) for array in arrays]
             yield from map(pack, *block.views(tensors, self._batch_size))
