@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from polyhead.kinds.answers import Answer
+from polyhead.kinds.predicted_columns import Answer
 from polyhead.results.arrow_columns import arrow_column, field_of
 from polyhead.results.predictions import Predictions
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.kinds.answers import Answer
+from polyhead.kinds.predicted_columns import Answer
 from polyhead.pipeline.way_back import WayBack
 from scenes import FORMATS, in_format, scene
 

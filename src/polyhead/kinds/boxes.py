@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, counted, is_number, require_choice, shown
-from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_boxes import CROWD, BoxesJudge, beside_boxes
@@ -21,6 +20,7 @@ from polyhead.kinds.missing import (
     plain,
 )
 from polyhead.kinds.mixed_labels import Mixing, choose, take_places, together
+from polyhead.kinds.predicted_columns import Answer, Move, Views
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 UNKNOWN = np.float32(-1)

@@ -12,7 +12,6 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import class_encoding
-from polyhead.kinds.answers import Answer, Views, class_values
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
@@ -32,6 +31,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import require_soft, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
+from polyhead.kinds.predicted_columns import Answer, Views, class_values
 from polyhead.kinds.source_column import Column, over
 
 

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_number, shown
-from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.in_image import InImage
@@ -19,6 +18,7 @@ from polyhead.kinds.kind import Kind
 from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.likelihood import likelihoods
 from polyhead.kinds.mixed_labels import Mixing, unmixable
+from polyhead.kinds.predicted_columns import Answer, Move, Views
 from polyhead.kinds.scales import Scaling
 
 

@@ -12,12 +12,12 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, counted, is_integer, shown
-from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_points import KeypointsJudge
 from polyhead.kinds.missing import as_float32
 from polyhead.kinds.mixed_labels import unmixable
+from polyhead.kinds.predicted_columns import Answer, Move, Views
 from polyhead.kinds.source_column import Column
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^A-Za-z]+")

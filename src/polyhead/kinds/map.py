@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
-from polyhead.kinds.answers import Answer, Views, view_of_each
 from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_numbers import MapJudge
@@ -25,6 +24,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import BLEND
 from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.predicted_columns import Answer, Views, view_of_each
 from polyhead.kinds.regression import Quantities
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import FactorScaling, Scaling, require_scale

@@ -13,7 +13,6 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown, similar
 from polyhead.kinds import class_encoding
-from polyhead.kinds.answers import Answer, Views, label_masks
 from polyhead.kinds.color_classes import Colors, as_colors
 from polyhead.kinds.conversion import Conversion, of_classes
 from polyhead.kinds.head import Head, coarser
@@ -22,6 +21,7 @@ from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_L
 from polyhead.kinds.missing import as_float32, collapse, first_row, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
 from polyhead.kinds.pixels import Pixels, as_pixels, holding, mask_numbers, narrowest, out_of_range_fix
+from polyhead.kinds.predicted_columns import Answer, Views, label_masks
 from polyhead.kinds.source_column import Column
 
 

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, counted
-from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
@@ -18,6 +17,7 @@ from polyhead.kinds.judging import EachJudge
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
 from polyhead.kinds.output_layers import dense_output, flat_features
+from polyhead.kinds.predicted_columns import Answer, Move, Views
 from polyhead.kinds.source_column import Column
 
 

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
-from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.conversion import FINITE, Conversion
 from polyhead.kinds.head import Head, coarser
@@ -28,6 +27,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import PATCH, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
+from polyhead.kinds.predicted_columns import Answer, Views
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column, over

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from polyhead.kinds.answers import Answer, Item
+from polyhead.kinds.predicted_columns import Answer, Item
 
 KIND = b"polyhead"
 """The key in a field's metadata that tells the kind of its values."""

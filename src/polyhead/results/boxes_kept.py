@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from polyhead.kinds import Head
-from polyhead.kinds.answers import Answer
 from polyhead.kinds.judging_boxes import overlaps
+from polyhead.kinds.predicted_columns import Answer
 
 Answers = Mapping[str, Mapping[str, Answer]]
 """The columns of each head, by the suffix added to its name."""

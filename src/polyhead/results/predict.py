@@ -16,12 +16,12 @@ from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.keras_bridge.jax_state import in_turn
 from polyhead.kinds import Image
-from polyhead.kinds.answers import Answer
 from polyhead.kinds.declaration import Declaration
+from polyhead.kinds.predicted_columns import Answer
 from polyhead.pipeline.way_back import WayBack
 from polyhead.progress import bar
-from polyhead.results.answer_table import AnswerTable
 from polyhead.results.outputs import NoRows, Outputs, require_finite_outputs
+from polyhead.results.prediction_table import AnswerTable
 from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
 from polyhead.results.rows import as_rows, declaration_for, require_inputs

@@ -15,9 +15,9 @@ from polyhead.augment.warp import warp
 from polyhead.errors import ContractError, Problem, require_size
 from polyhead.images import geometry
 from polyhead.kinds import Head, Image, Input
-from polyhead.kinds.answers import Views
 from polyhead.kinds.in_image import COORDINATES, PIXELS
 from polyhead.kinds.judging_boxes import overlaps
+from polyhead.kinds.predicted_columns import Views
 
 _SCALES = (1.0, 0.9, 1.1, 0.8)
 MOST = 2 * len(_SCALES)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from polyhead.errors import ContractError, Problem
 from polyhead.kinds import Head
-from polyhead.kinds.answers import Answer
+from polyhead.kinds.predicted_columns import Answer
 from polyhead.results.arrow_columns import arrow_column, field_of
 from polyhead.results.boxes_kept import Kept, absent_rows, kept_boxes
 
