@@ -20,7 +20,7 @@ from polyhead.kinds.lists_as_text import reads_as_number
 from polyhead.kinds.missing import as_float32, collapse, first_row, is_dense, numbers
 from polyhead.kinds.mixed_labels import require_soft
 from polyhead.kinds.output_layers import dense_output, pooled_features
-from polyhead.kinds.predicted_columns import Answer, Views
+from polyhead.kinds.predicted_columns import PredictedColumn, Views
 from polyhead.kinds.source_column import Column, over
 
 
@@ -50,7 +50,7 @@ class Binary(Head):
     _mixed: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
-    answers: ClassVar[bool] = True
+    is_binary: ClassVar[bool] = True
     view: ClassVar[str] = "binary"
     tunable: ClassVar[tuple[str, ...]] = ("threshold", "temperature")
 
@@ -176,9 +176,9 @@ class Binary(Head):
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
         return likelihoods(outputs, logits, self.probabilities, self.temperature)
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.likely(outputs, logits)[:, 0]
-        return {"": Answer(found >= self.threshold, "flag"), "probability": Answer(found)}
+        return {"": PredictedColumn(found >= self.threshold, "flag"), "probability": PredictedColumn(found)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BinaryJudge:
         return BinaryJudge(name, self.threshold)

@@ -20,7 +20,7 @@ from polyhead.kinds.missing import (
     plain,
 )
 from polyhead.kinds.mixed_labels import Mixing, choose, take_places, together
-from polyhead.kinds.predicted_columns import Answer, Move, Views
+from polyhead.kinds.predicted_columns import Move, PredictedColumn, Views
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 UNKNOWN = np.float32(-1)
@@ -236,11 +236,11 @@ class Boxes(Coordinates):
         ends = found.reshape(*found.shape[:-1], 2, 2)
         return np.concatenate([ends.min(-2), ends.max(-2)], -1)
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         if views is not None:
             found = self._in_pixels(outputs, views)
             outputs = np.stack([view.boxes(boxes) for view, boxes in zip(views, found, strict=True)])
-        return {"": Answer(self.to_column(outputs))}
+        return {"": PredictedColumn(self.to_column(outputs))}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BoxesJudge:
         return BoxesJudge(name, beside_boxes(name, self.given, heads))

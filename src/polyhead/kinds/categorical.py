@@ -31,7 +31,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import require_soft, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
-from polyhead.kinds.predicted_columns import Answer, Views, class_values
+from polyhead.kinds.predicted_columns import PredictedColumn, Views, class_values
 from polyhead.kinds.source_column import Column, over
 
 
@@ -164,12 +164,12 @@ class Categorical(Classes):
     def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
         return class_encoding.class_shares(self.names, self.count(labels, counts))
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.likely(outputs, logits)
         return {
-            "": Answer(class_values(self.names)[found.argmax(-1)], "class"),
-            "probability": Answer(found.max(-1)),
-            "probabilities": Answer(found),
+            "": PredictedColumn(class_values(self.names)[found.argmax(-1)], "class"),
+            "probability": PredictedColumn(found.max(-1)),
+            "probabilities": PredictedColumn(found),
         }
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> CategoricalJudge:
@@ -362,13 +362,13 @@ class MultiLabel(Classes):
         found = self.count(labels, counts)
         return class_encoding.class_shares(self.names, found[:, 1], found.sum(1))
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.likely(outputs, logits)
         values, kept = class_values(self.names), found >= self.threshold
         return {
-            "": Answer([values[row].tolist() for row in kept], "class"),
-            "probability": Answer([row[some] for row, some in zip(found, kept, strict=True)]),
-            "probabilities": Answer(found),
+            "": PredictedColumn([values[row].tolist() for row in kept], "class"),
+            "probability": PredictedColumn([row[some] for row, some in zip(found, kept, strict=True)]),
+            "probabilities": PredictedColumn(found),
         }
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MultiLabelJudge:

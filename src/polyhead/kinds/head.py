@@ -18,7 +18,7 @@ from polyhead.kinds.kind import Kind
 from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.likelihood import likelihoods
 from polyhead.kinds.mixed_labels import Mixing, unmixable
-from polyhead.kinds.predicted_columns import Answer, Move, Views
+from polyhead.kinds.predicted_columns import Move, PredictedColumn, Views
 from polyhead.kinds.scales import Scaling
 
 
@@ -62,8 +62,8 @@ class Head(Kind, InImage):
     """Whether a value of the column may be a color."""
     quantities: ClassVar[bool] = False
     """Whether labels, and therefore the loss, have a unit."""
-    answers: ClassVar[bool] = False
-    """Whether ``given=`` may name this head, because it is 0 or 1 for each row."""
+    is_binary: ClassVar[bool] = False
+    """Whether its labels are 0 or 1 for each row, so that ``given=`` may name it."""
     first_loss: ClassVar[float | None] = None
     """The approximate default loss of an untrained output, if it cannot be computed from classes and labels."""
     hint_columns: ClassVar[tuple[str, ...]] = ()
@@ -283,7 +283,7 @@ class Head(Kind, InImage):
         """
         return outputs if self.scaling is None else self.scaling.inverse_transform(outputs)
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         """Convert outputs to the class names, units and pixels of the data.
 
         Args:
@@ -295,7 +295,7 @@ class Head(Kind, InImage):
             Columns of predictions by the suffix of their name: ``""`` for the prediction in the form of a label, others
             such as ``"probability"`` for more.
         """
-        return {"": Answer(self.unscaled(outputs))}
+        return {"": PredictedColumn(self.unscaled(outputs))}
 
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
         """Convert outputs to probabilities of the same shape; outputs that are not scores of classes are unchanged.

@@ -21,7 +21,7 @@ from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_L
 from polyhead.kinds.missing import as_float32, collapse, first_row, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
 from polyhead.kinds.pixels import Pixels, as_pixels, holding, mask_numbers, narrowest, out_of_range_fix
-from polyhead.kinds.predicted_columns import Answer, Views, label_masks
+from polyhead.kinds.predicted_columns import PredictedColumn, Views, label_masks
 from polyhead.kinds.source_column import Column
 
 
@@ -379,7 +379,7 @@ class Mask(Pixels):
             return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
         return class_encoding.class_shares(self.names, self.count(labels, counts))
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         return {"": label_masks(outputs, views, self.binary, self.multi, logits, self._outside or 0)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MaskJudge:

@@ -17,7 +17,7 @@ from polyhead.kinds.judging import EachJudge
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
 from polyhead.kinds.output_layers import dense_output, flat_features
-from polyhead.kinds.predicted_columns import Answer, Move, Views
+from polyhead.kinds.predicted_columns import Move, PredictedColumn, Views
 from polyhead.kinds.source_column import Column
 
 
@@ -74,7 +74,7 @@ class Each(Head):
     @property
     def presence(self) -> bool:
         """Whether it predicts the presence of each box, read from the column of the boxes."""
-        return self.head.answers and self.head.columns("") == (self.boxes_column,)
+        return self.head.is_binary and self.head.columns("") == (self.boxes_column,)
 
     def fixed(self, **changes: Any) -> Self:
         own = {f.name for f in fields(self)}
@@ -310,10 +310,10 @@ class Each(Head):
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
         return self.head.likely(outputs, logits)
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         each = None if views is None else [view for view in views for _ in range(self.places)]
         flat = self.head.decode(outputs.reshape(-1, *self.head.output_shape), logits, each)
-        return {name: answer.per_box(self.places) for name, answer in flat.items()}
+        return {name: column.per_box(self.places) for name, column in flat.items()}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> EachJudge:
         return EachJudge(name, self.head.fixed(given=None).judge(name, heads, size))  # `given` refers to rows

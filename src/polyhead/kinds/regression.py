@@ -27,7 +27,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import PATCH, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
-from polyhead.kinds.predicted_columns import Answer, Views
+from polyhead.kinds.predicted_columns import PredictedColumn, Views
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column, over
@@ -190,9 +190,9 @@ class Regression(Quantities, Head):
             raise unmixable("numbers of whole rows, which do not go by the area that is seen", fix)
         return self.weight_shape
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.unscaled(outputs)
-        return {"": Answer(found[:, 0] if self.shape == (1,) else found)}
+        return {"": PredictedColumn(found[:, 0] if self.shape == (1,) else found)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
         count, columns = int(np.prod(self.shape)), self.columns(name)

@@ -80,9 +80,9 @@ def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bo
     labels = feed._assembler.labels[name]
     ids = _classes_wanted(name, condition, view)
     for piece, counts in labels.all_rows():
-        answered = labels.annotated_rows(piece, counts).tolist()
+        annotated = labels.annotated_rows(piece, counts).tolist()
         values = labels.head.unscaled(piece.labels)
-        for i, known in enumerate(answered):
+        for i, known in enumerate(annotated):
             if condition is None or not known:
                 yield condition is None and not known
             elif callable(condition):
