@@ -76,7 +76,7 @@ def as_loss(given: Any) -> Loss:
     return Loss(name, bool(config.get("from_logits", False)))
 
 
-def judge(
+def check_head(
     name: str,
     head: Head,
     applied: str | None,
@@ -218,7 +218,7 @@ def exchanged_heads(
                 yield Problem(where, expected, found, fix, "exchanged", warning=True)
 
 
-def judge_labels(
+def check_labels(
     name: str, head: Head, seen: ArrayStatistics, shuffled: bool, size: tuple[int, ...] | None
 ) -> Iterator[Problem]:
     """Find problems in the labels of a head, without a model.
