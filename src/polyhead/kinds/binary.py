@@ -160,17 +160,17 @@ class Binary(Head):
         require_soft(self.loss)
         return self.weight_shape
 
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        return np.bincount(labels[counts, 0].astype(np.int64), minlength=2)
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        return np.bincount(labels[valid, 0].astype(np.int64), minlength=2)
 
-    def balanced(self, counts: np.ndarray) -> Self:
-        return self.fixed(class_weight=dict(enumerate(class_encoding.balanced(counts))))
+    def balanced(self, class_counts: np.ndarray) -> Self:
+        return self.fixed(class_weight=dict(enumerate(class_encoding.balanced(class_counts))))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         return class_encoding.weights_by_id((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        kept = labels[counts]
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
+        kept = labels[valid]
         return f"{kept.mean():.1%} are 1" if kept.size else "no labels"
 
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:

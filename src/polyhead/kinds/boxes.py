@@ -179,17 +179,17 @@ class Boxes(Coordinates):
             found[i] = is_missing(values[i], self.missing) or np.size(values[i]) > 0
         return found
 
-    def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        found: np.ndarray = ~np.any(counts, axis=1) & np.all(labels == 0, axis=(1, 2))
+    def empty(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        found: np.ndarray = ~np.any(valid, axis=1) & np.all(labels == 0, axis=(1, 2))
         return found
 
-    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        found: np.ndarray = np.all(labels[..., :2] == labels[..., 2:], axis=2) & counts
+    def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.all(labels[..., :2] == labels[..., 2:], axis=2) & valid
         return found
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        empty = int(self.empty(labels, counts).sum())
-        words = [super().describe(labels, counts)] if counts.any() or not empty else []
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
+        empty = int(self.empty(labels, valid).sum())
+        words = [super().describe(labels, valid)] if valid.any() or not empty else []
         words += [f"{counted(empty, 'row')} with 0 boxes"] * bool(empty)
         return ", ".join(words)
 

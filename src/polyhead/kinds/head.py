@@ -239,30 +239,39 @@ class Head(Kind, InImage):
 
     # Class weights ---------------------------------------------------------------------------------
 
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """Count each class in the labels that count (bool ``(B, *weight_shape)``)."""
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Return the number of labels of each class, int ``(classes,)``; for several labels a row, see `count_each`.
+
+        Args:
+            labels: ``(B, *shape)``.
+            valid: which labels count: those that are present, with ``given`` at 1; bool ``(B, *weight_shape)``.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
-    def balanced(self, counts: np.ndarray) -> Self:
-        """Return this head with balanced class weights: rows / (number of classes that occur * rows of the class)."""
+    def balanced(self, class_counts: np.ndarray) -> Self:
+        """Return this head with balanced class weights: rows / (number of classes that occur * rows of the class).
+
+        Args:
+            class_counts: the sum of what `count` returns.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         """Return the class weight of each label, float32, broadcastable to ``(B, *weight_shape)``."""
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
-    def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def empty(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         """Return the rows that are annotated as empty, bool ``(B,)``; arguments as for `count`."""
         return np.zeros(len(labels), bool)
 
-    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         """Return the boxes or points that count but look like fillers of unused places; arguments as for `count`."""
         return np.zeros(0, bool)
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
         """Describe the distribution of the labels that count."""
         found = ArrayStatistics()
-        found.add(self.unscaled(labels), int, counts)
+        found.add(self.unscaled(labels), int, valid)
         if not found.numbers:
             return "no labels"
         low, high, mean = found.low[0], found.high[0], found.mean

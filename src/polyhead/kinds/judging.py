@@ -170,8 +170,8 @@ class EachJudge(Judge):
 
     def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         rows = len(judged[self.name].labels)
-        labels, counts = self.judge.predicted_labels(self._flat(judged))
-        return tuple(a.reshape(rows, len(a) // rows, *a.shape[1:]) for a in (labels, counts))  # type: ignore[return-value]
+        labels, valid = self.judge.predicted_labels(self._flat(judged))
+        return tuple(a.reshape(rows, len(a) // rows, *a.shape[1:]) for a in (labels, valid))  # type: ignore[return-value]
 
 
 def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> Items:

@@ -180,8 +180,8 @@ class BoxesJudge(Judge):
         return Doubts(item, apart, _or_none(labels), _or_none(boxes), parts)
 
     def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        boxes, counts = super().predicted_labels(judged)
-        return boxes, counts & (self._scores(judged) >= 0.5)
+        boxes, valid = super().predicted_labels(judged)
+        return boxes, valid & (self._scores(judged) >= 0.5)
 
     def _scores(self, judged: Mapping[str, Judged]) -> np.ndarray:
         """The score of each predicted box, ``(B, places)``."""

@@ -71,8 +71,8 @@ class BinaryJudge(Judge):
         return best_temperature(found.outputs, found.labels, weights, SIGMOID)
 
     def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().predicted_labels(judged)
-        return (outputs >= self.threshold).astype(np.float32), counts
+        outputs, valid = super().predicted_labels(judged)
+        return (outputs >= self.threshold).astype(np.float32), valid
 
     def doubts(self, items: Items) -> Doubts:
         label, score = items["label"], items["score"]
@@ -146,10 +146,10 @@ class CategoricalJudge(Judge):
         return best_temperature(found.outputs, labels, found.weights.reshape(len(labels)), SOFTMAX)
 
     def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().predicted_labels(judged)
+        outputs, valid = super().predicted_labels(judged)
         ids = outputs.argmax(-1)
         one_hot = judged[self.name].labels.ndim == outputs.ndim
-        return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), counts
+        return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), valid
 
     def doubts(self, items: Items) -> Doubts:
         label, predicted, own = items["label"], items["predicted"], np.exp(-items["loss"])
@@ -226,8 +226,8 @@ class MultiLabelJudge(Judge):
         )
 
     def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().predicted_labels(judged)
-        return (outputs >= self.threshold).astype(np.float32), counts
+        outputs, valid = super().predicted_labels(judged)
+        return (outputs >= self.threshold).astype(np.float32), valid
 
     def doubts(self, items: Items) -> Doubts:
         label, predicted = items["label"], items["score"] > 0.5

@@ -85,8 +85,8 @@ class MaskJudge(Judge):
         return Doubts(found, apart[found], *words)
 
     def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().predicted_labels(judged)
-        return (outputs >= 0.5).astype(np.float32) if self.binary else outputs.argmax(-1), counts
+        outputs, valid = super().predicted_labels(judged)
+        return (outputs >= 0.5).astype(np.float32) if self.binary else outputs.argmax(-1), valid
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.classes}

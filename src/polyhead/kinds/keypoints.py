@@ -165,8 +165,8 @@ class Keypoints(Coordinates):
             self._check(array, "keypoints")
         return as_float32(array, check), there
 
-    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        found: np.ndarray = (np.all(labels == 0, axis=2) | np.all(labels == -1, axis=2)) & counts
+    def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        found: np.ndarray = (np.all(labels == 0, axis=2) | np.all(labels == -1, axis=2)) & valid
         return found
 
     def mixable(self, way: str) -> tuple[int, ...]:

@@ -245,8 +245,8 @@ class Each(Head):
             flat[i * self.places : (i + 1) * self.places] = [*found, *rest]
         return flat, len(values)
 
-    def _flat(self, labels: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return labels.reshape(-1, *self.head.shape), counts.reshape(-1, *self.head.weight_shape)
+    def _flat(self, labels: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return labels.reshape(-1, *self.head.shape), valid.reshape(-1, *self.head.weight_shape)
 
     # Mixed with other rows -------------------------------------------------------------------------
 
@@ -289,19 +289,19 @@ class Each(Head):
         """For a head of presence, one None for each missing box; empty for other heads."""
         return [None] * int(np.isnan(boxes).any(1).sum()) if self.presence else []
 
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        return self.head.count(*self._flat(labels, counts))
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        return self.head.count(*self._flat(labels, valid))
 
-    def balanced(self, counts: np.ndarray) -> Self:
-        head = self.head.balanced(counts)
+    def balanced(self, class_counts: np.ndarray) -> Self:
+        head = self.head.balanced(class_counts)
         return self.fixed(head=head, class_weight=head.class_weight)
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         factor = self.head.class_factor(labels.reshape(-1, *self.head.shape))
         return factor.reshape(len(labels), self.places, *factor.shape[1:])
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        flat, kept = self._flat(labels, counts)
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
+        flat, kept = self._flat(labels, valid)
         return self.head.describe(flat, kept)
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:

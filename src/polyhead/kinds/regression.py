@@ -177,12 +177,12 @@ class Regression(Quantities, Head):
             raise partly_missing(type(self).__name__, there, self.whole_fix)
         return labels, rows.reshape((-1,) + (1,) * (len(self.shape) - 1))
 
-    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         unscaled = self.unscaled(labels)
         if not labels.size or unscaled.min() > -998:
-            return super().fillers(labels, counts)
+            return super().fillers(labels, valid)
         found = np.any([np.isclose(unscaled, marker) for marker in _MARKERS], axis=0)
-        return (found & spread_over(counts, labels)).reshape(len(labels), -1)
+        return (found & spread_over(valid, labels)).reshape(len(labels), -1)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         if way == PATCH:

@@ -212,14 +212,14 @@ def _losses_of_head(
     numbers: list[np.ndarray] = []
     for start in range(0, labeled.num_samples, PIECE):
         ids = np.arange(start, min(start + PIECE, labeled.num_samples), dtype=np.int64)
-        (labels, counts), (predicted, there) = true.at(ids), guesses_of.at(ids)
+        (labels, valid), (predicted, there) = true.at(ids), guesses_of.at(ids)
         values, guesses = true.head.unscaled(labels.labels), true.head.unscaled(predicted.labels)
         same = None
         if classes is not None:
             mine, theirs = (f._assembler.labels[classes].at(ids)[0].labels for f in (labeled, guessed))
             same = mine[:, :, None] == theirs[:, None]
-        for i in np.flatnonzero(true.annotated_rows(labels, counts)).tolist():
-            one, other = Label(values[i], counts[i]), Label(guesses[i], there[i])
+        for i in np.flatnonzero(true.annotated_rows(labels, valid)).tolist():
+            one, other = Label(values[i], valid[i]), Label(guesses[i], there[i])
             row_scores = scores[start + i].get(view.name, {})
             loss = view.difference(one, other, row_scores, None if same is None else same[i])
             found += [] if loss is None else [(start + i, loss)]

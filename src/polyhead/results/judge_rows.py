@@ -151,14 +151,14 @@ class RowJudges:
         for batch in some.batches():
             judged = self._outputs.of(batch, feed.heads)
             labels = {name: judge.predicted_labels(judged) for name, judge in self.judges.items()}
-            for name, (values, counts) in labels.items():  # in the units of the data
+            for name, (values, valid) in labels.items():  # in the units of the data
                 head = feed.heads[name]
                 own = values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
-                labels[name] = own, counts
+                labels[name] = own, valid
             for i, one in enumerate(itertools.islice(labeled, len(batch.ids))):
                 predicted = {
-                    name: Label(values[i], counts[i], None, LABELED if counts[i].any() else EMPTY)
-                    for name, (values, counts) in labels.items()
+                    name: Label(values[i], valid[i], None, LABELED if valid[i].any() else EMPTY)
+                    for name, (values, valid) in labels.items()
                 }
                 place = rows[len(found)]
                 found.append(originals.on_originals(place, one, Sample(one.row, one.inputs, predicted)))
