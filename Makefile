@@ -20,7 +20,7 @@ PIP := -m pip install --quiet
 TORCH := $(shell sed -n '/^torch==/p' constraints/ci.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-all test-fast test-plain test-lowest test-keras test-turn test-install test-matrix ci dist $(BACKENDS:%=test-%) demo bench bench-vision docs clean
+.PHONY: help setup lint format test test-all test-fast test-plain test-lowest test-keras test-rotate test-install test-matrix ci dist $(BACKENDS:%=test-%) demo bench bench-vision docs clean
 
 help:
 	@echo "make demo         train a model with many heads on real images (sets up $(VENV)-demo)"
@@ -115,7 +115,7 @@ test-all: lint
 	@$(POOL) $(TESTS) FULL=
 
 ci: $(VENV)/.ready $(VENV)-lowest/.ready $(VENV)-docs/.ready
-	@$(POOL) $(BACKENDS:%=test-%) test-plain test-lowest test-turn docs lint LOWEST="and lowest and not once and not full"
+	@$(POOL) $(BACKENDS:%=test-%) test-plain test-lowest test-rotate docs lint LOWEST="and lowest and not once and not full"
 
 test-fast: $(VENV)/.ready
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m "not slow"
@@ -133,8 +133,8 @@ test-lowest: $(VENV)-lowest/.ready
 test-keras: $(VENV)/.ready
 	@JOBS=$(JOBS) $(BIN)/python tests/versions/run_versions.py $(VERSIONS)
 
-test-turn: $(VENV)/.ready
-	@JOBS=1 $(CACHE)/turn $(BIN)/python tests/versions/run_versions.py turn
+test-rotate: $(VENV)/.ready
+	@JOBS=1 $(CACHE)/rotate $(BIN)/python tests/versions/run_versions.py rotate
 
 # What is in dist/ is what a package index gets. tests/install looks at the contents, in `make test` as well.
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from polyhead.checks.logits import contradicted, declared_logits, layer_logits, probable
-from polyhead.checks.loss_rules import judge_losses
-from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
+from polyhead.checks.loss_rules import check_head_losses
+from polyhead.checks.metric_rules import check_metric_names, check_metrics, check_reductions, check_signatures
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import half_precision
 from polyhead.checks.range_rules import SLACK
@@ -263,18 +263,18 @@ def _require_suited(
         problems: those found before.
     """
     weighted = feed.weighted_heads
-    problems = [*problems, *judge_losses(losses, feed.heads, weighted, feed.finely_weighted)]
+    problems = [*problems, *check_head_losses(losses, feed.heads, weighted, feed.finely_weighted)]
     problems += [
         problem
         for name, head in feed.heads.items()
         if head.metrics is not None
         for problem in (
-            *judge_metrics(name, head, metrics[name], logits[name]),
-            *(judge_reductions(name, head, metrics[name]) if name in weighted else ()),
+            *check_metrics(name, head, metrics[name], logits[name]),
+            *(check_reductions(name, head, metrics[name]) if name in weighted else ()),
         )
     ]
-    problems += judge_names(metrics)
-    problems += judge_signatures(metrics) if weighted else ()
+    problems += check_metric_names(metrics)
+    problems += check_signatures(metrics) if weighted else ()
     if any(not problem.warning for problem in problems):
         raise ContractError(*problems)
     for problem in problems:

@@ -1,4 +1,4 @@
-"""`Feed.check` and `examine` judge an output and its labels by one rule."""
+"""`Feed.check` and `examine` check an output and its labels by one rule."""
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ RANGES = [(-1, 1), (-4, 5), (0, 1), (0, 6), (0, 90), (-1.00005, 1.00005)]
 
 
 def weights(labels, layer, loss="mse", head=None):
-    """How `Feed.check` and `examine` judge labels for one output: the codes of the mistakes in it."""
+    """How `Feed.check` and `examine` check labels for one output: the codes of the mistakes in it."""
     x = keras.Input((3,), name="x")
     model = keras.Model(x, {"y": layer(x)})
     model.compile("sgd", loss)

@@ -66,10 +66,12 @@ def test_a_file_that_is_gone_is_seen():
     assert missing("see `kinds/gone.py` and `kinds/kind.py`", FILES) == {"kinds/gone.py"}
 
 
-def test_the_classes_that_the_architecture_names_exist():
+def test_the_classes_and_constants_that_the_architecture_names_exist():
     text = PAGES[0].read_text(encoding="utf-8")
     defined = set(
-        re.findall(r"^class (\w+)", "\n".join(p.read_text(encoding="utf-8") for p in FILES), re.MULTILINE)
+        re.findall(
+            r"^(?:class )?([A-Z]\w+)", "\n".join(p.read_text(encoding="utf-8") for p in FILES), re.MULTILINE
+        )
     )
     named = set(re.findall(r"`([A-Z]\w+)`", text))
     assert named - defined == set()

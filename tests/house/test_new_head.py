@@ -44,8 +44,8 @@ class Angle(Head):
     def mixable(self, way):
         return self.weight_shape
 
-    def describe(self, labels, counts):
-        return f"{len(labels[counts])} directions"
+    def describe(self, labels, valid):
+        return f"{len(labels[valid])} directions"
 
     def default_loss(self, logits):
         return AngleLoss()

@@ -126,7 +126,7 @@ def test_words_choose_versions(module):
 
 def test_each_commit_takes_two_versions_of_keras_and_all_have_their_turn(module):
     keras = released(module, "keras")
-    turns = [module.turn(module.listed(), commits) for commits in range(100, 100 + 2 * len(keras))]
+    turns = [module.pair_of(module.listed(), commits) for commits in range(100, 100 + 2 * len(keras))]
     for two in turns:
         assert len({version for version, _ in two}) == 2
         assert {backend for _, backends in two for backend in backends} == set(module.PACKAGES)

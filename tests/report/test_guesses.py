@@ -187,9 +187,9 @@ def test_predicted_masks_beside_pixels_without_a_label(head, fit):
     (sample,) = feed.preview(predictions=ph.predict(model, feed)).samples
     true, guess = sample.labels["mask"], sample.guess.labels["mask"]
     assert guess.value.shape[:2] == true.value.shape[:2] == (8, 16)
-    assert guess.counts.all()
+    assert guess.valid.all()
     assert (guess.value == 1).all()
-    assert true.counts.mean() == 0.75
+    assert true.valid.mean() == 0.75
     assert sample.loss == pytest.approx(0.5)
 
 

@@ -188,7 +188,7 @@ def test_a_preview_lays_them_on_the_images_of_the_store(photographs, tmp_path):
     for row, labels in seen[0].items():
         for name in ("box", "eyes"):
             assert np.abs(labels[name].value - seen[1][row][name].value).max() < 0.01
-            assert np.array_equal(labels[name].counts, seen[1][row][name].counts)
+            assert np.array_equal(labels[name].valid, seen[1][row][name].valid)
         assert (labels["mask"].value != seen[1][row]["mask"].value).mean() < 0.01
     assert np.allclose(seen[1][0]["box"].value, ph.predict(model, feed)["box"][0], atol=1e-3)
 
@@ -203,7 +203,7 @@ def test_thin_boxes_are_left_out_in_every_format(tmp_path):
         heads = {"box": ph.Boxes(2, format=form, **unit)}
         feed = ph.Feed({**rows, "box": [[]]}, inputs={"image": ph.Image(40, 48)}, heads=heads)
         (one,) = feed.preview(predictions=ph.predict(Fixed(outputs), feed), n=1).samples
-        assert one.guess.labels["box"].counts.tolist() == [True, False], form
+        assert one.guess.labels["box"].valid.tolist() == [True, False], form
 
 
 @pytest.mark.once

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from polyhead.kinds.answers import Answer
+from polyhead.kinds.predicted_columns import PredictedColumn
 from polyhead.results.arrow_columns import arrow_column, field_of
 from polyhead.results.predictions import Predictions
 
@@ -58,11 +58,11 @@ def test_masks_and_maps_are_their_size():
     of_boxes = [[masks[0], masks[0]], []]
     gone = np.array([False, True])
     columns = {
-        "mask": arrow_column(Answer(masks, "mask"), (), None, 0),
-        "layers": arrow_column(Answer(several, "mask"), (), gone, 1),
-        "box_mask": arrow_column(Answer(of_boxes, "mask"), (), None, 1),
-        "depth": arrow_column(Answer([maps[0], maps[0]], "map"), (), None, 0),
-        "flow": arrow_column(Answer([maps[1], maps[1]], "map"), (), None, 0),
+        "mask": arrow_column(PredictedColumn(masks, "mask"), (), None, 0),
+        "layers": arrow_column(PredictedColumn(several, "mask"), (), gone, 1),
+        "box_mask": arrow_column(PredictedColumn(of_boxes, "mask"), (), None, 1),
+        "depth": arrow_column(PredictedColumn([maps[0], maps[0]], "map"), (), None, 0),
+        "flow": arrow_column(PredictedColumn([maps[1], maps[1]], "map"), (), None, 0),
     }
     kinds = {"mask": "mask", "layers": "mask", "box_mask": "masks", "depth": "map", "flow": "map"}
     found = predictions(columns, kinds)

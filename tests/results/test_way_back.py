@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.kinds.answers import Answer
+from polyhead.kinds.predicted_columns import PredictedColumn
 from polyhead.pipeline.way_back import WayBack
 from scenes import FORMATS, in_format, scene
 
@@ -27,7 +27,7 @@ def as_outputs(head: ph.kinds.Head, labels: np.ndarray) -> np.ndarray:
     return labels
 
 
-def there_and_back(data: dict[str, Any], inputs: Any, heads: Any) -> dict[str, dict[str, Answer]]:
+def there_and_back(data: dict[str, Any], inputs: Any, heads: Any) -> dict[str, dict[str, PredictedColumn]]:
     feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=len(data["image"]))
     batch = next(feed.batches())
     views = WayBack(feed.source, feed.inputs, feed.heads).views(batch.ids)

@@ -3,9 +3,9 @@
     python tests/versions/run_versions.py              # all of constraints/versions.txt
     python tests/versions/run_versions.py 3.12 master  # some of Keras
     python tests/versions/run_versions.py jax 2.18     # some of the backends
-    python tests/versions/run_versions.py turn         # two of Keras, two backends each: what CI does with each commit
+    python tests/versions/run_versions.py rotate       # two of Keras, two backends each: what CI does with each commit
 
-What was found goes into results.json, and from there into docs/versions.md; `turn` records nothing.
+What was found goes into results.json, and from there into docs/versions.md; `rotate` records nothing.
 """
 
 import json
@@ -62,8 +62,8 @@ def listed():
     return [Version.of(line) for line in lines if line]
 
 
-def turn(versions, commits):
-    """Two versions of Keras, each with backends: others with each commit, until every pair was there.
+def pair_of(versions, commits):
+    """Two versions of Keras, each on PyTorch and one other backend: a different pair for each commit.
 
     Args:
         versions: those to choose from.
@@ -255,8 +255,8 @@ def record(results):
 def main(words):
     """Run what the words ask for; whether all tests passed."""
     versions, jobs = listed(), int(os.environ.get("JOBS", "2"))
-    every, in_turn = True, words == ["turn"]
-    asked = turn(versions, commits()) if in_turn else [(v, PACKAGES) for v in chosen(words, versions)]
+    every, rotating = True, words == ["rotate"]
+    asked = pair_of(versions, commits()) if rotating else [(v, PACKAGES) for v in chosen(words, versions)]
     for version, backends in asked:
         begun = time.monotonic()
         try:
@@ -269,7 +269,7 @@ def main(words):
             words_of = f"{result.passed} passed" if result.ok else result.error or ", ".join(result.failed)
             print(f"Keras {result.keras}, {result.backend} {result.version}: {words_of}", flush=True)
         print(f"  {version.package} {version.number}: {time.monotonic() - begun:.0f} seconds", flush=True)
-        if not in_turn:
+        if not rotating:
             record(results)
         every = every and all(result.ok for result in results)
     return every

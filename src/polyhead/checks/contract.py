@@ -16,24 +16,24 @@ from polyhead.checks.compiled_model import (
     user_losses,
     user_metrics,
 )
-from polyhead.checks.input_rules import judge_inputs
+from polyhead.checks.input_rules import check_model_inputs
 from polyhead.checks.loss_rules import (
+    check_head_losses,
     diluting_losses,
-    judge_losses,
     losses_of_keras_too_coarse,
     losses_too_coarse,
     wrong_own_losses,
 )
-from polyhead.checks.metric_rules import judge_metrics, judge_names, judge_reductions, judge_signatures
+from polyhead.checks.metric_rules import check_metric_names, check_metrics, check_reductions, check_signatures
 from polyhead.checks.model_match import Fit, match_model
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import (
     Loss,
     as_loss,
+    check_head,
+    check_labels,
     exchanged_heads,
     half_precision,
-    judge,
-    judge_labels,
 )
 from polyhead.checks.scale_rules import unscaled_heads, unsuited_losses
 from polyhead.errors import Problem, place
@@ -77,7 +77,7 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
     images = [kind for kind in declared.inputs.values() if isinstance(kind, Image)]
     size = images[0].shape[:2] if len(images) == 1 else None
     for name, one in rows.labels.items():
-        problems += judge_labels(name, declared.heads[name], one, declared.shuffled, size)
+        problems += check_labels(name, declared.heads[name], one, declared.shuffled, size)
     if compiled:
         problems += other_meaning(model, declared.inputs, declared.heads)
         known = head_losses(model)
@@ -103,7 +103,7 @@ def _compare_tensors(
     outputs: dict[str, Any] = {}
     if known is not None:
         tensors = {name: at(known[0], path) for path, name in leaves(matched.inputs) if name is not None}
-        problems += judge_inputs(model, declared.inputs, tensors, declared.collapsing, rows.numbers)
+        problems += check_model_inputs(model, declared.inputs, tensors, declared.collapsing, rows.numbers)
     if matched.own_loss:
         return problems
     if compiled and heads and lacks_loss(model) and not makes_own_loss(model):
@@ -119,7 +119,7 @@ def _compare_tensors(
     for name in heads:
         losses.setdefault(name, Loss() if place(head=name) in doubtful else None)
     for name, head in heads.items():
-        problems += judge(name, head, applied[name], losses[name], seen.get(name))
+        problems += check_head(name, head, applied[name], losses[name], seen.get(name))
         problems += half_precision(name, outputs.get(name))
     problems += unsuited_losses(heads, losses)
     if not makes_own_loss(model):  # otherwise the losses of heads are not used
@@ -133,7 +133,9 @@ def _compare_tensors(
     if compiled or ends or any(not problem.warning for problem in problems):
         problems += _check_metrics(metrics, declared, applied, given, by_hand=users is not None)
         if users is None and head_losses(model) is None:
-            problems += judge_losses(_labeled_means(given, heads), heads, declared.weighted, declared.fine)
+            problems += check_head_losses(
+                _labeled_means(given, heads), heads, declared.weighted, declared.fine
+            )
     return problems
 
 
@@ -200,10 +202,10 @@ def _check_metrics(
         # metrics given by name are made for logits here, but not by Keras
         from_logits = bool(logits) and not by_hand
         asked = [resolve(metric, head, from_logits) for metric in metrics[name]]
-        yield from judge_metrics(name, head, asked, logits)
+        yield from check_metrics(name, head, asked, logits)
         if name in declared.weighted:
-            yield from judge_reductions(name, head, asked, by_hand)
+            yield from check_reductions(name, head, asked, by_hand)
         found[name] = asked
-    yield from judge_names(found, by_hand)
+    yield from check_metric_names(found, by_hand)
     if declared.weighted and not by_hand:
-        yield from judge_signatures(found)
+        yield from check_signatures(found)

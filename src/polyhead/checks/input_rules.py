@@ -111,7 +111,7 @@ def unknown_ids(layers: Iterable[Any], ids: ArrayStatistics, where: Callable[[An
     return Problem(where(spot), expected, f"{number:g}", fix, "token-range")
 
 
-def judge_inputs(
+def check_model_inputs(
     model: Any,
     inputs: Mapping[str, Input],
     tensors: Mapping[str, Any],

@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import head_losses
 from polyhead.checks.model_tensors import symbolic
-from polyhead.checks.output_rules import as_loss, judge
+from polyhead.checks.output_rules import as_loss, check_head
 from polyhead.checks.range_rules import SLACK
 from polyhead.errors import Problem
 from polyhead.keras_bridge.identifiers import takes_default_loss
@@ -81,7 +81,7 @@ def contradicted(name: str, head: Head, outputs: np.ndarray, logits: bool) -> It
     else:
         return
     loss = None if takes_default_loss(head) else as_loss(head.loss)
-    for problem in judge(name, head, applied, loss, None):
+    for problem in check_head(name, head, applied, loss, None):
         if problem.code in ("logits", "activation", "one-unit-softmax"):  # the check has found the others
             yield replace(problem, warning=problem.warning or applied == head.probabilities[0])
 

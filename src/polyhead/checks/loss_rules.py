@@ -15,7 +15,7 @@ from polyhead.kinds import Head
 _MEANS = ("sum_over_batch_size", "mean")
 
 
-def judge_losses(
+def check_head_losses(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str], fine: frozenset[str]
 ) -> Iterator[Problem]:
     """Find losses of heads that mix rows or are coarser than the weights; arguments as for `losses_too_coarse`."""

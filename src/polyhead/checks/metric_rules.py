@@ -84,7 +84,7 @@ def metric_kind(metric: Any) -> str:
     return found if found in _KNOWN else ""
 
 
-def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | None) -> Iterator[Problem]:
+def check_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | None) -> Iterator[Problem]:
     """Find metrics that would misread a head.
 
     Args:
@@ -107,7 +107,7 @@ def judge_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
             yield problem
 
 
-def judge_reductions(
+def check_reductions(
     name: str, head: Head, metrics: Iterable[Any], by_hand: bool = False
 ) -> Iterator[Problem]:
     """Find functions with one number per batch, which would count missing labels, or coarser values than the weights.
@@ -138,7 +138,7 @@ def _averaged_function(metric: Any) -> Callable[[Any, Any], Any] | None:
     return None if function is None else partial(function, **(getattr(metric, "_fn_kwargs", None) or {}))
 
 
-def judge_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]:
+def check_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]:
     """Find metrics that take no weights, for a feed whose batches have weights; ``metrics`` are ``{head: metrics}``."""
     for head, some in metrics.items():
         for metric in some:
@@ -149,7 +149,7 @@ def judge_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]:
                 yield Problem(place(head=head), expected, found, fix, "metric")
 
 
-def judge_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = False) -> Iterator[Problem]:
+def check_metric_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = False) -> Iterator[Problem]:
     """Find metrics with the same name, of which only one would be logged, and metrics shared by several heads.
 
     Args:

@@ -76,7 +76,7 @@ def as_loss(given: Any) -> Loss:
     return Loss(name, bool(config.get("from_logits", False)))
 
 
-def judge(
+def check_head(
     name: str,
     head: Head,
     applied: str | None,
@@ -218,7 +218,7 @@ def exchanged_heads(
                 yield Problem(where, expected, found, fix, "exchanged", warning=True)
 
 
-def judge_labels(
+def check_labels(
     name: str, head: Head, seen: ArrayStatistics, shuffled: bool, size: tuple[int, ...] | None
 ) -> Iterator[Problem]:
     """Find problems in the labels of a head, without a model.
@@ -342,9 +342,11 @@ def _check_negative_class(name: str, head: Head) -> Iterator[Problem]:
 def _check_spelling(name: str, head: Head) -> Iterator[Problem]:
     """Find learned classes whose names differ only in spaces or case, which are likely one class."""
     column, kind = head.columns(name)[0], head.inner
-    what = "values" if kind.answers else "classes"
+    what = "values" if kind.is_binary else "classes"
     other = (
-        "turn the column into 0 and 1" if kind.answers else f"list the classes: {type(kind).__name__}([...])"
+        "turn the column into 0 and 1"
+        if kind.is_binary
+        else f"list the classes: {type(kind).__name__}([...])"
     )
     groups = []
     for names in kind.spellings:

@@ -13,10 +13,10 @@ from polyhead.checks.model_match import fits
 from polyhead.doctor.leaf_statistics import NONE, NUMBERS_AS, SINGLE, LeafStatistics
 from polyhead.doctor.misread import is_frame
 from polyhead.doctor.model_signature import ExaminedTensor
-from polyhead.doctor.pairs import Turned
 from polyhead.doctor.places import Matches, with_article
 from polyhead.doctor.reading import Place, ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
+from polyhead.doctor.turned_images import Turned
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import leaves
 from polyhead.kinds.times import times_fix

@@ -182,19 +182,19 @@ def _compare(
     """Compare the arrays of the batches with each other and with the model; return problems and the intended places."""
     assert first.first is not None
     shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
-    judged, outputs = value_checks.check_outputs(first, places)
+    of_outputs, outputs = value_checks.check_outputs(first, places)
     places = Matches(places.inputs, outputs)
     labels_as_weights = _labels_as_weights(first, matched)
     return [
         *batch_layout.list_targets(first.first, what, shape),
-        *judged,
-        *value_checks.check_losses(first, places, judged),
+        *of_outputs,
+        *value_checks.check_losses(first, places, of_outputs),
         *batch_layout.check_batches(first, what, places, shape),
         *input_checks.check_inputs(first, places, model),
         *([] if labels_as_weights else check_weights(first, side, places)),
         *value_checks.check_finite(first, places, "xy" if labels_as_weights else "xyw"),
         *value_checks.check_constant(first, places),
-        *shared_columns.labels_in_inputs(first, places, judged),
+        *shared_columns.labels_in_inputs(first, places, of_outputs),
     ], places
 
 

@@ -102,12 +102,12 @@ def check_inputs(reading: Reading, places: Matches, model: Any) -> list[Problem]
     stats = {path: one for path, one in read.items() if one is not None and one.odd is None and one.rows}
     slots = {path: places.inputs[path] for path in stats}
 
-    def judged(path: Path, slot: ExaminedTensor, name: str) -> list[Problem]:
+    def mismatches(path: Path, slot: ExaminedTensor, name: str) -> list[Problem]:
         if not fits(stats[path].shape, slot.shape):
             return _check_shape(name, slot, stats[path], places)
         return _check_numbers(name, slot, stats[path], model) if stats[path].numbers else []
 
-    found = {path: judged(path, slot, places.name(("x", path))) for path, slot in slots.items()}
+    found = {path: mismatches(path, slot, places.name(("x", path))) for path, slot in slots.items()}
     problems: list[Problem] = []
     for taken in sorted(cycles(list(slots)), key=len):
         meant = one_further(taken, slots)
@@ -117,7 +117,9 @@ def check_inputs(reading: Reading, places: Matches, model: Any) -> list[Problem]
             for p in found[path]
             if p.code == "input-shape" or (p.code == "input-dtype" and isinstance(path[-1], int))
         ]
-        if reasons and not any(p.code in _WRONG for at, slot in meant.items() for p in judged(at, slot, "")):
+        if reasons and not any(
+            p.code in _WRONG for at, slot in meant.items() for p in mismatches(at, slot, "")
+        ):
             problems.append(exchanged("x", slots, meant, reasons[0]))
             found |= {path: [] for path in taken}
     return problems + [p for path in found for p in found[path]]

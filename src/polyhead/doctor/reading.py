@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.leaf_statistics import NONE, SINGLE, LeafStatistics, Odd, is_none, unpadded_bytes
-from polyhead.doctor.pairs import Pairs, Turned
 from polyhead.doctor.subjects import Subject
+from polyhead.doctor.turned_images import Pairs, Turned
 from polyhead.errors import counted, shown
 from polyhead.keras_bridge.structure import Path, leaves, rebuild
 

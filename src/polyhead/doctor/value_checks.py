@@ -118,10 +118,10 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
     """
     outputs = dict(places.outputs)
     stats = {path: reading.stats[("y", path)] for path in outputs if ("y", path) in reading.stats}
-    found = {path: judge_values(places.name(("y", path)), outputs[path], stats[path]) for path in stats}
+    found = {path: check_label_values(places.name(("y", path)), outputs[path], stats[path]) for path in stats}
 
     def suit(meant: dict[Path, ExaminedTensor]) -> bool:
-        return not any(_wrong(judge_values("", slot, stats[path])) for path, slot in meant.items())
+        return not any(_wrong(check_label_values("", slot, stats[path])) for path, slot in meant.items())
 
     def softer(taken: tuple[Path, ...]) -> bool:
         """Return whether fractions would replace whole numbers where a loss reads 0 and 1."""
@@ -208,7 +208,7 @@ def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
     ways = [slots, sorted(slots, key=lambda slot: slot.name)]
     declared, by_name = (
         any(
-            _wrong(judge_values("", slot, reading.stats["y", path]))
+            _wrong(check_label_values("", slot, reading.stats["y", path]))
             for path, slot in zip(places.outputs, way, strict=True)
             if ("y", path) in reading.stats
         )
@@ -244,7 +244,7 @@ def _activation_problem(name: str, slot: ExaminedTensor, stats: LeafStatistics |
     return no_probabilities(name, slot.activation, PROBABILITIES_OF.get(loss, ()), loss)
 
 
-def judge_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
+def check_label_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
     """Find problems of labels for an output."""
     if stats.odd is not None:
         return []

@@ -121,31 +121,31 @@ class ArrayStatistics:
         """Whether each row, or each position of it, is 0 except for a single 1."""
         return self.zero_one and self.ones and len(self.shape) > 0 and self.shape[-1] > 1
 
-    def add(self, array: np.ndarray, place: Callable[[int], Any], counts: np.ndarray | None = None) -> None:
+    def add(self, array: np.ndarray, place: Callable[[int], Any], valid: np.ndarray | None = None) -> None:
         """Add a batch of rows.
 
         Args:
             array: numbers ``(B, *shape)``.
             place: gives the place of row ``i`` of the batch.
-            counts: which numbers count, bool ``(B, *leading axes of shape)``; None for all.
+            valid: which numbers to count, bool ``(B, *leading axes of shape)``; None for all.
         """
         if not self.dtype:
             self.shape, self.dtype = array.shape[1:], str(array.dtype)
         self.rows += len(array)
-        if counts is None or counts.all():
-            counts, rows = None, np.arange(len(array))
+        if valid is None or valid.all():
+            valid, rows = None, np.arange(len(array))
         else:
-            rows = np.flatnonzero(counts.reshape(len(counts), -1).any(1))
+            rows = np.flatnonzero(valid.reshape(len(valid), -1).any(1))
         self.labeled += len(rows)
         if not rows.size or not array.size:
             return
         if array.dtype.kind not in "iufb":  # bfloat16
             array = array.astype(np.float32)
-        kept = array if counts is None else array[rows]
+        kept = array if valid is None else array[rows]
         flat = kept.reshape(len(kept), -1)
-        valid = None if counts is None or counts.ndim == 1 else _spread_counts(counts, array.shape)[rows]
-        flat = flat if valid is None else np.where(valid, flat, flat.dtype.type(0))
-        self._moments(flat, valid, lambda i: place(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1)
+        spread = None if valid is None or valid.ndim == 1 else _spread_counts(valid, array.shape)[rows]
+        flat = flat if spread is None else np.where(spread, flat, flat.dtype.type(0))
+        self._moments(flat, spread, lambda i: place(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1)
 
     def _moments(
         self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any], last: int
@@ -208,9 +208,9 @@ class ArrayStatistics:
                 self.distinct = None
 
 
-def _spread_counts(counts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Broadcast ``counts`` over all numbers of a row, bool ``(B, numbers in a row)``."""
-    spread = counts.reshape(*counts.shape, *([1] * (len(shape) - counts.ndim)))
+def _spread_counts(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Broadcast ``mask`` over all numbers of a row, bool ``(B, numbers in a row)``."""
+    spread = mask.reshape(*mask.shape, *([1] * (len(shape) - mask.ndim)))
     return np.broadcast_to(spread, shape).reshape(shape[0], -1)
 
 

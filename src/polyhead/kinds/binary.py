@@ -11,7 +11,6 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.kinds import class_encoding
-from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
@@ -21,6 +20,7 @@ from polyhead.kinds.lists_as_text import reads_as_number
 from polyhead.kinds.missing import as_float32, collapse, first_row, is_dense, numbers
 from polyhead.kinds.mixed_labels import require_soft
 from polyhead.kinds.output_layers import dense_output, pooled_features
+from polyhead.kinds.predicted_columns import PredictedColumn, Views
 from polyhead.kinds.source_column import Column, over
 
 
@@ -50,7 +50,7 @@ class Binary(Head):
     _mixed: bool = field(default=False, init=False, repr=False, compare=False)
 
     takes_class_weight: ClassVar[bool] = True
-    answers: ClassVar[bool] = True
+    is_binary: ClassVar[bool] = True
     view: ClassVar[str] = "binary"
     tunable: ClassVar[tuple[str, ...]] = ("threshold", "temperature")
 
@@ -160,25 +160,25 @@ class Binary(Head):
         require_soft(self.loss)
         return self.weight_shape
 
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        return np.bincount(labels[counts, 0].astype(np.int64), minlength=2)
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        return np.bincount(labels[valid, 0].astype(np.int64), minlength=2)
 
-    def balanced(self, counts: np.ndarray) -> Self:
-        return self.fixed(class_weight=dict(enumerate(class_encoding.balanced(counts))))
+    def balanced(self, class_counts: np.ndarray) -> Self:
+        return self.fixed(class_weight=dict(enumerate(class_encoding.balanced(class_counts))))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         return class_encoding.weights_by_id((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        kept = labels[counts]
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
+        kept = labels[valid]
         return f"{kept.mean():.1%} are 1" if kept.size else "no labels"
 
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
         return likelihoods(outputs, logits, self.probabilities, self.temperature)
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.likely(outputs, logits)[:, 0]
-        return {"": Answer(found >= self.threshold, "flag"), "probability": Answer(found)}
+        return {"": PredictedColumn(found >= self.threshold, "flag"), "probability": PredictedColumn(found)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BinaryJudge:
         return BinaryJudge(name, self.threshold)

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, counted, is_number, require_choice, shown
-from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_boxes import CROWD, BoxesJudge, beside_boxes
@@ -21,6 +20,7 @@ from polyhead.kinds.missing import (
     plain,
 )
 from polyhead.kinds.mixed_labels import Mixing, choose, take_places, together
+from polyhead.kinds.predicted_columns import Move, PredictedColumn, Views
 
 _FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
 UNKNOWN = np.float32(-1)
@@ -179,17 +179,17 @@ class Boxes(Coordinates):
             found[i] = is_missing(values[i], self.missing) or np.size(values[i]) > 0
         return found
 
-    def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        found: np.ndarray = ~np.any(counts, axis=1) & np.all(labels == 0, axis=(1, 2))
+    def empty(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        found: np.ndarray = ~np.any(valid, axis=1) & np.all(labels == 0, axis=(1, 2))
         return found
 
-    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        found: np.ndarray = np.all(labels[..., :2] == labels[..., 2:], axis=2) & counts
+    def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.all(labels[..., :2] == labels[..., 2:], axis=2) & valid
         return found
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        empty = int(self.empty(labels, counts).sum())
-        words = [super().describe(labels, counts)] if counts.any() or not empty else []
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
+        empty = int(self.empty(labels, valid).sum())
+        words = [super().describe(labels, valid)] if valid.any() or not empty else []
         words += [f"{counted(empty, 'row')} with 0 boxes"] * bool(empty)
         return ", ".join(words)
 
@@ -236,11 +236,11 @@ class Boxes(Coordinates):
         ends = found.reshape(*found.shape[:-1], 2, 2)
         return np.concatenate([ends.min(-2), ends.max(-2)], -1)
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         if views is not None:
             found = self._in_pixels(outputs, views)
             outputs = np.stack([view.boxes(boxes) for view, boxes in zip(views, found, strict=True)])
-        return {"": Answer(self.to_column(outputs))}
+        return {"": PredictedColumn(self.to_column(outputs))}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BoxesJudge:
         return BoxesJudge(name, beside_boxes(name, self.given, heads))

@@ -12,7 +12,6 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import class_encoding
-from polyhead.kinds.answers import Answer, Views, class_values
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
@@ -32,6 +31,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import require_soft, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
+from polyhead.kinds.predicted_columns import PredictedColumn, Views, class_values
 from polyhead.kinds.source_column import Column, over
 
 
@@ -152,24 +152,26 @@ class Categorical(Classes):
     def _ids(self, labels: np.ndarray) -> np.ndarray:
         return labels.argmax(-1) if self.one_hot else labels
 
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        return np.bincount(self._ids(labels)[counts], minlength=len(self.names))
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        return np.bincount(self._ids(labels)[valid], minlength=len(self.names))
 
-    def balanced(self, counts: np.ndarray) -> Self:
-        return self.fixed(class_weight=dict(zip(self.names, class_encoding.balanced(counts), strict=True)))
+    def balanced(self, class_counts: np.ndarray) -> Self:
+        return self.fixed(
+            class_weight=dict(zip(self.names, class_encoding.balanced(class_counts), strict=True))
+        )
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         return class_encoding.weights_by_id(self.names, self.class_weight)[self._ids(labels)]
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        return class_encoding.class_shares(self.names, self.count(labels, counts))
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
+        return class_encoding.class_shares(self.names, self.count(labels, valid))
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.likely(outputs, logits)
         return {
-            "": Answer(class_values(self.names)[found.argmax(-1)], "class"),
-            "probability": Answer(found.max(-1)),
-            "probabilities": Answer(found),
+            "": PredictedColumn(class_values(self.names)[found.argmax(-1)], "class"),
+            "probability": PredictedColumn(found.max(-1)),
+            "probabilities": PredictedColumn(found),
         }
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> CategoricalJudge:
@@ -344,13 +346,13 @@ class MultiLabel(Classes):
         require_soft(self.loss)
         return self.weight_shape
 
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        counts = np.broadcast_to(counts if counts.ndim == 2 else counts[:, None], labels.shape)
-        return class_encoding.count_each(labels, counts)
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        valid = np.broadcast_to(valid if valid.ndim == 2 else valid[:, None], labels.shape)
+        return class_encoding.count_each(labels, valid)
 
-    def balanced(self, counts: np.ndarray) -> Self:
+    def balanced(self, class_counts: np.ndarray) -> Self:
         return self.fixed(
-            class_weight=dict(zip(self.names, class_encoding.balanced_each(counts), strict=True))
+            class_weight=dict(zip(self.names, class_encoding.balanced_each(class_counts), strict=True))
         )
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
@@ -358,17 +360,17 @@ class MultiLabel(Classes):
             labels == 1, class_encoding.weights_by_id(self.names, self.class_weight), np.float32(1)
         )
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        found = self.count(labels, counts)
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
+        found = self.count(labels, valid)
         return class_encoding.class_shares(self.names, found[:, 1], found.sum(1))
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.likely(outputs, logits)
         values, kept = class_values(self.names), found >= self.threshold
         return {
-            "": Answer([values[row].tolist() for row in kept], "class"),
-            "probability": Answer([row[some] for row, some in zip(found, kept, strict=True)]),
-            "probabilities": Answer(found),
+            "": PredictedColumn([values[row].tolist() for row in kept], "class"),
+            "probability": PredictedColumn([row[some] for row, some in zip(found, kept, strict=True)]),
+            "probabilities": PredictedColumn(found),
         }
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MultiLabelJudge:

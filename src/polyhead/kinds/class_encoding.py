@@ -329,31 +329,31 @@ def weights_by_id(classes: Sequence[Any], weights: Any) -> np.ndarray:
     return np.array([weights.get(c, 1.0) for c in classes], np.float32)
 
 
-def balanced(counts: np.ndarray) -> list[float]:
-    """Return weights that balance the classes: rows / (number of classes that occur * rows of the class)."""
-    seen = int((counts > 0).sum())
-    return [float(counts.sum() / (seen * n)) if n else 1.0 for n in counts.tolist()]
+def balanced(class_counts: np.ndarray) -> list[float]:
+    """Return weights from the number of labels of each class: all / (number of classes that occur * its own)."""
+    seen = int((class_counts > 0).sum())
+    return [float(class_counts.sum() / (seen * n)) if n else 1.0 for n in class_counts.tolist()]
 
 
-def count_each(labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def count_each(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Count the zeros and ones of each of ``n`` classes, ``(n, 2)``, among the labels ``(..., n)`` that count."""
     axes = tuple(range(labels.ndim - 1))
-    ones = ((labels == 1) & counts).sum(axes)
-    return np.stack([counts.sum(axes) - ones, ones], 1)
+    ones = ((labels == 1) & valid).sum(axes)
+    return np.stack([valid.sum(axes) - ones, ones], 1)
 
 
-def balanced_each(counts: np.ndarray) -> list[float]:
-    """Return, for each class, the weight that balances its ones with its zeros."""
-    return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in counts.tolist()]
+def balanced_each(class_counts: np.ndarray) -> list[float]:
+    """Return, for each class, the weight that balances its ones with its zeros, from the result of `count_each`."""
+    return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in class_counts.tolist()]
 
 
-def class_shares(classes: Sequence[Any], counts: np.ndarray, known: np.ndarray | None = None) -> str:
+def class_shares(classes: Sequence[Any], class_counts: np.ndarray, known: np.ndarray | None = None) -> str:
     """Describe the most common classes and their shares: of all labels, or of the rows ``known`` for each class."""
-    whole = np.broadcast_to(counts.sum() if known is None else known, counts.shape)
+    whole = np.broadcast_to(class_counts.sum() if known is None else known, class_counts.shape)
     if not whole.any():
         return "no labels"
-    order = np.argsort(-counts, kind="stable")
-    text = ", ".join(f"{classes[i]} {counts[i] / max(whole[i], 1):.1%}" for i in order[:5])
+    order = np.argsort(-class_counts, kind="stable")
+    text = ", ".join(f"{classes[i]} {class_counts[i] / max(whole[i], 1):.1%}" for i in order[:5])
     return text if len(classes) <= 5 else f"{text}, … ({len(classes)} classes)"
 
 

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, require_size, shown
-from polyhead.kinds.answers import InOriginal, Move
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging import WEIGHT
 from polyhead.kinds.missing import (
@@ -24,6 +23,7 @@ from polyhead.kinds.missing import (
     row_array,
 )
 from polyhead.kinds.output_layers import dense_output, flat_features
+from polyhead.kinds.predicted_columns import InOriginal, Move
 from polyhead.kinds.source_column import Column
 
 _PIXELS = (

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_number, shown
-from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.in_image import InImage
@@ -19,6 +18,7 @@ from polyhead.kinds.kind import Kind
 from polyhead.kinds.learned_classes import Spellings
 from polyhead.kinds.likelihood import likelihoods
 from polyhead.kinds.mixed_labels import Mixing, unmixable
+from polyhead.kinds.predicted_columns import Move, PredictedColumn, Views
 from polyhead.kinds.scales import Scaling
 
 
@@ -62,8 +62,8 @@ class Head(Kind, InImage):
     """Whether a value of the column may be a color."""
     quantities: ClassVar[bool] = False
     """Whether labels, and therefore the loss, have a unit."""
-    answers: ClassVar[bool] = False
-    """Whether ``given=`` may name this head, because it is 0 or 1 for each row."""
+    is_binary: ClassVar[bool] = False
+    """Whether its labels are 0 or 1 for each row, so that ``given=`` may name it."""
     first_loss: ClassVar[float | None] = None
     """The approximate default loss of an untrained output, if it cannot be computed from classes and labels."""
     hint_columns: ClassVar[tuple[str, ...]] = ()
@@ -239,30 +239,39 @@ class Head(Kind, InImage):
 
     # Class weights ---------------------------------------------------------------------------------
 
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """Count each class in the labels that count (bool ``(B, *weight_shape)``)."""
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Return the number of labels of each class, int ``(classes,)``; for several labels a row, see `count_each`.
+
+        Args:
+            labels: ``(B, *shape)``.
+            valid: which labels count: those that are present, with ``given`` at 1; bool ``(B, *weight_shape)``.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
-    def balanced(self, counts: np.ndarray) -> Self:
-        """Return this head with balanced class weights: rows / (number of classes that occur * rows of the class)."""
+    def balanced(self, class_counts: np.ndarray) -> Self:
+        """Return this head with balanced class weights: rows / (number of classes that occur * rows of the class).
+
+        Args:
+            class_counts: the sum of what `count` returns.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         """Return the class weight of each label, float32, broadcastable to ``(B, *weight_shape)``."""
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
-    def empty(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def empty(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         """Return the rows that are annotated as empty, bool ``(B,)``; arguments as for `count`."""
         return np.zeros(len(labels), bool)
 
-    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         """Return the boxes or points that count but look like fillers of unused places; arguments as for `count`."""
         return np.zeros(0, bool)
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
         """Describe the distribution of the labels that count."""
         found = ArrayStatistics()
-        found.add(self.unscaled(labels), int, counts)
+        found.add(self.unscaled(labels), int, valid)
         if not found.numbers:
             return "no labels"
         low, high, mean = found.low[0], found.high[0], found.mean
@@ -283,7 +292,7 @@ class Head(Kind, InImage):
         """
         return outputs if self.scaling is None else self.scaling.inverse_transform(outputs)
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         """Convert outputs to the class names, units and pixels of the data.
 
         Args:
@@ -295,7 +304,7 @@ class Head(Kind, InImage):
             Columns of predictions by the suffix of their name: ``""`` for the prediction in the form of a label, others
             such as ``"probability"`` for more.
         """
-        return {"": Answer(self.unscaled(outputs))}
+        return {"": PredictedColumn(self.unscaled(outputs))}
 
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
         """Convert outputs to probabilities of the same shape; outputs that are not scores of classes are unchanged.

@@ -79,7 +79,7 @@ class Judge(ABC):
     less_is_better: Sequence[str] = ()
 
     @abstractmethod
-    def look(self, answers: Mapping[str, Judged]) -> Items:
+    def look(self, judged: Mapping[str, Judged]) -> Items:
         """Return the items of a batch; ``row`` counts the rows of the batch.
 
         Rows without a label have no item.
@@ -103,9 +103,9 @@ class Judge(ABC):
         found = outlying(items["loss"])
         return Doubts(found, items["loss"][found])
 
-    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
         """Return the predictions in the form of labels, and which of them count, bool ``(B, *weight_shape)``."""
-        found = answers[self.name]
+        found = judged[self.name]
         return found.outputs, np.ones(found.weights.shape, bool)
 
 
@@ -117,10 +117,10 @@ class LossJudge(Judge):
     def __init__(self, name: str, head: Head) -> None:
         self.name, self.head = name, head
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
+    def look(self, judged: Mapping[str, Judged]) -> Items:
         import keras
 
-        found = answers[self.name]
+        found = judged[self.name]
         tensors = [keras.ops.convert_to_tensor(a.astype("float32")) for a in (found.labels, found.outputs)]
         values = np.asarray(
             keras.ops.convert_to_numpy(self.head.default_loss(False).call(*tensors)), np.float64
@@ -138,13 +138,13 @@ class EachJudge(Judge):
     def __init__(self, name: str, judge: Judge) -> None:
         self.name, self.judge, self.less_is_better = name, judge, judge.less_is_better
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        items, places = self.judge.look(self._flat(answers)), answers[self.name].outputs.shape[1]
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        items, places = self.judge.look(self._flat(judged)), judged[self.name].outputs.shape[1]
         return {**items, "row": items["row"] // places, "place": items["row"] % places}
 
-    def _flat(self, answers: Mapping[str, Judged]) -> dict[str, Judged]:
+    def _flat(self, judged: Mapping[str, Judged]) -> dict[str, Judged]:
         """The labels and outputs of all boxes along one axis."""
-        found = answers[self.name]
+        found = judged[self.name]
         arrays = (found.labels, found.outputs, found.weights)
         return {self.name: Judged(*(a.reshape(-1, *a.shape[2:]) for a in arrays))}
 
@@ -164,14 +164,14 @@ class EachJudge(Judge):
         """See the judge of a single label."""
         return self.judge.best_threshold(items, objective)  # type: ignore[attr-defined]
 
-    def best_temperature(self, answers: Mapping[str, Judged]) -> float:
+    def best_temperature(self, judged: Mapping[str, Judged]) -> float:
         """See the judge of a single label."""
-        return self.judge.best_temperature(self._flat(answers))  # type: ignore[attr-defined]
+        return self.judge.best_temperature(self._flat(judged))  # type: ignore[attr-defined]
 
-    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        rows = len(answers[self.name].labels)
-        labels, counts = self.judge.predicted_labels(self._flat(answers))
-        return tuple(a.reshape(rows, len(a) // rows, *a.shape[1:]) for a in (labels, counts))  # type: ignore[return-value]
+    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        rows = len(judged[self.name].labels)
+        labels, valid = self.judge.predicted_labels(self._flat(judged))
+        return tuple(a.reshape(rows, len(a) // rows, *a.shape[1:]) for a in (labels, valid))  # type: ignore[return-value]
 
 
 def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> Items:
@@ -191,9 +191,9 @@ def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> It
     return {**items, **{name: array[rows] for name, array in arrays.items()}}
 
 
-def weights_of_rows(answers: Mapping[str, Judged], name: str, rows: int) -> np.ndarray:
+def weights_of_rows(judged: Mapping[str, Judged], name: str, rows: int) -> np.ndarray:
     """The weight of each row of a head, also of rows without a label, float64 ``(rows,)``; 1 where it has none."""
-    found = answers.get(WEIGHT.format(name))
+    found = judged.get(WEIGHT.format(name))
     if found is None:
         return np.ones(rows)
     return np.where(found.weights.reshape(rows) > 0, found.labels.reshape(rows), 1.0)

@@ -61,11 +61,11 @@ class BoxesJudge(Judge):
     def __init__(self, name: str, beside: BoxHeads) -> None:
         self.name, self.beside = name, beside
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        found, beside = answers[self.name], self.beside
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        found, beside = judged[self.name], self.beside
         labels, boxes = found.labels.astype(np.float64), found.outputs
         there = found.weights > 0
-        known, empty = self._known(answers, there)
+        known, empty = self._known(judged, there)
         counting = known[:, None] & ~empty[:, None]
         there = there & counting
         # a box of weight 0 is a label as well: what is predicted there is no false positive
@@ -73,13 +73,13 @@ class BoxesJudge(Judge):
         rows, places = there.shape
         crowd = np.zeros(there.shape, bool)
         if beside.crowd is not None:
-            crowd = answers[beside.crowd].labels.reshape(rows, places) > 0.5
+            crowd = judged[beside.crowd].labels.reshape(rows, places) > 0.5
         true_kind, kind = np.zeros(there.shape, int), np.zeros(there.shape, int)
         if beside.kind is not None:
-            true_kind, kind, known_kind = _kinds(answers[beside.kind])
+            true_kind, kind, known_kind = _kinds(judged[beside.kind])
             known = known & (known_kind | ~present).all(1)
-        score = self._scores(answers)
-        of_rows = weights_of_rows(answers, self.name, rows)
+        score = self._scores(judged)
+        of_rows = weights_of_rows(judged, self.name, rows)
         known = known & (of_rows > 0)
         row_weight = np.where(there.any(1), ratio(found.weights.sum(1, where=there), present.sum(1)), of_rows)
         order = np.argsort(-score, axis=1, kind="stable")
@@ -116,13 +116,13 @@ class BoxesJudge(Judge):
         parts = [_items(what, *part, hit, ignored, weight, *near[what]) for what, part in at.items()]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _known(self, answers: Mapping[str, Judged], there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _known(self, judged: Mapping[str, Judged], there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows whose boxes are known, and the rows known to have none, each bool ``(B,)``."""
-        labels = answers[self.name].labels
+        labels = judged[self.name].labels
         unknown = (labels == -1).all((1, 2)) | ((labels != 0).any((1, 2)) & ~there.any(1))
         if self.beside.given is None:
             return ~unknown, ~unknown & ~there.any(1)
-        given = answers[self.beside.given]
+        given = judged[self.beside.given]
         present = given.labels.reshape(len(labels), -1)[:, 0] > 0.5  # a missing label is 0
         empty = ~present & (given.weights.reshape(len(labels), -1)[:, 0] > 0)
         return empty | (present & ~unknown), empty
@@ -179,20 +179,20 @@ class BoxesJudge(Judge):
         ]
         return Doubts(item, apart, _or_none(labels), _or_none(boxes), parts)
 
-    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        boxes, counts = super().predicted_labels(answers)
-        return boxes, counts & (self._scores(answers) >= 0.5)
+    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        boxes, valid = super().predicted_labels(judged)
+        return boxes, valid & (self._scores(judged) >= 0.5)
 
-    def _scores(self, answers: Mapping[str, Judged]) -> np.ndarray:
+    def _scores(self, judged: Mapping[str, Judged]) -> np.ndarray:
         """The score of each predicted box, ``(B, places)``."""
-        rows, places = answers[self.name].weights.shape
+        rows, places = judged[self.name].weights.shape
         score = np.ones((rows, places))
         if self.beside.score is not None:
-            score = score * answers[self.beside.score].outputs.reshape(rows, places)
+            score = score * judged[self.beside.score].outputs.reshape(rows, places)
         if self.beside.given is not None:
-            score = score * answers[self.beside.given].outputs.reshape(rows, -1)[:, :1]
+            score = score * judged[self.beside.given].outputs.reshape(rows, -1)[:, :1]
         if self.beside.score is None and self.beside.given is None and self.beside.kind is not None:
-            score = answers[self.beside.kind].outputs.reshape(rows, places, -1).max(-1)
+            score = judged[self.beside.kind].outputs.reshape(rows, places, -1).max(-1)
         return score
 
     def details(self, items: Items) -> dict[str, Any]:
@@ -295,11 +295,11 @@ def average_at_recalls(weights: np.ndarray, hit: np.ndarray, labeled: np.ndarray
     return found
 
 
-def _kinds(answer: Judged) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _kinds(classes: Judged) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labeled and predicted classes of boxes, and which labels are present, each ``(B, places)``."""
-    labels, outputs = answer.labels, answer.outputs
+    labels, outputs = classes.labels, classes.outputs
     ids = labels.argmax(-1) if labels.ndim == outputs.ndim else labels
-    return ids.astype(int), outputs.argmax(-1), answer.weights.reshape(ids.shape) > 0
+    return ids.astype(int), outputs.argmax(-1), classes.weights.reshape(ids.shape) > 0
 
 
 def _few_enough(kind: np.ndarray, order: np.ndarray) -> np.ndarray:

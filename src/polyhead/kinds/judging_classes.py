@@ -37,8 +37,8 @@ class BinaryJudge(Judge):
     def __init__(self, name: str, threshold: float = 0.5) -> None:
         self.name, self.threshold = name, threshold
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        found = answers[self.name]
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        found = judged[self.name]
         labels, scores = (
             array.reshape(len(array)).astype(np.float64) for array in (found.labels, found.outputs)
         )
@@ -64,15 +64,15 @@ class BinaryJudge(Judge):
         """The best threshold for an objective."""
         return best_threshold(items["score"], items["label"], items["weight"], objective)
 
-    def best_temperature(self, answers: Mapping[str, Judged]) -> float:
+    def best_temperature(self, judged: Mapping[str, Judged]) -> float:
         """The factor on the temperature that gives the lowest log loss."""
-        found = answers[self.name]
+        found = judged[self.name]
         weights = np.broadcast_to(found.weights.reshape(-1, 1), found.labels.shape)
         return best_temperature(found.outputs, found.labels, weights, SIGMOID)
 
-    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().predicted_labels(answers)
-        return (outputs >= self.threshold).astype(np.float32), counts
+    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, valid = super().predicted_labels(judged)
+        return (outputs >= self.threshold).astype(np.float32), valid
 
     def doubts(self, items: Items) -> Doubts:
         label, score = items["label"], items["score"]
@@ -106,8 +106,8 @@ class CategoricalJudge(Judge):
     def __init__(self, name: str, classes: Sequence[Any]) -> None:
         self.name, self.classes = name, tuple(classes)
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        found = answers[self.name]
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        found = judged[self.name]
         labels, scores = found.labels, found.outputs
         labels = (labels.argmax(-1) if labels.ndim > 1 else labels).astype(np.int64)
         of_label, total = scores[np.arange(len(labels)), labels], np.maximum(scores.sum(-1), LEAST)
@@ -139,17 +139,17 @@ class CategoricalJudge(Judge):
         found["calibration_error"] = calibration_error(items["confidence"], right, weights)
         return found | {f"f1[{name}]": of_class[:, i] for i, name in enumerate(self.classes)}
 
-    def best_temperature(self, answers: Mapping[str, Judged]) -> float:
+    def best_temperature(self, judged: Mapping[str, Judged]) -> float:
         """The factor on the temperature that gives the lowest log loss."""
-        found = answers[self.name]
+        found = judged[self.name]
         labels = found.labels.argmax(-1) if found.labels.ndim > 1 else found.labels
         return best_temperature(found.outputs, labels, found.weights.reshape(len(labels)), SOFTMAX)
 
-    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().predicted_labels(answers)
+    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, valid = super().predicted_labels(judged)
         ids = outputs.argmax(-1)
-        one_hot = answers[self.name].labels.ndim == outputs.ndim
-        return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), counts
+        one_hot = judged[self.name].labels.ndim == outputs.ndim
+        return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), valid
 
     def doubts(self, items: Items) -> Doubts:
         label, predicted, own = items["label"], items["predicted"], np.exp(-items["loss"])
@@ -181,8 +181,8 @@ class MultiLabelJudge(Judge):
     def __init__(self, name: str, classes: Sequence[Any], threshold: float = 0.5) -> None:
         self.name, self.classes, self.threshold = name, tuple(classes), threshold
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        found = answers[self.name]
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        found = judged[self.name]
         weights = found.weights.reshape(len(found.labels), -1)
         weights = np.broadcast_to(weights, found.labels.shape)
         items = row_items(
@@ -217,17 +217,17 @@ class MultiLabelJudge(Judge):
             items["score"].ravel(), items["label"].ravel(), items["weights"].ravel(), objective
         )
 
-    def best_temperature(self, answers: Mapping[str, Judged]) -> float:
+    def best_temperature(self, judged: Mapping[str, Judged]) -> float:
         """The factor on the temperature that gives the lowest log loss."""
-        found = answers[self.name]
+        found = judged[self.name]
         weights = found.weights.reshape(len(found.labels), -1)
         return best_temperature(
             found.outputs, found.labels, np.broadcast_to(weights, found.labels.shape), SIGMOID
         )
 
-    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().predicted_labels(answers)
-        return (outputs >= self.threshold).astype(np.float32), counts
+    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, valid = super().predicted_labels(judged)
+        return (outputs >= self.threshold).astype(np.float32), valid
 
     def doubts(self, items: Items) -> Doubts:
         label, predicted = items["label"], items["score"] > 0.5

@@ -30,8 +30,8 @@ class RegressionJudge(Judge):
     def __init__(self, name: str, head: Head, columns: Sequence[Any] = ()) -> None:
         self.name, self.head, self.columns = name, head, tuple(columns)
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        found = answers[self.name]
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        found = judged[self.name]
         rows = len(found.labels)
         labels = np.asarray(self.head.unscaled(found.labels), np.float64)
         outputs = np.asarray(self.head.unscaled(found.outputs), np.float64)
@@ -93,8 +93,8 @@ class EmbeddingJudge(Judge):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        found = answers[self.name]
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        found = judged[self.name]
         labels, outputs = found.labels.astype(np.float64), found.outputs
         lengths = np.linalg.norm(labels, axis=-1) * np.linalg.norm(outputs, axis=-1)
         cosine = np.nan_to_num(ratio((labels * outputs).sum(-1), lengths))
@@ -117,8 +117,8 @@ class MapJudge(Judge):
     def __init__(self, name: str, head: Head) -> None:
         self.name, self.head = name, head
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        found = answers[self.name]
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        found = judged[self.name]
         labels = np.asarray(self.head.unscaled(found.labels), np.float64)
         outputs = np.asarray(self.head.unscaled(found.outputs), np.float64)
         weights = np.broadcast_to(by_axes(found.weights, labels), labels.shape)

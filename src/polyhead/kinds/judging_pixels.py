@@ -22,8 +22,8 @@ class MaskJudge(Judge):
     def __init__(self, name: str, classes: Sequence[Any], binary: bool) -> None:
         self.name, self.classes, self.binary = name, tuple(classes), binary
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        found = answers[self.name]
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        found = judged[self.name]
         weights = found.weights
         if self.binary:
             true, predicted = found.labels > 0.5, found.outputs >= 0.5
@@ -84,9 +84,9 @@ class MaskJudge(Judge):
         ]
         return Doubts(found, apart[found], *words)
 
-    def predicted_labels(self, answers: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, counts = super().predicted_labels(answers)
-        return (outputs >= 0.5).astype(np.float32) if self.binary else outputs.argmax(-1), counts
+    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, valid = super().predicted_labels(judged)
+        return (outputs >= 0.5).astype(np.float32) if self.binary else outputs.argmax(-1), valid
 
     def details(self, items: Items) -> dict[str, Any]:
         return {"classes": self.classes}

@@ -66,8 +66,8 @@ class KeypointsJudge(Judge):
         self.extent = float(max(extent))
         self.sigmas = _SIGMAS if points == len(_SIGMAS) else np.full(points, 0.05)
 
-    def look(self, answers: Mapping[str, Judged]) -> Items:
-        found = answers[self.name]
+    def look(self, judged: Mapping[str, Judged]) -> Items:
+        found = judged[self.name]
         labels, outputs = found.labels * self.scale, found.outputs * self.scale
         weights = found.weights
         there = np.asarray(weights > 0)
@@ -82,12 +82,12 @@ class KeypointsJudge(Judge):
             alike = np.exp(-(distance**2) / (8 * area[:, None] * self.sigmas**2))
         score, absent = np.ones(len(labels)), np.zeros(len(labels), bool)
         if self.given is not None:
-            given = answers[self.given]
+            given = judged[self.given]
             score, asked, known = (
                 a.reshape(len(labels), -1)[:, 0] for a in (given.outputs, given.labels, given.weights)
             )
             absent = (known > 0) & (asked < 0.5)
-        of_row = weights_of_rows(answers, self.name, len(labels))
+        of_row = weights_of_rows(judged, self.name, len(labels))
         counting = np.where(absent[:, None], of_row[:, None], weights)
         mean = np.maximum(counting.mean(1), 1e-12)
         return row_items(

@@ -12,12 +12,12 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, counted, is_integer, shown
-from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_points import KeypointsJudge
 from polyhead.kinds.missing import as_float32
 from polyhead.kinds.mixed_labels import unmixable
+from polyhead.kinds.predicted_columns import Move, PredictedColumn, Views
 from polyhead.kinds.source_column import Column
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^A-Za-z]+")
@@ -165,8 +165,8 @@ class Keypoints(Coordinates):
             self._check(array, "keypoints")
         return as_float32(array, check), there
 
-    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        found: np.ndarray = (np.all(labels == 0, axis=2) | np.all(labels == -1, axis=2)) & counts
+    def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        found: np.ndarray = (np.all(labels == 0, axis=2) | np.all(labels == -1, axis=2)) & valid
         return found
 
     def mixable(self, way: str) -> tuple[int, ...]:
@@ -182,12 +182,14 @@ class Keypoints(Coordinates):
             order[one], order[other] = other, one
         return found[:, order]
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         if views is None:
-            return {"": Answer(outputs)}
+            return {"": PredictedColumn(outputs)}
         found = self._in_pixels(outputs, views)
         return {
-            "": Answer(np.stack([view.points(points) for view, points in zip(views, found, strict=True)]))
+            "": PredictedColumn(
+                np.stack([view.points(points) for view, points in zip(views, found, strict=True)])
+            )
         }
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> KeypointsJudge:

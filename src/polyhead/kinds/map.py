@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
-from polyhead.kinds.answers import Answer, Views, view_of_each
 from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_numbers import MapJudge
@@ -25,6 +24,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import BLEND
 from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.predicted_columns import PredictedColumn, Views, view_of_each
 from polyhead.kinds.regression import Quantities
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import FactorScaling, Scaling, require_scale
@@ -209,7 +209,7 @@ class Map(Quantities, Pixels):
             raise partly_missing("Map", there)
         return labels, rows.reshape(-1, 1, 1)
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found: list[Any] = []
         for row, view in view_of_each(self.unscaled(outputs), views):
             channels = [
@@ -217,7 +217,7 @@ class Map(Quantities, Pixels):
                 for one in np.moveaxis(row, -1, 0)
             ]
             found.append(channels[0] if self.channels == 1 else np.stack(channels, -1))
-        return {"": Answer(found, "map")}
+        return {"": PredictedColumn(found, "map")}
 
     def mixable(self, way: str) -> tuple[int, ...]:
         assert self.size is not None

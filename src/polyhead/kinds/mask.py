@@ -13,7 +13,6 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown, similar
 from polyhead.kinds import class_encoding
-from polyhead.kinds.answers import Answer, Views, label_masks
 from polyhead.kinds.color_classes import Colors, as_colors
 from polyhead.kinds.conversion import Conversion, of_classes
 from polyhead.kinds.head import Head, coarser
@@ -22,6 +21,7 @@ from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_L
 from polyhead.kinds.missing import as_float32, collapse, first_row, require_range, require_whole
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
 from polyhead.kinds.pixels import Pixels, as_pixels, holding, mask_numbers, narrowest, out_of_range_fix
+from polyhead.kinds.predicted_columns import PredictedColumn, Views, label_masks
 from polyhead.kinds.source_column import Column
 
 
@@ -357,14 +357,18 @@ class Mask(Pixels):
         expected = "0 or 1 in each pixel" if self.binary else f"a class id in [0, {top}] in each pixel"
         return expected, out_of_range_fix(most, 0 if self.multi else len(self.names))
 
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         if self.multi:
-            return class_encoding.count_each(labels, np.broadcast_to(counts, labels.shape))
+            return class_encoding.count_each(labels, np.broadcast_to(valid, labels.shape))
         ids = labels[..., 0].astype(np.uint8) if self.binary else labels
-        return np.bincount(ids[np.broadcast_to(counts, ids.shape)], minlength=len(self._weighed))
+        return np.bincount(ids[np.broadcast_to(valid, ids.shape)], minlength=len(self._weighed))
 
-    def balanced(self, counts: np.ndarray) -> Self:
-        weights = class_encoding.balanced_each(counts) if self.multi else class_encoding.balanced(counts)
+    def balanced(self, class_counts: np.ndarray) -> Self:
+        weights = (
+            class_encoding.balanced_each(class_counts)
+            if self.multi
+            else class_encoding.balanced(class_counts)
+        )
         return self.fixed(class_weight=dict(zip(self._weighed, weights, strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
@@ -373,13 +377,13 @@ class Mask(Pixels):
             return np.where(labels == 1, table, np.float32(1))
         return table[labels[..., 0].astype(np.uint8) if self.binary else labels]
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
         if self.binary:
-            kept = labels[np.broadcast_to(counts, labels.shape if self.elementwise else labels.shape[:3])]
+            kept = labels[np.broadcast_to(valid, labels.shape if self.elementwise else labels.shape[:3])]
             return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
-        return class_encoding.class_shares(self.names, self.count(labels, counts))
+        return class_encoding.class_shares(self.names, self.count(labels, valid))
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         return {"": label_masks(outputs, views, self.binary, self.multi, logits, self._outside or 0)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MaskJudge:

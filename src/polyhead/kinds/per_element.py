@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, counted
-from polyhead.kinds.answers import Answer, Move, Views
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
@@ -18,6 +17,7 @@ from polyhead.kinds.judging import EachJudge
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, take_places, together
 from polyhead.kinds.output_layers import dense_output, flat_features
+from polyhead.kinds.predicted_columns import Move, PredictedColumn, Views
 from polyhead.kinds.source_column import Column
 
 
@@ -74,7 +74,7 @@ class Each(Head):
     @property
     def presence(self) -> bool:
         """Whether it predicts the presence of each box, read from the column of the boxes."""
-        return self.head.answers and self.head.columns("") == (self.boxes_column,)
+        return self.head.is_binary and self.head.columns("") == (self.boxes_column,)
 
     def fixed(self, **changes: Any) -> Self:
         own = {f.name for f in fields(self)}
@@ -245,8 +245,8 @@ class Each(Head):
             flat[i * self.places : (i + 1) * self.places] = [*found, *rest]
         return flat, len(values)
 
-    def _flat(self, labels: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return labels.reshape(-1, *self.head.shape), counts.reshape(-1, *self.head.weight_shape)
+    def _flat(self, labels: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return labels.reshape(-1, *self.head.shape), valid.reshape(-1, *self.head.weight_shape)
 
     # Mixed with other rows -------------------------------------------------------------------------
 
@@ -289,19 +289,19 @@ class Each(Head):
         """For a head of presence, one None for each missing box; empty for other heads."""
         return [None] * int(np.isnan(boxes).any(1).sum()) if self.presence else []
 
-    def count(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        return self.head.count(*self._flat(labels, counts))
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        return self.head.count(*self._flat(labels, valid))
 
-    def balanced(self, counts: np.ndarray) -> Self:
-        head = self.head.balanced(counts)
+    def balanced(self, class_counts: np.ndarray) -> Self:
+        head = self.head.balanced(class_counts)
         return self.fixed(head=head, class_weight=head.class_weight)
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         factor = self.head.class_factor(labels.reshape(-1, *self.head.shape))
         return factor.reshape(len(labels), self.places, *factor.shape[1:])
 
-    def describe(self, labels: np.ndarray, counts: np.ndarray) -> str:
-        flat, kept = self._flat(labels, counts)
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
+        flat, kept = self._flat(labels, valid)
         return self.head.describe(flat, kept)
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
@@ -310,10 +310,10 @@ class Each(Head):
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
         return self.head.likely(outputs, logits)
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         each = None if views is None else [view for view in views for _ in range(self.places)]
         flat = self.head.decode(outputs.reshape(-1, *self.head.output_shape), logits, each)
-        return {name: answer.per_box(self.places) for name, answer in flat.items()}
+        return {name: column.per_box(self.places) for name, column in flat.items()}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> EachJudge:
         return EachJudge(name, self.head.fixed(given=None).judge(name, heads, size))  # `given` refers to rows

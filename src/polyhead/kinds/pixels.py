@@ -10,13 +10,13 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, place, shown
-from polyhead.kinds.answers import Move, unmoved_pixels
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.class_encoding import VOLUMES
 from polyhead.kinds.head import Head
 from polyhead.kinds.missing import even_rows, is_dense, is_missing, nested_lists, numbers, plain, row_array
 from polyhead.kinds.mixed_labels import Mixing
 from polyhead.kinds.output_layers import output_dtype
+from polyhead.kinds.predicted_columns import Move, unmoved_pixels
 from polyhead.kinds.source_column import Column
 
 

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
-from polyhead.kinds.answers import Answer, Views
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.conversion import FINITE, Conversion
 from polyhead.kinds.head import Head, coarser
@@ -28,6 +27,7 @@ from polyhead.kinds.missing import (
 )
 from polyhead.kinds.mixed_labels import PATCH, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
+from polyhead.kinds.predicted_columns import PredictedColumn, Views
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column, over
@@ -177,12 +177,12 @@ class Regression(Quantities, Head):
             raise partly_missing(type(self).__name__, there, self.whole_fix)
         return labels, rows.reshape((-1,) + (1,) * (len(self.shape) - 1))
 
-    def fillers(self, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         unscaled = self.unscaled(labels)
         if not labels.size or unscaled.min() > -998:
-            return super().fillers(labels, counts)
+            return super().fillers(labels, valid)
         found = np.any([np.isclose(unscaled, marker) for marker in _MARKERS], axis=0)
-        return (found & spread_over(counts, labels)).reshape(len(labels), -1)
+        return (found & spread_over(valid, labels)).reshape(len(labels), -1)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         if way == PATCH:
@@ -190,9 +190,9 @@ class Regression(Quantities, Head):
             raise unmixable("numbers of whole rows, which do not go by the area that is seen", fix)
         return self.weight_shape
 
-    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, Answer]:
+    def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.unscaled(outputs)
-        return {"": Answer(found[:, 0] if self.shape == (1,) else found)}
+        return {"": PredictedColumn(found[:, 0] if self.shape == (1,) else found)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
         count, columns = int(np.prod(self.shape)), self.columns(name)

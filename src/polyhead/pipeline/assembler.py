@@ -330,7 +330,7 @@ class Assembler:
             try:
                 found[name] = self._encoded(name, rows, converted, ids, True)
                 if label.given is None or label.given.name in found:
-                    yield name, (found[name].labels, label.counting(found))
+                    yield name, (found[name].labels, label.valid(found))
             except DataError as error:
                 yield name, error
 

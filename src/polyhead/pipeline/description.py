@@ -82,16 +82,16 @@ class Description:
         return html_table(counted(self.rows, "row"), header, rows, f"inputs: {inputs}")
 
 
-def _small_counts(head: Any, labels: np.ndarray, counts: np.ndarray) -> tuple[int, ...]:
+def _small_counts(head: Any, labels: np.ndarray, valid: np.ndarray) -> tuple[int, ...]:
     """The counts of classes, or of numbers in intervals; empty for few or many classes, and for large labels."""
     if head.names:
         shown = 2 < len(head.names) <= MOST_CLASSES and head.inner.view in ("class", "classes")
         # one count per class for exclusive classes, else the counts of zeros and ones: take the last
-        found = head.count(labels, counts).astype(int).reshape(len(head.names), -1)[:, -1] if shown else ()
+        found = head.count(labels, valid).astype(int).reshape(len(head.names), -1)[:, -1] if shown else ()
         return tuple(int(count) for count in found)
     if head.inner.view != "numbers" or head.inner.layer is not None:
         return ()
-    numbers = head.unscaled(labels)[spread_over(counts, labels)].astype(np.float64)
+    numbers = head.unscaled(labels)[spread_over(valid, labels)].astype(np.float64)
     return tuple(np.histogram(numbers, bins=BINS)[0].tolist()) if len(numbers) > 1 and np.ptp(numbers) else ()
 
 
@@ -107,14 +107,14 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
         if labels is None:
             heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict only"))
             continue
-        labeled, kept, kept_counts, size = 0, [], [], 0
-        for found, counts in shown_while(f"describing {name}", labels.all_rows(), rows):
-            labeled += int(labels.annotated_rows(found, counts).sum())
+        labeled, kept, kept_valid, size = 0, [], [], 0
+        for found, valid in shown_while(f"describing {name}", labels.all_rows(), rows):
+            labeled += int(labels.annotated_rows(found, valid).sum())
             if size < 1 << 26:
                 kept.append(found.labels)
-                kept_counts.append(counts)
+                kept_valid.append(valid)
                 size += found.labels.nbytes
-        some = np.concatenate(kept), np.concatenate(kept_counts)
+        some = np.concatenate(kept), np.concatenate(kept_valid)
         words, counted = labels.head.describe(*some), _small_counts(labels.head, *some)
         heads.append(HeadSummary(name, repr(labels.head), rows, labeled, words, counted))
     return Description(rows, {n: (k.dtype, k.shape) for n, k in assembler.inputs.items()}, tuple(heads))

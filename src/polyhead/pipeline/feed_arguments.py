@@ -219,7 +219,7 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
         depth[name] = len(chain)
         if head.given is None:
             continue
-        binary = [n for n, h in heads.items() if h.answers and n != name]
+        binary = [n for n, h in heads.items() if h.is_binary and n != name]
         expected = "the name of a binary head" + (f" ({', '.join(binary)})" if binary else "")
         where = f"{place(head=name)}, given={head.given!r}"
         if head.given not in heads:
@@ -228,7 +228,7 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
             problems.append(Problem(where, expected, "no head of that name", fix))
         elif head.given == name:
             problems.append(Problem(where, expected, "the head itself"))
-        elif not heads[head.given].answers:
+        elif not heads[head.given].is_binary:
             problems.append(Problem(where, expected, type(heads[head.given]).__name__))
         elif given == name:
             problems.append(Problem(where, "no circle of given=", " -> ".join([*chain, name])))

@@ -84,9 +84,9 @@ class Labels:
                     warn_of_no_weight(name, head, len(source))
         if head.class_weight == "balanced":
             every = shown_while(f"counting {name}", self.all_rows(), len(source))
-            counts = np.sum([self.head.count(found.labels, here) for found, here in every], axis=0)
-            self.head = head.balanced(counts)
-            self.of_one_class = warn_of_one_class(name, self.head, counts)
+            class_counts = np.sum([self.head.count(found.labels, here) for found, here in every], axis=0)
+            self.head = head.balanced(class_counts)
+            self.of_one_class = warn_of_one_class(name, self.head, class_counts)
         chosen = self.head.class_weight is not None or self.head.sample_weight is not None
         self.weighted = given is not None or chosen or self._may_miss()
         if self._ready is not None and self.weighted and (given is None or given._ready is not None):
@@ -194,13 +194,11 @@ class Labels:
         factor = None if weights is None else self._factor(rows[weights], ids, present)
         return Encoded(labels, present, factor=factor, by_number=by_number)
 
-    def counts(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
+    def _valid(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
         """Return which labels are present and ``wanted`` by the ``given=`` head; bool ``(B, *weight_shape)``."""
         shape = (len(found.labels), *self.head.weight_shape)
-        counts = np.ones(shape, bool) if found.present is None else np.broadcast_to(found.present, shape)
-        return (
-            counts if wanted is None else counts & wanted.reshape((-1,) + (1,) * len(self.head.weight_shape))
-        )
+        mask = np.ones(shape, bool) if found.present is None else np.broadcast_to(found.present, shape)
+        return mask if wanted is None else mask & wanted.reshape((-1,) + (1,) * len(self.head.weight_shape))
 
     def weigh(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
         """Return the product of presence, ``given=``, class weight and own weight; float32 ``(B, *weight_shape)``."""
@@ -211,7 +209,7 @@ class Labels:
             if wanted is not None:
                 weights = weights * wanted.reshape((-1,) + (1,) * (weights.ndim - 1))
         else:
-            weights = self.counts(found, wanted).astype(np.float32)
+            weights = self._valid(found, wanted).astype(np.float32)
             if self.head.class_weight is not None:
                 weights *= self.head.class_factor(found.labels)
         if found.factor is not None:
@@ -223,15 +221,15 @@ class Labels:
         one = found[self.name]
         return one.weights if one.weights is not None else self.weigh(one, self._wanted(None, found))
 
-    def counting(self, found: Mapping[str, Encoded]) -> np.ndarray:
+    def valid(self, found: Mapping[str, Encoded]) -> np.ndarray:
         """Return which labels of some rows count, bool ``(B, *weight_shape)``; ``found`` has all heads."""
-        return self.counts(found[self.name], self._wanted(None, found))
+        return self._valid(found[self.name], self._wanted(None, found))
 
     def known(self) -> tuple[np.ndarray, np.ndarray] | None:
         """All labels and which of them count, if they are already encoded, else None."""
         if self._ready is None or (self.given is not None and self.given.known() is None):
             return None
-        return self._ready.labels, self.counting({self.name: self._ready})
+        return self._ready.labels, self.valid({self.name: self._ready})
 
     def _wanted(self, ids: np.ndarray | None, found: Mapping[str, Encoded]) -> np.ndarray | None:
         """Return where the ``given=`` head is 1 and counts, bool ``(B,)``; in ``found``, else for ``ids`` or all."""
@@ -248,10 +246,10 @@ class Labels:
         return self.given._is_one(one, self.given._wanted(ids, found))
 
     def _is_one(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
-        return (found.labels[:, 0] == 1) & self.counts(found, wanted)
+        return (found.labels[:, 0] == 1) & self._valid(found, wanted)
 
-    def counting_given(self, ids: np.ndarray) -> np.ndarray:
-        """Return where the heads with ``given=`` this head count, as its label is 1 and counts; bool ``(B,)``."""
+    def where_one(self, ids: np.ndarray) -> np.ndarray:
+        """Return where this head is 1, so that heads with ``given=`` this head count; bool ``(B,)``."""
         return self._is_one(self._read(ids), self._wanted(ids, {}))
 
     def all_rows(self) -> Iterator[tuple[Encoded, np.ndarray]]:
@@ -264,11 +262,11 @@ class Labels:
     def at(self, ids: np.ndarray) -> tuple[Encoded, np.ndarray]:
         """Return the labels of some rows, and which of them count."""
         found = self._read(ids)
-        return found, self.counts(found, self._wanted(ids, {}))
+        return found, self._valid(found, self._wanted(ids, {}))
 
-    def annotated_rows(self, found: Encoded, counts: np.ndarray) -> np.ndarray:
+    def annotated_rows(self, found: Encoded, valid: np.ndarray) -> np.ndarray:
         """Return which rows have a label that counts, or are annotated as having none, bool ``(B,)``."""
-        return counts.reshape(len(counts), -1).any(1) | self.head.empty(found.labels, counts)
+        return valid.reshape(len(valid), -1).any(1) | self.head.empty(found.labels, valid)
 
     def mean_weight(self, whole_vectors: bool = False, ignored: int | None = None) -> float:
         """Return the mean sample weight over all rows, without augmentation, by which losses are divided.

@@ -162,7 +162,7 @@ def resolve_head(source: Source, rows: Source, head: Head, name: str, given: Lab
     Raises:
         DataError: for a column that does not fit the declaration, naming all wrong rows.
     """
-    columns = KindColumns(rows, head.columns(name), None if given is None else given.counting_given)
+    columns = KindColumns(rows, head.columns(name), None if given is None else given.where_one)
     try:
         return head.resolve(columns)
     except BadValue as bad:

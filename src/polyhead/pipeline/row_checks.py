@@ -78,14 +78,14 @@ def check_rows(
     strays: Strays = {}
     known = {name: label.known() for name, label in assembler.labels.items()}
 
-    def add(name: str, labels: np.ndarray, counts: np.ndarray, ids: np.ndarray) -> None:
+    def add(name: str, labels: np.ndarray, valid: np.ndarray, ids: np.ndarray) -> None:
         named, head = assembler.source.ids_of(ids), assembler.heads[name]
         classes = len(head.names or ()) if head.shape == () else 0
         one = seen.setdefault(name, ArrayStatistics(classes if 2 * classes > rows else 0))
-        one.add(labels, lambda row: int(named[row]), counts)
-        flags = head.fillers(labels, counts)
-        fillers, finer = np.argwhere(flags), flags.size // max(1, counts.size) or 1
-        one.entries, one.fillers = one.entries + int(counts.sum()) * finer, one.fillers + len(fillers)
+        one.add(labels, lambda row: int(named[row]), valid)
+        flags = head.fillers(labels, valid)
+        fillers, finer = np.argwhere(flags), flags.size // max(1, valid.size) or 1
+        one.entries, one.fillers = one.entries + int(valid.sum()) * finer, one.fillers + len(fillers)
         if len(fillers) and one.filler is None:
             row, entry = fillers[0]
             found = head.unscaled(labels[row : row + 1]).reshape(flags.shape[1], -1)[entry]
@@ -100,8 +100,8 @@ def check_rows(
             if isinstance(found, DataError):
                 wrong.add(name, assembler.source.ids_of(ids), found)
             elif name in assembler.labels and known[name] is None:
-                labels, counts = found
-                add(name, labels, counts, ids)
+                labels, valid = found
+                add(name, labels, valid, ids)
             elif name in assembler.inputs and not isinstance(assembler.inputs[name], Image):
                 named = assembler.source.ids_of(ids)
                 numbers.setdefault(name, ArrayStatistics(1)).add(found, named.__getitem__)
@@ -125,7 +125,7 @@ def _with_extremes(assembler: Assembler, name: str, numbers: ArrayStatistics) ->
 def _stray(assembler: Assembler, name: str, rows: Mapping[int, Any]) -> Stray | None:
     """Summarize the boxes or points of a head outside of their image, in the rows that count; None without any."""
     ids, given = np.array(sorted(rows)), assembler.labels[name].given
-    ids = ids if given is None else ids[given.counting_given(ids)]
+    ids = ids if given is None else ids[given.where_one(ids)]
     outside = [int(row) for row in ids if len(rows[row][1])]
     if not outside:
         return None

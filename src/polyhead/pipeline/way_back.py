@@ -244,24 +244,24 @@ def any_file(source: Source, column: str) -> bool:
 
 
 def in_held_images(
-    source: Source, images: Mapping[str, Image], heads: Mapping[str, Head], answers: Mapping[str, list[Any]]
+    source: Source, images: Mapping[str, Image], heads: Mapping[str, Head], predicted: Mapping[str, list[Any]]
 ) -> dict[str, list[Any]]:
-    """Map answers in pixels of original images to pixels of a store's images; return others unchanged.
+    """Map predictions in pixels of original images to pixels of a store's images; return others unchanged.
 
     Args:
-        answers: by head, the answer of each row, in the format of the column.
+        predicted: by head, the prediction for each row, in the format of the column.
     """
     rows = np.arange(len(source), dtype=np.int64)
     columns = {kind.columns(name)[0] for name, kind in images.items()}
     known = [source.origins(column, rows) for column in columns]
     if all(one is None or np.isnan(one.places).all() for one in known):
-        return dict(answers)
+        return dict(predicted)
     views = WayBack(source, images, heads).views(rows)
     return {
         name: [_in_held_image(heads[name], *pair) for pair in zip(found, views[name], strict=True)]
         if name in views
         else found
-        for name, found in answers.items()
+        for name, found in predicted.items()
     }
 
 

@@ -87,21 +87,21 @@ def moving(augment: Sequence[Any]) -> list[Any]:
     return [one for one, alone in zip(augment, light, strict=True) if not alone]
 
 
-def warn_of_one_class(name: str, head: Head, counts: np.ndarray) -> bool:
+def warn_of_one_class(name: str, head: Head, class_counts: np.ndarray) -> bool:
     """Warn if there is nothing to balance because all labels have one class; return whether that is so.
 
     Args:
         head: the head with its balanced weights, ``{class: weight}``.
-        counts: the count of each class, ``(n,)``, or of zeros and ones of each label, ``(n, 2)``.
+        class_counts: the count of each class, ``(n,)``, or of zeros and ones of each label, ``(n, 2)``.
     """
-    if not counts.sum() or ((counts > 0).sum(-1) > 1).any():
+    if not class_counts.sum() or ((class_counts > 0).sum(-1) > 1).any():
         return False
     found = "the same labels in every row"
-    if counts.ndim == 1:
+    if class_counts.ndim == 1:
         classes = list(head.class_weight or ())  # a dict, as it has been balanced
         positive = head.meaning.get("positive")
         classes = classes if positive is None else [f"other than {positive}", positive]
-        found = f"{shown(classes[int(counts.argmax())])} in every row that has a label"
+        found = f"{shown(classes[int(class_counts.argmax())])} in every row that has a label"
     where = place(head=name, column=", ".join(head.columns(name)))
     expected = 'labels of several classes, which class_weight="balanced" balances'
     fix = "All weights are 1. Leave class_weight out, or look for the rows of the other classes."

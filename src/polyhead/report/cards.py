@@ -145,7 +145,7 @@ def _label(drawing: Drawing, name: str, sample: Sample) -> str:
         why = "" if label.why.startswith(words) and label.why == words else f" ({label.why})"
         body = f'<span class="badge {label.state}">{words}</span><span class="quiet">{escape(why)}</span>'
     if guess is not None:
-        words = escape(view.words(guess)) if guess.counts.any() else "none"
+        words = escape(view.words(guess)) if guess.valid.any() else "none"
         sure = (sample.guess.scores if sample.guess else {}).get(name, {})
         words += f" {sure[0]:.0%}" if len(sure) == 1 and view.classes and 0 in sure else ""
         body += f'<span class="guessed">predicted: {words}</span>'

@@ -30,9 +30,9 @@ class _CoordinateView(DrawnView):
         """The divisors of x and y."""
         return np.array([size[1], size[0]], np.float64) if self.head.labels_in_pixels else np.ones(2)
 
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        self._there += counts.sum(axis=0)
-        each = counts.sum(axis=1)
+    def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
+        self._there += valid.sum(axis=0)
+        each = valid.sum(axis=1)
         self._rows += int((each > 0).sum())
         self._each.append(each[each > 0])
 
@@ -46,7 +46,7 @@ class BoxView(_CoordinateView):
         self._size = 0
 
     def words(self, label: Label) -> str:
-        boxes = label.value[label.counts]
+        boxes = label.value[label.valid]
         if self.head.places > 1:
             return f"{len(boxes)} box{'es' * (len(boxes) != 1)}"
         return "(" + ", ".join(f"{v:.3g}" for v in boxes[0]) + ")" if len(boxes) else "no box"
@@ -57,7 +57,7 @@ class BoxView(_CoordinateView):
         found = (label.value.astype(np.float64) / np.tile(self._scale(on.size), 2)).tolist()
         one = self.head.places == 1
         marks: list[Mark] = []
-        for i in np.flatnonzero(label.counts).tolist():
+        for i in np.flatnonzero(label.valid).tolist():
             thing = on.things[i] if i < len(on.things) else None
             own = self.color if one else class_color(i)
             color, part, text = (thing.color, thing.part, thing.text) if thing else (None, "", "")
@@ -66,17 +66,17 @@ class BoxView(_CoordinateView):
             marks.append(Box(look, left, top, right, bottom, text or (self.name if one else f"{i + 1}")))
         return marks
 
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        super().add(labels, counts)
+    def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
+        super().add(labels, valid)
         if self._size < MOST_NUMBERS:
-            self._boxes.append(labels[counts].astype(np.float64))
+            self._boxes.append(labels[valid].astype(np.float64))
             self._size += len(self._boxes[-1])
 
     in_units = False
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         """1 minus the mean IoU of boxes matched one to one, within a class if known; an unmatched box has IoU 0."""
-        one, other = np.flatnonzero(label.counts), np.flatnonzero(guess.counts)
+        one, other = np.flatnonzero(label.valid), np.flatnonzero(guess.valid)
         if not len(one) or not len(other):
             return float(len(one) != len(other))
         true, predicted = label.value[one].astype(np.float64), guess.value[other].astype(np.float64)
@@ -130,13 +130,13 @@ class PointView(_CoordinateView):
         return given or [f"{i}" for i in range(self.head.places)]
 
     def words(self, label: Label) -> str:
-        return f"{int(label.counts.sum())} of {counted(self.head.places, 'point')}"
+        return f"{int(label.valid.sum())} of {counted(self.head.places, 'point')}"
 
     def marks(self, label: Label, on: On) -> list[Mark]:
         if not label.is_shown:
             return self.missing(label, on)
         found = (label.value.astype(np.float64) / self._scale(on.size)).tolist()
-        look, there = on.look(self.layer), set(np.flatnonzero(label.counts).tolist())
+        look, there = on.look(self.layer), set(np.flatnonzero(label.valid).tolist())
         bones = tuple(
             (*found[a], *found[b]) for a, b in getattr(self.head, "skeleton", ()) if a in there and b in there
         )
@@ -147,7 +147,7 @@ class PointView(_CoordinateView):
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         """The mean distance, as a fraction of the image's width and height."""
-        both = label.counts & guess.counts
+        both = label.valid & guess.valid
         away = (label.value - guess.value)[both] / self._scale(self.canvas or (1, 1))
         return float(np.linalg.norm(away, axis=1).mean()) if both.any() else None
 

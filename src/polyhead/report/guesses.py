@@ -67,11 +67,11 @@ def with_guesses(
     heads |= {owner: unweighted(feed.labeled[owner]) for owner in owners}
     labeled = feed.on(source, heads=heads, workers=0, shard=(0, 1), batch_size=feed.batch_size)
     images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
-    answers = {name: list(predictions[name]) for name in names}
-    answers = {name: [found[i] for i in at.tolist()] for name, found in answers.items()}
-    own = {n: _as_answered(head, bool(images)) for n, head in heads.items()}
-    answers = in_held_images(source, images, own, answers)
-    columns, scores = _columns(predictions, heads, answers, at)
+    predicted = {name: list(predictions[name]) for name in names}
+    predicted = {name: [found[i] for i in at.tolist()] for name, found in predicted.items()}
+    own = {n: _as_predicted(head, bool(images)) for n, head in heads.items()}
+    predicted = in_held_images(source, images, own, predicted)
+    columns, scores = _columns(predictions, heads, predicted, at)
     guessed = feed.on(
         _Guessed(source, columns), heads=own, workers=0, shard=(0, 1), batch_size=feed.batch_size
     )
@@ -96,7 +96,7 @@ def with_guesses(
     return samples, originals.heads
 
 
-def _as_answered(head: Any, in_images: bool) -> Any:
+def _as_predicted(head: Any, in_images: bool) -> Any:
     """A head that reads predictions: bools for a binary head, class ids for a mask, pixels for coordinates."""
     if getattr(head.inner, "positive", None) is not None:
         head = head.fixed(positive=None)
@@ -130,10 +130,10 @@ def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
 
 
 def _columns(
-    predictions: Any, heads: Mapping[str, Any], answers: dict[str, list[Any]], at: np.ndarray
+    predictions: Any, heads: Mapping[str, Any], predicted: dict[str, list[Any]], at: np.ndarray
 ) -> tuple[dict[str, list[Any]], list[dict[str, dict[int, float]]]]:
     """The label columns with predictions in them, and the scores of each row."""
-    names = list(answers)
+    names = list(predicted)
     scores: list[dict[str, dict[int, float]]] = [{} for _ in at]
     for name in names:
         column = next((c for c in (f"{name}_score", f"{name}_probability") if c in predictions.columns), None)
@@ -145,9 +145,9 @@ def _columns(
                 each = np.atleast_1d(np.asarray(found, np.float64)).tolist()
                 scores[row][name] = dict(enumerate(each))
     for owner in [n for n in names if heads[n].layer == "boxes"]:
-        _leave_out_thin(owner, heads[owner], answers, [n for n in names if heads[n].each == owner], scores)
+        _leave_out_thin(owner, heads[owner], predicted, [n for n in names if heads[n].each == owner], scores)
     columns: dict[str, list[Any]] = {}
-    for name, values in answers.items():
+    for name, values in predicted.items():
         many = heads[name].columns(name)
         for j, column in enumerate(many):
             columns[column] = values if len(many) == 1 else [None if v is None else v[j] for v in values]
@@ -155,23 +155,23 @@ def _columns(
 
 
 def _leave_out_thin(
-    owner: str, head: Any, answers: dict[str, list[Any]], along: list[str], scores: list[Any]
+    owner: str, head: Any, predicted: dict[str, list[Any]], along: list[str], scores: list[Any]
 ) -> None:
     """Leave out predicted boxes without an area, with their other predictions and scores."""
-    for row, boxes in enumerate(answers[owner]):
+    for row, boxes in enumerate(predicted[owner]):
         found = np.asarray(boxes if boxes is not None else [], np.float64)
         if found.size:
             found = head.corners_of(found.reshape(-1, 4)).reshape(found.shape)
         if found.ndim != 2 or not len(found):
             if found.ndim == 1 and len(found) == 4 and min(found[2:] - found[:2]) < THIN:
-                answers[owner][row] = None
+                predicted[owner][row] = None
             continue
         kept = np.flatnonzero(((found[:, 2:] - found[:, :2]) >= THIN).all(1)).tolist()
         if len(kept) == len(found):
             continue
-        answers[owner][row] = np.asarray(boxes, np.float64)[kept].tolist()
+        predicted[owner][row] = np.asarray(boxes, np.float64)[kept].tolist()
         for name in along:
-            answers[name][row] = [answers[name][row][i] for i in kept]
+            predicted[name][row] = [predicted[name][row][i] for i in kept]
         each = scores[row].get(owner, {})
         scores[row][owner] = {new: each[old] for new, old in enumerate(kept) if old in each}
 
@@ -203,19 +203,19 @@ def _losses_of_head(
     labeled: Feed, guessed: Feed, view: View, classes: str | None, scores: AllScores
 ) -> Iterator[tuple[int, float]]:
     """Yield each row with its loss at one head; ``classes`` is the head with the classes of its boxes, if any."""
-    true, answered = (feed._assembler.labels[view.name] for feed in (labeled, guessed))
+    true, guesses_of = (feed._assembler.labels[view.name] for feed in (labeled, guessed))
     found: list[tuple[int, float]] = []
     numbers: list[np.ndarray] = []
     for start in range(0, labeled.num_samples, PIECE):
         ids = np.arange(start, min(start + PIECE, labeled.num_samples), dtype=np.int64)
-        (labels, counts), (answers, there) = true.at(ids), answered.at(ids)
-        values, guesses = true.head.unscaled(labels.labels), true.head.unscaled(answers.labels)
+        (labels, valid), (predicted, there) = true.at(ids), guesses_of.at(ids)
+        values, guesses = true.head.unscaled(labels.labels), true.head.unscaled(predicted.labels)
         same = None
         if classes is not None:
             mine, theirs = (f._assembler.labels[classes].at(ids)[0].labels for f in (labeled, guessed))
             same = mine[:, :, None] == theirs[:, None]
-        for i in np.flatnonzero(true.annotated_rows(labels, counts)).tolist():
-            one, other = Label(values[i], counts[i]), Label(guesses[i], there[i])
+        for i in np.flatnonzero(true.annotated_rows(labels, valid)).tolist():
+            one, other = Label(values[i], valid[i]), Label(guesses[i], there[i])
             row_scores = scores[start + i].get(view.name, {})
             loss = view.difference(one, other, row_scores, None if same is None else same[i])
             found += [] if loss is None else [(start + i, loss)]

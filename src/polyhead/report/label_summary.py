@@ -66,9 +66,9 @@ def _coverage_of(
 ) -> tuple[Coverage, np.ndarray]:
     rows = labeled = size = 0
     ones = []
-    for piece, counts in shown_while(f"reading {labels.name}", labels.all_rows(), len(labels)):
-        here = labels.annotated_rows(piece, counts)
-        view.add(view.head.unscaled(piece.labels), counts)
+    for piece, valid in shown_while(f"reading {labels.name}", labels.all_rows(), len(labels)):
+        here = labels.annotated_rows(piece, valid)
+        view.add(view.head.unscaled(piece.labels), valid)
         if awaited:
             ones.append(here & (piece.labels[:, 0] == 1))
         labeled += int(here.sum())

@@ -87,7 +87,7 @@ class OriginalSamples:
         inner: Any = self._declared[name].inner
         view = views[self._owners[name]]
         if inner.layer in PIXELS:
-            return _resampled(label, inner, view) if label.counts.any() else label
+            return _resampled(label, inner, view) if label.valid.any() else label
         flat = label.value.astype(np.float64).reshape(-1, label.value.shape[-1])
         xyxy = inner.fixed(format="xyxy") if inner.layer == "boxes" else inner
         moved = [xyxy.in_original(one, view) for one in flat]
@@ -107,16 +107,16 @@ def _resampled(label: Label, inner: Any, view: ImageView) -> Label:
     view = replace(view, size=size, to_model=to_model)
     rest = inner.shape[2:]
     lead = label.value.shape[: label.value.ndim - len(inner.shape)]
-    whole = label.counts.size < np.prod((*lead, *inner.weight_shape))  # as of what was predicted
-    counts = label.counts.reshape(*lead, *((1, 1) if whole else inner.weight_shape))
-    parts = rest if counts.ndim == len(lead) + 3 else ()
-    counts = np.broadcast_to(counts, (*lead, height, width, *parts))
-    known = _planes(counts.reshape(-1, height, width, int(np.prod(parts))), view) > 0
+    whole = label.valid.size < np.prod((*lead, *inner.weight_shape))  # as of what was predicted
+    valid = label.valid.reshape(*lead, *((1, 1) if whole else inner.weight_shape))
+    parts = rest if valid.ndim == len(lead) + 3 else ()
+    valid = np.broadcast_to(valid, (*lead, height, width, *parts))
+    known = _planes(valid.reshape(-1, height, width, int(np.prod(parts))), view) > 0
     value = _planes(label.value.reshape(-1, height, width, int(np.prod(rest))), view)
     return replace(
         label,
         value=value.astype(label.value.dtype).reshape(*lead, *size, *rest),
-        counts=known.reshape(*lead, *size, *parts),
+        valid=known.reshape(*lead, *size, *parts),
     )
 
 

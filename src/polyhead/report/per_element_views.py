@@ -33,8 +33,8 @@ class EachView(View):
 
     def parts(self, label: Label) -> dict[int, Label]:
         """The labels of the boxes that have one, by index."""
-        counts = label.counts.reshape(self.head.places, -1).any(1)
-        return {i: Label(label.value[i], label.counts[i]) for i in np.flatnonzero(counts).tolist()}
+        valid = label.valid.reshape(self.head.places, -1).any(1)
+        return {i: Label(label.value[i], label.valid[i]) for i in np.flatnonzero(valid).tolist()}
 
     def words_of(self, label: Label) -> dict[int, str]:
         """The labels of the boxes in words, by index."""
@@ -70,10 +70,10 @@ class EachView(View):
             found += self.one.marks(part, replace(on, things=(), thing=thing))
         return found
 
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        kept = counts.reshape(len(counts) * self.head.places, -1).any(1)
+    def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
+        kept = valid.reshape(len(valid) * self.head.places, -1).any(1)
         flat = labels.reshape(-1, *self.one.head.shape)
-        self.one.add(flat[kept], counts.reshape(-1, *self.one.head.weight_shape)[kept])
+        self.one.add(flat[kept], valid.reshape(-1, *self.one.head.weight_shape)[kept])
 
     def charts(self) -> list[Chart]:
         return self.one.charts()

@@ -79,28 +79,28 @@ def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bo
     """Return whether each row meets a condition."""
     labels = feed._assembler.labels[name]
     ids = _classes_wanted(name, condition, view)
-    for piece, counts in labels.all_rows():
-        answered = labels.annotated_rows(piece, counts).tolist()
+    for piece, valid in labels.all_rows():
+        annotated = labels.annotated_rows(piece, valid).tolist()
         values = labels.head.unscaled(piece.labels)
-        for i, known in enumerate(answered):
+        for i, known in enumerate(annotated):
             if condition is None or not known:
                 yield condition is None and not known
             elif callable(condition):
-                yield bool(condition(_own_value(labels.head, view, values[i], counts[i])))
+                yield bool(condition(_own_value(labels.head, view, values[i], valid[i])))
             elif ids:
-                yield not ids.isdisjoint(view.held(Label(values[i], counts[i])))
+                yield not ids.isdisjoint(view.held(Label(values[i], valid[i])))
             else:
-                held = values[i][spread_over(counts[i], values[i])]
+                held = values[i][spread_over(valid[i], values[i])]
                 yield any(np.any(held == one) for one in _alternatives(condition))
 
 
-def _own_value(head: Head, view: View, value: np.ndarray, counts: np.ndarray) -> Any:
+def _own_value(head: Head, view: View, value: np.ndarray, valid: np.ndarray) -> Any:
     """A label as a condition gets it: class names, a Python number, or the boxes and points that exist."""
     if view.classes and head.inner.layer is None:
-        held = [view.classes[i] for i in view.held(Label(value, counts))]
+        held = [view.classes[i] for i in view.held(Label(value, valid))]
         return held if isinstance(view, EachView) or head.view == "classes" else held[0] if held else None
     if head.inner.layer in ("boxes", "points"):
-        return value[counts]
+        return value[valid]
     return value.reshape(-1)[0].item() if value.size == 1 else value
 
 

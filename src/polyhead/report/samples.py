@@ -29,14 +29,14 @@ class Label:
 
     Attributes:
         value: ``(*shape)``, as the model gets it, but in the data's units if a scale was declared.
-        counts: bool ``(*weight_shape)``: which parts have a weight above 0.
+        valid: bool ``(*weight_shape)``: which parts have a weight above 0.
         weight: its sample weight, if that is a single number other than 0 and 1.
         state: `LABELED`, `MISSING`, `UNASKED`, `SILENT` or `EMPTY`.
         why: the reason if it does not count, in a few words.
     """
 
     value: np.ndarray
-    counts: np.ndarray
+    valid: np.ndarray
     weight: float | None = None
     state: str = LABELED
     why: str = ""
@@ -187,19 +187,19 @@ def _labels(
         head = feed.labeled[name]
         value = head.unscaled(row.labels[name][None])[0]
         weights = np.ones(head.weight_shape, np.float32) if row.weights is None else row.weights[name]
-        counts = np.asarray(weights > 0)
+        valid = np.asarray(weights > 0)
         weight = float(weights.flat[0]) if weights.size == 1 else 1.0
         state, why = LABELED, ""
         if states is not None:
             known = states[name]
-            there = counts.any() and known.state != UNASKED
+            there = valid.any() and known.state != UNASKED
             state, why = (LABELED, "") if there else (known.state, known.why)
-        elif not counts.any():
+        elif not valid.any():
             state, why = _silence(name, head, label(head.given) if head.given else None, before)
             owner = head.each or name
             if state == MISSING and _has_no_boxes(feed.labeled[owner], owner, before or row):
                 state, why = EMPTY, "annotated as empty"
-        found[name] = Label(value, counts, weight if weight not in (0.0, 1.0) else None, state, why)
+        found[name] = Label(value, valid, weight if weight not in (0.0, 1.0) else None, state, why)
         return found[name]
 
     return {name: label(name) for name in feed.labeled}

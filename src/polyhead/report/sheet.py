@@ -82,7 +82,7 @@ def _lines(sample: Sample, drawing: Drawing) -> list[str]:
         lines.append(f"{name}: {view.words(label) if label.is_shown else SAID[label.state]}")
         guess = sample.guess.labels.get(name) if sample.guess is not None else None
         if guess is not None:
-            lines[-1] += f" (predicted: {view.words(guess) if guess.counts.any() else 'none'})"
+            lines[-1] += f" (predicted: {view.words(guess) if guess.valid.any() else 'none'})"
     return lines
 
 

@@ -111,13 +111,13 @@ class MaskView(_PixelView):
         shares = self._shares(label)
         held = [f"{self.classes[i]} {shares[i]:.0%}" for i in np.argsort(-shares, kind="stable") if shares[i]]
         text = ", ".join(held[:4]) + (f", … ({len(held)} classes)" if len(held) > 4 else "")
-        unknown = 1 - float(np.mean(label.counts))
+        unknown = 1 - float(np.mean(label.valid))
         return (text or "empty") + (f" ({unknown:.0%} of pixels not labeled)" if unknown else "")
 
     def _there(self, label: Label) -> np.ndarray:
         """The pixels that count in at least one channel, bool ``(H, W)``."""
-        counts = label.counts.any(-1) if self.head.elementwise else label.counts
-        return np.broadcast_to(counts, label.value.shape[:2])
+        valid = label.valid.any(-1) if self.head.elementwise else label.valid
+        return np.broadcast_to(valid, label.value.shape[:2])
 
     def _shares(self, label: Label) -> np.ndarray:
         """The share of each class among the pixels that count."""
@@ -154,13 +154,13 @@ class MaskView(_PixelView):
             else np.mean(label.value != guess.value, where=there)
         )
 
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        there = np.broadcast_to(counts.any(-1) if self.head.elementwise else counts, labels.shape[:3])
+    def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
+        there = np.broadcast_to(valid.any(-1) if self.head.elementwise else valid, labels.shape[:3])
         self._pixels += int(there.sum())
         if self.head.binary:
             self._counts += (labels[there] == 1).sum(axis=0)
         else:
-            self._counts += self.head.count(labels, counts)
+            self._counts += self.head.count(labels, valid)
 
     def charts(self) -> list[Chart]:
         title = "share of the pixels that are labeled"
@@ -193,7 +193,7 @@ class MapView(_PixelView):
 
     def _there(self, label: Label) -> np.ndarray:
         """The numbers that count, bool ``(H, W, C)``."""
-        return spread_over(label.counts, label.value)
+        return spread_over(label.valid, label.value)
 
     def words(self, label: Label) -> str:
         there = self._there(label)

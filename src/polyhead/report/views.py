@@ -107,8 +107,8 @@ class View:
 
     def words(self, label: Label) -> str:
         """The label in a few words."""
-        value, counts = label.value.reshape(-1), spread_over(label.counts, label.value).reshape(-1)
-        shown = [shortly(v) if c else "–" for v, c in zip(value[:6], counts[:6], strict=True)]
+        value, valid = label.value.reshape(-1), spread_over(label.valid, label.value).reshape(-1)
+        shown = [shortly(v) if c else "–" for v, c in zip(value[:6], valid[:6], strict=True)]
         return ", ".join(shown) + (f", … ({value.size} numbers)" if value.size > 6 else "")
 
     def series(self, label: Label) -> np.ndarray | None:
@@ -138,9 +138,9 @@ class View:
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         """How far a prediction is from a label; None if they cannot be compared."""
-        if not guess.counts.any():
+        if not guess.valid.any():
             return None
-        both = spread_over(label.counts & guess.counts, label.value)
+        both = spread_over(label.valid & guess.valid, label.value)
         return float(np.abs(label.value - guess.value)[both].mean()) if both.any() else None
 
     # On a picture ----------------------------------------------------------------------------------
@@ -179,10 +179,10 @@ class View:
 
     # All rows --------------------------------------------------------------------------------------
 
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        """Add rows to the chart; ``counts`` is bool ``(B, *weight_shape)``."""
+    def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
+        """Add rows to the chart; ``valid`` is bool ``(B, *weight_shape)``."""
         if self._size < MOST_NUMBERS:
-            numbers = labels[spread_over(counts, labels)].astype(np.float32)
+            numbers = labels[spread_over(valid, labels)].astype(np.float32)
             self._kept.append(numbers[: MOST_NUMBERS - self._size])
             self._size += numbers.size
 
@@ -219,8 +219,8 @@ class _Counted(View):
     def number(self, label: Label) -> float | None:
         return None
 
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        self._counts += self.head.count(labels, counts)
+    def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
+        self._counts += self.head.count(labels, valid)
 
     def charts(self) -> list[Chart]:
         return bars("classes", self.classes, self._counts, self._counts.sum())
@@ -244,7 +244,7 @@ class BinaryView(_Counted):
         return (int(value),) if value in (0, 1) else (0, 1)
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        if not guess.counts.any():
+        if not guess.valid.any():
             return None
         return abs(float(label.value.flat[0]) - scores.get(0, float(guess.value.flat[0])))
 
@@ -272,7 +272,7 @@ class CategoricalView(_Counted):
         return [i for i in order if label.value[i] > 0]
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        if not guess.counts.any():
+        if not guess.valid.any():
             return None
         right = self.held(label)[:1] == self.held(guess)[:1]
         return 1 - scores.get(0, 1.0) if right else scores.get(0, 1.0)
@@ -285,20 +285,20 @@ class MultiLabelView(_Counted):
 
     def words(self, label: Label) -> str:
         held = [in_part(name_of(self.head.names[i]), float(label.value[i])) for i in self.held(label)]
-        unknown = int((~label.counts).sum()) if label.counts.shape else 0
+        unknown = int((~label.valid).sum()) if label.valid.shape else 0
         text = ", ".join(held[:8]) + (f", … ({len(held)})" if len(held) > 8 else "") if held else "none"
         return f"{text} ({unknown} not labeled)" if unknown else text
 
     def held(self, label: Label) -> Sequence[int]:
-        there = np.broadcast_to(label.counts, label.value.shape)
+        there = np.broadcast_to(label.valid, label.value.shape)
         return np.flatnonzero((label.value > 0) & there).tolist()
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         one, other = set(self.held(label)), set(self.held(guess))
-        return len(one ^ other) / max(1, len(one | other)) if guess.counts.any() else None
+        return len(one ^ other) / max(1, len(one | other)) if guess.valid.any() else None
 
-    def add(self, labels: np.ndarray, counts: np.ndarray) -> None:
-        there = counts if counts.ndim == 2 else counts[:, None]
+    def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
+        there = valid if valid.ndim == 2 else valid[:, None]
         self._counts += ((labels == 1) & there).sum(axis=0)
         self._rows += int(there.any(axis=1).sum())
 
@@ -319,7 +319,7 @@ class EmbeddingView(View):
     in_units = False
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        if not guess.counts.any():
+        if not guess.valid.any():
             return None
         one, other = (x.value.reshape(-1).astype(np.float64) for x in (label, guess))
         lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))

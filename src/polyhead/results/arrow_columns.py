@@ -8,29 +8,31 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from polyhead.kinds.answers import Answer, Item
+from polyhead.kinds.predicted_columns import Item, PredictedColumn
 
 KIND = b"polyhead"
 """The key in a field's metadata that tells the kind of its values."""
 
 
-def arrow_column(answer: Answer, names: Sequence[Any], gone: np.ndarray | None, depth: int) -> Any:
+def arrow_column(
+    predicted: PredictedColumn, names: Sequence[Any], gone: np.ndarray | None, depth: int
+) -> Any:
     """A column of predictions as a pyarrow ``Array``.
 
     Args:
-        answer: the values, one entry per row.
-        gone: the rows without an answer, bool ``(B,)``; None if every row has one.
+        predicted: the values, one entry per row.
+        gone: the rows without a prediction, bool ``(B,)``; None if every row has one.
         depth: how deeply lists are nested in a row.
     """
-    values = answer.values
-    if answer.item == "map":
+    values = predicted.values
+    if predicted.item == "map":
         return _maps(values, gone)
-    if answer.item == "mask":
+    if predicted.item == "mask":
         values = [None if _is_gone(gone, i) else _pngs(value) for i, value in enumerate(values)]
         return pa.array(values, lists_of(pa.binary(), depth))
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return _of_array(values, gone)
-    base = _value_type(answer, names)
+    base = _value_type(predicted, names)
     rows = [None if _is_gone(gone, i) else _as_lists(value) for i, value in enumerate(values)]
     return pa.array(rows, lists_of(base, depth))
 
@@ -51,11 +53,11 @@ def _is_gone(gone: np.ndarray | None, row: int) -> bool:
     return gone is not None and bool(gone[row])
 
 
-def _value_type(answer: Answer, names: Sequence[Any]) -> Any:
-    if answer.item == "flag":
+def _value_type(predicted: PredictedColumn, names: Sequence[Any]) -> Any:
+    if predicted.item == "flag":
         return pa.bool_()
-    if answer.item == "number":
-        return pa.float64() if _holds_doubles(answer.values) else pa.float32()
+    if predicted.item == "number":
+        return pa.float64() if _holds_doubles(predicted.values) else pa.float32()
     return pa.array(list(names)).type
 
 
@@ -115,7 +117,7 @@ def values_of_column(column: Any, item: str, shape: tuple[int, ...] = ()) -> Any
     """The values of a pyarrow column: an array where rows have one shape and none is missing, else a list.
 
     Args:
-        item: the kind of single values, see `Answer`.
+        item: the kind of single values, see `PredictedColumn`.
         shape: the shape of a row's label; lists without an entry are arrays with its last axes, such as ``(0, 4)``.
     """
     if item in ("mask", "masks"):

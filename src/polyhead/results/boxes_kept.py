@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from polyhead.kinds import Head
-from polyhead.kinds.answers import Answer
 from polyhead.kinds.judging_boxes import overlaps
+from polyhead.kinds.predicted_columns import PredictedColumn
 
-Answers = Mapping[str, Mapping[str, Answer]]
+Predicted = Mapping[str, Mapping[str, PredictedColumn]]
 """The columns of each head, by the suffix added to its name."""
 
 
@@ -28,50 +28,52 @@ class Kept:
     scores: np.ndarray | None
 
 
-def absent_rows(heads: Mapping[str, Head], answers: Answers) -> dict[str, np.ndarray]:
-    """The rows in which a head has no answer because its ``given`` head predicts False: bool ``(B,)`` by head."""
+def absent_rows(heads: Mapping[str, Head], predicted: Predicted) -> dict[str, np.ndarray]:
+    """The rows in which a head has no prediction because its ``given`` head predicts False: bool ``(B,)`` by head."""
     found: dict[str, np.ndarray] = {}
 
     def of(name: str) -> np.ndarray | None:
         given = heads[name].given if name in heads else None
-        if given is None or given not in answers:
+        if given is None or given not in predicted:
             return None
         if name not in found:
-            no = ~np.asarray(answers[given][""].values, bool)
+            no = ~np.asarray(predicted[given][""].values, bool)
             before = of(given)
             found[name] = no if before is None else no | before
         return found[name]
 
-    for name in answers:
+    for name in predicted:
         of(name)
     return found
 
 
-def kept_boxes(name: str, heads: Mapping[str, Head], answers: Answers, corners: np.ndarray) -> Kept:
+def kept_boxes(name: str, heads: Mapping[str, Head], predicted: Predicted, corners: np.ndarray) -> Kept:
     """Decide which boxes of a head to keep.
 
     Args:
         corners: the boxes as ``xyxy``, ``(B, max_boxes, 4)``.
     """
-    each = [n for n, head in heads.items() if head.each == name and n in answers]
+    each = [n for n, head in heads.items() if head.each == name and n in predicted]
     there = next((n for n in each if heads[n].presence), None)
     classes = classes_of_boxes(name, heads)
     places, scores = np.ones(corners.shape[:2], bool), None
     given = heads[name].given
     if there is not None:
-        places = np.asarray(answers[there][""].values, bool).copy()
-        scores = np.asarray(answers[there]["probability"].values)
-    if given in answers:
-        rows = np.repeat(np.asarray(answers[str(given)]["probability"].values)[:, None], corners.shape[1], 1)
+        places = np.asarray(predicted[there][""].values, bool).copy()
+        scores = np.asarray(predicted[there]["probability"].values)
+    if given in predicted:
+        rows = np.repeat(
+            np.asarray(predicted[str(given)]["probability"].values)[:, None], corners.shape[1], 1
+        )
         scores = rows if scores is None else scores * rows
     if scores is None and classes is not None:
-        scores = np.asarray(answers[classes]["probability"].values)
+        scores = np.asarray(predicted[classes]["probability"].values)
     limit = heads[name].nms
     if limit is not None:
         ranks = np.ones(places.shape) if scores is None else scores  # equal ones are ordered by place
         kinds = np.zeros(places.shape, np.int64)
         if classes is not None:
-            kinds = np.asarray(answers[classes]["probabilities"].values).argmax(-1)
+            kinds = np.asarray(predicted[classes]["probabilities"].values).argmax(-1)
         for row in range(len(places)):
             some = places[row]
             places[row] &= non_maximum_suppression(

@@ -152,7 +152,7 @@ class Evaluation(dict[str, HeadEvaluation]):
     def calibrate(self, head: str) -> float:
         """Find the temperature at which the probabilities of a head of classes have the lowest log loss.
 
-        Logits are divided by it: the answers stay the same and become more or less confident. It becomes part of the
+        Logits are divided by it: predictions stay the same and become more or less confident. It becomes part of the
         declarations, as with `tune`; the model predicts the rows again. Calibrate before you tune.
 
         Args:

@@ -66,7 +66,7 @@ class JoinedRows:
                     out[i] = value
         return found
 
-    def answers(self, name: str) -> Any:
+    def judged(self, name: str) -> Any:
         """Raise an error, as there are several models."""
         refuse_joined("calibrate")
 

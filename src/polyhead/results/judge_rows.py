@@ -74,9 +74,9 @@ class RowJudges:
         ids: list[np.ndarray] = []
         start = 0
         for batch in self._feed.batches():
-            answers = self._outputs.of(batch, self._feed.heads)
+            judged = self._outputs.of(batch, self._feed.heads)
             for name, judge in self.judges.items():
-                items = judge.look(answers)
+                items = judge.look(judged)
                 parts[name].append({**items, "row": items["row"] + start})
             for name, one in sums.items():
                 one.update(np.ascontiguousarray(batch.labels[name]).tobytes())
@@ -85,7 +85,7 @@ class RowJudges:
         self.labels = {name: one.hexdigest() for name, one in sums.items()}
         return {name: together_of(found) for name, found in parts.items()}, np.concatenate(ids)
 
-    def answers(self, name: str) -> dict[str, Judged]:
+    def judged(self, name: str) -> dict[str, Judged]:
         """The labels and outputs of one head for all rows; the model predicts them again."""
         if self._feed is None:
             fix = "Evaluate the model in this process."
@@ -149,16 +149,16 @@ class RowJudges:
         originals = self._originals
         labeled = iter(take_samples(some, len(rows)))
         for batch in some.batches():
-            answers = self._outputs.of(batch, feed.heads)
-            labels = {name: judge.predicted_labels(answers) for name, judge in self.judges.items()}
-            for name, (values, counts) in labels.items():  # in the units of the data
+            judged = self._outputs.of(batch, feed.heads)
+            labels = {name: judge.predicted_labels(judged) for name, judge in self.judges.items()}
+            for name, (values, valid) in labels.items():  # in the units of the data
                 head = feed.heads[name]
                 own = values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
-                labels[name] = own, counts
+                labels[name] = own, valid
             for i, one in enumerate(itertools.islice(labeled, len(batch.ids))):
                 predicted = {
-                    name: Label(values[i], counts[i], None, LABELED if counts[i].any() else EMPTY)
-                    for name, (values, counts) in labels.items()
+                    name: Label(values[i], valid[i], None, LABELED if valid[i].any() else EMPTY)
+                    for name, (values, valid) in labels.items()
                 }
                 place = rows[len(found)]
                 found.append(originals.on_originals(place, one, Sample(one.row, one.inputs, predicted)))
@@ -201,7 +201,7 @@ class _BatchOutputs:
         x = fill(self._structure.inputs, {n: _filled_up(a, self._rows) for n, a in batch.inputs.items()})
         found = self._model.predict_on_batch(x)
         masks = output_masks(self._model, x, self._paths) if self._masked else {}
-        answers = {}
+        judged = {}
         for name, head in heads.items():
             weights = None if batch.weights is None else batch.weights[name]
             labels = batch.labels[name]
@@ -213,10 +213,10 @@ class _BatchOutputs:
                 if name not in self._logits:
                     self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
                 logits = self._logits[name]
-            answers[name] = Judged.of(head, labels, outputs, weights, logits)
+            judged[name] = Judged.of(head, labels, outputs, weights, logits)
             if name in masks:
-                answers[name] = answers[name].masked(masks[name][:rows])
-        return answers
+                judged[name] = judged[name].masked(masks[name][:rows])
+        return judged
 
     def _output(self, found: Any, name: str) -> np.ndarray:
         if self._structure.own_loss and not (isinstance(found, Mapping) and name in found):

@@ -117,12 +117,12 @@ class Outputs:
 
     def _merged(self, block: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The outputs for some rows, merged over the views, and the outputs of each view."""
-        answers = []
+        views = []
         for moves in self._moves:
             x = {name: moves[name].images(a) if name in moves else a for name, a in block.items()}
             named = self._of_arrays(x)
-            answers.append({name: self._unmoved(name, one, moves) for name, one in named.items()})
-        return merge_views(self.heads, answers)
+            views.append({name: self._unmoved(name, one, moves) for name, one in named.items()})
+        return merge_views(self.heads, views)
 
     def _unmoved(self, name: str, outputs: np.ndarray, moves: Mapping[str, ImageMove]) -> np.ndarray:
         head = self.heads.get(name)

@@ -16,12 +16,12 @@ from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.keras_bridge.jax_state import in_turn
 from polyhead.kinds import Image
-from polyhead.kinds.answers import Answer
 from polyhead.kinds.declaration import Declaration
+from polyhead.kinds.predicted_columns import PredictedColumn
 from polyhead.pipeline.way_back import WayBack
 from polyhead.progress import bar
-from polyhead.results.answer_table import AnswerTable
 from polyhead.results.outputs import NoRows, Outputs, require_finite_outputs
+from polyhead.results.prediction_table import PredictionTable
 from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
 from polyhead.results.rows import as_rows, declaration_for, require_inputs
@@ -65,7 +65,7 @@ def predict(
     - `Mask`: class ids in the size of the original image; `Map`: numbers in that size.
 
     ``Boxes(1)``, and the heads that belong to it, have one entry per row; ``Boxes(n)`` have a list of the boxes that
-    are present. If the head that ``given=`` names says no, the answer is missing.
+    are present. If the head that ``given=`` names says no, the prediction is missing.
 
     Args:
         model: a trained model, compiled by `polyhead.compile` in this process or before it was saved.
@@ -150,7 +150,7 @@ def _tables(
     for ids, found in outputs:
         pixels = any(head.layer in ("mask", "map") for head in outputs.heads.values())
         step = _ROWS_OF_PIXELS if pixels else len(ids)
-        answers = AnswerTable(outputs.heads, probabilities)
+        tables = PredictionTable(outputs.heads, probabilities)
         for start in range(0, len(ids), step):
             some = ids[start : start + step]
             views = way_back.views(some)
@@ -158,8 +158,8 @@ def _tables(
             for name, values in parts.items():
                 require_finite_outputs("predict()", name, values, source.ids_of(some))
             every = {name: values[:, start : start + step] for name, values in outputs.views.items()}
-            columns = _answers(outputs, parts, every, views)
-            yield answers.table(columns, before.columns(some, _names_of(columns)))
+            columns = _predicted_columns(outputs, parts, every, views)
+            yield tables.table(columns, before.columns(some, _names_of(columns)))
 
 
 def _without_rows(
@@ -167,38 +167,38 @@ def _without_rows(
 ) -> Iterator[Any]:
     """Yield a table without rows, with the columns and types of predictions; they come from one row of zeros."""
     found = outputs.of_zeros()
-    columns = _answers(outputs, found, outputs.views, way_back.of_whole_images())
+    columns = _predicted_columns(outputs, found, outputs.views, way_back.of_whole_images())
     first = before.columns(np.zeros(0, np.int64), _names_of(columns))
-    rest = AnswerTable(outputs.heads, probabilities).table(columns, {}).slice(0, 0)
+    rest = PredictionTable(outputs.heads, probabilities).table(columns, {}).slice(0, 0)
     fields = [pa.field(name, column.type) for name, column in first.items()]
     yield pa.table([*first.values(), *rest.columns], schema=pa.schema([*fields, *rest.schema]))
 
 
-def _answers(
+def _predicted_columns(
     outputs: Outputs,
     found: Mapping[str, np.ndarray],
     every: Mapping[str, np.ndarray],
     views: Mapping[str, Any],
-) -> dict[str, dict[str, Answer]]:
-    """The answers for some rows by head, with the spread over the views if there are any."""
-    columns = {name: dict(_answer(outputs, name, values, views)) for name, values in found.items()}
+) -> dict[str, dict[str, PredictedColumn]]:
+    """The predictions for some rows by head, with the spread over the views if there are any."""
+    columns = {name: dict(_columns_of(outputs, name, values, views)) for name, values in found.items()}
     for name, values in every.items():
         head = outputs.heads.get(name)
         if head is not None:
-            columns[name]["spread"] = Answer(view_spread(head, values, found[name], views.get(name)))
+            columns[name]["spread"] = PredictedColumn(view_spread(head, values, found[name], views.get(name)))
     return columns
 
 
-def _names_of(columns: Mapping[str, Mapping[str, Answer]]) -> set[str]:
+def _names_of(columns: Mapping[str, Mapping[str, PredictedColumn]]) -> set[str]:
     return {f"{name}_{suffix}" if suffix else name for name, parts in columns.items() for suffix in parts}
 
 
-def _answer(
+def _columns_of(
     outputs: Outputs, name: str, values: np.ndarray, views: Mapping[str, Any]
-) -> Mapping[str, Answer]:
+) -> Mapping[str, PredictedColumn]:
     head = outputs.heads.get(name)
     if head is None:
-        return {"": Answer(values[:, 0] if values.shape[1:] == (1,) else values)}
+        return {"": PredictedColumn(values[:, 0] if values.shape[1:] == (1,) else values)}
     return head.decode(values, outputs.logits(name, values), views.get(name))
 
 

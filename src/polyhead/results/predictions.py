@@ -34,7 +34,7 @@ from polyhead.whole_file import writing
 class Predictions:
     """The predictions of a model for rows, in order; returned by `polyhead.predict`.
 
-    ``predictions["kind"]`` gives a column as an array, or as a list if rows differ in shape or have no answer;
+    ``predictions["kind"]`` gives a column as an array, or as a list if rows differ in shape or have no prediction;
     ``predictions[0]`` gives a row as a dict. Iterating gives all rows, one after the other. Printing shows the first
     ten rows, with masks and maps by their size.
 

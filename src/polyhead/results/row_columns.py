@@ -21,7 +21,7 @@ def _uncoded(column: Any) -> Any:
 
 
 class RowColumns:
-    """The columns before the answers: row ids, image files, and columns copied from the data."""
+    """The columns before the predictions: row ids, image files, and columns copied from the data."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Test-time augmentation: predicts several views of each image and merges the answers."""
+"""Test-time augmentation: predicts several views of each image and merges the predictions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from polyhead.augment.warp import warp
 from polyhead.errors import ContractError, Problem, require_size
 from polyhead.images import geometry
 from polyhead.kinds import Head, Image, Input
-from polyhead.kinds.answers import Views
 from polyhead.kinds.in_image import COORDINATES, PIXELS
 from polyhead.kinds.judging_boxes import overlaps
+from polyhead.kinds.predicted_columns import Views
 
 _SCALES = (1.0, 0.9, 1.1, 0.8)
 MOST = 2 * len(_SCALES)
@@ -100,28 +100,28 @@ def moves_of(count: Any, inputs: Mapping[str, Input]) -> list[dict[str, ImageMov
 
 
 def merge_views(
-    heads: Mapping[str, Head], answers: Sequence[Mapping[str, np.ndarray]]
+    heads: Mapping[str, Head], views: Sequence[Mapping[str, np.ndarray]]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Merge the outputs of several views, each already mapped back to the image.
 
     Boxes are matched with those of the first view by their overlap, and outputs for each box move with their box.
 
     Args:
-        answers: the outputs of each view, ``{head: (B, *output_shape)}``; NaN for pixels that it does not show.
+        views: the outputs of each view, ``{head: (B, *output_shape)}``; NaN for pixels that it does not show.
 
     Returns:
         The mean for each head, and the outputs of all views ``(views, B, *output_shape)``, boxes in the same order.
     """
     orders = {
-        name: [_matches(answers[0][name], one[name]) for one in answers]
-        for name in answers[0]
+        name: [_matches(views[0][name], one[name]) for one in views]
+        for name in views[0]
         if name in heads and heads[name].layer == "boxes" and heads[name].places > 1
     }
     means, every = {}, {}
-    for name in answers[0]:
+    for name in views[0]:
         head = heads.get(name)
         order = orders.get(name) or (None if head is None else orders.get(head.each or ""))
-        parts = [one[name] for one in answers]
+        parts = [one[name] for one in views]
         if order is not None:
             absent = 0.0 if head is not None and head.presence else np.nan
             parts = [_reordered(part, own, absent) for part, own in zip(parts, order, strict=True)]

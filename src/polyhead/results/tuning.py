@@ -36,7 +36,7 @@ def calibrate(evaluation: Any, rows: Any, name: str) -> float:
     found = evaluation[name]
     _require_tunable("calibrate", name, found, "temperature")
     known = float(rows.heads[name].inner.temperature)
-    factor = found.judge.best_temperature(rows.answers(name))
+    factor = found.judge.best_temperature(rows.judged(name))
     if not COLDEST < factor < HOTTEST:
         why = "All labels are predicted correctly, or are of one class"
         why = "The outputs say little about the labels" if factor >= HOTTEST else why

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from polyhead.errors import Problem, StoreError, counted, hints, place, shown, similar
 from polyhead.foreign_errors import quoted_error
-from polyhead.store.schema import wrong_header, wrong_manifest, wrong_shard
+from polyhead.store.manifest_validation import wrong_header, wrong_manifest, wrong_shard
 
 MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
 VERSION = 3

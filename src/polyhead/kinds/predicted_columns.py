@@ -16,7 +16,7 @@ Item = Literal["number", "class", "flag", "mask", "masks", "map"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictedColumn:
     """One column of predictions.
 
     Attributes:
@@ -27,12 +27,12 @@ class Answer:
     values: Any
     item: Item = "number"
 
-    def per_box(self, places: int) -> Answer:
-        """Regroup an answer with one entry per box into rows of ``places`` boxes."""
+    def per_box(self, places: int) -> PredictedColumn:
+        """Regroup a column with one entry per box into rows of ``places`` boxes."""
         values = self.values
         if isinstance(values, np.ndarray):
-            return Answer(values.reshape(-1, places, *values.shape[1:]), self.item)
-        return Answer([values[i : i + places] for i in range(0, len(values), places)], self.item)
+            return PredictedColumn(values.reshape(-1, places, *values.shape[1:]), self.item)
+        return PredictedColumn([values[i : i + places] for i in range(0, len(values), places)], self.item)
 
 
 class InOriginal(Protocol):
@@ -102,7 +102,7 @@ def class_values(names: Sequence[Any]) -> np.ndarray:
 
 def label_masks(
     outputs: np.ndarray, views: Views, binary: bool, multi: bool, logits: bool, fill: int
-) -> Answer:
+) -> PredictedColumn:
     """Make masks of the original images from the scores ``(B, h, w, n)`` of classes.
 
     Args:
@@ -120,7 +120,7 @@ def label_masks(
         groups = [[one] for one in channels] if multi else [channels]
         masks = [_label_mask(group, view, fill, threshold) for group in groups]
         found.append(np.stack(masks, -1) if multi else masks[0])
-    return Answer(found, "mask")
+    return PredictedColumn(found, "mask")
 
 
 def _label_mask(

@@ -1,4 +1,4 @@
-"""Puts the answers of all heads for some rows into one Arrow table."""
+"""Puts the predictions of all heads for some rows into one Arrow table."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from polyhead.errors import ContractError, Problem
 from polyhead.kinds import Head
-from polyhead.kinds.answers import Answer
+from polyhead.kinds.predicted_columns import PredictedColumn
 from polyhead.results.arrow_columns import arrow_column, field_of
 from polyhead.results.boxes_kept import Kept, absent_rows, kept_boxes
 
 
-class AnswerTable:
-    """Makes tables of answers.
+class PredictionTable:
+    """Makes tables of predictions.
 
     Args:
         probabilities: add a column with the probability of each class.
@@ -25,16 +25,16 @@ class AnswerTable:
     def __init__(self, heads: Mapping[str, Head], probabilities: bool) -> None:
         self._heads, self._probabilities = heads, probabilities
 
-    def table(self, answers: Mapping[str, Mapping[str, Answer]], first: Mapping[str, Any]) -> Any:
-        """The answers as a pyarrow ``Table``.
+    def table(self, predicted: Mapping[str, Mapping[str, PredictedColumn]], first: Mapping[str, Any]) -> Any:
+        """The predictions as a pyarrow ``Table``.
 
         Args:
-            answers: the answers of all heads, and of outputs that belong to no head.
-            first: columns that come before the answers.
+            predicted: the predictions of all heads, and of outputs that belong to no head.
+            first: columns that come before the predictions.
         """
         fields = [pa.field(name, column.type) for name, column in first.items()]
         columns = list(first.values())
-        for name, column, item in self._columns(answers):
+        for name, column, item in self._columns(predicted):
             if name in {one.name for one in fields}:
                 fix = "Rename one of the heads."
                 found = f"two that are called `{name}`"
@@ -43,51 +43,58 @@ class AnswerTable:
             columns.append(column)
         return pa.table(columns, schema=pa.schema(fields))
 
-    def _columns(self, answers: Mapping[str, Mapping[str, Answer]]) -> Iterator[tuple[str, Any, Any]]:
-        absent = absent_rows(self._heads, answers)
+    def _columns(
+        self, predicted: Mapping[str, Mapping[str, PredictedColumn]]
+    ) -> Iterator[tuple[str, Any, Any]]:
+        absent = absent_rows(self._heads, predicted)
         kept = {
             name: kept_boxes(
-                name, self._heads, answers, self._heads[name].corners_of(answers[name][""].values)
+                name, self._heads, predicted, self._heads[name].corners_of(predicted[name][""].values)
             )
-            for name in answers
+            for name in predicted
             if name in self._heads and self._heads[name].layer == "boxes"
         }
-        for name, parts in answers.items():
+        for name, parts in predicted.items():
             head = self._heads.get(name)
             owner = name if name in kept else None if head is None else head.each
             gone = absent.get(name)
-            for suffix, answer in parts.items():
+            for suffix, part in parts.items():
                 if suffix == "probabilities" and not self._probabilities:
                     continue
                 column = f"{name}_{suffix}" if suffix else name
-                yield column, *self._column(head, suffix, answer, gone, kept.get(owner or ""))
+                yield column, *self._column(head, suffix, part, gone, kept.get(owner or ""))
             if name in kept and kept[name].scores is not None:
-                scores = Answer(np.asarray(kept[name].scores, np.float32))
+                scores = PredictedColumn(np.asarray(kept[name].scores, np.float32))
                 yield f"{name}_score", *self._column(head, "score", scores, gone, kept[name])
 
     def _column(
-        self, head: Head | None, suffix: str, answer: Answer, gone: np.ndarray | None, kept: Kept | None
+        self,
+        head: Head | None,
+        suffix: str,
+        part: PredictedColumn,
+        gone: np.ndarray | None,
+        kept: Kept | None,
     ) -> tuple[Any, Any]:
-        names, depth, item = () if head is None else head.names, _depth(answer), answer.item
+        names, depth, item = () if head is None else head.names, _depth(part), part.item
         if kept is not None:
             if kept.places.shape[1] == 1:
                 none = ~kept.places[:, 0]
                 gone = none if gone is None else gone | none
-                values = answer.values
-                answer = Answer(
+                values = part.values
+                part = PredictedColumn(
                     values[:, 0] if isinstance(values, np.ndarray) else [one[0] for one in values],
-                    answer.item,
+                    part.item,
                 )
                 depth -= 1
             else:
-                answer = Answer(
-                    [_some(value, there) for value, there in zip(answer.values, kept.places, strict=True)],
-                    answer.item,
+                part = PredictedColumn(
+                    [_some(value, there) for value, there in zip(part.values, kept.places, strict=True)],
+                    part.item,
                 )
                 item = "masks" if item == "mask" else item
         if suffix == "probabilities" and depth == 1:
-            return _by_class(answer.values, names, gone), "number"
-        return arrow_column(answer, names, gone, depth), item
+            return _by_class(part.values, names, gone), "number"
+        return arrow_column(part, names, gone, depth), item
 
 
 def _some(value: Any, there: np.ndarray) -> Any:
@@ -96,9 +103,9 @@ def _some(value: Any, there: np.ndarray) -> Any:
     return [one for one, kept in zip(value, there.tolist(), strict=True) if kept]
 
 
-def _depth(answer: Answer) -> int:
-    """How deeply lists are nested in the column of an answer."""
-    values = answer.values
+def _depth(part: PredictedColumn) -> int:
+    """How deeply lists are nested in a column of predictions."""
+    values = part.values
     if isinstance(values, np.ndarray):
         return values.ndim - 1
     probe = values[0]
@@ -108,7 +115,7 @@ def _depth(answer: Answer) -> int:
         if not probe:
             return depth
         probe = probe[0]
-    if answer.item == "mask":
+    if part.item == "mask":
         return depth + (probe.ndim - 2)
     return depth + np.ndim(probe) if isinstance(probe, np.ndarray) else depth
 
