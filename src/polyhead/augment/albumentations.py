@@ -28,7 +28,7 @@ from polyhead.augment.albumentations_moves import CUTS, correct, is_one_of, note
 from polyhead.errors import ContractError, Problem, shown, warn
 
 _STAYS = {"BaseDropout", "Lambda", "MaskDropout", "Morphological", "OverlayElements", "PixelDropout"}
-"""Transforms that change masks without moving them; a 0 that they write is the user's label."""
+"""Transforms that change masks without kept them; a 0 that they write is the user's label."""
 
 _UNCOVERS = {"GridElasticDeform"}
 """Transforms that uncover pixels from outside a mask but have no argument for their fill value."""
@@ -41,9 +41,9 @@ SCALES = {"Normalize", "ToFloat", "FromFloat"}
 _local = threading.local()
 
 
-def is_pipeline(found: Any) -> bool:
+def is_pipeline(value: Any) -> bool:
     """Return whether an object is a pipeline of albumentations."""
-    return hasattr(found, "transforms") and hasattr(found, "processors")
+    return hasattr(value, "transforms") and hasattr(value, "processors")
 
 
 def check_pipeline(pipeline: Any, place: str) -> None:
@@ -77,7 +77,7 @@ def run_pipeline(
     pipeline: Any,
     place: str,
     key: int,
-    given: Mapping[str, Any],
+    targets: Mapping[str, Any],
     fills: Sequence[float] = (),
     unlit: frozenset[str] = frozenset(),
     min_visible: float = 0.0,
@@ -88,7 +88,7 @@ def run_pipeline(
     Args:
         pipeline: the user's pipeline, which is not changed.
         key: the sample's seed, 64 bits.
-        given: the layers of the sample, under the keywords of `Apply`.
+        targets: the layers of the sample, under the keywords of `Apply`.
         fills: the value of each mask outside the image; 0 where the list is shorter.
         unlit: the keywords of images that photometric transforms skip.
         min_visible: the smallest share of a box that must stay inside the image for the box to be kept.
@@ -100,41 +100,42 @@ def run_pipeline(
     Raises:
         ContractError: if the pipeline does not move one of the layers.
     """
-    own = _own(pipeline)
-    own.begin(key, min_visible)
-    masks = [given["mask"]] if "mask" in given else list(given.get("masks", ()))
-    maps = list(given.get("maps", ()))
-    images = {name: value for name, value in given.items() if name not in _TARGETS}
-    call = {own.image(name, name in unlit, place): value for name, value in images.items()}
+    copied = _copy_for_thread(pipeline)
+    copied.begin(key, min_visible)
+    masks = [targets["mask"]] if "mask" in targets else list(targets.get("masks", ()))
+    maps = list(targets.get("maps", ()))
+    images = {name: value for name, value in targets.items() if name not in _TARGETS}
+    call = {copied.image(name, name in unlit, place): value for name, value in images.items()}
     # some transforms look for the first mask, so a map must not be number 0
     numbers = [*range(len(masks)), *range(len(masks) + 1, len(masks) + 1 + len(maps))]
-    layers = {own.mask(i, place): _as_taken(mask) for i, mask in zip(numbers, [*masks, *maps], strict=True)}
-    ones = own.ones(layers.values(), place) if own.fills else {}
-    result = own.pipeline(**call, **layers, **ones, **own.coordinates(given, place))
-    found: dict[str, Any] = {
+    planes = [*masks, *maps]
+    layers = {copied.mask(i, place): _as_taken(plane) for i, plane in zip(numbers, planes, strict=True)}
+    ones = copied.ones(layers.values(), place) if copied.fills else {}
+    result = copied.pipeline(**call, **layers, **ones, **copied.coordinates(targets, place))
+    moved: dict[str, Any] = {
         name: _shaped(result[key], value) for (name, value), key in zip(images.items(), call, strict=True)
     }
-    turned = [_given_back(result[key], mask) for key, mask in zip(layers, [*masks, *maps], strict=True)]
+    warped = [_as_before(result[key], plane) for key, plane in zip(layers, planes, strict=True)]
     if ones:
         fills = [*fills, *[0.0] * (len(masks) - len(fills)), *[np.nan] * len(maps)]
-        turned = [
-            _with_fill(found, result[own.inside(mask)], fill)
-            for found, mask, fill in zip(turned, layers.values(), fills, strict=True)
+        warped = [
+            _with_fill(layer, result[copied.inside(mask)], fill)
+            for layer, mask, fill in zip(warped, layers.values(), fills, strict=True)
         ]
-    if "mask" in given:
-        found["mask"] = turned[0]
-    elif "masks" in given:
-        found["masks"] = turned[: len(masks)]
-    if "maps" in given:
-        found["maps"] = turned[len(masks) :]
-    return {**found, **own.moved(given, result, swaps)}
+    if "mask" in targets:
+        moved["mask"] = warped[0]
+    elif "masks" in targets:
+        moved["masks"] = warped[: len(masks)]
+    if "maps" in targets:
+        moved["maps"] = warped[len(masks) :]
+    return {**moved, **copied.moved(targets, result, swaps)}
 
 
 _TARGETS = ("mask", "masks", "maps", "boxes", "points")
 _THEIRS = {"boxes": "bboxes", "points": "keypoints"}
 
 
-class _Own:
+class _PipelineCopy:
     """A thread's copy of a pipeline, adapted to polyhead's coordinates."""
 
     def __init__(self, pipeline: Any) -> None:
@@ -190,11 +191,11 @@ class _Own:
             if function is not None:
                 leaf._key2func[target] = function
 
-    def mask(self, which: int, place: str) -> str:
+    def mask(self, index: int, place: str) -> str:
         """The target name of a mask; the first is always ``mask``, which some transforms look up."""
-        if which == 0:
+        if index == 0:
             return "mask"
-        return self._target(f"polyhead_mask_{which}", "mask", place, "several masks")
+        return self._target(f"polyhead_mask_{index}", "mask", place, "several masks")
 
     def inside(self, mask: np.ndarray) -> str:
         """The target name of the mask of ones with a mask's dtype and channels; OpenCV's rounding depends on both."""
@@ -202,22 +203,22 @@ class _Own:
 
     def ones(self, masks: Iterable[np.ndarray], place: str) -> dict[str, np.ndarray]:
         """One mask of ones for each combination of dtype and channels among the masks."""
-        found = {}
+        ones = {}
         for mask in masks:
             name = self.inside(mask)
-            if name not in found:
-                found[name] = np.ones_like(mask)
+            if name not in ones:
+                ones[name] = np.ones_like(mask)
                 self._target(name, "mask", place, "masks")
                 for leaf in self._leaves:
                     if is_one_of(leaf, _STAYS):
                         leaf._key2func.pop(name, None)
-        return found
+        return ones
 
-    def _target(self, name: str, like: str, place: str, what: str) -> str:
+    def _target(self, name: str, like: str, place: str, item: str) -> str:
         if name not in self._ready:
             if not hasattr(self.pipeline, "add_targets"):
                 fix = "Use albumentations 1.4.19 or newer, or your own function."
-                raise ContractError(Problem(place, f"a pipeline that moves {what}", "one that does not", fix))
+                raise ContractError(Problem(place, f"a pipeline that moves {item}", "one that does not", fix))
             for leaf in self._leaves:
                 leaf.add_targets({name: like})
             self.pipeline._additional_targets[name] = like
@@ -225,11 +226,11 @@ class _Own:
             self._ready.add(name)
         return name
 
-    def coordinates(self, given: Mapping[str, Any], place: str) -> dict[str, Any]:
+    def coordinates(self, targets: Mapping[str, Any], place: str) -> dict[str, Any]:
         """The boxes and points that are not NaN, each with its index; empty arrays if only the pipeline has them."""
         cuts = (
             [type(leaf).__name__ for leaf in self._leaves if is_one_of(leaf, CUTS)]
-            if "boxes" in given
+            if "boxes" in targets
             else []
         )
         if cuts:
@@ -239,44 +240,45 @@ class _Own:
         call: dict[str, Any] = {}
         for name, their in _THEIRS.items():
             if their not in self.pipeline.processors:
-                if name not in given or self._light_alone:
+                if name not in targets or self._light_alone:
                     continue
-                which = 'BboxParams("pascal_voc")' if name == "boxes" else 'KeypointParams("xy")'
+                params = 'BboxParams("pascal_voc")' if name == "boxes" else 'KeypointParams("xy")'
                 expected = f"a pipeline that moves {name}"
                 raise ContractError(
-                    Problem(place, expected, "one that does not", f"Give the pipeline {which}.")
+                    Problem(place, expected, "one that does not", f"Give the pipeline {params}.")
                 )
-            values = given.get(name, np.zeros((0, 4 if name == "boxes" else 2)))
-            there = np.flatnonzero(~np.isnan(values).any(1))
-            found = thick(values[there], given["image"].shape) if name == "boxes" else values[there] - 0.5
+            values = targets.get(name, np.zeros((0, 4 if name == "boxes" else 2)))
+            labeled = np.flatnonzero(~np.isnan(values).any(1))
+            kept = values[labeled]
+            kept = thick(kept, targets["image"].shape) if name == "boxes" else kept - 0.5
             fields = self._fields(their)
             if fields:
-                call.update({field: there.tolist() for field in fields})
+                call.update({field: labeled.tolist() for field in fields})
             else:  # additional columns are kept
-                found = np.column_stack([found, there])
-            call[their] = found
+                kept = np.column_stack([kept, labeled])
+            call[their] = kept
         return call
 
     def moved(
-        self, given: Mapping[str, Any], result: Mapping[str, Any], swaps: Sequence[tuple[int, int]]
+        self, targets: Mapping[str, Any], result: Mapping[str, Any], swaps: Sequence[tuple[int, int]]
     ) -> dict[str, np.ndarray]:
         """The boxes and points at their old indices, NaN where dropped; pairs are swapped if the image is mirrored."""
         out: dict[str, np.ndarray] = {}
         for name, their in _THEIRS.items():
-            if name not in given:
+            if name not in targets:
                 continue
             if their not in self.pipeline.processors:
-                out[name] = given[name]
+                out[name] = targets[name]
                 continue
-            out[name] = np.full_like(given[name], np.nan)
+            out[name] = np.full_like(targets[name], np.nan)
             kept = np.asarray(result[their], np.float64)
             if len(kept) == 0:
                 continue
             fields, width = self._fields(their), out[name].shape[1]
             ids = np.asarray(result[fields[0]]) if fields else kept[:, width:].reshape(-1)
             out[name][ids.astype(int)] = kept[:, :width] + (0.5 if name == "points" else 0)
-        for one, other in swaps if self._mirrored and "points" in out else ():
-            out["points"][[one, other]] = out["points"][[other, one]]
+        for i, j in swaps if self._mirrored and "points" in out else ():
+            out["points"][[i, j]] = out["points"][[j, i]]
         return out
 
     def _fields(self, their: str) -> Sequence[str]:
@@ -288,22 +290,22 @@ def first_of(pipeline: Any, names: set[str]) -> str:
     return next((type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, names)), "")
 
 
-def _own(pipeline: Any) -> _Own:
+def _copy_for_thread(pipeline: Any) -> _PipelineCopy:
     """This thread's copy of a pipeline; threads cannot share one, as seeding changes it."""
     copies = _local.__dict__.setdefault("copies", {})
     if id(pipeline) not in copies:
         # the original is kept so that its id is not reused
-        copies[id(pipeline)] = pipeline, _Own(pipeline)
-    found: _Own = copies[id(pipeline)][1]
-    return found
+        copies[id(pipeline)] = pipeline, _PipelineCopy(pipeline)
+    copied: _PipelineCopy = copies[id(pipeline)][1]
+    return copied
 
 
 def _transforms_of(pipeline: Any) -> Iterator[Any]:
-    for one in getattr(pipeline, "transforms", ()):
-        if hasattr(one, "transforms"):
-            yield from _transforms_of(one)
-        elif hasattr(one, "_key2func"):
-            yield one
+    for transform in getattr(pipeline, "transforms", ()):
+        if hasattr(transform, "transforms"):
+            yield from _transforms_of(transform)
+        elif hasattr(transform, "_key2func"):
+            yield transform
 
 
 # Pixels -------------------------------------------------------------------------------------------------------
@@ -318,14 +320,14 @@ def _as_taken(mask: np.ndarray) -> np.ndarray:
     )
 
 
-def _given_back(found: Any, before: np.ndarray) -> Any:
+def _as_before(moved: Any, before: np.ndarray) -> Any:
     if (
-        isinstance(found, np.ndarray)
-        and found.dtype != before.dtype
-        and found.dtype == _as_taken(before).dtype
+        isinstance(moved, np.ndarray)
+        and moved.dtype != before.dtype
+        and moved.dtype == _as_taken(before).dtype
     ):
-        found = found.astype(before.dtype)
-    return _shaped(found, before)
+        moved = moved.astype(before.dtype)
+    return _shaped(moved, before)
 
 
 def _with_fill(mask: Any, inside: Any, fill: float) -> Any:
@@ -333,12 +335,12 @@ def _with_fill(mask: Any, inside: Any, fill: float) -> Any:
     outside = np.asarray(inside) == 0
     if not outside.any() or np.shape(mask) != outside.shape:
         return mask
-    found = np.array(mask)
-    found[outside] = fill
-    return found
+    filled = np.array(mask)
+    filled[outside] = fill
+    return filled
 
 
-def _shaped(found: Any, before: np.ndarray) -> Any:
+def _shaped(moved: Any, before: np.ndarray) -> Any:
     """Restore the axis of a single channel, which some transforms drop."""
-    dropped = isinstance(found, np.ndarray) and found.ndim == 2 and before.shape[2:] == (1,)
-    return found[..., None] if dropped else found
+    dropped = isinstance(moved, np.ndarray) and moved.ndim == 2 and before.shape[2:] == (1,)
+    return moved[..., None] if dropped else moved

@@ -100,8 +100,8 @@ def note_mirrors(leaf: Any, note: Callable[[], None]) -> None:
         at = np.asarray(move(corners, *args, **params), np.float64)[:, :2]
         if np.linalg.det(at[1:] - at[0]) < 0:
             note()
-        found: np.ndarray = move(points, *args, **params)
-        return found
+        result: np.ndarray = move(points, *args, **params)
+        return result
 
     leaf._key2func["keypoints"] = moved
 
@@ -111,14 +111,14 @@ def _by_size(resize: Moves) -> tuple[Moves, Moves]:
     size = [1.0, 1.0]
 
     def resized(image: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        found: np.ndarray = resize(image, *args, **params)
-        size[:] = found.shape[1] / image.shape[1], found.shape[0] / image.shape[0]
-        return found
+        pixels: np.ndarray = resize(image, *args, **params)
+        size[:] = pixels.shape[1] / image.shape[1], pixels.shape[0] / image.shape[0]
+        return pixels
 
     def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        found = np.array(points, np.float64)
-        found[:, :2] = (found[:, :2] + 0.5) * size - 0.5
-        return found
+        scaled = np.array(points, np.float64)
+        scaled[:, :2] = (scaled[:, :2] + 0.5) * size - 0.5
+        return scaled
 
     return resized, moved
 
@@ -129,9 +129,9 @@ def _from_the_edge(move: Moves) -> Moves:
     def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         points = np.array(points, np.float64)
         points[:, :2] += 0.5
-        found = np.array(move(points, *args, **params), np.float64)
-        found[:, :2] -= 0.5
-        return found
+        shifted = np.array(move(points, *args, **params), np.float64)
+        shifted[:, :2] -= 0.5
+        return shifted
 
     return moved
 
@@ -140,11 +140,11 @@ def _half_a_pixel_on(move: Moves) -> Moves:
     """Shift boxes of `SafeRotate` by half a pixel, as it rotates boxes about a different center than pixels."""
 
     def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
-        found = np.array(move(boxes, *args, **params))
+        shifted = np.array(move(boxes, *args, **params))
         height, width = params["shape"][:2]
-        if len(found):
-            found[:, :4] += np.array([0.5 / width, 0.5 / height] * 2)
-        return found
+        if len(shifted):
+            shifted[:, :4] += np.array([0.5 / width, 0.5 / height] * 2)
+        return shifted
 
     return moved
 
@@ -155,15 +155,15 @@ def _by_corners(move: Moves, points: Moves) -> Moves:
     def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         if len(boxes) == 0:
             return boxes
-        found = np.array(move(boxes, *args, **params))
+        bounds = np.array(move(boxes, *args, **params))
         height, width = params["shape"][:2]
         corners = np.zeros((len(boxes), 4, 5))
         corners[..., :2] = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]] * (width, height) - 0.5
-        at = np.asarray(points(corners.reshape(-1, 5), *args, **params))[:, :2].reshape(-1, 4, 2) + 0.5
+        after = np.asarray(points(corners.reshape(-1, 5), *args, **params))[:, :2].reshape(-1, 4, 2) + 0.5
         keeps = getattr(getattr(move, "__self__", None), "keep_size", True)
         size = (width, height) if keeps else (params["max_width"], params["max_height"])
-        found[:, :2], found[:, 2:4] = at.min(1) / size, at.max(1) / size
-        return found
+        bounds[:, :2], bounds[:, 2:4] = after.min(1) / size, after.max(1) / size
+        return bounds
 
     return moved
 
@@ -173,9 +173,9 @@ def _with_map(move: Moves, read: Moves) -> Moves:
 
     def moved(values: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         rows, columns = np.indices(params["shape"][:2], np.float32)
-        found = read(np.stack([columns, rows, np.ones_like(rows)], 2), *args, **params)
-        outside = ~(found[..., 2] >= 0.999)  # NaN too, which folded cells can give
-        x, y = (np.where(outside, -_FAR, found[..., k]) for k in (0, 1))
+        positions = read(np.stack([columns, rows, np.ones_like(rows)], 2), *args, **params)
+        outside = ~(positions[..., 2] >= 0.999)  # NaN too, which folded cells can give
+        x, y = (np.where(outside, -_FAR, positions[..., k]) for k in (0, 1))
         return move(values, *args, **{**params, "map_x": x, "map_y": y})
 
     return moved
@@ -190,12 +190,12 @@ def _points_by_map(move: Moves, hidden: float = np.inf) -> Moves:
     def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         x, y = params.get("map_x"), params.get("map_y")
         if x is None or y is None or len(points) == 0:
-            found: np.ndarray = move(points, *args, **params)
-            return found
-        found = np.array(points, np.float64)
-        for point in found:
+            result: np.ndarray = move(points, *args, **params)
+            return result
+        result = np.array(points, np.float64)
+        for point in result:
             point[:2] = _place_in_map(x, y, point[:2], hidden)
-        return found
+        return result
 
     return moved
 
@@ -214,13 +214,13 @@ def _place_in_map(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float
     )
     window = np.s_[top : top + 3, left : left + 3]
     rows, columns = np.mgrid[window]
-    there = x[window].ravel() > -_FAR
-    read = np.stack([x[window].ravel(), y[window].ravel(), np.ones(rows.size)], 1)[there].astype(np.float64)
-    at = np.stack([columns.ravel(), rows.ravel()], 1)[there].astype(np.float64)
+    visible = x[window].ravel() > -_FAR
+    read = np.stack([x[window].ravel(), y[window].ravel(), np.ones(rows.size)], 1)[visible].astype(np.float64)
+    at = np.stack([columns.ravel(), rows.ravel()], 1)[visible].astype(np.float64)
     slope, *_ = np.linalg.lstsq(read, at, rcond=None)
-    found: np.ndarray = np.array([*point, 1.0]) @ slope
+    position: np.ndarray = np.array([*point, 1.0]) @ slope
     inner = 0 < i < x.shape[0] - 1 and 0 < j < x.shape[1] - 1
-    return np.clip(found, (j - 1, i - 1), (j + 1, i + 1)) if inner else found
+    return np.clip(position, (j - 1, i - 1), (j + 1, i + 1)) if inner else position
 
 
 def _boxes_by_map(move: Moves) -> Moves:
@@ -229,8 +229,8 @@ def _boxes_by_map(move: Moves) -> Moves:
     def moved(boxes: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         x, y = params.get("map_x"), params.get("map_y")
         if x is None or y is None or len(boxes) == 0:
-            found: np.ndarray = move(boxes, *args, **params)
-            return found
+            result: np.ndarray = move(boxes, *args, **params)
+            return result
         height, width = params["shape"][:2]
         kept = []
         for box in np.array(boxes, np.float64):

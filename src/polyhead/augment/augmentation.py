@@ -46,7 +46,7 @@ class Augmentation(ABC):
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        for name, _, interval in (one.partition(" in ") for one in ("p in [0, 1]", *self.ranges)):
+        for name, _, interval in (text.partition(" in ") for text in ("p in [0, 1]", *self.ranges)):
             value, (low, high) = getattr(self, name), map(float, interval[1:-1].split(", "))
             ends = {low: interval[0] == "[", high: interval[-1] == "]"}
             if not is_number(value) or not (low < value < high or ends.get(value)):

@@ -68,8 +68,8 @@ def recolor(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     if channels == 4:
         by = np.insert(np.vstack([by, [0, 0, 0, 0]]), 3, [0, 0, 0, 1], 1)
     # Even where channels do not mix, this is 4 times faster than a lookup table for each channel.
-    found = cv2.transform(pixels, by if pixels.dtype == np.float64 else by.astype(np.float32))
-    return np.clip(found, 0, 1, out=found) if pixels.dtype.kind == "f" else found
+    mixed = cv2.transform(pixels, by if pixels.dtype == np.float64 else by.astype(np.float32))
+    return np.clip(mixed, 0, 1, out=mixed) if pixels.dtype.kind == "f" else mixed
 
 
 def blur(pixels: np.ndarray, sigma: float) -> np.ndarray:
@@ -78,8 +78,8 @@ def blur(pixels: np.ndarray, sigma: float) -> np.ndarray:
     side = 2 * int(np.ceil(3 * sigma)) + 1
     if pixels.shape[2] > GROUP:
         return np.concatenate([blur(part, sigma) for part in groups(pixels)], 2)
-    found = cv2.GaussianBlur(pixels, (side, side), sigma, borderType=cv2.BORDER_REFLECT_101)
-    return found.reshape(pixels.shape)
+    blurred = cv2.GaussianBlur(pixels, (side, side), sigma, borderType=cv2.BORDER_REFLECT_101)
+    return blurred.reshape(pixels.shape)
 
 
 def noise(pixels: np.ndarray, strength: float, key: int) -> np.ndarray:
@@ -96,13 +96,13 @@ def noise(pixels: np.ndarray, strength: float, key: int) -> np.ndarray:
     top = top_of(pixels)
     if pixels.dtype == np.uint8:
         table = np.rint(_normal() * (strength * top)).astype(np.int16)
-        found = opencv().add(colors, table[places].reshape(colors.shape), dtype=opencv().CV_8U)
-        found = found.reshape(colors.shape)
+        noisy = opencv().add(colors, table[places].reshape(colors.shape), dtype=opencv().CV_8U)
+        noisy = noisy.reshape(colors.shape)
     else:
-        found = _saturated(
+        noisy = _saturated(
             colors + (_normal() * (strength * top))[places].reshape(colors.shape), pixels.dtype
         )
-    return found if colors is pixels else np.concatenate([found, pixels[..., -1:]], 2)
+    return noisy if colors is pixels else np.concatenate([noisy, pixels[..., -1:]], 2)
 
 
 def cutout(pixels: np.ndarray, holes: np.ndarray, fill: float) -> np.ndarray:

@@ -135,12 +135,12 @@ class Apply(Augmentation):
         """
         try:
             if albumentations.is_pipeline(self.function):
-                found = albumentations.run_pipeline(
+                returned = albumentations.run_pipeline(
                     self.function, self.place, key, given, fills, unlit, min_visible, swaps
                 )
             else:
-                found = self._called(key, given)
-            return self._checked(found, given)
+                returned = self._called(key, given)
+            return self._checked(returned, given)
         except (PolyheadError, StopIteration) as error:
             if not where or not isinstance(error, ContractError):
                 raise
@@ -156,49 +156,49 @@ class Apply(Augmentation):
             raised = f"{quoted_error(error)} ({line_of_user(error)})"
             raise DataError(Problem(place, "a sample returned", raised, fix)) from error
 
-    def _called(self, key: int, given: Mapping[str, Any]) -> Any:
+    def _called(self, key: int, targets: Mapping[str, Any]) -> Any:
         """Call the function on a sample."""
         if self.light_alone:
-            found = dict(given)
-            for name in given:
+            results = dict(targets)
+            for name in targets:
                 if name not in TARGETS:
-                    result = self._call({"image": given[name]}, key)
-                    found[name] = result["image"] if isinstance(result, Mapping) else result
-            return found
-        missing = sorted(set(given) - self.takes) if self.takes is not None else []
+                    result = self._call({"image": targets[name]}, key)
+                    results[name] = result["image"] if isinstance(result, Mapping) else result
+            return results
+        missing = sorted(set(targets) - self.takes) if self.takes is not None else []
         if missing:
             fix = f"Take {' and '.join(f'`{m}`' for m in missing)} as well, and move them with the image."
             expected = "a function that takes all targets of the sample, or none"
             raise ContractError(Problem(self.place, expected, f"one without {', '.join(missing)}", fix))
-        return self._call(given, key)
+        return self._call(targets, key)
 
-    def _absent(self, given: Mapping[str, Any]) -> list[str]:
+    def _absent(self, targets: Mapping[str, Any]) -> list[str]:
         """Return the targets that the function requires and a sample does not have."""
         if self.takes is None:
             return []
         parameters = inspect.signature(self.function).parameters
-        needed = [name for name in TARGETS if name in self.takes and name not in given]
+        needed = [name for name in TARGETS if name in self.takes and name not in targets]
         return [name for name in needed if parameters[name].default is inspect.Parameter.empty]
 
-    def _call(self, given: Mapping[str, Any], key: int) -> Any:
+    def _call(self, targets: Mapping[str, Any], key: int) -> Any:
         if self.takes is None or "rng" in self.takes:
-            given = {**given, "rng": np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))}
-        return self.function(**given)
+            targets = {**targets, "rng": np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))}
+        return self.function(**targets)
 
-    def _checked(self, found: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-        if not isinstance(found, Mapping) or not set(given) <= set(found):
-            missing = sorted(set(given) - set(found)) if isinstance(found, Mapping) else None
-            got = type(found).__name__ if missing is None else f"one without {', '.join(missing)}"
-            raise ContractError(Problem(self.place, f"a dict with {', '.join(given)} returned", got))
-        result = {name: found[name] for name in given}
+    def _checked(self, returned: Any, targets: Mapping[str, Any]) -> dict[str, Any]:
+        if not isinstance(returned, Mapping) or not set(targets) <= set(returned):
+            missing = sorted(set(targets) - set(returned)) if isinstance(returned, Mapping) else None
+            got = type(returned).__name__ if missing is None else f"one without {', '.join(missing)}"
+            raise ContractError(Problem(self.place, f"a dict with {', '.join(targets)} returned", got))
+        result = {name: returned[name] for name in targets}
         if "mask" in result:
-            result["mask"] = _in_dtype_of(result["mask"], given["mask"])
-        if "masks" in result and len(result["masks"]) == len(given["masks"]):
-            result["masks"] = list(map(_in_dtype_of, result["masks"], given["masks"]))
+            result["mask"] = _in_dtype_of(result["mask"], targets["mask"])
+        if "masks" in result and len(result["masks"]) == len(targets["masks"]):
+            result["masks"] = list(map(_in_dtype_of, result["masks"], targets["masks"]))
         # a function that does not get the targets must not resize the image
-        image = np.shape((given if self.light_alone else result)["image"])
-        size = image[1:3] if _channels_first(image, given["image"].shape) else image[:2]
-        for name, before in given.items():
+        image = np.shape((targets if self.light_alone else result)["image"])
+        size = image[1:3] if _channels_first(image, targets["image"].shape) else image[:2]
+        for name, before in targets.items():
             pairs = (
                 list(zip(before, result[name], strict=False))
                 if name in ("masks", "maps")
@@ -221,29 +221,29 @@ class Apply(Augmentation):
                     raise ContractError(Problem(self.place, f"{expected} returned", got, fix))
         return result
 
-    def _advice(self, before: np.ndarray, found: Any) -> str:
+    def _advice(self, before: np.ndarray, returned: Any) -> str:
         """The fix for an image or mask that was returned in another form."""
-        if _channels_first(np.shape(found), before.shape):
+        if _channels_first(np.shape(returned), before.shape):
             return (
                 "Return it with channels last, image.transpose(1, 2, 0); polyhead makes the tensors itself."
             )
-        if not isinstance(found, np.ndarray):
+        if not isinstance(returned, np.ndarray):
             return "Return NumPy arrays; polyhead makes the tensors itself."
-        if found.ndim == before.ndim - 1:
+        if returned.ndim == before.ndim - 1:
             return "Keep as many channels, as image[..., None].repeat(3, axis=2) does for gray."
-        if before.dtype.kind in "iu" and found.dtype.kind == "f":
+        if before.dtype.kind in "iu" and returned.dtype.kind == "f":
             scaling = albumentations.first_of(self.function, albumentations.SCALES)
             what = f"Leave {scaling} out" if scaling else "Give back the dtype that came"
             return f"{what}: ph.Image scales to 0–1, and the model may go on, as keras.layers.Normalization does."
         return ""
 
 
-def _channels_first(found: Sequence[int], before: Sequence[int]) -> bool:
+def _channels_first(shape: Sequence[int], before: Sequence[int]) -> bool:
     """Return whether an image with channels last was returned with channels first."""
-    return len(found) == len(before) == 3 and found[0] == before[2] != found[2]
+    return len(shape) == len(before) == 3 and shape[0] == before[2] != shape[2]
 
 
-def _in_dtype_of(found: Any, before: np.ndarray) -> Any:
+def _in_dtype_of(mask: Any, before: np.ndarray) -> Any:
     """Cast a mask back to its original dtype if both dtypes are integers."""
-    whole = isinstance(found, np.ndarray) and found.dtype.kind in "biu" and before.dtype.kind in "biu"
-    return found.astype(before.dtype, copy=False) if whole else found
+    whole = isinstance(mask, np.ndarray) and mask.dtype.kind in "biu" and before.dtype.kind in "biu"
+    return mask.astype(before.dtype, copy=False) if whole else mask

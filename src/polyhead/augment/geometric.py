@@ -128,8 +128,8 @@ class Translate(Geometric):
     stream_name = "Shift"  # a former name, kept so that seeds draw the same numbers
 
     def move(self, drawn: np.ndarray, frame: np.ndarray, target: tuple[int, int]) -> Moved:
-        way = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.fraction * frame[:, ::-1]
-        return geometry.shift(way[:, 0], way[:, 1]), frame
+        offset = self.happens(drawn)[:, None] * plus_or_minus(drawn[:, 1:]) * self.fraction * frame[:, ::-1]
+        return geometry.shift(offset[:, 0], offset[:, 1]), frame
 
     def descriptions(self, drawn: np.ndarray) -> list[str]:
         across, down = plus_or_minus(drawn[1:]) * self.fraction

@@ -58,30 +58,30 @@ class Joint:
             raise ContractError(Problem("min_visible", "a number in [0, 1]", shown(min_visible)))
         self._stages = [Stage()]
         before: dict[str, int] = {}
-        for number, one in enumerate(self.augmentations):
-            name = getattr(one, "stream_name", "")
-            own = stream(name, before.get(name, 0))
+        for position, augmentation in enumerate(self.augmentations):
+            name = getattr(augmentation, "stream_name", "")
+            stream_id = stream(name, before.get(name, 0))
             before[name] = before.get(name, 0) + 1
-            if isinstance(one, Geometric):
-                self._stages[-1].moves.append((one, own))
-            elif isinstance(one, Photometric):
-                self._stages[-1].lights.append((one, own))
-            elif isinstance(one, Apply):
-                self._stages[-1].apply = one, own
+            if isinstance(augmentation, Geometric):
+                self._stages[-1].moves.append((augmentation, stream_id))
+            elif isinstance(augmentation, Photometric):
+                self._stages[-1].lights.append((augmentation, stream_id))
+            elif isinstance(augmentation, Apply):
+                self._stages[-1].apply = augmentation, stream_id
                 self._stages.append(Stage())
             else:
                 fix = "Wrap a function, or an albumentations pipeline, in Apply(...)."
-                if isinstance(one, type) and issubclass(one, Augmentation):
-                    fix = f"Make one of it: ph.{one.__name__}(...)."
-                found = f"{shown(one)} at position {number}"
+                if isinstance(augmentation, type) and issubclass(augmentation, Augmentation):
+                    fix = f"Make one of it: ph.{augmentation.__name__}(...)."
+                found = f"{shown(augmentation)} at position {position}"
                 raise ContractError(Problem("augmentations", "augmentations such as Flip()", found, fix))
 
     @property
     def uncovers(self) -> bool:
         """Whether an output can show pixels from outside its image."""
         return self.fit == "contain" or any(
-            one.uncovers if isinstance(one, Geometric) else isinstance(one, Apply) and not one.light_alone
-            for one in self.augmentations
+            a.uncovers if isinstance(a, Geometric) else isinstance(a, Apply) and not a.light_alone
+            for a in self.augmentations
         )
 
     def __repr__(self) -> str:
@@ -118,36 +118,36 @@ class Joint:
         >>> Joint([Flip(p=1.0), Rotate(10), Blur(1.5, p=1.0)], seed=7).descriptions(0, [3])
         [['Flip left-right', 'Rotate -8°', 'Blur']]
         """
-        found: list[list[str]] = [[] for _ in ids]
+        descriptions: list[list[str]] = [[] for _ in ids]
         for drawn in (self._draw(stage, epoch, np.asarray(ids, np.int64)) for stage in self._stages):
             for move, numbers in drawn.moves:
-                for words, row in zip(found, numbers, strict=True):
+                for words, row in zip(descriptions, numbers, strict=True):
                     words += move.descriptions(row)
             for light, parameters in drawn.lights:
-                for words, one in zip(found, parameters, strict=True):
-                    words += [] if one is None else [type(light).__name__]
-            for words, key in zip(found, drawn.keys, strict=True):
+                for words, values in zip(descriptions, parameters, strict=True):
+                    words += [] if values is None else [type(light).__name__]
+            for words, key in zip(descriptions, drawn.keys, strict=True):
                 words += [] if key is None else [type(drawn.apply).__name__]
-        return found
+        return descriptions
 
     def _draw(self, stage: Stage, epoch: int, ids: np.ndarray) -> StageDraws:
         lights: list[tuple[Photometric, list[Any]]] = []
-        for light, own in stage.lights:
-            drawn = uniform(self.seed, epoch, ids, own, light.draws)
-            keys = bits(self.seed, epoch, ids, own, light.draws + 1)[:, -1]
-            found = light.parameters(drawn, keys)
+        for light, stream_id in stage.lights:
+            drawn = uniform(self.seed, epoch, ids, stream_id, light.draws)
+            keys = bits(self.seed, epoch, ids, stream_id, light.draws + 1)[:, -1]
+            parameters = light.parameters(drawn, keys)
             if isinstance(light, Color) and lights and isinstance(lights[-1][0], Color):
-                found = [
+                parameters = [
                     b if a is None else a if b is None else b @ a
-                    for a, b in zip(lights.pop()[1], found, strict=True)
+                    for a, b in zip(lights.pop()[1], parameters, strict=True)
                 ]
-            lights.append((light, found))
-        moves = [(m, uniform(self.seed, epoch, ids, own, m.draws)) for m, own in stage.moves]
+            lights.append((light, parameters))
+        moves = [(m, uniform(self.seed, epoch, ids, stream_id, m.draws)) for m, stream_id in stage.moves]
         if stage.apply is None:
             return StageDraws(moves, lights, None, [None] * len(ids))
-        apply, own = stage.apply
-        happens = apply.happens(uniform(self.seed, epoch, ids, own, 1))
-        raw = bits(self.seed, epoch, ids, own, 2)[:, 1].tolist()
+        apply, stream_id = stage.apply
+        happens = apply.happens(uniform(self.seed, epoch, ids, stream_id, 1))
+        raw = bits(self.seed, epoch, ids, stream_id, 2)[:, 1].tolist()
         return StageDraws(
             moves, lights, apply, [k if on else None for k, on in zip(raw, happens, strict=True)]
         )

@@ -55,8 +55,8 @@ class Mixer(Augmentation):
         happens = self.happens(drawn)
         if self.way == PATCH and self.components == 2:  # a patch of the row itself only cuts its boxes in two
             happens = happens & (others[:, 0] != ids)
-        found = np.concatenate([ids[None], np.where(happens, others.T, ids)])
-        return found, self.mixing(drawn[:, self.components :], happens, size)
+        components = np.concatenate([ids[None], np.where(happens, others.T, ids)])
+        return components, self.mixing(drawn[:, self.components :], happens, size)
 
     @abstractmethod
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
@@ -98,8 +98,8 @@ class MixUp(Mixer):
     stream_name = "Mixup"  # a former name, kept so that seeds draw the same numbers
 
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
-        own = np.where(happens, beta_shares(self.alpha, drawn[:, 0]), 1.0)
-        return Mixing(np.stack([own, 1 - own]), size)
+        shares = np.where(happens, beta_shares(self.alpha, drawn[:, 0]), 1.0)
+        return Mixing(np.stack([shares, 1 - shares]), size)
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,8 +180,8 @@ class Mosaic(Mixer):
 
 def _areas(patches: np.ndarray) -> np.ndarray:
     sides = patches[..., 2:] - patches[..., :2]
-    found: np.ndarray = sides[..., 0] * sides[..., 1]
-    return found
+    areas: np.ndarray = sides[..., 0] * sides[..., 1]
+    return areas
 
 
 def beta_shares(alpha: float, drawn: np.ndarray) -> np.ndarray:
@@ -192,8 +192,8 @@ def beta_shares(alpha: float, drawn: np.ndarray) -> np.ndarray:
     """
     below, power, nodes = _quantiles(float(alpha))
     mirrored = np.minimum(drawn, 1 - drawn)
-    found = np.interp(mirrored, below, nodes) ** power
-    return np.where(drawn > 0.5, 1 - found, found)
+    shares = np.interp(mirrored, below, nodes) ** power
+    return np.where(drawn > 0.5, 1 - shares, shares)
 
 
 @lru_cache(maxsize=16)

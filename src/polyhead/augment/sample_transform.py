@@ -91,22 +91,22 @@ def transform_sample(
     options = {"where": where, "min_visible": plan.min_visible}
     last = len(plan.stages) - 1
     for number, stage in enumerate(plan.stages):
-        one, at = replace(plan, stages=[stage]) if last else plan, i
+        stage_plan, row = replace(plan, stages=[stage]) if last else plan, i
         if number:  # a later stage starts from the result of the previous one
             first = next(iter(layers.images.values()))
-            now, stage, at = np.array([first.shape[:2]], np.int64), stage.row(i), 0
+            now, stage, row = np.array([first.shape[:2]], np.int64), stage.row(i), 0
             matrices = np.broadcast_to(stage.matrices(now, plan.target, plan.fit), (1, 3, 3))
-            one = replace(plan, sizes=now, matrices=matrices, turns=[1], stages=[stage])
-        kept, visible = layers.move(one, at, (sizes or {}) if number == last else {})
+            stage_plan = replace(plan, sizes=now, matrices=matrices, turns=[1], stages=[stage])
+        kept, visible = layers.move(stage_plan, row, (sizes or {}) if number == last else {})
         if number < last:
             for name, points_ in layers.points.items():
                 points_[~visible[name]] = np.nan
-        key = stage.keys[at]
+        key = stage.keys[row]
         if stage.apply is not None and key is not None:
             layers.apply(stage.apply, key, options)
     coordinates = (
         {name: (box, kept[name]) for name, box in layers.boxes.items()},
-        {name: (found, visible[name]) for name, found in layers.points.items()},
+        {name: (p, visible[name]) for name, p in layers.points.items()},
     )
     return TransformedSample(layers.images, layers.masks, layers.maps, *coordinates)
 
@@ -141,7 +141,7 @@ class _Layers:
             self.images[name] = plan.image(i, image, size=size, photometric=photometric, fill=fill(name, 0))
         for name, mask in self.masks.items():
             size, outside = sizes.get(name), fill(name, 0)
-            moved = [plan.mask(i, one, size=size, fill=outside) for one in self._singles(name, mask)]
+            moved = [plan.mask(i, single, size=size, fill=outside) for single in self._singles(name, mask)]
             self.masks[name] = np.array(moved, mask.dtype) if name in self.of_boxes else moved[0]
         for name, numbers in self.maps.items():
             self.maps[name] = plan.map(i, numbers, size=sizes.get(name), nearest=name in self.nearest)
@@ -153,30 +153,30 @@ class _Layers:
             lit = {name: image for name, image in self.images.items() if name in self.photometric}
             if lit:
                 keys = _keywords(lit)
-                found = apply.run(key, dict(zip(keys, lit.values(), strict=True)), **options)
-                self.images |= {name: found[k] for name, k in zip(lit, keys, strict=True)}
+                result = apply.run(key, dict(zip(keys, lit.values(), strict=True)), **options)
+                self.images |= {name: result[k] for name, k in zip(lit, keys, strict=True)}
             return
         names = _keywords(self.images)
         unlit = frozenset(
             k for name, k in zip(self.images, names, strict=True) if name not in self.photometric
         )
-        masks = [(name, one) for name, mask in self.masks.items() for one in self._singles(name, mask)]
+        masks = [(name, single) for name, mask in self.masks.items() for single in self._singles(name, mask)]
         fills = [self.fills.get(name, 0) for name, _ in masks]
-        given = self._given(apply, names, [mask for _, mask in masks])
-        found = apply.run(key, given, fills=fills, unlit=unlit, swaps=self._swaps(), **options)
-        self.images = {name: _in_range(found[k]) for name, k in zip(self.images, names, strict=True)}
-        turned = iter([found["mask"]] if len(masks) == 1 else found.get("masks", ()))
-        shape = found["image"].shape[:2]
+        targets = self._targets(apply, names, [mask for _, mask in masks])
+        result = apply.run(key, targets, fills=fills, unlit=unlit, swaps=self._swaps(), **options)
+        self.images = {name: _in_range(result[k]) for name, k in zip(self.images, names, strict=True)}
+        turned = iter([result["mask"]] if len(masks) == 1 else result.get("masks", ()))
+        shape = result["image"].shape[:2]
         for name, mask in self.masks.items():
             if name in self.of_boxes:
                 whole = (len(mask), *shape, *mask.shape[3:])
                 self.masks[name] = np.array([next(turned) for _ in mask], mask.dtype).reshape(whole)
             else:
                 self.masks[name] = next(turned)
-        self.maps = dict(zip(self.maps, found.get("maps", self.maps.values()), strict=True))
+        self.maps = dict(zip(self.maps, result.get("maps", self.maps.values()), strict=True))
         for layers, moved, width in (
-            (self.boxes, found.get("boxes"), 4),
-            (self.points, found.get("points"), 2),
+            (self.boxes, result.get("boxes"), 4),
+            (self.points, result.get("points"), 2),
         ):
             at = 0
             for name, before in layers.items():
@@ -185,30 +185,30 @@ class _Layers:
 
     def _swaps(self) -> list[tuple[int, int]]:
         """The pairs that are swapped when mirrored, by their indices among the points of all layers."""
-        found, start = [], 0
+        swaps, start = [], 0
         for name, points in self.points.items():
             end, pairs = start + points.size // 2, self.swaps.get(name, ())
             objects = range(start, end, points.shape[-2]) if len(pairs) else ()
-            found += [(first + one, first + other) for first in objects for one, other in pairs]
+            swaps += [(first + i, first + j) for first in objects for i, j in pairs]
             start = end
-        return found
+        return swaps
 
     def _singles(self, name: str, mask: np.ndarray) -> Sequence[np.ndarray]:
         return list(mask) if name in self.of_boxes else [mask]
 
-    def _given(self, apply: Apply, names: Sequence[str], masks: Sequence[np.ndarray]) -> dict[str, Any]:
+    def _targets(self, apply: Apply, names: Sequence[str], masks: Sequence[np.ndarray]) -> dict[str, Any]:
         """The layers under the keywords of `Apply`; ``names`` are the keywords of the images."""
         images = map(_as_floats, self.images.values()) if apply.takes_floats else self.images.values()
-        given: dict[str, Any] = dict(zip(names, images, strict=True))
+        targets: dict[str, Any] = dict(zip(names, images, strict=True))
         if masks:
-            given["mask" if len(masks) == 1 else "masks"] = masks[0] if len(masks) == 1 else masks
+            targets["mask" if len(masks) == 1 else "masks"] = masks[0] if len(masks) == 1 else masks
         if self.maps and apply.moves_maps:
-            given["maps"] = list(self.maps.values())
+            targets["maps"] = list(self.maps.values())
         if self.boxes:
-            given["boxes"] = np.concatenate(list(self.boxes.values()))
+            targets["boxes"] = np.concatenate(list(self.boxes.values()))
         if self.points:
-            given["points"] = np.concatenate([p.reshape(-1, 2) for p in self.points.values()])
-        return given
+            targets["points"] = np.concatenate([p.reshape(-1, 2) for p in self.points.values()])
+        return targets
 
 
 def _as_floats(image: np.ndarray) -> np.ndarray:

@@ -61,15 +61,15 @@ def warp(
         return np.concatenate(parts, 2)
     shape = (*size, *image.shape[2:])
     if tuple(size) == image.shape[:2] and _is_identity(matrix):
-        found = image
+        warped = image
     elif image.dtype == np.bool_:
-        found = _warp_with_opencv(image.view(np.uint8), matrix, size, nearest, bool(fill)).view(np.bool_)
+        warped = _warp_with_opencv(image.view(np.uint8), matrix, size, nearest, bool(fill)).view(np.bool_)
     elif image.dtype in (_NEAREST if nearest else _LINEAR):
-        found = _warp_with_opencv(image, matrix, size, nearest, fill)
+        warped = _warp_with_opencv(image, matrix, size, nearest, fill)
     else:
-        found = _warp_in_other_dtype(image, matrix, size, nearest, fill)
-    found = found.reshape(shape)
-    return found.copy() if found.base is image or found is image else found
+        warped = _warp_in_other_dtype(image, matrix, size, nearest, fill)
+    warped = warped.reshape(shape)
+    return warped.copy() if warped.base is image or warped is image else warped
 
 
 def resized(image: np.ndarray, size: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
@@ -95,8 +95,8 @@ def resized(image: np.ndarray, size: tuple[int, int], *, nearest: bool = False) 
         and height <= SHRINK * rows
         and width <= SHRINK * columns
     ):
-        found = opencv().resize(image, (columns, rows), interpolation=opencv().INTER_LINEAR)
-        return found.reshape(*size, *image.shape[2:])
+        pixels = opencv().resize(image, (columns, rows), interpolation=opencv().INTER_LINEAR)
+        return pixels.reshape(*size, *image.shape[2:])
     return warp(image, scale(columns / width, rows / height), size, nearest=nearest)
 
 
@@ -116,13 +116,13 @@ def _warp_in_other_dtype(
 ) -> np.ndarray:
     """Warp in a dtype that OpenCV supports, and convert back."""
     whole = image.dtype.kind in "iu"
-    way = np.int32 if nearest and whole else np.float64 if image.dtype.itemsize > 2 else np.float32
-    if way == np.int32 and image.size:
+    dtype = np.int32 if nearest and whole else np.float64 if image.dtype.itemsize > 2 else np.float32
+    if dtype == np.int32 and image.size:
         bounds = np.iinfo(np.int32)
         if image.max() > bounds.max or image.min() < bounds.min:
-            way = np.float64  # exact up to 2**53
-    found = _warp_with_opencv(image.astype(way), matrix, size, nearest, fill)
-    return (np.rint(found) if whole else found).astype(image.dtype)
+            dtype = np.float64  # exact up to 2**53
+    warped = _warp_with_opencv(image.astype(dtype), matrix, size, nearest, fill)
+    return (np.rint(warped) if whole else warped).astype(image.dtype)
 
 
 def _warp_with_opencv(
@@ -149,7 +149,7 @@ def _warp_with_opencv(
             return resized
     # warping four channels takes half the time of three; with the conversions, two thirds
     wide = not nearest and part.dtype == np.uint8 and part.shape[2:] == (3,)
-    found = cv2.warpAffine(
+    warped = cv2.warpAffine(
         cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if wide else part,
         np.array([[a, b, x0 - 0.5], [d, e, y0 - 0.5]]),
         (columns, rows),
@@ -157,7 +157,7 @@ def _warp_with_opencv(
         borderMode=cv2.BORDER_REPLICATE if covered else cv2.BORDER_CONSTANT,
         borderValue=(fill, fill, fill, fill),
     )
-    return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB) if wide else found
+    return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB) if wide else warped
 
 
 def _resize_whole_pixels(

@@ -38,17 +38,17 @@ def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
     Raises:
         Unfit: if the bands are not marked as colors, or if there are too many of them.
     """
-    pixels, have = samples.pixels, samples.pixels.shape[2]
-    if channels is None or channels == have:
+    pixels, bands = samples.pixels, samples.pixels.shape[2]
+    if channels is None or channels == bands:
         return pixels
     colors = 3 if samples.meaning == "rgb" else 1
     if channels not in (1, 3, 4):
-        found = f"a file of {have} band{'s' * (have > 1)}"
-        raise Unfit(f"an image of {channels} bands", found, f"Say ph.Image(height, width, {have}).")
-    known = samples.meaning != "bands" and have <= colors + samples.alpha
-    if not known and not (samples.meaning == "rgb" and channels <= 3):
-        found = f"a file of {have} bands, which are not marked as colors"
-        fix = f"Say ph.Image(height, width, {have}) to get all of them."
+        found = f"a file of {bands} band{'s' * (bands > 1)}"
+        raise Unfit(f"an image of {channels} bands", found, f"Say ph.Image(height, width, {bands}).")
+    are_colors = samples.meaning != "bands" and bands <= colors + samples.alpha
+    if not are_colors and not (samples.meaning == "rgb" and channels <= 3):
+        found = f"a file of {bands} bands, which are not marked as colors"
+        fix = f"Say ph.Image(height, width, {bands}) to get all of them."
         raise Unfit(f"an image of {counted(channels, 'channel')}", found, fix)
     if channels == 1:
         return _luma(pixels) if colors == 3 else np.ascontiguousarray(pixels[..., :1])
@@ -56,7 +56,7 @@ def choose_channels(samples: Samples, channels: int | None) -> np.ndarray:
     if channels == 3:
         return np.ascontiguousarray(shown)
     full = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "ui" else 1
-    alpha = pixels[..., colors:] if samples.alpha and have > colors else np.full_like(pixels[..., :1], full)
+    alpha = pixels[..., colors:] if samples.alpha and bands > colors else np.full_like(pixels[..., :1], full)
     return np.concatenate([shown, alpha], 2)
 
 
@@ -80,8 +80,7 @@ def in_8_bits(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype == np.uint16:
-        found = opencv().convertScaleAbs(pixels, alpha=255 / 65535)
-        return found.reshape(pixels.shape)
+        return opencv().convertScaleAbs(pixels, alpha=255 / 65535).reshape(pixels.shape)
     if pixels.dtype.kind == "f":
         least, most = float(pixels.min()), float(pixels.max())
         if least >= 0 and most <= 1:

@@ -49,7 +49,7 @@ def _find(content: Content, at: int, stop: int, *path: bytes) -> _ContainerBox |
     for name in path:
         if box is None:
             return None
-        box = next((one for one in _boxes_between(content, box.start, box.stop) if one.name == name), None)
+        box = next((b for b in _boxes_between(content, box.start, box.stop) if b.name == name), None)
     return box
 
 
@@ -101,8 +101,8 @@ def _brands(content: Content) -> tuple[bytes, ...]:
     length, name = struct.unpack(">I4s", content.some(0, 8).ljust(8, b"\0"))
     if name != b"ftyp" or length < 16:
         return ()
-    found = content.some(8, min(length - 8, 256))
-    return (found[:4], *(found[i : i + 4] for i in range(8, len(found) - 3, 4)))
+    brands = content.some(8, min(length - 8, 256))
+    return (brands[:4], *(brands[i : i + 4] for i in range(8, len(brands) - 3, 4)))
 
 
 def _primary(content: Content, meta: _ContainerBox) -> int:
@@ -115,27 +115,27 @@ def _primary(content: Content, meta: _ContainerBox) -> int:
 
 def _properties(content: Content, meta: _ContainerBox, item: int) -> list[_ContainerBox]:
     """The properties of an item."""
-    held = _find(content, meta.start + 4, meta.stop, b"iprp")
-    if held is None:
+    container = _find(content, meta.start + 4, meta.stop, b"iprp")
+    if container is None:
         return []
-    all_ = _find(content, held.start, held.stop, b"ipco")
-    of = _find(content, held.start, held.stop, b"ipma")
-    if all_ is None or of is None:
+    contents = _find(content, container.start, container.stop, b"ipco")
+    associations = _find(content, container.start, container.stop, b"ipma")
+    if contents is None or associations is None:
         return []
-    properties = list(_boxes_between(content, all_.start, all_.stop))
-    version, flags = content.read(of.start, 1)[0], content.read(of.start + 3, 1)[0]
-    (count,) = content.unpack(">I", of.start + 4)
-    at, wide = of.start + 8, 2 if flags & 1 else 1
+    properties = list(_boxes_between(content, contents.start, contents.stop))
+    version, flags = content.read(associations.start, 1)[0], content.read(associations.start + 3, 1)[0]
+    (count,) = content.unpack(">I", associations.start + 4)
+    at, wide = associations.start + 8, 2 if flags & 1 else 1
     for _ in range(min(count, _MOST_BOXES)):
         (number,) = content.unpack(">I" if version else ">H", at)
         at += 4 if version else 2
         (links,) = content.read(at, 1)
-        found = content.read(at + 1, links * wide)
+        entries = content.read(at + 1, links * wide)
         at += 1 + links * wide
         if number == item:
             chosen = [
-                int.from_bytes(found[i : i + wide], "big") & (0x7FFF if wide == 2 else 0x7F)
-                for i in range(0, len(found), wide)
+                int.from_bytes(entries[i : i + wide], "big") & (0x7FFF if wide == 2 else 0x7F)
+                for i in range(0, len(entries), wide)
             ]
             return [properties[i - 1] for i in chosen if 0 < i <= len(properties)]
     return []

@@ -38,10 +38,10 @@ class Content:
         Raises:
             Broken: if there are fewer.
         """
-        found = self.some(at, count)
-        if len(found) != count:
+        data = self.some(at, count)
+        if len(data) != count:
             raise Broken(ENDS)
-        return found
+        return data
 
     def unpack(self, form: str, at: int) -> tuple[Any, ...]:
         """Unpack numbers with a ``struct`` format. Raises `Broken` if the content ends too early."""

@@ -211,18 +211,18 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if pixels.dtype in _TURNED_BY_OPENCV and pixels.shape[2:] < (5,):
         cv2 = opencv()
         if orientation in (2, 3, 4):
-            found = cv2.flip(pixels, {2: 1, 3: -1, 4: 0}[orientation])
+            oriented = cv2.flip(pixels, {2: 1, 3: -1, 4: 0}[orientation])
         elif orientation in (6, 8):
-            found = cv2.rotate(
+            oriented = cv2.rotate(
                 pixels, cv2.ROTATE_90_CLOCKWISE if orientation == 6 else cv2.ROTATE_90_COUNTERCLOCKWISE
             )
         else:
-            found = cv2.transpose(pixels)
-            found = found if orientation == 5 else cv2.flip(found, -1)
-        return found.reshape(*found.shape[:2], *pixels.shape[2:])  # OpenCV drops a single channel
-    found = pixels.swapaxes(0, 1) if orientation > 4 else pixels
+            oriented = cv2.transpose(pixels)
+            oriented = oriented if orientation == 5 else cv2.flip(oriented, -1)
+        return oriented.reshape(*oriented.shape[:2], *pixels.shape[2:])  # OpenCV drops a single channel
+    oriented = pixels.swapaxes(0, 1) if orientation > 4 else pixels
     rows, columns = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
-    return np.ascontiguousarray(found[:: -1 if rows else 1, :: -1 if columns else 1])
+    return np.ascontiguousarray(oriented[:: -1 if rows else 1, :: -1 if columns else 1])
 
 
 _TURNED_BY_OPENCV = (np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64)
@@ -273,9 +273,9 @@ def _decode_jpeg(
 
 def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
     """Decode any image that is not a JPEG file; pixels as stored."""
-    found = _read_here(data, header, page, False, where)
-    if found is not None:
-        return found
+    samples = _read_here(data, header, page, False, where)
+    if samples is not None:
+        return samples
     assert isinstance(data, bytes)
     deep = header.format == "JPEG 2000" and header.bits > 8 and header.bands != 1  # Pillow reduces them to 8
     if deep and (header.bits != 16 or header.bands not in (3, 4)):
@@ -327,9 +327,9 @@ def _gray(pixels: np.ndarray, header: Header) -> Samples:
 
 def _stored_ids(data: bytes | Held, header: Header, where: str) -> np.ndarray:
     """Read the numbers of a mask as stored, ``(H, W, bands)``."""
-    found = _read_here(data, header, 0, True, where)
-    if found is not None:
-        return found.pixels[..., :1] if found.meaning == "gray" else found.pixels
+    samples = _read_here(data, header, 0, True, where)
+    if samples is not None:
+        return samples.pixels[..., :1] if samples.meaning == "gray" else samples.pixels
     assert isinstance(data, bytes)
     if header.format == "PNG" and header.kind == 0 and header.pages == 1:
         pixels = _decode_with_opencv(data, header, where)

@@ -83,21 +83,21 @@ class Directories:
         while at and at not in seen and len(seen) < _MOST_DIRECTORIES:
             seen.add(at)
             try:
-                found = self.directory(at)
+                directory = self.directory(at)
             except Broken:
                 if len(seen) == 1:
                     raise
                 return
-            yield found
-            at, tags = found.next, tags + found.read
+            yield directory
+            at, tags = directory.next, tags + directory.read
             if tags > _MOST_TAGS:
                 raise Broken(f"a TIFF of more than {_MOST_TAGS:,} tags")
 
     def pages(self) -> Iterator[tuple[int, Directory]]:
         """The images of a TIFF with their index in the chain, without thumbnails and transparency masks."""
-        for i, one in enumerate(self):
-            if i == 0 or (not self.number(one, 254, 0) & 5 and self.number(one, 255, 1) != 2):
-                yield i, one
+        for i, directory in enumerate(self):
+            if i == 0 or (not self.number(directory, 254, 0) & 5 and self.number(directory, 255, 1) != 2):
+                yield i, directory
 
     def numbers(self, directory: Directory, tag: int) -> tuple[int, ...]:
         """The integers of a tag; empty if it is missing or of another type.
@@ -119,8 +119,8 @@ class Directories:
 
     def number(self, directory: Directory, tag: int, default: int) -> int:
         """The number in a tag with a single value, else ``default``."""
-        found = self.numbers(directory, tag)
-        return found[0] if len(found) == 1 else default
+        values = self.numbers(directory, tag)
+        return values[0] if len(values) == 1 else default
 
 
 def valid(orientation: int) -> int:
@@ -131,12 +131,12 @@ def valid(orientation: int) -> int:
 def exif_orientation(exif: bytes, xmp: bytes = b"") -> int:
     """Read the orientation from an Exif block, else from XMP; 1 if it is missing or damaged."""
     try:
-        found = Directories(Content(exif.removeprefix(b"Exif\0\0")))
-        first = found.directory(found.first, only=ORIENTATION)
+        directories = Directories(Content(exif.removeprefix(b"Exif\0\0")))
+        first = directories.directory(directories.first, only=ORIENTATION)
         if ORIENTATION in first.tags:
             if first.tags[ORIENTATION].type == 1:  # viewers ignore an orientation of type byte
                 return 1
-            return valid(found.number(first, ORIENTATION, 1))
+            return valid(directories.number(first, ORIENTATION, 1))
     except Broken:
         pass
     match = _XMP.search(xmp)

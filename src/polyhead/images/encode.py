@@ -37,9 +37,9 @@ def encode(pixels: np.ndarray, format: str, quality: int = 95) -> bytes:
     cv2 = opencv()
     if channels > 1:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR if channels == 3 else cv2.COLOR_RGBA2BGRA)
-    good, found = cv2.imencode(".png", pixels)
-    assert good
-    return bytes(found)
+    success, encoded = cv2.imencode(".png", pixels)
+    assert success
+    return bytes(encoded)
 
 
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}

@@ -132,9 +132,9 @@ _OTHER_FORMATS = (
 
 def _fix_of_bytes(data: bytes) -> str:
     """Suggest a fix for bytes that are no image, but text or another format; an empty string for others."""
-    for start, mark, what, reader in _OTHER_FORMATS:
+    for start, mark, format, reader in _OTHER_FORMATS:
         if data[start : start + len(mark)] == mark:
-            return f"It is {what}: read it into an array, for example with {reader}, and give arrays."
+            return f"It is {format}: read it into an array, for example with {reader}, and give arrays."
     if data.startswith(tuple(start.encode() for start in _BASE64)):
         return _FROM_BASE64
     if len(data) <= 1024 and names_image(data.decode("ascii", "replace")):

@@ -148,19 +148,19 @@ def warp_boxes(
     frame = (float(size[1]), float(size[0]))
     inside_low = np.minimum(np.maximum(low, 0), frame)
     inside_high = np.minimum(np.maximum(high, 0), frame)
-    there, whole = inside_high - inside_low, high - low
+    visible, whole = inside_high - inside_low, high - low
     if (whole > 0).all():
-        shares = there / whole
+        shares = visible / whole
     else:
         with np.errstate(invalid="ignore", divide="ignore"):
             at_edge = (low >= -EDGE) & (high <= np.add(frame, EDGE))
-            shares = np.where(whole > 0, there / whole, at_edge)
+            shares = np.where(whole > 0, visible / whole, at_edge)
         shares[np.isnan(whole)] = 0
     share: np.ndarray = shares.prod(1)
     kept: np.ndarray = (share > 0) & (share >= min_visible - 1e-9)
-    found = np.concatenate([inside_low, inside_high], 1)
-    found[~kept] = np.nan
-    return found, kept
+    clipped = np.concatenate([inside_low, inside_high], 1)
+    clipped[~kept] = np.nan
+    return clipped, kept
 
 
 def warp_points(
@@ -182,15 +182,15 @@ def warp_points(
     >>> points.tolist(), visible.tolist()
     ([[2.0, 2.0], [9.0, 2.0]], [True, True])
     """
-    found = transform(matrix, np.asarray(points, np.float64))
+    moved = transform(matrix, np.asarray(points, np.float64))
     if len(swaps) and mirrors(matrix):
-        order = np.arange(found.shape[-2])
-        for one, other in swaps:
-            order[one], order[other] = other, one
-        found = found[..., order, :]
+        order = np.arange(moved.shape[-2])
+        for i, j in swaps:
+            order[i], order[j] = j, i
+        moved = moved[..., order, :]
     frame = np.array([size[1], size[0]], np.float64)
-    inside: np.ndarray = (found >= -EDGE) & (found <= frame + EDGE)
-    return found, np.all(inside, -1)
+    inside: np.ndarray = (moved >= -EDGE) & (moved <= frame + EDGE)
+    return moved, np.all(inside, -1)
 
 
 def _height_and_width(size: Any) -> tuple[np.ndarray, np.ndarray]:

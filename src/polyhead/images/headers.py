@@ -82,34 +82,34 @@ def parse(content: Content | bytes, page: int = 0) -> Header | None:
 
 
 def _tiff(content: Content, page: int) -> Header:
-    found = Directories(content)
-    pages = [directory for _, directory in found.pages()]
+    tiff = Directories(content)
+    pages = [directory for _, directory in tiff.pages()]
     if page >= len(pages):
         raise NoPage("TIFF", len(pages)) if pages else Broken("a TIFF without its size")
     first = pages[page]
-    height, width = found.number(first, 257, 0), found.number(first, 256, 0)
+    height, width = tiff.number(first, 257, 0), tiff.number(first, 256, 0)
     if 256 not in first.tags or 257 not in first.tags:
         raise Broken("a TIFF without its size")
-    bits, bands = found.numbers(first, 258) or (1,), found.number(first, 277, 1)
-    lossy = found.number(first, 259, 1) in (6, 7, 34712, 50001)
-    orientation = valid(found.number(first, ORIENTATION, 1))
+    bits, bands = tiff.numbers(first, 258) or (1,), tiff.number(first, 277, 1)
+    lossy = tiff.number(first, 259, 1) in (6, 7, 34712, 50001)
+    orientation = valid(tiff.number(first, ORIENTATION, 1))
     if ORIENTATION not in first.tags and 700 in first.tags:
         xmp = first.tags[700]
-        (at,) = content.unpack(found.order + ("Q" if found.big else "I"), xmp.at)
+        (at,) = content.unpack(tiff.order + ("Q" if tiff.big else "I"), xmp.at)
         orientation = exif_orientation(b"", content.some(at, min(xmp.length, LARGEST_TEXT)))
     return Header("TIFF", height, width, orientation, max(bits), bands=bands, lossy=lossy, pages=len(pages))
 
 
 def _pnm(content: Content) -> Header:
-    found = read_netpbm_header(content)
-    return Header("PNM", found.height, found.width, bits=found.bits, bands=found.bands)
+    header = read_netpbm_header(content)
+    return Header("PNM", header.height, header.width, bits=header.bits, bands=header.bands)
 
 
 def _npy(content: Content) -> Header:
-    found = read_npy_header(content)
-    bands = found.shape[2] if len(found.shape) == 3 else 1
-    height, width = found.shape[:2]
-    return Header("NPY", height, width, bits=8 * found.dtype.itemsize, bands=bands)
+    header = read_npy_header(content)
+    bands = header.shape[2] if len(header.shape) == 3 else 1
+    height, width = header.shape[:2]
+    return Header("NPY", height, width, bits=8 * header.dtype.itemsize, bands=bands)
 
 
 _FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[Content], Header]], ...] = (

@@ -59,11 +59,11 @@ def read_netpbm_header(content: Content) -> NetpbmHeader:
     count = 2 if magic in (b"P1", b"P4") else 3
     words, at = [], 2
     for _ in range(count):
-        found = _TOKEN.match(text, at)
-        if found is None or found.end() == len(text):
+        token = _TOKEN.match(text, at)
+        if token is None or token.end() == len(text):
             raise Broken(ENDS)
-        words.append(found[1])
-        at = found.end()
+        words.append(token[1])
+        at = token.end()
     width, height = _whole_number(words[0]), _whole_number(words[1])
     if magic in (b"Pf", b"PF"):
         scale = _real(words[2])
@@ -93,12 +93,12 @@ def _whole_number(word: bytes) -> int:
 
 def _real(word: bytes) -> float:
     try:
-        found = float(word)
+        number = float(word)
     except ValueError:
-        found = 0.0
-    if not found or not math.isfinite(found):
+        number = 0.0
+    if not number or not math.isfinite(number):
         raise Broken(f"a header with {word[:20]!r} in the place of a number")
-    return found
+    return number
 
 
 def _checked_top(top: int) -> int:

@@ -52,8 +52,8 @@ def read_npy(data: bytes) -> np.ndarray:
     Raises:
         Broken: as for `read_npy_header`.
     """
-    found = read_npy_header(Content(data))
-    numbers = np.frombuffer(data, found.dtype, math.prod(found.shape), found.start)
-    numbers = numbers.reshape(found.shape, order="F" if found.columns_first else "C")
-    numbers = np.ascontiguousarray(numbers.astype(found.dtype.newbyteorder("="), copy=False))
+    header = read_npy_header(Content(data))
+    numbers = np.frombuffer(data, header.dtype, math.prod(header.shape), header.start)
+    numbers = numbers.reshape(header.shape, order="F" if header.columns_first else "C")
+    numbers = np.ascontiguousarray(numbers.astype(header.dtype.newbyteorder("="), copy=False))
     return numbers if numbers.ndim == 3 else numbers[..., None]

@@ -123,11 +123,11 @@ class Held:
             raise Broken(f"one of which frame {self._page} is decoded, and whose file is closed")
         if ids and self._image.format == "GIF" and are_shades(self._image):
             raise Broken("a GIF whose palette reorders the grays")
-        found = samples_of(self._image, ids)
+        samples = samples_of(self._image, ids)
         if self._image.mode == "I" and self._image.format in ("PNG", "PPM") and not ids:
             # older versions of Pillow open 16 bits in this mode
-            return found._replace(pixels=found.pixels.astype(np.uint16))
-        return found
+            return samples._replace(pixels=samples.pixels.astype(np.uint16))
+        return samples
 
 
 def rare_header(data: bytes) -> Header | None:

@@ -30,9 +30,9 @@ def read_jpeg(content: Content) -> Header:
     """The header of a JPEG."""
     size: tuple[int, int, int] | None = None
     bands, scans = b"", False
-    exif, xmp, at, some = b"", b"", 2, content.some
+    exif, xmp, at, peek = b"", b"", 2, content.some
     for _ in range(_SEGMENTS):
-        head = some(at, 4)
+        head = peek(at, 4)
         if len(head) < 4:
             if size is not None:
                 break
@@ -46,7 +46,7 @@ def read_jpeg(content: Content) -> Header:
             at += 1 if marker == 0xFF else 2
             continue
         if marker in (0xD9, 0xDA):  # the pixels begin, or the file ends
-            scans = scans or some(at + 4, 1) != bands
+            scans = scans or peek(at + 4, 1) != bands
             break
         if len(head) < 4:
             raise Broken(ENDS)
@@ -54,7 +54,7 @@ def read_jpeg(content: Content) -> Header:
         if length < 2:
             raise Broken("a JPEG with a segment of no length")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            size, bands = size or content.unpack(">BHH", at + 4), some(at + 9, 1)
+            size, bands = size or content.unpack(">BHH", at + 4), peek(at + 9, 1)
             scans = marker & 3 == 2  # progressive
         elif marker == 0xE1:
             body = content.read(at + 4, length - 2)
@@ -76,10 +76,10 @@ def _marker(content: Content, at: int) -> int:
     Raises:
         Broken: if there is none nearby.
     """
-    found = content.some(at, _GAP).find(b"\xff")
-    if found < 0:
+    start = content.some(at, _GAP).find(b"\xff")
+    if start < 0:
         raise Broken("a JPEG with a gap in its header")
-    return at + found
+    return at + start
 
 
 # PNG ------------------------------------------------------------------------------------------------

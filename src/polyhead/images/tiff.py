@@ -80,26 +80,26 @@ def read_tiff(data: bytes, page: int, ids: bool = False) -> Samples:
     Raises:
         Broken: for damaged files and unsupported storage.
     """
-    found = Directories(Content(data))
-    which = next(itertools.islice(found.pages(), page, None), None)
-    if which is None:
+    tiff = Directories(Content(data))
+    page_entry = next(itertools.islice(tiff.pages(), page, None), None)
+    if page_entry is None:
         raise Broken(f"a TIFF without page {page}")
-    index, directory = which
-    layout = _layout(found, directory)
+    index, directory = page_entry
+    layout = _layout(tiff, directory)
     if layout is None:
-        return _through_pillow(data, found, directory, index, ids)
+        return _through_pillow(data, tiff, directory, index, ids)
     return _as_samples(_samples_in(data, layout), layout, ids)
 
 
-def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
+def _layout(tiff: Directories, directory: Directory) -> TiffLayout | None:
     """Parse how a page is stored; None if Pillow must decode it."""
 
     def number(tag: int, default: int) -> int:
-        return found.number(directory, tag, default)
+        return tiff.number(directory, tag, default)
 
     height, width, bands = number(257, 0), number(256, 0), number(277, 1)
-    bits = found.numbers(directory, 258) or (1,)
-    formats = found.numbers(directory, 339) or (1,)
+    bits = tiff.numbers(directory, 258) or (1,)
+    formats = tiff.numbers(directory, 339) or (1,)
     photometric = number(262, _RGB if bands in (3, 4) else _BLACK_IS_ZERO)
     compression = number(259, 1)
     if not 1 <= bands <= 4096 or len(set(bits)) > 1 or len(set(formats)) > 1:
@@ -121,8 +121,8 @@ def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
         or rows * columns > 4 * max(1 << 20, height * width)
     ):
         raise Broken(f"a TIFF with strips or tiles of {rows} x {columns}")
-    offsets = found.numbers(directory, 324 if tiled else 273)
-    counts = found.numbers(directory, 325 if tiled else 279)
+    offsets = tiff.numbers(directory, 324 if tiled else 273)
+    counts = tiff.numbers(directory, 325 if tiled else 279)
     predictor = number(317, 1)
     if (
         predictor not in (1, 2, 3)
@@ -133,9 +133,9 @@ def _layout(found: Directories, directory: Directory) -> TiffLayout | None:
     if photometric == _RGB and bands < 3:
         raise Broken(f"a TIFF with colors of {bands} bands")
     return TiffLayout(
-        height, width, bands, bits[0], kind, found.order, photometric, found.numbers(directory, 338),
+        height, width, bands, bits[0], kind, tiff.order, photometric, tiff.numbers(directory, 338),
         compression, 1 if compression == _PLAIN else predictor, number(266, 1) == 2, planes, rows, columns, offsets,
-        counts, found.numbers(directory, 320),
+        counts, tiff.numbers(directory, 320),
     )  # fmt: skip
 
 
@@ -231,29 +231,29 @@ def _samples(rows: np.ndarray, layout: TiffLayout) -> np.ndarray:
     if layout.predictor == 3:
         changed = np.cumsum(rows.reshape(len(rows), -1, bands), axis=1, dtype=np.uint8)
         ordered = changed.reshape(len(rows), size, -1).transpose(0, 2, 1)
-        found = np.ascontiguousarray(ordered).view(f">f{size}")
+        samples = np.ascontiguousarray(ordered).view(f">f{size}")
     elif layout.predictor == 2:
         stored = rows.view(f"{layout.order}u{size}").reshape(len(rows), layout.columns, bands)
         summed = np.cumsum(stored, axis=1, dtype=f"u{size}")
-        found = summed.view(f"{layout.kind}{size}")
+        samples = summed.view(f"{layout.kind}{size}")
     else:
-        found = rows.view(f"{layout.order}{layout.kind}{size}")
-    found = found.astype(found.dtype.newbyteorder("="), copy=False)
-    return found.reshape(len(rows), layout.columns, bands)
+        samples = rows.view(f"{layout.order}{layout.kind}{size}")
+    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    return samples.reshape(len(rows), layout.columns, bands)
 
 
 def _unpacked_bits(rows: np.ndarray, layout: TiffLayout, bands: int) -> np.ndarray:
     """Unpack samples that do not fill bytes, a few rows at a time, as each bit temporarily takes a byte."""
     shape = (len(rows), layout.columns, bands)
-    found = np.zeros(shape, np.uint8 if layout.bits < 8 else np.uint16)
+    samples = np.zeros(shape, np.uint8 if layout.bits < 8 else np.uint16)
     across = layout.columns * bands * layout.bits
     step = max(1, _BITS_AT_ONCE // max(1, across))
     for start in range(0, len(rows), step):
-        some = slice(start, start + step)
-        bits = np.unpackbits(rows[some], axis=1)[:, :across].reshape(-1, *shape[1:], layout.bits)
+        part = slice(start, start + step)
+        bits = np.unpackbits(rows[part], axis=1)[:, :across].reshape(-1, *shape[1:], layout.bits)
         for k in range(layout.bits):
-            found[some] = found[some] << 1 | bits[..., k]
-    return found
+            samples[part] = samples[part] << 1 | bits[..., k]
+    return samples
 
 
 def _assembled(samples: np.ndarray, layout: TiffLayout, tiled: bool) -> np.ndarray:
@@ -305,13 +305,13 @@ def _straight(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([colors, pixels[..., 3:]], 2)
 
 
-def _through_pillow(data: bytes, found: Directories, directory: Directory, index: int, ids: bool) -> Samples:
+def _through_pillow(data: bytes, tiff: Directories, directory: Directory, index: int, ids: bool) -> Samples:
     """Read CMYK, YCbCr, fax and JPEG with Pillow, as stored (not turned upright)."""
     if ORIENTATION in directory.tags:
         tag = directory.tags[ORIENTATION]
         size = struct.calcsize("=" + {3: "H", 4: "I"}.get(tag.type, "B"))
-        one = (1).to_bytes(size, "little" if found.order == "<" else "big")
-        data = data[: tag.at] + one + data[tag.at + size :]
-    height, width = found.number(directory, 257, 0), found.number(directory, 256, 0)
+        upright = (1).to_bytes(size, "little" if tiff.order == "<" else "big")
+        data = data[: tag.at] + upright + data[tag.at + size :]
+    height, width = tiff.number(directory, 257, 0), tiff.number(directory, 256, 0)
     image: Any = opened(data, "TIFF", (height, width), index)
     return samples_of(image, ids)
