@@ -154,6 +154,20 @@ def test_csv_whose_later_rows_widen_the_type(tmp_path):
     assert plain(table.read(np.array([400_000, 0]))["b"]) == ["late", None]
 
 
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        ("10000000000000000001,10000000000000000002,", [10**19 + 1, 10**19 + 2, None]),
+        ("123456789012345678901,-1,", ["123456789012345678901", "-1", None]),
+        ("1e19,0.5,", [1e19, 0.5, None]),
+    ],
+)
+def test_integers_in_csv_that_int64_cannot_hold_are_not_rounded(tmp_path, ids, found):
+    path = tmp_path / "t.csv"
+    path.write_text("x,id\n" + "".join(f"1,{one}\n" for one in ids.split(",")))
+    assert rows(read_table(path))["id"] == found
+
+
 def test_a_name_with_a_dot_beside_a_struct(tmp_path):
     table = pa.table({"a": [{"b": 1}], "a.b": [2]})
     pq.write_table(table, tmp_path / "t.parquet")
