@@ -795,6 +795,14 @@ def test_many_classes_in_two_spellings_are_one_problem():
     assert f"got {named}" in problem
 
 
+def test_accents_encoded_in_two_ways():
+    (problem,) = spelled(
+        {"kind": ph.Categorical()}, {"x": np.zeros((4, 2)), "kind": ["\xe9", "e\u0301", "a", "b"]}
+    )
+    assert "differ in more than how accents are encoded" in problem
+    assert '.str.normalize("NFC");' in problem
+
+
 def test_values_beside_the_positive_one_that_are_spelled_alike():
     assert spelled({"kind": ph.Binary(positive="cat")}) == [
         "head `kind`: expected values that differ in more than spaces and case, got ' cat' and 'cat'. If they mean the "

@@ -974,3 +974,14 @@ def test_a_mask_whose_index_has_another_order():
         assert rows.select(other).read([0, 1])["x"].tolist() == [3.0, 2.0]
     assert [str(one.message) for one in warned] == [words]
     assert rows.select(other.reindex(frame.index, fill_value=False)).read([0])["x"].tolist() == [2.0]
+
+
+def test_labels_of_a_shuffled_frame_are_no_row_numbers():
+    frame = pd.DataFrame({"x": [0.0, 1, 2, 3]}).iloc[[2, 0, 3, 1]]
+    table = read_table(frame)
+    assert message(lambda: table.select(frame.index[:2])) == (
+        "rows: expected row numbers of the frame, got labels of its index: 2 is row 0. Give row numbers, "
+        "frame.index.get_indexer(rows); if they are, rows.to_numpy()."
+    )
+    assert table.select(frame.index.get_indexer([2])).read([0])["x"].tolist() == [2]
+    assert read_table(frame.reset_index()).select(frame.index[:2]).read([0])["x"].tolist() == [3]
