@@ -528,7 +528,10 @@ def test_ids_for_which_an_embedding_has_no_row():
 def test_an_id_in_a_late_row_is_found(dtype):
     words = np.arange(3000)[:, None] % 20
     words[2900] = 40
-    feed = ph.Feed({"words": words.astype(dtype), "yes": words[:, 0] % 2}, inputs="words", heads=YES)
+    ids, inputs = words.astype(dtype), {"words": ph.Array()}
+    if dtype == np.float32:
+        ids[2800], inputs = np.nan, {"words": ph.Array(fill=0.0)}
+    feed = ph.Feed({"words": ids, "yes": words[:, 0] % 2}, inputs=inputs, heads=YES)
     for rows, problems in ((41, 0), (40, 1)):
         model = build(feed, {"yes": dense(1)}, start=layers.Embedding(rows, 3, name="of_words"))
         found = feed.check(model).errors
@@ -541,12 +544,16 @@ def test_an_id_in_a_late_row_is_found(dtype):
 def test_only_ids_in_memory_are_all_read(tmp_path, monkeypatch):
     """A file may be large, and is read for an hour."""
     monkeypatch.setattr("polyhead.pipeline.gather.SMALL_FILE", 0)
+    monkeypatch.setattr("polyhead.pipeline.assembler.SCANNED_BYTES", 10_000)
     words = np.arange(3000, dtype="int32")[:, None] % 20
     words[2900] = 40
     np.save(tmp_path / "words.npy", words)
     mapped = np.load(tmp_path / "words.npy", mmap_mode="r")
     feed = ph.Feed({"words": mapped, "yes": words[:, 0] % 2}, inputs="words", heads=YES)
-    assert not feed.check(build(feed, {"yes": dense(1)}, start=layers.Embedding(40, 3))).errors
+    model = build(feed, {"yes": dense(1)}, start=layers.Embedding(40, 3))
+    assert not feed.check(model).errors
+    monkeypatch.setattr("polyhead.pipeline.assembler.SCANNED_BYTES", 12_000)
+    assert "row 2900: expected ids in [0, 39]" in str(feed.check(model).errors[0])
     feed = ph.Feed({"words": words, "yes": words[:, 0] % 2}, inputs="words", heads=YES)
     monkeypatch.delattr("polyhead.pipeline.assembler.Assembler.extremes")
     assert not feed.check(build(feed, {"yes": dense(1)}, start=layers.Dense(3))).errors
