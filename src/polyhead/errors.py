@@ -69,16 +69,16 @@ def _start(value: Any, most: int, depth: int = 0) -> str:
         return repr(value[:most])
     if kind is int and value.bit_length() > 4 * most:
         return f"a whole number of {value.bit_length():,} bits"
+    if kind.__name__ in ("DataFrame", "LazyFrame"):
+        return f"a {kind.__name__} of {kind.__module__.partition('.')[0]}"
     if kind not in _BRACKETS or not value:
         return repr(value)
     if depth > 20:
         return "..."
     text = _BRACKETS[kind][0]
     for i, key in enumerate(value):
-        text += ", " if i else ""
-        text += _start(key, most, depth + 1)
-        if kind is dict:
-            text += ": " + _start(value[key], most, depth + 1)
+        text += (", " if i else "") + _start(key, most, depth + 1)
+        text += ": " + _start(value[key], most, depth + 1) if kind is dict else ""
         if len(text) >= most:
             return text
     return text + (",)" if kind is tuple and len(value) == 1 else _BRACKETS[kind][1])

@@ -528,7 +528,10 @@ def test_ids_for_which_an_embedding_has_no_row():
 def test_an_id_in_a_late_row_is_found(dtype):
     words = np.arange(3000)[:, None] % 20
     words[2900] = 40
-    feed = ph.Feed({"words": words.astype(dtype), "yes": words[:, 0] % 2}, inputs="words", heads=YES)
+    ids, inputs = words.astype(dtype), {"words": ph.Array()}
+    if dtype == np.float32:
+        ids[2800], inputs = np.nan, {"words": ph.Array(fill=0.0)}
+    feed = ph.Feed({"words": ids, "yes": words[:, 0] % 2}, inputs=inputs, heads=YES)
     for rows, problems in ((41, 0), (40, 1)):
         model = build(feed, {"yes": dense(1)}, start=layers.Embedding(rows, 3, name="of_words"))
         found = feed.check(model).errors
@@ -541,12 +544,16 @@ def test_an_id_in_a_late_row_is_found(dtype):
 def test_only_ids_in_memory_are_all_read(tmp_path, monkeypatch):
     """A file may be large, and is read for an hour."""
     monkeypatch.setattr("polyhead.pipeline.gather.SMALL_FILE", 0)
+    monkeypatch.setattr("polyhead.pipeline.assembler.SCANNED_BYTES", 10_000)
     words = np.arange(3000, dtype="int32")[:, None] % 20
     words[2900] = 40
     np.save(tmp_path / "words.npy", words)
     mapped = np.load(tmp_path / "words.npy", mmap_mode="r")
     feed = ph.Feed({"words": mapped, "yes": words[:, 0] % 2}, inputs="words", heads=YES)
-    assert not feed.check(build(feed, {"yes": dense(1)}, start=layers.Embedding(40, 3))).errors
+    model = build(feed, {"yes": dense(1)}, start=layers.Embedding(40, 3))
+    assert not feed.check(model).errors
+    monkeypatch.setattr("polyhead.pipeline.assembler.SCANNED_BYTES", 12_000)
+    assert "row 2900: expected ids in [0, 39]" in str(feed.check(model).errors[0])
     feed = ph.Feed({"words": words, "yes": words[:, 0] % 2}, inputs="words", heads=YES)
     monkeypatch.delattr("polyhead.pipeline.assembler.Assembler.extremes")
     assert not feed.check(build(feed, {"yes": dense(1)}, start=layers.Dense(3))).errors
@@ -793,6 +800,14 @@ def test_many_classes_in_two_spellings_are_one_problem():
         "'cat' once and 'cat ' once; 'cow' once and 'cow ' once; 'dog' once and 'dog ' once; … (4 in all)."
     )
     assert f"got {named}" in problem
+
+
+def test_accents_encoded_in_two_ways():
+    (problem,) = spelled(
+        {"kind": ph.Categorical()}, {"x": np.zeros((4, 2)), "kind": ["\xe9", "e\u0301", "a", "b"]}
+    )
+    assert "differ in more than how accents are encoded" in problem
+    assert '.str.normalize("NFC");' in problem
 
 
 def test_values_beside_the_positive_one_that_are_spelled_alike():

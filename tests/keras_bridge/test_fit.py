@@ -379,7 +379,10 @@ def test_validation_rows_that_are_no_feed_are_refused_before_the_first_step(form
     rows = form({"row": [0.0, 1.0], "odd": [0, 1]})
     with pytest.raises(ph.ContractError) as error:
         model.fit(feed, validation_data=rows, verbose=0)
-    assert str(error.value).startswith("fit(validation_data=): expected a feed of the validation rows, got ")
+    found = "a DataFrame of pandas." if form is pd.DataFrame else ""
+    assert str(error.value).startswith(
+        f"fit(validation_data=): expected a feed of the validation rows, got {found}"
+    )
     assert str(error.value).endswith(" Say validation_data=feed.on(rows).")
     assert int(model.optimizer.iterations) == 0
 

@@ -616,10 +616,16 @@ def test_labels_that_are_whole_floats_are_ids_and_fractions_are_none():
             "a;b",
             '[[label for label in text.split(";") if label] if isinstance(text, str) else None for text in column]',
         ),
+        (
+            ["b", ["a"], "a|b"],
+            "a|b",
+            '[[label for label in text.split("|") if label] if isinstance(text, str) else text for text in column]',
+        ),
     ],
 )
 def test_texts_of_several_labels_are_one_mistake(classes, texts, found, code):
-    words = f"head `y`: expected lists of labels, got text, as {found!r}. Split the labels: {code}."
+    some = " in some rows" * any(isinstance(one, list) for one in texts)
+    words = f"head `y`: expected lists of labels, got text{some}, as {found!r}. Split the labels: {code}."
     rows = {"x": np.zeros(3), "y": texts}
     with pytest.raises(ph.DataError) as caught:
         ph.Feed(rows, inputs="x", heads={"y": MultiLabel(classes)})

@@ -117,6 +117,19 @@ MEND = "Fix the row, or put NaN where there is no label."
         ),
         (
             1,
+            ["1.500,25"],
+            "head `h`, row 0: expected a number, got '1.500,25'. Turn text into numbers: "
+            '[float(text.replace(".", "").replace(",", ".")) for text in column].',
+        ),
+        (
+            1,
+            ["1 500"],
+            "head `h`, row 0: expected a number, got '1 500'. Turn text into numbers: "
+            '[float(text.replace(" ", "")) for text in column] if spaces separate thousands, '
+            "[[float(one) for one in text.split()] for text in column] if they separate numbers.",
+        ),
+        (
+            1,
             [1.5, "-"],
             "head `h`, row 1: expected a number, got '-'. If it means that there is none, give "
             'pandas.to_numeric(column, errors="coerce").',

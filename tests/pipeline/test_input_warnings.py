@@ -23,11 +23,12 @@ def feed(inputs, heads=None, **columns):
         (SECONDS.tolist(), ph.Array()),
         (SECONDS.astype(np.int64) * 1000, ph.Array(dtype="float32")),
         (np.stack([Y, SECONDS], 1), ph.Array()),
+        (2**60 + 4000 * np.arange(8), ph.Array(dtype="float32")),
     ],
 )
 def test_numbers_that_collapse_in_float32_are_told_once(column, kind):
     words = (
-        "^input `t`, column `t`: expected numbers that differ in float32, got 17.* which become equal. Say "
+        "^input `t`, column `t`: expected numbers that differ in float32, got 1.* which become equal. Say "
     )
     with pytest.warns(ph.PolyheadWarning, match=words) as told:
         made = feed({"t": kind}, t=column)
@@ -53,6 +54,23 @@ def test_numbers_that_collapse_in_float32_are_told_once(column, kind):
 )
 def test_other_numbers_are_not(column):
     feed({"t": ph.Array(fill=0.0 if column.dtype.kind == "f" else None)}, t=column)
+
+
+def test_labels_that_collapse_in_float32_are_told_once():
+    words = (
+        "head `t`: expected numbers that differ in float32, got 1700000000000 and 1700000001000, which become equal. "
+        'Say ph.Regression(scale="standard"), which metrics and ph.predict undo.'
+    )
+    heads, column = {"t": ph.Regression()}, SECONDS.astype(np.int64) * 1000
+    with pytest.warns(ph.PolyheadWarning, match=f"^{re.escape(words)}$") as told:
+        feed("y", heads, t=column).on({"t": column, "y": Y})
+    assert len(told) == 1
+    feed(
+        "y",
+        {"t": ph.Regression(scale="standard"), "v": ph.Embedding(2)},
+        t=column,
+        v=np.stack([column] * 2, 1),
+    )
 
 
 def test_bytes_of_0_and_1_are_told():

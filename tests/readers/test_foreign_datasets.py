@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import io
 import sqlite3
 import subprocess
 import sys
@@ -48,6 +49,12 @@ def test_a_structured_array():
     data = np.rec.fromarrays([X[:, 0], AGE[:, 0]], names="x,age")
     assert refused(data).endswith(
         "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
+    )
+
+
+def test_an_open_file_is_no_generator():
+    assert refused(io.BytesIO(b"x,age")).endswith(
+        "Give the path of the file, or its table: pandas.read_csv(file)."
     )
 
 

@@ -629,6 +629,15 @@ def test_the_file_to_write_is_a_parquet_file_and_not_the_data(trained, tmp_path)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["folder.parquet", "rows.parquet"]
 
 
+def test_large_ids_with_gaps_are_not_rounded_in_pandas(trained):
+    model, _ = trained
+    ids = pd.array([2**60 + 1, None, 7], "Int64")
+    found = ph.predict(model, {"x": table(3)["x"], "user": ids, "few": [1, None, 3]}, keep=["user", "few"])
+    frame = found.to_pandas()
+    assert frame["user"].tolist() == [2**60 + 1, pd.NA, 7]
+    assert frame["few"].dtype == float
+
+
 def test_columns_of_mixed_types_are_named(trained):
     model, _ = trained
     for mixed in ([["a"], "b"], [Path("a"), Path("b")], [(1, "a"), (2, "b")]):

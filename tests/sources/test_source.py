@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from outcomes import message
@@ -111,6 +112,15 @@ def test_views_of_a_users_source():
     [
         (lambda ids: [ids], "Reads.read: expected a dict of columns, got 'list'."),
         (lambda ids: {"x": (1, 2)}, "Reads.read, column `x`: expected an array or a list, got 'tuple'."),
+        (
+            lambda ids: pd.DataFrame({"x": ids}),
+            "Reads.read: expected a dict of columns, got 'DataFrame'. "
+            "Return {name: frame[name].to_list() for name in frame.columns}.",
+        ),
+        (
+            lambda ids: {"x": pd.Series(ids)},
+            "Reads.read, column `x`: expected an array or a list, got 'Series'. Return series.to_list().",
+        ),
         (lambda ids: {"x": ids[:-1]}, "Reads.read, column `x`: expected 2 entries for 2 ids, got 1."),
         (
             lambda ids: {"x": np.array(1)},

@@ -358,6 +358,13 @@ def test_groups_have_names_of_any_kind(names):
     assert {tuple(part.ids % 2) for part in parts} == {(0,) * 5, (1,) * 5}
 
 
+@pytest.mark.parametrize("names", [[7, "7"], [7.0, "7"], ["a", "a "]])
+def test_groups_that_are_likely_one_are_warned_of(names):
+    data = {"g": names * 5}
+    with pytest.warns(PolyheadWarning, match="`g`: expected groups that differ in more than spaces and type"):
+        Arrays(data).split((0.5, 0.5), group="g")
+
+
 # Errors ----------------------------------------------------------------------------------------------
 
 

@@ -154,6 +154,20 @@ def test_csv_whose_later_rows_widen_the_type(tmp_path):
     assert plain(table.read(np.array([400_000, 0]))["b"]) == ["late", None]
 
 
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        ("10000000000000000001,10000000000000000002,", [10**19 + 1, 10**19 + 2, None]),
+        ("123456789012345678901,-1,", ["123456789012345678901", "-1", None]),
+        ("1e19,0.5,", [1e19, 0.5, None]),
+    ],
+)
+def test_integers_in_csv_that_int64_cannot_hold_are_not_rounded(tmp_path, ids, found):
+    path = tmp_path / "t.csv"
+    path.write_text("x,id\n" + "".join(f"1,{one}\n" for one in ids.split(",")))
+    assert rows(read_table(path))["id"] == found
+
+
 def test_a_name_with_a_dot_beside_a_struct(tmp_path):
     table = pa.table({"a": [{"b": 1}], "a.b": [2]})
     pq.write_table(table, tmp_path / "t.parquet")
@@ -960,3 +974,14 @@ def test_a_mask_whose_index_has_another_order():
         assert rows.select(other).read([0, 1])["x"].tolist() == [3.0, 2.0]
     assert [str(one.message) for one in warned] == [words]
     assert rows.select(other.reindex(frame.index, fill_value=False)).read([0])["x"].tolist() == [2.0]
+
+
+def test_labels_of_a_shuffled_frame_are_no_row_numbers():
+    frame = pd.DataFrame({"x": [0.0, 1, 2, 3]}).iloc[[2, 0, 3, 1]]
+    table = read_table(frame)
+    assert message(lambda: table.select(frame.index[:2])) == (
+        "rows: expected row numbers of the frame, got labels of its index: 2 is row 0. Give row numbers, "
+        "frame.index.get_indexer(rows); if they are, rows.to_numpy()."
+    )
+    assert table.select(frame.index.get_indexer([2])).read([0])["x"].tolist() == [2]
+    assert read_table(frame.reset_index()).select(frame.index[:2]).read([0])["x"].tolist() == [3]

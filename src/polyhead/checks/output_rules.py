@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 
 from polyhead.checks.range_rules import (
     UNIT_LOSSES,
@@ -356,9 +357,12 @@ def _check_spelling(name: str, head: Head) -> Iterator[Problem]:
     if not groups:
         return
     spaces = all(len({one.strip() for one in names}) < len(names) for names in kind.spellings)
-    clean = ".str.strip()" if spaces else ".str.strip().str.lower()"
+    composed = all(len({normalize("NFC", one) for one in names}) < len(names) for names in kind.spellings)
+    clean = ".str.strip()" if spaces else '.str.normalize("NFC")' if composed else ".str.strip().str.lower()"
     more = f"; … ({len(groups):,} in all)" if len(groups) > _NAMED else ""
     where = place(head=name, column=None if column == name else column)
-    expected = f"{what} that differ in more than spaces and case"
+    expected = (
+        f"{what} that differ in more than {'how accents are encoded' if composed else 'spaces and case'}"
+    )
     fix = f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {other}."
     yield Problem(where, expected, "; ".join(groups[:_NAMED]) + more, fix, "class-spelling", warning=True)

@@ -53,6 +53,15 @@ def in_other_order(one: Any, other: Any) -> bool:
     return bool((one.value_counts(dropna=False).reindex(counts.index) == counts).all())
 
 
+def moved_label(own: Any, rows: Any, numbers: np.ndarray) -> tuple[int, int] | None:
+    """Return the first label in part of the index ``own`` that is not the number of its row, and that row."""
+    if own is None or not own.is_unique:
+        return None
+    at = own.get_indexer(rows)
+    moved = np.flatnonzero((at >= 0) & (at != numbers))[:1]
+    return (int(numbers[moved[0]]), int(at[moved[0]])) if len(moved) else None
+
+
 def partly_shared(one: Any, other: Any) -> str:
     """Say how many of its labels an index of pandas shares with another; empty if it is none, or all."""
     if not (one.is_unique and other.is_unique) or other.equals(one):

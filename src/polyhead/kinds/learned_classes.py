@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -125,7 +126,7 @@ def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def spellings(counts: Mapping[Any, int]) -> Spellings:
-    """Find names that differ only in spaces or case; the case of single letters counts.
+    """Find names that differ only in spaces, case or the encoding of accents; the case of single letters counts.
 
     >>> spellings({"cat": 8, " Cat": 1, "a": 5, "A": 5, 3: 1})
     ({' Cat': 1, 'cat': 8},)
@@ -133,7 +134,7 @@ def spellings(counts: Mapping[Any, int]) -> Spellings:
     groups: dict[str, dict[str, int]] = {}
     for name, times in counts.items():
         if isinstance(name, str):
-            word = " ".join(name.split())
+            word = unicodedata.normalize("NFC", " ".join(name.split()))
             groups.setdefault(word.casefold() if len(word) > 1 else word, {})[name] = times
     return tuple(dict(sorted(group.items())) for _, group in sorted(groups.items()) if len(group) > 1)
 

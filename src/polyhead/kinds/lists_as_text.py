@@ -75,15 +75,19 @@ def split_labels(mark: str, gaps: bool = False) -> str:
 
 
 def require_lists(values: Sequence[Any]) -> None:
-    """Raise one error for a column of texts, some of several labels, rather than one for each form of its texts."""
+    """Raise one error for texts, some of several labels, also beside lists, rather than one for each form of text."""
     texts = [value for value in values if isinstance(value, str)]
     several = next((text for text in texts if listed_mark(text)), None)
-    if several is None or not all(isinstance(v, str) or v is None or v != v for v in values):
+    others = [value for value in values if not isinstance(value, str)]
+    lists = any(isinstance(value, (list, tuple, np.ndarray)) for value in others)
+    if several is None or not (lists or all(v is None or v != v for v in others)):
         return
     mark = listed_mark(several)
     mark += " " * all(f"{mark} " in text for text in texts if mark in text)
-    fix = f"Split the labels: {split_labels(mark, gaps=len(texts) < len(values))}."
-    raise BadValue(None, "lists of labels", f"text, as {shown(several)}", fix)
+    fix = f"Split the labels: {split_labels(mark, gaps=bool(others))}."
+    if lists:
+        fix = fix.replace(" else None for ", " else text for ")
+    raise BadValue(None, "lists of labels", f"text{' in some rows' * lists}, as {shown(several)}", fix)
 
 
 def listed_mark(text: Any) -> str:
@@ -103,7 +107,7 @@ def leaving_gaps(fix: str, none: str = "None") -> str:
     >>> leaving_gaps("Turn text into lists: [json.loads(text) for text in column].")
     'Turn text into lists: [json.loads(text) if isinstance(text, str) else None for text in column].'
     """
-    if " else None for " in fix:
+    if " else None for " in fix or " else text for " in fix:
         return fix
 
     def complete(found: re.Match[str]) -> str:

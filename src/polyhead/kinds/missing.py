@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -83,7 +84,8 @@ def row_array(value: Any, index: int, expected: str, fix: str = "") -> np.ndarra
     return row
 
 
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'\u2019 \xa0\u202f])\d{3}(?:\1\d{3})*(?:(?!\1)([.,])\d*)?")
+_TURN = "Turn text into numbers: "
 
 
 def nested_lists(value: Any) -> Any:
@@ -137,7 +139,7 @@ def conversion_fix(value: Any, fix: str = "") -> str:
         return "Turn text into numbers: np.asarray(column, float)."
     if means_no_number(value):
         return 'If it means that there is none, give pandas.to_numeric(column, errors="coerce").'
-    return _comma_fix(value) or _unit_fix(value) or lists_fix(value) or times_fix(value) or fix
+    return _separator_fix(value) or _unit_fix(value) or lists_fix(value) or times_fix(value) or fix
 
 
 _NO_NUMBER = {"-", "--", "?", ".", "n/a", "na", "none", "null", "nan", "missing", "unknown"}
@@ -161,23 +163,35 @@ def _unit_fix(text: str) -> str:
     """
     signs = "".join(sign for sign in "$€£¥%" if sign in text)
     bare = text.strip(f"{signs} ")
-    thousands = _THOUSANDS.fullmatch(bare) is not None
-    if not signs or not (thousands or reads_as_number(bare)):
+    edit = _edit_of(bare)
+    if not signs or not (edit or reads_as_number(bare)):
         return ""
-    commas = '.replace(",", "")' * thousands
-    return f'Turn text into numbers: [float(text.strip("{signs} "){commas}) for text in column].'
+    return f'{_TURN}[float(text.strip("{signs} "){edit}) for text in column].'
 
 
-def _comma_fix(text: str) -> str:
-    """Say how to read a number with commas; a comma before three digits may separate thousands or decimals."""
-    without = '[float(text.replace(",", "")) for text in column]'
-    decimal = without.replace('""', '"."')
-    if _THOUSANDS.fullmatch(text.strip()):
-        if "." in text or text.count(",") > 1:
-            return f"Turn text into numbers: {without}."
-        return f"Turn text into numbers: {without} if commas separate thousands, {decimal} if decimals follow them."
-    one = text.count(",") == 1 and reads_as_number(text.replace(",", "."))
-    return f"Turn text into numbers: {decimal}." if one else ""
+def _separator_fix(text: str) -> str:
+    """Say how to read a number with commas or thousands separators; empty for other texts.
+
+    >>> _separator_fix("1.500,25")
+    'Turn text into numbers: [float(text.replace(".", "").replace(",", ".")) for text in column].'
+    """
+    text, other = text.strip(), ""
+    edit = _edit_of(text)
+    if edit == '.replace(",", "")' and text.count(",") == 1 and "." not in text:
+        read = '[float(text.replace(",", ".")) for text in column]'
+        other = f" if commas separate thousands, {read} if decimals follow them"
+    elif edit == '.replace(" ", "")':
+        read = lists_fix(text).removeprefix(_TURN).removesuffix(".")
+        other = f" if spaces separate thousands, {read} if they separate numbers"
+    return f"{_TURN}[float(text{edit}) for text in column]{other}." if edit else ""
+
+
+def _edit_of(text: str) -> str:
+    """Return code that turns a number with separators into one that ``float`` reads; empty for other texts."""
+    if found := _THOUSANDS.fullmatch(text):
+        edit = f'.replace({json.dumps(found[1])}, "")'
+        return edit + '.replace(",", ".")' * (found[2] == ",")
+    return '.replace(",", ".")' * (text.count(",") == 1 and reads_as_number(text.replace(",", ".")))
 
 
 def numbers(

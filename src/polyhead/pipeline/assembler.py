@@ -40,6 +40,9 @@ BLOCK_BYTES = 1 << 20
 BLOCK_BYTES_IN_MEMORY = 1 << 22
 BLOCK_ROWS = 16384
 
+SCANNED_BYTES = 1 << 28
+"""The bytes up to which all ids of an input in a file are compared with the rows of its embedding."""
+
 
 class Assembler:
     """Resolves a declaration against a source, and makes its batches; the arguments are those of `Resolution`.
@@ -149,14 +152,15 @@ class Assembler:
         return sum(int(np.prod(k.shape)) * np.dtype(k.dtype).itemsize for k in kinds)
 
     def extremes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows with the smallest and the largest number of an input, encoded; none if not in memory."""
+        """Return the rows with the smallest and the largest number of an input, encoded; none if in a large file."""
         columns = self.inputs[name].columns(name)
-        inside = len(columns) == 1 and columns[0] not in self._mapped
-        held = even_rows(self._whole.get(columns[0])) if inside else None
-        if not isinstance(held, np.ndarray) or held.dtype.kind not in "iuf" or not held.size:
+        held = even_rows(self._whole.get(columns[0])) if len(columns) == 1 else None
+        known = isinstance(held, np.ndarray) and held.dtype.kind in "iuf"
+        far = known and columns[0] in self._mapped and held.nbytes > SCANNED_BYTES
+        if not known or far or np.isnan(held).all():
             return np.zeros(0, np.int64), np.zeros((0, *(self.inputs[name].shape or ())))
         width = held.size // len(held)
-        ids = np.array([held.argmin() // width, held.argmax() // width])
+        ids = np.array([np.nanargmin(held) // width, np.nanargmax(held) // width])
         return ids, self.inputs[name].encode(held[ids], False)
 
     def steps_per_block(self, batch_size: int) -> int:

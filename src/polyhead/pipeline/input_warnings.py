@@ -1,4 +1,4 @@
-"""Warns of inputs that mislead the model: numbers equal in float32, almost black images, or the label itself."""
+"""Warns of inputs and labels that mislead the model: numbers equal in float32, dark images, the label itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from polyhead.errors import BadValue, Problem, counted, listed, place
 from polyhead.kinds import Array, Head, Image, Input
 from polyhead.kinds.missing import as_one_array, is_dense, is_missing, plain
 from polyhead.kinds.vocabulary import are_texts
+from polyhead.sources.source import Source
 
 FEW_STEPS = 1000
 """The number of float32 steps between the smallest and the largest number below which numbers are too close."""
+
+FIRST = 4096
+"""The most labels of a head that are compared."""
 
 NOISE = 1e-14
 """The relative difference of numbers that is mere rounding."""
@@ -33,10 +37,10 @@ def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int)
                 "column]; or leave the column out."
             )
             yield Problem(where, "words that several rows share", found, fix, "texts", warning=True)
-        if pair := collapsing_pair(kind, values):
-            found = f"{pair[0]!r} and {pair[1]!r}, which become equal"
-            fix = 'Say ph.Array(scale="standard"), or subtract an offset first.'
-            yield Problem(where, "numbers that differ in float32", found, fix, "collapsed", warning=True)
+        if kind.vocabulary is None and kind.scale is None:
+            yield from _collapsing(
+                where, values, 'Say ph.Array(scale="standard"), or subtract an offset first.'
+            )
     elif (
         isinstance(kind, Image) and kind.dtype == "float32" and kind.range is None and _zeros_and_ones(values)
     ):
@@ -45,16 +49,28 @@ def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int)
         yield Problem(where, "pixels of 0–255, as they are uint8", found, fix, "dark", warning=True)
 
 
-def collapsing_pair(kind: Input, values: Any) -> tuple[Any, Any] | None:
+def label_problems(name: str, head: Head, source: Source) -> Iterator[Problem]:
+    """Yield the warnings of the labels of one head: numbers equal in float32, of a column in memory."""
+    if head.quantities and head.layer is None and head.unit_fix and head.scaling is None:
+        column = source.column(head.columns(name)[0])
+        if isinstance(column, np.ndarray):
+            yield from _collapsing(place(head=name), column[:FIRST], head.unit_fix)
+
+
+def _collapsing(where: str, values: Any, fix: str) -> Iterator[Problem]:
+    if pair := collapsing_pair(values):
+        found = f"{pair[0]!r} and {pair[1]!r}, which become equal"
+        yield Problem(where, "numbers that differ in float32", found, fix, "collapsed", warning=True)
+
+
+def collapsing_pair(values: Any) -> tuple[Any, Any] | None:
     """Return two numbers of a column that become equal in float32, if its numbers are too close; else None.
 
-    >>> collapsing_pair(Array(), np.array([1.7e9, 1.7e9 + 1]))
+    >>> collapsing_pair(np.array([1.7e9, 1.7e9 + 1]))
     (1700000000.0, 1700000001.0)
-    >>> collapsing_pair(Array(), np.array([0.1, 0.1 + 1e-16, 0.5])), collapsing_pair(Array(), np.array([0.0, 1.7e9]))
+    >>> collapsing_pair(np.array([0.1, 0.1 + 1e-16, 0.5])), collapsing_pair(np.array([0.0, 1.7e9]))
     (None, None)
     """
-    if not isinstance(kind, Array) or kind.vocabulary is not None or kind.scale is not None:
-        return None
     try:
         array = as_one_array([None if is_missing(v) else v for v in plain(values)], "numbers")
     except BadValue:
@@ -63,9 +79,11 @@ def collapsing_pair(kind: Input, values: Any) -> tuple[Any, Any] | None:
         return None
     flat = array.reshape(len(array), -1)
     finite = np.where(np.isfinite(flat), flat, flat[:1])
-    width = finite.max(0).astype(np.float64) - finite.min(0)
+    width = (finite.max(0) - finite.min(0)).astype(np.float64)
     most = np.maximum(np.abs(finite.max(0).astype(np.float64)), np.abs(finite.min(0).astype(np.float64)))
-    close = (width > most * NOISE) & (width < most * np.finfo(np.float32).eps * FEW_STEPS)
+    close = (width > most * NOISE * (array.dtype.kind == "f")) & (
+        width < most * np.finfo(np.float32).eps * FEW_STEPS
+    )
     for at in np.flatnonzero(close).tolist():
         numbers = np.unique(finite[:, at])
         equal = np.flatnonzero(np.diff(numbers.astype(np.float32)) == 0)

@@ -12,7 +12,7 @@ from polyhead.kinds.declaration import KnownHeads
 from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.feed_arguments import given_first
 from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.input_warnings import input_problems, leaks
+from polyhead.pipeline.input_warnings import input_problems, label_problems, leaks
 from polyhead.pipeline.kind_columns import KindColumns, absent_columns, resolve_error
 from polyhead.pipeline.label_encoder import Labels
 from polyhead.pipeline.label_sources import BoxLabels, SceneLabels, resolve_head
@@ -80,7 +80,10 @@ class Resolution:
         self.box_labels = {name: one for name, one in self.box_labels.items() if not self.labels[name].ready}
         if self.scene is not None:
             require_moving(self.scene, self.inputs, self.heads, moves)
-        for problem in [*self._doubts, *(leaks(self.inputs, self.heads) if self._new else ())]:
+        if self._new:
+            self._doubts += leaks(self.inputs, self.heads)
+            self._doubts += (p for name, one in self.heads.items() for p in label_problems(name, one, source))
+        for problem in self._doubts:
             warn(problem)
 
     def _resolve_input(self, name: str, kind: Input) -> None:

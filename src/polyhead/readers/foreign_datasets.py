@@ -56,10 +56,12 @@ def fix_for(data: Any) -> str:
         return words
     if hasattr(data, "fetchall") or (hasattr(data, "cursor") and hasattr(data, "commit")):  # PEP 249
         return "Give the rows of a query as a table: pandas.read_sql(query, connection)."
+    if hasattr(data, "read") and hasattr(data, "seek"):
+        return "Give the path of the file, or its table: pandas.read_csv(file)."
     has_rows = isinstance(data, type) or hasattr(data, "__getitem__") or hasattr(data, "__iter__")
     if isinstance(data, Iterator) or (callable(data) and not has_rows):
         return "For a generator, use ph.from_generator(function, length=rows)."
-    if isinstance(data, np.ndarray) and data.dtype.names:
+    if getattr(getattr(data, "dtype", None), "names", None):  # of NumPy or h5py
         return "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
     if isinstance(data, (list, tuple)) and data and (fix := _fix_for_row(data[0])):
         return fix

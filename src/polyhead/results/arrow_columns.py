@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from polyhead.columns.values import would_round
 from polyhead.kinds.predicted_columns import Item, PredictedColumn
 
 KIND = b"polyhead"
@@ -139,6 +140,12 @@ def values_of_column(column: Any, item: str, shape: tuple[int, ...] = ()) -> Any
         return [None if row is None else np.array(row) if row else none.copy() for row in rows]
     arrays = [np.array(row) if row else none.copy() for row in rows]
     return np.stack(arrays) if arrays and len({one.shape for one in arrays}) == 1 else arrays
+
+
+def has_gaps_in_large(column: Any) -> bool:
+    """Return whether pandas would round integers of a pyarrow column, which are floats there beside a missing one."""
+    gaps = pa.types.is_integer(column.type) and column.null_count
+    return bool(gaps) and would_round([column.drop_null().to_numpy()], np.float64)
 
 
 def _of_pngs(value: Any, axis: int) -> Any:

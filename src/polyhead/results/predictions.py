@@ -26,7 +26,7 @@ from polyhead.results.annotation_files import (
     write_mask_images,
     write_yolo_labels,
 )
-from polyhead.results.arrow_columns import KIND, values_of_column
+from polyhead.results.arrow_columns import KIND, has_gaps_in_large, values_of_column
 from polyhead.results.first_rows import MOST_ROWS, FirstRows
 from polyhead.whole_file import writing
 
@@ -190,9 +190,12 @@ class Predictions:
             PolyheadError: without pandas.
         """
         with requiring("to_pandas()", "pandas", "pandas"):
-            import pandas  # noqa: F401, which pyarrow imports
+            import pandas
         table, items = self._table, self._items()
         frame = table.to_pandas()
+        for name in filter(lambda name: has_gaps_in_large(table.column(name)), table.column_names):
+            dtype = str(table.column(name).type).replace("int", "Int").replace("u", "U")
+            frame[name] = pandas.array(table.column(name).to_pylist(), dtype)
         for name, item in items.items():
             if item in ("mask", "masks", "map"):
                 found = np.empty(len(frame), object)

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from polyhead.columns.frames import in_other_order, index_of, partly_shared
+from polyhead.columns.frames import family_of, in_other_order, index_of, moved_label, partly_shared
 from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
 from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown, warn
 from polyhead.kinds.missing import plain
@@ -314,6 +314,11 @@ def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
             raise DataError(Problem(what, expected, f"{len(found):,} booleans"))
         _require_index(what, source.pandas_index(np.arange(count)), index_of(rows))
         return np.flatnonzero(found)
+    own = source.pandas_index(np.arange(count)) if "Index" in family_of(rows)[1] else None
+    if moved := moved_label(own, rows, found):
+        words = f"labels of its index: {moved[0]} is row {moved[1]}"
+        fix = "Give row numbers, frame.index.get_indexer(rows); if they are, rows.to_numpy()."
+        raise DataError(Problem(what, "row numbers of the frame", words, fix))
     outside = (found < 0) | (found >= count)
     if outside.any():
         at = int(outside.argmax())

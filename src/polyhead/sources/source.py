@@ -383,13 +383,15 @@ def checked_rows(source: Source, ids: np.ndarray) -> dict[str, Values]:
     rows: Any = source.coded(ids)
     where, count = f"{type(source).__name__}.read", len(ids)
     if not isinstance(rows, Mapping):
-        raise DataError(Problem(where, "a dict of columns", shown(type(rows).__name__)))
+        fix = "Return {name: frame[name].to_list() for name in frame.columns}." * hasattr(rows, "columns")
+        raise DataError(Problem(where, "a dict of columns", shown(type(rows).__name__), fix))
     for name, values in rows.items():
         if not isinstance(name, str):
             raise DataError(Problem(where, "strings as names of columns", shown(name)))
         at = f"{where}, column `{name}`"
         if not isinstance(values, (np.ndarray, list, Coded)):
-            raise DataError(Problem(at, "an array or a list", shown(type(values).__name__)))
+            fix = "Return series.to_list()." * hasattr(values, "to_list")
+            raise DataError(Problem(at, "an array or a list", shown(type(values).__name__), fix))
         single = isinstance(values, np.ndarray) and not values.ndim
         if single or len(values) != count:
             found = "a single value" if single else str(len(values))

@@ -141,9 +141,14 @@ def deal(
     Returns:
         int64 ``(rows,)``, each a position in ``shares``.
     """
-    cells = np.zeros(rows, np.int64)
+    cells, span = np.zeros(rows, np.int64), 1
     for codes in strata:
-        cells = compress(cells * (int(codes.max()) + 1) + codes)
+        levels = int(codes.max()) + 1
+        if span * levels >= 2**62:
+            cells = compress(cells)
+            span = int(cells.max()) + 1
+        cells, span = cells * levels + codes, span * levels
+    cells = compress(cells)
     # to be balanced: the number of rows, the values of each column, and the combinations of all columns
     balanced = [np.zeros(rows, np.int64), *strata, *([cells] if len(strata) > 1 else [])]
     units = _Units.of_rows(rows, cells) if groups is None else _Units.of_groups(groups, cells)
@@ -270,7 +275,7 @@ def _place_left_over(
     free = None if room is None else room - np.bincount(part, minlength=parts + 1)[:parts]
     for u in np.lexsort((turn[left], rarest, -units.sizes[left])).tolist():
         at, count = level[begins[u] : ends[u]], counts[begins[u] : ends[u], None]
-        gain = ((need[at] * count).sum(axis=0) - half[u]) / scale
+        gain = (np.add.reduce(need.take(at, axis=0) * count, axis=0) - half[u]) / scale
         if free is not None:
             gain[free <= 0] = -np.inf
         best = int(gain.argmax())

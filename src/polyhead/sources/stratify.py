@@ -65,6 +65,7 @@ def groups_of(source: Source, name: str) -> np.ndarray:
     values, *_ = _column(source, name)
     if values is None:
         raise DataError(Problem(place(column=name), "one number or name per row, to group by", "arrays"))
+    _warn_of_spellings(name, values)
     codes = _codes(values, cut=False)
     gone = codes < 0
     if gone.any():
@@ -73,6 +74,21 @@ def groups_of(source: Source, name: str) -> np.ndarray:
         fix = "Give such rows a separate group, or leave them out with select()."
         raise DataError(Problem(place(column=name, row=row), "a group for every row", found, fix))
     return compress(codes)
+
+
+def _warn_of_spellings(name: str, values: Values) -> None:
+    """Warn of groups that are likely one, 7 and "7" or "a" and "a ": their rows could be in several parts."""
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return
+    groups: dict[str, Any] = {}
+    for one in values.categories if isinstance(values, Coded) else dict.fromkeys(values):
+        word = str(int(one) if isinstance(one, float) and one.is_integer() else one).strip()
+        other = groups.setdefault(word, one)
+        if other is not one:
+            fix = "If they are one, spell them alike: [str(one).strip() for one in column]."
+            found = f"{shown(other)} and {shown(one)}"
+            warn(Problem(place(column=name), "groups that differ in more than spaces and type", found, fix))
+            return
 
 
 def compress(codes: np.ndarray) -> np.ndarray:
@@ -148,7 +164,7 @@ class _LabelSets:
         self._fits = len(forms) < 2 and (self._pieces[-1] is not None or not len(rows))
 
     def codes(self) -> list[np.ndarray]:
-        """Return for each label int64 ``(N,)``: 1 or 0, or -1 if it is missing; an empty list for other arrays."""
+        """Return for each label int8 ``(N,)``: 1 or 0, or -1 if it is missing; an empty list for other arrays."""
         known = [piece for piece in self._pieces if piece is not None]
         if not self._fits or not known:
             return []
@@ -157,26 +173,30 @@ class _LabelSets:
         else:
             sets = [one for piece in known for one in piece]
             often = Counter(name for one in sets for name in sorted(one)).most_common(MOST_LABELS)
-            flags = np.array([[name in one for name, _ in often] for one in sets], np.int64)
+            number = {name: i for i, (name, _) in enumerate(often)}
+            flags = np.zeros((len(sets), len(often)), np.int8)
+            places = [(row, number[name]) for row, one in enumerate(sets) for name in one if name in number]
+            flags[tuple(np.array(places, np.int64).reshape(-1, 2).T)] = 1
         present = np.concatenate(self._present)
-        found = np.full((flags.shape[1], len(present)), -1, np.int64)
+        found = np.full((flags.shape[1], len(present)), -1, np.int8)
         found[:, present] = flags.T
         return list(found)
 
 
 def _flags(rows: Any) -> np.ndarray | None:
-    """Return rows of 0 and 1 for at least two labels as int64, NaN and None as -1; None for any other rows."""
+    """Return rows of 0 and 1 for at least two labels as int8, NaN and None as -1; None for any other rows."""
     try:
         first = rows[0][0]
         if not 2 <= len(rows[0]) <= MOST_LABELS or isinstance(first, (str, bytes)) or np.ndim(first):
             return None
-        array = np.asarray(rows, np.float64)
+        whole = isinstance(rows, np.ndarray) and rows.dtype.kind in "biu"
+        array = rows if whole else np.asarray(rows, np.float64)
     except (TypeError, ValueError, LookupError):
         return None
-    gone = np.isnan(array)
+    gone = False if whole else np.isnan(array)
     if array.ndim != 2 or not (gone | (array == 0) | (array == 1)).all():
         return None
-    return np.where(gone, -1, array).astype(np.int64)
+    return (array if whole else np.where(gone, -1, array)).astype(np.int8)
 
 
 def _names(rows: Any) -> list[set[str]] | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 from pyarrow import csv, feather, ipc
@@ -269,7 +271,28 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
         whole = csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False)
         table = csv.read_csv(path, read_options=whole, parse_options=shape, convert_options=how)
     _require_text(table, where)
-    return opened_arrow(table, where)
+    return opened_arrow(_with_exact_integers(table, partial(csv.read_csv, path, parse_options=shape)), where)
+
+
+def _with_exact_integers(table: Any, read: Callable[..., Any]) -> Any:
+    """Read integers that int64 can't hold, which Arrow rounds to floats, again as uint64, or as text."""
+    for at, field in enumerate(table.schema):
+        if field.type != pa.float64() or not _is_large(pc.min_max(table.column(at)).as_py()):
+            continue
+        for kind in (pa.uint64(), pa.string()):
+            types = csv.ConvertOptions(
+                column_types={field.name: kind}, include_columns=[field.name], strings_can_be_null=True
+            )
+            with contextlib.suppress(pa.ArrowInvalid):
+                exact = read(convert_options=types).column(0)
+                if kind == pa.uint64() or pc.all(pc.match_substring_regex(exact, r"^[+-]?\d+$")).as_py():
+                    table = table.set_column(at, field.name, exact)
+                    break
+    return table
+
+
+def _is_large(bounds: Mapping[str, float | None]) -> bool:
+    return any(abs(bound or 0) >= 2**63 for bound in bounds.values())
 
 
 def _require_text(table: Any, where: str) -> None:
