@@ -321,6 +321,46 @@ def test_another_choice_of_rows_in_each_epoch():
     assert "of the second epoch that were not in the first" in str(problem)
 
 
+@pytest.mark.once
+@pytest.mark.parametrize("kept", [slice(0, 45), slice(None)], ids=["some of the rows", "all rows, augmented"])
+def test_images_come_with_other_labels_if_they_are_other_rows(kept):
+    images = np.tile(X[:, None, :, None], (1, 2, 1, 1))
+    draw = np.random.default_rng(0)
+
+    def epoch():
+        for ids in cut(draw.permutation(ROWS)[kept], 5):
+            noise = (draw.random((5, 1, 1, 1)) < 0.3) * draw.random() if kept == slice(None) else 0
+            yield images[ids] + noise, (YES[ids], VALUE[ids])
+
+    class Epochs(Items):
+        def on_epoch_end(self):
+            self.batches = list(epoch())
+
+        def __len__(self):
+            return len(self.batches)
+
+        def __getitem__(self, index):
+            return self.batches[index]
+
+    data = Epochs()
+    data.on_epoch_end()
+    report = examine(data, steps=None)
+    assert [p.code for p in report.problems] == ["rereading-differs"] * (kept != slice(None))
+    assert ("differ, as augmented ones do" in str(report.unseen)) == (kept == slice(None))
+
+
+@pytest.mark.once
+def test_rows_one_by_one_are_shuffled_with_the_batches():
+    class Single(Items):
+        def __len__(self):
+            return ROWS
+
+        def __getitem__(self, index):
+            return good(np.array([index]))
+
+    assert examine(Single(), steps=None, batches=ROWS).problems == ()
+
+
 @pytest.mark.filterwarnings("ignore:os.fork")  # of JAX, in the process of other tests
 def test_workers_that_each_read_all_rows_of_an_iterable_dataset():
     data = pytest.importorskip("torch").utils.data

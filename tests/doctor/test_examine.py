@@ -319,9 +319,9 @@ def test_images_that_are_turned_without_their_masks(turn, how):
     draw = np.random.default_rng(1)
 
     def turned(ids, both):
-        if draw.random() < 0.5:
-            return images[ids], masks[ids]
-        return turn(images[ids]), turn(masks[ids]) if both else masks[ids]
+        first = draw.random() < 0.5
+        second = first if both else draw.random() < 0.5  # drawn for each array
+        return turn(images[ids]) if first else images[ids], turn(masks[ids]) if second else masks[ids]
 
     assert ph.examine(stream(lambda ids: turned(ids, True)), steps_per_epoch=6).errors == ()
     ((code, message),) = errors(ph.examine(stream(lambda ids: turned(ids, False)), steps_per_epoch=6))

@@ -269,13 +269,14 @@ CASES = [
     ),
     (
         "dtype cut",
-        lambda: (flat((B1[0], B1[1][0].astype("int32")), (B1[0], B1[1][1])), None),
-        ("dtype-drift",),
+        lambda: (flat((B0[0], B0[1][0].astype("int32")), (B1[0], B1[1][1])), None),
+        ("dtype-drift", "not-shuffled"),
         [
             (
                 "target y, batch 1: expected int32, as in batch 0, got float32. TensorFlow would "
                 'truncate the fractions. Fix the dtype: values.astype("float32").'
             ),
+            IN_ORDER,
         ],
     ),
     (
@@ -974,15 +975,56 @@ CASES = [
     (
         "one array of weights for masks",
         lambda: (stream(lambda i: (MASK[i], (MASK[i], MASK[i]), ones)), two_masks()),
-        ("weights-shape", "weights-structure"),
+        ("weights-shape",),
         [
             (
                 "weights of output `one`: expected rows of shape (8, 8) or (1, 1), got one number a row, (B,), "
                 "one array for every output. Give each output weights of its own: yield x, y, (one, two)."
             ),
+        ],
+    ),
+    (
+        "masked labels",
+        lambda: (stream(lambda i: (X[i], (YES[i], np.ma.masked_less(VALUE[i], 20)))), two_heads()),
+        ("not-an-array",),
+        [
             (
-                "(perhaps) weights: expected weights for each of `one`, `two`, got one array, which counts for "
-                "every output. Yield x, y, (one, two); an array of ones where all rows count."
+                "output `value`, batch 0: expected an array of numbers, got a masked array, of which Keras also trains "
+                "on what is masked. Give y.filled(0), and weights ~np.ma.getmaskarray(y), or declare the data as a "
+                "ph.Feed."
+            ),
+        ],
+    ),
+    (
+        "ids as weights",
+        lambda: (stream(lambda i: (*good(i), (i, ones))), two_heads()),
+        ("weights-structure",),
+        [
+            (
+                "(perhaps) weights of output `yes`: expected weights, got whole numbers from 0 to 59, as row ids are. "
+                "The third part of a batch is weights: leave the ids out."
+            ),
+        ],
+    ),
+    (
+        "an axis too many in front",
+        lambda: (stream(lambda i: (X[i], {"yes": YES[i], "value": VALUE[i][None]})), None),
+        ("row-count",),
+        [
+            (
+                "batch 0: expected 10 rows in every array, got 1 in target `value`. The first axis must be the rows: "
+                "give array[0]."
+            ),
+        ],
+    ),
+    (
+        "the same batch again and again",
+        lambda: (stream(lambda i: good(np.arange(10))), two_heads()),
+        ("repeated-rows",),
+        [
+            (
+                "(perhaps) batch 1: expected other rows than in batch 0, got the same rows. Move on to the next rows "
+                "after each yield; if these are all rows, say steps_per_epoch=1."
             ),
         ],
     ),

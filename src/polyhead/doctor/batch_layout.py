@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.checks.model_match import fits
-from polyhead.doctor.leaf_statistics import NONE, NUMBERS_AS, SINGLE, LeafStatistics
+from polyhead.doctor.leaf_statistics import MASKED, NONE, NUMBERS_AS, SINGLE, LeafStatistics
 from polyhead.doctor.misread import is_frame
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.places import Matches, with_article
@@ -135,6 +135,11 @@ def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> Iterator
                 fix = "Pad the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
             elif "RaggedTensor" in words:
                 fix = "Pad the rows to one length: ragged.to_tensor(), as Keras takes no ragged tensors."
+            elif words == MASKED:
+                fix = (
+                    "Give y.filled(0), and weights ~np.ma.getmaskarray(y), or declare the data as a ph.Feed."
+                )
+                fix = fix if place[0] == "y" else "Give array.filled(0)."
             elif NUMBERS_AS in words:
                 fix = 'Say values.astype("float32").'
             elif words.startswith(SINGLE):
@@ -241,6 +246,8 @@ def _check_row_counts(reading: Reading, subject: Subject, places: Matches) -> li
     usual = max(counts.values(), key=list(counts.values()).count)
     found = ", ".join(f"{rows} in {places.name(place)}" for place, rows in counts.items() if rows != usual)
     fix = "Cut inputs, labels and weights with the same ids."
+    if any(one == 1 and reading.stats[place].shape[:1] == (usual,) for place, one in counts.items()):
+        fix = "The first axis must be the rows: give array[0]."
     return [Problem(where, f"{counted(usual, 'row')} in every array", found, fix, "row-count")]
 
 

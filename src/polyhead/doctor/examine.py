@@ -10,7 +10,8 @@ from typing import Any
 
 from polyhead.checks.compiled_model import compiled_loss, lacks_loss
 from polyhead.doctor import batch_layout, cost, declare, input_checks, matching, shared_columns, value_checks
-from polyhead.doctor.epoch_checks import CheckResult, check_epochs, period
+from polyhead.doctor.epoch_checks import check_epochs, period
+from polyhead.doctor.epoch_parts import CheckResult
 from polyhead.doctor.examination import Examination
 from polyhead.doctor.model_signature import Model, signature_of
 from polyhead.doctor.places import Matches, with_article
@@ -376,9 +377,12 @@ def _rows_alone(problem: Problem, size: int) -> Problem:
 
 
 def _without_duplicates(problems: list[Problem]) -> list[Problem]:
-    """Remove problems that were found twice."""
+    """Remove problems that were found twice, and labels that moved because masks are turned apart from images."""
     found: dict[Any, Problem] = {}
+    turned = any(problem.code == "augmented-apart" for problem in problems)
     for problem in problems:
+        if turned and problem.code == "labels-move":
+            continue
         # these are found in one item, and again in an epoch
         alone = problem.code in ("labels-move", "rereading-differs")
         found.setdefault(problem.code if alone else (problem.code, problem.place, problem.found), problem)

@@ -16,6 +16,7 @@ Spot = tuple[int, int]
 NONE = "None"
 SINGLE = "a single number"
 NUMBERS_AS = "numbers as"
+MASKED = "a masked array, of which Keras also trains on what is masked"
 _MOST_COLUMNS = 4096
 
 

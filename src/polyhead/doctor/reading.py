@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.leaf_statistics import NONE, SINGLE, LeafStatistics, Odd, is_none, unpadded_bytes
+from polyhead.doctor.leaf_statistics import MASKED, NONE, SINGLE, LeafStatistics, Odd, is_none, unpadded_bytes
 from polyhead.doctor.subjects import Subject
 from polyhead.doctor.turned_images import Pairs, Turned
 from polyhead.errors import counted, shown
@@ -202,8 +202,10 @@ def _with_arrays(nested: Any, rows: int | None = None) -> Any:
 def _leaf(value: Any) -> Any:
     if isinstance(value, (dict, list, tuple)) and not _is_plain(value):
         return _with_arrays(value)
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        return Odd(MASKED)
     if isinstance(value, np.ndarray):
-        return value
+        return np.asarray(value)
     if hasattr(value, "detach"):  # a torch tensor
         value = value.detach().cpu()
     if hasattr(value, "shape") and hasattr(value, "__array__"):

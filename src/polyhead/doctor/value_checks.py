@@ -47,6 +47,10 @@ def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> Itera
                 fix = "Give 0 where a row does not count."
             found = f"{word} ({counted(stats.not_finite, 'row')} in all)"
             yield Problem(places.name(place, spot), "finite numbers", found, fix, code)
+        if place[0] == "w" and _are_row_numbers(stats):
+            found = f"whole numbers from 0 to {stats.high[0]:g}, as row ids are"
+            fix = "The third part of a batch is weights: leave the ids out."
+            yield Problem(places.name(place), "weights", found, fix, "weights-structure", warning=True)
         if place[0] == "w" and stats.usable and stats.low[0] < 0:
             value, spot = stats.low
             fix = "A negative weight trains away from the label."
@@ -55,6 +59,12 @@ def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> Itera
             yield Problem(
                 places.name(place, spot), "a weight of at least 0", f"{value:g}", fix, "negative-weight"
             )
+
+
+def _are_row_numbers(stats: LeafStatistics) -> bool:
+    """Return whether weights may be the ids of the rows: as many whole numbers as there are rows, from 0 on."""
+    numbers = stats.usable and stats.whole and stats.low[0] == 0 and FEW <= stats.high[0] < stats.rows
+    return numbers and (stats.distinct is None or len(stats.distinct) > stats.high[0])
 
 
 def zero_weight_notes(reading: Reading, places: Matches) -> list[str]:

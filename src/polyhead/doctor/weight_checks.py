@@ -30,7 +30,7 @@ def check_weights(reading: Reading, model: Model | None, places: Matches) -> lis
         return problems  # places in it are not those of the outputs
     alone = reading.stats.get(("w", ()))
     if alone is not None and ("y", ()) not in reading.stats:
-        return problems + _for_every_output(reading, model, places, alone)
+        return _for_every_output(reading, model, places, alone) or problems
     for place, stats in reading.stats.items():
         part, path = place
         labels = reading.stats.get(("y", path))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.epoch_checks import CheckResult
+from polyhead.doctor.epoch_parts import CheckResult
 from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Reading, Worker, as_batch, hashes, row_hashes
 from polyhead.doctor.subjects import Subject

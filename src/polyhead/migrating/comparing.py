@@ -88,7 +88,7 @@ def compare_rows(read: Callable[[], Mapping[str, list[np.ndarray]]], feed: Feed,
             _sorted([*side, *all_["weights"]]) for side, all_ in zip(sides, (before, after), strict=True)
         ]
         if all(_equal(one, two) for one, two in zip(*(side[: len(pairs)] for side in order), strict=True)):
-            lines += ["the same rows in another order: it was shuffled when it was read"]
+            lines += ["the same rows in another order"]
             old_weights, new_weights = (side[len(pairs) :] for side in order)
             return lines + _compared_weights(names, old_weights, new_weights, order[0])
         again = read()

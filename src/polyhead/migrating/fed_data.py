@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from polyhead.migrating.script import DATA, WINDOWS, Found, call_argument, called, nodes, statements
+from polyhead.migrating.script import DATA, WINDOWS, Found, call_argument, called, literal, nodes, statements
 
 _FIT = {"fit": "x", "fit_generator": "generator"}
 
@@ -53,6 +53,19 @@ def draws_from(tree: ast.Module, expression: str, function: str) -> bool:
     """Return whether an expression, or a value behind one of its names, calls a function."""
     parts = _behind(tree, ast.parse(expression, mode="eval"))
     return any(isinstance(part, ast.Call) and called(part) == function for part in parts)
+
+
+def splits_anew(tree: ast.Module, expression: str) -> bool:
+    """Return whether a dataset of tf.data is cut by ``take`` or ``skip`` out of one that each reading shuffles."""
+    for part in _behind(tree, ast.parse(expression, mode="eval")):
+        if isinstance(part, ast.Call) and called(part) in ("take", "skip"):
+            before = [one for one in _behind(tree, part.func) if isinstance(one, ast.Call)]
+            if any(
+                called(one) == "shuffle" and literal(call_argument(one, 2, "reshuffle_each_iteration"), True)
+                for one in before
+            ):
+                return True
+    return False
 
 
 def _fed(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:

@@ -89,11 +89,14 @@ def frame_feed(
         lines = ["import os", "", *lines, f"data = {data}.assign(**{{{quoted_text(x)}: {paths}}})"]
     else:
         lines.append(f"data = {data}")
-    cut, changed = _part(call, settings)
-    lines += cut
     heads, more = _frame_heads(given, frame)
     if not heads:
         return "", more
+    label, classes = str(literal(given["y_col"], "class")), literal(given["classes"])
+    if classes and (frame is None or label not in frame or not set(frame[label]) <= set(classes)):
+        lines.append(f"data = data[data[{quoted_text(label)}].isin({list(classes)!r})]")
+    cut, changed = _part(call, settings)
+    lines += cut
     asked = f"{literal(given['y_col'], 'class')} {literal(given['class_mode'], 'categorical')}"
     if asked in chosen:  # for validation: use the same heads, as a few rows may look different
         more.append("for the validation of the feed before, feed.on(data) is all that is needed")
@@ -175,7 +178,7 @@ def _frame_heads(given: Any, frame: Any) -> tuple[dict[str, Guess], list[str]]:
     if mode in ("raw", "other", "multi_output"):
         return {name: _column_head(name, frame) for name in names}, []
     if mode in ("categorical", "sparse", "binary"):
-        return {name: _class_head(mode, frame, name) for name in names}, []
+        return {name: _class_head(mode, frame, name, literal(given["classes"])) for name in names}, []
     return {}, [_unlabeled(mode)]
 
 
@@ -188,12 +191,14 @@ def _column_head(name: str, frame: Any) -> Guess:
 
 def _class_head(mode: str, frame: Any, name: str, classes: list[str] | None = None) -> Guess:
     if mode == "binary":
-        words = classes or []
-        if frame is not None and name in frame:
+        words = list(classes or [])
+        if not words and frame is not None and name in frame:
             words = sorted(map(str, frame[name].unique()))
         positive = (f"positive={quoted_text(words[-1])}",) if words else ()
         return Guess("Binary", positive, "" if words else "positive= names the class that counts as 1")
-    order = (f"[{', '.join(map(quoted_text, classes))}]",) if classes and classes != sorted(classes) else ()
+    order = (
+        (f"[{', '.join(map(quoted_text, classes))}]",) if classes and list(classes) != sorted(classes) else ()
+    )
     if mode == "categorical":
         if frame is not None and name in frame and not isinstance(frame[name].iloc[0], str):
             return Guess("MultiLabel", (), "lists of words: several classes a row")
@@ -210,10 +215,10 @@ def named_classes(flow: Any, call: ast.Call) -> list[str]:
     return list(map(str, given)) if isinstance(given, (list, tuple)) else []
 
 
-def sorts_classes(flow: Any, code: str) -> bool:
-    """Return whether a feed of class folders reads other rows at each place than a flow."""
+def sorts_classes(flow: Any, code: str, rows: int) -> bool:
+    """Return whether a feed of class folders reads other first rows than a flow."""
     names = named_classes(flow, ast.Call(ast.Name("flow"), [], []))
-    return "source.split(" in code or names != sorted(names)
+    return "source.split(" in code or (names != sorted(names) and flow.n > rows)
 
 
 def _fraction(shift: Any) -> float:
@@ -221,8 +226,8 @@ def _fraction(shift: Any) -> float:
     return float(shift) if isinstance(shift, (int, float)) and 0 < shift < 1 else 0.0
 
 
-def array_feed(call: ast.Call, settings: dict[str, Any]) -> tuple[str, list[str]]:
-    """The code of a feed for ``flow(x, y)``, and notes on what changed."""
+def array_feed(call: ast.Call, settings: dict[str, Any], labels: Any) -> tuple[str, list[str]]:
+    """The code of a feed for ``flow(x, y)``, and notes on what changed; ``labels``: the values of ``y``, if known."""
     x, y = call_argument(call, 0, "x"), call_argument(call, 1, "y")
     if x is None or y is None:
         return "", ["there are no labels: say by hand what is predicted"]
@@ -230,8 +235,9 @@ def array_feed(call: ast.Call, settings: dict[str, Any]) -> tuple[str, list[str]
     augment, changed = augmentations(settings)
     if settings.get("rescale"):
         changed.append("pixels of bytes are 0-1; those of floats stay what they are")
+    guess = None if labels is None else guess_head(survey_values("label", labels))
     remark = "ph.Binary(), ph.Regression() or ph.MultiLabel() for other labels"
-    heads = {"label": Guess("Categorical", (), remark)}
+    heads = {"label": guess or Guess("Categorical", (), remark)}
     batch = literal(call_argument(call, 2, "batch_size"), 32)
     shuffle = bool(literal(call_argument(call, 3, "shuffle"), True))
     return feed_code(lines, {"image": Guess("Image")}, heads, batch, shuffle, augment=augment), changed

@@ -19,7 +19,7 @@ from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
 from polyhead.migrating import image_flows, mask_flows
 from polyhead.migrating.comparing import compare_rows, rows_before
-from polyhead.migrating.fed_data import draws_from, with_fed_data
+from polyhead.migrating.fed_data import draws_from, splits_anew, with_fed_data
 from polyhead.migrating.script import (
     DATA,
     FLOWS,
@@ -41,6 +41,10 @@ _OF_FIT = ("endless", "exhausted", "steps", "not-shuffled")
 _IMAGES = (
     "all images are in memory. A feed reads the files instead: ph.read_folder(folder, classes=True), or with other "
     'labels {"image": dataset.file_paths, "age": ages}, where "image" is ph.Image(height, width)'
+)
+_SPLIT = (
+    "take() and skip() after shuffle() split the rows anew in each reading, so rows for validation are trained on. Say "
+    "shuffle(rows, reshuffle_each_iteration=False)"
 )
 _NAMES = "the labels have no names in the script: name the heads like the outputs of the model"
 
@@ -136,7 +140,7 @@ def _migrated(
             made, why=f"it is made inside of {found.function}(), whose arguments are not known; {fix}"
         )
     if not found.expression:
-        return replace(made, why="no call in this script makes it, so its arguments are not known")
+        return replace(made, why="no call outside of functions makes it, so its arguments are not known")
     names: dict[str, Any] = {}
     object_: Any = None
     if execute:
@@ -151,7 +155,7 @@ def _migrated(
     made = _with_code(made, found, tree, names, object_, chosen)
     if not made.code or object_ is None:
         return made
-    if found.kind == "flow_from_directory" and image_flows.sorts_classes(object_, made.code):
+    if found.kind == "flow_from_directory" and image_flows.sorts_classes(object_, made.code, rows):
         return replace(made, why="its rows are in another order than those of the folder")
     try:
         return replace(made, compared=tuple(_comparison(found, made.code, names, object_, rows)))
@@ -184,6 +188,7 @@ def _with_code(
         return replace(made, why=why)
     report = examine_first(object_, None, batches=50, seconds=30.0)
     mistakes = tuple(str(one) for one in report.problems if one.code not in _OF_FIT)
+    mistakes += (_SPLIT,) * (report.kind == "tf.data dataset" and splits_anew(tree, found.expression))
     if not report.declaration:
         reasons = [str(problem) for problem in report.errors]
         return replace(made, why=reasons[0] if reasons else "its batches are of a form that no feed has")
@@ -240,9 +245,9 @@ def _id(node: ast.expr) -> str:
     return getattr(node, "id", "")
 
 
-def _targets_of(call: ast.Call, names: dict[str, Any]) -> Any:
+def _targets_of(call: ast.Call, names: dict[str, Any], argument: str = "targets") -> Any:
     """The targets of a call as an array; None if they were omitted or the script was not run."""
-    node = call_argument(call, 1, "targets")
+    node = call_argument(call, 1, argument)
     if node is None or not names:
         return None
     return np.asarray(eval(compile(ast.Expression(node), "<argument>", "eval"), names))
@@ -259,7 +264,7 @@ def _flow(
         node = call_argument(found.call, 0, "dataframe")
         frame = eval(compile(ast.Expression(node), "<frame>", "eval"), names) if node and names else None
         return image_flows.frame_feed(found.call, settings, frame, chosen)
-    return image_flows.array_feed(found.call, settings)
+    return image_flows.array_feed(found.call, settings, _targets_of(found.call, names, "y"))
 
 
 def _under_own_name(code: str, own: str, name: str) -> str:

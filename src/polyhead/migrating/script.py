@@ -48,15 +48,37 @@ def nodes(tree: ast.AST, *kinds: type[Node]) -> Iterator[Node]:
 
 
 def parse_script(text: str) -> ast.Module:
-    """Parse a script; statements under ``if __name__ == "__main__"`` are moved to the top level."""
+    """Parse a script; statements under ``if __name__ == "__main__"`` and of a ``main()`` are moved to the top level."""
     tree = ast.parse(text)
     body: list[ast.stmt] = []
     for statement in tree.body:
         main = isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
         body += statement.body if main and isinstance(statement, ast.If) else [statement]
     tree.body = body
+    for function in [node for node in body if isinstance(node, ast.FunctionDef)]:
+        _inline(tree, function)
     _note_constants(tree)
     return tree
+
+
+def _inline(tree: ast.Module, function: ast.FunctionDef) -> None:
+    """Replace the only call of a function without arguments, such as ``main()``, by its statements."""
+    calls = [node for node in tree.body if ast.unparse(node) == f"{function.name}()"]
+    used = [node for node in nodes(tree, ast.Name) if node.id == function.name]
+    kept = [node for node in function.body if not isinstance(node, ast.Return)]
+    stays = any(nodes(ast.Module(_without_functions(kept), []), ast.Return, ast.Global, ast.Yield))
+    if ast.unparse(function.args) or len(calls) != 1 or len(used) != 1 or stays:
+        return
+    others = [node for node in tree.body if node is not function]
+    bound = {n.id for part in others for n in nodes(part, ast.Name) if isinstance(n.ctx, ast.Store)}
+    if bound & {n.id for n in nodes(function, ast.Name) if isinstance(n.ctx, ast.Store)}:
+        return
+    at = others.index(calls[0])
+    tree.body = [*others[:at], *kept, *others[at + 1 :]]
+
+
+def _without_functions(body: list[ast.stmt]) -> list[ast.stmt]:
+    return [node for node in body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
 
 
 def _note_constants(tree: ast.Module) -> None:

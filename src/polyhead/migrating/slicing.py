@@ -45,12 +45,13 @@ class Slice:
 
 
 def slice_for(tree: ast.Module, expression: ast.AST, before: int) -> Slice:
-    """Find the statements up to line ``before`` that an expression depends on, by the names that it uses.
+    """Find the statements up to that of line ``before`` that an expression depends on, by the names that it uses.
 
     If a used name is not defined by any statement, every ``import *`` is included.
     """
     needed = _used(expression)
-    above = [node for node in tree.body if node.lineno <= before]
+    places = [i for i, node in enumerate(tree.body) if node.lineno <= before]
+    above = tree.body[: places[-1] + 1] if places else []
     chosen: set[ast.stmt] = set()
     for statement in reversed(above):
         gives = _defined(statement) | _changed(statement)
