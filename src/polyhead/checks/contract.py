@@ -131,7 +131,7 @@ def _compare_tensors(
         problems += diluting_losses(given, heads, declared.weighted)
         problems += unweighted_metrics(model, declared.weighted)
     if compiled or ends or any(not problem.warning for problem in problems):
-        problems += _check_metrics(metrics, declared, applied, given, by_hand=users is not None)
+        problems += _check_all_metrics(metrics, declared, applied, given, by_hand=users is not None)
         if users is None and head_losses(model) is None:
             problems += check_head_losses(
                 _labeled_means(given, heads), heads, declared.weighted, declared.fine
@@ -184,7 +184,7 @@ def _labeled_means(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> dict
     }
 
 
-def _check_metrics(
+def _check_all_metrics(
     metrics: Mapping[str, list[Any]],
     declared: Declared,
     applied: Mapping[str, str | None],

@@ -60,7 +60,7 @@ def check_epochs(
     one, two = _two_epochs(first, second, steps, x_period, streams)
     again = EpochPart(second.rows, True, second.labels) if second is not None and streams else None
     drifting = {place for place, stats in first.stats.items() if len(stats.dtypes) > 1}
-    _check_labels(one, two or again, places or Matches(), drifting, out)
+    _check_labels_of_epochs(one, two or again, places or Matches(), drifting, out)
     column, known = _telling_hash(one, two, x_period)
     if len(np.unique(_row_keys(one, column).keys)) == 1:  # constant inputs tell no rows apart
         return out
@@ -364,7 +364,7 @@ def _batch_and_row(batches: list[np.ndarray], position: int) -> tuple[int, int]:
     return batch, position - int(edges[batch])
 
 
-def _check_labels(
+def _check_labels_of_epochs(
     one: EpochPart, two: EpochPart | None, places: Matches, but: set[Place], out: CheckResult
 ) -> None:
     """Find equal inputs with different labels, except for labels of drifting dtype, whose hashes differ."""

@@ -364,12 +364,8 @@ class Mask(Pixels):
         return np.bincount(ids[np.broadcast_to(valid, ids.shape)], minlength=len(self._weighed))
 
     def balanced(self, class_counts: np.ndarray) -> Self:
-        weights = (
-            class_encoding.balanced_each(class_counts)
-            if self.multi
-            else class_encoding.balanced(class_counts)
-        )
-        return self.fixed(class_weight=dict(zip(self._weighed, weights, strict=True)))
+        weigh = class_encoding.balanced_each if self.multi else class_encoding.balanced
+        return self.fixed(class_weight=dict(zip(self._weighed, weigh(class_counts), strict=True)))
 
     def class_factor(self, labels: np.ndarray) -> np.ndarray:
         table = class_encoding.weights_by_id(self._weighed, self.class_weight)

@@ -155,10 +155,11 @@ class Assembler:
         """Return the rows with the smallest and the largest number of an input, encoded; none if in a large file."""
         columns = self.inputs[name].columns(name)
         held = even_rows(self._whole.get(columns[0])) if len(columns) == 1 else None
-        known = isinstance(held, np.ndarray) and held.dtype.kind in "iuf"
-        far = known and columns[0] in self._mapped and held.nbytes > SCANNED_BYTES
-        if not known or far or np.isnan(held).all():
-            return np.zeros(0, np.int64), np.zeros((0, *(self.inputs[name].shape or ())))
+        none = np.zeros(0, np.int64), np.zeros((0, *(self.inputs[name].shape or ())))
+        if not isinstance(held, np.ndarray) or held.dtype.kind not in "iuf":
+            return none
+        if (columns[0] in self._mapped and held.nbytes > SCANNED_BYTES) or np.isnan(held).all():
+            return none
         width = held.size // len(held)
         ids = np.array([np.nanargmin(held) // width, np.nanargmax(held) // width])
         return ids, self.inputs[name].encode(held[ids], False)

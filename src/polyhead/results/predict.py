@@ -181,7 +181,7 @@ def _predicted_columns(
     views: Mapping[str, Any],
 ) -> dict[str, dict[str, PredictedColumn]]:
     """The predictions for some rows by head, with the spread over the views if there are any."""
-    columns = {name: dict(_columns_of(outputs, name, values, views)) for name, values in found.items()}
+    columns = {name: dict(_columns_of_head(outputs, name, values, views)) for name, values in found.items()}
     for name, values in every.items():
         head = outputs.heads.get(name)
         if head is not None:
@@ -193,7 +193,7 @@ def _names_of(columns: Mapping[str, Mapping[str, PredictedColumn]]) -> set[str]:
     return {f"{name}_{suffix}" if suffix else name for name, parts in columns.items() for suffix in parts}
 
 
-def _columns_of(
+def _columns_of_head(
     outputs: Outputs, name: str, values: np.ndarray, views: Mapping[str, Any]
 ) -> Mapping[str, PredictedColumn]:
     head = outputs.heads.get(name)

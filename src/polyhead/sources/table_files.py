@@ -277,7 +277,7 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
 def _with_exact_integers(table: Any, read: Callable[..., Any]) -> Any:
     """Read integers that int64 can't hold, which Arrow rounds to floats, again as uint64, or as text."""
     for at, field in enumerate(table.schema):
-        if field.type != pa.float64() or not _is_large(pc.min_max(table.column(at)).as_py()):
+        if field.type != pa.float64() or not _exceeds_int64(pc.min_max(table.column(at)).as_py()):
             continue
         for kind in (pa.uint64(), pa.string()):
             types = csv.ConvertOptions(
@@ -291,7 +291,7 @@ def _with_exact_integers(table: Any, read: Callable[..., Any]) -> Any:
     return table
 
 
-def _is_large(bounds: Mapping[str, float | None]) -> bool:
+def _exceeds_int64(bounds: Mapping[str, float | None]) -> bool:
     return any(abs(bound or 0) >= 2**63 for bound in bounds.values())
 
 
