@@ -51,16 +51,16 @@ def in_blocks(positions: np.ndarray, rows: int, block: int, window: int, seed: i
     """
     count, span = rows // block, window * block
     last = max(0, count // window - 1)
-    found = np.empty(len(positions), np.int64)
-    number = np.minimum(positions // span, last)
-    for one in range(int(number[0]), int(number[-1]) + 1) if len(positions) else ():
-        begin, end = np.searchsorted(number, [one, one + 1]).tolist()
-        size = span if one < last else rows - last * span
-        inside = permute(positions[begin:end] - one * span, size, key(seed, 1, one))
+    shuffled = np.empty(len(positions), np.int64)
+    numbers = np.minimum(positions // span, last)
+    for number in range(int(numbers[0]), int(numbers[-1]) + 1) if len(positions) else ():
+        begin, end = np.searchsorted(numbers, [number, number + 1]).tolist()
+        size = span if number < last else rows - last * span
+        inside = permute(positions[begin:end] - number * span, size, key(seed, 1, number))
         at = inside // block
-        order = one * window + at
+        order = number * window + at
         file = np.where(
             order < count, permute(np.minimum(order, max(0, count - 1)), count, key(seed, 2)), count
         )
-        found[begin:end] = file * block + (inside - at * block)
-    return found
+        shuffled[begin:end] = file * block + (inside - at * block)
+    return shuffled

@@ -68,16 +68,16 @@ def spec_of(source: Source, name: str) -> Spec:
 
 def spec_of_text(probe: Any) -> Spec | None:
     """The description of text or bytes, which the first rows tell; None for other values."""
-    some = [value for value in probe if not is_missing(value)]
-    alike = any(some and all(isinstance(value, kind) for value in some) for kind in (str, bytes))
-    return like(some[0]) if alike else None
+    present = [value for value in probe if not is_missing(value)]
+    alike = any(present and all(isinstance(value, kind) for value in present) for kind in (str, bytes))
+    return like(present[0]) if alike else None
 
 
 def _spec_of_values(source: Source, name: str) -> Spec:
-    found = SharedType()
+    shared = SharedType()
     for start, values in scan(source, name):
-        found.add(values, start)
-    return found.spec
+        shared.add(values, start)
+    return shared.spec
 
 
 class SharedType:
@@ -241,11 +241,11 @@ def _fitting_array(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], i
         raise BadValue(index, expected, f"{array.dtype} of shape {array.shape[1:]}", "Convert the column.")
     if array.dtype == dtype:
         return array
-    found, lost = fitted(array, dtype)
+    converted, lost = fitted(array, dtype)
     if lost is not None:
-        wrong = (array != found).reshape(len(array), -1).any(1)
+        wrong = (array != converted).reshape(len(array), -1).any(1)
         raise BadValue(index + int(wrong.argmax()), f"numbers that fit {dtype}", lost, "Convert the column.")
-    return found
+    return converted
 
 
 def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
@@ -257,11 +257,11 @@ def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
     if np.can_cast(array.dtype, dtype):
         return array.astype(dtype, copy=False), None
     with np.errstate(invalid="ignore", over="ignore"):
-        found = array.astype(dtype)
-    wrong = found != array
+        converted = array.astype(dtype)
+    wrong = converted != array
     if dtype.kind == array.dtype.kind and dtype.kind in "fmM":
         wrong &= ~np.isnan(array)
-    return found, shown(array[wrong].flat[0]) if wrong.any() else None
+    return converted, shown(array[wrong].flat[0]) if wrong.any() else None
 
 
 # Read ------------------------------------------------------------------------------------------------------
@@ -285,14 +285,14 @@ def view(spec: Spec, array: Any) -> np.ndarray:
     if not shape:
         if dtype.kind in "iuf":
             return numbers_in_place(array, dtype)
-        found = array.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+        values = array.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
     else:
         storage = array.storage
         flat = numbers_in_place(storage.flatten() if not storage.null_count else storage.values, dtype)
-        found = flat.reshape(-1, *shape)
-    if len(found) != len(array):
-        raise ValueError(f"{len(found)} rows of {len(array)}")
-    return found
+        values = flat.reshape(-1, *shape)
+    if len(values) != len(array):
+        raise ValueError(f"{len(values)} rows of {len(array)}")
+    return values
 
 
 def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
@@ -301,10 +301,10 @@ def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
 
     if pa.types.is_boolean(array.type):
         return np.asarray(array.to_numpy(zero_copy_only=False), bool)
-    found = np.frombuffer(array.buffers()[1] or b"", dtype)[array.offset : array.offset + len(array)]
-    if len(found) != len(array):
-        raise ValueError(f"{len(found)} numbers of {len(array)}")
-    return found
+    numbers = np.frombuffer(array.buffers()[1] or b"", dtype)[array.offset : array.offset + len(array)]
+    if len(numbers) != len(array):
+        raise ValueError(f"{len(numbers)} numbers of {len(array)}")
+    return numbers
 
 
 class _Nullable(Stored):
@@ -350,11 +350,11 @@ class _Codes(Stored):
 
     def whole(self) -> Coded:
         if self._whole is None:
-            found = []
+            parts = []
             for piece in self._pieces:
                 codes = np.array(piece.indices.fill_null(-1), np.int32)
-                found.append(Coded(codes, piece.dictionary.to_pylist(), self._spec["ordered"]))
-            joined = join(found)
+                parts.append(Coded(codes, piece.dictionary.to_pylist(), self._spec["ordered"]))
+            joined = join(parts)
             assert isinstance(joined, Coded)
             self._whole = joined
         return self._whole
@@ -374,8 +374,8 @@ class _Objects(Stored):
     def take(self, ids: np.ndarray) -> Values:
         if self._whole is not None:
             return take(self._whole, ids)
-        found: Values = gather(self._ends, ids, self._some)
-        return found
+        values: Values = gather(self._ends, ids, self._some)
+        return values
 
     def _some(self, piece: int, rows: np.ndarray) -> list[Any]:
         from polyhead.store.value_codec import read

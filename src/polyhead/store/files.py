@@ -54,22 +54,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(_no_store(folder)) from None
     except (OSError, ValueError, RecursionError) as error:
         where = place(file=str(path))
         raise StoreError(Problem(where, "the manifest of a store", quoted_error(error), AGAIN)) from error
-    version = found.get("polyhead_store") if isinstance(found, dict) else None
+    version = manifest.get("polyhead_store") if isinstance(manifest, dict) else None
     if version not in (VERSION, WITHOUT_ORIGINS):
         fix = "Pack it again, or use the version of polyhead that wrote it."
         expected = f"a store of version {VERSION}"
         raise StoreError(Problem(place(file=str(path)), expected, f"version {shown(version)}", fix))
     where = place(file=str(path))
-    wrong = [Problem(f"{where}, {at}", expected, got, AGAIN) for at, expected, got in wrong_manifest(found)]
+    wrong = [Problem(f"{where}, {at}", want, got, AGAIN) for at, want, got in wrong_manifest(manifest)]
     if wrong:
         raise StoreError(*wrong)
-    return dict(found)
+    return dict(manifest)
 
 
 def _no_store(folder: Path) -> Problem:
@@ -88,8 +88,8 @@ def _no_store(folder: Path) -> Problem:
 
 def read_journal(folder: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """Return the header of the journal, which describes what is being written, and the complete shards."""
-    found = [json.loads(line) for line in journal_lines(folder)]
-    return (found[0], found[1:]) if found else (None, [])
+    entries = [json.loads(line) for line in journal_lines(folder)]
+    return (entries[0], entries[1:]) if entries else (None, [])
 
 
 def journal_lines(folder: Path) -> list[bytes]:
@@ -207,23 +207,23 @@ def _advise(mapped: mmap.mmap, name: str) -> None:
 
 def crc(array: Any) -> int:
     """Return the checksum of all buffers of an Arrow array."""
-    found = 0
+    checksum = 0
     if hasattr(array, "dictionary"):
-        found = crc(array.dictionary)
+        checksum = crc(array.dictionary)
         array = array.indices
     for buffer in array.buffers():
         if buffer is not None:
-            found = zlib.crc32(memoryview(buffer), found)
-    return found
+            checksum = zlib.crc32(memoryview(buffer), checksum)
+    return checksum
 
 
 def crc_of_file(path: Path) -> int:
     """Return the checksum of a file."""
-    found = 0
+    checksum = 0
     with open(path, "rb") as file:
         while piece := file.read(1 << 22):
-            found = zlib.crc32(piece, found)
-    return found
+            checksum = zlib.crc32(piece, checksum)
+    return checksum
 
 
 def sync_folder(folder: Path) -> None:
@@ -249,7 +249,7 @@ def synced(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
-def write_manifest(folder: Path, found: Mapping[str, Any]) -> None:
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the manifest of a store, which completes it."""
     with synced(folder / MANIFEST) as file:
-        file.write(f"{json.dumps(found, indent=1, ensure_ascii=False)}\n".encode())
+        file.write(f"{json.dumps(manifest, indent=1, ensure_ascii=False)}\n".encode())

@@ -70,13 +70,13 @@ def of_some_rows(source: Source, columns: Sequence[str]) -> dict[str, list[str]]
         return None
 
 
-def other_columns(known: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> list[str]:
+def other_columns(saved: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> list[str]:
     """Return the columns whose fingerprints of as many rows as both have differ.
 
     >>> other_columns({"x": ["a", "b"], "y": ["c"]}, {"x": ["a", "b", "d"], "y": ["e", "f"]})
     ['y']
     """
-    return [name for name in now if any(a != b for a, b in zip(known.get(name, ()), now[name], strict=False))]
+    return [name for name in now if any(a != b for a, b in zip(saved.get(name, ()), now[name], strict=False))]
 
 
 def _of_columns(source: Source, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -88,12 +88,12 @@ def _of_columns(source: Source, columns: Sequence[str]) -> Iterator[tuple[str, l
             len(source), sum(map(size, rows.coded(np.zeros(1, np.int64)).values())), SOME_READ
         )
         wholes |= rows.coded(ids[-1])
-        places = [np.searchsorted(ids[-1], some) for some in ids]
+        samples = [np.searchsorted(ids[-1], sample) for sample in ids]
     for name, whole in wholes.items():
         assert whole is not None
         if name not in rest:
-            places = _rows_to_hash(len(source), size(take(whole, np.zeros(1, np.int64))), SOME_ROWS[-1])
-        yield name, [_of_values(plain(take(whole, some))) for some in places]
+            samples = _rows_to_hash(len(source), size(take(whole, np.zeros(1, np.int64))), SOME_ROWS[-1])
+        yield name, [_of_values(plain(take(whole, sample))) for sample in samples]
 
 
 def _rows_to_hash(rows: int, row_bytes: int, most: int) -> list[np.ndarray]:
@@ -163,11 +163,11 @@ def json_form(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): json_form(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):
-        return [json_form(one) for one in value]
+        return [json_form(item) for item in value]
     if is_pillow(value):
         return identity(value)
     if isinstance(value, (set, frozenset)):
-        return sorted((json_form(one) for one in value), key=str)
+        return sorted((json_form(item) for item in value), key=str)
     return type(value).__name__
 
 
@@ -224,14 +224,14 @@ def _parts(spec: Spec | None, values: Values, ids: np.ndarray) -> Iterator[bytes
 
 def _hashed(rows: Source, name: str) -> Any:
     count = len(rows)
-    held = size(first_rows(rows, name)) * max(1, count // max(1, min(32, count)))
-    if held <= HASHED_BYTES:
+    total = size(first_rows(rows, name)) * max(1, count // max(1, min(32, count)))
+    if total <= HASHED_BYTES:
         for start in range(0, count, SCAN_ROWS):
             yield np.arange(start, min(start + SCAN_ROWS, count), dtype=np.int64)
     else:
-        some = np.unique(np.linspace(0, count - 1, min(HASHED_ROWS, count)).astype(np.int64))
-        for start in range(0, len(some), 64):
-            yield some[start : start + 64]
+        sampled = np.unique(np.linspace(0, count - 1, min(HASHED_ROWS, count)).astype(np.int64))
+        for start in range(0, len(sampled), 64):
+            yield sampled[start : start + 64]
 
 
 def _bytes(array: Any) -> bytes:
@@ -241,12 +241,12 @@ def _bytes(array: Any) -> bytes:
 
 
 def _stats(values: Values) -> list[Any]:
-    found: list[Any] = []
+    stats: list[Any] = []
     for value in plain(values):
         if isinstance(value, (str, os.PathLike)):
             try:
                 stat = os.stat(value)
-                found.append([stat.st_size, stat.st_mtime_ns])
+                stats.append([stat.st_size, stat.st_mtime_ns])
             except OSError:
-                found.append(None)
-    return found
+                stats.append(None)
+    return stats

@@ -21,10 +21,10 @@ def origin_specs(image: str, resized: bool) -> list[Spec]:
     >>> [spec["name"] for spec in origin_specs("photo", True)]
     ['photo: file', 'photo: place']
     """
-    found = [{"name": f"{image}: {FILE}", "origin": [image, FILE], **like("")}]
+    specs = [{"name": f"{image}: {FILE}", "origin": [image, FILE], **like("")}]
     if resized:
-        found.append({"name": f"{image}: {PLACE}", "origin": [image, PLACE], **dense((8,), np.float64)})
-    return found
+        specs.append({"name": f"{image}: {PLACE}", "origin": [image, PLACE], **dense((8,), np.float64)})
+    return specs
 
 
 def wrong_origin(spec: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
@@ -33,11 +33,11 @@ def wrong_origin(spec: Mapping[str, Any], names: Sequence[str]) -> Iterator[tupl
     if not isinstance(origin, list) or len(origin) != 2 or origin[1] not in (FILE, PLACE):
         yield "origin", f'[column, "{FILE}" or "{PLACE}"]', shown(origin)
         return
-    image, what = origin
+    image, kind = origin
     if image not in names or image == spec.get("name"):
         yield "origin", "the name of another column", shown(image)
         return
-    expected = origin_specs(image, True)[what == PLACE]
+    expected = origin_specs(image, True)[kind == PLACE]
     if {**spec, "name": ""} != {**expected, "name": ""}:
         yield "origin", "text for files, or 8 numbers for places", shown(dict(spec))
 

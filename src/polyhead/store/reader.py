@@ -92,31 +92,31 @@ class Store(Arrays):
             return super().column(name)
 
     def about(self, name: str) -> About:
-        known = self._about.get(name, {})
+        saved = self._about.get(name, {})
         classes, values = (
-            tuple(known[key]) if isinstance(known.get(key), list) else None for key in ("classes", "values")
+            tuple(saved[key]) if isinstance(saved.get(key), list) else None for key in ("classes", "values")
         )
-        points = tuple(known["points"]) if known.get("points") else None
-        lines = tuple((a, b) for a, b in known["skeleton"]) if known.get("skeleton") else None
-        return About(classes, values, known.get("exif"), points, lines)
+        points = tuple(saved["points"]) if saved.get("points") else None
+        lines = tuple((a, b) for a, b in saved["skeleton"]) if saved.get("skeleton") else None
+        return About(classes, values, saved.get("exif"), points, lines)
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         lost = str(self.path) if self.manifest["polyhead_store"] == WITHOUT_ORIGINS else ""
         kept = (name, FILE) in self._origins
         if not (lost or kept):
             return None
-        found = Origins.unknown(len(ids), lost)._replace(kept=kept)
-        for what in (FILE, PLACE):
-            column = self._origins.get((name, what))
+        origins = Origins.unknown(len(ids), lost)._replace(kept=kept)
+        for field_ in (FILE, PLACE):
+            column = self._origins.get((name, field_))
             if column is None:
                 continue
-            with _sound(self.path, f"{name}: {what}"):
+            with _sound(self.path, f"{name}: {field_}"):
                 values: Any = entries(column, ids)
-            if what == FILE:
-                found = found._replace(files=list(values))
+            if field_ == FILE:
+                origins = origins._replace(files=list(values))
             else:
-                found = found._replace(places=believable(values, self.path, f"{name}: {what}"))
-        return found
+                origins = origins._replace(places=believable(values, self.path, f"{name}: {field_}"))
+        return origins
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Values] = {}
@@ -164,7 +164,7 @@ class _Maps:
         with self._lock:
             if self._batches is None:
                 types = {column: field(dict(spec)) for column, spec in self._specs.items()}
-                both = zip(self._paths, self._rows, strict=True)
-                self._batches = [map_shard(path, types, rows) for path, rows in both]
-            both = zip(self._paths, self._batches, strict=True)
-            return column_from(dict(self._specs[name]), [checked_column(*one, name) for one in both])
+                shards = zip(self._paths, self._rows, strict=True)
+                self._batches = [map_shard(path, types, rows) for path, rows in shards]
+            shards = zip(self._paths, self._batches, strict=True)
+            return column_from(dict(self._specs[name]), [checked_column(*shard, name) for shard in shards])

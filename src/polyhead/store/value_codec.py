@@ -58,14 +58,14 @@ def write(kind: Any, values: Sequence[Any]) -> Any:
     Raises:
         BadValue: for a value of a different type, with its position.
     """
-    plain, found = _plainer(kind), []
+    plain, converted = _plainer(kind), []
     for i, value in enumerate(values):
         try:
-            found.append(plain(value))
+            converted.append(plain(value))
         except BadValue as bad:
             bad.index = i
             raise
-    return _built(kind, found)
+    return _built(kind, converted)
 
 
 def _built(kind: Any, values: Sequence[Any]) -> Any:
@@ -76,15 +76,15 @@ def _built(kind: Any, values: Sequence[Any]) -> Any:
     if pa.types.is_struct(kind):
         parts = [_built(f.type, [value and value[f.name] for value in values]) for f in kind]
         return pa.StructArray.from_arrays(parts, fields=list(kind), mask=mask)
-    there = [value for value in values if value is not None]
+    present = [value for value in values if value is not None]
     offsets = pa.array(np.cumsum([0, *(0 if value is None else len(value) for value in values)]), pa.int64())
     if form_of(kind) == "rows":
         dtype, row = array_layout(kind)
-        items = pa.array(np.concatenate([np.zeros(0, dtype), *(value.reshape(-1) for value in there)]))
+        items = pa.array(np.concatenate([np.zeros(0, dtype), *(value.reshape(-1) for value in present)]))
         for size in reversed(row or ()):
             items = pa.FixedSizeListArray.from_arrays(items, size)
     else:
-        items = _built(kind.value_type, [part for value in there for part in value])
+        items = _built(kind.value_type, [part for value in present for part in value])
     return pa.LargeListArray.from_arrays(offsets, items, type=kind, mask=mask)
 
 
@@ -123,14 +123,14 @@ def _scalar_plainer(kind: Any) -> Callable[[Any], Any]:
     def plain(value: Any) -> Any:
         if not isinstance(value, types):
             raise _wrong_value(kind, value)
-        found = _CONVERTED[kind](value)
-        if kind == pa.int64() and not -(2**63) <= found < 2**63:
-            raise BadValue(0, "integers of 64 bits", shown(found))
-        if kind == pa.float64() and isinstance(value, (int, np.integer)) and found != value:
+        converted = _CONVERTED[kind](value)
+        if kind == pa.int64() and not -(2**63) <= converted < 2**63:
+            raise BadValue(0, "integers of 64 bits", shown(converted))
+        if kind == pa.float64() and isinstance(value, (int, np.integer)) and converted != value:
             raise BadValue(
                 0, "numbers that float64 holds exactly, as some are fractions", shown(value), AS_TEXT
             )
-        return found
+        return converted
 
     return plain
 
@@ -164,21 +164,21 @@ def read(kind: Any, array: Any) -> list[Any]:
     if _reads_as_written(kind):
         values: list[Any] = array.to_pylist()
         return values
-    there = np.asarray(array.is_valid()).tolist()
+    present = np.asarray(array.is_valid()).tolist()
     if form in ("list", "rows"):
         ends = np.asarray(array.offsets)
         inner = array.values.slice(int(ends[0]), int(ends[-1] - ends[0]))
         items = _read_rows(kind, inner) if form == "rows" else read(kind.value_type, inner)
         at = (ends - ends[0]).tolist()
-        return [items[at[i] : at[i + 1]] if ok else None for i, ok in enumerate(there)]
+        return [items[at[i] : at[i + 1]] if ok else None for i, ok in enumerate(present)]
     columns = [read(field.type, part) for field, part in zip(kind, array.flatten(), strict=True)]
     names = [field.name.removeprefix(f"{form}:") for field in kind]
     rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-    made = [
+    decoded = [
         row if form == "fields" or not ok else _put_together(form, row)
-        for row, ok in zip(rows, there, strict=True)
+        for row, ok in zip(rows, present, strict=True)
     ]
-    return [value if ok else None for value, ok in zip(made, there, strict=True)]
+    return [value if ok else None for value, ok in zip(decoded, present, strict=True)]
 
 
 def _reads_as_written(kind: Any) -> bool:

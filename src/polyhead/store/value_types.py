@@ -170,16 +170,16 @@ def common(types: Sequence[Any]) -> Any:
     Raises:
         BadValue: if there is none, with the position of the first type that does not fit.
     """
-    found, seen = pa.null(), set()
+    merged, seen = pa.null(), set()
     for i, kind in enumerate(types):
         if str(kind) not in seen:
             seen.add(str(kind))
-            both = _both(found, kind)
+            both = _both(merged, kind)
             if both is None:
-                expected = f"{type_words(found)}, as in the rows before"
+                expected = f"{type_words(merged)}, as in the rows before"
                 raise BadValue(i, expected, type_words(kind), "Convert the column.")
-            found = both
-    return found
+            merged = both
+    return merged
 
 
 def is_same(a: Any, b: Any) -> bool:
