@@ -11,7 +11,14 @@ from polyhead.errors import place
 from polyhead.kinds.source_column import About
 from polyhead.readers.annotations import Images, require_choices, wanted_categories
 from polyhead.readers.coco_columns import Reader
-from polyhead.readers.coco_json import coco_kind, coco_path, content_of, entries_of, known_of, pictures_of
+from polyhead.readers.coco_json import (
+    categories_of,
+    coco_kind,
+    coco_path,
+    content_of,
+    entries_of,
+    pictures_of,
+)
 from polyhead.readers.coco_objects import named_points
 from polyhead.readers.coco_panoptic import panoptic_of
 from polyhead.readers.findings import Findings
@@ -100,26 +107,26 @@ def read_coco(
     content = content_of(path)
     files = Files(findings, missing_files, exif=exif)
     pictures = pictures_of(content, path, Root(images, "read_coco(images)", findings), files, verify)
-    known = known_of(content, path, findings)
-    found = entries_of(content["annotations"], "annotation", path, findings)
+    all_categories = categories_of(content, path, findings)
+    entries = entries_of(content["annotations"], "annotation", path, findings)
     kind = kind or coco_kind(content)
-    reader = Reader(path, pictures, known, findings, crowds, unannotated)
-    keep = wanted_categories("read_coco(categories=)", known.names, categories, findings)
+    reader = Reader(path, pictures, all_categories, findings, crowds, unannotated)
+    keep = wanted_categories("read_coco(categories=)", all_categories.names, categories, findings)
     if findings.count("category-form") + findings.count("category-twice"):
         findings.stop()  # otherwise each of their objects would be reported too
-    names = tuple(np.array(known.names, object)[keep].tolist())
+    names = tuple(np.array(all_categories.names, object)[keep].tolist())
     about = {"image": About(exif=exif)}
     if kind == "panoptic":
         folder = path.with_suffix("") if segments is None else segments
         root = Root(folder, "read_coco(segments=)", findings)
         columns = panoptic_of(
-            reader, found, root, keep, Files(findings, missing_files, "panoptic masks"), verify
+            reader, entries, root, keep, Files(findings, missing_files, "panoptic masks"), verify
         )
-        about["panoptic"] = About(names, tuple(np.array(known.ids)[keep].tolist()))
+        about["panoptic"] = About(names, tuple(np.array(all_categories.ids)[keep].tolist()))
     else:
-        columns = reader.objects(found, keep, kind)
+        columns = reader.objects(entries, keep, kind)
     if "keypoints" in columns:
-        about["keypoints"] = About(None, None, None, *named_points(known, keep, path, findings))
+        about["keypoints"] = About(None, None, None, *named_points(all_categories, keep, path, findings))
     findings.stop()
     report = findings.warn_and_report(place(file=str(path)))
     return Images({**pictures.columns(), **columns}, report, names, about)

@@ -27,12 +27,12 @@ def coco_path(annotations: Any, images: Any) -> Path:
     where = "read_coco(annotations)"
     path = as_path(annotations, where)
     if path.is_dir():
-        there = sorted(str(p) for way in ("*.json", "*/*.json") for p in path.glob(way))
-        found = f"a folder with {listed(there, _SHOWN)}" if there else "a folder without one"
-        given = there[0] if there else "annotations.json"
-        folder = _suggested_images(Path(given)) if images is None else os.fspath(images)
-        fix = f'Say read_coco("{given}", "{folder}"): the file, and the folder of images.'
-        if not there:
+        files = sorted(str(p) for pattern in ("*.json", "*/*.json") for p in path.glob(pattern))
+        found = f"a folder with {listed(files, _SHOWN)}" if files else "a folder without one"
+        example = files[0] if files else "annotations.json"
+        folder = _suggested_images(Path(example)) if images is None else os.fspath(images)
+        fix = f'Say read_coco("{example}", "{folder}"): the file, and the folder of images.'
+        if not files:
             fix = "For images in folders say ph.read_folder(path), for YOLO's text files ph.read_yolo(path)."
         expected = "COCO's JSON file"
         raise DataError(Problem(f"{where}, {place(file=str(path))}", expected, found, fix, "folder"))
@@ -45,8 +45,8 @@ def coco_path(annotations: Any, images: Any) -> Path:
 def _suggested_images(path: Path) -> str:
     """The folder of images to suggest for a JSON file."""
     with contextlib.suppress(DataError):
-        if found := folders_of_images(path, content_of(path)):
-            return str(found[0])
+        if folders := folders_of_images(path, content_of(path)):
+            return str(folders[0])
     return str(path.parent / "images")
 
 
@@ -67,13 +67,13 @@ def folders_of_images(path: Path, content: Mapping[str, Any]) -> list[Path]:
     if path.parent.name.lower().startswith("annotation"):
         homes.append(path.parent.parent)
     near = dict.fromkeys(folder for home in homes for folder in _folders_below(home))
-    held = {folder: sum(os.path.isfile(folder / name) for name in names) for folder in near}
-    most = max(held.values())
-    found = [folder for folder, count in held.items() if count == most and most]
-    own = [one for one in found if one == path.parent] or [
-        one for one in found if one.name.lower() in path.stem.lower()
+    counts = {folder: sum(os.path.isfile(folder / name) for name in names) for folder in near}
+    most = max(counts.values())
+    best = [folder for folder, count in counts.items() if count == most and most]
+    preferred = [folder for folder in best if folder == path.parent] or [
+        folder for folder in best if folder.name.lower() in path.stem.lower()
     ]
-    return own if len(own) == 1 else found
+    return preferred if len(preferred) == 1 else best
 
 
 def _folders_below(home: Path) -> Iterator[Path]:
@@ -81,8 +81,8 @@ def _folders_below(home: Path) -> Iterator[Path]:
     yield home
     inside = _folders_in(home)
     yield from inside
-    for one in inside:
-        yield from _folders_in(one)
+    for folder in inside:
+        yield from _folders_in(folder)
 
 
 def _folders_in(folder: Path) -> list[Path]:
@@ -123,18 +123,18 @@ def content_of(path: Path) -> dict[str, Any]:
 
 def coco_kind(content: Mapping[str, Any]) -> str:
     """Infer which kind of annotation the file holds."""
-    some = [a for a in content["annotations"][:100] if isinstance(a, dict)]
-    if any("segments_info" in a for a in some):
+    annotations = [a for a in content["annotations"][:100] if isinstance(a, dict)]
+    if any("segments_info" in a for a in annotations):
         return "panoptic"
     points = any(isinstance(c, dict) and c.get("keypoints") for c in content["categories"])
-    return "keypoints" if points and any("keypoints" in a for a in some) else "instances"
+    return "keypoints" if points and any("keypoints" in a for a in annotations) else "instances"
 
 
-def entries_of(values: Sequence[Any], what: str, path: Path, findings: Findings) -> list[dict[str, Any]]:
+def entries_of(values: Sequence[Any], kind: str, path: Path, findings: Findings) -> list[dict[str, Any]]:
     """The entries of a list that are JSON objects; others are recorded as errors."""
     for i, value in enumerate(values):
         if not isinstance(value, dict):
-            findings.add("form", f"{place(file=str(path))}, {what} {i}", "an object", shown(value))
+            findings.add("form", f"{place(file=str(path))}, {kind} {i}", "an object", shown(value))
     return [value for value in values if isinstance(value, dict)]
 
 
@@ -181,54 +181,54 @@ def id_of(value: Any) -> int | str | None:
 
 def side_of(value: Any) -> int | None:
     """Normalize the height or width of an image, given as a number or text; None if it is invalid."""
-    found = id_of(value)
-    return found if isinstance(found, int) and 0 < found < 2**31 else None
+    number = id_of(value)
+    return number if isinstance(number, int) and 0 < number < 2**31 else None
 
 
 def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files, verify: bool) -> Pictures:
     """Read the images listed in the file, with their paths and sizes."""
-    findings, found = root.findings, Pictures()
+    findings, pictures = root.findings, Pictures()
     names = set()
-    pictures = entries_of(content["images"], "image", path, findings)
-    root.require_any([entry.get("file_name") for entry in pictures], place(file=str(path)))
-    for i, entry in enumerate(shown_each("reading images", pictures)):
+    entries = entries_of(content["images"], "image", path, findings)
+    root.require_any([entry.get("file_name") for entry in entries], place(file=str(path)))
+    for i, entry in enumerate(shown_each("reading images", entries)):
         number, name = id_of(entry.get("id")), entry.get("file_name")
         where = f"{place(file=str(path))}, image {f'at position {i}' if number is None else number}"
         if number is None:
             findings.add("id", where, "an id, a whole number", shown(entry.get("id")))
             continue
-        if number in found.row_of:
+        if number in pictures.row_of:
             findings.add("id-twice", where, "a unique id for each image", "the id of one before")
             continue
-        found.row_of[number] = -1
+        pictures.row_of[number] = -1
         image = root.inside(name, up=False) or root.find(name, where)
         if image is None:
             continue
         if image in names:
             findings.add("file-twice", where, "a separate file for each image", shown(name), warning=True)
         names.add(image)
-        given = (entry.get("height"), entry.get("width"))
-        high, wide = side_of(given[0]), side_of(given[1])
+        sides = (entry.get("height"), entry.get("width"))
+        high, wide = side_of(sides[0]), side_of(sides[1])
         declared = None if high is None or wide is None else (high, wide)
-        if declared is None and given != (None, None):
-            text = f"height {shown(given[0])}, width {shown(given[1])}"
+        if declared is None and sides != (None, None):
+            text = f"height {shown(sides[0])}, width {shown(sides[1])}"
             findings.add("size-number", where, "a height and width in whole pixels", text)
             continue
         if not files.exists(image, where):
             continue
-        known = files.sized(image, declared, verify)
-        if known is None:
+        size = files.sized(image, declared, verify)
+        if size is None:
             continue
-        found.row_of[number] = len(found.ids)
-        found.ids.append(number)
-        found.files.append(str(name))
-        found.paths.append(image)
-        found.sizes.append(known)
-        found.declared_sizes.append(declared or known)
+        pictures.row_of[number] = len(pictures.ids)
+        pictures.ids.append(number)
+        pictures.files.append(str(name))
+        pictures.paths.append(image)
+        pictures.sizes.append(size)
+        pictures.declared_sizes.append(declared or size)
     files.note()
-    if not found.ids and not findings.report().errors:
+    if not pictures.ids and not findings.report().errors:
         findings.add("no-images", place(file=str(path)), "at least one image", "none")
-    return found
+    return pictures
 
 
 class CocoCategories(NamedTuple):
@@ -240,24 +240,24 @@ class CocoCategories(NamedTuple):
     place: dict[Any, int]
 
 
-def known_of(content: Mapping[str, Any], path: Path, findings: Findings) -> CocoCategories:
+def categories_of(content: Mapping[str, Any], path: Path, findings: Findings) -> CocoCategories:
     """Read the categories of the file."""
-    known, names = CocoCategories([], [], [], {}), set[str]()
+    categories, names = CocoCategories([], [], [], {}), set[str]()
     for i, entry in enumerate(entries_of(content["categories"], "category", path, findings)):
         number, name = id_of(entry.get("id")), entry.get("name")
         where = f"{place(file=str(path))}, category {i if entry.get('id') is None else shown(entry['id'])}"
         if not isinstance(number, int) or not 0 <= number < 2**31 or not isinstance(name, str):
             expected = "an id, a whole number of at least 0, and a name"
             findings.add("category-form", where, expected, f"id {shown(entry.get('id'))}, name {shown(name)}")
-        elif number in known.place:
+        elif number in categories.place:
             findings.add("category-twice", where, "a unique id for each category", "one that is taken")
         elif name in names:
             expected = "a unique name for each category"
             findings.add("category-twice", where, expected, shown(name), "Rename one of them.")
         else:
-            known.place[number] = len(known.names)
-            known.names.append(name)
+            categories.place[number] = len(categories.names)
+            categories.names.append(name)
             names.add(name)
-            known.ids.append(number)
-            known.entries.append(entry)
-    return known
+            categories.ids.append(number)
+            categories.entries.append(entry)
+    return categories

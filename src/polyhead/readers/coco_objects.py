@@ -28,21 +28,21 @@ def mask_of(
     Args:
         size: (height, width) of its image.
     """
-    given = entry.get("segmentation")
-    if not given and isinstance(given, (list, dict, type(None))):
+    segmentation = entry.get("segmentation")
+    if not segmentation and isinstance(segmentation, (list, dict, type(None))):
         return None
-    if isinstance(given, dict):
-        return _rle(given, entry, size, where, findings)
+    if isinstance(segmentation, dict):
+        return _rle(segmentation, entry, size, where, findings)
     expected = "polygons as lists of numbers x, y, x, y, … or run lengths with size and counts"
-    if not isinstance(given, list):
-        findings.leave_out("mask", where(entry), expected, shown(given))
+    if not isinstance(segmentation, list):
+        findings.leave_out("mask", where(entry), expected, shown(segmentation))
         return None
-    if not any(isinstance(flat, (list, dict)) for flat in given):
-        given = [given]  # one polygon without a list around it
-    elif len(given) > 2 and all(isinstance(flat, list) and len(flat) == 2 for flat in given):
-        given = [given]  # one polygon of pairs x, y
+    if not any(isinstance(flat, (list, dict)) for flat in segmentation):
+        segmentation = [segmentation]  # one polygon without a list around it
+    elif len(segmentation) > 2 and all(isinstance(flat, list) and len(flat) == 2 for flat in segmentation):
+        segmentation = [segmentation]  # one polygon of pairs x, y
     rings = []
-    for flat in given:
+    for flat in segmentation:
         ring = _ring(flat)
         if ring is None:
             odd = (
@@ -77,14 +77,14 @@ def _ring(flat: Any) -> np.ndarray | None:
 
 
 def _rle(
-    given: Mapping[str, Any],
+    rle: Mapping[str, Any],
     entry: Mapping[str, Any],
     size: tuple[int, int],
     where: Where,
     findings: Findings,
 ) -> Rle | None:
     try:
-        mask = Rle(_whole_numbers(given.get("size", ())), _whole_numbers(given.get("counts", ())))
+        mask = Rle(_whole_numbers(rle.get("size", ())), _whole_numbers(rle.get("counts", ())))
     except DataError as error:
         (problem,) = error.problems
         findings.leave_out("mask", where(entry), f"run lengths, {problem.expected}", problem.found)
@@ -96,15 +96,15 @@ def _rle(
     return mask
 
 
-def _whole_numbers(given: Any) -> Any:
+def _whole_numbers(numbers: Any) -> Any:
     """Convert floats such as 480.0 in a list to integers."""
-    if not isinstance(given, list):
-        return given
-    return [int(n) if isinstance(n, float) and n.is_integer() and abs(n) < 2**53 else n for n in given]
+    if not isinstance(numbers, list):
+        return numbers
+    return [int(n) if isinstance(n, float) and n.is_integer() and abs(n) < 2**53 else n for n in numbers]
 
 
 def keypoints_of(
-    some: Sequence[Mapping[str, Any]],
+    annotations: Sequence[Mapping[str, Any]],
     names: Sequence[Any],
     sizes: np.ndarray,
     where: Where,
@@ -125,11 +125,11 @@ def keypoints_of(
     (count,) = counts
 
     def at(i: int) -> str:
-        return where(some[i])
+        return where(annotations[i])
 
-    given = [entry.get("keypoints") for entry in some]
-    bare = [not points for points in given]  # the category has no keypoints, or they are not labeled
-    listed = [points or [0] * (3 * count) for points in given]
+    keypoints = [entry.get("keypoints") for entry in annotations]
+    bare = [not points for points in keypoints]  # the category has no keypoints, or they are not labeled
+    listed = [points or [0] * (3 * count) for points in keypoints]
     expected = f"keypoints, {3 * count} numbers (x, y, visibility of each)"
     flat, unread = number_lists(listed, 3 * count, at, "keypoints", expected, findings)
     points = flat.reshape(-1, count, 3)
@@ -149,7 +149,7 @@ def keypoints_of(
 
 
 def extras_of(
-    some: Sequence[Mapping[str, Any]], scale: np.ndarray, where: Where, findings: Findings
+    annotations: Sequence[Mapping[str, Any]], scale: np.ndarray, where: Where, findings: Findings
 ) -> dict[str, Any]:
     """Make the columns for area, score and attributes, if any object has them.
 
@@ -159,21 +159,21 @@ def extras_of(
     """
     columns: dict[str, Any] = {}
     for name in ("area", "score"):
-        given = [entry.get(name) for entry in some]
-        if all(value is None for value in given):
+        values = [entry.get(name) for entry in annotations]
+        if all(value is None for value in values):
             continue
-        found = np.full(len(some), np.nan)
-        for i, value in enumerate(given):
+        numbers = np.full(len(annotations), np.nan)
+        for i, value in enumerate(values):
             if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e30:
-                found[i] = value
+                numbers[i] = value
             elif value is not None:
                 expected, fix = f"{name}, a number", "It is set to missing."
-                findings.add("extra", where(some[i]), expected, shown(value), fix, warning=True)
-        columns[name] = (found * scale if name == "area" else found).astype(np.float32)
-    given = [entry.get("attributes") for entry in some]
-    if any(value is not None for value in given):
-        columns["attributes"] = given
-    named = [value if isinstance(value, dict) else {} for value in given]
+                findings.add("extra", where(annotations[i]), expected, shown(value), fix, warning=True)
+        columns[name] = (numbers * scale if name == "area" else numbers).astype(np.float32)
+    values = [entry.get("attributes") for entry in annotations]
+    if any(value is not None for value in values):
+        columns["attributes"] = values
+    named = [value if isinstance(value, dict) else {} for value in values]
     keys = dict.fromkeys(key for value in named for key in value)
     if len(keys) > MOST_NAMES:
         findings.note(f"{len(keys):,} names of attributes, too many for separate columns; see `attributes`")
@@ -182,7 +182,7 @@ def extras_of(
 
 
 def named_points(
-    known: CocoCategories, keep: np.ndarray, path: Path, findings: Findings
+    categories: CocoCategories, keep: np.ndarray, path: Path, findings: Findings
 ) -> tuple[tuple[str, ...] | None, tuple[tuple[int, int], ...] | None]:
     """Read the names of the keypoints and the pairs in the skeleton, counted from 0; None if the file has none.
 
@@ -196,21 +196,21 @@ def named_points(
     names: list[tuple[str, ...]] = []
     lines: list[tuple[tuple[int, int], ...]] = []
     for i in np.flatnonzero(keep).tolist():
-        given = as_list(known.entries[i].get("keypoints")) or []
-        if not given:
+        point_names = as_list(categories.entries[i].get("keypoints")) or []
+        if not point_names:
             continue
-        if all(isinstance(name, str) for name in given):
-            names.append(tuple(given))
-        skeleton = known.entries[i].get("skeleton")
+        if all(isinstance(name, str) for name in point_names):
+            names.append(tuple(point_names))
+        skeleton = categories.entries[i].get("skeleton")
         if skeleton:
-            found = _joined(skeleton, len(given))
-            if found is None:
-                where = f"{place(file=str(path))}, category {known.names[i]!r}, skeleton"
-                expected = f"pairs of distinct points, counted from 1 to {len(given)}"
+            pairs = _joined(skeleton, len(point_names))
+            if pairs is None:
+                where = f"{place(file=str(path))}, category {categories.names[i]!r}, skeleton"
+                expected = f"pairs of distinct points, counted from 1 to {len(point_names)}"
                 fix = "It is left out; give skeleton= to the head, counted from 0."
                 findings.add("skeleton", where, expected, shown(skeleton), fix, warning=True)
             else:
-                lines.append(found)
+                lines.append(pairs)
     if len(set(names)) > 1:
         findings.note("keypoints without names: the categories name them differently")
     one_name, one_form = len(set(names)) == 1, len(set(lines)) == 1

@@ -31,17 +31,17 @@ class _Segments(NamedTuple):
 
 
 def panoptic_of(
-    reader: Reader, found: list[dict[str, Any]], root: Root, keep: np.ndarray, files: Files, verify: bool
+    reader: Reader, entries: list[dict[str, Any]], root: Root, keep: np.ndarray, files: Files, verify: bool
 ) -> dict[str, Any]:
     """The columns of panoptic segments."""
-    findings, known = reader.findings, reader.known
-    rows = reader.rows(found)
-    wanted_ids = {number for number, k in zip(known.ids, keep.tolist(), strict=True) if k}
-    masks, parts, unread = _segments_of(reader, found, rows, root, wanted_ids, files, verify)
+    findings, categories = reader.findings, reader.known
+    rows = reader.rows(entries)
+    wanted_ids = {number for number, k in zip(categories.ids, keep.tolist(), strict=True) if k}
+    masks, parts, unread = _segments_of(reader, entries, rows, root, wanted_ids, files, verify)
     positions = reader.classes(parts, reader.segment)
     findings.note(f"{sum(p is not None for p in masks):,} panoptic masks of {len(parts):,} segments")
     at_row = np.array([part["row"] for part in parts], np.int64)
-    thing = np.array([e.get("isthing") is None or bool(e["isthing"]) for e in known.entries], bool)
+    thing = np.array([e.get("isthing") is None or bool(e["isthing"]) for e in categories.entries], bool)
     stuff = int((~np.append(thing, True)[positions]).sum())
     findings.note(f"{stuff:,} of them stuff, without boxes")
     boxed = np.append(thing, False)[positions]
@@ -63,7 +63,7 @@ def panoptic_of(
     )
     columns: dict[str, Any] = {
         "boxes": boxes[fit] * np.tile(scale, 2).astype(np.float32),
-        "labels": [known.names[c] for c in positions[at].tolist()],
+        "labels": [categories.names[c] for c in positions[at].tolist()],
         "masks": [Segment(masks[parts[i]["row"]], parts[i]["id"]) for i in at.tolist()],
     }
     if reader.crowds == "keep":
@@ -74,7 +74,7 @@ def panoptic_of(
 
 def _segments_of(
     reader: Reader,
-    found: list[dict[str, Any]],
+    entries: list[dict[str, Any]],
     rows: np.ndarray,
     root: Root,
     wanted: set[int],
@@ -84,40 +84,40 @@ def _segments_of(
     """Read the segments of all annotations; ``wanted`` are the ids of the categories to keep."""
     findings, segments = reader.findings, _Segments([None] * reader.count, [], [])
     seen = set()
-    pairs = list(zip(found, rows.tolist(), strict=True))
+    pairs = list(zip(entries, rows.tolist(), strict=True))
     for entry, row in shown_each("reading segments", pairs):
         if row < 0:
             continue
         where = reader.where(entry)
-        path, given = root.find(entry.get("file_name"), where), entry.get("segments_info")
+        path, infos = root.find(entry.get("file_name"), where), entry.get("segments_info")
         if row in seen:
             findings.add("image-twice", where, "one panoptic annotation an image", "a second one")
             continue
         seen.add(row)
-        if not isinstance(given, list) or not all(_is_segment(s) for s in given):
+        if not isinstance(infos, list) or not all(_is_segment(s) for s in infos):
             expected = "segments_info, a list of segments with ids from 1 to 16777215"
-            findings.add("segments", where, expected, shown(given))
+            findings.add("segments", where, expected, shown(infos))
             continue
-        given = [{**s, "id": id_of(s["id"])} for s in given]
-        classes = {s["id"]: id_of(s.get("category_id")) for s in given}
-        if len(classes) < len(given):
+        infos = [{**s, "id": id_of(s["id"])} for s in infos]
+        classes = {s["id"]: id_of(s.get("category_id")) for s in infos}
+        if len(classes) < len(infos):
             findings.add("id-twice", where, "a unique id for each segment", "one that is taken")
-        there = path is not None and files.exists(path, where)
+        exists = path is not None and files.exists(path, where)
         size = (
             files.sized(path, reader.pictures.declared_sizes[row], verify)
-            if path is not None and there
+            if path is not None and exists
             else None
         )
         if path is None or size is None:
             segments.unread.append(row)
             continue
-        segments.parts.extend({**segment, "image_id": entry["image_id"], "row": row} for segment in given)
+        segments.parts.extend({**segment, "image_id": entry["image_id"], "row": row} for segment in infos)
         kept = {i: c if isinstance(c, int) and c in wanted else VOID for i, c in classes.items()}
         segments.masks[row] = Panoptic(path, size, kept)
     files.note()
     return segments
 
 
-def _is_segment(given: Any) -> bool:
-    number = id_of(given.get("id")) if isinstance(given, dict) else None
+def _is_segment(info: Any) -> bool:
+    number = id_of(info.get("id")) if isinstance(info, dict) else None
     return isinstance(number, int) and 0 < number < 1 << 24

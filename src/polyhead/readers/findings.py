@@ -82,10 +82,10 @@ class Findings:
     ) -> None:
         """Record a problem; ``expected`` should be the same for all problems of a kind."""
         kind = (code, warning)
-        some = self._problems.setdefault(kind, [])
+        problems = self._problems.setdefault(kind, [])
         self._totals[kind] = self._totals.get(kind, 0) + 1
-        if len(some) < SHOWN:
-            some.append(Problem(where, expected, found, fix, code, warning))
+        if len(problems) < SHOWN:
+            problems.append(Problem(where, expected, found, fix, code, warning))
 
     def leave_out(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
         """Record an unusable object or part of one: a warning if such objects are dropped, otherwise an error."""
@@ -104,9 +104,9 @@ class Findings:
         """
         if 2 * sum(self._left_out.values()) > objects:
             for code in self._left_out:
-                some = self._problems.pop((code, True))
+                problems = self._problems.pop((code, True))
                 self._problems[code, False] = [
-                    replace(p, fix=p.fix.removesuffix(LEFT_OUT).rstrip(), warning=False) for p in some
+                    replace(p, fix=p.fix.removesuffix(LEFT_OUT).rstrip(), warning=False) for p in problems
                 ]
                 self._totals[code, False] = self._totals.pop((code, True))
         self.stop()
@@ -156,11 +156,11 @@ class Findings:
     def report(self) -> Report:
         """All problems and notes."""
         problems = []
-        for kind, some in self._problems.items():
-            problems += some
-            more = self._totals[kind] - len(some)
+        for kind, examples in self._problems.items():
+            problems += examples
+            more = self._totals[kind] - len(examples)
             if more:
                 where = counted(more, "more place")
                 found = f"the like ({self._totals[kind]:,} in all)"
-                problems.append(Problem(where, some[0].expected, found, "", *kind))
+                problems.append(Problem(where, examples[0].expected, found, "", *kind))
         return Report(tuple(problems), tuple(self._notes))

@@ -92,8 +92,8 @@ def read_folder(
     if images is None and (wanted or table is not None) and os.path.isdir(inner):
         images = inner
     base = Root(os.path.join(home.path, images or ""), "read_folder(images=)", findings)
-    found = {column: MaskFolder(home, str(folder), column, findings) for column, folder in wanted.items()}
-    names = _images(base, [*found.values()], table, findings)
+    folders = {column: MaskFolder(home, str(folder), column, findings) for column, folder in wanted.items()}
+    names = _images(base, [*folders.values()], table, findings)
     findings.stop()
     sizes: list[tuple[int, int]] = []
     left_out: list[str] = []
@@ -112,16 +112,16 @@ def read_folder(
         columns["label"], categories = _classes(base, names, findings)
     if unsaid:
         _warn_of_nested_classes(base, names, findings)
-    for column, some in found.items():
-        columns[column] = some.of(names, left_out, "" if images else base.path, findings)
+    for column, folder in folders.items():
+        columns[column] = folder.of(names, left_out, "" if images else base.path, findings)
         if verify:
             _verify_masks(columns[column], sizes, column, files, findings)
     if table is not None:
         joined = _table_columns(home, base, table, key, names, left_out, files, findings)
         for column in [c for c in joined if c in columns]:
             fix = "Rename the column of the table."
-            found_ = "the table has it as well"
-            findings.add("column", f"column `{column}`", "a unique name for each column", found_, fix)
+            found = "the table has it as well"
+            findings.add("column", f"column `{column}`", "a unique name for each column", found, fix)
         columns |= joined
     findings.stop()
     about = {"label": About(tuple(categories))} if categories else {}
@@ -168,28 +168,28 @@ def _require_classes(base: Root, names: Sequence[str], findings: Findings) -> No
     """Raise if the first folders hold parts of the data, or images and their masks, rather than classes."""
     parts = sorted({name.partition("/")[0] for name in names if "/" in name})
     if len(parts) > 1 and PARTS.issuperset(part.lower() for part in parts):
-        held = f"{' and '.join(f'`{part}`' for part in parts)}, which look like parts of the data"
-        one = json.dumps(os.path.join(base.path, parts[0]), ensure_ascii=False)
-        fix = f"Read each part: read_folder({one}). Or say classes=True if they are classes, classes=False if not."
-        findings.add("parts", place(file=base.path), "a folder for each class", held, fix)
+        found = f"{' and '.join(f'`{part}`' for part in parts)}, which look like parts of the data"
+        example = json.dumps(os.path.join(base.path, parts[0]), ensure_ascii=False)
+        fix = f"Read each part: read_folder({example}). Or say classes=True if they are classes, classes=False if not."
+        findings.add("parts", place(file=base.path), "a folder for each class", found, fix)
         findings.stop()
     labels = os.path.join(base.path, "labels")
     if "images" in parts and os.path.isdir(labels):
         stems = {os.path.splitext(name.partition("/")[2])[0] for name in names}
         if any(os.path.isfile(os.path.join(labels, f"{stem}.txt")) for stem in stems):
-            held = "the folders `images` and `labels` of a YOLO data set"
+            found = "the folders `images` and `labels` of a YOLO data set"
             fix = f"Say read_yolo({json.dumps(base.path, ensure_ascii=False)}), or classes=True if they are classes."
-            findings.add("parts", place(file=base.path), "a folder for each class", held, fix)
+            findings.add("parts", place(file=base.path), "a folder for each class", found, fix)
             findings.stop()
-    found = folders_of_masks(names)
-    if found is None:
+    detected = folders_of_masks(names)
+    if detected is None:
         return
-    images, masks = found
-    given = json.dumps(masks["mask"] if len(masks) == 1 else masks, ensure_ascii=False)
+    images, masks = detected
+    argument = json.dumps(masks["mask"] if len(masks) == 1 else masks, ensure_ascii=False)
     words = " and ".join(f"`{folder.partition('/')[0]}`" for folder in masks.values())
-    held = f"the images in `{images}` and files of the same names in {words}, which look like their masks"
-    fix = f"Say read_folder(..., images={json.dumps(images)}, masks={given}), or classes=True if they are classes."
-    findings.add("mask-folders", place(file=base.path), "a folder for each class", held, fix)
+    found = f"the images in `{images}` and files of the same names in {words}, which look like their masks"
+    fix = f"Say read_folder(..., images={json.dumps(images)}, masks={argument}), or classes=True if they are classes."
+    findings.add("mask-folders", place(file=base.path), "a folder for each class", found, fix)
     findings.stop()
 
 
@@ -213,25 +213,25 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
     folders = sorted(
         entry.name for entry in os.scandir(base.path) if entry.is_dir() and not entry.name.startswith(".")
     )
-    found = [name.split("/", 1)[0] if "/" in name else None for name in names]
-    there = set(found)
-    categories = [folder for folder in folders if folder in there]
+    labels = [name.split("/", 1)[0] if "/" in name else None for name in names]
+    used = set(labels)
+    categories = [folder for folder in folders if folder in used]
     code = {name: i for i, name in enumerate(categories)}
     for folder in folders:
-        if folder not in there:
+        if folder not in used:
             where = place(file=os.path.join(base.path, folder))
             fix = "It is not a class."
             findings.add("empty-class", where, "images in the folder of a class", "none", fix, warning=True)
-    for name, label in zip(names, found, strict=True):
+    for name, label in zip(names, labels, strict=True):
         if label is None:
             where = place(file=os.path.join(base.path, name))
             expected = "an image in the folder of a class"
             findings.add("no-class", where, expected, "one outside", "Its label is missing.", warning=True)  # fmt: skip
-    missing = found.count(None)
+    missing = labels.count(None)
     findings.note(
         f"{counted(len(categories), 'class')}; {counted(len(names) - missing, 'image')} labeled, {missing:,} missing"
     )
-    return Coded(np.array([-1 if f is None else code[f] for f in found], np.int32), categories), categories
+    return Coded(np.array([-1 if f is None else code[f] for f in labels], np.int32), categories), categories
 
 
 def _verify_masks(
@@ -241,12 +241,12 @@ def _verify_masks(
     for row, (path, size) in enumerate(zip(masks, sizes, strict=True)):
         if path is None:
             continue
-        found = files.size(path)
-        if found is None:
+        mask_size = files.size(path)
+        if mask_size is None:
             masks[row] = None
-        elif found != size:
+        elif mask_size != size:
             where = place(file=path, column=column)
-            words = f"{found[0]} x {found[1]} for an image {size[0]} x {size[1]}"
+            words = f"{mask_size[0]} x {mask_size[1]} for an image {size[0]} x {size[1]}"
             expected = "a mask of the size (height x width) of its image"
             findings.add("mask-size", where, expected, words, warning=True)
 
@@ -272,32 +272,32 @@ def _table_columns(
     alike = {name.rpartition("/")[2].lower(): name for name in every}
     at = np.full(len(names), -1, np.int64)
     for row, name in enumerate(listed):
-        place_ = f"{where}, row {row}"
+        in_row = f"{where}, row {row}"
         if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
             name = str(name) if str(name) in index else numbered.get(int(name), str(name))
         if not isinstance(name, str) or not name:
-            findings.add("key", place_, f"the name of an image in column `{key}`", shown(name))
+            findings.add("key", in_row, f"the name of an image in column `{key}`", shown(name))
             continue
         inside = base.inside(name, up=False)
-        if inside is None and base.find(name, place_) is None:
+        if inside is None and base.find(name, in_row) is None:
             continue
-        known = os.path.relpath(inside, base.path) if inside else name
-        image = index.get(known.replace("\\", "/").removeprefix("./"))
+        relative = os.path.relpath(inside, base.path) if inside else name
+        image = index.get(relative.replace("\\", "/").removeprefix("./"))
         if image is None:
             near = alike.get(name.replace("\\", "/").rpartition("/")[2].lower())
             fix = f"Did you mean `{near}`?" if near else ""
-            if files.exists(os.path.join(base.path, name), place_, fix):
+            if files.exists(os.path.join(base.path, name), in_row, fix):
                 expected = f"an image, a file that ends in {', '.join(ENDINGS)}"
-                findings.add("key", place_, expected, shown(name))
+                findings.add("key", in_row, expected, shown(name))
         elif image < 0:
             fix = "Write it with its folder and ending."
-            findings.add("key", place_, "the name of one image", f"{shown(name)}, the name of several", fix)
+            findings.add("key", in_row, "the name of one image", f"{shown(name)}, the name of several", fix)
         elif image >= len(names):
             continue
         elif at[image] >= 0:
             expected = "one row for each image"
             fix = f"If these are its objects, put them into one row: frame.groupby({key!r}, as_index=False).agg(list)."
-            findings.add("row-twice", place_, expected, f"{shown(name)}, as in row {at[image]}", fix)
+            findings.add("row-twice", in_row, expected, f"{shown(name)}, as in row {at[image]}", fix)
         else:
             at[image] = row
     missing = int((at < 0).sum())
@@ -314,10 +314,10 @@ def _opened_table(home: Root, table: Any) -> tuple[Source, str]:
     """Return the rows of a table and its name in errors; a path may be relative to the root or the working folder."""
     if not isinstance(table, (str, os.PathLike)):
         return table if isinstance(table, Source) else read_table(table), "the table"
-    given = os.path.expanduser(table)
-    path = os.path.join(home.path, given)
-    if not os.path.exists(path) and os.path.exists(given):
-        path = os.path.abspath(given)
+    expanded = os.path.expanduser(table)
+    path = os.path.join(home.path, expanded)
+    if not os.path.exists(path) and os.path.exists(expanded):
+        path = os.path.abspath(expanded)
     return read_table(path), place(file=path)
 
 
@@ -343,10 +343,10 @@ def _index(names: Sequence[str], folder: str) -> dict[str, int]:
         lambda name: name.rpartition("/")[2],
         lambda name: os.path.splitext(name)[0],
     ):
-        found: dict[str, int] = {}
+        indices: dict[str, int] = {}
         for i, name in enumerate(names):
-            found[short(name)] = -1 if short(name) in found else i
-        index |= found
+            indices[short(name)] = -1 if short(name) in indices else i
+        index |= indices
     full = {f"{folder}/{name}": i for i, name in enumerate(names)} if folder != "." else {}
     return {**index, **full, **{name: i for i, name in enumerate(names)}}
 
@@ -354,11 +354,11 @@ def _index(names: Sequence[str], folder: str) -> dict[str, int]:
 def _numbered(names: Sequence[str]) -> dict[int, str]:
     """Map the numbers of images such as ``007.jpg``, which a CSV file's column of ids holds as 7, to their names."""
     stems = [(os.path.splitext(name.rpartition("/")[2])[0], name) for name in names]
-    found: dict[int, list[str]] = {}
+    by_number: dict[int, list[str]] = {}
     for stem, name in stems:
         if stem.isascii() and stem.isdigit():
-            found.setdefault(int(stem), []).append(name)
-    return {number: some[0] for number, some in found.items() if len(some) == 1}
+            by_number.setdefault(int(stem), []).append(name)
+    return {number: named[0] for number, named in by_number.items() if len(named) == 1}
 
 
 def _with_gaps(values: Values, gone: np.ndarray) -> Values:

@@ -111,7 +111,7 @@ class _Largest(DerivedSource):
         entries, row_ids = plain(rows[self._boxes]), self.ids_of(ids).tolist()
         chosen = [self._choose(entries[i], row) for i, row in enumerate(row_ids)]
         out: dict[str, Values] = dict(rows)
-        out[PRESENT] = [None if found is None else found[1] > 0 for found in chosen]
+        out[PRESENT] = [None if f is None else f[1] > 0 for f in chosen]
         out[self._boxes] = [None if f is None or not f[1] else f[0][f[2]] for f in chosen]
         for name in self._along:
             out[name] = self._taken(name, plain(rows[name]), chosen, row_ids)
@@ -122,30 +122,30 @@ class _Largest(DerivedSource):
         if is_missing(value):
             return None
         try:
-            found = np.asarray(row_array(value, row, "boxes (k, 4)"), np.float64)
+            boxes = np.asarray(row_array(value, row, "boxes (k, 4)"), np.float64)
         except BadValue as bad:
             raise bad.located(column=self._boxes, row=row) from None
-        found = found if found.size else np.zeros((0, 4))
-        if found.ndim != 2 or found.shape[1] != 4:
+        boxes = boxes if boxes.size else np.zeros((0, 4))
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
             where = place(column=self._boxes, row=row)
-            raise DataError(Problem(where, "boxes (k, 4)", f"shape {found.shape}"))
-        area = np.nan_to_num((found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1]), nan=-1.0)
-        return found, len(found), int(area.argmax()) if len(found) else -1
+            raise DataError(Problem(where, "boxes (k, 4)", f"shape {boxes.shape}"))
+        area = np.nan_to_num((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), nan=-1.0)
+        return boxes, len(boxes), int(area.argmax()) if len(boxes) else -1
 
     def _taken(self, name: str, values: Any, chosen: list[Any], row_ids: list[int]) -> list[Any]:
         """The entries of a column for the chosen objects."""
         out: list[Any] = []
-        for value, found, row in zip(values, chosen, row_ids, strict=True):
-            if found is None or not found[1] or is_missing(value):
+        for value, choice, row in zip(values, chosen, row_ids, strict=True):
+            if choice is None or not choice[1] or is_missing(value):
                 out.append(None)
                 continue
-            if not hasattr(value, "__len__") or isinstance(value, str) or len(value) != found[1]:
-                expected = f"one entry for each of {found[1]} boxes"
+            if not hasattr(value, "__len__") or isinstance(value, str) or len(value) != choice[1]:
+                expected = f"one entry for each of {choice[1]} boxes"
                 got = (
                     f"{len(value)}"
                     if hasattr(value, "__len__") and not isinstance(value, str)
                     else shown(value)
                 )
                 raise DataError(Problem(place(column=name, row=row), expected, got))
-            out.append(value[found[2]])
+            out.append(value[choice[2]])
         return out

@@ -38,14 +38,14 @@ def loose_images(data: Any) -> Any:
     return data if indexed and not fix_for_rows(data) else None
 
 
-def _images_at(path: Path, given: str) -> list[str] | None:
+def _images_at(path: Path, name: str) -> list[str] | None:
     """The path of an image, or those in a folder; None for that of a table or a store."""
     if is_store(path):
         return None
     if not path.is_dir():
-        return [given] if path.suffix.lower() in ENDINGS else None
-    paths = (one for one in path.rglob("*") if one.suffix.lower() in ENDINGS)
-    found = [os.fspath(one) for one in sorted(paths) if not one.name.startswith(".")]
-    if not found and not any(path.glob("*.parquet")):
+        return [name] if path.suffix.lower() in ENDINGS else None
+    paths = (file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
+    images = [os.fspath(file) for file in sorted(paths) if not file.name.startswith(".")]
+    if not images and not any(path.glob("*.parquet")):
         raise DataError(Problem(f"data, folder `{path}`", "images in it", "none"))
-    return found or None
+    return images or None

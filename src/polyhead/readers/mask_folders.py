@@ -45,31 +45,31 @@ def folders_of_masks(names: Sequence[str]) -> tuple[str, dict[str, str]] | None:
     >>> folders_of_masks(["cat/1.jpg", "dog/1.jpg"]) is None
     True
     """
-    held: dict[str, list[str]] = {}
+    files_in: dict[str, list[str]] = {}
     for name in names:
         folder, sign, rest = name.partition("/")
         if sign:
-            held.setdefault(folder, []).append(rest)
-    stems = {folder: {os.path.splitext(rest)[0] for rest in some} for folder, some in held.items()}
-    pictures = [folder for folder in held if _IMAGES.fullmatch(folder.lower())]
+            files_in.setdefault(folder, []).append(rest)
+    stems = {folder: {os.path.splitext(rest)[0] for rest in files} for folder, files in files_in.items()}
+    pictures = [folder for folder in files_in if _IMAGES.fullmatch(folder.lower())]
     if not pictures:
-        pictures = [folder for folder in held if not _MASKS.fullmatch(folder.lower())]
+        pictures = [folder for folder in files_in if not _MASKS.fullmatch(folder.lower())]
     for images in sorted(pictures, key=lambda folder: -len(stems[folder])):
         named = bool(_IMAGES.fullmatch(images.lower()))
-        lossy = not any(rest.lower().endswith(_LOSSLESS) for rest in held[images])
-        found: dict[str, str] = {}
-        for folder, some in held.items():
+        lossy = not any(rest.lower().endswith(_LOSSLESS) for rest in files_in[images])
+        masks: dict[str, str] = {}
+        for folder, files in files_in.items():
             pattern = _pattern(stems[images], sorted(stems[folder]))
             if folder == images or _IMAGES.fullmatch(folder.lower()) or pattern is None:
                 continue
             before, _, after = pattern.partition("{stem}")
             by_affix = any(_MASKS.fullmatch(word.strip("_-. ").lower()) for word in (before, after))
             every = all(m[len(before) : len(m) - len(after)] in stems[images] for m in stems[folder])
-            lossless = all(rest.lower().endswith(_LOSSLESS) for rest in some)
+            lossless = all(rest.lower().endswith(_LOSSLESS) for rest in files)
             if _MASKS.fullmatch(folder.lower()) or (lossless and (named or by_affix or (lossy and every))):
-                found[folder] = folder if pattern == "{stem}" else f"{folder}/{pattern}"
-        if found:
-            return images, found if len(found) > 1 else {"mask": next(iter(found.values()))}
+                masks[folder] = folder if pattern == "{stem}" else f"{folder}/{pattern}"
+        if masks:
+            return images, masks if len(masks) > 1 else {"mask": next(iter(masks.values()))}
     return None
 
 
@@ -79,15 +79,15 @@ def _pattern(images: Collection[str], masks: Sequence[str]) -> str | None:
     >>> _pattern({"1", "2"}, ["1_mask", "2_mask"]), _pattern({"1"}, ["1"]), _pattern({"1"}, ["7"]) is None
     ('{stem}_mask', '{stem}', True)
     """
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for mask in masks:
         if mask in images:
-            found["{stem}"] += 1
+            counts["{stem}"] += 1
             continue
-        found.update(f"{{stem}}{mask[i:]}" for i in range(1, len(mask)) if mask[:i] in images)
-        found.update(f"{mask[:i]}{{stem}}" for i in range(1, len(mask)) if mask[i:] in images)
-    best = max(found, key=lambda pattern: (found[pattern], -len(pattern)), default=None)
-    return best if best is not None and "/" not in best and 2 * found[best] >= len(masks) else None
+        counts.update(f"{{stem}}{mask[i:]}" for i in range(1, len(mask)) if mask[:i] in images)
+        counts.update(f"{mask[:i]}{{stem}}" for i in range(1, len(mask)) if mask[i:] in images)
+    best = max(counts, key=lambda pattern: (counts[pattern], -len(pattern)), default=None)
+    return best if best is not None and "/" not in best and 2 * counts[best] >= len(masks) else None
 
 
 def _folder_above(images: Sequence[str], masks: Sequence[str]) -> str:
@@ -97,13 +97,13 @@ def _folder_above(images: Sequence[str], masks: Sequence[str]) -> str:
     'photos'
     """
     names = set(masks)
-    found = {
+    folders = {
         "/".join(parts[:i])
         for parts in (image.split("/") for image in images)
         for i in range(1, len(parts))
         if "/".join(parts[i:]) in names
     }
-    return found.pop() if len(found) == 1 else ""
+    return folders.pop() if len(folders) == 1 else ""
 
 
 def masks_beside(names: Sequence[str]) -> str:
@@ -113,9 +113,9 @@ def masks_beside(names: Sequence[str]) -> str:
     ('{stem}_mask', '')
     """
     stems = {os.path.splitext(name)[0] for name in names}
-    found = [match for stem in stems if (match := _BESIDE.fullmatch(stem)) and match[1] in stems]
-    endings = {match[2] for match in found}
-    return f"{{stem}}{endings.pop()}" if len(endings) == 1 and 3 * len(found) >= len(stems) else ""
+    matches = [match for stem in stems if (match := _BESIDE.fullmatch(stem)) and match[1] in stems]
+    endings = {match[2] for match in matches}
+    return f"{{stem}}{endings.pop()}" if len(endings) == 1 and 3 * len(matches) >= len(stems) else ""
 
 
 _BESIDE = re.compile(r"(.+)([_-](?:masks?|seg|segmentation))", re.IGNORECASE)
@@ -124,16 +124,16 @@ _BESIDE = re.compile(r"(.+)([_-](?:masks?|seg|segmentation))", re.IGNORECASE)
 class MaskFolder:
     """A folder of masks, and the pattern of their names."""
 
-    def __init__(self, home: Root, given: str, column: str, findings: Findings) -> None:
-        self._what = f"read_folder(masks=), column `{column}`"
-        self._column, self._given = column, given
-        folder, pattern = given, "{stem}"
-        if "{stem}" in given:
-            folder, _, pattern = given.rpartition("/")
+    def __init__(self, home: Root, argument: str, column: str, findings: Findings) -> None:
+        self._where = f"read_folder(masks=), column `{column}`"
+        self._column, self._argument = column, argument
+        folder, pattern = argument, "{stem}"
+        if "{stem}" in argument:
+            folder, _, pattern = argument.rpartition("/")
         head, tail = os.path.splitext(pattern)
         self._before, _, self._after = (head if tail.lower() in ENDINGS else pattern).partition("{stem}")
         self._plain = pattern == "{stem}"
-        self._root = Root(os.path.join(home.path, folder), self._what, findings)
+        self._root = Root(os.path.join(home.path, folder), self._where, findings)
         self.path = self._root.path
 
     def without_masks(self, names: list[str]) -> list[str]:
@@ -160,13 +160,13 @@ class MaskFolder:
         stems = [os.path.splitext(name)[0] for name in names]
         if len(set(stems)) < len(stems):
             self._twice(names, stems, findings)
-        there = {*stems, *(os.path.splitext(name)[0] for name in left_out)}
-        lost_stems = [stem for stem in masks if stem not in there]
+        all_stems = {*stems, *(os.path.splitext(name)[0] for name in left_out)}
+        lost_stems = [stem for stem in masks if stem not in all_stems]
         lost = [masks[stem] for stem in lost_stems]
         if len(lost) == len(masks):
             found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
-            pattern = _pattern(there, lost_stems) or _folder_above(lost_stems, stems) or "{stem}_mask"
-            example = f"{self._given}/{pattern}"
+            pattern = _pattern(all_stems, lost_stems) or _folder_above(lost_stems, stems) or "{stem}_mask"
+            example = f"{self._argument}/{pattern}"
             example = json.dumps(
                 example if self._column == "mask" else {self._column: example}, ensure_ascii=False
             )
@@ -175,7 +175,7 @@ class MaskFolder:
             folder = _folder_above(stems, lost_stems) if root else ""
             fix = f'Say images="{folder}".' if folder else fix
             expected = "masks with the names of the images"
-            findings.add("no-masks", f"{self._what}, {place(file=self.path)}", expected, found, fix)
+            findings.add("no-masks", f"{self._where}, {place(file=self.path)}", expected, found, fix)
         for name in lost:
             where = place(file=os.path.join(self.path, name))
             findings.add("no-image", where, "an image of this name", "none", warning=True)

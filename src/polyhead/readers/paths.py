@@ -21,8 +21,8 @@ _MOST_FOLDERS = 1000
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
-    """Read the lines of a text file, without line ends; ``what`` describes the file in errors.
+def lines_of(path: str | os.PathLike[str], expected: str) -> list[str]:
+    """Read the lines of a text file, without line ends; ``expected`` describes the file in errors.
 
     Raises:
         DataError: for a file that cannot be read or is not UTF-8.
@@ -32,7 +32,7 @@ def lines_of(path: str | os.PathLike[str], what: str) -> list[str]:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise DataError(Problem(where, what, str(error.strerror), code="text")) from None
+        raise DataError(Problem(where, expected, str(error.strerror), code="text")) from None
     try:
         return data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -61,9 +61,9 @@ def fix_for_path(path: str | os.PathLike[str], reader: str, folder: bool = True)
     ('A data YAML of YOLO is read by ph.read_yolo(path).', 'Give the folder that holds it.')
     """
     name = os.fspath(path).lower()
-    ways = [way for endings, way in _READERS if name.endswith(endings)]
-    held = "Give the folder that holds it." if folder and name.endswith((".xml", ".txt", *ENDINGS)) else ""
-    return next((way for way in ways if f"ph.{reader}(" not in way), held)
+    fixes = [fix for endings, fix in _READERS if name.endswith(endings)]
+    default = "Give the folder that holds it." if folder and name.endswith((".xml", ".txt", *ENDINGS)) else ""
+    return next((fix for fix in fixes if f"ph.{reader}(" not in fix), default)
 
 
 class Root:
@@ -73,9 +73,9 @@ class Root:
         DataError: for a path that is not a folder.
     """
 
-    def __init__(self, folder: Any, what: str, findings: Findings) -> None:
+    def __init__(self, folder: Any, where: str, findings: Findings) -> None:
         if not isinstance(folder, (str, os.PathLike)):
-            raise DataError(Problem(what, "the path of a folder", shown(folder)))
+            raise DataError(Problem(where, "the path of a folder", shown(folder)))
         self.path = os.path.abspath(os.path.expanduser(os.fspath(folder)))
         self.findings = findings
         if not os.path.isdir(self.path):
@@ -83,10 +83,10 @@ class Root:
             parent, name = os.path.split(self.path)
             near = ""
             if os.path.exists(self.path):
-                near = fix_for_path(self.path, what.partition("(")[0])
+                near = fix_for_path(self.path, where.partition("(")[0])
             elif os.path.isdir(parent):
                 near = similar(name, sorted(os.listdir(parent)))
-            raise DataError(Problem(f"{what}, {place(file=self.path)}", "a folder", found, near, "folder"))
+            raise DataError(Problem(f"{where}, {place(file=self.path)}", "a folder", found, near, "folder"))
         self._real = os.path.realpath(self.path)
         self._folders: dict[str, bool] = {}
 
@@ -118,7 +118,7 @@ class Root:
         path = posixpath.normpath(name.replace("\\", "/"))
         absolute = path.startswith("/") or bool(_DRIVE.match(path))
         parts = [part for part in path.split("/") if part not in ("", "..")]
-        own = os.path.basename(self.path)
+        folder_name = os.path.basename(self.path)
         if not absolute and not path.startswith("../"):
             folders = self.path.split(os.sep)
             starts = [start for start in range(1, len(parts)) if parts[:start] == folders[-start:]]
@@ -130,12 +130,12 @@ class Root:
         below = path.removeprefix(self.path.replace(os.sep, "/") + "/")
         if below != path and self._leaves(below) is None and os.path.exists(path):  # it was not moved
             return os.path.join(self.path, *below.split("/"))
-        if parts and parts[-1] == own:
+        if parts and parts[-1] == folder_name:
             return self.path
         for start in range(len(parts)):
             end = "/".join(parts[start:])
             whole = not start and not absolute
-            sure = up if whole else len(parts) - start > 1 or (start and parts[start - 1] == own)
+            sure = up if whole else len(parts) - start > 1 or (start and parts[start - 1] == folder_name)
             if sure and self._leaves(end) is None and os.path.exists(os.path.join(self.path, end)):
                 return os.path.join(self.path, *parts[start:])
         return None
@@ -151,7 +151,7 @@ class Root:
             return
         inner = (folder for folder, _, _ in islice(os.walk(self.path), _MOST_FOLDERS))
         near = (os.path.dirname(self.path), *inner)
-        folder = next((one for one in near if os.path.isfile(os.path.join(one, *names[0].split("/")))), None)
+        folder = next((f for f in near if os.path.isfile(os.path.join(f, *names[0].split("/")))), None)
         fix = "Give the folder below which they are." if folder is None else f'Say images="{folder}".'
         found = f"none of {counted(len(names), 'name')}, such as {shown(names[0])}"
         raise DataError(Problem(place(file=self.path), f"the images of {whose}", found, fix, "no-file"))
@@ -213,7 +213,7 @@ class Root:
 
         Hidden files are skipped, and links that lead out of the folder are recorded as errors.
         """
-        found: list[str] = []
+        files: list[str] = []
         others = 0
         linked: list[str] = []
         open_, seen = [below], set()
@@ -224,8 +224,8 @@ class Root:
             real = os.path.realpath(os.path.join(self.path, folder))
             if real in seen:  # a link to a folder that was already visited
                 where, fix = place(file=os.path.join(self.path, folder)), "It is skipped."
-                found_ = f"a link to {real}"
-                self.findings.add("link", where, "each folder once", found_, fix, warning=True)
+                found = f"a link to {real}"
+                self.findings.add("link", where, "each folder once", found, fix, warning=True)
                 continue
             seen.add(real)
             with os.scandir(os.path.join(self.path, folder)) as entries:
@@ -240,20 +240,20 @@ class Root:
                     elif entry.is_dir():
                         open_.append(name)
                     elif entry.name.lower().endswith(tuple(endings)):
-                        found.append(name)
+                        files.append(name)
                     else:
                         others += 1
-        return sorted(found), others
+        return sorted(files), others
 
 
-def in_proportion(declared: tuple[int, int], found: tuple[int, int]) -> bool:
+def in_proportion(declared: tuple[int, int], actual: tuple[int, int]) -> bool:
     """Return whether two sizes have the same proportions, up to rounding.
 
     >>> in_proportion((480, 640), (241, 320)), in_proportion((480, 640), (224, 224))
     (True, False)
     """
-    least = max((found[0] - 1) / declared[0], (found[1] - 1) / declared[1])
-    return least < min((found[0] + 1) / declared[0], (found[1] + 1) / declared[1])
+    least = max((actual[0] - 1) / declared[0], (actual[1] - 1) / declared[1])
+    return least < min((actual[0] + 1) / declared[0], (actual[1] + 1) / declared[1])
 
 
 class Files:
@@ -266,21 +266,21 @@ class Files:
     """
 
     def __init__(
-        self, findings: Findings, missing_files: str, what: str = "images", exif: str | None = None
+        self, findings: Findings, missing_files: str, kind: str = "images", exif: str | None = None
     ) -> None:
-        self._findings, self._drop, self._what = findings, missing_files == "drop", what
+        self._findings, self._drop, self._kind = findings, missing_files == "drop", kind
         self._exif = exif
         self._dropped = 0
 
     def note(self) -> None:
         """Record how many files were left out."""
         if self._dropped:
-            which = counted(self._dropped, self._what.removesuffix("s"), self._what)
+            which = counted(self._dropped, self._kind.removesuffix("s"), self._kind)
             self._findings.note(f"{which} left out, as the file does not exist or cannot be read")
 
     def _fail(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
         told = self._drop or self._findings.count(code)
-        advice = "" if told else f'Say missing_files="drop" to leave such {self._what} out.'
+        advice = "" if told else f'Say missing_files="drop" to leave such {self._kind} out.'
         self._findings.add(code, where, expected, found, hints(fix, advice), warning=self._drop)
         self._dropped += self._drop
 
@@ -316,22 +316,22 @@ class Files:
             the annotation.
         """
         if declared is None or verify:
-            found = self.size(path)
+            size = self.size(path)
         else:
             try:
-                found = self._of(path)
+                size = self._of(path)
             except DataError:
                 return declared
-        if found is None or declared is None or found == declared:
-            return found
+        if size is None or declared is None or size == declared:
+            return size
         expected = "the size (height x width) in the annotation"
-        words = f"{found[0]} x {found[1]} in the image, {declared[0]} x {declared[1]} in the annotation"
-        if in_proportion(declared, found):
+        words = f"{size[0]} x {size[1]} in the image, {declared[0]} x {declared[1]} in the annotation"
+        if in_proportion(declared, size):
             fix = "Its annotations are scaled accordingly."
             self._findings.add("resized", place(file=path), expected, words, fix, warning=True)
-            return found
+            return size
         fix = "It was cropped or stretched after annotation, so the positions of its objects are unknown."
-        if found == declared[::-1]:
+        if size == declared[::-1]:
             fix = "Height and width may be swapped in the annotation; correct them there."
             if read_header(path).orientation > 4:
                 other = "applied" if self._exif == "ignored" else "ignored"

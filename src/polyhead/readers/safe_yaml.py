@@ -40,19 +40,19 @@ def load_yaml(text: bytes) -> Any:
         loader.dispose()
 
 
-def _count(node: Any, known: dict[int, int], depth: int) -> int:
+def _count(node: Any, counts: dict[int, int], depth: int) -> int:
     """Count the values in a node, with aliases expanded."""
-    if id(node) in known:
-        if not known[id(node)]:
+    if id(node) in counts:
+        if not counts[id(node)]:
             raise ValueError("an alias of a value that contains it")
-        return known[id(node)]
+        return counts[id(node)]
     if depth > DEEPEST:
         raise ValueError(f"lists in lists, more than {DEEPEST} deep")
-    known[id(node)] = 0  # an alias that finds 0 refers to a value that contains it
+    counts[id(node)] = 0  # an alias that finds 0 refers to a value that contains it
     parts = node.value if isinstance(node.value, list) else []
-    flat = [part for one in parts for part in (one if isinstance(one, tuple) else (one,))]
-    total = 1 + sum(_count(part, known, depth + 1) for part in flat)
+    flat = [part for item in parts for part in (item if isinstance(item, tuple) else (item,))]
+    total = 1 + sum(_count(part, counts, depth + 1) for part in flat)
     if total > MOST:
         raise ValueError(f"aliases that stand for more than {MOST:,} values")
-    known[id(node)] = total
+    counts[id(node)] = total
     return total

@@ -113,11 +113,11 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for rows, ids in shown_while("decoding images", read(), len(only)):
             row_ids = source.ids_of(ids).tolist()
-            found = pool.map(partial(_damage_in, rows, row_ids), range(len(ids)))
-            wrong |= {row: one for row, one in zip(ids.tolist(), found, strict=True) if one is not None}
+            problems = pool.map(partial(_damage_in, rows, row_ids), range(len(ids)))
+            wrong |= {row: p for row, p in zip(ids.tolist(), problems, strict=True) if p is not None}
     if 2 * len(wrong) > len(source):
         few = f"{len(wrong):,} of {len(source):,} rows with one that is missing or broken"
-        first = [replace(one, warning=False) for one in list(wrong.values())[:_NAMED]]
+        first = [replace(problem, warning=False) for problem in list(wrong.values())[:_NAMED]]
         raise DataError(Problem(_WHERE, "images that can be decoded in most rows", few), *first)
     kept = ReadableRows(source, np.array([i for i in range(len(source)) if i not in wrong], np.int64))
     notes = f"{counted(len(source), 'row')} with {listed(names)} decoded", f"{len(wrong):,} left out"
@@ -131,12 +131,12 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
 def _columns_with_images(source: Source) -> list[str]:
     """The columns with an image in their first rows."""
     names = source.columns
-    found = [name for name in names if any(map(_opens, plain(first_rows(source, name))))]
-    if not found:
+    images = [name for name in names if any(map(_opens, plain(first_rows(source, name))))]
+    if not images:
         fix = 'Name them: ph.drop_unreadable(data, ["image"]).'
         expected = f"a column of images among {listed(names) or 'none'}"
         raise DataError(Problem(_WHERE, expected, "none whose first rows hold one", fix))
-    return found
+    return images
 
 
 def _encoded(value: Any) -> Any:

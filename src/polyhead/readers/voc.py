@@ -26,7 +26,7 @@ from polyhead.readers.annotations import (
 )
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root, lines_of
-from polyhead.readers.voc_layout import Places, parsed, places_of
+from polyhead.readers.voc_layout import VocFolders, parsed, voc_folders
 from polyhead.readers.voc_objects import VocObject, mark_columns, objects_of
 from polyhead.sources.source import names_in
 
@@ -115,24 +115,24 @@ def read_voc(
     known = None if known is None else names_in(known, "read_voc(known=)")
     findings = Findings(invalid)
     home = Root(root, "read_voc(root)", findings)
-    places = places_of(home, images, annotations, findings)
-    entries = _image_entries(home, places, split, findings)
+    folders = voc_folders(home, images, annotations, findings)
+    entries = _image_entries(home, folders, split, findings)
     objects, dropped = objects_of([(n, e.xml, e.tree) for n, e in enumerate(entries)], known, findings)
     names = sorted({o.name for o in objects}) if known is None else known
     keep = wanted_categories("read_voc(categories=)", names, categories, findings)
     wanted = [name for name, k in zip(names, keep.tolist(), strict=True) if k]
-    found = _readable_images(entries, Files(findings, missing_files, exif=exif), verify)
-    there = [entries[e] for e in found.entries]
+    sized = _readable_images(entries, Files(findings, missing_files, exif=exif), verify)
+    kept_entries = [entries[e] for e in sized.entries]
     columns = _voc_columns(
-        objects, dropped, found, there, set(wanted), findings, difficult, one_based, unannotated
+        objects, dropped, sized, kept_entries, set(wanted), findings, difficult, one_based, unannotated
     )
     return Images(
         {
-            "image": [entry.image for entry in there],
-            "file": [os.path.basename(entry.image) for entry in there],
-            "size": found.sizes,
+            "image": [entry.image for entry in kept_entries],
+            "file": [os.path.basename(entry.image) for entry in kept_entries],
+            "size": sized.sizes,
             **columns,
-            **_masks(home, places.images, there, findings),
+            **_masks(home, folders.images, kept_entries, findings),
         },
         findings.warn_and_report(place(file=home.path)),
         wanted,
@@ -148,49 +148,49 @@ class _Entry(NamedTuple):
     tree: Element | None
 
 
-def _image_entries(home: Root, places: Places, split: str | None, findings: Findings) -> list[_Entry]:
+def _image_entries(home: Root, folders: VocFolders, split: str | None, findings: Findings) -> list[_Entry]:
     """Collect the images in the list of the split, or in the folders."""
-    images = places.images
-    found, others = images.files()
+    images = folders.images
+    files, others = images.files()
     by_stem: dict[str, str] = {}
-    for name in found:
+    for name in files:
         stem = os.path.splitext(name)[0]
         if stem in by_stem:
             expected = "unique names of images, without their extensions"
             findings.add("file-twice", place(file=os.path.join(images.path, name)), expected, by_stem[stem])
         by_stem.setdefault(stem, name)
-    xmls = {name[:-4] for name in places.xmls()}
-    stems, where = (sorted(xmls), None) if split is None else _listed_stems(home, places, split, findings)
+    xmls = {name[:-4] for name in folders.xmls()}
+    stems, where = (sorted(xmls), None) if split is None else _listed_stems(home, folders, split, findings)
     findings.stop()
     entries: dict[str, _Entry] = {}
     for stem in stems:
-        xml = places.xml(stem) if stem in xmls else None
+        xml = folders.xml(stem) if stem in xmls else None
         tree = None if xml is None else parsed(xml, findings)
-        named = by_stem.get(stem)
+        image_name = by_stem.get(stem)
         if xml is not None and tree is not None:
-            named = _image_of(xml, tree, named, images, findings)
-            if named is None:
+            image_name = _image_of(xml, tree, image_name, images, findings)
+            if image_name is None:
                 continue
-        image = os.path.join(images.path, named or f"{stem}.jpg")
+        image = os.path.join(images.path, image_name or f"{stem}.jpg")
         if image in entries:
             at = place(file=xml or image)
             findings.add("file-twice", at, "a separate image for each XML file", image)
         entries[image] = _Entry(image, xml, tree)
     if split is None:  # also include images without an XML file
-        paths = [os.path.join(images.path, name) for name in found]
+        paths = [os.path.join(images.path, name) for name in files]
         bare = {path: _Entry(path, None, None) for path in paths if path not in entries}
         entries = dict(sorted({**entries, **bare}.items()))
-    others -= len(xmls) if places.beside else 0
+    others -= len(xmls) if folders.beside else 0
     if others > 0:
-        what = counted(others, "file that is no image", "files that are no images")
-        findings.note(f"{what} in {os.path.basename(images.path)}")
+        words = counted(others, "file that is no image", "files that are no images")
+        findings.note(f"{words} in {os.path.basename(images.path)}")
     if not entries and not findings.report().errors:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         findings.add("no-images", where or place(file=images.path), expected, "none")
     return list(entries.values())
 
 
-def _listed_stems(home: Root, places: Places, split: str, findings: Findings) -> tuple[list[str], str]:
+def _listed_stems(home: Root, folders: VocFolders, split: str, findings: Findings) -> tuple[list[str], str]:
     """Read the names in a list in ``ImageSets``; lists of a category have a second column, which is ignored."""
     name = split if "/" in split else f"Main/{split}"
     path = home.find(f"ImageSets/{name}.txt", "read_voc(split)")
@@ -199,10 +199,10 @@ def _listed_stems(home: Root, places: Places, split: str, findings: Findings) ->
     where = place(file=path)
     if not os.path.isfile(path):
         folder = os.path.dirname(path)
-        there = (
+        lists = (
             sorted(f[:-4] for f in os.listdir(folder) if f.endswith(".txt")) if os.path.isdir(folder) else []
         )
-        near = similar(os.path.basename(name), there)
+        near = similar(os.path.basename(name), lists)
         raise DataError(Problem(where, "a list of images", "nothing at this path", near, "split"))
     stems: list[str] = []
     seen: set[str] = set()
@@ -213,7 +213,7 @@ def _listed_stems(home: Root, places: Places, split: str, findings: Findings) ->
         at = f"{where}, line {number}"
         if words[0] in seen:
             findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
-        elif (places.annotations or home).find(f"{words[0]}.xml", at) is not None:
+        elif (folders.annotations or home).find(f"{words[0]}.xml", at) is not None:
             stems.append(words[0])
         seen.add(words[0])
     return stems, where
@@ -222,19 +222,19 @@ def _listed_stems(home: Root, places: Places, split: str, findings: Findings) ->
 def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
     """The name of the image of an XML file; None, with an error recorded, if it leads out of the folder."""
     where = place(file=xml)
-    given = next(filter(None, ((tree.findtext(tag) or "").strip() for tag in ("filename", "path"))), "")
-    if not given:
+    name = next(filter(None, ((tree.findtext(tag) or "").strip() for tag in ("filename", "path"))), "")
+    if not name:
         return by_stem or os.path.splitext(os.path.basename(xml))[0] + ".jpg"
-    elsewhere = images.from_elsewhere(given, by_stem)
+    elsewhere = images.from_elsewhere(name, by_stem)
     if elsewhere is not None:
         return elsewhere
-    path = images.find(given, f"{where}, <filename>")
+    path = images.find(name, f"{where}, <filename>")
     if path is None:
         return None
     if os.path.isfile(path) or by_stem is None:
         return os.path.relpath(path, images.path)
     fix = "The image with the name of the XML file is used."
-    findings.add("file-name", f"{where}, <filename>", "the name of an image", shown(given), fix, warning=True)
+    findings.add("file-name", f"{where}, <filename>", "the name of an image", shown(name), fix, warning=True)
     return by_stem
 
 
@@ -276,7 +276,7 @@ def _voc_columns(
     objects: Sequence[VocObject],
     dropped: Sequence[int],
     images: _Sized,
-    there: Sequence[_Entry],
+    entries: Sequence[_Entry],
     names: set[str],
     findings: Findings,
     difficult: str,
@@ -285,54 +285,54 @@ def _voc_columns(
 ) -> dict[str, Any]:
     """Make the columns of objects; ``names`` are the categories to keep."""
     row_of = {entry: row for row, entry in enumerate(images.entries)}
-    objects = [one for one in objects if one.entry in row_of]
-    rows = np.array([row_of[one.entry] for one in objects], np.int64)
+    objects = [o for o in objects if o.entry in row_of]
+    rows = np.array([row_of[o.entry] for o in objects], np.int64)
     unread = np.array([row_of[entry] for entry in dropped if entry in row_of], np.int64)
-    hard = np.array([one.difficult for one in objects], bool)
-    wanted = np.array([one.name in names for one in objects], bool)
+    hard = np.array([o.difficult for o in objects], bool)
+    wanted = np.array([o.name in names for o in objects], bool)
     others = int((~wanted).sum())
     if others:
-        left = sorted({one.name for one in objects} - names)
-        findings.note(f"{counted(others, 'object')} of other categories left out: {', '.join(left[:8])}")
+        unwanted = sorted({o.name for o in objects} - names)
+        findings.note(f"{counted(others, 'object')} of other categories left out: {', '.join(unwanted[:8])}")
     at = np.flatnonzero(wanted)
     if difficult == "skip":
         findings.note(f"{int(hard[at].sum()):,} difficult objects left out")
         at = at[~hard[at]]
-    some = [objects[i] for i in at.tolist()]
-    boxes, fit = _clipped_boxes(some, images.declared_sizes[rows[at]], one_based, findings)
+    kept = [objects[i] for i in at.tolist()]
+    boxes, fit = _clipped_boxes(kept, images.declared_sizes[rows[at]], one_based, findings)
     findings.stop_if_most(len(objects) + len(dropped))
-    at, some = at[fit], [some[i] for i in np.flatnonzero(fit).tolist()]
+    at, kept = at[fit], [kept[i] for i in np.flatnonzero(fit).tolist()]
     missing = missing_images(
         findings,
-        len(there),
+        len(entries),
         annotated=np.append(rows, unread),
         wanted=np.append(rows[wanted], unread),
         kept=rows[at],
-        has_file=np.array([entry.xml is not None for entry in there], bool),
+        has_file=np.array([entry.xml is not None for entry in entries], bool),
         unannotated=unannotated,
     )
     findings.stop()
     findings.note(
-        f"{counted(len(at), 'box')} of {counted(len({one.name for one in some}), 'category', 'categories')}"
+        f"{counted(len(at), 'box')} of {counted(len({o.name for o in kept}), 'category', 'categories')}"
     )
     scale = np.tile((images.sizes / images.declared_sizes)[rows[at]][:, ::-1], 2).astype(np.float32)
     columns: dict[str, Any] = {
         "boxes": boxes[fit] * scale,
-        "labels": [one.name for one in some],
+        "labels": [o.name for o in kept],
         "difficult": hard[at],
-        **mark_columns(some),
+        **mark_columns(kept),
     }
     return by_image(columns, rows[at], missing)
 
 
 def _clipped_boxes(
-    some: Sequence[VocObject], sizes: np.ndarray, one_based: bool, findings: Findings
+    objects: Sequence[VocObject], sizes: np.ndarray, one_based: bool, findings: Findings
 ) -> tuple[np.ndarray, np.ndarray]:
     def where(i: int) -> str:
-        return some[i].where
+        return objects[i].where
 
-    what = "a <bndbox> of four numbers, xmin, ymin, xmax, ymax"
-    edges, unread = number_lists([o.box for o in some], 4, where, "box", what, findings)
+    expected = "a <bndbox> of four numbers, xmin, ymin, xmax, ymax"
+    edges, unread = number_lists([o.box for o in objects], 4, where, "box", expected, findings)
     if one_based:
         edges[:, :2] -= 1
         zero = int((edges[:, :2] < 0).any(axis=1).sum())
@@ -350,9 +350,9 @@ def _masks(
     for column, folder in (("mask", "SegmentationClass"), ("instances", "SegmentationObject")):
         if not os.path.isdir(os.path.join(home.path, folder)):
             continue
-        there = set(Root(os.path.join(home.path, folder), "read_voc(root)", findings).files("", (".png",))[0])
+        files = set(Root(os.path.join(home.path, folder), "read_voc(root)", findings).files("", (".png",))[0])
         names = [os.path.splitext(os.path.relpath(e.image, images.path))[0] for e in entries]
-        paths = [os.path.join(home.path, folder, f"{n}.png") if f"{n}.png" in there else None for n in names]
+        paths = [os.path.join(home.path, folder, f"{n}.png") if f"{n}.png" in files else None for n in names]
         count = sum(path is not None for path in paths)
         if count:
             columns[column] = paths

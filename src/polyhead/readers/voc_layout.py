@@ -16,7 +16,7 @@ IMAGES = ("jpegimages", "images", "image", "imgs", "img")
 ANNOTATIONS = ("annotations", "annotation", "xmls", "xml", "labels")
 
 
-class Places(NamedTuple):
+class VocFolders(NamedTuple):
     """The folders of the images and of the XML files; the latter may be None."""
 
     images: Root
@@ -38,26 +38,26 @@ class Places(NamedTuple):
         return os.path.join(self.annotations.path, f"{stem}.xml")
 
 
-def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> Places:
+def voc_folders(home: Root, images: Any, annotations: Any, findings: Findings) -> VocFolders:
     """Find the folders that the user gave, or the usual ones. Raises `DataError` if none of these exists."""
     with os.scandir(home.path) as entries:
-        there = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
-    folders = {name.lower(): name for name, folder in there if folder}
-    files = [name.lower() for name, folder in there if not folder]
+        contents = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
+    folders = {name.lower(): name for name, folder in contents if folder}
+    files = [name.lower() for name, folder in contents if not folder]
 
-    def named(given: Any, usual: tuple[str, ...], endings: tuple[str, ...], what: str) -> Root | None:
-        if given is not None:
-            return Root(os.path.join(home.path, os.path.expanduser(given)), f"read_voc({what}=)", findings)
-        name = next((folders[one] for one in usual if one in folders), None)
+    def named(path: Any, usual: tuple[str, ...], endings: tuple[str, ...], argument: str) -> Root | None:
+        if path is not None:
+            return Root(os.path.join(home.path, os.path.expanduser(path)), f"read_voc({argument}=)", findings)
+        name = next((folders[folder] for folder in usual if folder in folders), None)
         if name is None and not any(file.endswith(endings) for file in files):
             return None
-        return Root(os.path.join(home.path, name or ""), f"read_voc({what}=)", findings)
+        return Root(os.path.join(home.path, name or ""), f"read_voc({argument}=)", findings)
 
     pictures = named(images, IMAGES, ENDINGS, "images")
     xml_folder = named(annotations, ANNOTATIONS, (".xml",), "annotations")
     if pictures is None:
         expected = "folders such as JPEGImages and Annotations, or images next to their XML files"
-        found = ", ".join(name for name, _ in there[:6]) or "an empty folder"
+        found = ", ".join(name for name, _ in contents[:6]) or "an empty folder"
         fix = "Give their folders: read_voc(images=..., annotations=...)."
         raise DataError(Problem(f"read_voc(root), {place(file=home.path)}", expected, found, fix, "folder"))
     if xml_folder is None and any(name.lower().endswith(".xml") for name in os.listdir(pictures.path)):
@@ -70,7 +70,7 @@ def places_of(home: Root, images: Any, annotations: Any, findings: Findings) -> 
             expected = "XML files in a folder such as Annotations, or next to their images"
             where, fix = f"read_voc(root), {place(file=home.path)}", f"Say read_voc(annotations={other!r})."
             raise DataError(Problem(where, expected, f"XML files in {other}", fix, "folder"))
-    return Places(pictures, xml_folder)
+    return VocFolders(pictures, xml_folder)
 
 
 def _has_annotations(folder: str) -> bool:

@@ -28,15 +28,15 @@ class VocObject(NamedTuple):
 
 
 def objects_of(
-    trees: Sequence[tuple[int, str | None, Element | None]], known: Sequence[str] | None, findings: Findings
+    trees: Sequence[tuple[int, str | None, Element | None]], names: Sequence[str] | None, findings: Findings
 ) -> tuple[list[VocObject], list[int]]:
     """Read the objects of XML files; also return the index of the entry of each unusable object.
 
     Args:
         trees: for each entry its index, the path of its XML file and its tree.
-        known: the valid names, or None.
+        names: the valid names, or None.
     """
-    found: list[VocObject] = []
+    objects: list[VocObject] = []
     dropped: list[int] = []
     empty = 0
     for number, xml, tree in trees:
@@ -45,25 +45,25 @@ def objects_of(
             if not len(node) and not (node.text or "").strip():
                 empty += 1
                 continue
-            one = _object(number, f"{place(file=xml)}, object {i}", node, known, findings)
-            if one is None:
+            voc_object = _object(number, f"{place(file=xml)}, object {i}", node, names, findings)
+            if voc_object is None:
                 dropped.append(number)
             else:
-                found.append(one)
+                objects.append(voc_object)
     if empty:
         findings.note(f"{empty:,} empty <object> skipped")
-    return found, dropped
+    return objects, dropped
 
 
 def _object(
-    number: int, where: str, node: Element, known: Sequence[str] | None, findings: Findings
+    number: int, where: str, node: Element, names: Sequence[str] | None, findings: Findings
 ) -> VocObject | None:
     name = (node.findtext("name") or "").strip()
     if not name:
         findings.leave_out("category", where, "a <name>", "none")
         return None
-    if known is not None and name not in known:
-        findings.leave_out("category", where, f"one of {listed(known, 8)}", shown(name), similar(name, known))
+    if names is not None and name not in names:
+        findings.leave_out("category", where, f"one of {listed(names, 8)}", shown(name), similar(name, names))
         return None
     box = node.find("bndbox")
     if box is None:
@@ -89,7 +89,7 @@ def _mark_value(mark: str, word: str) -> Any:
     return word if mark == "pose" else _TRUTHS.get(word.lower())
 
 
-def mark_columns(some: Sequence[VocObject]) -> dict[str, list[Any]]:
+def mark_columns(objects: Sequence[VocObject]) -> dict[str, list[Any]]:
     """Make a column for each mark that any object has."""
-    columns = {mark: [one.marks[mark] for one in some] for mark in MARKS}
+    columns = {mark: [o.marks[mark] for o in objects] for mark in MARKS}
     return {mark: values for mark, values in columns.items() if any(value is not None for value in values)}

@@ -193,18 +193,18 @@ def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -
                 findings.add("line-twice", where, "each object once", "the line of one before", warning=True)
                 continue
             seen.add(words)
-            found = _numbers_of_line(words, where, layout, findings)
-            if found is not None:
+            fields = _numbers_of_line(words, where, layout, findings)
+            if fields is not None:
                 rows.append(row)
-                classes.append(int(found[0]))
+                classes.append(int(fields[0]))
                 numbers.append(number)
-                values.append(found[1:])
+                values.append(fields[1:])
             else:
                 unread.append(row)
     twice = findings.count("line-twice")
     if twice:
         findings.note(f"{twice:,} duplicate lines left out")
-    of_row, of_class, of_line, lost = (np.array(some, np.int64) for some in (rows, classes, numbers, unread))
+    of_row, of_class, of_line, lost = (np.array(ints, np.int64) for ints in (rows, classes, numbers, unread))
     return _Lines(of_row, of_class, of_line, values, lost)
 
 
@@ -213,40 +213,40 @@ def _numbers_of_line(
 ) -> np.ndarray | None:
     """Parse the numbers in a line; None, with a problem recorded, if it cannot be used."""
     try:
-        found = np.array(words, np.float64)
+        numbers = np.array(words, np.float64)
     except ValueError:
         wrong = next(w for w in words if isinstance(number_of(w), str))
         findings.leave_out("number", where, "numbers separated by spaces", shown(wrong))
         return None
-    count = len(found)
+    count = len(numbers)
     if layout.points is not None:
         wanted = 5 + layout.points[0] * layout.points[1]
         if count != wanted:
             expected = f"{wanted} numbers: a class, a box and {layout.points[0]} keypoints"
             findings.leave_out("fields", where, expected, counted(count, "number"))
             return None
-    elif count != 5 and (count < 7 or count % 2 == 0 or _has_keypoints(found)):
+    elif count != 5 and (count < 7 or count % 2 == 0 or _has_keypoints(numbers)):
         fix = "The sixth may be a confidence, which labels don't have." if count == 6 else ""
-        if _has_keypoints(found):
+        if _has_keypoints(numbers):
             fix = f"These look like keypoints: write kpt_shape: [{(count - 5) // 3}, 3] into the data YAML."
         expected = "5 numbers (a class and a box), or a class and the x, y of at least three corners"
         findings.leave_out("fields", where, expected, f"{count} number{'s' * (count != 1)}", fix)
         return None
-    if not np.isfinite(found).all():
-        wrong = words[int(np.argmin(np.isfinite(found)))]
+    if not np.isfinite(numbers).all():
+        wrong = words[int(np.argmin(np.isfinite(numbers)))]
         findings.leave_out("not-finite", where, "finite numbers", shown(wrong))
         return None
-    if found[0] not in layout.names:
-        known = listed([f"{number} {name}" for number, name in layout.names.items()], 4)
-        findings.leave_out("category", where, f"a class of the data set ({known})", words[0])
+    if numbers[0] not in layout.names:
+        classes = listed([f"{number} {name}" for number, name in layout.names.items()], 4)
+        findings.leave_out("category", where, f"a class of the data set ({classes})", words[0])
         return None
-    places = found[1:5] if layout.points is not None else found[1:]
-    if np.abs(places).max() > PIXELS:
-        worst = words[1 + int(np.abs(places).argmax())]
+    coordinates = numbers[1:5] if layout.points is not None else numbers[1:]
+    if np.abs(coordinates).max() > PIXELS:
+        worst = words[1 + int(np.abs(coordinates).argmax())]
         fix = "These look like pixels; divide them by the width and height of the image."
         findings.leave_out("pixels", where, "fractions of the image's size, from 0 to 1", worst, fix)
         return None
-    return found
+    return numbers
 
 
 def _has_keypoints(numbers: np.ndarray) -> bool:
@@ -260,7 +260,7 @@ def _has_keypoints(numbers: np.ndarray) -> bool:
 
 
 def _yolo_columns(
-    found: _Lines,
+    label_lines: _Lines,
     paths: list[str],
     sizes: list[tuple[int, int]],
     layout: Layout,
@@ -271,13 +271,13 @@ def _yolo_columns(
 ) -> dict[str, Any]:
     """Make the columns of objects; ``kept`` maps each class to whether it is wanted."""
     size = sizes_of(sizes)
-    wanted = np.array([kept[c] for c in found.classes.tolist()], bool)
+    wanted = np.array([kept[c] for c in label_lines.classes.tolist()], bool)
     others = int((~wanted).sum())
     if others:
         findings.note(f"{counted(others, 'object')} of other categories left out")
     at = np.flatnonzero(wanted)
-    values = [found.values[i] for i in at.tolist()]
-    rows, lines = found.rows[at], found.lines[at]
+    values = [label_lines.values[i] for i in at.tolist()]
+    rows, lines = label_lines.rows[at], label_lines.lines[at]
     scale = size[rows][:, ::-1].astype(np.float64)
     boxes, masks = _shapes(values, [sizes[row] for row in rows.tolist()], scale, layout)
 
@@ -288,7 +288,7 @@ def _yolo_columns(
     findings.stop()
     columns: dict[str, Any] = {
         "boxes": clipped[fit],
-        "labels": [layout.names[c] for c in found.classes[at[fit]].tolist()],
+        "labels": [layout.names[c] for c in label_lines.classes[at[fit]].tolist()],
     }
     if layout.points is not None:
         columns["keypoints"] = _keypoints(values, layout.points, scale, where, findings)[fit]
@@ -299,8 +299,8 @@ def _yolo_columns(
     missing = missing_images(
         findings,
         len(paths),
-        annotated=np.append(found.rows, found.unread),
-        wanted=np.append(rows, found.unread),
+        annotated=np.append(label_lines.rows, label_lines.unread),
+        wanted=np.append(rows, label_lines.unread),
         kept=rows[fit],
         has_file=np.array([text is not None for text in texts], bool),
         unannotated=unannotated,
@@ -319,13 +319,13 @@ def _shapes(
     """Return boxes in pixels, float64 ``(M, 4)`` of ``xyxy``, and the polygon of each object or None."""
     boxes = np.zeros((len(values), 4))
     masks: list[Polygons | None] = [None] * len(values)
-    for i, found in enumerate(values):
-        if layout.points is None and len(found) > 4:
-            ring = found.reshape(-1, 2) * scale[i]
+    for i, numbers in enumerate(values):
+        if layout.points is None and len(numbers) > 4:
+            ring = numbers.reshape(-1, 2) * scale[i]
             masks[i] = Polygons(sizes[i], (ring,))
             boxes[i, :2], boxes[i, 2:] = ring.min(axis=0), ring.max(axis=0)
         else:
-            boxes[i] = found[:4]
+            boxes[i] = numbers[:4]
     plain = np.array([mask is None for mask in masks], bool)
     middle, half = boxes[plain, :2] * scale[plain], boxes[plain, 2:] * scale[plain] / 2
     boxes[plain] = np.concatenate([middle - half, middle + half], axis=1)
@@ -336,11 +336,11 @@ def _keypoints(
     values: Sequence[np.ndarray], shape: tuple[int, int], scale: np.ndarray, where: Any, findings: Findings
 ) -> np.ndarray:
     """Return keypoints in pixels, float32 ``(M, n, 3)``; if the file has no visibility, (0, 0) means missing."""
-    given = np.array([v[4:] for v in values], np.float64).reshape(-1, *shape)
-    places = given[..., :2] * scale[:, None]
-    seen = given[..., 2] if shape[1] == 3 else np.where((given[..., :2] != 0).any(axis=2), 2.0, 0.0)
+    keypoints = np.array([v[4:] for v in values], np.float64).reshape(-1, *shape)
+    positions = keypoints[..., :2] * scale[:, None]
+    seen = keypoints[..., 2] if shape[1] == 3 else np.where((keypoints[..., :2] != 0).any(axis=2), 2.0, 0.0)
     for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
         findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
-        places[i] = seen[i] = 0  # treat its keypoints as not labeled
-    note_keypoints(given, seen, 1, where, findings)
-    return np.concatenate([places, seen[..., None]], axis=2).astype(np.float32)
+        positions[i] = seen[i] = 0  # treat its keypoints as not labeled
+    note_keypoints(keypoints, seen, 1, where, findings)
+    return np.concatenate([positions, seen[..., None]], axis=2).astype(np.float32)

@@ -63,34 +63,34 @@ def layout_of(
     if not isinstance(data, (str, os.PathLike)):
         expected = "the path of a data YAML or of a folder"
         raise DataError(Problem("read_yolo(data)", expected, shown(data), code="folder"))
-    given = Path(os.path.abspath(os.path.expanduser(os.fspath(data))))
-    file = _yaml_in(given) if given.is_dir() else given
+    path = Path(os.path.abspath(os.path.expanduser(os.fspath(data))))
+    file = _yaml_in(path) if path.is_dir() else path
     content: dict[str, Any] = {} if file is None else _yaml_content(file)
-    where = place(file=str(file if file is not None else given))
-    base = given if given.is_dir() else given.parent
+    where = place(file=str(file if file is not None else path))
+    base = path if path.is_dir() else path.parent
     if root is None and content.get("path") not in (None, ""):
         base = _base(Root(base, "read_yolo(data)", findings), content["path"], where)
     home = Root(
         base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
     )
     by_argument = names is not None
-    known = _names_in_yaml(
-        names if by_argument else content.get("names"), by_argument, content, where, file, given
+    class_names = _names_in_yaml(
+        names if by_argument else content.get("names"), by_argument, content, where, file, path
     )
-    if list(known) != list(range(len(known))):
+    if list(class_names) != list(range(len(class_names))):
         fix = "Heads number the classes in this order from 0. To keep the numbers of the files, name every class."
-        found = listed([f"{number} {name}" for number, name in known.items()], 4)
+        found = listed([f"{number} {name}" for number, name in class_names.items()], 4)
         findings.add("class-gap", where, "names for all numbers from 0 on", found, fix, warning=True)
     if images is not None:
         parts = [Root(_here_or_in(home, images), "read_yolo(images=)", findings).path]
     else:
-        parts = _image_parts(content, split, home, where, file, given)
+        parts = _image_parts(content, split, home, where, file, path)
     findings.stop()
     label_root = (
         None if labels is None else Root(_here_or_in(home, labels), "read_yolo(labels=)", findings).path
     )
     return _layout_of_parts(
-        parts, label_root, home, where, known, _points(content, where), findings, images is not None
+        parts, label_root, home, where, class_names, _points(content, where), findings, images is not None
     )
 
 
@@ -102,9 +102,9 @@ def _here_or_in(home: Root, folder: Any) -> Any:
     return inside if os.path.isdir(inside) else folder
 
 
-def _base(folder: Root, given: Any, where: str) -> Path:
+def _base(folder: Root, path: Any, where: str) -> Path:
     """The folder that ``path`` in the data YAML refers to: its own folder, or a subfolder."""
-    inner = folder.inside(given) or folder.find(given, f"{where}, `path`", "Say read_yolo(root=...).")
+    inner = folder.inside(path) or folder.find(path, f"{where}, `path`", "Say read_yolo(root=...).")
     folder.findings.stop()
     assert inner is not None
     return Path(inner)
@@ -112,14 +112,14 @@ def _base(folder: Root, given: Any, where: str) -> Path:
 
 def _yaml_in(folder: Path) -> Path | None:
     """The data YAML in a folder, or None."""
-    there = sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+    yamls = sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
     for name in _YAMLS:
-        if name in there:
+        if name in yamls:
             return folder / name
-    if len(there) > 1:
+    if len(yamls) > 1:
         fix = "Choose one: read_yolo(folder / name)."
-        raise DataError(Problem(place(file=str(folder)), "one data YAML", ", ".join(there), fix, "yaml"))
-    return folder / there[0] if there else None
+        raise DataError(Problem(place(file=str(folder)), "one data YAML", ", ".join(yamls), fix, "yaml"))
+    return folder / yamls[0] if yamls else None
 
 
 def _yaml_content(file: Path) -> dict[str, Any]:
@@ -145,34 +145,34 @@ def _yaml_content(file: Path) -> dict[str, Any]:
     return content
 
 
-def _as_plain_names(given: Any) -> Any:
+def _as_plain_names(names: Any) -> Any:
     """Convert class names in arrays, pandas indices or NumPy scalars to plain Python values."""
-    if isinstance(given, Mapping):
-        return {plain_scalar(number): plain_scalar(name) for number, name in given.items()}
-    return given if as_list(given) is None else as_list(given)
+    if isinstance(names, Mapping):
+        return {plain_scalar(number): plain_scalar(name) for number, name in names.items()}
+    return names if as_list(names) is None else as_list(names)
 
 
 def _names_in_yaml(
-    given: Any, by_argument: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
+    value: Any, by_argument: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
-    if given is None and file is None and (folder / "classes.txt").is_file():
+    if value is None and file is None and (folder / "classes.txt").is_file():
         where = place(file=str(folder / "classes.txt"))
-        given = [
+        value = [
             line.strip() for line in lines_of(folder / "classes.txt", "names of classes") if line.strip()
         ]
     expected = "names, a list of the classes or {number: name}"
     if by_argument:
-        where, given = "read_yolo(names=)", _as_plain_names(given)
-    if given is None:
+        where, value = "read_yolo(names=)", _as_plain_names(value)
+    if value is None:
         fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
         fix = hints(fix_for_path(file, "read_yolo") if file is not None else "", fix)
         raise DataError(Problem(where, expected, "none", fix, "names"))
-    listed = isinstance(given, (Mapping, Sequence)) and not isinstance(given, (str, bytes))
-    pairs = list(given.items() if isinstance(given, Mapping) else enumerate(given)) if listed else []
+    listed = isinstance(value, (Mapping, Sequence)) and not isinstance(value, (str, bytes))
+    pairs = list(value.items() if isinstance(value, Mapping) else enumerate(value)) if listed else []
     pairs = [(int(n) if isinstance(n, str) and n.isdecimal() else n, name) for n, name in pairs]
     names = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}
     if not pairs or len(names) < len(pairs):
-        raise DataError(Problem(where, expected, shown(given), code="names"))
+        raise DataError(Problem(where, expected, shown(value), code="names"))
     twice = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
     if twice:
         raise DataError(Problem(where, "a unique name for each class", shown(twice), code="names"))
@@ -189,14 +189,14 @@ def _is_name(name: Any) -> bool:
 
 
 def _points(content: Mapping[str, Any], where: str) -> tuple[int, int] | None:
-    given = content.get("kpt_shape")
-    if given is None:
+    shape = content.get("kpt_shape")
+    if shape is None:
         return None
-    sound = isinstance(given, list) and len(given) == 2 and all(type(v) is int for v in given)
-    if not sound or given[0] < 1 or given[1] not in (2, 3):
+    sound = isinstance(shape, list) and len(shape) == 2 and all(type(v) is int for v in shape)
+    if not sound or shape[0] < 1 or shape[1] not in (2, 3):
         expected = "kpt_shape, [number of keypoints, 2 or 3]"
-        raise DataError(Problem(where, expected, shown(given), code="kpt_shape"))
-    return (given[0], given[1])
+        raise DataError(Problem(where, expected, shown(shape), code="kpt_shape"))
+    return (shape[0], shape[1])
 
 
 def _image_parts(
@@ -213,21 +213,21 @@ def _image_parts(
             if os.path.isdir(os.path.join(home.path, name)):
                 return [os.path.join(home.path, name)]
         expected = f"a data YAML, or images in images/{split} or {split}/images"
-        there = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
-        found = ", ".join(there[:_SHOWN]) + ", …" * (len(there) > _SHOWN) or "an empty folder"
+        entries = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+        found = ", ".join(entries[:_SHOWN]) + ", …" * (len(entries) > _SHOWN) or "an empty folder"
         fix = hints(
             similar(split, _parts_in(folder)), "Give their folders: read_yolo(images=..., labels=...)."
         )
         raise DataError(Problem(place(file=str(folder)), expected, found, fix, "folder"))
-    given = content.get(split)
-    if given is None:
-        known = ("path", "names", "nc", "kpt_shape", "flip_idx", "download")
-        others = [str(key) for key in content if key not in known]
+    value = content.get(split)
+    if value is None:
+        reserved = ("path", "names", "nc", "kpt_shape", "flip_idx", "download")
+        others = [str(key) for key in content if key not in reserved]
         expected = f"the key {split}, the folder of images"
         found = f"the keys {', '.join(map(str, content))}"
         raise DataError(Problem(where, expected, found, similar(str(split), others), "split"))
     parts: list[str] = []
-    for name in given if isinstance(given, list) else [given]:
+    for name in value if isinstance(value, list) else [value]:
         path = _path_within(home, name, f"{where}, `{split}`")
         if path is None:
             continue
@@ -271,18 +271,18 @@ def _layout_of_parts(
     others = 0
     for part in parts:
         if os.path.isfile(part):
-            found, base = _listed_in(part, home), home.path
+            paths, base = _listed_in(part, home), home.path
         else:
             inner = Root(part, "read_yolo(images=)", findings)
-            names_there, more = inner.files()
-            found, base = [os.path.join(part, *name.split("/")) for name in names_there], part
+            files, more = inner.files()
+            paths, base = [os.path.join(part, *name.split("/")) for name in files], part
             others += more
-        texts = [_label_of(path, base, label_root) for path in found]
+        texts = [_label_of(path, base, label_root) for path in paths]
         inside = home if label_root is None else Root(label_root, "read_yolo(labels=)", findings)
         for text in texts:
             if text.startswith(inside.path + os.sep):
                 inside.find(os.path.relpath(text, inside.path), place(file=text))
-        images += found
+        images += paths
         labels += texts
         if os.path.isdir(part):
             orphans += _orphans(
@@ -315,7 +315,7 @@ def _layout_of_parts(
 
 def _listed_in(file: str, home: Root) -> list[str]:
     """Read the images listed in a text file, one per line, relative to the root or, for ``./a.jpg``, to the file."""
-    found = []
+    paths = []
     for number, line in enumerate(lines_of(file, "a list of images"), 1):
         name = line.strip()
         if not name:
@@ -324,8 +324,8 @@ def _listed_in(file: str, home: Root) -> list[str]:
             name = os.path.join(os.path.relpath(os.path.dirname(file), home.path), name[2:])
         path = _path_within(home, name, f"{place(file=file)}, line {number}")
         if path is not None:
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
 def _label_of(image: str, base: str, label_root: str | None) -> str:
@@ -341,9 +341,9 @@ def _orphans(folder: str, labels: Sequence[str]) -> list[str]:
     """Find label files without an image."""
     if not os.path.isdir(folder):
         return []
-    known = set(labels)
-    found = []
+    with_image = set(labels)
+    files = []
     for at, folders, names in os.walk(folder):
         folders.sort()
-        found += [os.path.join(at, n) for n in sorted(names) if n.endswith(".txt") and n != "classes.txt"]
-    return [path for path in found if path not in known]
+        files += [os.path.join(at, n) for n in sorted(names) if n.endswith(".txt") and n != "classes.txt"]
+    return [path for path in files if path not in with_image]
