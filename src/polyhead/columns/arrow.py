@@ -127,7 +127,7 @@ def _coded(data: Any) -> Coded:
 
 def _extension(data: Any, kind: Any) -> Values:
     if getattr(kind, "extension_name", "") == "arrow.uuid":
-        return [None if one is None else str(one) for one in data.to_pylist()]
+        return [None if value is None else str(value) for value in data.to_pylist()]
     parts = data.chunks if isinstance(data, pa.ChunkedArray) else [data]
     values = from_arrow(pa.chunked_array([part.storage for part in parts], type=kind.storage_type))
     if getattr(kind, "extension_name", "") == "arrow.bool8" and isinstance(values, np.ndarray):
@@ -144,13 +144,13 @@ def _extension(data: Any, kind: Any) -> Values:
 def _fixed(array: Any) -> Values:
     """Convert fixed-size lists to an array ``(N, k, ...)``."""
     size = array.type.list_size
-    there = np.asarray(array.is_valid())
+    present = np.asarray(array.is_valid())
     full = array.drop_null() if array.null_count else array  # the buffer under a null holds no data
     inner = _listed_numbers(full.values[full.offset * size : (full.offset + len(full)) * size])
     if isinstance(inner, np.ndarray) and inner.dtype.kind in "mM" and inner.ndim == 1:
         times = _listed_times(inner)
         lists = iter(times[at : at + size] for at in range(0, len(full) * size, size))
-        return [next(lists) if valid else None for valid in there.tolist()]
+        return [next(lists) if valid else None for valid in present.tolist()]
     if not isinstance(inner, np.ndarray) or inner.dtype.kind not in "biuf":
         plain: list[Any] = array.to_pylist()
         return plain
@@ -159,18 +159,18 @@ def _fixed(array: Any) -> Values:
         return rows
     if rows.dtype.kind != "f" and size * math.prod(inner.shape[1:]) >= LARGE_ROW:
         # as floats, the bytes of images would take eight times the memory
-        left = iter(rows)
-        return [next(left) if valid else None for valid in there.tolist()]
+        remaining = iter(rows)
+        return [next(remaining) if valid else None for valid in present.tolist()]
     out = np.full((len(array), *rows.shape[1:]), np.nan, rows.dtype if rows.dtype.kind == "f" else np.float64)
-    out[there] = rows
+    out[present] = rows
     return out
 
 
 def _lists_of_views(array: Any) -> Any:
     """Convert list views to lists, without pyarrow's cast: in version 26, it empties the last list or crashes."""
-    there = np.asarray(array.is_valid())
-    ends = np.concatenate([[0], np.cumsum(np.where(there, np.asarray(array.sizes), 0), dtype=np.int64)])
-    return pa.LargeListArray.from_arrays(pa.array(ends, mask=np.append(~there, False)), array.flatten())
+    present = np.asarray(array.is_valid())
+    ends = np.concatenate([[0], np.cumsum(np.where(present, np.asarray(array.sizes), 0), dtype=np.int64)])
+    return pa.LargeListArray.from_arrays(pa.array(ends, mask=np.append(~present, False)), array.flatten())
 
 
 def _listed_numbers(data: Any) -> Values:
@@ -187,21 +187,21 @@ def _ragged(array: Any) -> list[Any]:
     if not isinstance(values, np.ndarray) or values.dtype.kind == "O":
         plain: list[Any] = array.to_pylist()
         return plain
-    places = np.asarray(array.offsets)
-    ends, sizes = places.tolist(), np.diff(places)
+    offsets = np.asarray(array.offsets)
+    ends, sizes = offsets.tolist(), np.diff(offsets)
     times = values.dtype.kind in "mM"
     if not times and not array.null_count and len(sizes) and sizes[0] and (sizes == sizes[0]).all():
         return EvenRows(values[ends[0] : ends[-1]].reshape(len(sizes), int(sizes[0]), *values.shape[1:]))
     rows: Any = _listed_times(values) if times else values
-    there = np.asarray(array.is_valid()).tolist()
-    return [rows[ends[i] : ends[i + 1]] if valid else None for i, valid in enumerate(there)]
+    present = np.asarray(array.is_valid()).tolist()
+    return [rows[ends[i] : ends[i + 1]] if valid else None for i, valid in enumerate(present)]
 
 
 def _listed_times(values: np.ndarray) -> list[Any]:
     """Convert dates, times or time spans ``(M,)`` to Python's, as they are in lists of other libraries."""
     unit = np.datetime_data(values.dtype)[0]
-    found: list[Any] = (values if unit == "D" else values.astype(f"{values.dtype.kind}8[us]")).tolist()
-    return found
+    times: list[Any] = (values if unit == "D" else values.astype(f"{values.dtype.kind}8[us]")).tolist()
+    return times
 
 
 def _even(inner: Any) -> np.ndarray | None:

@@ -49,17 +49,17 @@ class Chunked(Stored):
             if number in self._kept:
                 self._kept.move_to_end(number)
                 return self._kept[number]
-            own = self._reading.setdefault(number, threading.Lock())
-        with own:
+            lock = self._reading.setdefault(number, threading.Lock())
+        with lock:
             with self._lock:
                 if number in self._kept:
                     return self._kept[number]
             first = number * self._rows
-            found = self._column.take(np.arange(first, min(first + self._rows, len(self._column))))
+            chunk = self._column.take(np.arange(first, min(first + self._rows, len(self._column))))
             with self._lock:
-                self._kept[number] = found
+                self._kept[number] = chunk
                 self._reading.pop(number, None)
-                most = min(MOST, max(LEAST, KEPT_BYTES // max(1, size(found))))
+                most = min(MOST, max(LEAST, KEPT_BYTES // max(1, size(chunk))))
                 while len(self._kept) > most:
                     self._kept.popitem(last=False)
-        return found
+        return chunk

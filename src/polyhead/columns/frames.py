@@ -43,51 +43,51 @@ def index_of(obj: Any) -> Any:
     return obj.index if family == "pandas" and names & {"Series", "DataFrame"} else None
 
 
-def in_other_order(one: Any, other: Any) -> bool:
+def in_other_order(index: Any, other: Any) -> bool:
     """Return whether two indexes of pandas hold the same values in another order."""
-    if len(one) != len(other) or other.equals(one) or not other.isin(one).all():
+    if len(index) != len(other) or other.equals(index) or not other.isin(index).all():
         return False
-    if one.is_unique and other.is_unique:
+    if index.is_unique and other.is_unique:
         return True
     counts = other.value_counts(dropna=False)
-    return bool((one.value_counts(dropna=False).reindex(counts.index) == counts).all())
+    return bool((index.value_counts(dropna=False).reindex(counts.index) == counts).all())
 
 
-def moved_label(own: Any, rows: Any, numbers: np.ndarray) -> tuple[int, int] | None:
-    """Return the first label in part of the index ``own`` that is not the number of its row, and that row."""
-    if own is None or not own.is_unique:
+def moved_label(frame_index: Any, rows: Any, numbers: np.ndarray) -> tuple[int, int] | None:
+    """Return the first label in part of the index of a frame that is not the number of its row, and that row."""
+    if frame_index is None or not frame_index.is_unique:
         return None
-    at = own.get_indexer(rows)
+    at = frame_index.get_indexer(rows)
     moved = np.flatnonzero((at >= 0) & (at != numbers))[:1]
     return (int(numbers[moved[0]]), int(at[moved[0]])) if len(moved) else None
 
 
-def partly_shared(one: Any, other: Any) -> str:
+def partly_shared(index: Any, other: Any) -> str:
     """Say how many of its labels an index of pandas shares with another; empty if it is none, or all."""
-    if not (one.is_unique and other.is_unique) or other.equals(one):
+    if not (index.is_unique and other.is_unique) or other.equals(index):
         return ""
-    count = int(other.isin(one).sum())
-    words = f"one with only {count:,} of its {len(one):,} labels; rows are matched by position"
+    count = int(other.isin(index).sum())
+    words = f"one with only {count:,} of its {len(index):,} labels; rows are matched by position"
     return words if 0 < count < len(other) else ""
 
 
 def _from_pandas(series: Any) -> Values:
     dtype = series.dtype
     if type(dtype).__name__ == "CategoricalDtype":
-        held = series.cat if hasattr(series, "cat") else series
-        categories = [_named(category) for category in held.categories.tolist()]
-        return Coded(np.asarray(held.codes, np.int32), categories, ordered=True)
+        accessor = series.cat if hasattr(series, "cat") else series
+        categories = [_named(category) for category in accessor.categories.tolist()]
+        return Coded(np.asarray(accessor.codes, np.int32), categories, ordered=True)
     if type(dtype).__name__ == "SparseDtype":
         return np.asarray(series)
     if type(dtype).__name__ == "PeriodDtype":  # as Arrow, it would be a count of days, months or years
         return _from_pandas((series.dt if hasattr(series, "dt") else series).to_timestamp())
     if isinstance(dtype, np.dtype) and dtype.kind != "O":
         return np.asarray(series.to_numpy())
-    some = (series.iloc if hasattr(series, "iloc") else series)[:64]
-    if any(_named(v) is not v for v in some):
+    first = (series.iloc if hasattr(series, "iloc") else series)[:64]
+    if any(_named(v) is not v for v in first):
         return from_list([_named(v) for v in series])
     if not any(
-        hasattr(v, "__len__") and not isinstance(v, str) for v in some
+        hasattr(v, "__len__") and not isinstance(v, str) for v in first
     ):  # Arrow would turn arrays into lists
         from polyhead.columns.arrow import from_arrow
 

@@ -90,9 +90,9 @@ def frames(image: Any) -> int:
 
 def identity(image: Any) -> str:
     """Return a hash of an image's content."""
-    found = content(image)
-    if found is None:
+    data = content(image)
+    if data is None:
         with READS:
             shown = [image.mode, image.size, image.getpalette() if image.mode in ("P", "PA") else None]
-            found = repr([*shown, image.getexif().get(274)]).encode() + image.tobytes()
-    return hashlib.blake2b(found, digest_size=16).hexdigest()
+            data = repr([*shown, image.getexif().get(274)]).encode() + image.tobytes()
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

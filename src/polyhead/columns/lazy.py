@@ -79,9 +79,9 @@ class OnDisk(Stored):
 
     def take(self, ids: np.ndarray) -> Values:
         rows, back = np.unique(ids, return_inverse=True)
-        found = self._read(rows)
+        values = self._read(rows)
         in_order = len(rows) == len(ids) and np.array_equal(rows, ids)
-        return found if in_order else take(found, back)
+        return values if in_order else take(values, back)
 
     def _read(self, rows: np.ndarray) -> Values:
         first, last = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
@@ -90,8 +90,8 @@ class OnDisk(Stored):
         near = span <= 2 * len(rows) or span * self._row_bytes <= GAP_BYTES * len(rows)
         dense = self._slices and near
         try:
-            found = self._values[first:last] if dense else self._index(rows)
-            values = found if isinstance(found, Coded) else self._as_values(found)
+            raw = self._values[first:last] if dense else self._index(rows)
+            values = raw if isinstance(raw, Coded) else self._as_values(raw)
         except Exception as error:  # a file or a user's object may raise anything
             raise self._unreadable(error, first) from error
         asked = last - first if dense else len(rows)
@@ -104,17 +104,17 @@ class OnDisk(Stored):
         selection = getattr(self._values, "oindex", None)  # zarr's orthogonal indexing takes row numbers
         return self._values[rows] if selection is None else selection[rows]
 
-    def _as_values(self, found: Any) -> Values:
-        if isinstance(found, (list, tuple)):
-            return from_list(list(found), place(column=self._name))
-        if isinstance(found, np.ma.MaskedArray):
-            return unmasked(found)
-        if hasattr(found, "toarray"):  # a sparse matrix of SciPy
-            found = found.toarray()
+    def _as_values(self, raw: Any) -> Values:
+        if isinstance(raw, (list, tuple)):
+            return from_list(list(raw), place(column=self._name))
+        if isinstance(raw, np.ma.MaskedArray):
+            return unmasked(raw)
+        if hasattr(raw, "toarray"):  # a sparse matrix of SciPy
+            raw = raw.toarray()
         # a slice of a memory map is a view of the file, but a batch must be writable
-        array = np.array(found) if isinstance(self._values, np.ndarray) else np.asarray(found)
+        array = np.array(raw) if isinstance(self._values, np.ndarray) else np.asarray(raw)
         if not array.ndim:
-            raise TypeError(f"a single {type(found).__name__} instead of rows")
+            raise TypeError(f"a single {type(raw).__name__} instead of rows")
         return widened(array)
 
     def _unreadable(self, error: Exception, row: int) -> DataError:
@@ -134,14 +134,14 @@ class Items(Stored):
         return self._length
 
     def take(self, ids: np.ndarray) -> Values:
-        found = []
+        rows = []
         for i in ids.tolist():
             try:
-                found.append(self._values[i])
+                rows.append(self._values[i])
             except Exception as error:  # a user's object may raise anything
                 where = place(column=self._name, row=i)
                 raise DataError(Problem(where, "a readable row", quoted_error(error))) from error
-        return from_list(found, place(column=self._name))
+        return from_list(rows, place(column=self._name))
 
 
 class Masked(Stored):
@@ -154,10 +154,10 @@ class Masked(Stored):
         return len(self._values)
 
     def take(self, ids: np.ndarray) -> Values:
-        found = unmasked(self._values[ids])
-        if isinstance(found, np.ndarray) and found.dtype.kind in "biu":
-            return found.astype(np.float64)  # the dtype of batches in which an entry is masked
-        return found
+        values = unmasked(self._values[ids])
+        if isinstance(values, np.ndarray) and values.dtype.kind in "biu":
+            return values.astype(np.float64)  # the dtype of batches in which an entry is masked
+        return values
 
 
 class Pieces(Stored):
@@ -176,9 +176,9 @@ class Pieces(Stored):
 
     def whole(self) -> Values | None:
         if self._whole is None:
-            found = [part for part in map(whole, self._parts) if part is not None]
-            if len(found) == len(self._parts) and sum(map(size, found)) <= LIMIT_BYTES:
-                self._whole = join(found)
+            parts = [part for part in map(whole, self._parts) if part is not None]
+            if len(parts) == len(self._parts) and sum(map(size, parts)) <= LIMIT_BYTES:
+                self._whole = join(parts)
         return self._whole
 
 

@@ -123,8 +123,8 @@ class Rle:
 
     def __post_init__(self) -> None:
         size = _mask_size("Rle(size=)", self.size)
-        given: Any = self.counts
-        counts = _uncompressed(given) if isinstance(given, (str, bytes)) else _run_lengths(given)
+        raw: Any = self.counts
+        counts = _uncompressed(raw) if isinstance(raw, (str, bytes)) else _run_lengths(raw)
         total = int(counts.sum())
         if total != size[0] * size[1] or (len(counts) and int(counts.min()) < 0):
             expected = f"lengths of at least 0 that add up to {size[0]} x {size[1]} = {size[0] * size[1]}"
@@ -180,9 +180,9 @@ class Rle:
 
 def _run_lengths(counts: Any) -> np.ndarray:
     try:
-        found = np.array(counts)
-        if found.ndim == 1 and (not found.size or found.dtype.kind in "iu"):
-            return found.astype(np.int64)
+        lengths = np.array(counts)
+        if lengths.ndim == 1 and (not lengths.size or lengths.dtype.kind in "iu"):
+            return lengths.astype(np.int64)
     except (ValueError, OverflowError):  # nested lists, numbers of more than 64 bits
         pass
     raise DataError(Problem("Rle(counts=)", "integers, or COCO's compressed string", shown(counts)))
@@ -257,13 +257,13 @@ class Panoptic:
         Raises:
             DataError: for another shape or dtype, or a segment that the annotation doesn't list.
         """
-        ids, places = np.unique(self.segments(colors), return_inverse=True)
+        ids, positions = np.unique(self.segments(colors), return_inverse=True)
         unknown = [i for i in ids.tolist() if i and i not in self.classes]
         if unknown:
             found = f"the PNG has segments that the annotation doesn't list: {shown(unknown)}"
             raise DataError(Problem(place(file=_name(self.path)), "", found, code="panoptic-segment"))
         table = np.array([self.classes.get(i, VOID) for i in ids.tolist()], np.int32)
-        return table[places.reshape(self.size)]
+        return table[positions.reshape(self.size)]
 
     def __repr__(self) -> str:
         count = len(self.classes)
@@ -320,11 +320,11 @@ class Segment:
         return f"Segment({self.of!r}, {self.number})"
 
 
-def _mask_size(what: str, size: Any) -> tuple[int, int]:
-    found = list(size) if isinstance(size, (tuple, list, np.ndarray)) else []
-    if len(found) != 2 or not all(isinstance(v, (int, np.integer)) and v > 0 for v in found):
-        raise DataError(Problem(what, "(height, width) in pixels", shown(size)))
-    return int(found[0]), int(found[1])
+def _mask_size(where: str, size: Any) -> tuple[int, int]:
+    sides = list(size) if isinstance(size, (tuple, list, np.ndarray)) else []
+    if len(sides) != 2 or not all(isinstance(v, (int, np.integer)) and v > 0 for v in sides):
+        raise DataError(Problem(where, "(height, width) in pixels", shown(size)))
+    return int(sides[0]), int(sides[1])
 
 
 def _name(path: str | bytes) -> str:

@@ -139,9 +139,9 @@ def united(parts: Sequence[Coded]) -> tuple[Sequence[Any], bool]:
     owned = [p.categories for p in parts if p.ordered]
     if owned:
         longest = max(owned, key=len)
-        place = {c: i for i, c in enumerate(longest)}
-        if all(c in place for p in parts for c in p.categories) and all(
-            place[a] < place[b] for c in owned for a, b in itertools.pairwise(c)
+        position = {c: i for i, c in enumerate(longest)}
+        if all(c in position for p in parts for c in p.categories) and all(
+            position[a] < position[b] for c in owned for a, b in itertools.pairwise(c)
         ):
             return longest, True
     if all(list(p.categories) == list(first.categories) for p in parts):
@@ -153,8 +153,8 @@ def codes_in(values: Coded, categories: Sequence[Any]) -> np.ndarray:
     """The codes of values in other categories, which must include theirs."""
     if values.categories is categories:
         return values.codes
-    place = {c: i for i, c in enumerate(categories)}
-    return np.array([*(place[c] for c in values.categories), -1], np.int32)[values.codes]
+    position = {c: i for i, c in enumerate(categories)}
+    return np.array([*(position[c] for c in values.categories), -1], np.int32)[values.codes]
 
 
 def size(values: Values) -> int:
@@ -163,11 +163,11 @@ def size(values: Values) -> int:
         return values.codes.nbytes
     if isinstance(values, np.ndarray) and values.dtype != object:
         return values.nbytes
-    some = [values[i] for i in np.linspace(0, len(values) - 1, min(len(values), 64), dtype=np.int64).tolist()]
+    rows = [values[i] for i in np.linspace(0, len(values) - 1, min(len(values), 64), dtype=np.int64).tolist()]
     bytes_ = sum(
-        8 + (len(v) if isinstance(v, (bytes, str, list, tuple)) else getattr(v, "nbytes", 0)) for v in some
+        8 + (len(v) if isinstance(v, (bytes, str, list, tuple)) else getattr(v, "nbytes", 0)) for v in rows
     )
-    return bytes_ * len(values) // max(len(some), 1)
+    return bytes_ * len(values) // max(len(rows), 1)
 
 
 def from_list(values: list[Any], where: str = "data") -> Values:

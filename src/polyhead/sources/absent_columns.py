@@ -89,15 +89,15 @@ class Filled(DerivedSource):
     def __init__(self, source: Source, gaps: Mapping[str, Gap], columns: Sequence[str]) -> None:
         super().__init__(source)
         self._gaps, self._names = dict(gaps), tuple(columns)
-        there = set(source.columns)
-        self._own = tuple(name for name in columns if name in there)
+        available = set(source.columns)
+        self._available = tuple(name for name in columns if name in available)
 
     @property
     def columns(self) -> tuple[str, ...]:
         return self._names
 
     def column(self, name: str) -> Values | None:
-        if name in self._own:
+        if name in self._available:
             whole = self._source.column(name)
             if whole is None or name not in self._gaps:
                 return whole
@@ -107,35 +107,35 @@ class Filled(DerivedSource):
         return self._gaps[name].missing(len(self))
 
     def about(self, name: str) -> About:
-        return self._source.about(name) if name in self._own else About()
+        return self._source.about(name) if name in self._available else About()
 
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)
         view = copy.copy(self)
         view._names = tuple(columns)
-        view._own = tuple(name for name in columns if name in self._own)
-        view._source = self._source.only(view._own) if view._own else self._source
+        view._available = tuple(name for name in columns if name in self._available)
+        view._source = self._source.only(view._available) if view._available else self._source
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Values] = {}
-        if self._own:
+        if self._available:
             rows = checked_rows(self._source, ids)
             rows = {
                 name: self._gaps[name].filled(values) if name in self._gaps else values
                 for name, values in rows.items()
-                if name in self._own
+                if name in self._available
             }
         return rows | {
-            name: self._gaps[name].missing(len(ids)) for name in self._names if name not in self._own
+            name: self._gaps[name].missing(len(ids)) for name in self._names if name not in self._available
         }
 
 
 def filled(sources: Sequence[Source]) -> tuple[Source, ...]:
     """Give all sources all columns, in the order of their first appearance."""
     names = tuple(dict.fromkeys(name for source in sources for name in source.columns))
-    there = [set(source.columns) for source in sources]
-    partly = [name for name in names if any(name not in own for own in there)]
+    column_sets = [set(source.columns) for source in sources]
+    partly = [name for name in names if any(name not in columns for columns in column_sets)]
     if not partly:
         return tuple(sources)
     first = np.zeros(1, np.int64)

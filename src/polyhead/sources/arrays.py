@@ -69,17 +69,17 @@ class Arrays(OwnSource):
             raise DataError(Problem("data", "a mapping of names to columns", shown(columns), fix))
         if is_closed(columns):
             raise DataError(Problem("data", "an open file", "a closed HDF5 file", KEEP_OPEN))
-        given = {name: columns[name] for name in columns.keys()}  # noqa: SIM118 (a zarr group iterates otherwise)
-        if not given:
+        data = {name: columns[name] for name in columns.keys()}  # noqa: SIM118 (a zarr group iterates otherwise)
+        if not data:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))
-        self._index = _require_one_order({n: given[n] for n in given if asked is None or n in asked})
-        if asked is not None and not given.keys().isdisjoint(asked):
-            self._set(_fitting_entries(given, asked))
+        self._index = _require_one_order({n: data[n] for n in data if asked is None or n in asked})
+        if asked is not None and not data.keys().isdisjoint(asked):
+            self._set(_fitting_entries(data, asked))
             return
-        for name in given:
+        for name in data:
             if not isinstance(name, str):
                 raise DataError(Problem("data", "columns named by strings", f"the name {shown(name)}"))
-        self._set({name: as_column(name, values) for name, values in given.items()})
+        self._set({name: as_column(name, values) for name, values in data.items()})
 
     def _set(self, columns: Mapping[str, Values | Stored]) -> None:
         self._columns = columns
@@ -144,15 +144,15 @@ def _require_one_order(columns: Mapping[str, Any]) -> Any:
     indexes = {name: index for name, values in columns.items() if (index := index_of(values)) is not None}
     first = next(iter(indexes), "")
     for name, index in indexes.items():
-        where, own, plain = place(column=name), indexes[first], f"{name}.to_numpy()"
-        labels = [_labels_of(one, columns[one]) for one in (first, name)]
-        if in_other_order(own, index):
+        where, first_index, plain = place(column=name), indexes[first], f"{name}.to_numpy()"
+        labels = [_labels_of(n, columns[n]) for n in (first, name)]
+        if in_other_order(first_index, index):
             fix = f"Give values without index: {plain}."
-            if own.is_unique:
+            if first_index.is_unique:
                 fix = f"Align them, {name}.loc[{labels[0]}], or give values without index: {plain}."
             expected = f"the index of `{first}`, in its order"
             raise DataError(Problem(where, expected, "the same index in another order", fix))
-        if found := partly_shared(own, index):
+        if found := partly_shared(first_index, index):
             both = f"{labels[0]}.intersection({labels[1]})"
             fix = f"To match them by label: both = {both}, then {first}.loc[both] and {name}.loc[both]. "
             fix += f"If positions are right, give {plain}."
@@ -165,17 +165,17 @@ def _labels_of(name: str, values: Any) -> str:
     return f"{name}.index" if family_of(values)[0] else f'{name}.indexes["{values.dims[0]}"]'
 
 
-def _fitting_entries(given: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:
+def _fitting_entries(data: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:
     """Return the columns that will be read, and the other entries of the same length, in the order given."""
-    read = {name: as_column(name, given[name]) for name in given if name in asked}
+    read = {name: as_column(name, data[name]) for name in data if name in asked}
     length = len(next(iter(read.values())))
-    found = {}
-    for name, values in given.items():
+    columns = {}
+    for name, values in data.items():
         if name in read:
-            found[name] = read[name]
+            columns[name] = read[name]
         elif isinstance(name, str):
             with contextlib.suppress(DataError):
                 column = as_column(name, values)
                 if len(column) == length or name == "id":  # predictions are named by it
-                    found[name] = column
-    return found
+                    columns[name] = column
+    return columns

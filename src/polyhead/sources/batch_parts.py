@@ -66,9 +66,9 @@ def _of_parts(values: list[Any], like: Any, rows: int | None) -> bool:
     return like is None and any(arrays) and all(a or n for a, n in zip(arrays, nested, strict=True))
 
 
-def read_by_number(made: Any) -> bool:
+def read_by_number(data: Any) -> bool:
     """Return whether something is a Keras ``PyDataset``, which also the flows of ``ImageDataGenerator`` are."""
-    return hasattr(type(made), "num_batches") and hasattr(made, "__len__")
+    return hasattr(type(data), "num_batches") and hasattr(data, "__len__")
 
 
 def columns_of_rows(batch: list[Any], names: Any) -> str:

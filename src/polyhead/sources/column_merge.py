@@ -38,7 +38,7 @@ class Form:
             self._categories = _Categories([f for f in firsts if isinstance(f, Coded)])
         self._flags = self._categories is not None and any(isinstance(f, Coded) and f.boolean for f in firsts)
 
-    def join(self, count: int, places: Sequence[np.ndarray], parts: Sequence[Values]) -> Values:
+    def join(self, count: int, positions: Sequence[np.ndarray], parts: Sequence[Values]) -> Values:
         """Join the pieces to a column of ``count`` rows, with piece ``i`` at ``places[i]``."""
         if self._dtype is not None:
             parts = [p.floats() if isinstance(p, Coded) and p.boolean else p for p in parts]
@@ -51,10 +51,10 @@ class Form:
         coded = [p for p in parts if isinstance(p, Coded)]
         if self._categories is not None and len(coded) == len(parts):
             merged = [self._categories.merged(p) for p in coded]
-            known = [m for m in merged if m is not None]
-            if len(known) == len(parts):
-                pieces = list(known)
-                codes = scatter(list(zip(places, pieces, strict=True)), count)
+            fitting = [m for m in merged if m is not None]
+            if len(fitting) == len(parts):
+                pieces = list(fitting)
+                codes = scatter(list(zip(positions, pieces, strict=True)), count)
                 return Coded(np.asarray(codes), self._categories.all, self._categories.ordered)
         if self._dtype is not None and len(numbers) == len(parts):
             if self._dtype.kind in "iu":
@@ -62,9 +62,9 @@ class Form:
                 numbers = list(joinable([signed, *numbers]))[1:]
                 pieces = list(numbers)
             if would_round(numbers, self._dtype):  # ids, which have to stay what they are
-                return scatter([(at, list(p)) for at, p in zip(places, numbers, strict=True)], count)
+                return scatter([(at, list(p)) for at, p in zip(positions, numbers, strict=True)], count)
             pieces[0] = numbers[0].astype(np.result_type(self._dtype, numbers[0]), copy=False)
-        return scatter(list(zip(places, pieces, strict=True)), count)
+        return scatter(list(zip(positions, pieces, strict=True)), count)
 
 
 class _Categories:
@@ -84,9 +84,9 @@ class _Categories:
 
     def merged(self, part: Coded) -> np.ndarray | None:
         """Return the codes of a piece in our list, or None if it has a category that the first rows did not know."""
-        known = self._tables.get(id(part.categories))
-        same = known is not None and known[0] is part.categories  # ids change when a source is pickled
-        table = known[1] if known is not None and same else self._table(part.categories)
+        cached = self._tables.get(id(part.categories))
+        same = cached is not None and cached[0] is part.categories  # ids change when a source is pickled
+        table = cached[1] if cached is not None and same else self._table(part.categories)
         return None if table is None else table[part.codes]
 
 
@@ -98,16 +98,16 @@ def forms(sources: Sequence[Source], names: Sequence[str]) -> dict[str, Form]:
     """
     first = np.zeros(1, np.int64)
     rows = [checked_rows(source, first) for source in sources if len(source)]
-    found: dict[str, Form] = {}
+    form_of: dict[str, Form] = {}
     problems: list[Problem] = []
     for name in names:
         try:
-            found[name] = Form(name, [row[name] for row in rows])
+            form_of[name] = Form(name, [row[name] for row in rows])
         except DataError as error:
             problems += error.problems
     if problems:
         raise DataError(*problems)
-    return found
+    return form_of
 
 
 def _check_alike(name: str, firsts: Sequence[Values]) -> None:
@@ -185,18 +185,18 @@ def same_columns(
     kept = [(number, source) for number, source in enumerate(sources) if len(source) or source.columns]
     if not kept:
         return (sources[0],)
-    found = tuple(source for _, source in kept)
-    columns = [source.columns for source in found]
+    nonempty = tuple(source for _, source in kept)
+    columns = [source.columns for source in nonempty]
     if join == "outer":
         from polyhead.sources.absent_columns import filled
 
-        return filled(found)
+        return filled(nonempty)
     if join == "inner":
-        there = [set(names) for names in columns]
-        common = [name for name in columns[0] if all(name in own for own in there)]
+        column_sets = [set(names) for names in columns]
+        common = [name for name in columns[0] if all(name in names for names in column_sets)]
         if not common:
             raise DataError(Problem("sources", "", "the sources have no column in common"))
-        return tuple(source.only(common) for source in found)
+        return tuple(source.only(common) for source in nonempty)
     first, names = kept[0][0], columns[0]
     problems = [
         Problem(
@@ -210,7 +210,7 @@ def same_columns(
     ]
     if problems:
         raise DataError(*problems)
-    return found
+    return nonempty
 
 
 def _difference(names: Sequence[str], others: Sequence[str]) -> str:
@@ -222,17 +222,17 @@ def _difference(names: Sequence[str], others: Sequence[str]) -> str:
 
 
 def _hint(names: Sequence[str], others: Sequence[str], how: str) -> str:
-    way = f'Use {how}, join="outer") to have missing labels where a source lacks a column, or join="inner" to keep '
-    way += "only the columns that all sources have."
+    advice = f'Use {how}, join="outer") to have missing labels where a source lacks a column, or join="inner" to keep '
+    advice += "only the columns that all sources have."
     without = [name for name in names if name not in others]
     for name in without:
         near = similar(name, [other for other in others if other not in names])
         if near:
-            return f"{near} {way}"
-    return way
+            return f"{near} {advice}"
+    return advice
 
 
-def merged_facts(name: str, known: Sequence[About]) -> About:
+def merged_facts(name: str, facts: Sequence[About]) -> About:
     """Merge what several sources know of a column.
 
     The classes of one source are used if they include those of all others in the same order. If every source lists
@@ -244,41 +244,39 @@ def merged_facts(name: str, known: Sequence[About]) -> About:
     >>> merged_facts("kind", [About(("cat", "dog")), About(), About(("cat",))]).classes
     ('cat', 'dog')
     """
-    classed = [(i, about) for i, about in enumerate(known) if about.classes is not None]
-    found = About()
+    classed = [(i, about) for i, about in enumerate(facts) if about.classes is not None]
+    merged = About()
     alphabet = [about.classes for _, about in classed if about.values is None and _is_sorted(about.classes)]
     if classed and len(alphabet) == len(classed):
-        found = About(tuple(sorted({name for names in alphabet for name in names or ()})))
+        merged = About(tuple(sorted({name for names in alphabet for name in names or ()})))
     elif classed:
-        at, longest = max(classed, key=lambda one: len(one[1].classes or ()))
+        at, longest = max(classed, key=lambda pair: len(pair[1].classes or ()))
         for i, about in classed:
             if not _within(about, longest):
                 expected = f"one order of classes in all sources, {_shown_classes(longest)} as in source {at}"
-                found_here = f"{_shown_classes(about)} in source {i}"
+                found = f"{_shown_classes(about)} in source {i}"
                 fix = "Name the classes in the head, in the order that you want."
-                raise DataError(Problem(place(column=name), expected, found_here, fix, "classes"))
-        found = longest
-    orientations = {about.exif for about in known if about.exif is not None}
+                raise DataError(Problem(place(column=name), expected, found, fix, "classes"))
+        merged = longest
+    orientations = {about.exif for about in facts if about.exif is not None}
     if len(orientations) > 1:
         fix = "Make one feed for each, or give all readers the same exif=."
-        found_here = 'exif="applied" and exif="ignored"'
-        raise DataError(
-            Problem(place(column=name), "the same exif= in all sources", found_here, fix, "turned")
-        )
-    points, skeleton = _merged_points(name, known)
-    return found._replace(exif=next(iter(orientations), None), points=points, skeleton=skeleton)
+        found = 'exif="applied" and exif="ignored"'
+        raise DataError(Problem(place(column=name), "the same exif= in all sources", found, fix, "turned"))
+    points, skeleton = _merged_points(name, facts)
+    return merged._replace(exif=next(iter(orientations), None), points=points, skeleton=skeleton)
 
 
-def _merged_points(name: str, known: Sequence[About]) -> tuple[Any, Any]:
+def _merged_points(name: str, facts: Sequence[About]) -> tuple[Any, Any]:
     """Return the names of keypoints and the lines between them; raise if sources name them differently."""
-    named = [(i, about.points) for i, about in enumerate(known) if about.points is not None]
+    named = [(i, about.points) for i, about in enumerate(facts) if about.points is not None]
     for i, points in named:
         if points != named[0][1]:
-            first, other = (shown(list(one or ())) for one in (named[0][1], points))
+            first, other = (shown(list(p or ())) for p in (named[0][1], points))
             fix = "If they mean the same, give point_names= and skeleton= to the head."
             expected = f"the same keypoints in all sources, {first} as in source {named[0][0]}"
             raise DataError(Problem(place(column=name), expected, f"{other} in source {i}", fix, "points"))
-    lines = [about.skeleton for about in known if about.skeleton is not None]
+    lines = [about.skeleton for about in facts if about.skeleton is not None]
     return (named[0][1] if named else None), (lines[0] if lines else None)
 
 

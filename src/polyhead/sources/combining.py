@@ -33,10 +33,10 @@ class _CachingView(OwnSource):
 
     def column(self, name: str) -> Values | None:
         if name not in self._cache:
-            found = self._whole(name)
-            if found is None:
+            values = self._whole(name)
+            if values is None:
                 return None
-            self._cache[name] = found
+            self._cache[name] = values
         return self._cache[name]
 
     def _only(self, columns: Sequence[str]) -> Self:
@@ -169,18 +169,18 @@ class Concat(_CachingView):
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         which = np.searchsorted(self.starts, ids, side="right") - 1
-        found, any_known = Origins.unknown(len(ids)), False
+        origins, any_known = Origins.unknown(len(ids)), False
         for s in np.unique(which).tolist() if len(ids) else range(len(self.sources)):
             at = np.flatnonzero(which == s)
-            known = self.sources[s].origins(name, ids[at] - self.starts[s])
-            if known is None:
+            part = self.sources[s].origins(name, ids[at] - self.starts[s])
+            if part is None:
                 continue
             any_known = True
-            found.places[at] = known.places
-            for place, file in zip(at.tolist(), known.files, strict=True):
-                found.files[place] = file
-            found = found._replace(lost=found.lost or known.lost, kept=found.kept or known.kept)
-        return found if any_known else None
+            origins.places[at] = part.places
+            for i, file in zip(at.tolist(), part.files, strict=True):
+                origins.files[i] = file
+            origins = origins._replace(lost=origins.lost or part.lost, kept=origins.kept or part.kept)
+        return origins if any_known else None
 
     def only(self, columns: Sequence[str]) -> Concat:
         self._require(columns)
@@ -191,7 +191,7 @@ class Concat(_CachingView):
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         which = np.searchsorted(self.starts, ids, side="right") - 1
-        places, parts = [], []
+        positions, parts = [], []
         for s in np.unique(which).tolist() or [0]:
             at = np.flatnonzero(which == s)
             source = self.sources[s]
@@ -200,10 +200,10 @@ class Concat(_CachingView):
             except DataError as error:  # its row numbers are those of this source, so name it
                 problems = [replace(p, place=f"source {s}, {p.place}") for p in error.problems]
                 raise DataError(*problems) from error
-            places.append(at)
+            positions.append(at)
             parts.append(columns_of(source, rows, self._names))
         return {
-            name: self._forms[name].join(len(ids), places, [part[name] for part in parts])
+            name: self._forms[name].join(len(ids), positions, [part[name] for part in parts])
             for name in self._names
         }
 
@@ -265,11 +265,11 @@ class Mix(_Reordered):
 
 
 def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
-    found = as_list(weights) or []
-    if len(found) != count or not all(is_number(weight) and weight > 0 for weight in found):
+    numbers = as_list(weights) or []
+    if len(numbers) != count or not all(is_number(weight) and weight > 0 for weight in numbers):
         fix = "Their ratio counts: (3, 1) takes three rows of the first source for each row of the second."
         raise DataError(Problem("weights", f"{count} positive numbers, one per source", shown(weights), fix))
-    return tuple(map(float, found))
+    return tuple(map(float, numbers))
 
 
 def _copied_row_bytes(values: Values) -> int:
@@ -288,7 +288,7 @@ def _run(ids: np.ndarray) -> slice | None:
     return slice(int(ids[0]), int(ids[-1]) + 1)
 
 
-def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
+def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
     """Convert the argument of `Source.select` to row numbers, int64 ``(n,)``, each in ``[0, len(source))``.
 
     Raises:
@@ -301,43 +301,43 @@ def row_numbers(source: Source, rows: Any, what: str = "rows") -> np.ndarray:
         rows = rows(_Loaded(source))
         if callable(rows):
             expected = "a function that returns row numbers or booleans"
-            raise DataError(Problem(what, expected, "another function"))
-        return row_numbers(source, rows, what)
-    found = _as_array(rows)
-    if found is None:
+            raise DataError(Problem(where, expected, "another function"))
+        return row_numbers(source, rows, where)
+    array = _as_array(rows)
+    if array is None:
         expected = "row numbers, a boolean array, a slice, or a function of the columns"
         fix = f"For one row, use [{int(rows)}]." if isinstance(rows, (int, np.integer)) else ""
-        raise DataError(Problem(what, expected, shown(rows), fix))
-    if found.dtype == bool:
-        if len(found) != count:
+        raise DataError(Problem(where, expected, shown(rows), fix))
+    if array.dtype == bool:
+        if len(array) != count:
             expected = f"one boolean for each of {count:,} rows"
-            raise DataError(Problem(what, expected, f"{len(found):,} booleans"))
-        _require_index(what, source.pandas_index(np.arange(count)), index_of(rows))
-        return np.flatnonzero(found)
-    own = source.pandas_index(np.arange(count)) if "Index" in family_of(rows)[1] else None
-    if moved := moved_label(own, rows, found):
+            raise DataError(Problem(where, expected, f"{len(array):,} booleans"))
+        _require_index(where, source.pandas_index(np.arange(count)), index_of(rows))
+        return np.flatnonzero(array)
+    frame_index = source.pandas_index(np.arange(count)) if "Index" in family_of(rows)[1] else None
+    if moved := moved_label(frame_index, rows, array):
         words = f"labels of its index: {moved[0]} is row {moved[1]}"
         fix = "Give row numbers, frame.index.get_indexer(rows); if they are, rows.to_numpy()."
-        raise DataError(Problem(what, "row numbers of the frame", words, fix))
-    outside = (found < 0) | (found >= count)
+        raise DataError(Problem(where, "row numbers of the frame", words, fix))
+    outside = (array < 0) | (array >= count)
     if outside.any():
         at = int(outside.argmax())
         expected = f"row numbers from 0 to {count - 1:,}" if count else "no row numbers, as there are no rows"
         fix = ""
-        if np.isin(found, source.ids_of(np.arange(count))).all():
+        if np.isin(array, source.ids_of(np.arange(count))).all():
             fix = "These are ids, which count the rows of the whole source: select them there, not in a part of it."
-        raise DataError(Problem(what, expected, f"{int(found[at])} at position {at:,}", fix))
-    return found.astype(np.int64)
+        raise DataError(Problem(where, expected, f"{int(array[at])} at position {at:,}", fix))
+    return array.astype(np.int64)
 
 
-def _require_index(what: str, own: Any, index: Any) -> None:
+def _require_index(where: str, frame_index: Any, index: Any) -> None:
     expected, plain = "the index of the frame", "rows.to_numpy()"
-    if own is not None and index is not None and in_other_order(own, index):
+    if frame_index is not None and index is not None and in_other_order(frame_index, index):
         fix = f"Align them, rows.loc[frame.index], or give values without index: {plain}."
-        raise DataError(Problem(what, f"{expected}, in its order", "the same in another order", fix))
-    if own is not None and index is not None and (found := partly_shared(own, index)):
+        raise DataError(Problem(where, f"{expected}, in its order", "the same in another order", fix))
+    if frame_index is not None and index is not None and (found := partly_shared(frame_index, index)):
         fix = "To match them by label: rows.reindex(frame.index, fill_value=False)."
-        warn(Problem(what, expected, found, f"{fix} If positions are right, give {plain}."))
+        warn(Problem(where, expected, found, f"{fix} If positions are right, give {plain}."))
 
 
 def _is_whole(rows: slice) -> bool:
@@ -349,19 +349,19 @@ def _as_array(rows: Any) -> np.ndarray | None:
     if isinstance(rows, (str, bytes, Mapping, set, frozenset)) or not hasattr(rows, "__len__"):
         return None
     try:
-        found = np.asarray(list(rows) if isinstance(rows, (KeysView, ValuesView)) else rows)
+        array = np.asarray(list(rows) if isinstance(rows, (KeysView, ValuesView)) else rows)
     except (TypeError, ValueError):
         return None
-    if found.ndim != 1:
+    if array.ndim != 1:
         return None
-    if not len(found):
-        return found.astype(bool if found.dtype == bool else np.int64)
-    if found.dtype == object:  # the extension types of frames
-        if all(isinstance(v, (bool, np.bool_)) for v in found):
-            return found.astype(bool)
-        if all(is_size(v, -(2**63)) for v in found):
-            return found.astype(np.int64)
-    return found if found.dtype.kind in "iub" else None
+    if not len(array):
+        return array.astype(bool if array.dtype == bool else np.int64)
+    if array.dtype == object:  # the extension types of frames
+        if all(isinstance(v, (bool, np.bool_)) for v in array):
+            return array.astype(bool)
+        if all(is_size(v, -(2**63)) for v in array):
+            return array.astype(np.int64)
+    return array if array.dtype.kind in "iub" else None
 
 
 class _Loaded(Mapping[str, Any]):

@@ -119,9 +119,9 @@ class Stream(OwnSource):
         rows = self._generator.read(ids)
         return {name: rows[name] for name in self._names or rows}
 
-    def _refuse(self, what: str) -> NoReturn:
+    def _refuse(self, where: str) -> NoReturn:
         fix = "Give an array or a table, or write one generator function for each part."
-        raise DataError(Problem(what, "rows that can be read in any order", "those of a generator", fix))
+        raise DataError(Problem(where, "rows that can be read in any order", "those of a generator", fix))
 
     def select(self, rows: Any) -> Source:
         self._refuse("select()")
@@ -148,7 +148,7 @@ class _Generator:
         self._lock = threading.RLock()
         self._first: dict[str, np.ndarray] | None = None
         self._latest: Callable[[], Iterator[Any] | None] = lambda: None
-        self._places: dict[tuple[Any, ...], str] | None = None
+        self._name_of: dict[tuple[Any, ...], str] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the function, which then starts again."""
@@ -181,12 +181,12 @@ class _Generator:
 
     def begin(self) -> Iterator[Any]:
         """Call the function; raise a `DataError` if it returns an iterator of an earlier reading."""
-        made = self.function()
-        if made is None:
+        returned = self.function()
+        if returned is None:
             fix = "It must yield batches (x, y)."
             raise DataError(Problem(f"generator `{self.name}`", "an iterator", "None", fix))
         # a flow of `ImageDataGenerator` is also an iterator, which goes on where it was
-        batches = (made[i] for i in range(len(made))) if read_by_number(made) else iter(made)
+        batches = (returned[i] for i in range(len(returned))) if read_by_number(returned) else iter(returned)
         begins_anew = inspect.isfunction(type(batches).__iter__)  # as an iterator written in Python may
         again = batches is self._latest()
         if again and not begins_anew:
@@ -212,21 +212,21 @@ class _Generator:
             names = batch.schema.names if family_of(batch)[0] == "pyarrow" else batch.columns
             batch = {name: batch[name] for name in names}
         leaves = dict(batch_parts(batch, like=self.names, rows=rows_of_batch(batch)))
-        if self._places is None:
-            self._places = self._named(batch, list(leaves), where)
-        if leaves.keys() != self._places.keys():
-            expected = f"the structure of batch 0, {outline(list(self._places))}"
+        if self._name_of is None:
+            self._name_of = self._named(batch, list(leaves), where)
+        if leaves.keys() != self._name_of.keys():
+            expected = f"the structure of batch 0, {outline(list(self._name_of))}"
             raise DataError(Problem(where, expected, outline(list(leaves))))
-        found = {
-            (name := self._places[path]): part_array(f"{where}, column `{name}`", leaf)
+        columns = {
+            (name := self._name_of[path]): part_array(f"{where}, column `{name}`", leaf)
             for path, leaf in leaves.items()
         }
-        scalars = [name for name, values in found.items() if not values.ndim]
+        scalars = [name for name, values in columns.items() if not values.ndim]
         if scalars:
             fix = "Yield batches: arrays with one entry per row."
             at = f"{where}, column `{scalars[0]}`"
             raise DataError(Problem(at, "an array (B, ...)", "a single value", fix))
-        lengths = {name: len(values) for name, values in found.items()}
+        lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
             counted = ", ".join(f"`{name}` {n}" for name, n in lengths.items())
             fix = (
@@ -235,32 +235,32 @@ class _Generator:
             raise DataError(Problem(where, "parts of one length", counted, fix))
         if 0 in lengths.values():
             raise DataError(Problem(where, "at least one row", "none", "Don't yield empty batches."))
-        return found
+        return columns
 
     def _named(self, batch: Any, paths: list[tuple[Any, ...]], where: str) -> dict[tuple[Any, ...], str]:
         """Name the column of each part of a batch."""
         # a DataLoader yields lists
         whole = isinstance(batch, tuple) or (isinstance(batch, list) and paths != [()])
         parts = sum(part is not None for part in batch) if whole else 1
-        given = dict(batch_parts(self.names, like=self.names)) if self.names is not None else {}
-        if self.names is not None and given.keys() != set(paths):
+        named = dict(batch_parts(self.names, like=self.names)) if self.names is not None else {}
+        if self.names is not None and named.keys() != set(paths):
             fix = f"Nest the names like the batches: names={default_names(batch, paths)!r}."
             expected = f"names for {outline(paths)}"
             raise DataError(Problem("from_generator(names=)", expected, shown(self.names), fix))
-        if parts >= 3 and not given:
+        if parts >= 3 and not named:
             fix = 'Name all parts: names=("x", ("a", "b"), ("weight_a", "weight_b")); use sample_weight= of a head.'
             fix = f'{fix} If they are x, y1, y2: names=("x", "y1", "y2").'
             fix = fix if parts == 3 else 'Name each part: names=("x", "y1", "y2", ...).'
             raise DataError(Problem(where, "(x, y)", counted(parts, "part"), fix))
-        places = paths
-        if not whole and not given:
+        original_paths = paths
+        if not whole and not named:
             paths = [(0, *path) for path in paths]
-        names = [given[path] for path in paths] if given else [default_name(path, paths) for path in paths]
+        names = [named[path] for path in paths] if named else [default_name(path, paths) for path in paths]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             fix = "Give names=, nested like the batches."
             raise DataError(Problem(where, "distinct names for its parts", f"`{twice[0]}` twice", fix))
-        return dict(zip(places, map(str, names), strict=True))
+        return dict(zip(original_paths, map(str, names), strict=True))
 
 
 class _Cursor:

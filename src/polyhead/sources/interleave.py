@@ -51,19 +51,19 @@ class Interleaving:
             todo.append((right, where[~here], (at - lefts)[~here]))
         return which, before
 
-    def counts(self, places: int) -> list[int]:
+    def counts(self, length: int) -> list[int]:
         """Return how often each sequence occurs in the first positions."""
-        found = [0] * self._count
-        todo: list[tuple[Any, int]] = [(self._tree, places)]
+        counts = [0] * self._count
+        todo: list[tuple[Any, int]] = [(self._tree, length)]
         while todo:
             node, count = todo.pop()
             if isinstance(node, int):
-                found[node] = count
+                counts[node] = count
                 continue
             share, left, right = node
             lefts = int(_appearances(np.array(count), share))
             todo += [(left, lefts), (right, count - lefts)]
-        return found
+        return counts
 
     def fewest(self, counts: Sequence[int]) -> int:
         """Return the fewest positions in which each sequence occurs as often as given."""
@@ -75,8 +75,8 @@ class Interleaving:
             low, high = (low, middle) if self._reached(middle, counts) else (middle, high)
         return high
 
-    def _reached(self, places: int, counts: Sequence[int]) -> bool:
-        return all(found >= count for found, count in zip(self.counts(places), counts, strict=True))
+    def _reached(self, length: int, counts: Sequence[int]) -> bool:
+        return all(n >= count for n, count in zip(self.counts(length), counts, strict=True))
 
 
 def _appearances(places: np.ndarray, share: float) -> np.ndarray:

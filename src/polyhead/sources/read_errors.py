@@ -41,9 +41,9 @@ def _read_error(read: Callable[[Any], Any], source: Any, ids: Any, error: Except
         rows = shown(np.asarray(ids).tolist(), 60)
         where, words = f"{where}, rows {rows} together", "read fewer rows at once."
     file = isinstance(error, OSError) and error.filename is not None
-    what = "the file" if file else "read()"
+    culprit = "the file" if file else "read()"
     found = f"{quoted_error(error)} ({line_of_user(error)})"
-    return DataError(Problem(where, "its columns", found, f"Fix {what}, or {words}"))
+    return DataError(Problem(where, "its columns", found, f"Fix {culprit}, or {words}"))
 
 
 def _first(read: Callable[[Any], Any], ids: Any, error: Exception) -> tuple[int | None, Exception]:

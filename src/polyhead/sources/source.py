@@ -40,9 +40,9 @@ class Source(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         """Make errors in a user's ``read`` name the row."""
         super().__init_subclass__(**options)
-        own = cls.__dict__.get("read")
-        if own is not None and not cls.__module__.startswith("polyhead."):
-            cls.read = explain_errors(own)  # type: ignore[method-assign]
+        read = cls.__dict__.get("read")
+        if read is not None and not cls.__module__.startswith("polyhead."):
+            cls.read = explain_errors(read)  # type: ignore[method-assign]
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -230,11 +230,11 @@ class Source(ABC):
 
     def _require(self, columns: Sequence[str]) -> None:
         names_in(columns, "only(columns)")
-        known = self.columns  # may cost a read
-        there = set(known)
-        missing = [c for c in columns if c not in there]
-        expected = f"a column of the data ({listed(known) or 'it has none'})"
-        problems = [Problem(place(column=n), expected, "no such column", similar(n, known)) for n in missing]
+        names = self.columns  # may cost a read
+        available = set(names)
+        missing = [c for c in columns if c not in available]
+        expected = f"a column of the data ({listed(names) or 'it has none'})"
+        problems = [Problem(place(column=n), expected, "no such column", similar(n, names)) for n in missing]
         if problems:
             raise DataError(*problems)
 
@@ -265,14 +265,14 @@ def row_of(source: Source, index: int | None, ids: np.ndarray | None = None) -> 
     return int(source.ids_of(np.array([index if ids is None else ids[index]], np.int64))[0])
 
 
-def names_in(given: Any, what: str) -> list[str]:
+def names_in(value: Any, where: str) -> list[str]:
     """Return one name, or several in any collection, as a list; raise a `DataError` for anything else."""
-    if isinstance(given, str):
-        return [given]
-    found = list(given) if isinstance(given, (dict, Set, Iterator)) else as_list(given)
-    if found is None or not all(isinstance(one, Hashable) for one in found):
-        raise DataError(Problem(what, "a name, or a list of names", shown(given)))
-    return found
+    if isinstance(value, str):
+        return [value]
+    names = list(value) if isinstance(value, (dict, Set, Iterator)) else as_list(value)
+    if names is None or not all(isinstance(name, Hashable) for name in names):
+        raise DataError(Problem(where, "a name, or a list of names", shown(value)))
+    return names
 
 
 class OwnSource(Source):

@@ -75,7 +75,7 @@ def split(
         expected = f"at least one {unit} for each of {len(names)} parts"
         found = f"{count:,} {unit}{'' if count == 1 else 's'}{where}"
         raise DataError(Problem("fractions", expected, found))
-    codes = [found for name in strata for found in strata_of(source, name)]
+    codes = [stratum for name in strata for stratum in strata_of(source, name)]
     part = deal(rows, shares, codes, units, int(seed), len(names))
     ids_of = [np.flatnonzero(part == i) for i in range(len(names))]
     for name, share, ids in zip(names, shares, ids_of, strict=False):  # the last share may be left out
@@ -101,20 +101,20 @@ def _warn_of_copies(ids: np.ndarray, part: np.ndarray) -> None:
 
 def _shares(fractions: Any) -> tuple[list[Any], np.ndarray]:
     """Return the names and shares of the parts; if they sum to less than 1, one more share for the rest."""
-    what = "shares in (0, 1] that sum to at most 1, as (0.8, 0.2) or {'train': 0.8, 'val': 0.2}"
+    expected = "shares in (0, 1] that sum to at most 1, as (0.8, 0.2) or {'train': 0.8, 'val': 0.2}"
     names = list(fractions) if isinstance(fractions, Mapping) else []
     values = as_list(list(fractions.values()) if isinstance(fractions, Mapping) else fractions)
     if values is None:
-        raise DataError(Problem("fractions", what, shown(fractions)))
+        raise DataError(Problem("fractions", expected, shown(fractions)))
     names = names or list(range(len(values)))
     if not values:
-        raise DataError(Problem("fractions", what, "none"))
+        raise DataError(Problem("fractions", expected, "none"))
     for name, value in zip(names, values, strict=True):
         if not is_number(value) or not 0 < value <= 1:
-            raise DataError(Problem("fractions", what, f"{shown(value)} for part {name!r}"))
+            raise DataError(Problem("fractions", expected, f"{shown(value)} for part {name!r}"))
     total = math.fsum(values)
     if total > 1 + 1e-9:
-        raise DataError(Problem("fractions", what, f"a sum of {total:.6g}"))
+        raise DataError(Problem("fractions", expected, f"a sum of {total:.6g}"))
     if total < 1 - 1e-9:
         return names, np.array([*values, 1 - total])
     return names, np.array(values) / total
@@ -234,7 +234,7 @@ def _deal_along(
 
 def _place_left_over(
     part: np.ndarray,
-    left: np.ndarray,
+    left_over: np.ndarray,
     units: _Units,
     turn: np.ndarray,
     balanced: Sequence[np.ndarray],
@@ -243,18 +243,18 @@ def _place_left_over(
 ) -> None:
     """Place the left-over units one by one, each where it is needed most."""
     parts = len(shares)
-    if not len(left):
+    if not len(left_over):
         return
     number = np.full(len(part), -1)
-    number[left] = np.arange(len(left))
+    number[left_over] = np.arange(len(left_over))
     number_of_row, part_of_row = number[units.of_row], part[units.of_row]
-    mine, there = np.flatnonzero(number_of_row >= 0), part_of_row < parts
+    mine, placed = np.flatnonzero(number_of_row >= 0), part_of_row < parts
     levels = np.array([int(codes.max()) + 1 for codes in balanced])
     starts, width = np.cumsum(levels) - levels, int(levels.sum())
     totals = np.concatenate([np.bincount(c, minlength=n) for c, n in zip(balanced, levels, strict=True)])
     have = np.concatenate(
         [
-            np.bincount(c[there] * parts + part_of_row[there], minlength=n * parts).reshape(n, parts)
+            np.bincount(c[placed] * parts + part_of_row[placed], minlength=n * parts).reshape(n, parts)
             for c, n in zip(balanced, levels, strict=True)
         ]
     )
@@ -268,19 +268,19 @@ def _place_left_over(
     )
     pairs, counts = np.unique(pairs, return_counts=True)
     unit, level = np.divmod(pairs, width)
-    ends = np.cumsum(np.bincount(unit, minlength=len(left)))
-    begins = ends - np.bincount(unit, minlength=len(left))
+    ends = np.cumsum(np.bincount(unit, minlength=len(left_over)))
+    begins = ends - np.bincount(unit, minlength=len(left_over))
     half = np.add.reduceat(counts * counts, begins) / 2.0
     rarest = np.minimum.reduceat(totals[level], begins)
     free = None if room is None else room - np.bincount(part, minlength=parts + 1)[:parts]
-    for u in np.lexsort((turn[left], rarest, -units.sizes[left])).tolist():
+    for u in np.lexsort((turn[left_over], rarest, -units.sizes[left_over])).tolist():
         at, count = level[begins[u] : ends[u]], counts[begins[u] : ends[u], None]
         gain = (np.add.reduce(need.take(at, axis=0) * count, axis=0) - half[u]) / scale
         if free is not None:
             gain[free <= 0] = -np.inf
         best = int(gain.argmax())
         need[at, best] -= count[:, 0]
-        part[left[u]] = best
+        part[left_over[u]] = best
         if free is not None:
             free[best] -= 1
 

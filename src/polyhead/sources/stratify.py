@@ -36,7 +36,7 @@ def strata_of(source: Source, name: str) -> list[np.ndarray]:
     codes = labels.codes()
     if not codes:
         _warn_of_labels(source, name)
-    return [compress(one) for one in (codes or [present.astype(np.int64)])]
+    return [compress(label) for label in (codes or [present.astype(np.int64)])]
 
 
 def _warn_of_labels(source: Source, name: str) -> None:
@@ -44,10 +44,10 @@ def _warn_of_labels(source: Source, name: str) -> None:
     label = (str, bytes, int, np.integer)
     for row in plain(first_rows(source, name)):
         values = row.tolist() if isinstance(row, np.ndarray) and row.ndim == 1 else row
-        rest = [one for one in values if not isinstance(one, str)] if isinstance(values, _LISTS) else []
-        if rest and all(isinstance(one, label) or one is None for one in rest):
-            some = "[str(one) for one in row if one is not None]"
-            fix = f"Give names: [None if row is None else {some} for row in column]."
+        rest = [value for value in values if not isinstance(value, str)] if isinstance(values, _LISTS) else []
+        if rest and all(isinstance(value, label) or value is None for value in rest):
+            names = "[str(one) for one in row if one is not None]"
+            fix = f"Give names: [None if row is None else {names} for row in column]."
             found = f"{shown(values)}; only rows with and without a list are balanced"
             warn(Problem(place(column=name), "names, or 0 and 1 for each label, to stratify by", found, fix))
             return
@@ -103,9 +103,9 @@ def compress(codes: np.ndarray) -> np.ndarray:
         codes = codes - low
         seen = np.full(span, -1)
         seen[codes[::-1]] = np.arange(len(codes))[::-1]  # of repeated codes, the first row is written last
-        there = np.flatnonzero(seen >= 0)
+        used = np.flatnonzero(seen >= 0)
         table = np.empty(span, np.int64)
-        table[there[np.argsort(seen[there])]] = np.arange(len(there))
+        table[used[np.argsort(seen[used])]] = np.arange(len(used))
         return table[codes]
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
@@ -153,34 +153,34 @@ class _LabelSets:
             return
         if not self._fits:
             return
-        there = np.flatnonzero(present).tolist()
-        rows: Any = [values[i] for i in there] if array is None else array[present]
-        found = _flags(rows) if len(rows) else None
-        names = _names(rows) if found is None and len(rows) else None
-        self._pieces.append(names if found is None else found)
+        ids = np.flatnonzero(present).tolist()
+        rows: Any = [values[i] for i in ids] if array is None else array[present]
+        flags = _flags(rows) if len(rows) else None
+        names = _names(rows) if flags is None and len(rows) else None
+        self._pieces.append(names if flags is None else flags)
         self._present.append(present)
-        known = [piece for piece in self._pieces if piece is not None]
-        forms = {piece.shape[1] if isinstance(piece, np.ndarray) else "names" for piece in known}
+        read = [piece for piece in self._pieces if piece is not None]
+        forms = {piece.shape[1] if isinstance(piece, np.ndarray) else "names" for piece in read}
         self._fits = len(forms) < 2 and (self._pieces[-1] is not None or not len(rows))
 
     def codes(self) -> list[np.ndarray]:
         """Return for each label int8 ``(N,)``: 1 or 0, or -1 if it is missing; an empty list for other arrays."""
-        known = [piece for piece in self._pieces if piece is not None]
-        if not self._fits or not known:
+        pieces = [piece for piece in self._pieces if piece is not None]
+        if not self._fits or not pieces:
             return []
-        if isinstance(known[0], np.ndarray):
-            flags = np.concatenate([np.asarray(piece) for piece in known])
+        if isinstance(pieces[0], np.ndarray):
+            flags = np.concatenate([np.asarray(piece) for piece in pieces])
         else:
-            sets = [one for piece in known for one in piece]
-            often = Counter(name for one in sets for name in sorted(one)).most_common(MOST_LABELS)
+            sets = [names for piece in pieces for names in piece]
+            often = Counter(name for names in sets for name in sorted(names)).most_common(MOST_LABELS)
             number = {name: i for i, (name, _) in enumerate(often)}
             flags = np.zeros((len(sets), len(often)), np.int8)
-            places = [(row, number[name]) for row, one in enumerate(sets) for name in one if name in number]
-            flags[tuple(np.array(places, np.int64).reshape(-1, 2).T)] = 1
+            cells = [(row, number[name]) for row, names in enumerate(sets) for name in names if name in number]
+            flags[tuple(np.array(cells, np.int64).reshape(-1, 2).T)] = 1
         present = np.concatenate(self._present)
-        found = np.full((flags.shape[1], len(present)), -1, np.int8)
-        found[:, present] = flags.T
-        return list(found)
+        codes = np.full((flags.shape[1], len(present)), -1, np.int8)
+        codes[:, present] = flags.T
+        return list(codes)
 
 
 def _flags(rows: Any) -> np.ndarray | None:
@@ -254,9 +254,9 @@ def _codes(values: Values, cut: bool) -> np.ndarray:
         codes = np.fromiter((seen.setdefault(v, len(seen)) for v in plain), np.int64, len(plain))
         distinct = list(seen)
     gone = np.array([*(is_missing(v) for v in distinct), True])  # the last entry is for code -1
-    there = [v for v in distinct if not is_missing(v)]
+    present = [v for v in distinct if not is_missing(v)]
     numbers = (bool, int, float, np.integer, np.floating, np.bool_)
-    if cut and len(there) > DISTINCT and all(isinstance(v, numbers) for v in there):
+    if cut and len(present) > DISTINCT and all(isinstance(v, numbers) for v in present):
         table = np.array(
             [np.nan if g else v for g, v in zip(gone, [*distinct, None], strict=True)], np.float64
         )
@@ -266,13 +266,13 @@ def _codes(values: Values, cut: bool) -> np.ndarray:
 
 def _of_numbers(values: np.ndarray, cut: bool) -> np.ndarray:
     codes = np.full(len(values), -1, np.int64)
-    there = ~(np.isnat(values) if values.dtype.kind in "Mm" else np.isnan(values))
-    found = values[there]
-    distinct, inverse = np.unique(found, return_inverse=True)
-    if cut and len(distinct) > DISTINCT and not _like_classes(distinct, len(found)):
-        edges = distinct[np.sort(inverse)[np.arange(1, QUANTILES) * len(found) // QUANTILES]]
-        inverse = np.searchsorted(np.unique(edges), found, side="right")
-    codes[there] = inverse
+    present = ~(np.isnat(values) if values.dtype.kind in "Mm" else np.isnan(values))
+    numbers = values[present]
+    distinct, inverse = np.unique(numbers, return_inverse=True)
+    if cut and len(distinct) > DISTINCT and not _like_classes(distinct, len(numbers)):
+        edges = distinct[np.sort(inverse)[np.arange(1, QUANTILES) * len(numbers) // QUANTILES]]
+        inverse = np.searchsorted(np.unique(edges), numbers, side="right")
+    codes[present] = inverse
     return codes
 
 

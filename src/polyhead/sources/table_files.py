@@ -99,7 +99,7 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
         return _with_clear_errors(where, lambda: _open_folder(path, where))
     opener = _opener(path)
     if opener is None:
-        fix = next(way for endings, way in _WAYS if path.name.lower().endswith(endings))
+        fix = next(advice for endings, advice in _WAYS if path.name.lower().endswith(endings))
         raise DataError(Problem(where, f"a name that ends in {_ENDINGS}", path.suffix or "no extension", fix))
     if not os.path.getsize(path):
         raise DataError(Problem(where, "a table", "an empty file"))
@@ -165,15 +165,15 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
     with pq.ParquetFile(path) as file:
         names, about = list(file.schema_arrow.names), file.metadata
     rows = about.num_rows
-    held = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+    total = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
     # reading one column parses the metadata of all, so if there are many, reading the file at once is much faster
-    whole = _ReadAtOnce(path) if len(names) > MANY and held <= LIMIT_BYTES else None
+    whole = _ReadAtOnce(path) if len(names) > MANY and total <= LIMIT_BYTES else None
 
     def load(at: int) -> Values | Stored:
         def column() -> Values | Stored:
-            found = None if whole is None else whole.column(at)
-            if found is not None:
-                return column_of(found)
+            array = None if whole is None else whole.column(at)
+            if array is not None:
+                return column_of(array)
             with pq.ParquetFile(path) as file:
                 return column_of(file.read(columns=[names[at]]).column(names[at]))
 
@@ -238,10 +238,10 @@ def _require_alike(data: Any) -> None:
     wanted = {field.name: field.type for field in first.physical_schema}
     problems = []
     for other in others:
-        found = {field.name: field.type for field in other.physical_schema}
-        for name in [*wanted, *(n for n in found if n not in wanted)]:
-            if wanted.get(name) != found.get(name):
-                expected, got = (str(t[name]) if name in t else "no such column" for t in (wanted, found))
+        fields = {field.name: field.type for field in other.physical_schema}
+        for name in [*wanted, *(n for n in fields if n not in wanted)]:
+            if wanted.get(name) != fields.get(name):
+                expected, got = (str(t[name]) if name in t else "no such column" for t in (wanted, fields))
                 fix = "Write the files with one schema, or read them one by one and concat them."
                 where = place(file=other.path, column=name)
                 problems.append(Problem(where, f"{expected}, as in {first.path}", got, fix))
@@ -257,8 +257,8 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
         first = next(iter(head), None) if len(names) == 1 else None
     if first is not None and len(first):
         _require_separated(names[0], first.column(0)[0].as_py(), where, delimiter)
-    known = set(names)
-    take = [n for n in wanted if n in known] if wanted and len(known) == len(names) else None
+    distinct = set(names)
+    take = [n for n in wanted if n in distinct] if wanted and len(distinct) == len(names) else None
     if take is not None and len(take) < len(wanted or ()):
         return Opened(
             where, names, 1, lambda at: []

@@ -88,7 +88,7 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
             fix = 'Join them: frame.columns = ["_".join(map(str, name)) for name in frame.columns].'
             levels = f"names of {data.columns.nlevels} levels, as {shown(data.columns.tolist()[:1])}"
             raise DataError(Problem("pandas DataFrame", "one name for each column", levels, fix))
-        found = Opened(
+        opened = Opened(
             "pandas DataFrame",
             [str(c) for c in data.columns],
             len(data),
@@ -96,9 +96,9 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
         )
     elif family == "polars" and ("DataFrame" in names or "LazyFrame" in names):
         if "LazyFrame" in names:
-            known = data.collect_schema().names()
-            data = (data.select(wanted) if wanted and set(wanted) <= set(known) else data).collect()
-        found = Opened(
+            available = data.collect_schema().names()
+            data = (data.select(wanted) if wanted and set(wanted) <= set(available) else data).collect()
+        opened = Opened(
             "polars DataFrame",
             list(data.columns),
             data.height,
@@ -107,13 +107,13 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
     elif hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__") or is_table(data):
         from polyhead.sources.table_files import opened_arrow
 
-        found = opened_arrow(data)
+        opened = opened_arrow(data)
     else:
         expected = "a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays"
         paths = isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, os.PathLike))
         fix = "Join tables: read_table(a).concat(read_table(b))." if paths else ""
         raise DataError(Problem("read_table(data)", expected, f"a {type(data).__name__}", fix))
-    table = _table(found, wanted, least)
+    table = _table(opened, wanted, least)
     table._index = index_of(data)
     return table
 
@@ -143,31 +143,31 @@ class Table(Arrays):
         return Table, (dict(self._columns), self._length)
 
 
-def _table(found: Opened, wanted: list[str] | None, least: int = 1, path: Path | None = None) -> Table:
-    names = found.names
+def _table(opened: Opened, wanted: list[str] | None, least: int = 1, path: Path | None = None) -> Table:
+    names = opened.names
     counts = Counter(names)
     twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         text = ", ".join(f"`{name}` {counts[name]} times" for name in twice)
-        raise DataError(Problem(found.where, "columns with different names", text, "Rename the columns."))
+        raise DataError(Problem(opened.where, "columns with different names", text, "Rename the columns."))
     if wanted is None:
         wanted = [name for name in names if not _INDEX.fullmatch(name)]
     if not wanted:
-        raise DataError(Problem(found.where, "at least one column", "none"))
+        raise DataError(Problem(opened.where, "at least one column", "none"))
     absent = [name for name in dict.fromkeys(wanted) if name not in counts]
     if absent:
         expected, none = f"one of the columns {listed(names)}", "no such column"
-        places = {name: f"{found.where}, column `{name}`" for name in absent}
-        raise DataError(*(Problem(at, expected, none, similar(name, names)) for name, at in places.items()))
-    if found.rows < least:  # the count in a damaged file may be negative
-        raise DataError(Problem(found.where, "at least one row", str(found.rows or "none")))
+        where = f"{opened.where}, column"
+        raise DataError(*(Problem(f"{where} `{n}`", expected, none, similar(n, names)) for n in absent))
+    if opened.rows < least:  # the count in a damaged file may be negative
+        raise DataError(Problem(opened.where, "at least one row", str(opened.rows or "none")))
     at = {name: i for i, name in enumerate(names)}
-    columns = {name: Late(found.rows, _checked_length(found, name, at[name])) for name in wanted}
-    return Table(columns, found.rows, path)
+    columns = {name: Late(opened.rows, _checked_length(opened, name, at[name])) for name in wanted}
+    return Table(columns, opened.rows, path)
 
 
-def _checked_length(found: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
-    load, where, rows = found.load, f"{found.where}, column `{name}`", found.rows
+def _checked_length(opened: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
+    load, where, rows = opened.load, f"{opened.where}, column `{name}`", opened.rows
 
     def column() -> Values | Stored:
         values = load(at)
