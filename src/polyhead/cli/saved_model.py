@@ -36,7 +36,7 @@ def require_arguments(model: Path, data: list[str], *others: Callable[[], Any]) 
     check_all(
         *others,
         partial(require_file, model),
-        *(partial(_require_data, one) for one in data),
+        *(partial(_require_data, argument) for argument in data),
         *(together if several else []),
     )
 
@@ -59,22 +59,22 @@ def load_model_and_rows(
     The command ends with the errors of both: a model that cannot be loaded or has no declaration, an object that does
     not exist, columns to keep that the data does not have.
     """
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
 
     def load_rows() -> None:
-        found["rows"] = rows = _data_named(data)
+        results["rows"] = rows = _data_named(data)
         with reporting(" ".join(data[:1])):
             _require_columns(rows, keep)
 
     def load_model() -> None:
         from polyhead.results.rows import declaration_for
 
-        found["model"] = loaded = load_saved_model(model)
+        results["model"] = loaded = load_saved_model(model)
         with reporting(str(model)):
-            declaration_for(method, loaded, found.get("rows"), None, own=method == "evaluate")
+            declaration_for(method, loaded, results.get("rows"), None, prefer_feed=method == "evaluate")
 
     check_all(load_rows, load_model)  # in this order: a Python file may define the model's own layers
-    return found["model"], found["rows"]
+    return results["model"], results["rows"]
 
 
 def _require_data(text: str) -> None:
@@ -88,7 +88,7 @@ def _require_data(text: str) -> None:
 
 
 def _are_images(data: list[str]) -> bool:
-    return all(Path(one).suffix.lower() in ENDINGS for one in data)
+    return all(Path(path).suffix.lower() in ENDINGS for path in data)
 
 
 def _data_named(data: list[str]) -> Any:
@@ -106,14 +106,14 @@ def _require_columns(rows: Any, keep: Sequence[str]) -> None:
     )
     if is_path or is_table(rows):
         rows = as_source(rows, least=0)
-    known = rows.columns if isinstance(rows, Source) else rows if isinstance(rows, Mapping) else None
-    unknown = [] if known is None else [name for name in keep if name not in known]
-    if known is not None and unknown:
-        there = f"The columns are {listed([str(name) for name in known], 8)}."
+    columns = rows.columns if isinstance(rows, Source) else rows if isinstance(rows, Mapping) else None
+    unknown = [] if columns is None else [name for name in keep if name not in columns]
+    if columns is not None and unknown:
+        advice = f"The columns are {listed([str(name) for name in columns], 8)}."
         raise ContractError(
             *(
                 Problem(
-                    f"--keep {name}", "", "no such column in the data", hints(similar(name, known), there)
+                    f"--keep {name}", "", "no such column in the data", hints(similar(name, columns), advice)
                 )
                 for name in unknown
             )

@@ -25,8 +25,8 @@ SAID = {LABELED: "labeled", MISSING: "no label", UNASKED: "not asked", SILENT: "
 """The states of a label in words."""
 
 
-def card(place: int, sample: Sample, drawing: Drawing) -> str:
-    """Render a sample as an article; ``place`` is its index on the page."""
+def card(index: int, sample: Sample, drawing: Drawing) -> str:
+    """Render a sample as an article; ``index`` is its position on the page."""
     drawing = drawing.on(sample)
     inputs, before = drawing.inputs, sample.original
     if before is None:
@@ -51,8 +51,8 @@ def card(place: int, sample: Sample, drawing: Drawing) -> str:
     applied = f'<p class="applied">{escape(applied)}</p>' if applied else ""
     lacks = " lacks" if any(label.state == MISSING for label in sample.labels.values()) else ""
     return (
-        f'<article class="card{lacks}" data-place="{place}" aria-labelledby="row-{place}">'
-        f'<h3 id="row-{place}"><span class="row-number">row {sample.row:,}</span>{file}{loss}</h3>'
+        f'<article class="card{lacks}" data-place="{index}" aria-labelledby="row-{index}">'
+        f'<h3 id="row-{index}"><span class="row-number">row {sample.row:,}</span>{file}{loss}</h3>'
         f'<div class="pictures">{"".join(shots)}</div>{applied}{"".join(facts)}'
         f'<dl class="labels">{"".join(labels)}</dl></article>'
     )
@@ -74,8 +74,8 @@ def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
             picture = picture_uri(as_picture(sample.inputs[name], drawing.most))
             shots.append(_figure(picture, here, flat.get(here, []), caption, sample.row))
     for title, maps in own_pictures([mark for marks in every.values() for mark in marks]).items():
-        for guess in dict.fromkeys(one.look.guess for one in maps):
-            same: list[Mark] = [one for one in maps if one.look.guess == guess]
+        for guess in dict.fromkeys(mark.look.guess for mark in maps):
+            same: list[Mark] = [mark for mark in maps if mark.look.guess == guess]
             words = ", ".join(filter(None, [title, word, "predicted" if guess else ""]))
             shots.append(_figure("", maps[0].places.shape, same, words, sample.row))
     if drawing.size is None:
@@ -180,10 +180,10 @@ def element(mark: Mark, small: str = "") -> str:
         )
     text = escape(mark.text)
     if isinstance(mark, Point):
-        place = f"left:{_percent(mark.x)};top:{_percent(mark.y)}"
+        style = f"left:{_percent(mark.x)};top:{_percent(mark.y)}"
         title = escape(f"{mark.look.layer.title}: {mark.text}")
-        return f'<i {_attributes(mark.look, "point", place)} title="{title}"><small>{text}</small></i>'
-    place = (
+        return f'<i {_attributes(mark.look, "point", style)} title="{title}"><small>{text}</small></i>'
+    style = (
         f"left:{_percent(mark.left)};top:{_percent(mark.top)};"
         f"width:{_percent(mark.right - mark.left)};height:{_percent(mark.bottom - mark.top)}"
     )
@@ -191,16 +191,16 @@ def element(mark: Mark, small: str = "") -> str:
     inside = " inside" if mark.top < 0.07 or mark.look.guess else ""
     title = escape(f"{mark.look.layer.title}: {mark.text}")
     return (
-        f'<div {_attributes(mark.look, "box", place)} title="{title}">'
+        f'<div {_attributes(mark.look, "box", style)} title="{title}">'
         f'<b class="tag w{width}{inside}">{text}</b></div>'
     )
 
 
 def notes(marks: Sequence[Mark]) -> str:
     """Render missing labels as text for the lower edge of a picture."""
-    found = [mark for mark in marks if isinstance(mark, Absent)]
-    texts = "".join(f'<span data-h="{m.look.layer.key}">{escape(m.text)}</span>' for m in found)
-    return f'<div class="notes">{texts}</div>' if found else ""
+    missing = [mark for mark in marks if isinstance(mark, Absent)]
+    texts = "".join(f'<span data-h="{m.look.layer.key}">{escape(m.text)}</span>' for m in missing)
+    return f'<div class="notes">{texts}</div>' if missing else ""
 
 
 def _attributes(look: Look, kind: str, style: str = "") -> str:

@@ -16,64 +16,64 @@ MOST_BARS, IN_ORDER = 2000, 20
 """The most classes shown, and the most shown in order of id; with more, the most frequent ones come first."""
 
 
-def coverage(found: Coverage) -> str:
+def coverage(counts: Coverage) -> str:
     """Render the share of a head's rows that are labeled, as a bar and in words."""
     parts = [
         (word, title, count)
         for word, title, count in (
-            ("labeled", "labeled", found.labeled),
-            ("unasked", "not asked", found.unasked),
-            ("missing", "no label", found.missing),
+            ("labeled", "labeled", counts.labeled),
+            ("unasked", "not asked", counts.unasked),
+            ("missing", "no label", counts.missing),
         )
         if count or word == "labeled"
     ]
-    words = " · ".join(f"{count / found.rows:.1%} {title} ({count:,})" for _, title, count in parts)
-    segments, left = [], 0.0
+    words = " · ".join(f"{count / counts.rows:.1%} {title} ({count:,})" for _, title, count in parts)
+    segments, x = [], 0.0
     for word, _, count in parts:
-        width = 100 * count / found.rows
-        segments.append(f'<rect class="{word}" x="{left:.3f}" y="0" width="{width:.3f}" height="6"/>')
-        left += width
+        width = 100 * count / counts.rows
+        segments.append(f'<rect class="{word}" x="{x:.3f}" y="0" width="{width:.3f}" height="6"/>')
+        x += width
     return (
         f'<svg class="coverage" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(words)}">{"".join(segments)}</svg><p class="words">{escape(words)}</p>'
     )
 
 
-def chart(found: Chart) -> str:
+def chart(figure: Chart) -> str:
     """Render a chart with its title."""
-    if isinstance(found, Bars):
-        body = _bars_as_html(found)
+    if isinstance(figure, Bars):
+        body = _bars_as_html(figure)
     else:
-        body = _heat_as_html(found) if isinstance(found, Heat) else _histogram_as_svg(found)
-    return f'<figure class="chart"><figcaption>{escape(found.title)}</figcaption>{body}</figure>'
+        body = _heat_as_html(figure) if isinstance(figure, Heat) else _histogram_as_svg(figure)
+    return f'<figure class="chart"><figcaption>{escape(figure.title)}</figcaption>{body}</figure>'
 
 
-def _heat_as_html(found: Heat) -> str:
-    words = f"{found.title}: up to {shortly(found.counts.max())} in one place"
-    places = np.rint(found.counts / max(float(found.counts.max()), 1e-9) * (SHADES - 1)).astype(np.uint8)
-    picture = data_uri(png(places, [(*color, 255) for color in shades(SHADES)]))
+def _heat_as_html(heat: Heat) -> str:
+    words = f"{heat.title}: up to {shortly(heat.counts.max())} in one place"
+    levels = np.rint(heat.counts / max(float(heat.counts.max()), 1e-9) * (SHADES - 1)).astype(np.uint8)
+    picture = data_uri(png(levels, [(*color, 255) for color in shades(SHADES)]))
     return f'<img class="density" src="{picture}" alt="{escape(words)}"><p class="words">{escape(words)}</p>'
 
 
-def _bars_as_html(found: Bars) -> str:
-    most = max(*found.counts, 1)
-    order = list(range(len(found.names)))
-    if len(found.names) > IN_ORDER:
-        order = np.argsort(-np.array(found.counts), kind="stable")[:MOST_BARS].tolist()
+def _bars_as_html(bars: Bars) -> str:
+    most = max(*bars.counts, 1)
+    order = list(range(len(bars.names)))
+    if len(bars.names) > IN_ORDER:
+        order = np.argsort(-np.array(bars.counts), kind="stable")[:MOST_BARS].tolist()
     rows = []
     for i in order:
-        share = found.counts[i] / found.total
-        color = f' style="fill:{css(found.colors[i])}"' if found.colors else ""
+        share = bars.counts[i] / bars.total
+        color = f' style="fill:{css(bars.colors[i])}"' if bars.colors else ""
         rows.append(
-            f'<tr data-id="{i}" data-count="{found.counts[i]}"><th scope="row">{escape(found.names[i])}</th>'
+            f'<tr data-id="{i}" data-count="{bars.counts[i]}"><th scope="row">{escape(bars.names[i])}</th>'
             f'<td class="bar"><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-            f'<rect width="{100 * found.counts[i] / most:.2f}" height="8"{color}/></svg></td>'
-            f'<td class="number">{share:.1%}</td><td class="number">{found.counts[i]:,}</td></tr>'
+            f'<rect width="{100 * bars.counts[i] / most:.2f}" height="8"{color}/></svg></td>'
+            f'<td class="number">{share:.1%}</td><td class="number">{bars.counts[i]:,}</td></tr>'
         )
-    rest = len(found.names) - len(rows)
+    rest = len(bars.names) - len(rows)
     more = f'<p class="words">and {rest:,} rarer classes</p>' if rest > 0 else ""
     sort = ""
-    if len(found.names) > 3:
+    if len(bars.names) > 3:
         sort = '<p class="sort" hidden>sort by ' + "".join(
             f'<button type="button" data-sort="{key}">{word}</button>'
             for key, word in (("count", "count"), ("name", "name"), ("id", "class id"))
@@ -84,12 +84,12 @@ def _bars_as_html(found: Bars) -> str:
     return f"{sort}{scroll}{more}"
 
 
-def _histogram_as_svg(found: Histogram) -> str:
-    most = max(*found.counts, 1)
-    width = 100 / len(found.counts)
-    edges = [shortly(2**edge if found.log else edge) for edge in found.edges]
+def _histogram_as_svg(histogram: Histogram) -> str:
+    most = max(*histogram.counts, 1)
+    width = 100 / len(histogram.counts)
+    edges = [shortly(2**edge if histogram.log else edge) for edge in histogram.edges]
     rects = []
-    for i, count in enumerate(found.counts):
+    for i, count in enumerate(histogram.counts):
         high = 36 * count / most
         between = f"{edges[i]} to {edges[i + 1]}: {count:,}"
         rects.append(
@@ -97,7 +97,7 @@ def _histogram_as_svg(found: Histogram) -> str:
             f"<title>{escape(between)}</title></rect>"
         )
     low, high_edge = edges[0], edges[-1]
-    label = f"histogram from {low} to {high_edge}, {sum(found.counts):,} numbers"
+    label = f"histogram from {low} to {high_edge}, {sum(histogram.counts):,} numbers"
     return (
         f'<svg class="histogram" viewBox="0 0 100 36" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(label)}">{"".join(rects)}</svg>'

@@ -22,7 +22,7 @@ class _CoordinateView(DrawnView):
 
     def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
         super().__init__(name, head, place, color)
-        self._there = np.zeros(head.places, np.int64)
+        self._labeled = np.zeros(head.places, np.int64)
         self._rows = 0
         self._each: list[np.ndarray] = []
 
@@ -31,7 +31,7 @@ class _CoordinateView(DrawnView):
         return np.array([size[1], size[0]], np.float64) if self.head.labels_in_pixels else np.ones(2)
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
-        self._there += valid.sum(axis=0)
+        self._labeled += valid.sum(axis=0)
         each = valid.sum(axis=1)
         self._rows += int((each > 0).sum())
         self._each.append(each[each > 0])
@@ -54,16 +54,16 @@ class BoxView(_CoordinateView):
     def marks(self, label: Label, on: On) -> list[Mark]:
         if not label.is_shown:
             return self.missing(label, on)
-        found = (label.value.astype(np.float64) / np.tile(self._scale(on.size), 2)).tolist()
-        one = self.head.places == 1
+        corners = (label.value.astype(np.float64) / np.tile(self._scale(on.size), 2)).tolist()
+        single = self.head.places == 1
         marks: list[Mark] = []
         for i in np.flatnonzero(label.valid).tolist():
             thing = on.things[i] if i < len(on.things) else None
-            own = self.color if one else class_color(i)
+            own_color = self.color if single else class_color(i)
             color, part, text = (thing.color, thing.part, thing.text) if thing else (None, "", "")
-            look = Look(self.layer, color or own, own, part, on.guess)
-            left, top, right, bottom = found[i]
-            marks.append(Box(look, left, top, right, bottom, text or (self.name if one else f"{i + 1}")))
+            look = Look(self.layer, color or own_color, own_color, part, on.guess)
+            left, top, right, bottom = corners[i]
+            marks.append(Box(look, left, top, right, bottom, text or (self.name if single else f"{i + 1}")))
         return marks
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
@@ -76,48 +76,48 @@ class BoxView(_CoordinateView):
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         """1 minus the mean IoU of boxes matched one to one, within a class if known; an unmatched box has IoU 0."""
-        one, other = np.flatnonzero(label.valid), np.flatnonzero(guess.valid)
-        if not len(one) or not len(other):
-            return float(len(one) != len(other))
-        true, predicted = label.value[one].astype(np.float64), guess.value[other].astype(np.float64)
+        labeled, guessed = np.flatnonzero(label.valid), np.flatnonzero(guess.valid)
+        if not len(labeled) or not len(guessed):
+            return float(len(labeled) != len(guessed))
+        true, predicted = label.value[labeled].astype(np.float64), guess.value[guessed].astype(np.float64)
         overlap = overlaps(true[:, None], predicted[None], np.array(False))
         if same is not None:
-            overlap = np.where(same[np.ix_(one, other)], overlap, 0)
+            overlap = np.where(same[np.ix_(labeled, guessed)], overlap, 0)
         total = 0.0
         for _ in range(min(overlap.shape)):
             best = np.unravel_index(int(overlap.argmax()), overlap.shape)
             total += float(overlap[best])
             overlap[best[0], :] = overlap[:, best[1]] = 0
-        return 1 - total / max(len(one), len(other))
+        return 1 - total / max(len(labeled), len(guessed))
 
     def charts(self) -> list[Chart]:
-        found: list[Chart] = []
+        charts: list[Chart] = []
         if self.head.places > 1 and self._each:
-            found += histogram("boxes in a row", np.concatenate(self._each))
+            charts += histogram("boxes in a row", np.concatenate(self._each))
         if not self._size or (self.canvas is None and self.head.labels_in_pixels):
-            return found
+            return charts
         boxes = np.concatenate(self._boxes) / np.tile(self._scale(self.canvas or (1, 1)), 2)
         sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9)
         high, wide = self.canvas or (1, 1)
-        found += histogram("size: the root of the share of the image", np.sqrt(sides.prod(axis=1)))
+        charts += histogram("size: the root of the share of the image", np.sqrt(sides.prod(axis=1)))
         aspects = np.log2(sides[:, 0] * wide / (sides[:, 1] * high))
         counts, edges = np.histogram(aspects, bins=24)
-        found.append(
+        charts.append(
             Histogram(
                 "width / height, on a log scale", tuple(edges.tolist()), tuple(counts.tolist()), log=True
             )
         )
-        return [*found, Heat("where boxes are", _density(boxes))]
+        return [*charts, Heat("where boxes are", _density(boxes))]
 
 
 def _density(boxes: np.ndarray) -> np.ndarray:
     """The number of boxes that cover each cell of the image, float64 ``(CELLS, CELLS)``."""
     low = np.clip(np.floor(boxes[:, :2] * CELLS), 0, CELLS - 1).astype(int)
     high = np.clip(np.ceil(boxes[:, 2:] * CELLS), low + 1, CELLS).astype(int)
-    found = np.zeros((CELLS + 1, CELLS + 1))  # differences; cumulative sums turn them into counts
+    differences = np.zeros((CELLS + 1, CELLS + 1))  # cumulative sums turn them into counts
     for rows, columns, sign in ((low, low, 1), (low, high, -1), (high, low, -1), (high, high, 1)):
-        np.add.at(found, (rows[:, 1], columns[:, 0]), sign)
-    counted: np.ndarray = found.cumsum(0).cumsum(1)[:CELLS, :CELLS]
+        np.add.at(differences, (rows[:, 1], columns[:, 0]), sign)
+    counted: np.ndarray = differences.cumsum(0).cumsum(1)[:CELLS, :CELLS]
     return counted
 
 
@@ -126,8 +126,8 @@ class PointView(_CoordinateView):
 
     @property
     def _names(self) -> list[str]:
-        given = [str(name) for name in getattr(self.head, "point_names", ())]
-        return given or [f"{i}" for i in range(self.head.places)]
+        names = [str(name) for name in getattr(self.head, "point_names", ())]
+        return names or [f"{i}" for i in range(self.head.places)]
 
     def words(self, label: Label) -> str:
         return f"{int(label.valid.sum())} of {counted(self.head.places, 'point')}"
@@ -135,13 +135,13 @@ class PointView(_CoordinateView):
     def marks(self, label: Label, on: On) -> list[Mark]:
         if not label.is_shown:
             return self.missing(label, on)
-        found = (label.value.astype(np.float64) / self._scale(on.size)).tolist()
-        look, there = on.look(self.layer), set(np.flatnonzero(label.valid).tolist())
+        xy = (label.value.astype(np.float64) / self._scale(on.size)).tolist()
+        look, labeled = on.look(self.layer), set(np.flatnonzero(label.valid).tolist())
         bones = tuple(
-            (*found[a], *found[b]) for a, b in getattr(self.head, "skeleton", ()) if a in there and b in there
+            (*xy[a], *xy[b]) for a, b in getattr(self.head, "skeleton", ()) if a in labeled and b in labeled
         )
         marks: list[Mark] = [Bones(look, bones)] if bones else []
-        return marks + [Point(look, found[i][0], found[i][1], self._names[i]) for i in sorted(there)]
+        return marks + [Point(look, xy[i][0], xy[i][1], self._names[i]) for i in sorted(labeled)]
 
     in_units = False
 
@@ -153,7 +153,7 @@ class PointView(_CoordinateView):
 
     def charts(self) -> list[Chart]:
         names = [name if not name.isdigit() else f"point {name}" for name in self._names]
-        return bars("labeled, of the rows with any", names, self._there, self._rows)
+        return bars("labeled, of the rows with any", names, self._labeled, self._rows)
 
 
 VIEWS |= {"boxes": BoxView, "points": PointView}

@@ -39,7 +39,7 @@ class _Guessed(DerivedSource):
 
 
 def with_guesses(
-    feed: Feed, predictions: Any, places: np.ndarray | None, n: int, views: Mapping[str, View]
+    feed: Feed, predictions: Any, positions: np.ndarray | None, n: int, views: Mapping[str, View]
 ) -> tuple[list[Sample], dict[str, Head]]:
     """Return samples on their original images with their predictions, largest loss first.
 
@@ -53,14 +53,14 @@ def with_guesses(
     Raises:
         ContractError: ``predictions`` is something else, or predicts other rows or heads.
     """
-    known = getattr(predictions, "columns", ())
-    names = [n for n, head in feed.labeled.items() if n in known and not head.presence]
+    available = getattr(predictions, "columns", ())
+    names = [n for n, head in feed.labeled.items() if n in available and not head.presence]
     if not names:
-        found = (
+        values = (
             f"the columns {listed(list(predictions.columns), 6)}" if hasattr(predictions, "columns") else None
         )
         expected = f"what ph.predict returns, with the heads {listed(list(feed.labeled), 6)}"
-        raise ContractError(Problem(WHERE, expected, found or shown(predictions)))
+        raise ContractError(Problem(WHERE, expected, values or shown(predictions)))
     source, at = _predicted_rows(feed, predictions)
     heads = {name: unweighted(feed.labeled[name]) for name in names}
     owners = {str(heads[name].each) for name in names if heads[name].each is not None} - heads.keys()
@@ -68,19 +68,19 @@ def with_guesses(
     labeled = feed.on(source, heads=heads, workers=0, shard=(0, 1), batch_size=feed.batch_size)
     images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
     predicted = {name: list(predictions[name]) for name in names}
-    predicted = {name: [found[i] for i in at.tolist()] for name, found in predicted.items()}
-    own = {n: _as_predicted(head, bool(images)) for n, head in heads.items()}
-    predicted = in_held_images(source, images, own, predicted)
+    predicted = {name: [values[i] for i in at.tolist()] for name, values in predicted.items()}
+    answered = {n: _as_predicted(head, bool(images)) for n, head in heads.items()}
+    predicted = in_held_images(source, images, answered, predicted)
     columns, scores = _columns(predictions, heads, predicted, at)
     guessed = feed.on(
-        _Guessed(source, columns), heads=own, workers=0, shard=(0, 1), batch_size=feed.batch_size
+        _Guessed(source, columns), heads=answered, workers=0, shard=(0, 1), batch_size=feed.batch_size
     )
     losses = _row_losses(labeled, guessed, {n: views[n] for n in names}, scores)
-    if places is None:
+    if positions is None:
         chosen = np.argsort(-losses, kind="stable")[:n]
     else:
         row_ids = source.ids_of(np.arange(len(source), dtype=np.int64)).tolist()
-        rows = feed.source.ids_of(places).tolist()
+        rows = feed.source.ids_of(positions).tolist()
         chosen = np.array([row_ids.index(row) for row in rows if row in set(row_ids)], np.int64)
         chosen = chosen[np.argsort(-losses[chosen], kind="stable")]
     plain_feed = feed.on(source, workers=0, shard=(0, 1))
@@ -110,23 +110,23 @@ def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
     key = "row_id" if "row_id" in predictions.columns else "id"
     predicted_ids = list(plain(predictions[key]))
     rows = np.arange(feed.num_samples, dtype=np.int64)
-    own = "id" in feed.source.columns
-    ids = plain(feed.source.only(["id"]).coded(rows)["id"]) if own else feed.source.ids_of(rows).tolist()
+    has_ids = "id" in feed.source.columns
+    ids = plain(feed.source.only(["id"]).coded(rows)["id"]) if has_ids else feed.source.ids_of(rows).tolist()
     at = {row: i for i, row in enumerate(predicted_ids)}
     # ids occur twice in two data sets that both count from 1
     if len(at) < len(predicted_ids) and predicted_ids != list(ids):
         expected = "ids that differ, by which predictions find their rows"
         fix = "Predict the rows of this feed, in their order, or give the column `id` other values."
         raise ContractError(Problem(WHERE, expected, f"{len(predicted_ids) - len(at)} that occur twice", fix))
-    pairs = [(row, at[one]) for row, one in enumerate(ids) if one in at]
+    pairs = [(row, at[row_id]) for row, row_id in enumerate(ids) if row_id in at]
     if predicted_ids == list(ids):
         pairs = [(row, row) for row in range(len(predicted_ids))]
-    found = np.array(pairs, np.int64).reshape(-1, 2)
-    if not len(found):
+    matches = np.array(pairs, np.int64).reshape(-1, 2)
+    if not len(matches):
         expected = "predictions of rows of this feed"
-        got = f"the ids {listed([str(one) for one in predicted_ids[:4]], 4)}, none of which it has"
+        got = f"the ids {listed([str(row_id) for row_id in predicted_ids[:4]], 4)}, none of which it has"
         raise ContractError(Problem(WHERE, expected, got))
-    return feed.source.select(found[:, 0]), found[:, 1]
+    return feed.source.select(matches[:, 0]), matches[:, 1]
 
 
 def _columns(
@@ -140,9 +140,9 @@ def _columns(
         if column is None or heads[name].each is not None:
             continue
         for row, i in enumerate(at.tolist()):
-            found = predictions[column][i]
-            if found is not None:
-                each = np.atleast_1d(np.asarray(found, np.float64)).tolist()
+            value = predictions[column][i]
+            if value is not None:
+                each = np.atleast_1d(np.asarray(value, np.float64)).tolist()
                 scores[row][name] = dict(enumerate(each))
     for owner in [n for n in names if heads[n].layer == "boxes"]:
         _leave_out_thin(owner, heads[owner], predicted, [n for n in names if heads[n].each == owner], scores)
@@ -159,15 +159,15 @@ def _leave_out_thin(
 ) -> None:
     """Leave out predicted boxes without an area, with their other predictions and scores."""
     for row, boxes in enumerate(predicted[owner]):
-        found = np.asarray(boxes if boxes is not None else [], np.float64)
-        if found.size:
-            found = head.corners_of(found.reshape(-1, 4)).reshape(found.shape)
-        if found.ndim != 2 or not len(found):
-            if found.ndim == 1 and len(found) == 4 and min(found[2:] - found[:2]) < THIN:
+        corners = np.asarray(boxes if boxes is not None else [], np.float64)
+        if corners.size:
+            corners = head.corners_of(corners.reshape(-1, 4)).reshape(corners.shape)
+        if corners.ndim != 2 or not len(corners):
+            if corners.ndim == 1 and len(corners) == 4 and min(corners[2:] - corners[:2]) < THIN:
                 predicted[owner][row] = None
             continue
-        kept = np.flatnonzero(((found[:, 2:] - found[:, :2]) >= THIN).all(1)).tolist()
-        if len(kept) == len(found):
+        kept = np.flatnonzero(((corners[:, 2:] - corners[:, :2]) >= THIN).all(1)).tolist()
+        if len(kept) == len(corners):
             continue
         predicted[owner][row] = np.asarray(boxes, np.float64)[kept].tolist()
         for name in along:
@@ -204,21 +204,21 @@ def _losses_of_head(
 ) -> Iterator[tuple[int, float]]:
     """Yield each row with its loss at one head; ``classes`` is the head with the classes of its boxes, if any."""
     true, guesses_of = (feed._assembler.labels[view.name] for feed in (labeled, guessed))
-    found: list[tuple[int, float]] = []
+    losses: list[tuple[int, float]] = []
     numbers: list[np.ndarray] = []
     for start in range(0, labeled.num_samples, PIECE):
         ids = np.arange(start, min(start + PIECE, labeled.num_samples), dtype=np.int64)
-        (labels, valid), (predicted, there) = true.at(ids), guesses_of.at(ids)
+        (labels, valid), (predicted, answer_counts) = true.at(ids), guesses_of.at(ids)
         values, guesses = true.head.unscaled(labels.labels), true.head.unscaled(predicted.labels)
         same = None
         if classes is not None:
             mine, theirs = (f._assembler.labels[classes].at(ids)[0].labels for f in (labeled, guessed))
             same = mine[:, :, None] == theirs[:, None]
         for i in np.flatnonzero(true.annotated_rows(labels, valid)).tolist():
-            one, other = Label(values[i], valid[i]), Label(guesses[i], there[i])
+            label, guess = Label(values[i], valid[i]), Label(guesses[i], answer_counts[i])
             row_scores = scores[start + i].get(view.name, {})
-            loss = view.difference(one, other, row_scores, None if same is None else same[i])
-            found += [] if loss is None else [(start + i, loss)]
+            loss = view.difference(label, guess, row_scores, None if same is None else same[i])
+            losses += [] if loss is None else [(start + i, loss)]
             numbers += [values[i].reshape(-1)[:64]] if view.in_units else []
     unit = float(np.std(np.concatenate(numbers))) if numbers else 1.0
-    yield from ((row, loss / (unit or 1.0)) for row, loss in found)
+    yield from ((row, loss / (unit or 1.0)) for row, loss in losses)

@@ -42,23 +42,23 @@ def summarize(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
     """Summarize the labels of each head, up to a million rows or a quarter of a gigabyte."""
     labels = feed._assembler.labels
     asked: dict[str, np.ndarray] = {}  # for heads named in another head's `given`: the rows where they are 1
-    found: dict[str, Coverage] = {}
+    coverage: dict[str, Coverage] = {}
 
     def read(name: str) -> None:
-        if name in found:
+        if name in coverage:
             return
         given = feed.labeled[name].given
         if given is not None:
             read(given)
         wanted = None if given is None else asked[given]
         awaited = any(head.given == name for head in feed.labeled.values())
-        found[name], ones = _coverage_of(labels[name], views[name], wanted, awaited)
+        coverage[name], ones = _coverage_of(labels[name], views[name], wanted, awaited)
         if awaited:
             asked[name] = ones
 
     for name in feed.labeled:
         read(name)
-    return {name: found[name] for name in feed.labeled}
+    return {name: coverage[name] for name in feed.labeled}
 
 
 def _coverage_of(

@@ -28,16 +28,16 @@ def views(heads: Mapping[str, Head], size: tuple[int, int] | None = None) -> dic
     Args:
         size: (height, width) of the image that heads are drawn on.
     """
-    found: dict[str, View] = {}
+    view_of: dict[str, View] = {}
     drawn = 0
-    for place, (name, head) in enumerate(heads.items()):
-        one = head.inner
-        kind = VIEWS[one.layer or one.view]
-        view = kind(name, one, place, head_color(drawn))
+    for index, (name, head) in enumerate(heads.items()):
+        inner = head.inner
+        kind = VIEWS[inner.layer or inner.view]
+        view = kind(name, inner, index, head_color(drawn))
         view.canvas = size
-        found[name] = view if one is head else EachView(view, head)
-        drawn += kind.has_color(one)
-    return found
+        view_of[name] = view if inner is head else EachView(view, head)
+        drawn += kind.has_color(inner)
+    return view_of
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Drawing:
         return cls(feed.inputs, heads, views(heads, canvas(feed.inputs)), most)
 
     def __post_init__(self) -> None:
-        known: dict[str, int] = {}
+        palette: dict[str, int] = {}
         for name in self.coloring():
             view = self.views[name]
             for text, color in zip(view.classes, view.colors, strict=True):
                 if color != FAINT:
-                    known.setdefault(text, len(known))
+                    palette.setdefault(text, len(palette))
         for view in self.views.values():
-            (view.one if isinstance(view, EachView) else view).palette = known
+            (view.inner if isinstance(view, EachView) else view).palette = palette
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -94,9 +94,9 @@ class Drawing:
 
     def see(self, samples: Iterable[Sample]) -> Drawing:
         """Fit the color ranges of numbers to the samples to be drawn."""
-        every = [one for s in samples for one in (s, s.original, s.guess) if one is not None]
+        shown = [sample for s in samples for sample in (s, s.original, s.guess) if sample is not None]
         for name, view in self.views.items():
-            view.see([one.labels[name] for one in every if name in one.labels])
+            view.see([sample.labels[name] for sample in shown if name in sample.labels])
         return self
 
     def marks(self, sample: Sample) -> dict[Size | None, list[Mark]]:
@@ -104,20 +104,20 @@ class Drawing:
 
         Masks come first, then boxes from large to small, so that each can be pointed at.
         """
-        found = self._marks(sample, False)
+        by_size = self._marks(sample, False)
         for size, marks in ({} if sample.guess is None else self._marks(sample.guess, True)).items():
-            found.setdefault(size, []).extend(marks)
-        return found
+            by_size.setdefault(size, []).extend(marks)
+        return by_size
 
     def _marks(self, sample: Sample, guess: bool) -> dict[Size | None, list[Mark]]:
-        found: dict[Size | None, list[Mark]] = {}
+        by_size: dict[Size | None, list[Mark]] = {}
         for name, view in self.views.items():
             head, size = self.heads[name], self._size_of(name)
             if name not in sample.labels or (size is None and head.labels_in_pixels):
                 continue  # no image to draw these pixels on
             on = On(size or (1, 1), self.most, self._things(head.each or name, sample), None, guess)
-            found.setdefault(size, []).extend(view.marks(sample.labels[name], on))
-        return {size: sorted(marks, key=_drawing_order) for size, marks in found.items()}
+            by_size.setdefault(size, []).extend(view.marks(sample.labels[name], on))
+        return {size: sorted(marks, key=_drawing_order) for size, marks in by_size.items()}
 
     def class_head(self, owner: str) -> str | None:
         """The head that classifies the boxes of a head; None without one."""
@@ -133,16 +133,16 @@ class Drawing:
     def coloring(self) -> list[str]:
         """The heads whose classes color the marks."""
         boxes = [n for n in self.heads if self.views[n].layer is not None]
-        found = [n for n in boxes if self.views[n].legend]
+        legends = [n for n in boxes if self.views[n].legend]
         owners = dict.fromkeys(self.heads[n].each or n for n in boxes if not self.views[n].legend)
-        return list(dict.fromkeys([*found, *(n for n in map(self.class_head, owners) if n is not None)]))
+        return list(dict.fromkeys([*legends, *(n for n in map(self.class_head, owners) if n is not None)]))
 
     def in_one_color(self, name: str) -> bool:
         """Return whether a head is drawn in a single color of its own."""
         view, head = self.views[name], self.heads[name]
         many = head.each is not None or (head.layer == "boxes" and head.places > 1)
-        one = view.has_color(head.inner) and not (view.legend or many)
-        return one and self.class_head(head.each or name) is None
+        single = view.has_color(head.inner) and not (view.legend or many)
+        return single and self.class_head(head.each or name) is None
 
     def _things(self, owner: str, sample: Sample) -> Sequence[Thing]:
         name = self.class_head(owner)
@@ -151,20 +151,19 @@ class Drawing:
         view, label = self.views[name], sample.labels[name]
         colored = self.heads[name].inner.view == "class"
         if isinstance(view, EachView):
-            parts, one = view.parts(label), view.one
+            parts, inner = view.parts(label), view.inner
         else:
-            parts, one = ({0: label} if label.is_shown else {}), view
+            parts, inner = ({0: label} if label.is_shown else {}), view
         things = []
         for i in range(self.heads[owner].places if owner in self.heads else max(parts, default=-1) + 1):
-            held = one.held(parts[i]) if i in parts else ()
-            text = one.words(parts[i]) if i in parts else ""
+            class_ids = inner.held(parts[i]) if i in parts else ()
+            text = inner.words(parts[i]) if i in parts else ""
             score = sample.scores.get(owner, {}).get(i)
             text += f" {score:.0%}" if score is not None else ""
-            known = colored and len(held) > 0
-            color = one.colors[held[0]] if known else None
-            things.append(
-                Thing(text.strip(), color, class_color(i), f"{view.place}.{held[0]}" if known else "")
-            )
+            classified = colored and len(class_ids) > 0
+            color = inner.colors[class_ids[0]] if classified else None
+            part = f"{view.place}.{class_ids[0]}" if classified else ""
+            things.append(Thing(text.strip(), color, class_color(i), part))
         return things
 
 

@@ -50,14 +50,14 @@ class OriginalSamples:
         if not self._views:
             return samples
         ids = np.array([row], np.int64)
-        views = {name: one.of(ids)[0] for name, one in self._views.items()}
+        views = {name: view.of(ids)[0] for name, view in self._views.items()}
         pictures = {name: self._picture(name, ids, view) for name, view in views.items()}
         sizes = {name: view.size for name, view in views.items()}
-        found = []
-        for one in samples:
-            labels = {name: self._label(name, label, views) for name, label in one.labels.items()}
-            found.append(replace(one, inputs={**one.inputs, **pictures}, labels=labels, sizes=sizes))
-        return tuple(found)
+        moved = []
+        for sample in samples:
+            labels = {name: self._label(name, label, views) for name, label in sample.labels.items()}
+            moved.append(replace(sample, inputs={**sample.inputs, **pictures}, labels=labels, sizes=sizes))
+        return tuple(moved)
 
     def _picture(self, name: str, ids: np.ndarray, view: ImageView) -> np.ndarray:
         """The original image, as much of it as the source holds, with sides of at most `_LONGEST` pixels."""
@@ -67,7 +67,7 @@ class OriginalSamples:
         (column,), (row_id,) = self._images[name].columns(name), self._source.ids_of(ids).tolist()
         (value,) = plain(self._source.only([column]).coded(ids)[column])
         opened = self._readers[name].open(name, value, row_id)
-        held, size = (_at_most(one, _LONGEST) for one in (view.held_size, view.size))
+        held, size = (_at_most(sides, _LONGEST) for sides in (view.held_size, view.size))
         plan = Joint((), 0, fit="stretch").plan(0, ids, [view.held_size], held)
         pixels = plan.image(0, self._readers[name].decode(name, opened, row_id, plan, 0))
         pixels = pixels if pixels.ndim == 3 else pixels[..., None]
@@ -78,8 +78,8 @@ class OriginalSamples:
             @ np.linalg.inv(view.to_held)
             @ geometry.resize(held, view.held_size)
         )
-        found = warp(pixels, matrix, size)
-        return found if found.ndim == 3 else found[..., None]
+        picture = warp(pixels, matrix, size)
+        return picture if picture.ndim == 3 else picture[..., None]
 
     def _label(self, name: str, label: Label, views: Mapping[str, ImageView]) -> Label:
         if name not in self._owners:
@@ -90,7 +90,7 @@ class OriginalSamples:
             return _resampled(label, inner, view) if label.valid.any() else label
         flat = label.value.astype(np.float64).reshape(-1, label.value.shape[-1])
         xyxy = inner.fixed(format="xyxy") if inner.layer == "boxes" else inner
-        moved = [xyxy.in_original(one, view) for one in flat]
+        moved = [xyxy.in_original(values, view) for values in flat]
         return replace(label, value=np.reshape(moved, label.value.shape).astype(np.float32))
 
 
@@ -111,23 +111,23 @@ def _resampled(label: Label, inner: Any, view: ImageView) -> Label:
     valid = label.valid.reshape(*lead, *((1, 1) if whole else inner.weight_shape))
     parts = rest if valid.ndim == len(lead) + 3 else ()
     valid = np.broadcast_to(valid, (*lead, height, width, *parts))
-    known = _planes(valid.reshape(-1, height, width, int(np.prod(parts))), view) > 0
+    seen = _planes(valid.reshape(-1, height, width, int(np.prod(parts))), view) > 0
     value = _planes(label.value.reshape(-1, height, width, int(np.prod(rest))), view)
     return replace(
         label,
         value=value.astype(label.value.dtype).reshape(*lead, *size, *rest),
-        valid=known.reshape(*lead, *size, *parts),
+        valid=seen.reshape(*lead, *size, *parts),
     )
 
 
 def _planes(array: np.ndarray, view: ImageView) -> np.ndarray:
     """Resample planes ``(k, h, w, n)`` to the original ``(k, H, W, n)``; 0 where the model did not see it."""
-    found = np.zeros((len(array), *view.size, array.shape[-1]), np.float32)
-    for row, to in zip(array, found, strict=True):
+    planes = np.zeros((len(array), *view.size, array.shape[-1]), np.float32)
+    for row, to in zip(array, planes, strict=True):
         for k in range(array.shape[-1]):
             if row[..., k].any():  # most planes of many objects are empty
                 to[..., k] = view.pixels(np.ascontiguousarray(row[..., k], np.float32), 0, nearest=True)
-    return found
+    return planes
 
 
 def _at_most(size: tuple[int, int], longest: int) -> tuple[int, int]:

@@ -66,8 +66,8 @@ def page(
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    known = in_script(facts(samples, views))
-    scripts = f'<script type="application/json" id="facts">{known}</script><script>{script}</script>'
+    data = in_script(facts(samples, views))
+    scripts = f'<script type="application/json" id="facts">{data}</script><script>{script}</script>'
     return html_page(title, style, policy, body, _by_object(samples, drawing), f"{VIEWER}{scripts}")
 
 
@@ -133,9 +133,9 @@ def _check_panel(report: Report | None) -> str:
         return ""
     word = "bad" if report.errors else "warn" if report.warnings else "good"
     counts = [
-        f"{len(found)} {word}{'s' * (len(found) > 1)}"
-        for word, found in (("problem", report.errors), ("warning", report.warnings))
-        if found
+        f"{len(problems)} {word}{'s' * (len(problems) > 1)}"
+        for word, problems in (("problem", report.errors), ("warning", report.warnings))
+        if problems
     ]
     title = ", ".join(counts) or "The feed and the model fit"
     problems = "".join(_problem(problem) for problem in report.problems)
@@ -167,20 +167,20 @@ def _by_object(samples: Sequence[Sample], drawing: Drawing) -> str:
 
 def _label_panels(feed: Feed, drawing: Drawing, coverage: Mapping[str, Coverage]) -> str:
     panels, coloring = [], drawing.coloring()
-    for name, found in coverage.items():
+    for name, summary in coverage.items():
         part = (
-            f'<p class="words">of the first {counted(found.rows, "row")}</p>'
-            if found.rows < feed.num_samples
+            f'<p class="words">of the first {counted(summary.rows, "row")}</p>'
+            if summary.rows < feed.num_samples
             else ""
         )
         colors = drawing.views[name].colors if name in coloring else ()
         drawn = "".join(
-            charts.chart(replace(one, colors=colors) if colors and isinstance(one, charts.Bars) else one)
-            for one in found.charts
+            charts.chart(replace(c, colors=colors) if colors and isinstance(c, charts.Bars) else c)
+            for c in summary.charts
         )
         kind = f"<code>{escape(repr(feed.labeled[name]))}</code>"
         panels.append(
-            f'<div class="panel head"><h3>{escape(name)}</h3>{kind}{charts.coverage(found)}{part}{drawn}</div>'
+            f'<div class="panel head"><h3>{escape(name)}</h3>{kind}{charts.coverage(summary)}{part}{drawn}</div>'
         )
     if not panels:
         return ""
@@ -202,7 +202,7 @@ MOST_OPTIONS = 200
 def tools(samples: Sequence[Sample], drawing: Drawing) -> str:
     """Render the filters and layers; they are hidden until the script runs."""
     views = drawing.views
-    filters = "".join(_filter(place, view, samples) for place, view in enumerate(views.values()))
+    filters = "".join(_filter(index, view, samples) for index, view in enumerate(views.values()))
     layers = "".join(
         f'<label class="layer"><input type="checkbox" data-head="{view.layer.key}" checked>'
         f"{_dot(view.color) if drawing.in_one_color(name) else ''}{escape(view.name)}{_number_scale(view)}</label>"
@@ -229,34 +229,34 @@ def _dot(color: RGB) -> str:
     return f'<i class="dot" style="background:{css(color)}"></i>'
 
 
-def _filter(place: int, view: View, samples: Sequence[Sample]) -> str:
+def _filter(index: int, view: View, samples: Sequence[Sample]) -> str:
     labels = [sample.labels[view.name] for sample in samples]
     states = Counter(label.state for label in labels)
-    held = Counter(i for sample in samples for i in view.held_in(sample))
+    counts = Counter(i for sample in samples for i in view.held_in(sample))
     options = "".join(
         f'<option value="s:{state}">{title} ({states[state]})</option>'
         for state, title in SAID.items()
         if state in states
     )
     classes = "".join(
-        f'<option value="c:{i}">{escape(view.classes[i])} ({held[i]})</option>'
-        for i in sorted(held)[:MOST_OPTIONS]
+        f'<option value="c:{i}">{escape(view.classes[i])} ({counts[i]})</option>'
+        for i in sorted(counts)[:MOST_OPTIONS]
     )
     classes = f'<optgroup label="Class">{classes}</optgroup>' if classes else ""
     name = escape(name_of(view.name))
     numbers = [view.number(label) for label in labels if label.is_shown]
     limits = ""
-    known = [number for number in numbers if number is not None]
-    if known:
-        low, high = shortly(min(known)), shortly(max(known))
+    present = [number for number in numbers if number is not None]
+    if present:
+        low, high = shortly(min(present)), shortly(max(present))
         limits = "".join(
-            f'<input type="number" step="any" name="h{place}{end}" placeholder="{limit}" '
+            f'<input type="number" step="any" name="h{index}{end}" placeholder="{limit}" '
             f'aria-label="{name}, {word}">'
             for end, word, limit in (("min", "at least", low), ("max", "at most", high))
         )
         limits = f'<span class="limits">{limits}</span>'
     return (
-        f'<div class="field"><label for="h{place}">{name}</label><select id="h{place}" name="h{place}">'
+        f'<div class="field"><label for="h{index}">{name}</label><select id="h{index}" name="h{index}">'
         f'<option value="">all</option><optgroup label="Label">{options}</optgroup>{classes}</select>'
         f"{limits}</div>"
     )
@@ -288,11 +288,11 @@ def _switches(coloring: Sequence[str]) -> str:
 
 def _legend(view: View, samples: Sequence[Sample]) -> str:
     """Render a switch for each class that occurs, most frequent first."""
-    held = Counter(i for sample in samples for i in view.held_in(sample))
+    counts = Counter(i for sample in samples for i in view.held_in(sample))
     chips = "".join(
         f'<label class="chip"><input type="checkbox" data-part="{view.place}.{i}" checked>'
         f"{_dot(view.colors[i])}{escape(view.classes[i])} <small>{count}</small></label>"
-        for i, count in held.most_common()
+        for i, count in counts.most_common()
         if view.colors[i] != FAINT
     )
     if not chips:

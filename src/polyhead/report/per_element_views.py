@@ -22,14 +22,14 @@ MOST_BOXES, MOST_CLASSES = 6, 8
 class EachView(View):
     """The labels of a head for each box."""
 
-    classes = forwarded("one.classes")
-    layer = forwarded("one.layer")
-    legend = forwarded("one.legend")
-    colors = forwarded("one.colors")
+    classes = forwarded("inner.classes")
+    layer = forwarded("inner.layer")
+    legend = forwarded("inner.legend")
+    colors = forwarded("inner.colors")
 
-    def __init__(self, one: View, head: Head) -> None:
-        super().__init__(one.name, head, one.place, one.color)
-        self.one = one
+    def __init__(self, inner: View, head: Head) -> None:
+        super().__init__(inner.name, head, inner.place, inner.color)
+        self.inner = inner
 
     def parts(self, label: Label) -> dict[int, Label]:
         """The labels of the boxes that have one, by index."""
@@ -38,42 +38,42 @@ class EachView(View):
 
     def words_of(self, label: Label) -> dict[int, str]:
         """The labels of the boxes in words, by index."""
-        return {i: self.one.words(part) for i, part in self.parts(label).items()}
+        return {i: self.inner.words(part) for i, part in self.parts(label).items()}
 
     def words(self, label: Label) -> str:
-        if isinstance(self.one, DrawnView) and self.one.of_pixels:
+        if isinstance(self.inner, DrawnView) and self.inner.of_pixels:
             count = len(self.parts(label))
             return f"{count} mask{'s' * (count != 1)}"
-        found = list(self.words_of(label).items())
-        if self.one.classes:
-            most, counted = MOST_CLASSES, Counter(words for _, words in found).most_common()
+        elements = list(self.words_of(label).items())
+        if self.inner.classes:
+            most, counted = MOST_CLASSES, Counter(words for _, words in elements).most_common()
             text = ", ".join(f"{words} ×{count}" if count > 1 else words for words, count in counted[:most])
             return text + (f", … ({len(counted)} classes)" if len(counted) > most else "")
-        text = "; ".join(f"{i + 1}: {words}" for i, words in found[:MOST_BOXES])
-        return text + (f"; … ({len(found)} boxes)" if len(found) > MOST_BOXES else "")
+        text = "; ".join(f"{i + 1}: {words}" for i, words in elements[:MOST_BOXES])
+        return text + (f"; … ({len(elements)} boxes)" if len(elements) > MOST_BOXES else "")
 
     def series(self, label: Label) -> np.ndarray | None:
         return None
 
     def held(self, label: Label) -> Sequence[int]:
-        return sorted({held for part in self.parts(label).values() for held in self.one.held(part)})
+        return sorted({class_id for part in self.parts(label).values() for class_id in self.inner.held(part)})
 
     def number(self, label: Label) -> float | None:
         return None
 
     def marks(self, label: Label, on: On) -> list[Mark]:
         if not label.is_shown:
-            return self.one.missing(label, on) if isinstance(self.one, DrawnView) else []
-        found: list[Mark] = []
+            return self.inner.missing(label, on) if isinstance(self.inner, DrawnView) else []
+        marks: list[Mark] = []
         for i, part in self.parts(label).items():
             thing = on.things[i] if i < len(on.things) else Thing("", None, class_color(i))
-            found += self.one.marks(part, replace(on, things=(), thing=thing))
-        return found
+            marks += self.inner.marks(part, replace(on, things=(), thing=thing))
+        return marks
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
         kept = valid.reshape(len(valid) * self.head.places, -1).any(1)
-        flat = labels.reshape(-1, *self.one.head.shape)
-        self.one.add(flat[kept], valid.reshape(-1, *self.one.head.weight_shape)[kept])
+        flat = labels.reshape(-1, *self.inner.head.shape)
+        self.inner.add(flat[kept], valid.reshape(-1, *self.inner.head.weight_shape)[kept])
 
     def charts(self) -> list[Chart]:
-        return self.one.charts()
+        return self.inner.charts()

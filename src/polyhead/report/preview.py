@@ -46,8 +46,8 @@ class Preview:
 
     def __repr__(self) -> str:
         names = ", ".join([*self.feed.inputs, *self.feed.heads])
-        found = "" if self.report is None else f"\n{self.report}"
-        return f"Preview({counted(len(self.samples), 'sample')}: {names}){found}"
+        report = "" if self.report is None else f"\n{self.report}"
+        return f"Preview({counted(len(self.samples), 'sample')}: {names}){report}"
 
     @cached_property
     def html(self) -> str:
@@ -146,10 +146,10 @@ def preview(
         raise ContractError(Problem("preview(draws=)", expected, str(draws), fix))
     report = None if model is None else feed.check(model)
     samples, heads = _taken_samples(feed, n, rows, draws, predictions)
-    found = Preview(feed, tuple(samples), report, _words(rows, draws, predictions), heads)
+    result = Preview(feed, tuple(samples), report, _words(rows, draws, predictions), heads)
     if path is not None:
-        found.save(path)
-    return found
+        result.save(path)
+    return result
 
 
 def _words(rows: Any, draws: int, predictions: Any) -> str:
@@ -169,15 +169,15 @@ def _taken_samples(
     if rows is None and predictions is None:
         return take_samples(feed, n), None
     views = Drawing.of(feed).views
-    places = (
+    positions = (
         None
         if rows is None
         else rows_to_show(feed, rows, n if predictions is None else feed.num_samples, views)
     )
     if predictions is None:
-        taken = take_samples(feed, n, places, draws)
+        taken = take_samples(feed, n, positions, draws)
         return taken if draws == 1 else list(_each_original_once(taken)), None
-    return with_guesses(feed, predictions, places, n, views)
+    return with_guesses(feed, predictions, positions, n, views)
 
 
 def _each_original_once(samples: list[Sample]) -> Iterator[Sample]:

@@ -61,11 +61,11 @@ def train(feed: Feed, model: Any, steps: int | None = None) -> Speed:
     trials = [_Trial(feed, model, steps, constant) for constant in (True, False)]
     for trial in trials:
         model.fit(trial, verbose=0)
-    alone, found = (trial.timer.speed() for trial in trials)
-    if alone is None or found is None:
+    alone, training = (trial.timer.speed() for trial in trials)
+    if alone is None or training is None:
         few = "Give a feed of more rows, or a model of fewer steps_per_execution."
         raise ContractError(Problem("train(steps=)", "steps enough to measure", str(steps), few))
-    return replace(found, alone=alone.step)
+    return replace(training, alone=alone.step)
 
 
 def _measure_feed(feed: Feed, workers: int, first: int, steps: int | None) -> Speed:
@@ -111,12 +111,12 @@ class _Trial(KerasInput):
         structure = self._feed._structure_for(call)
         if call.probing:
             return iter([self._feed._iterator.peek(structure, convert)])
-        made = (
+        batches = (
             itertools.repeat(self._feed._iterator.peek(structure, convert))
             if self._constant
             else self._made(structure, convert)
         )
-        return itertools.islice(self.timer.timed(made), self._total)
+        return itertools.islice(self.timer.timed(batches), self._total)
 
     def _made(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
         drawing = self._feed._iterator

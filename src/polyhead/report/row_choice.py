@@ -35,12 +35,12 @@ def rows_to_show(feed: Feed, rows: Any, n: int, views: Mapping[str, View]) -> np
         )
     if isinstance(rows, Mapping):
         return _by_labels(feed, rows, n, views)
-    given = [rows] if is_integer(rows) else plain(rows)
-    found = np.asarray(given)
-    if isinstance(rows, str) or found.ndim != 1 or not len(found) or found.dtype.kind not in "iu":
+    values = [rows] if is_integer(rows) else plain(rows)
+    ids = np.asarray(values)
+    if isinstance(rows, str) or ids.ndim != 1 or not len(ids) or ids.dtype.kind not in "iu":
         expected = 'ids of rows, as [3, 17], or what a head holds, as {"kind": "cat"}'
         raise ContractError(Problem(WHERE, expected, shown(rows)))
-    return row_places(feed, found.astype(np.int64))
+    return row_places(feed, ids.astype(np.int64))
 
 
 def row_places(feed: Feed, ids: np.ndarray) -> np.ndarray:
@@ -56,23 +56,23 @@ def row_places(feed: Feed, ids: np.ndarray) -> np.ndarray:
     if len(wrong):
         found = f"row{'s' * (len(wrong) > 1)} {listed([str(row) for row in wrong.tolist()], 4)}"
         raise ContractError(Problem(WHERE, f"ids of the {feed.num_samples:,} rows of this feed", found))
-    places: np.ndarray = order[at]
-    return places
+    positions: np.ndarray = order[at]
+    return positions
 
 
 def _by_labels(feed: Feed, wanted: Mapping[Any, Any], n: int, views: Mapping[str, View]) -> np.ndarray:
-    there = np.ones(feed.num_samples, bool)
-    heads = listed([f"`{one}`" for one in feed.labeled], 8)
+    fulfilled = np.ones(feed.num_samples, bool)
+    heads = listed([f"`{head}`" for head in feed.labeled], 8)
     for name, condition in wanted.items():
         if name not in feed.labeled:
             near = similar(str(name), feed.labeled)
             raise ContractError(Problem(WHERE, f"one of the heads {heads}", shown(name), near))
-        there &= np.fromiter(_fulfilled(feed, name, condition, views[name]), bool, feed.num_samples)
-    found = np.flatnonzero(there)[:n]
-    if not len(found):
+        fulfilled &= np.fromiter(_fulfilled(feed, name, condition, views[name]), bool, feed.num_samples)
+    chosen = np.flatnonzero(fulfilled)[:n]
+    if not len(chosen):
         conditions = ", ".join(f"{name}={shown(condition)}" for name, condition in wanted.items())
         raise ContractError(Problem(WHERE, "a condition that some row fulfills", f"no row with {conditions}"))
-    return found
+    return chosen
 
 
 def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bool]:
@@ -82,16 +82,16 @@ def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bo
     for piece, valid in labels.all_rows():
         annotated = labels.annotated_rows(piece, valid).tolist()
         values = labels.head.unscaled(piece.labels)
-        for i, known in enumerate(annotated):
-            if condition is None or not known:
-                yield condition is None and not known
+        for i, has_label in enumerate(annotated):
+            if condition is None or not has_label:
+                yield condition is None and not has_label
             elif callable(condition):
                 yield bool(condition(_own_value(labels.head, view, values[i], valid[i])))
             elif ids:
                 yield not ids.isdisjoint(view.held(Label(values[i], valid[i])))
             else:
-                held = values[i][spread_over(valid[i], values[i])]
-                yield any(np.any(held == one) for one in _alternatives(condition))
+                numbers = values[i][spread_over(valid[i], values[i])]
+                yield any(np.any(numbers == value) for value in _alternatives(condition))
 
 
 def _own_value(head: Head, view: View, value: np.ndarray, valid: np.ndarray) -> Any:
@@ -112,16 +112,16 @@ def _classes_wanted(name: str, condition: Any, view: View) -> set[int]:
     """
     if condition is None or callable(condition) or not view.classes:
         return set()
-    names = [str(one) for one in view.head.names] or list(view.classes)
+    names = [str(n) for n in view.head.names] or list(view.classes)
     ids = set()
-    for one in _alternatives(condition):
-        text = str(one)
+    for value in _alternatives(condition):
+        text = str(value)
         text = text if text in names else {"True": "1", "False": "0"}.get(text, text)
-        found = [i for i, known in enumerate(names) if known == text]
-        if not found:
+        matches = [i for i, candidate in enumerate(names) if candidate == text]
+        if not matches:
             expected = f"a class of head `{name}` ({listed(names, 6)})"
-            raise ContractError(Problem(WHERE, expected, shown(one), similar(text, names)))
-        ids |= set(found)
+            raise ContractError(Problem(WHERE, expected, shown(value), similar(text, names)))
+        ids |= set(matches)
     return ids
 
 

@@ -91,10 +91,10 @@ def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int 
         by_epoch = [_chosen_rows(feed, rows, epoch) for epoch in epochs]
         taken = [(e, by_epoch[e - feed.epoch][i]) for i in range(len(rows)) for e in epochs]
     ids = [int(row.ids[0]) for _, row in taken]
-    known = list(dict.fromkeys(ids))
-    plain = dict(zip(known, _without_augmentation(feed, known), strict=False))
+    distinct = list(dict.fromkeys(ids))
+    plain = dict(zip(distinct, _without_augmentation(feed, distinct), strict=False))
     row_ids = feed.source.ids_of(np.array(ids, np.int64)).tolist()
-    files = dict(zip(known, _files(feed, known), strict=False))
+    files = dict(zip(distinct, _files(feed, distinct), strict=False))
     applied = applied_to(feed, [(epoch, int(row.ids[0])) for epoch, row in taken])
     samples = []
     for i, (epoch, row) in enumerate(taken):
@@ -129,12 +129,12 @@ class _Chosen:
 
 
 def _chosen_rows(feed: Feed, rows: np.ndarray, epoch: int) -> list[Batch]:
-    found = []
+    single_rows = []
     for start in range(0, len(rows), feed.batch_size):
         order: Any = _Chosen(rows[start : start + feed.batch_size])
         for batch in feed._assembler.block(order, epoch, 0, 1).batches():
-            found += [_single_row(batch, i) for i in range(len(batch.ids))]
-    return found
+            single_rows += [_single_row(batch, i) for i in range(len(batch.ids))]
+    return single_rows
 
 
 def _files(feed: Feed, ids: list[int]) -> list[str]:
@@ -153,11 +153,11 @@ def _files(feed: Feed, ids: list[int]) -> list[str]:
 def _single_row(batch: Batch, i: int) -> Batch:
     """A batch of one row, copied because the batch's memory is reused."""
 
-    def one(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def copied(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: array[i].copy() for name, array in arrays.items()}
 
-    weights = None if batch.weights is None else one(batch.weights)
-    return Batch(one(batch.inputs), one(batch.labels), weights, batch.ids[i : i + 1].copy())
+    weights = None if batch.weights is None else copied(batch.weights)
+    return Batch(copied(batch.inputs), copied(batch.labels), weights, batch.ids[i : i + 1].copy())
 
 
 def _without_augmentation(feed: Feed, ids: list[int]) -> list[Batch]:
@@ -179,11 +179,11 @@ def _labels(
     feed: Feed, row: Batch, before: Batch | None, states: dict[str, Label] | None = None
 ) -> dict[str, Label]:
     """The labels of a row; ``before`` is the row without weights, ``states`` the labels already known."""
-    found: dict[str, Label] = {}
+    labels: dict[str, Label] = {}
 
     def label(name: str) -> Label:
-        if name in found:
-            return found[name]
+        if name in labels:
+            return labels[name]
         head = feed.labeled[name]
         value = head.unscaled(row.labels[name][None])[0]
         weights = np.ones(head.weight_shape, np.float32) if row.weights is None else row.weights[name]
@@ -191,16 +191,16 @@ def _labels(
         weight = float(weights.flat[0]) if weights.size == 1 else 1.0
         state, why = LABELED, ""
         if states is not None:
-            known = states[name]
-            there = valid.any() and known.state != UNASKED
-            state, why = (LABELED, "") if there else (known.state, known.why)
+            earlier = states[name]
+            labeled = valid.any() and earlier.state != UNASKED
+            state, why = (LABELED, "") if labeled else (earlier.state, earlier.why)
         elif not valid.any():
             state, why = _silence(name, head, label(head.given) if head.given else None, before)
             owner = head.each or name
             if state == MISSING and _has_no_boxes(feed.labeled[owner], owner, before or row):
                 state, why = EMPTY, "annotated as empty"
-        found[name] = Label(value, valid, weight if weight not in (0.0, 1.0) else None, state, why)
-        return found[name]
+        labels[name] = Label(value, valid, weight if weight not in (0.0, 1.0) else None, state, why)
+        return labels[name]
 
     return {name: label(name) for name in feed.labeled}
 
@@ -214,8 +214,8 @@ def _has_no_boxes(head: Any, name: str, row: Batch) -> bool:
 def _silence(name: str, head: Any, given: Label | None, before: Batch | None) -> tuple[str, str]:
     """The state of a label with weight 0, and the reason."""
     if given is not None and not (given.state in (LABELED, SILENT) and given.value.flat[0] == 1):
-        what = "is 0" if given.state in (LABELED, SILENT) else "has no label"
-        return UNASKED, f"{head.given} {what}"
+        reason = "is 0" if given.state in (LABELED, SILENT) else "has no label"
+        return UNASKED, f"{head.given} {reason}"
     if before is not None and before.weights is not None and not before.weights[name].any():
         return MISSING, "no label"
     if before is None:
@@ -242,12 +242,12 @@ def applied_to(feed: Feed, rows: Sequence[tuple[int, int]]) -> list[tuple[str, .
 
     moves, mixers = split_augmentations(feed.augment)
     joint = Joint(moves, feed.seed)
-    found: dict[tuple[int, int], tuple[str, ...]] = {}
+    descriptions: dict[tuple[int, int], tuple[str, ...]] = {}
     for epoch in dict.fromkeys(epoch for epoch, _ in rows):
         ids = np.array([row for e, row in rows if e == epoch], np.int64)
         words = joint.descriptions(epoch, ids)
-        for one, own in with_streams(mixers):
-            happens = one.happens(uniform(feed.seed, epoch, ids, own, one.draws))
-            words = [[*w, type(one).__name__] if on else w for w, on in zip(words, happens, strict=True)]
-        found |= {(epoch, row): tuple(w) for row, w in zip(ids.tolist(), words, strict=True)}
-    return [found[row] for row in rows]
+        for mixer, stream_id in with_streams(mixers):
+            happens = mixer.happens(uniform(feed.seed, epoch, ids, stream_id, mixer.draws))
+            words = [[*w, type(mixer).__name__] if on else w for w, on in zip(words, happens, strict=True)]
+        descriptions |= {(epoch, row): tuple(w) for row, w in zip(ids.tolist(), words, strict=True)}
+    return [descriptions[row] for row in rows]

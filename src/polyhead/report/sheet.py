@@ -51,18 +51,18 @@ def sheet(drawing: Drawing, samples: Sequence[Sample]) -> Any:
 
 
 def _cell(imaging: Any, sample: Sample, drawing: Drawing) -> Any:
-    shots = [one for one in (sample, sample.original) if one is not None]
-    pictures = [p for one in shots for p in _shot(imaging, one, drawing)] if drawing.size is not None else []
+    shots = [s for s in (sample, sample.original) if s is not None]
+    pictures = [p for s in shots for p in _shot(imaging, s, drawing)] if drawing.size is not None else []
     lines = _lines(sample, drawing)
     width = sum(p.width for p in pictures) + 4 * (len(pictures) - 1) if pictures else LEAST_SIDE
     top = pictures[0].height + 4 if pictures else 0
     pen, font = _pen(imaging.new("RGB", (1, 1)))
     lines = [part for line in lines for part in _wrapped(pen, font, line, width)]
     cell = imaging.new("RGB", (width, top + LINE * len(lines)), PAPER)
-    left = 0
+    x = 0
     for picture in pictures:
-        cell.paste(picture, (left, 0))
-        left += picture.width + 4
+        cell.paste(picture, (x, 0))
+        x += picture.width + 4
     draw, font = _pen(cell)
     for i, line in enumerate(lines):
         draw.text((0, top + LINE * i), line, fill=QUIET if i == 0 else INK, font=font)
@@ -89,8 +89,8 @@ def _lines(sample: Sample, drawing: Drawing) -> list[str]:
 def _shot(imaging: Any, sample: Sample, drawing: Drawing) -> list[Any]:
     """Draw the first image of a sample with its marks, and each map as a further picture."""
     name = next(n for n, kind in drawing.inputs.items() if is_drawn(kind))
-    found = as_picture(sample.inputs[name], MOST_SIDE)
-    picture = imaging.fromarray(found[..., 0] if found.shape[2] == 1 else found)
+    pixels = as_picture(sample.inputs[name], MOST_SIDE)
+    picture = imaging.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     if picture.mode == "RGBA":
         backed = imaging.new("RGBA", picture.size, (*PAPER, 255))
         backed.alpha_composite(picture)
@@ -143,8 +143,8 @@ def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
             draw.rectangle(corners, outline=color, width=2)
         if mark.text and draw.textlength(mark.text, font=font) + 6 <= right - left:
             above = top - LINE if top >= LINE else top
-            place = corners[3] - LINE if mark.look.guess else above
-            _tag(draw, font, mark.text, left, place, color, width)
+            tag_top = corners[3] - LINE if mark.look.guess else above
+            _tag(draw, font, mark.text, left, tag_top, color, width)
     return picture
 
 

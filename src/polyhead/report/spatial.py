@@ -70,9 +70,9 @@ class _PixelView(DrawnView):
         """The covers of a label, from every ``step``-th pixel."""
         raise NotImplementedError
 
-    def unlabeled(self, there: np.ndarray, on: On) -> list[Mark]:
+    def unlabeled(self, labeled: np.ndarray, on: On) -> list[Mark]:
         """Stripes where there is no label; none for objects, which have labels on few pixels."""
-        return [] if there.all() or on.thing is not None else [stripes(~there, on.look(self.layer))]
+        return [] if labeled.all() or on.thing is not None else [stripes(~labeled, on.look(self.layer))]
 
 
 class MaskView(_PixelView):
@@ -114,15 +114,15 @@ class MaskView(_PixelView):
         unknown = 1 - float(np.mean(label.valid))
         return (text or "empty") + (f" ({unknown:.0%} of pixels not labeled)" if unknown else "")
 
-    def _there(self, label: Label) -> np.ndarray:
+    def _labeled(self, label: Label) -> np.ndarray:
         """The pixels that count in at least one channel, bool ``(H, W)``."""
         valid = label.valid.any(-1) if self.head.elementwise else label.valid
         return np.broadcast_to(valid, label.value.shape[:2])
 
     def _shares(self, label: Label) -> np.ndarray:
         """The share of each class among the pixels that count."""
-        there = self._there(label)
-        kept = label.value[there]
+        labeled = self._labeled(label)
+        kept = label.value[labeled]
         if self.head.binary:
             return kept.mean(axis=0)
         return np.bincount(kept, minlength=len(self.head.names)) / max(1, len(kept))
@@ -131,34 +131,34 @@ class MaskView(_PixelView):
         return np.flatnonzero(self._shares(label)).tolist()
 
     def covers(self, label: Label, on: On, step: int) -> list[Mark]:
-        there = every_nth(self._there(label), step)
+        labeled = every_nth(self._labeled(label), step)
         value = every_nth(label.value, step)
-        found: list[Mark] = []
+        marks: list[Mark] = []
         for i in self.held(label):
             if self.colors[i] == FAINT:
                 continue
-            here = (value[..., i] >= 0.5 if self.head.binary else value == i) & there
+            here = (value[..., i] >= 0.5 if self.head.binary else value == i) & labeled
             color, part = (self.colors[i], f"{self.place}.{i}") if self.legend else (None, "")
-            found += [Area(on.look(self.layer, color, part), here)] if here.any() else []
-        return found + self.unlabeled(there, on)
+            marks += [Area(on.look(self.layer, color, part), here)] if here.any() else []
+        return marks + self.unlabeled(labeled, on)
 
     in_units = False
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        there = self._there(label) & self._there(guess)
-        if not there.any():
+        labeled = self._labeled(label) & self._labeled(guess)
+        if not labeled.any():
             return None
         return float(
-            np.mean((label.value >= 0.5) != (guess.value >= 0.5), where=there[..., None])
+            np.mean((label.value >= 0.5) != (guess.value >= 0.5), where=labeled[..., None])
             if self.head.binary
-            else np.mean(label.value != guess.value, where=there)
+            else np.mean(label.value != guess.value, where=labeled)
         )
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
-        there = np.broadcast_to(valid.any(-1) if self.head.elementwise else valid, labels.shape[:3])
-        self._pixels += int(there.sum())
+        labeled = np.broadcast_to(valid.any(-1) if self.head.elementwise else valid, labels.shape[:3])
+        self._pixels += int(labeled.sum())
         if self.head.binary:
-            self._counts += (labels[there] == 1).sum(axis=0)
+            self._counts += (labels[labeled] == 1).sum(axis=0)
         else:
             self._counts += self.head.count(labels, valid)
 
@@ -188,35 +188,35 @@ class MapView(_PixelView):
 
     def _mean(self, label: Label) -> np.ndarray:
         """The means over the channels of the pixels that count."""
-        found: np.ndarray = label.value.mean(axis=-1)[self._there(label).all(axis=-1)]
-        return found
+        means: np.ndarray = label.value.mean(axis=-1)[self._labeled(label).all(axis=-1)]
+        return means
 
-    def _there(self, label: Label) -> np.ndarray:
+    def _labeled(self, label: Label) -> np.ndarray:
         """The numbers that count, bool ``(H, W, C)``."""
         return spread_over(label.valid, label.value)
 
     def words(self, label: Label) -> str:
-        there = self._there(label)
-        kept, unknown = label.value[there], 1 - float(there.mean())
+        labeled = self._labeled(label)
+        kept, unknown = label.value[labeled], 1 - float(labeled.mean())
         text = f"{shortly(kept.min())} to {shortly(kept.max())}, mean {shortly(kept.mean())}"
         return text + (f" ({unknown:.0%} of pixels not labeled)" if unknown else "")
 
     def covers(self, label: Label, on: On, step: int) -> list[Mark]:
         value: np.ndarray = np.mean(every_nth(label.value, step), axis=-1)
-        there: np.ndarray = np.all(every_nth(self._there(label), step), axis=-1)
-        if not there.any():
-            return self.unlabeled(there, on)
+        labeled: np.ndarray = np.all(every_nth(self._labeled(label), step), axis=-1)
+        if not labeled.any():
+            return self.unlabeled(labeled, on)
         if self._range is None:
             self.see([label])
         low, high = self._range or (0.0, 1.0)
-        shares = np.clip(np.where(there, value - low, 0) / ((high - low) or 1.0), 0, 1)
+        shares = np.clip(np.where(labeled, value - low, 0) / ((high - low) or 1.0), 0, 1)
         palette = [(*color, 255) for color in shades(SHADES)]
-        places = np.where(there, 1 + np.rint(shares * (SHADES - 1)), 0).astype(np.uint8)
-        drawn = Cover(on.look(self.layer), places, ((0, 0, 0, 0), *palette), apart=True)
-        return [drawn, *self.unlabeled(there, on)]
+        levels = np.where(labeled, 1 + np.rint(shares * (SHADES - 1)), 0).astype(np.uint8)
+        drawn = Cover(on.look(self.layer), levels, ((0, 0, 0, 0), *palette), apart=True)
+        return [drawn, *self.unlabeled(labeled, on)]
 
-    def unlabeled(self, there: np.ndarray, on: On) -> list[Mark]:
-        return [] if there.all() else [replace(stripes(~there, on.look(self.layer)), apart=True)]
+    def unlabeled(self, labeled: np.ndarray, on: On) -> list[Mark]:
+        return [] if labeled.all() else [replace(stripes(~labeled, on.look(self.layer)), apart=True)]
 
 
 VIEWS |= {"mask": MaskView, "map": MapView}

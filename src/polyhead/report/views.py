@@ -199,8 +199,8 @@ def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
     if len(values) <= 12 and np.array_equal(values, np.rint(values)):
         names = tuple(shortly(v) for v in values)
         return [Bars(title, names, tuple(counts.tolist()), int(counts.sum()))]
-    found, edges = np.histogram(numbers.astype(np.float64), bins=bins)
-    return [Histogram(title, tuple(edges.tolist()), tuple(found.tolist()))]
+    heights, edges = np.histogram(numbers.astype(np.float64), bins=bins)
+    return [Histogram(title, tuple(edges.tolist()), tuple(heights.tolist()))]
 
 
 class _Counted(View):
@@ -290,17 +290,17 @@ class MultiLabelView(_Counted):
         return f"{text} ({unknown} not labeled)" if unknown else text
 
     def held(self, label: Label) -> Sequence[int]:
-        there = np.broadcast_to(label.valid, label.value.shape)
-        return np.flatnonzero((label.value > 0) & there).tolist()
+        counted = np.broadcast_to(label.valid, label.value.shape)
+        return np.flatnonzero((label.value > 0) & counted).tolist()
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        one, other = set(self.held(label)), set(self.held(guess))
-        return len(one ^ other) / max(1, len(one | other)) if guess.valid.any() else None
+        labeled, guessed = set(self.held(label)), set(self.held(guess))
+        return len(labeled ^ guessed) / max(1, len(labeled | guessed)) if guess.valid.any() else None
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
-        there = valid if valid.ndim == 2 else valid[:, None]
-        self._counts += ((labels == 1) & there).sum(axis=0)
-        self._rows += int(there.any(axis=1).sum())
+        counted = valid if valid.ndim == 2 else valid[:, None]
+        self._counts += ((labels == 1) & counted).sum(axis=0)
+        self._rows += int(counted.any(axis=1).sum())
 
     def charts(self) -> list[Chart]:
         return bars("classes, in the share of rows that hold them", self.classes, self._counts, self._rows)
@@ -321,9 +321,9 @@ class EmbeddingView(View):
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         if not guess.valid.any():
             return None
-        one, other = (x.value.reshape(-1).astype(np.float64) for x in (label, guess))
-        lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
-        return 1 - float(one @ other) / max(lengths, 1e-12)
+        true, guessed = (x.value.reshape(-1).astype(np.float64) for x in (label, guess))
+        lengths = float(np.linalg.norm(true)) * float(np.linalg.norm(guessed))
+        return 1 - float(true @ guessed) / max(lengths, 1e-12)
 
 
 VIEWS: dict[str, type[View]] = {

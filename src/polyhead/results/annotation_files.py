@@ -43,18 +43,18 @@ def coco_results(
     if category_ids is not None and not isinstance(category_ids, Mapping):
         expected = "a dict, {class: id}"
         raise ContractError(Problem("write_coco(category_ids=)", expected, shown(category_ids)))
-    ids = dict(category_ids or {one: number for number, one in enumerate(names, 1)})
-    lacking = [one for one in names if one not in ids]
+    ids = dict(category_ids or {label: number for number, label in enumerate(names, 1)})
+    lacking = [label for label in names if label not in ids]
     if lacking:
         expected = f"an id of each class, {shown(list(names))}"
         raise ContractError(Problem("write_coco(category_ids=)", expected, f"none of {shown(lacking[0])}"))
-    if wrong := [ids[one] for one in names if not is_integer(ids[one])]:
+    if wrong := [ids[label] for label in names if not is_integer(ids[label])]:
         raise ContractError(Problem("write_coco(category_ids=)", "integers", shown(wrong[0])))
     points = next((n for n, h in heads.items() if h.layer == "points" and name in (n, h.each)), None)
     for row in rows:
         for at, corners in enumerate(_boxes(row, heads[name], name)):
             x, y, right, bottom = corners.tolist()
-            found = {
+            result = {
                 "image_id": _json_id(row["row_id" if "id" in heads else "id"]),
                 "category_id": int(ids[_entry(row, each, at, heads[name])]) if each else 1,
                 "bbox": [round(value, 3) for value in (x, y, right - x, bottom - y)],
@@ -64,8 +64,8 @@ def coco_results(
             if points is not None:
                 entry = np.asarray(_entry(row, points, at, heads[name]))
                 flat = np.column_stack([entry, np.ones(len(entry))]).reshape(-1)
-                found["keypoints"] = [round(value, 3) for value in flat.tolist()]
-            yield found
+                result["keypoints"] = [round(value, 3) for value in flat.tolist()]
+            yield result
 
 
 def _json_id(value: Any) -> int | str | None:
@@ -77,13 +77,13 @@ def _json_id(value: Any) -> int | str | None:
     return value if isinstance(value, int) else str(value)
 
 
-def write_json(path: Path, found: Iterator[Any]) -> None:
+def write_json(path: Path, entries: Iterator[Any]) -> None:
     """Write a list as JSON, one entry per line; the file is written completely or not at all."""
     with writing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write("[")
-        for number, one in enumerate(found):
+        for number, entry in enumerate(entries):
             file.write(",\n" if number else "\n")
-            json.dump(one, file)
+            json.dump(entry, file)
         file.write("\n]\n")
 
 
@@ -166,26 +166,26 @@ def palette(count: int) -> list[tuple[int, int, int, int]]:
     return [(int(r), int(g), int(b), 255) for r, g, b in colors]
 
 
-def head_of(layer: str, heads: Mapping[str, Head], given: str | None, method: str) -> str:
+def head_of(layer: str, heads: Mapping[str, Head], head: str | None, method: str) -> str:
     """Return the name of the head to write: the given one, or the only one with this layer.
 
     Raises:
         ContractError: the name is unknown, or no name was given and there is not exactly one such head.
     """
-    known = [name for name, head in heads.items() if head.layer == layer]
-    if given in known:
-        return str(given)
-    if given is None and len(known) == 1:
-        return known[0]
-    what = f"a head of {'masks' if layer == 'mask' else layer}"
-    if given is None and not known:
+    candidates = [name for name, head in heads.items() if head.layer == layer]
+    if head in candidates:
+        return str(head)
+    if head is None and len(candidates) == 1:
+        return candidates[0]
+    kind = f"a head of {'masks' if layer == 'mask' else layer}"
+    if head is None and not candidates:
         fix = "write_parquet(path) and write_csv(path) write predictions of every kind."
-        raise ContractError(Problem(f"{method}()", what, "none", fix))
-    expected = f"{what} ({', '.join(known) or 'there is none'})"
-    found = "none" if given is None else shown(given)
-    near = similar(given, known) if given is not None else ""
+        raise ContractError(Problem(f"{method}()", kind, "none", fix))
+    expected = f"{kind} ({', '.join(candidates) or 'there is none'})"
+    found = "none" if head is None else shown(head)
+    near = similar(head, candidates) if head is not None else ""
     raise ContractError(
-        Problem(f"{method}(head=)", expected, found, near or ("Name one of them." if known else ""))
+        Problem(f"{method}(head=)", expected, found, near or ("Name one of them." if candidates else ""))
     )
 
 
@@ -201,10 +201,10 @@ def _classes_of(name: str, heads: Mapping[str, Head]) -> str | None:
 
 
 def _boxes(row: Mapping[str, Any], head: Head, name: str) -> np.ndarray:
-    found = row[name]
-    if found is None:
+    boxes = row[name]
+    if boxes is None:
         return np.zeros((0, 4))
-    return head.corners_of(np.asarray(found, np.float64).reshape(-1, 4))
+    return head.corners_of(np.asarray(boxes, np.float64).reshape(-1, 4))
 
 
 def _entry(row: Mapping[str, Any], name: str | None, at: int, head: Head) -> Any:
@@ -244,27 +244,27 @@ def file_names(files: Sequence[str | None], ids: Sequence[Any]) -> list[str]:
         for image in images:
             if alike[names[image]] > 1:
                 names[image] = "/".join((*image[depth:-1], _visible(image[-1])))
-    taken, found = dict[str, int](), list[str]()
+    taken, unique = dict[str, int](), list[str]()
     names = {path: _free_name(name, taken) for path, name in names.items()}
-    for path, number in zip(paths, ids, strict=True):
+    for path, row_id in zip(paths, ids, strict=True):
         if path in images:
             del images[path]
-            found.append(names[path])
+            unique.append(names[path])
         else:
-            name = names[path] if path else _visible(_SAFE.sub("_", str(number)))
-            found.append(_free_name(name, taken))
-    return found
+            name = names[path] if path else _visible(_SAFE.sub("_", str(row_id)))
+            unique.append(_free_name(name, taken))
+    return unique
 
 
 def _free_name(name: str, taken: dict[str, int]) -> str:
     """The name, or with the first number from 2 on that makes it a new one; it is added to those taken."""
-    found, number = name, taken.get(name, 1)
-    while found in taken:
+    free, number = name, taken.get(name, 1)
+    while free in taken:
         number += 1
-        found = f"{name}_{number}"
+        free = f"{name}_{number}"
     taken[name] = number
-    taken.setdefault(found, 1)
-    return found
+    taken.setdefault(free, 1)
+    return free
 
 
 def _visible(name: str) -> str:

@@ -71,20 +71,20 @@ def _holds_doubles(values: Any) -> bool:
 def _as_lists(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
-    return [_as_lists(one) for one in value] if isinstance(value, list) else value
+    return [_as_lists(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _of_array(values: np.ndarray, gone: np.ndarray | None) -> Any:
     mask = None if gone is None else np.ascontiguousarray(gone)
     if values.ndim == 1:
         return pa.array(values, mask=mask)
-    found = pa.array(np.ascontiguousarray(values).reshape(-1))
+    array = pa.array(np.ascontiguousarray(values).reshape(-1))
     for axis in range(values.ndim - 1, 0, -1):
         count, step = int(np.prod(values.shape[:axis])), values.shape[axis]
         offsets = np.arange(0, count * step + 1, max(step, 1), dtype=np.int32)
         last = pa.array(mask) if axis == 1 and mask is not None else None
-        found = pa.ListArray.from_arrays(pa.array(offsets), found, mask=last)
-    return found
+        array = pa.ListArray.from_arrays(pa.array(offsets), array, mask=last)
+    return array
 
 
 def _maps(values: Sequence[np.ndarray], gone: np.ndarray | None) -> Any:
@@ -92,8 +92,8 @@ def _maps(values: Sequence[np.ndarray], gone: np.ndarray | None) -> Any:
     parts = [
         pa.nulls(1, lists_of(pa.float32(), depth))
         if _is_gone(gone, i)
-        else _of_array(one.astype(np.float32)[None], None)
-        for i, one in enumerate(values)
+        else _of_array(row.astype(np.float32)[None], None)
+        for i, row in enumerate(values)
     ]
     return pa.concat_arrays(parts)
 
@@ -101,7 +101,7 @@ def _maps(values: Sequence[np.ndarray], gone: np.ndarray | None) -> Any:
 def _pngs(mask: Any) -> Any:
     """Encode a mask ``(H, W)`` as a PNG file, or several as a list of PNG files."""
     if isinstance(mask, list):
-        return [_pngs(one) for one in mask]
+        return [_pngs(layer) for layer in mask]
     if mask.ndim == 3:
         return [png_of(np.ascontiguousarray(mask[..., k])) for k in range(mask.shape[2])]
     return png_of(mask)
@@ -139,7 +139,7 @@ def values_of_column(column: Any, item: str, shape: tuple[int, ...] = ()) -> Any
     if any(row is None for row in rows):
         return [None if row is None else np.array(row) if row else none.copy() for row in rows]
     arrays = [np.array(row) if row else none.copy() for row in rows]
-    return np.stack(arrays) if arrays and len({one.shape for one in arrays}) == 1 else arrays
+    return np.stack(arrays) if arrays and len({array.shape for array in arrays}) == 1 else arrays
 
 
 def has_gaps_in_large(column: Any) -> bool:
@@ -156,5 +156,5 @@ def _of_pngs(value: Any, axis: int) -> Any:
         return None
     if isinstance(value, bytes):
         return decode_mask(value)
-    masks = [_of_pngs(one, -1) for one in value]
+    masks = [_of_pngs(png, -1) for png in value]
     return np.stack(masks, axis) if masks else masks

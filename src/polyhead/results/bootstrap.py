@@ -20,7 +20,7 @@ _DRAWN = 1 << 14
 
 
 def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:
-    """Yield how often each row occurs in samples drawn with replacement, in chunks: float64 ``(some, rows)``.
+    """Yield how often each row occurs in samples drawn with replacement, in chunks: float64 ``(samples, rows)``.
 
     The samples depend only on ``rows`` and ``seed``, so two models on the same rows get the same samples.
 
@@ -32,14 +32,14 @@ def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> It
     [[5.0, 5.0, 5.0]]
     """
     at_once = max(1, min(resamples, _NUMBERS // max(1, rows * width)))
-    together, ours = max(1, _DRAWN // max(1, rows)), stream("evaluate")
+    together, stream_id = max(1, _DRAWN // max(1, rows)), stream("evaluate")
     for begin in range(0, resamples, at_once):
-        some = min(at_once, resamples - begin)
-        counts = np.empty((some, rows))
-        for first in range(0, some, together):
+        size = min(at_once, resamples - begin)
+        counts = np.empty((size, rows))
+        for first in range(0, size, together):
             part = counts[first : first + together]
             samples = range(begin + first, begin + first + len(part))
-            drawn = (uniform_in(samples, seed, ours, rows) * rows).astype(np.int64)
+            drawn = (uniform_in(samples, seed, stream_id, rows) * rows).astype(np.int64)
             drawn += rows * np.arange(len(part))[:, None]
             part[:] = np.bincount(drawn.ravel(), minlength=part.size).reshape(part.shape)
         yield counts
@@ -83,12 +83,12 @@ class RowSamples:
     @cached_property
     def values(self) -> dict[str, Values]:
         """``{head: {metric: its value in each sample}}``."""
-        found: dict[str, dict[str, list[np.ndarray]]] = {head: {} for head in self._measures}
+        samples: dict[str, dict[str, list[np.ndarray]]] = {head: {} for head in self._measures}
         for counts in bootstrap_counts(self._rows, self.how.resamples, self.how.seed, self._width):
             for head, measure in self._measures.items():
                 for name, values in measure(counts).items():
-                    found[head].setdefault(name, []).append(values)
-        return {head: {name: np.concatenate(v) for name, v in one.items()} for head, one in found.items()}
+                    samples[head].setdefault(name, []).append(values)
+        return {head: {name: np.concatenate(v) for name, v in m.items()} for head, m in samples.items()}
 
 
 def interval(values: np.ndarray, level: float) -> tuple[float, float]:

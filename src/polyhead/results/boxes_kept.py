@@ -20,31 +20,31 @@ class Kept:
     """The boxes of some rows.
 
     Attributes:
-        places: which boxes are kept, bool ``(B, max_boxes)``.
+        mask: which boxes are kept, bool ``(B, max_boxes)``.
         scores: the confidence of each box, ``(B, max_boxes)``; None if no head predicts it.
     """
 
-    places: np.ndarray
+    mask: np.ndarray
     scores: np.ndarray | None
 
 
 def absent_rows(heads: Mapping[str, Head], predicted: Predicted) -> dict[str, np.ndarray]:
     """The rows in which a head has no prediction because its ``given`` head predicts False: bool ``(B,)`` by head."""
-    found: dict[str, np.ndarray] = {}
+    absent: dict[str, np.ndarray] = {}
 
     def of(name: str) -> np.ndarray | None:
         given = heads[name].given if name in heads else None
         if given is None or given not in predicted:
             return None
-        if name not in found:
-            no = ~np.asarray(predicted[given][""].values, bool)
+        if name not in absent:
+            excluded = ~np.asarray(predicted[given][""].values, bool)
             before = of(given)
-            found[name] = no if before is None else no | before
-        return found[name]
+            absent[name] = excluded if before is None else excluded | before
+        return absent[name]
 
     for name in predicted:
         of(name)
-    return found
+    return absent
 
 
 def kept_boxes(name: str, heads: Mapping[str, Head], predicted: Predicted, corners: np.ndarray) -> Kept:
@@ -54,13 +54,13 @@ def kept_boxes(name: str, heads: Mapping[str, Head], predicted: Predicted, corne
         corners: the boxes as ``xyxy``, ``(B, max_boxes, 4)``.
     """
     each = [n for n, head in heads.items() if head.each == name and n in predicted]
-    there = next((n for n in each if heads[n].presence), None)
+    presence = next((n for n in each if heads[n].presence), None)
     classes = classes_of_boxes(name, heads)
-    places, scores = np.ones(corners.shape[:2], bool), None
+    kept, scores = np.ones(corners.shape[:2], bool), None
     given = heads[name].given
-    if there is not None:
-        places = np.asarray(predicted[there][""].values, bool).copy()
-        scores = np.asarray(predicted[there]["probability"].values)
+    if presence is not None:
+        kept = np.asarray(predicted[presence][""].values, bool).copy()
+        scores = np.asarray(predicted[presence]["probability"].values)
     if given in predicted:
         rows = np.repeat(
             np.asarray(predicted[str(given)]["probability"].values)[:, None], corners.shape[1], 1
@@ -70,16 +70,16 @@ def kept_boxes(name: str, heads: Mapping[str, Head], predicted: Predicted, corne
         scores = np.asarray(predicted[classes]["probability"].values)
     limit = heads[name].nms
     if limit is not None:
-        ranks = np.ones(places.shape) if scores is None else scores  # equal ones are ordered by place
-        kinds = np.zeros(places.shape, np.int64)
+        ranks = np.ones(kept.shape) if scores is None else scores  # equal ones are ordered by place
+        kinds = np.zeros(kept.shape, np.int64)
         if classes is not None:
             kinds = np.asarray(predicted[classes]["probabilities"].values).argmax(-1)
-        for row in range(len(places)):
-            some = places[row]
-            places[row] &= non_maximum_suppression(
-                corners[row], np.where(some, ranks[row], -1), limit, kinds[row]
+        for row in range(len(kept)):
+            candidates = kept[row]
+            kept[row] &= non_maximum_suppression(
+                corners[row], np.where(candidates, ranks[row], -1), limit, kinds[row]
             )
-    return Kept(places, scores)
+    return Kept(kept, scores)
 
 
 def classes_of_boxes(name: str, heads: Mapping[str, Head]) -> str | None:
@@ -107,7 +107,7 @@ def non_maximum_suppression(
     [False, True, True]
     """
     overlap = np.where(kinds[:, None] == kinds, overlaps(boxes[:, None], boxes, np.array(False)), 0)
-    found = np.zeros(len(boxes), bool)
-    for place in np.argsort(-scores, kind="stable").tolist():
-        found[place] = not (overlap[place, found] > limit).any() and scores[place] >= 0
-    return found
+    kept = np.zeros(len(boxes), bool)
+    for i in np.argsort(-scores, kind="stable").tolist():
+        kept[i] = not (overlap[i, kept] > limit).any() and scores[i] >= 0
+    return kept

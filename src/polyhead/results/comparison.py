@@ -46,27 +46,27 @@ class Comparison(tuple[Difference, ...]):
     @property
     def differing(self) -> tuple[Difference, ...]:
         """The metrics in which one model is better, beyond chance."""
-        return tuple(one for one in self if one.better)
+        return tuple(difference for difference in self if difference.better)
 
     def to_pandas(self) -> Any:
         """Return a frame with a column for each attribute of `Difference`."""
         with requiring("to_pandas()", "pandas", "pandas"):
             import pandas as pd
 
-        return pd.DataFrame([one.__dict__ for one in self])
+        return pd.DataFrame([difference.__dict__ for difference in self])
 
     def __str__(self) -> str:
         rows = [
             (
-                one.head,
-                one_line(one.metric, 64),
-                short_number(one.value),
-                short_number(one.other),
-                f"{one.difference:+.4g}",
-                f"[{short_number(one.low)}, {short_number(one.high)}]",
-                f"{one.better} is better" if one.better else "may be noise",
+                d.head,
+                one_line(d.metric, 64),
+                short_number(d.value),
+                short_number(d.other),
+                f"{d.difference:+.4g}",
+                f"[{short_number(d.low)}, {short_number(d.high)}]",
+                f"{d.better} is better" if d.better else "may be noise",
             )
-            for one in self
+            for d in self
         ]
         return text_table(("head", "metric", "first", "second", "difference", "interval", ""), rows)
 
@@ -83,7 +83,7 @@ def compared(first: Mapping[str, Any], second: Mapping[str, Any], level: float) 
     if not alike:
         expected = f"a head of the same kind among {', '.join(first)}"
         raise ContractError(Problem("compare(other)", expected, f"only {', '.join(second)}"))
-    return Comparison(one for name in alike for one in _differences(name, first[name], second[name], level))
+    return Comparison(d for name in alike for d in _differences(name, first[name], second[name], level))
 
 
 def _differences(name: str, first: Any, second: Any, level: float) -> Iterator[Difference]:

@@ -61,11 +61,11 @@ def evaluate(
     """
     require_model(model, "evaluate(model)")
     how = _intervals(intervals, resamples, seed)
-    feed, known = labeled_feed(model, data, declaration, batch_size)
+    feed, resolved = labeled_feed(model, data, declaration, batch_size)
     with in_turn(model):
-        found = RowJudges(model, feed)
-        items, ids = found.look()
-    return Evaluation(found.judges, items, ids, how, found, known)
+        row_judges = RowJudges(model, feed)
+        items, ids = row_judges.look()
+    return Evaluation(row_judges.judges, items, ids, how, row_judges, resolved)
 
 
 def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
@@ -84,21 +84,21 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tu
     """
     if batch_size is not None:
         require_size("evaluate(batch_size=)", batch_size)
-    known = declaration_for("evaluate", model, data, declaration, own=True)
-    own: dict[str, Any] = {"batch_size": 32}
+    resolved = declaration_for("evaluate", model, data, declaration, prefer_feed=True)
+    options: dict[str, Any] = {"batch_size": 32}
     if isinstance(data, Feed):
-        own = {"batch_size": data.batch_size, "workers": data.workers}
+        options = {"batch_size": data.batch_size, "workers": data.workers}
         data = data.source
     if batch_size is not None:
-        own["batch_size"] = int(batch_size)
+        options["batch_size"] = int(batch_size)
     carried = carried_heads(model)
-    heads = {name: tuned_as(head, carried.get(name)) for name, head in known.heads.items()}
+    heads = {name: tuned_as(head, carried.get(name)) for name, head in resolved.heads.items()}
     plain = {name: head.fixed(class_weight=None) for name, head in heads.items()}
-    source = as_rows(data, known.inputs, columns_asked_for(known.inputs, plain))
+    source = as_rows(data, resolved.inputs, columns_asked_for(resolved.inputs, plain))
     if not len(source):
         fix = "No metric can be measured without rows: leave such data out."
         raise DataError(Problem("evaluate(data)", "at least one row", "none", fix))
-    require_inputs(source, known.inputs)
-    feed = Declaration(known.inputs, plain).feed(source, shard=(0, 1), **own)
+    require_inputs(source, resolved.inputs)
+    feed = Declaration(resolved.inputs, plain).feed(source, shard=(0, 1), **options)
     feed._require_labels("evaluate()")
-    return feed, Declaration(known.inputs, heads)
+    return feed, Declaration(resolved.inputs, heads)

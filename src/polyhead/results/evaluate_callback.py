@@ -66,7 +66,7 @@ class Evaluate(keras.callbacks.Callback):
         assert self._judges is not None
         if self.evaluation is None or (epoch + 1) % self.every == 0:
             self.evaluation = Evaluation(self._judges.judges, *self._judges.look(), Intervals(None, 1, 0))
-        for head, found in self.evaluation.items():
-            for name, metric in found.items():
+        for head, metrics in self.evaluation.items():
+            for name, metric in metrics.items():
                 if "[" not in name and logs is not None:
                     logs.setdefault(f"{self.prefix}{head}_{name}", metric.value)

@@ -66,7 +66,7 @@ class Evaluation(dict[str, HeadEvaluation]):
         measures = {
             n: partial(measured, judge, items[n]) for n, judge in judges.items() if len(items[n]["row"])
         }
-        width = 1 + max(len(one["row"]) for one in items.values()) // len(ids)
+        width = 1 + max(len(columns["row"]) for columns in items.values()) // len(ids)
         samples = RowSamples(measures, len(ids), width, how)
         super().__init__({n: HeadEvaluation(judge, items[n], ids, samples) for n, judge in judges.items()})
 
@@ -88,7 +88,7 @@ class Evaluation(dict[str, HeadEvaluation]):
             ContractError: there is no such head, or ``n`` is not an integer of at least 1.
         """
         require_size("worst(n)", n)
-        return [int(self.ids[place]) for place in self[head].worst(int(n))]
+        return [int(self.ids[row]) for row in self[head].worst(int(n))]
 
     def suspects(self, head: str, n: int | None = None) -> Suspects:
         """Find the labels of a head that may be wrong, most suspect first, with the model's predictions.
@@ -125,11 +125,11 @@ class Evaluation(dict[str, HeadEvaluation]):
         for other in others:
             if not isinstance(other, Evaluation):
                 raise ContractError(Problem("join(*others)", "Evaluations", shown(other)))
-        every = (self, *others)
+        evaluations = (self, *others)
         rows = None
-        if all(one._rows is not None for one in every):
-            rows = JoinedRows([one._rows for one in every], [len(one.ids) for one in every])
-        return Evaluation(*joined_parts(every), self._how, rows, self.declaration)
+        if all(e._rows is not None for e in evaluations):
+            rows = JoinedRows([e._rows for e in evaluations], [len(e.ids) for e in evaluations])
+        return Evaluation(*joined_parts(evaluations), self._how, rows, self.declaration)
 
     def tune(self, head: str, objective: str = "f1") -> float:
         """Find the best threshold of a `Binary` or `MultiLabel` head on these rows.
@@ -214,10 +214,10 @@ class Evaluation(dict[str, HeadEvaluation]):
         """
         if not isinstance(other, Evaluation):
             raise ContractError(Problem("compare(other)", "an Evaluation", shown(other)))
-        mine, theirs = (getattr(one._rows, "labels", {}) for one in (self, other))
+        mine, theirs = (getattr(e._rows, "labels", {}) for e in (self, other))
         unlike = [name for name in mine if name in theirs and mine[name] != theirs[name]]
         for name in unlike:
-            (kind, classes), (kind_there, others) = (kind_judged(one[name].judge) for one in (self, other))
+            (kind, classes), (kind_there, others) = (kind_judged(e[name].judge) for e in (self, other))
             if kind == kind_there and classes != others:
                 expected, found = f"the classes {shown(list(classes))}", shown(list(others))
                 fix = "Declare the same classes in the same order for both models."
@@ -232,7 +232,7 @@ class Evaluation(dict[str, HeadEvaluation]):
 
     def as_dict(self) -> dict[str, dict[str, float]]:
         """The values alone, ``{head: {metric: value}}``."""
-        return {name: {metric: one.value for metric, one in head.items()} for name, head in self.items()}
+        return {name: {metric: m.value for metric, m in head.items()} for name, head in self.items()}
 
     def to_pandas(self) -> Any:
         """Return a frame: ``head``, ``metric``, ``value``, ``low`` and ``high`` if there are intervals, ``rows``."""
@@ -246,20 +246,20 @@ class Evaluation(dict[str, HeadEvaluation]):
 
         NaN becomes null.
         """
-        found: dict[str, Any] = {
-            name: {"rows": head.rows, "metrics": {metric: _finite(one) for metric, one in head.items()}}
+        heads: dict[str, Any] = {
+            name: {"rows": head.rows, "metrics": {metric: _finite(result) for metric, result in head.items()}}
             for name, head in self.items()
         }
-        return json.dumps(found, indent=2, ensure_ascii=False)
+        return json.dumps(heads, indent=2, ensure_ascii=False)
 
     def _records(self) -> list[dict[str, Any]]:
         ends = () if self._how.level is None else ("low", "high")
         return [
-            {"head": name, "metric": metric, "value": one.value}
-            | {end: getattr(one, end) for end in ends}
+            {"head": name, "metric": metric, "value": result.value}
+            | {end: getattr(result, end) for end in ends}
             | {"rows": head.rows}
             for name, head in self.items()
-            for metric, one in head.items()
+            for metric, result in head.items()
         ]
 
     def __str__(self) -> str:
@@ -280,9 +280,9 @@ class Evaluation(dict[str, HeadEvaluation]):
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """The titles of the columns, and the rows."""
         rows = [
-            [name, one_line(metric, 64), short_number(one.value), one.between, f"{head.rows:,}"]
+            [name, one_line(metric, 64), short_number(result.value), result.between, f"{head.rows:,}"]
             for name, head in self.items()
-            for metric, one in head.items()
+            for metric, result in head.items()
             if len(head) <= _MOST_SHOWN or "[" not in metric
         ]
         rows += [[name, "no labels", "", "", "0"] for name, head in self.items() if not head]
@@ -302,5 +302,5 @@ def _as_csv(records: Sequence[Mapping[str, Any]]) -> str:
     out = io.StringIO()
     table = csv.DictWriter(out, list(records[0]) if records else ("head", "metric", "value", "rows"))
     table.writeheader()
-    table.writerows({n: "" if v != v else v for n, v in one.items()} for one in records)
+    table.writerows({n: "" if v != v else v for n, v in record.items()} for record in records)
     return out.getvalue()

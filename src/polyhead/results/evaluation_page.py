@@ -44,15 +44,15 @@ def evaluation_page(
     rows = len(next(iter(evaluation.values())).ids)
     drawn = heads if drawn is None else drawn
     drawing = Drawing(inputs, drawn, views(dict(drawn)))
-    drawing.see(one for pairs in worst.values() for pair in pairs for one in pair)
+    drawing.see(sample for pairs in worst.values() for pair in pairs for sample in pair)
     parts = [f"<header><h1>Evaluation</h1><p>{escape(_subtitle(evaluation, rows))}</p></header>"]
-    place = 0
-    for name, found in evaluation.items():
-        parts.append(_head_panel(name, repr(heads[name]), found))
+    number = 0
+    for name, head in evaluation.items():
+        parts.append(_head_panel(name, repr(heads[name]), head))
     for name, pairs in worst.items():
         words = [f"loss {short_number(evaluation[name].loss_of(pair[0].row))}" for pair in pairs]
-        parts.append(_pair_section(f"Largest losses of {name}", pairs, words, place, drawing))
-        place += 2 * len(pairs)
+        parts.append(_pair_section(f"Largest losses of {name}", pairs, words, number, drawing))
+        number += 2 * len(pairs)
     return _styled_page(f"Evaluation of {counted(rows, 'row')}", parts)
 
 
@@ -65,21 +65,21 @@ def suspects_page(
         suspects: the `Suspects`.
     """
     first: dict[int, Any] = {}
-    for one in suspects:
-        first.setdefault(one.row, one)
+    for suspect in suspects:
+        first.setdefault(suspect.row, suspect)
     words = [_suspicion(first[pair[0].row]) for pair in pairs]
     title = f"Suspect labels of {suspects.head}"
     summary = f"{counted(len(suspects), 'label')} in {counted(len(first), 'row')}, the most suspect first"
     parts = [f"<header><h1>{escape(title)}</h1><p>{escape(summary)}</p></header>"]
     drawing = Drawing(inputs, heads, views(dict(heads)))
-    drawing.see(one for pair in pairs for one in pair)
+    drawing.see(sample for pair in pairs for sample in pair)
     section = _pair_section("Labeled and predicted", pairs, words, 0, drawing)
     return _styled_page(title, [*parts, section])
 
 
-def _suspicion(one: Any) -> str:
-    names = [str(value) for value in one.names.values()]
-    return ", ".join([*names, f"disagreement {short_number(one.disagreement)}"])
+def _suspicion(suspect: Any) -> str:
+    names = [str(value) for value in suspect.names.values()]
+    return ", ".join([*names, f"disagreement {short_number(suspect.disagreement)}"])
 
 
 def _styled_page(title: str, parts: Sequence[str]) -> str:
@@ -96,11 +96,11 @@ def _subtitle(evaluation: Mapping[str, Any], rows: int) -> str:
     return words if level is None else f"{words}; intervals of {level:.0%} by resampling rows"
 
 
-def _head_panel(name: str, kind: str, found: Any) -> str:
+def _head_panel(name: str, kind: str, head: Any) -> str:
     """Render the metrics and charts of a head."""
-    counted = f'<p class="words">{found.rows:,} of {len(found.ids):,} rows have a label</p>'
-    body = _metrics(found) if found else ""
-    details = found.details
+    counted = f'<p class="words">{head.rows:,} of {len(head.ids):,} rows have a label</p>'
+    body = _metrics(head) if head else ""
+    details = head.details
     plots = [
         _curve_plot(details.get("curves"), "ROC", "false_positive_rate", "recall"),
         _curve_plot(details.get("curves"), "Precision over recall", "recall", "precision"),
@@ -111,22 +111,22 @@ def _head_panel(name: str, kind: str, found: Any) -> str:
     drawn = f'<div class="plots">{drawn}</div>' if drawn else ""
     return (
         f'<section class="panel"><h2>{escape(name)}</h2><code>{escape(kind)}</code>{counted}{body}'
-        f"{_class_table(found)}{drawn}{_confusion(details)}</section>"
+        f"{_class_table(head)}{drawn}{_confusion(details)}</section>"
     )
 
 
-def _metrics(found: Any) -> str:
+def _metrics(head: Any) -> str:
     rows = []
-    for name, metric in found.items():
+    for name, metric in head.items():
         if "[" not in name:
             ends = ""
-            if found.level is not None:
-                bar = "" if name in found.judge.less_is_better else _interval_bar(metric)
+            if head.level is not None:
+                bar = "" if name in head.judge.less_is_better else _interval_bar(metric)
                 ends = f"<td>{escape(metric.between)}</td><td>{bar}</td>"
             value = f"<td>{short_number(metric.value)}</td>"
             rows.append(f'<tr><th scope="row">{escape(name)}</th>{value}{ends}</tr>')
     titles = '<th scope="col">metric</th><th scope="col">value</th>'
-    titles += "" if found.level is None else '<th scope="col">interval</th><td></td>'
+    titles += "" if head.level is None else '<th scope="col">interval</th><td></td>'
     return (
         f'<div class="scroll"><table class="metrics"><thead><tr>{titles}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
@@ -136,9 +136,9 @@ def _metrics(found: Any) -> str:
 def _interval_bar(metric: Any) -> str:
     """Render a value between 0 and 1 and its interval as a bar; empty for other values."""
     ends = (metric.value, metric.low, metric.high)
-    if not all(0 <= one <= 1 for one in ends):
+    if not all(0 <= end <= 1 for end in ends):
         return ""
-    value, low, high = (100 * one for one in ends)
+    value, low, high = (100 * end for end in ends)
     return (
         '<svg class="ends" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="track" y="4" width="100" height="2"/>'
@@ -147,15 +147,15 @@ def _interval_bar(metric: Any) -> str:
     )
 
 
-def _class_table(found: Any) -> str:
+def _class_table(head: Any) -> str:
     """Render the metrics of single classes or columns, one row each."""
-    kinds, cells = found.by_part()
+    kinds, cells = head.by_part()
     if not cells:
         return ""
     titles = "".join(f'<th scope="col">{escape(kind)}</th>' for kind in kinds)
     rows = "".join(
         f'<tr><th scope="row">{escape(label)}</th>'
-        + "".join(f"<td>{escape(one)}</td>" for one in metrics)
+        + "".join(f"<td>{escape(cell)}</td>" for cell in metrics)
         + "</tr>"
         for label, *metrics in cells
     )
@@ -173,8 +173,8 @@ def _confusion(details: Mapping[str, Any]) -> str:
 
     def titles(scope: str) -> list[str]:
         return [
-            f'<th scope="{scope}" title="{escape(str(one))}">{escape(name_of(one, 20))}</th>'
-            for one in details["classes"]
+            f'<th scope="{scope}" title="{escape(str(label))}">{escape(name_of(label, 20))}</th>'
+            for label in details["classes"]
         ]
 
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1e-12)
@@ -205,8 +205,8 @@ def _square(title: str, body: str) -> str:
 
 
 def _polyline(x: np.ndarray, y: np.ndarray) -> str:
-    there = ~(np.isnan(x) | np.isnan(y))
-    return " ".join(f"{100 * a:.1f},{100 - 100 * b:.1f}" for a, b in zip(x[there], y[there], strict=True))
+    valid = ~(np.isnan(x) | np.isnan(y))
+    return " ".join(f"{100 * a:.1f},{100 - 100 * b:.1f}" for a, b in zip(x[valid], y[valid], strict=True))
 
 
 def _curve_plot(curves: Mapping[str, np.ndarray] | None, title: str, across: str, up: str) -> str:
@@ -227,11 +227,11 @@ def _reliability_plot(bins: Mapping[str, np.ndarray] | None) -> str:
     if bins is None:
         return ""
     share = bins["weight"] / max(bins["weight"].sum(), 1e-12)
-    there = bins["weight"] > 0
+    filled = bins["weight"] > 0
     dots = "".join(
         f'<circle cx="{100 * x:.1f}" cy="{100 - 100 * y:.1f}" r="{1 + 5 * s**0.5:.1f}">'
         f"<title>predicted {x:.0%}, right {y:.0%}, {s:.1%} of rows</title></circle>"
-        for x, y, s in zip(bins["confidence"][there], bins["frequency"][there], share[there], strict=True)
+        for x, y, s in zip(bins["confidence"][filled], bins["frequency"][filled], share[filled], strict=True)
     )
     line = f'<polyline class="line" points="{_polyline(bins["confidence"], bins["frequency"])}"/>'
     axes = '<p class="axis"><span>probability →</span><span>share that is right ↑</span></p>'
@@ -257,7 +257,7 @@ def _pair_section(
     title: str,
     pairs: Sequence[Pair],
     words: Sequence[str],
-    place: int,
+    number: int,
     drawing: Drawing,
 ) -> str:
     """Render rows with labels and predictions side by side, and a few words about each."""
@@ -266,8 +266,8 @@ def _pair_section(
     parts = []
     for i, (pair, caption) in enumerate(zip(pairs, words, strict=True)):
         cards = [
-            f"<div><h4>{word}</h4>{card(place + 2 * i + j, one, drawing)}</div>"
-            for j, (word, one) in enumerate(zip(("labeled", "predicted"), pair, strict=True))
+            f"<div><h4>{word}</h4>{card(number + 2 * i + j, sample, drawing)}</div>"
+            for j, (word, sample) in enumerate(zip(("labeled", "predicted"), pair, strict=True))
         ]
         parts.append(
             f'<div class="pair"><h4>row {pair[0].row:,}, {escape(caption)}</h4>'

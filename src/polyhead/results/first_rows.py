@@ -50,7 +50,7 @@ class FirstRows:
     def cells(self, longest: int) -> list[list[str]]:
         """The values of each column as text of at most ``longest`` characters."""
         return [
-            [_cell_words(_cell_value(one, item), longest) for one in self.table.column(name)]
+            [_cell_words(_cell_value(value, item), longest) for value in self.table.column(name)]
             for name, item in self.items.items()
         ]
 
@@ -110,9 +110,9 @@ def _cell_value(scalar: Any, item: str) -> Any:
 def _rounded(value: Any) -> Any:
     """Round the numbers in a value to four significant digits."""
     if isinstance(value, list):
-        return [_rounded(one) for one in value]
+        return [_rounded(entry) for entry in value]
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
+        return {name: _rounded(entry) for name, entry in value.items()}
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 

@@ -65,12 +65,12 @@ class HeadEvaluation(dict[str, Metric]):
         counts, self._losses = _losses(items, len(ids))
         self.rows = int((counts > 0).sum())
         level = self.level = samples.how.level
-        found = measured(judge, items, np.ones((1, len(ids)))) if self.rows else {}
+        values = measured(judge, items, np.ones((1, len(ids)))) if self.rows else {}
         ends = {
             name: (np.nan, np.nan) if level is None else interval(self.resamples[name], level)
-            for name in found
+            for name in values
         }
-        super().__init__({name: Metric(float(value[0]), *ends[name]) for name, value in found.items()})
+        super().__init__({name: Metric(float(value[0]), *ends[name]) for name, value in values.items()})
 
     @property
     def resamples(self) -> Values:
@@ -113,8 +113,8 @@ class HeadEvaluation(dict[str, Metric]):
     def _tables(self) -> list[tuple[list[str], list[list[str]]]]:
         """Titles and rows of two tables: metrics of the whole head, and metrics of single classes or columns."""
         whole = [
-            [name, short_number(one.value), one.between, f"{self.rows:,}"]
-            for name, one in self.items()
+            [name, short_number(metric.value), metric.between, f"{self.rows:,}"]
+            for name, metric in self.items()
             if "[" not in name
         ]
         titles = ["metric", "value", f"{self.level or 0:.0%} interval", "rows"]
@@ -130,8 +130,8 @@ class HeadEvaluation(dict[str, Metric]):
             if "[" in name:
                 kind, _, part = name.partition("[")
                 parts.setdefault(part[:-1], {})[kind] = metric
-        kinds = list(dict.fromkeys(kind for one in parts.values() for kind in one))
-        cells = ([str(found.get(kind, "")) for kind in kinds] for found in parts.values())
+        kinds = list(dict.fromkeys(kind for metrics in parts.values() for kind in metrics))
+        cells = ([str(metrics.get(kind, "")) for kind in kinds] for metrics in parts.values())
         return kinds, [[one_line(part, 60), *row] for part, row in zip(parts, cells, strict=True)]
 
 
@@ -142,16 +142,16 @@ def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:
 
 def _losses(items: Items, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """The number of items of each row, and their mean loss; NaN for a row without items."""
-    there = ~np.isnan(items["loss"])
-    count = np.bincount(items["row"][there], minlength=rows)
-    total = np.bincount(items["row"][there], items["loss"][there], rows)
+    present = ~np.isnan(items["loss"])
+    count = np.bincount(items["row"][present], minlength=rows)
+    total = np.bincount(items["row"][present], items["loss"][present], rows)
     with np.errstate(invalid="ignore"):
         return np.bincount(items["row"], minlength=rows), np.where(count > 0, total / count, np.nan)
 
 
-def no_such(word: str, place: str, name: Any, known: Mapping[str, Any]) -> Problem:
+def no_such(word: str, owner: str, name: Any, names: Mapping[str, Any]) -> Problem:
     """The problem to report for a name that an evaluation does not have."""
-    where = f"{place}[{shown(name)}]"
-    if not known:
+    where = f"{owner}[{shown(name)}]"
+    if not names:
         return Problem(where, "a row with a label", "none")
-    return Problem(where, f"one of {', '.join(known)}", f"no {word} of that name", similar(name, list(known)))
+    return Problem(where, f"one of {', '.join(names)}", f"no {word} of that name", similar(name, list(names)))

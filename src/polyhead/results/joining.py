@@ -33,38 +33,38 @@ class JoinedRows:
 
     def samples(self, rows: Sequence[int]) -> list[Any]:
         """As `RowJudges.samples`."""
-        found: dict[int, Any] = {}
+        pair_of: dict[int, Any] = {}
         for number, part in enumerate(self._parts):
-            own = [row for row in rows if self._starts[number] <= row < self._starts[number + 1]]
-            pairs = part.samples([int(row - self._starts[number]) for row in own])
-            found.update(zip(own, pairs, strict=False))
-        return [found[row] for row in rows if row in found]
+            of_part = [row for row in rows if self._starts[number] <= row < self._starts[number + 1]]
+            pairs = part.samples([int(row - self._starts[number]) for row in of_part])
+            pair_of.update(zip(of_part, pairs, strict=False))
+        return [pair_of[row] for row in rows if row in pair_of]
 
     def names(self, rows: np.ndarray) -> dict[str, list[Any]]:
         """As `RowJudges.names`; None where an evaluation has no such name."""
-        found: dict[str, list[Any]] = {}
+        names: dict[str, list[Any]] = {}
         number = np.searchsorted(self._starts, rows, side="right") - 1
         for k in np.unique(number):
             at = np.flatnonzero(number == k)
             for name, values in self._parts[k].names(rows[at] - self._starts[k]).items():
-                column = found.setdefault(name, [None] * len(rows))
+                column = names.setdefault(name, [None] * len(rows))
                 for i, value in zip(at, values, strict=True):
                     column[i] = value
-        return found
+        return names
 
     def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
         """As `RowJudges.in_originals`."""
-        found = tuple(list(column) for column in values)
+        columns = tuple(list(column) for column in values)
         number = np.searchsorted(self._starts, rows, side="right") - 1
         for k in np.unique(number):
             at = np.flatnonzero(number == k)
-            some = ([column[int(i)] for i in at] for column in values)
-            for out, own in zip(
-                found, self._parts[k].in_originals(name, rows[at] - self._starts[k], *some), strict=True
+            selected = ([column[int(i)] for i in at] for column in values)
+            for column, mapped in zip(
+                columns, self._parts[k].in_originals(name, rows[at] - self._starts[k], *selected), strict=True
             ):
-                for i, value in zip(at.tolist(), own, strict=True):
-                    out[i] = value
-        return found
+                for i, value in zip(at.tolist(), mapped, strict=True):
+                    column[i] = value
+        return columns
 
     def judged(self, name: str) -> Any:
         """Raise an error, as there are several models."""
@@ -91,7 +91,7 @@ def joined_parts(evaluations: Sequence[Any]) -> tuple[dict[str, Any], dict[str, 
     first = evaluations[0]
     for other in evaluations[1:]:
         _require_same_heads(first, other)
-    ids = np.concatenate([one.ids for one in evaluations])
+    ids = np.concatenate([e.ids for e in evaluations])
     values, times = np.unique(ids, return_counts=True)
     if (times > 1).any():
         many = int((times > 1).sum())
@@ -99,16 +99,16 @@ def joined_parts(evaluations: Sequence[Any]) -> tuple[dict[str, Any], dict[str, 
         more = f", and {many - 1:,} more" if many > 1 else ""
         found = f"row {row} in two of them{more}"
         fix = "Make the folds of one source, with source.split or source.select, so that each row keeps its number."
-        if any((one.ids == row).sum() > 1 for one in evaluations):
+        if any((e.ids == row).sum() > 1 for e in evaluations):
             found = f"row {row} twice in one of them{more}"
             fix = "Evaluate each row once: source.select(np.unique(rows))."
         raise ContractError(Problem("join(*others)", "evaluations of different rows", found, fix))
-    starts = np.cumsum([0, *(len(one.ids) for one in evaluations)])
+    starts = np.cumsum([0, *(len(e.ids) for e in evaluations)])
     items = {
         name: together_of(
             [
-                {**one[name].items_of_rows, "row": one[name].items_of_rows["row"] + start}
-                for one, start in zip(evaluations, starts, strict=False)
+                {**e[name].items_of_rows, "row": e[name].items_of_rows["row"] + start}
+                for e, start in zip(evaluations, starts, strict=False)
             ]
         )
         for name in first
@@ -120,8 +120,8 @@ def _require_same_heads(first: Mapping[str, Any], other: Mapping[str, Any]) -> N
     if list(first) != list(other):
         expected, found = f"the heads {', '.join(first)}", ", ".join(other)
         raise ContractError(Problem("join(*others)", expected, found))
-    for name, one in first.items():
-        mine, theirs = (kind_judged(found.judge) for found in (one, other[name]))
+    for name, head in first.items():
+        mine, theirs = (kind_judged(h.judge) for h in (head, other[name]))
         if mine != theirs:
             fix = "Make the feeds of all folds with on(): feed.on(fold)."
             where = f"join(*others), {place(head=name)}"

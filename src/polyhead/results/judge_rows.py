@@ -78,20 +78,20 @@ class RowJudges:
             for name, judge in self.judges.items():
                 items = judge.look(judged)
                 parts[name].append({**items, "row": items["row"] + start})
-            for name, one in sums.items():
-                one.update(np.ascontiguousarray(batch.labels[name]).tobytes())
+            for name, digest in sums.items():
+                digest.update(np.ascontiguousarray(batch.labels[name]).tobytes())
             ids.append(batch.ids.copy())
             start += len(batch.ids)
-        self.labels = {name: one.hexdigest() for name, one in sums.items()}
-        return {name: together_of(found) for name, found in parts.items()}, np.concatenate(ids)
+        self.labels = {name: digest.hexdigest() for name, digest in sums.items()}
+        return {name: together_of(pieces) for name, pieces in parts.items()}, np.concatenate(ids)
 
     def judged(self, name: str) -> dict[str, Judged]:
         """The labels and outputs of one head for all rows; the model predicts them again."""
         if self._feed is None:
             fix = "Evaluate the model in this process."
             raise ContractError(Problem("calibrate()", "an evaluation with its model", "one without", fix))
-        found = [self._outputs.of(batch, self._feed.heads)[name] for batch in self._feed.batches()]
-        arrays = zip(*((one.labels.copy(), one.outputs, one.weights) for one in found), strict=True)
+        parts = [self._outputs.of(batch, self._feed.heads)[name] for batch in self._feed.batches()]
+        arrays = zip(*((part.labels.copy(), part.outputs, part.weights) for part in parts), strict=True)
         return {name: Judged(*map(np.concatenate, arrays))}
 
     def names(self, rows: np.ndarray) -> dict[str, list[Any]]:
@@ -102,8 +102,8 @@ class RowJudges:
         """
         if self._feed is None or self._feed.source.sequential:
             return {}
-        found = RowColumns(self._feed.source, self.inputs, self.heads, ()).columns(rows, set())
-        named = {name: column.to_pylist() for name, column in found.items()}
+        columns = RowColumns(self._feed.source, self.inputs, self.heads, ()).columns(rows, set())
+        named = {name: column.to_pylist() for name, column in columns.items()}
         if named["id"] == self._feed.source.ids_of(rows).tolist():
             del named["id"]
         index = self._feed.source.pandas_index(rows)
@@ -124,16 +124,16 @@ class RowJudges:
         if feed is None or feed.source.sequential or head.layer not in COORDINATES:
             return tuple(map(list, values))
         back = WayBack(feed.source, _images_of(feed), self.heads)
-        found: tuple[list[Any], ...] = tuple([] for _ in values)
+        mapped: tuple[list[Any], ...] = tuple([] for _ in values)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            some = slice(start, start + _ROWS_AT_ONCE)
-            views: Sequence[Any] = back.views(rows[some]).get(name) or [None] * len(rows[some])
-            for out, column in zip(found, values, strict=True):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            views: Sequence[Any] = back.views(rows[part]).get(name) or [None] * len(rows[part])
+            for out, column in zip(mapped, values, strict=True):
                 out += [
                     value if value is None or view is None else head.in_original(value, view).tolist()
-                    for value, view in zip(column[some], views, strict=True)
+                    for value, view in zip(column[part], views, strict=True)
                 ]
-        return found
+        return mapped
 
     def samples(self, rows: Sequence[int]) -> list[tuple[Sample, ...]]:
         """Return rows with their labels and predictions on the original images, for pictures.
@@ -144,25 +144,25 @@ class RowJudges:
         feed = self._feed
         if feed is None or feed.source.sequential or not len(rows):
             return []
-        some = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
-        found: list[tuple[Sample, ...]] = []
+        selection = feed.on(feed.source.select(list(rows)), shard=(0, 1), workers=0)
+        pairs: list[tuple[Sample, ...]] = []
         originals = self._originals
-        labeled = iter(take_samples(some, len(rows)))
-        for batch in some.batches():
+        labeled = iter(take_samples(selection, len(rows)))
+        for batch in selection.batches():
             judged = self._outputs.of(batch, feed.heads)
             labels = {name: judge.predicted_labels(judged) for name, judge in self.judges.items()}
             for name, (values, valid) in labels.items():  # in the units of the data
                 head = feed.heads[name]
-                own = values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
-                labels[name] = own, valid
-            for i, one in enumerate(itertools.islice(labeled, len(batch.ids))):
+                unscaled = values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
+                labels[name] = unscaled, valid
+            for i, sample in enumerate(itertools.islice(labeled, len(batch.ids))):
                 predicted = {
                     name: Label(values[i], valid[i], None, LABELED if valid[i].any() else EMPTY)
                     for name, (values, valid) in labels.items()
                 }
-                place = rows[len(found)]
-                found.append(originals.on_originals(place, one, Sample(one.row, one.inputs, predicted)))
-        return found
+                other = Sample(sample.row, sample.inputs, predicted)
+                pairs.append(originals.on_originals(rows[len(pairs)], sample, other))
+        return pairs
 
     @property
     def _originals(self) -> OriginalSamples:
@@ -199,7 +199,7 @@ class _BatchOutputs:
         rows = len(batch.ids)
         self._rows = max(self._rows, rows)
         x = fill(self._structure.inputs, {n: _filled_up(a, self._rows) for n, a in batch.inputs.items()})
-        found = self._model.predict_on_batch(x)
+        predicted = self._model.predict_on_batch(x)
         masks = output_masks(self._model, x, self._paths) if self._masked else {}
         judged = {}
         for name, head in heads.items():
@@ -208,7 +208,7 @@ class _BatchOutputs:
             if name not in self._heads:
                 outputs, logits = np.zeros((rows, *head.output_shape), np.float32), False
             else:
-                outputs = self._output(found, name)[:rows]
+                outputs = self._output(predicted, name)[:rows]
                 require_finite_outputs("evaluate()", name, outputs, batch.ids)
                 if name not in self._logits:
                     self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
@@ -218,12 +218,12 @@ class _BatchOutputs:
                 judged[name] = judged[name].masked(masks[name][:rows])
         return judged
 
-    def _output(self, found: Any, name: str) -> np.ndarray:
-        if self._structure.own_loss and not (isinstance(found, Mapping) and name in found):
+    def _output(self, predicted: Any, name: str) -> np.ndarray:
+        if self._structure.own_loss and not (isinstance(predicted, Mapping) and name in predicted):
             fix = "Let the model return a dict with this name when it predicts."
             expected = "an output of this name"
             raise ContractError(Problem(f"evaluate(), {place(head=name)}", expected, "none", fix))
-        return np.asarray(output(found, self._paths[name]))
+        return np.asarray(output(predicted, self._paths[name]))
 
 
 def _filled_up(array: np.ndarray, rows: int) -> np.ndarray:
@@ -235,11 +235,11 @@ def _filled_up(array: np.ndarray, rows: int) -> np.ndarray:
 def _hint_values(feed: Feed, head: Head) -> dict[str, Any]:
     """The first value of each column that a head uses as a hint for judging, and of its weights."""
     names = [name for name in (*head.hint_columns, head.sample_weight) if name in feed.source.columns]
-    found = {name: plain(first_rows(feed.source, name, 1)) for name in names}
-    first = {name: values[0] for name, values in found.items()}
+    columns = {name: plain(first_rows(feed.source, name, 1)) for name in names}
+    first = {name: values[0] for name, values in columns.items()}
     name = head.sample_weight or ""
-    if name in found and is_dense(found[name]) and found[name].shape == (1, 1):  # one weight a row, too
-        first[name] = found[name].item()
+    if name in columns and is_dense(columns[name]) and columns[name].shape == (1, 1):  # one weight a row, too
+        first[name] = columns[name].item()
     return first
 
 

@@ -65,10 +65,10 @@ class Outputs:
         """The outputs for one row of zeros, with non-finite numbers replaced: they show the form of outputs."""
         block = {name: np.zeros((1, *kind.shape), kind.dtype) for name, kind in self._feed.inputs.items()}
         if self._moves:
-            found, self.views = self._merged(block)
+            outputs, self.views = self._merged(block)
         else:
-            found = self._by_name(self._model.predict_on_batch(fill(self._inputs, block, tuples=True)))
-        return {name: np.nan_to_num(values) for name, values in found.items()}
+            outputs = self._by_name(self._model.predict_on_batch(fill(self._inputs, block, tuples=True)))
+        return {name: np.nan_to_num(values) for name, values in outputs.items()}
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Yield the indices of rows in the feed's source, int64 ``(B,)``, and their outputs ``(B, *output_shape)``."""
@@ -76,10 +76,10 @@ class Outputs:
         rows, step, start = self._feed.num_samples, self._rows_at_once(), 0
         if self._moves:
             for block in self._feed.input_blocks():
-                found, self.views = self._merged(block)
+                outputs, self.views = self._merged(block)
                 stop = start + len(next(iter(block.values())))
                 self.done(stop - start)
-                yield np.arange(start, stop, dtype=np.int64), found
+                yield np.arange(start, stop, dtype=np.int64), outputs
                 start = stop
         from polyhead.keras_bridge.row_counter import RowCounter
 
@@ -89,12 +89,12 @@ class Outputs:
             part = self._feed.between(start, stop)
             if start < whole:
                 counter = RowCounter(self.done, self._feed.batch_size, stop - start)
-                found = self._by_name(self._model.predict(part, verbose=0, callbacks=[counter]))
+                outputs = self._by_name(self._model.predict(part, verbose=0, callbacks=[counter]))
             else:
                 (block,) = part.input_blocks()
-                found = self._of_arrays(block)
+                outputs = self._of_arrays(block)
                 self.done(stop - start)
-            yield np.arange(start, stop, dtype=np.int64), found
+            yield np.arange(start, stop, dtype=np.int64), outputs
             start = stop
 
     def _unshared(self, rows: int) -> int:
@@ -108,8 +108,8 @@ class Outputs:
         whole, parts = rows - self._unshared(rows), []
         if whole:
             shared = fill(self._inputs, {name: array[:whole] for name, array in x.items()}, tuples=True)
-            found = self._model.predict(shared, batch_size=self._feed.batch_size, verbose=0)
-            parts.append(self._by_name(found))
+            predicted = self._model.predict(shared, batch_size=self._feed.batch_size, verbose=0)
+            parts.append(self._by_name(predicted))
         if whole < rows:
             rest = fill(self._inputs, {name: array[whole:] for name, array in x.items()}, tuples=True)
             parts.append(self._by_name(self._model.predict_on_batch(rest)))
@@ -121,7 +121,7 @@ class Outputs:
         for moves in self._moves:
             x = {name: moves[name].images(a) if name in moves else a for name, a in block.items()}
             named = self._of_arrays(x)
-            views.append({name: self._unmoved(name, one, moves) for name, one in named.items()})
+            views.append({name: self._unmoved(name, values, moves) for name, values in named.items()})
         return merge_views(self.heads, views)
 
     def _unmoved(self, name: str, outputs: np.ndarray, moves: Mapping[str, ImageMove]) -> np.ndarray:
@@ -131,20 +131,20 @@ class Outputs:
         owner = self.heads.get(head.each or name, head)
         move = moves.get(owner.of or "") or next(iter(moves.values()))
         # the temperature is applied later, in decoding
-        found = likelihoods(outputs, self._raw_logits(name, outputs), head.probabilities)
-        return found if move.is_still else head.unmoved(found, move)
+        likelihood = likelihoods(outputs, self._raw_logits(name, outputs), head.probabilities)
+        return likelihood if move.is_still else head.unmoved(likelihood, move)
 
     def _rows_at_once(self) -> int:
         row = sum(4 * int(np.prod(head.output_shape)) for head in self.heads.values())
         batch = self._feed.batch_size
         return max(1, min(CHUNK_BYTES // max(1, row), CHUNK_ROWS) // batch) * batch
 
-    def _by_name(self, found: Any) -> dict[str, np.ndarray]:
+    def _by_name(self, predicted: Any) -> dict[str, np.ndarray]:
         if self._paths is None:
-            named = {"_".join(map(str, path)) or "output": value for path, value in leaves(found)}
+            named = {"_".join(map(str, path)) or "output": value for path, value in leaves(predicted)}
             self.heads = {n: h for n, h in self.heads.items() if _has_shape(h, named.get(n))}
         else:
-            named = {name: output(found, self._paths[name]) for name in self.heads}
+            named = {name: output(predicted, self._paths[name]) for name in self.heads}
         return {name: np.asarray(value, np.float32) for name, value in named.items()}
 
     def logits(self, name: str, outputs: np.ndarray) -> bool:
@@ -170,8 +170,8 @@ def require_finite_outputs(where: str, name: str, outputs: np.ndarray, ids: np.n
         raise DataError(Problem(f"{where}, {place(head=name, row=row)}", expected, value, fix, rows=(row,)))
 
 
-def _has_shape(head: Head, found: Any) -> bool:
-    return found is not None and tuple(np.shape(found)[1:]) == head.output_shape
+def _has_shape(head: Head, values: Any) -> bool:
+    return values is not None and tuple(np.shape(values)[1:]) == head.output_shape
 
 
 @dataclass(frozen=True)

@@ -147,27 +147,27 @@ def _tables(
     outputs: Outputs, source: Source, before: RowColumns, probabilities: bool, way_back: WayBack
 ) -> Iterator[Any]:
     """Yield the rows as tables, one after the other."""
-    for ids, found in outputs:
+    for ids, arrays in outputs:
         pixels = any(head.layer in ("mask", "map") for head in outputs.heads.values())
         step = _ROWS_OF_PIXELS if pixels else len(ids)
         tables = PredictionTable(outputs.heads, probabilities)
         for start in range(0, len(ids), step):
-            some = ids[start : start + step]
-            views = way_back.views(some)
-            parts = {name: values[start : start + step] for name, values in found.items()}
+            part = ids[start : start + step]
+            views = way_back.views(part)
+            parts = {name: values[start : start + step] for name, values in arrays.items()}
             for name, values in parts.items():
-                require_finite_outputs("predict()", name, values, source.ids_of(some))
+                require_finite_outputs("predict()", name, values, source.ids_of(part))
             every = {name: values[:, start : start + step] for name, values in outputs.views.items()}
             columns = _predicted_columns(outputs, parts, every, views)
-            yield tables.table(columns, before.columns(some, _names_of(columns)))
+            yield tables.table(columns, before.columns(part, _names_of(columns)))
 
 
 def _without_rows(
     outputs: Outputs, _: Source, before: RowColumns, probabilities: bool, way_back: WayBack
 ) -> Iterator[Any]:
     """Yield a table without rows, with the columns and types of predictions; they come from one row of zeros."""
-    found = outputs.of_zeros()
-    columns = _predicted_columns(outputs, found, outputs.views, way_back.of_whole_images())
+    zeros = outputs.of_zeros()
+    columns = _predicted_columns(outputs, zeros, outputs.views, way_back.of_whole_images())
     first = before.columns(np.zeros(0, np.int64), _names_of(columns))
     rest = PredictionTable(outputs.heads, probabilities).table(columns, {}).slice(0, 0)
     fields = [pa.field(name, column.type) for name, column in first.items()]
@@ -176,16 +176,17 @@ def _without_rows(
 
 def _predicted_columns(
     outputs: Outputs,
-    found: Mapping[str, np.ndarray],
+    arrays: Mapping[str, np.ndarray],
     every: Mapping[str, np.ndarray],
     views: Mapping[str, Any],
 ) -> dict[str, dict[str, PredictedColumn]]:
     """The predictions for some rows by head, with the spread over the views if there are any."""
-    columns = {name: dict(_columns_of_head(outputs, name, values, views)) for name, values in found.items()}
+    columns = {name: dict(_columns_of_head(outputs, name, values, views)) for name, values in arrays.items()}
     for name, values in every.items():
         head = outputs.heads.get(name)
         if head is not None:
-            columns[name]["spread"] = PredictedColumn(view_spread(head, values, found[name], views.get(name)))
+            spread = view_spread(head, values, arrays[name], views.get(name))
+            columns[name]["spread"] = PredictedColumn(spread)
     return columns
 
 

@@ -35,7 +35,7 @@ class PredictionTable:
         fields = [pa.field(name, column.type) for name, column in first.items()]
         columns = list(first.values())
         for name, column, item in self._columns(predicted):
-            if name in {one.name for one in fields}:
+            if name in {field.name for field in fields}:
                 fix = "Rename one of the heads."
                 found = f"two that are called `{name}`"
                 raise ContractError(Problem("predict()", "columns of different names", found, fix))
@@ -77,18 +77,18 @@ class PredictionTable:
     ) -> tuple[Any, Any]:
         names, depth, item = () if head is None else head.names, _depth(part), part.item
         if kept is not None:
-            if kept.places.shape[1] == 1:
-                none = ~kept.places[:, 0]
+            if kept.mask.shape[1] == 1:
+                none = ~kept.mask[:, 0]
                 gone = none if gone is None else gone | none
                 values = part.values
                 part = PredictedColumn(
-                    values[:, 0] if isinstance(values, np.ndarray) else [one[0] for one in values],
+                    values[:, 0] if isinstance(values, np.ndarray) else [row[0] for row in values],
                     part.item,
                 )
                 depth -= 1
             else:
                 part = PredictedColumn(
-                    [_some(value, there) for value, there in zip(part.values, kept.places, strict=True)],
+                    [_selected(value, mask) for value, mask in zip(part.values, kept.mask, strict=True)],
                     part.item,
                 )
                 item = "masks" if item == "mask" else item
@@ -97,10 +97,10 @@ class PredictionTable:
         return arrow_column(part, names, gone, depth), item
 
 
-def _some(value: Any, there: np.ndarray) -> Any:
+def _selected(value: Any, mask: np.ndarray) -> Any:
     if isinstance(value, np.ndarray):
-        return value[there]
-    return [one for one, kept in zip(value, there.tolist(), strict=True) if kept]
+        return value[mask]
+    return [entry for entry, kept in zip(value, mask.tolist(), strict=True) if kept]
 
 
 def _depth(part: PredictedColumn) -> int:

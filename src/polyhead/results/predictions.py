@@ -90,11 +90,11 @@ class Predictions:
         if isinstance(key, slice):
             rows = range(len(self))[key]
             ends = (min(rows[0], rows[-1]), max(rows[0], rows[-1]) + 1) if rows else (0, 0)
-            found = self._between(*ends)
+            table = self._between(*ends)
             if rows.step != 1:
-                found = found.take([row - ends[0] for row in rows])
+                table = table.take([row - ends[0] for row in rows])
             index = None if self._index is None else self._index[key]
-            return Predictions(self.heads, found, stored_sides=self._stored_sides, index=index)
+            return Predictions(self.heads, table, stored_sides=self._stored_sides, index=index)
         if isinstance(key, str):
             self._require(key)
             column = self._only([key]).column(key).combine_chunks()
@@ -198,10 +198,10 @@ class Predictions:
             frame[name] = pandas.array(table.column(name).to_pylist(), dtype)
         for name, item in items.items():
             if item in ("mask", "masks", "map"):
-                found = np.empty(len(frame), object)
+                values = np.empty(len(frame), object)
                 for row, value in enumerate(values_of_column(table.column(name), item)):
-                    found[row] = value
-                frame[name] = found
+                    values[row] = value
+                frame[name] = values
         if self._index is not None:
             frame.index = self._index
         return frame
@@ -318,9 +318,9 @@ class Predictions:
     def _ids_and_files(self) -> tuple[list[Any], list[Any]]:
         """The id of each row, and its image file or None; their columns have other names beside heads of these."""
         at = [f"row_{name}" if name in self.heads else name for name in ("id", "file")]
-        found = self._only([name for name in at if name in self.columns])
-        ids = found.column(at[0]).to_pylist()
-        return ids, found.column(at[1]).to_pylist() if at[1] in self.columns else [None] * len(ids)
+        table = self._only([name for name in at if name in self.columns])
+        ids = table.column(at[0]).to_pylist()
+        return ids, table.column(at[1]).to_pylist() if at[1] in self.columns else [None] * len(ids)
 
 
 def _csv_value(value: Any) -> Any:
@@ -331,6 +331,6 @@ def _csv_value(value: Any) -> Any:
 
 
 def _row_values(column: Any, item: str, shape: tuple[int, ...]) -> Any:
-    found = values_of_column(column, item, shape)
-    plain = isinstance(found, np.ndarray) and found.ndim == 1
-    return column.to_pylist() if plain else found
+    values = values_of_column(column, item, shape)
+    plain = isinstance(values, np.ndarray) and values.ndim == 1
+    return column.to_pylist() if plain else values

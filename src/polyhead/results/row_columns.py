@@ -46,43 +46,43 @@ class RowColumns:
             values: Any = plain(self._source.column(column)) if self._source.columns else None
             sure = isinstance(values, np.ndarray) and (values.ndim > 1 or values.dtype.kind in "US")
             return values.dtype.kind == "U" if sure else kind.files
-        known = self._source.origins(column, np.zeros(0, np.int64))
-        if known is not None and known.lost:
+        origins = self._source.origins(column, np.zeros(0, np.int64))
+        if origins is not None and origins.lost:
             found = "it has images that an older version packed, without their files and their sizes"
             fix = (
                 "Boxes, points and masks of these are in pixels of the images as they are stored. To have those of the "
                 "originals, pack the data again, into a new folder."
             )
-            warn(Problem(f"store {known.lost}", "", found, fix, "origins", warning=True))
+            warn(Problem(f"store {origins.lost}", "", found, fix, "origins", warning=True))
         return any_file(self._source, column)
 
     def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
         """The columns of some rows as pyarrow arrays, renamed if their name is in ``taken``."""
         rows = {} if self._kept is None else self._kept.coded(ids)
         numbers = pa.array(self._source.ids_of(ids), pa.int64())
-        own = {"id": self._column("id", _uncoded(rows["id"])) if self._own_ids else numbers}
+        leading = {"id": self._column("id", _uncoded(rows["id"])) if self._own_ids else numbers}
         if self._files is not None:
-            own["file"] = pa.array(files_of(self._source, self._files, ids), pa.string())
-        found = {f"row_{name}" if name in taken else name: column for name, column in own.items()}
+            leading["file"] = pa.array(files_of(self._source, self._files, ids), pa.string())
+        columns = {f"row_{name}" if name in taken else name: column for name, column in leading.items()}
         for name in self._names:
-            free = f"{name}_data" if name in found or name in taken else name
-            found[free] = self._column(name, _uncoded(rows[name]))
-        return found
+            free = f"{name}_data" if name in columns or name in taken else name
+            columns[free] = self._column(name, _uncoded(rows[name]))
+        return columns
 
     def _column(self, name: str, values: Any) -> Any:
         """Convert values to an Arrow array, with the type of earlier rows."""
-        known = self._types.get(name)
+        kind = self._types.get(name)
         dense = isinstance(values, np.ndarray) and values.ndim == 1
         try:
-            if dense and known is None:
-                found = pa.array(values)
+            if dense and kind is None:
+                array = pa.array(values)
             else:
                 rows = [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
-                found = pa.array(values if dense else rows, known)
+                array = pa.array(values if dense else rows, kind)
         except (pa.ArrowException, TypeError) as error:
             fix = "Give text, [str(one) for one in column], or leave it out of the data and of keep=."
             got = " ".join(str(error).split())[:120]
             raise DataError(Problem(place(column=name), "values of one type", got, fix)) from None
-        if not pa.types.is_null(found.type):
-            self._types.setdefault(name, found.type)
-        return found
+        if not pa.types.is_null(array.type):
+            self._types.setdefault(name, array.type)
+        return array

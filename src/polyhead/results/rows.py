@@ -64,9 +64,9 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         data = _by_column(data, columns)
     if isinstance(data, Mapping):
         # a column that is absent is an error later
-        there = {c: kind for c, kind in columns.items() if c in data}
-        one = bool(there) and all(_is_one(data[c], kind, c in shared) for c, kind in there.items())
-        return as_source({c: [data[c]] for c in data} if one else data, asked)
+        present = {c: kind for c, kind in columns.items() if c in data}
+        single = bool(present) and all(_is_one(data[c], kind, c in shared) for c, kind in present.items())
+        return as_source({c: [data[c]] for c in data} if single else data, asked)
     one_input = len(columns) == 1
     if one_input and not _holds_columns(data, *columns.values()):
         ((column, kind),) = columns.items()
@@ -91,12 +91,12 @@ def _holds_nothing(data: Any) -> bool:
 
 def _by_column(rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Input]) -> dict[str, list[Any]]:
     """Convert rows to columns; a row may lack a column unless the model reads it."""
-    found = columns_from_rows(rows)
+    columns = columns_from_rows(rows)
     for column in inputs:
         lacking = [i for i, row in enumerate(rows) if column not in row]
-        if lacking and column in found:
+        if lacking and column in columns:
             raise DataError(Problem(place(column=column, row=lacking[0]), "a value", "none"))
-    return found
+    return columns
 
 
 def _values(data: Any, kind: Input) -> Any:
@@ -125,15 +125,15 @@ def _is_one(value: Any, kind: Input, shared: bool = False) -> bool:
     shape = _shape(value)
     if not shape:
         return shape == ()
-    own = () if shared else kind.shape
-    return (isinstance(kind, Image) is False and shape == own) or (
-        isinstance(kind, Image) and isinstance(value, np.ndarray) and _is_image(shape, own)
+    expected = () if shared else kind.shape
+    return (isinstance(kind, Image) is False and shape == expected) or (
+        isinstance(kind, Image) and isinstance(value, np.ndarray) and _is_image(shape, expected)
     )
 
 
-def _is_image(shape: tuple[int, ...], own: tuple[int, ...]) -> bool:
-    gray = len(shape) == 2 and own[-1] == 1
-    return gray or (len(shape) == 3 and shape[-1] == own[-1] and shape[-1] in (1, 3, 4))
+def _is_image(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    gray = len(shape) == 2 and expected[-1] == 1
+    return gray or (len(shape) == 3 and shape[-1] == expected[-1] and shape[-1] in (1, 3, 4))
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
@@ -150,12 +150,14 @@ def _shape(value: Any) -> tuple[int, ...] | None:
         return None
 
 
-def declaration_for(method: str, model: Any, data: Any, declaration: Any, own: bool = False) -> Declaration:
+def declaration_for(
+    method: str, model: Any, data: Any, declaration: Any, prefer_feed: bool = False
+) -> Declaration:
     """Return the declaration that was given, or else the one that the model or the feed carries.
 
     Args:
         declaration: the user's argument; None for none.
-        own: prefer the declaration of a feed to that of the model.
+        prefer_feed: prefer the declaration of a feed to that of the model.
 
     Raises:
         ContractError: if no declaration is found.
@@ -167,7 +169,7 @@ def declaration_for(method: str, model: Any, data: Any, declaration: Any, own: b
             expected = "a ph.Declaration, as feed.declaration"
             raise ContractError(Problem(f"{method}(declaration=)", expected, shown(declaration)))
         return declaration
-    if own and isinstance(data, Feed):
+    if prefer_feed and isinstance(data, Feed):
         return data.declaration
     try:
         return declaration_of(model)

@@ -50,37 +50,37 @@ class Suspects(tuple[Suspect, ...]):
 
     head: str
     _rows: Any
-    _places: list[int]
+    _row_numbers: list[int]
 
     @classmethod
     def of(cls, evaluation: Any, rows: Any, head: str, n: int | None) -> Suspects:
         """The suspects of a head of an evaluation."""
-        found = evaluation[head]
-        doubts, items = found.judge.doubts(found.items_of_rows), found.items_of_rows
+        result = evaluation[head]
+        doubts, items = result.judge.doubts(result.items_of_rows), result.items_of_rows
         order = np.argsort(-doubts.disagreement, kind="stable")[:n]
-        places = items["row"][doubts.item[order]].astype(int)
-        names = rows.names(places) if rows is not None and len(places) else {}
-        labels, predicted = ([of[i] for i in order.tolist()] for of in (doubts.label, doubts.predicted))
+        numbers = items["row"][doubts.item[order]].astype(int)
+        names = rows.names(numbers) if rows is not None and len(numbers) else {}
+        labels, predicted = ([v[i] for i in order.tolist()] for v in (doubts.label, doubts.predicted))
         if rows is not None:
-            labels, predicted = rows.in_originals(head, places, labels, predicted)
+            labels, predicted = rows.in_originals(head, numbers, labels, predicted)
         suspects = cls(
             Suspect(
-                int(evaluation.ids[place]),
+                int(evaluation.ids[row]),
                 labels[at],
                 predicted[at],
                 float(doubts.disagreement[i]),
                 doubts.part[i],
                 {name: values[at] for name, values in names.items()},
             )
-            for at, (i, place) in enumerate(zip(order.tolist(), places, strict=True))
+            for at, (i, row) in enumerate(zip(order.tolist(), numbers, strict=True))
         )
-        suspects.head, suspects._rows, suspects._places = head, rows, places.tolist()
+        suspects.head, suspects._rows, suspects._row_numbers = head, rows, numbers.tolist()
         return suspects
 
     @property
     def ids(self) -> list[int]:
         """The ids of their rows, without duplicates, most suspect first."""
-        return list(dict.fromkeys(one.row for one in self))
+        return list(dict.fromkeys(suspect.row for suspect in self))
 
     def to_pandas(self) -> Any:
         """Return a frame with the columns ``row``, ``id`` and ``file`` where the data has them, ``part`` where labels
@@ -94,15 +94,15 @@ class Suspects(tuple[Suspect, ...]):
             "predicted",
             "disagreement",
         ]
-        frame = pd.DataFrame([_record(one) for one in self], columns=columns)
+        frame = pd.DataFrame([_record(suspect) for suspect in self], columns=columns)
         if "index" in self._more:
-            frame.index = pd.Index([one.names.get("index") for one in self])
+            frame.index = pd.Index([suspect.names.get("index") for suspect in self])
         return frame
 
     @property
     def _more(self) -> list[str]:
         names = list(self[0].names) if self else []
-        return names + ["part"] * any(one.part is not None for one in self)
+        return names + ["part"] * any(suspect.part is not None for suspect in self)
 
     def save(self, path: str | os.PathLike[str], n: int = _PRINTED) -> Path:
         """Write a page that shows labels and predictions of rows side by side.
@@ -124,8 +124,8 @@ class Suspects(tuple[Suspect, ...]):
         if target.suffix.lower() not in (".html", ".htm"):
             expected = "the name of a file that ends in .html"
             raise ContractError(Problem("save(path)", expected, shown(str(path))))
-        places = list(dict.fromkeys(self._places))[: int(n)]
-        pairs = self._rows.samples(places)
+        numbers = list(dict.fromkeys(self._row_numbers))[: int(n)]
+        pairs = self._rows.samples(numbers)
         page = suspects_page(self, pairs, self._rows.inputs, self._rows.drawn_heads)
         target.write_text(page, encoding="utf-8")
         return target
@@ -134,15 +134,15 @@ class Suspects(tuple[Suspect, ...]):
         if not self:
             return f"No suspect labels of head `{self.head}`."
         titles = ["row", *self._more, "label", "predicted", "disagreement"]
-        rows = [[_word(_record(one)[title]) for title in titles] for one in self[:_PRINTED]]
-        left = len(self) - len(rows)
-        return text_table(titles, rows) + (f"\n  and {left:,} more" if left else "")
+        rows = [[_word(_record(suspect)[title]) for title in titles] for suspect in self[:_PRINTED]]
+        remaining = len(self) - len(rows)
+        return text_table(titles, rows) + (f"\n  and {remaining:,} more" if remaining else "")
 
     __repr__ = __str__
 
 
-def _record(one: Suspect) -> dict[str, Any]:
-    return {**{name: value for name, value in one.__dict__.items() if name != "names"}, **one.names}
+def _record(suspect: Suspect) -> dict[str, Any]:
+    return {**{name: value for name, value in suspect.__dict__.items() if name != "names"}, **suspect.names}
 
 
 def _word(value: Any) -> str:

@@ -55,15 +55,15 @@ def text_table(
     from rich.table import Table
     from rich.text import Text
 
-    found = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     left = range(words) if left is None else left
     for i, title in enumerate(titles):
-        found.add_column(Text(title), justify="left" if i in left else "right", no_wrap=True)
+        table.add_column(Text(title), justify="left" if i in left else "right", no_wrap=True)
     above = None
     for first, *rest in rows:
         words_of_row = ("" if first == above and not repeats else first, *rest)
-        found.add_row(*(Text(" ".join(word.splitlines())) for word in words_of_row))
+        table.add_row(*(Text(" ".join(word.splitlines())) for word in words_of_row))
         above = first
     text = io.StringIO()
-    Console(file=text, width=10_000, color_system=None).print(found)
+    Console(file=text, width=10_000, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines() if line.strip())

@@ -42,13 +42,13 @@ class ImageMove:
     scale: float
 
     @cached_property
-    def _there(self) -> np.ndarray:
+    def _to_view(self) -> np.ndarray:
         matrix = geometry.flip(self.mirrors, False, self.size)
         return geometry.about(geometry.scale(self.scale, self.scale), self.size) @ matrix
 
     @cached_property
     def _back(self) -> np.ndarray:
-        return np.linalg.inv(self._there)
+        return np.linalg.inv(self._to_view)
 
     @property
     def is_still(self) -> bool:
@@ -59,7 +59,7 @@ class ImageMove:
         """Return the view of images ``(B, H, W, C)``."""
         if self.is_still:
             return images
-        return np.stack([warp(np.ascontiguousarray(image), self._there, self.size) for image in images])
+        return np.stack([warp(np.ascontiguousarray(image), self._to_view, self.size) for image in images])
 
     def points(self, points: np.ndarray) -> np.ndarray:
         """Map points ``(..., 2)`` of the view to pixels of the image."""
@@ -72,11 +72,11 @@ class ImageMove:
         height, width = image.shape
         grid = geometry.scale(self.size[1] / width, self.size[0] / height)
         matrix = np.linalg.inv(grid) @ self._back @ grid
-        found = warp(image, matrix, image.shape, fill=np.nan)
-        edge = np.isnan(found)
+        moved = warp(image, matrix, image.shape, fill=np.nan)
+        edge = np.isnan(moved)
         if edge.any():
-            found[edge] = warp(image, matrix, image.shape, nearest=True, fill=np.nan)[edge]
-        return found
+            moved[edge] = warp(image, matrix, image.shape, nearest=True, fill=np.nan)[edge]
+        return moved
 
 
 def moves_of(count: Any, inputs: Mapping[str, Input]) -> list[dict[str, ImageMove]]:
@@ -113,7 +113,7 @@ def merge_views(
         The mean for each head, and the outputs of all views ``(views, B, *output_shape)``, boxes in the same order.
     """
     orders = {
-        name: [_matches(views[0][name], one[name]) for one in views]
+        name: [_matches(views[0][name], view[name]) for view in views]
         for name in views[0]
         if name in heads and heads[name].layer == "boxes" and heads[name].places > 1
     }
@@ -121,10 +121,10 @@ def merge_views(
     for name in views[0]:
         head = heads.get(name)
         order = orders.get(name) or (None if head is None else orders.get(head.each or ""))
-        parts = [one[name] for one in views]
+        parts = [view[name] for view in views]
         if order is not None:
             absent = 0.0 if head is not None and head.presence else np.nan
-            parts = [_reordered(part, own, absent) for part, own in zip(parts, order, strict=True)]
+            parts = [_reordered(part, indices, absent) for part, indices in zip(parts, order, strict=True)]
         every[name] = np.stack(parts)
         seen = ~np.isnan(every[name])
         total = np.where(seen, every[name], 0).sum(0)
@@ -134,22 +134,22 @@ def merge_views(
 
 def _matches(base: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The index of each box of the first view in another view, ``(B, places)``; -1 if there is no match."""
-    found = np.full(base.shape[:2], -1)
+    matches = np.full(base.shape[:2], -1)
     for row, (mine, boxes) in enumerate(zip(base, other, strict=True)):
         overlap = overlaps(mine.astype(np.float64)[:, None], boxes.astype(np.float64), np.array(False))
         for _ in range(len(mine)):
-            place, best = np.unravel_index(overlap.argmax(), overlap.shape)
-            if overlap[place, best] < SAME_BOX:
+            i, best = np.unravel_index(overlap.argmax(), overlap.shape)
+            if overlap[i, best] < SAME_BOX:
                 break
-            found[row, place] = best
-            overlap[place], overlap[:, best] = -1, -1
-    return found
+            matches[row, i] = best
+            overlap[i], overlap[:, best] = -1, -1
+    return matches
 
 
 def _reordered(values: np.ndarray, order: np.ndarray, absent: float) -> np.ndarray:
-    places = np.maximum(order, 0).reshape(*order.shape, *[1] * (values.ndim - 2))
-    found = np.take_along_axis(values, places, 1)
-    return np.where((order < 0).reshape(places.shape), np.float32(absent), found)
+    indices = np.maximum(order, 0).reshape(*order.shape, *[1] * (values.ndim - 2))
+    reordered = np.take_along_axis(values, indices, 1)
+    return np.where((order < 0).reshape(indices.shape), np.float32(absent), reordered)
 
 
 def view_spread(head: Head, every: np.ndarray, mean: np.ndarray, views: Views) -> np.ndarray:
@@ -166,13 +166,13 @@ def view_spread(head: Head, every: np.ndarray, mean: np.ndarray, views: Views) -
         One number per row, ``(B,)``; for boxes, and heads that belong to them, one per box, ``(B, places)``.
     """
     if head.layer in COORDINATES:
-        values = np.stack([head.decode(one, False, views)[""].values for one in every])
+        values = np.stack([head.decode(view, False, views)[""].values for view in every])
     elif "softmax" in head.probabilities and head.layer not in PIXELS:
         values = np.take_along_axis(every, mean.argmax(-1)[None, ..., None], -1)
     else:
-        values = np.stack([head.unscaled(one) for one in every])
+        values = np.stack([head.unscaled(view) for view in every])
     keep = 3 if head.each is not None or head.layer == "boxes" else 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # for boxes and pixels that no view has
-        found = np.nanstd(values.astype(np.float64), 0)
-        return np.asarray(np.nanmean(found.reshape(*found.shape[: keep - 1], -1), -1), np.float32)
+        spread = np.nanstd(values.astype(np.float64), 0)
+        return np.asarray(np.nanmean(spread.reshape(*spread.shape[: keep - 1], -1), -1), np.float32)

@@ -18,39 +18,37 @@ _TUNABLE = {"threshold": "Binary and MultiLabel", "temperature": "Binary, Catego
 def tune(evaluation: Any, rows: Any, name: str, objective: str) -> float:
     """Find the threshold of a head, and put it into the declaration of the evaluation and of its model."""
     require_choice("tune(objective=)", objective, OBJECTIVES)
-    found = evaluation[name]
-    _require_tunable("tune", name, found, "threshold")
-    if objective != "accuracy" and not found.items_of_rows["label"].any():
-        known = float(evaluation.declaration.heads[name].inner.threshold)
-        fix = f"Evaluate rows that have some. The threshold stays {known:g}."
+    head = evaluation[name]
+    _require_tunable("tune", name, head, "threshold")
+    if objective != "accuracy" and not head.items_of_rows["label"].any():
+        current = float(evaluation.declaration.heads[name].inner.threshold)
+        fix = f"Evaluate rows that have some. The threshold stays {current:g}."
         expected = f"positive labels, which the objective {objective} needs"
         warn(Problem(f"tune(), {place(head=name)}", expected, "none", fix))
-        return known
-    threshold = float(found.judge.best_threshold(found.items_of_rows, objective))
+        return current
+    threshold = float(head.judge.best_threshold(head.items_of_rows, objective))
     _declare(evaluation, rows, name, threshold=threshold)
     return threshold
 
 
 def calibrate(evaluation: Any, rows: Any, name: str) -> float:
     """Find the temperature of a head, and put it into the declaration of the evaluation and of its model."""
-    found = evaluation[name]
-    _require_tunable("calibrate", name, found, "temperature")
-    known = float(rows.heads[name].inner.temperature)
-    factor = found.judge.best_temperature(rows.judged(name))
+    head = evaluation[name]
+    _require_tunable("calibrate", name, head, "temperature")
+    current = float(rows.heads[name].inner.temperature)
+    factor = head.judge.best_temperature(rows.judged(name))
     if not COLDEST < factor < HOTTEST:
         why = "All labels are predicted correctly, or are of one class"
         why = "The outputs say little about the labels" if factor >= HOTTEST else why
-        fix = (
-            f"{why}: evaluate more rows, which the model was not trained on. The temperature stays {known:g}."
-        )
+        fix = f"{why}: evaluate more rows, which the model was not trained on. The temperature stays {current:g}."
         found = f"a log loss that is lowest at {factor:g}"
         where, expected = (
             f"calibrate(), {place(head=name)}",
             "a lowest log loss between the ends of the range",
         )
         warn(Problem(where, expected, found, fix))
-        return known
-    temperature = round(factor * known, 6)
+        return current
+    temperature = round(factor * current, 6)
     _declare(evaluation, rows, name, temperature=temperature)
     return temperature
 
@@ -65,31 +63,31 @@ def tuned_as(head: Head, other: Head | None) -> Head:
 def carried_heads(model: Any) -> dict[str, Head]:
     """The heads of the declaration that a model carries; empty if it carries none."""
     compiled = head_losses(model)
-    found: dict[str, Head] = {}
+    heads: dict[str, Head] = {}
     for loss in {} if compiled is None else compiled.losses.values():
         if loss.declared:
-            found |= Declaration.from_dict(json.loads(loss.declared)).heads
-    return found
+            heads |= Declaration.from_dict(json.loads(loss.declared)).heads
+    return heads
 
 
-def _require_tunable(method: str, name: str, found: Any, what: str) -> None:
-    if not found:
+def _require_tunable(method: str, name: str, head: Any, parameter: str) -> None:
+    if not head:
         raise ContractError(Problem(f"{method}(), {place(head=name)}", "rows with a label", "none"))
-    head = found.judge
-    kind = getattr(head, "judge", head)
-    if not hasattr(kind, f"best_{what}"):
-        fix = f"Only {_TUNABLE[what]} heads have a {what}."
-        expected = f"a head with a {what}"
+    judge = head.judge
+    kind = getattr(judge, "judge", judge)
+    if not hasattr(kind, f"best_{parameter}"):
+        fix = f"Only {_TUNABLE[parameter]} heads have a {parameter}."
+        expected = f"a head with a {parameter}"
         raise ContractError(Problem(f"{method}(), {place(head=name)}", expected, "one without", fix))
 
 
 def _declare(evaluation: Any, rows: Any, name: str, **changes: float) -> None:
-    known = evaluation.declaration
-    heads = {**known.heads, name: known.heads[name].fixed(**changes)}
-    evaluation.declaration = Declaration(known.inputs, heads)
+    declaration = evaluation.declaration
+    heads = {**declaration.heads, name: declaration.heads[name].fixed(**changes)}
+    evaluation.declaration = Declaration(declaration.inputs, heads)
     compiled = head_losses(rows.model)
     loss = None if compiled is None else compiled.losses.get(name)
     if loss is not None and loss.declared:
-        own = Declaration.from_dict(json.loads(loss.declared))
-        mine = {name: own.heads[name].fixed(**changes)}
-        loss.declared = json.dumps(Declaration(own.inputs, mine).to_dict())
+        carried = Declaration.from_dict(json.loads(loss.declared))
+        mine = {name: carried.heads[name].fixed(**changes)}
+        loss.declared = json.dumps(Declaration(carried.inputs, mine).to_dict())

@@ -175,7 +175,7 @@ class _LabelSets:
             often = Counter(name for names in sets for name in sorted(names)).most_common(MOST_LABELS)
             number = {name: i for i, (name, _) in enumerate(often)}
             flags = np.zeros((len(sets), len(often)), np.int8)
-            cells = [(row, number[name]) for row, names in enumerate(sets) for name in names if name in number]
+            cells = [(row, number[n]) for row, names in enumerate(sets) for n in names if n in number]
             flags[tuple(np.array(cells, np.int64).reshape(-1, 2).T)] = 1
         present = np.concatenate(self._present)
         codes = np.full((flags.shape[1], len(present)), -1, np.int8)

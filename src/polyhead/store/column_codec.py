@@ -311,27 +311,27 @@ class _Nullable(Stored):
     """A dense column in which rows may be None; if some are, booleans are read as codes, other rows as a list."""
 
     def __init__(self, spec: Spec, pieces: Sequence[Any]) -> None:
-        self._there = np.concatenate([np.asarray(piece.is_valid()) for piece in pieces])
+        self._present = np.concatenate([np.asarray(piece.is_valid()) for piece in pieces])
         parts = [view(spec, piece) for piece in pieces]
         self._values: Values | Stored = parts[0] if len(parts) == 1 else Pieces(parts)
 
     def __len__(self) -> int:
-        return len(self._there)
+        return len(self._present)
 
     def take(self, ids: np.ndarray) -> Values:
         rows = entries(self._values, ids)
-        if self._there.all():
+        if self._present.all():
             return rows
         assert isinstance(rows, np.ndarray)
         if rows.ndim == 1:
-            return coded_flags(rows, ~self._there[ids])
-        return [row if ok else None for row, ok in zip(rows, self._there[ids].tolist(), strict=True)]
+            return coded_flags(rows, ~self._present[ids])
+        return [row if ok else None for row, ok in zip(rows, self._present[ids].tolist(), strict=True)]
 
     def whole(self) -> Values | None:
-        if self._there.all():
+        if self._present.all():
             return whole(self._values)
         if isinstance(self._values, np.ndarray) and self._values.ndim == 1:
-            return coded_flags(self._values, ~self._there)
+            return coded_flags(self._values, ~self._present)
         return None
 
 
