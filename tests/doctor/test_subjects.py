@@ -10,7 +10,7 @@ from doctor_checks import ROWS, SIZE, YES, Items, X, good, stream
 
 import polyhead as ph
 from polyhead.doctor.reading import Worker, as_batch, hashes, read_batches
-from polyhead.doctor.subjects import subject
+from polyhead.doctor.subjects import recognize
 
 
 def partly(size, rows=ROWS):
@@ -34,7 +34,7 @@ def partly(size, rows=ROWS):
     ids=["function", "partial", "generator", "items", "maker", "arrays", "array", "zip", "list"],
 )
 def test_the_kind(obj, kind, length, again):
-    found = subject(obj)
+    found = recognize(obj)
     assert (found.kind, found.length, found.again) == (kind, length, again)
     assert len(as_batch(next(iter(found.open()))).parts["x"]) > 0
 
@@ -46,7 +46,7 @@ def test_a_generator_function_begins_anew_at_each_reading():
         made.append(1)
         yield from partly(SIZE)
 
-    found = subject(generator)
+    found = recognize(generator)
     with Worker() as worker:
         one, two = (read_batches(found, 3, worker, 10.0) for _ in range(2))
     assert [len(rows) for rows in one.rows] == [SIZE] * 3
@@ -63,10 +63,10 @@ def test_no_more_is_read_than_is_asked_for():
             return super().__getitem__(index)
 
     with Worker() as worker:
-        reading = read_batches(subject(Counted()), 4, worker, 10.0)
+        reading = read_batches(recognize(Counted()), 4, worker, 10.0)
         assert asked == [0, 1, 2, 3]
         assert (reading.steps, reading.ended) == (4, False)
-        assert read_batches(subject(Counted()), 6, worker, 10.0).ended
+        assert read_batches(recognize(Counted()), 6, worker, 10.0).ended
 
 
 def test_a_row_has_the_same_hashes_wherever_it_stands():

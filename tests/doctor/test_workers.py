@@ -76,14 +76,14 @@ def test_a_loader_seeds_its_workers_but_not_a_state_of_the_datasets_own():
             return {"x": x[0] * self.draw(self, i)}, {"yes": yes[0], "value": value[0]}
 
     from polyhead.doctor.reading import Worker
-    from polyhead.doctor.subjects import subject
+    from polyhead.doctor.subjects import recognize
     from polyhead.doctor.workers import check_workers
 
     # no worker process is started to see it
     for draw, codes in ((from_numpy, []), (from_own, ["same-augmentation"])):
         loader = torch.utils.data.DataLoader(Rows(draw), SIZE, shuffle=True, num_workers=2)
         with Worker() as worker:
-            out = check_workers(subject(loader), worker, 20.0)
+            out = check_workers(recognize(loader), worker, 20.0)
         assert [p.code for p in out.problems] == codes
 
 

@@ -42,7 +42,7 @@ NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
 
 
 @dataclass(frozen=True)
-class Given:
+class LoadedData:
     """Data, and the code that loads it.
 
     Attributes:
@@ -57,13 +57,13 @@ class Given:
     feed: Feed | None = None
 
 
-def load_data(text: str) -> Given:
+def load_data(text: str) -> LoadedData:
     """Load the data that an argument names: a table, a folder of images, or an object of a Python file."""
     named = NAMED.fullmatch(text)
     return _from_file(Path(named["file"]), named["name"]) if named else _from_path(Path(text))
 
 
-def _from_path(path: Path) -> Given:
+def _from_path(path: Path) -> LoadedData:
     if path.suffix == ".py":
         fail(f"{path}: name an object of the file, as {path}:name.", WRONG_USE)
     if not path.exists():
@@ -71,21 +71,21 @@ def _from_path(path: Path) -> Given:
         fail(hints(f"{path}: no such file.", _similar_file(path), fix), WRONG_USE)
     images = None if is_store(path) else opened_images(path)
     if images is not None:
-        return Given(*images)
+        return LoadedData(*images)
     other = None if is_store(path) else opened_other(path)
     if other is not None:
-        return Given(*other)
+        return LoadedData(*other)
     reader = "open_store" if is_store(path) else "read_table"
     try:
         source = as_source(path)
     except DataError as error:
         here = "Here name a function of a Python file that returns it, as file.py:name."
         others = [
-            replace(one, fix=hints(one.fix, here)) if "ass the frame" in one.fix else one
-            for one in error.problems
+            replace(problem, fix=hints(problem.fix, here)) if "ass the frame" in problem.fix else problem
+            for problem in error.problems
         ]
         raise DataError(*others) from None
-    return Given(source, f"ph.{reader}({json.dumps(str(path), ensure_ascii=False)})")
+    return LoadedData(source, f"ph.{reader}({json.dumps(str(path), ensure_ascii=False)})")
 
 
 def load_objects(*texts: str) -> list[Any]:
@@ -115,11 +115,11 @@ def load_value(text: str) -> Any:
 
 def load_feed(feed: str, model: str | None) -> tuple[Feed, Any]:
     """Load a feed, calling a function that returns one, and the model or None."""
-    found, net = load_with_model(feed, model)
-    given = _returned(feed, found, WRONG_USE)
-    if not isinstance(given, Feed):
-        fail(f"{feed}: expected a ph.Feed, got {type(given).__name__}.", WRONG_USE)
-    return given, net
+    value, net = load_with_model(feed, model)
+    returned = _returned(feed, value, WRONG_USE)
+    if not isinstance(returned, Feed):
+        fail(f"{feed}: expected a ph.Feed, got {type(returned).__name__}.", WRONG_USE)
+    return returned, net
 
 
 def load_with_model(text: str, model: str | None) -> tuple[Any, Any]:
@@ -127,11 +127,11 @@ def load_with_model(text: str, model: str | None) -> tuple[Any, Any]:
     if model is None:
         return load_objects(text)[0], None
     if Path(model).suffix != ".keras":
-        found, net = load_objects(text, model)
-        return found, _as_model(model, net)
+        value, net = load_objects(text, model)
+        return value, _as_model(model, net)
     check_all(partial(_require_object, text), partial(require_file, Path(model)))
-    found = load_objects(text)[0]  # first: the file may define the model's own layers
-    return found, load_saved_model(Path(model))
+    value = load_objects(text)[0]  # first: the file may define the model's own layers
+    return value, load_saved_model(Path(model))
 
 
 def load_saved_model(path: Path) -> Any:
@@ -170,12 +170,12 @@ def _similar_file(path: Path) -> str:
 
 def _pick(path: Path, names: dict[str, Any], name: str) -> Any:
     if name not in names:
-        own = [n for n in names if not n.startswith("_")]
+        public = [n for n in names if not n.startswith("_")]
         if not name:
             fail(f"{path}: name an object of the file, as {path}:name.", WRONG_USE)
-        held = [n for n in own if not inspect.ismodule(names[n])]
-        there = f"It defines {listed(held, 8)}." if held else ""
-        fail(hints(f"{path}: it does not define `{name}`.", similar(name, own) or there), WRONG_USE)
+        defined = [n for n in public if not inspect.ismodule(names[n])]
+        advice = f"It defines {listed(defined, 8)}." if defined else ""
+        fail(hints(f"{path}: it does not define `{name}`.", similar(name, public) or advice), WRONG_USE)
     return names[name]
 
 
@@ -185,16 +185,16 @@ def _pick_part(path: Path, names: dict[str, Any], name: str) -> Any:
     value = _pick(path, names, first)
     for at, attribute in enumerate(attributes):
         if not hasattr(value, attribute):
-            there = similar(attribute, [one for one in dir(value) if not one.startswith("_")])
+            advice = similar(attribute, [n for n in dir(value) if not n.startswith("_")])
             fail(
-                hints(f"{path}: `{'.'.join([first, *attributes[:at]])}` has no `{attribute}`.", there),
+                hints(f"{path}: `{'.'.join([first, *attributes[:at]])}` has no `{attribute}`.", advice),
                 WRONG_USE,
             )
         value = getattr(value, attribute)
     return value
 
 
-def _from_file(path: Path, name: str) -> Given:
+def _from_file(path: Path, name: str) -> LoadedData:
     require_file(path)
     value = _pick(path, _run_file(path), name)
     call = "()" if inspect.isroutine(value) else ""
@@ -202,7 +202,7 @@ def _from_file(path: Path, name: str) -> Given:
     feed = value if isinstance(value, Feed) else None
     source = as_source(value) if feed is None else feed.source
     imports, expression = import_code(path, name)
-    return Given(source, f"{expression}{call}", imports, feed=feed)
+    return LoadedData(source, f"{expression}{call}", imports, feed=feed)
 
 
 def import_code(path: Path, name: str) -> tuple[str, str]:

@@ -62,7 +62,7 @@ def run_evaluate(
         from polyhead.results.evaluate import evaluate
 
         loaded, rows = load_model_and_rows("evaluate", model, [data])
-        found = evaluate(
+        evaluation = evaluate(
             loaded,
             rows,
             batch_size=batch_size,
@@ -71,8 +71,8 @@ def run_evaluate(
             seed=seed,
         )
         if output is not None:
-            found.save(output, worst=worst)
-    typer.echo(found.to_json() if as_json else str(found))
+            evaluation.save(output, worst=worst)
+    typer.echo(evaluation.to_json() if as_json else str(evaluation))
 
 
 def _require_level(intervals: float) -> None:

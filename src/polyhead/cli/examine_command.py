@@ -53,28 +53,28 @@ def run_examine(
     """
     if env:
         with reporting("--env"):
-            known = environment()
-        typer.echo(json.dumps(known.as_dict(), indent=2) if as_json else str(known))
+            installed = environment()
+        typer.echo(json.dumps(installed.as_dict(), indent=2) if as_json else str(installed))
         return
     if data is None:
         fail("examine: name an object of a Python file, as file.py:name, or ask for --env.", WRONG_USE)
     with reporting(data):
-        found, net = load_with_model(data, model)
-        report = examine(found, net, batches, steps_per_epoch=steps, seconds=seconds)
+        examined, net = load_with_model(data, model)
+        report = examine(examined, net, batches, steps_per_epoch=steps, seconds=seconds)
     if report.declaration:
-        report = replace(report, declaration=f"{_code_of(data, found, report)}\n{report.declaration}")
+        report = replace(report, declaration=f"{_code_of(data, examined, report)}\n{report.declaration}")
     typer.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False) if as_json else str(report))
     if not report.ok or (strict and report.warnings):
         raise typer.Exit(WRONG_DATA)
 
 
-def _code_of(data: str, found: Any, report: Examination) -> str:
+def _code_of(data: str, examined: Any, report: Examination) -> str:
     """Return the lines of code that define what was examined under the name that the declaration gives it."""
     path, _, name = data.rpartition(":")
-    if inspect.isgenerator(found):  # the declaration calls its function
-        name = found.gi_code.co_name
+    if inspect.isgenerator(examined):  # the declaration calls its function
+        name = examined.gi_code.co_name
     imports, value = import_code(Path(path), name)
     used = re.search(r"\b(dataset|loader|iterator|generator|arrays)\b", report.declaration)
-    known = name if used is None else used[1]
-    made = inspect.isroutine(found) and known not in (name, "generator")
-    return imports if value == known else f"{imports}\n\n{known} = {value}{'()' * made}"
+    declared = name if used is None else used[1]
+    called = inspect.isroutine(examined) and declared not in (name, "generator")
+    return imports if value == declared else f"{imports}\n\n{declared} = {value}{'()' * called}"

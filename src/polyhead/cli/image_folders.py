@@ -54,7 +54,7 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
     annotated = _coco_files(path)
     if len(annotated) > 1:
         fix = f"Name one of them, as {annotated[0]}."
-        several = listed([one.name for one in annotated], 5)
+        several = listed([file.name for file in annotated], 5)
         raise ContractError(Problem(place(file=str(path)), "one COCO file in it", several, fix))
     if annotated:
         return _opened_coco(annotated[0])
@@ -65,17 +65,17 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
     if not _has_file(path, ENDINGS):
         return None
     files = Root(path, "read_folder(root)", Findings()).files()[0]
-    found = folders_of_masks(files)
-    if found is None:
+    detected = folders_of_masks(files)
+    if detected is None:
         pattern = masks_beside(files)
         if pattern:
             return _opened_by(read_folder, path, masks=pattern)
-        tables = sorted(one for one in path.iterdir() if one.suffix.lower() in _TABLES)
-        keyed = [(one.name, key) for one in tables if (key := _key_of(one)[0])]
+        tables = sorted(file for file in path.iterdir() if file.suffix.lower() in _TABLES)
+        keyed = [(file.name, key) for file in tables if (key := _key_of(file)[0])]
         return (
             _opened_with_table(path, files, *keyed[0]) if len(keyed) == 1 else _opened_by(read_folder, path)
         )
-    images, masks = found
+    images, masks = detected
     return _opened_by(read_folder, path, images=images, masks=masks["mask"] if len(masks) == 1 else masks)
 
 
@@ -107,10 +107,10 @@ def _key_of(table: Path) -> tuple[str, list[Any]]:
         columns = source.read(np.arange(min(len(source), _FEW)))
     except DataError:
         return "", []
-    found = {name: list(plain(values)) for name, values in columns.items() if len(values)}
-    named = [n for n, values in found.items() if all(map(names_image, values)) or _KEY.fullmatch(n)]
+    values_of = {name: list(plain(values)) for name, values in columns.items() if len(values)}
+    named = [n for n, values in values_of.items() if all(map(names_image, values)) or _KEY.fullmatch(n)]
     key = next((name for name in KEYS if name in named), named[0] if named else "")
-    return key, found.get(key, [])
+    return key, values_of.get(key, [])
 
 
 def _coco_files(folder: Path) -> list[Path]:
@@ -133,14 +133,14 @@ def _opened_coco(path: Path) -> tuple[Source, str]:
         folders = folders_of_images(path, content_of(path))
     except DataError as error:
         other = "For other JSON, name a function of a Python file that returns its rows, as file.py:name."
-        raise DataError(*(replace(one, fix=hints(one.fix, other)) for one in error.problems)) from None
+        raise DataError(*(replace(p, fix=hints(p.fix, other)) for p in error.problems)) from None
     if len(folders) == 1:
         return _opened_by(read_coco, path, folders[0])
     fix = (
         f"Write rows = ph.read_coco({_as_literal(path)}, folder) into a Python file, with the folder of its images, "
         "and name it as file.py:rows."
     )
-    found = listed([str(one) for one in folders]) or "none"
+    found = listed([str(folder) for folder in folders]) or "none"
     raise ContractError(Problem(place(file=str(path)), "one folder near it with its images", found, fix))
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from polyhead.cli.arguments import Given, JsonOption, load_data
+from polyhead.cli.arguments import JsonOption, LoadedData, load_data
 from polyhead.cli.messages import fail, reporting
 from polyhead.cli.suggest import Suggestion, suggest
 from polyhead.doctor.column_description import ColumnDescription
@@ -35,66 +35,66 @@ def run_inspect(
 ) -> None:
     """Show the columns of a data set, and suggest a feed as code to paste."""
     with reporting(data):
-        given = load_data(data)
-        columns = describe_columns(given.source)
-    if not len(given.source):
+        loaded = load_data(data)
+        columns = describe_columns(loaded.source)
+    if not len(loaded.source):
         fail(f"{data}: it has no rows.")
     if as_json:
-        typer.echo(json.dumps(_as_dict(given, columns), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_as_dict(loaded, columns), indent=2, ensure_ascii=False))
         return
     console = Console(highlight=False)
     if not code:
-        read = min((len(c.there) for c in columns), default=0)
+        read = min((len(c.present) for c in columns), default=0)
         part = (
             f" (only the first {counted(read, 'value')} of large columns were read)"
-            if read < len(given.source)
+            if read < len(loaded.source)
             else ""
         )
         console.print(
-            Text(f"{data}: {counted(len(given.source), 'row')}, {counted(len(columns), 'column')}{part}"),
+            Text(f"{data}: {counted(len(loaded.source), 'row')}, {counted(len(columns), 'column')}{part}"),
             soft_wrap=True,
         )
         console.print(_as_table(columns))
-        report = getattr(given.source, "report", None)
+        report = getattr(loaded.source, "report", None)
         if report is not None and report.problems:
             console.print(Text(f"\n{report}"), soft_wrap=True)
-    if given.feed is not None and not code:
+    if loaded.feed is not None and not code:
         console.print(
-            Text(f"\nThe data is already declared as a feed:\n{given.feed}\n\n{given.feed.describe()}"),
+            Text(f"\nThe data is already declared as a feed:\n{loaded.feed}\n\n{loaded.feed.describe()}"),
             soft_wrap=True,
         )
         return
-    suggestion = _suggestion(given, columns)
+    suggestion = _suggestion(loaded, columns)
     if not suggestion.inputs or not suggestion.heads:
-        what = "an input" if not suggestion.inputs else "a head"
-        folder = given.expression.startswith("ph.read_folder(") and not suggestion.heads
-        fix = f'If a table has the labels: {given.expression[:-1]}, table="labels.csv").' if folder else ""
-        fail(hints(f"{data}: no column can be {what}: {_reasons(suggestion.left_out, columns)}", fix))
+        kind = "an input" if not suggestion.inputs else "a head"
+        folder = loaded.expression.startswith("ph.read_folder(") and not suggestion.heads
+        fix = f'If a table has the labels: {loaded.expression[:-1]}, table="labels.csv").' if folder else ""
+        fail(hints(f"{data}: no column can be {kind}: {_reasons(suggestion.left_out, columns)}", fix))
     if not code:
         console.print("\nA feed for it, to paste and change:\n")
-    console.print(Text(suggestion.code(given.expression, given.imports)), soft_wrap=True)
+    console.print(Text(suggestion.code(loaded.expression, loaded.imports)), soft_wrap=True)
 
 
-def _suggestion(given: Given, columns: list[ColumnDescription]) -> Suggestion:
+def _suggestion(loaded: LoadedData, columns: list[ColumnDescription]) -> Suggestion:
     table = re.fullmatch(
-        r'(?:ph\.read_table\(".*\.(csv|parquet)(\.\w+)?"|pd\.(read_\w+)\(.*)\)', given.expression
+        r'(?:ph\.read_table\(".*\.(csv|parquet)(\.\w+)?"|pd\.(read_\w+)\(.*)\)', loaded.expression
     )
     suggestion = suggest(columns, f"pd.{table[3] or f'read_{table[1]}'}" if table else "")
-    suggestion.left_out |= given.left_out
+    suggestion.left_out |= loaded.left_out
     return suggestion
 
 
-def _as_dict(given: Given, columns: list[ColumnDescription]) -> dict[str, Any]:
+def _as_dict(loaded: LoadedData, columns: list[ColumnDescription]) -> dict[str, Any]:
     """Return the report as objects for JSON; the code is None if no column can be an input or a head."""
-    suggestion = _suggestion(given, columns)
+    suggestion = _suggestion(loaded, columns)
     complete = suggestion.inputs and suggestion.heads
     return {
-        "rows": len(given.source),
+        "rows": len(loaded.source),
         "columns": [
             {"name": c.name, "type": c.type, "coverage": c.coverage, "values": describe_values(c)}
             for c in columns
         ],
-        "code": suggestion.code(given.expression, given.imports) if complete else None,
+        "code": suggestion.code(loaded.expression, loaded.imports) if complete else None,
     }
 
 

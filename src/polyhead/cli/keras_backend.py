@@ -22,9 +22,9 @@ def installed(module: str) -> bool:
 
 def choose_backend() -> None:
     """Set ``KERAS_BACKEND`` to the only installed backend, if Keras would choose another."""
-    there = [name for name in BACKENDS if installed(name)]
-    if "KERAS_BACKEND" not in os.environ and len(there) == 1 and _backend_of_keras() not in there:
-        os.environ["KERAS_BACKEND"] = there[0]
+    backends = [name for name in BACKENDS if installed(name)]
+    if "KERAS_BACKEND" not in os.environ and len(backends) == 1 and _backend_of_keras() not in backends:
+        os.environ["KERAS_BACKEND"] = backends[0]
 
 
 def _backend_of_keras() -> str:
@@ -40,11 +40,9 @@ def without_backend(error: ImportError) -> str | None:
     """Return the error message for a backend that cannot be imported; None for other modules."""
     if error.name not in BACKENDS:
         return None
-    there = [name for name in BACKENDS if installed(name)]
-    if there:
-        return (
-            f"Keras cannot import its backend {error.name}. Set KERAS_BACKEND={there[0]}, which is installed."
-        )
+    backends = [name for name in BACKENDS if installed(name)]
+    if backends:
+        return f"Keras cannot import its backend {error.name}. Set KERAS_BACKEND={backends[0]}, which is installed."
     return (
         f"Keras needs a backend, and {error.name} cannot be imported. Install one, with pip install jax, and set "
         "KERAS_BACKEND=jax; or torch, or tensorflow."

@@ -37,15 +37,15 @@ def check_all(*checks: Callable[[], Any]) -> None:
 
 
 @contextlib.contextmanager
-def reporting(given: str, output: Path | None = None) -> Iterator[None]:
+def reporting(argument: str, output: Path | None = None) -> Iterator[None]:
     """Keep stdout for the command's result, and end the command with error messages instead of a traceback."""
     with contextlib.redirect_stdout(sys.stderr):  # for the output of the user's files
         try:
             yield
         except ContractError as error:
-            fail(_placed(given, error), WRONG_USE)
+            fail(_placed(argument, error), WRONG_USE)
         except PolyheadError as error:
-            fail(_placed(given, error))
+            fail(_placed(argument, error))
         except ImportError as error:
             message = without_backend(error)
             if message is None:
@@ -54,13 +54,13 @@ def reporting(given: str, output: Path | None = None) -> Iterator[None]:
         except OSError as error:
             file = error.filename if isinstance(error.filename, str) else None
             if output is None or file not in (None, str(output)):
-                fail(f"{file or given}: {error.strerror or error}.", WRONG_USE)
+                fail(f"{file or argument}: {error.strerror or error}.", WRONG_USE)
             if not output.parent.is_dir():
                 fail(f"{output}: its folder does not exist.", WRONG_USE)
             fail(f"{output}: cannot be written: {error.strerror or error}", WRONG_USE)
 
 
-def _placed(given: str, error: PolyheadError) -> str:
+def _placed(argument: str, error: PolyheadError) -> str:
     """The text of an error, prefixed with the argument unless it begins with it."""
     text = str(error)
-    return text if text.startswith(f"file {given}: ") else f"{given}: {text}"
+    return text if text.startswith(f"file {argument}: ") else f"{argument}: {text}"

@@ -35,8 +35,8 @@ def run_migrate(
     """
     require_file(script)
     with reporting(str(script)):
-        found = migrate(script, execute=execute, rows=rows)
-    text = json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False)
-    typer.echo(text if as_json else report_of(found, script))
-    if not found or not all(one.code or one.by for one in found):
+        migrations = migrate(script, execute=execute, rows=rows)
+    text = json.dumps([asdict(migration) for migration in migrations], indent=2, ensure_ascii=False)
+    typer.echo(text if as_json else report_of(migrations, script))
+    if not migrations or not all(migration.code or migration.by for migration in migrations):
         raise typer.Exit(WRONG_DATA)

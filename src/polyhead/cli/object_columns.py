@@ -16,20 +16,20 @@ def beside_images(columns: Sequence[ColumnDescription]) -> dict[str, str]:
     files = [column for column in columns if holds_files(column)]
     if not files:
         return {}
-    found = {}
+    reasons = {}
     for column in columns:
-        owner = next((one.name for one in files if _is_end_of(column, one)), "")
+        owner = next((file.name for file in files if _is_end_of(column, file)), "")
         if owner:
-            found[column.name] = f"the names of the files in `{owner}`"
+            reasons[column.name] = f"the names of the files in `{owner}`"
         elif column.name == "size" and column.shape == (2,) and column.whole:
-            found[column.name] = "height and width of the images"
+            reasons[column.name] = "height and width of the images"
         elif column.name == "annotated" and column.statistics.dtype == "bool":
-            found[column.name] = "which images somebody looked at; in the others labels are missing"
-        elif column.name == "categories" and any(_once_each(column, one) for one in columns):
-            found[column.name] = (
+            reasons[column.name] = "which images somebody looked at; in the others labels are missing"
+        elif column.name == "categories" and any(_once_each(column, other) for other in columns):
+            reasons[column.name] = (
                 "the classes in each image, once; as a head of the image they are ph.MultiLabel()"
             )
-    return found
+    return reasons
 
 
 def guessed_each(
@@ -37,22 +37,22 @@ def guessed_each(
 ) -> tuple[dict[str, Guess], dict[str, str]]:
     """Guess the heads with ``each=``; also return columns with an entry for each box that are left out, and why."""
     lists = (column for column, guess in heads.values() if guess.kind == "Boxes")
-    boxes = next((one for one in lists if one.form == "ragged" or len(one.shape) == 2), None)
+    boxes = next((c for c in lists if c.form == "ragged" or len(c.shape) == 2), None)
     if boxes is None:
         return {}, {}
-    along = [one for one in columns if one.name != boxes.name and _are_as_many(one, boxes)]
-    if boxes.form == "numbers" and not any(one.form in ("lists", "masks") for one in along):
+    along = [c for c in columns if c.name != boxes.name and _are_as_many(c, boxes)]
+    if boxes.form == "numbers" and not any(c.form in ("lists", "masks") for c in along):
         return {}, {}  # these may be vectors that happen to have as many numbers
-    found: dict[str, Guess] = {}
+    guesses: dict[str, Guess] = {}
     left_out: dict[str, str] = {}
     each = f"each={quoted_text(boxes.name)}"
     for column in along:
         guess = _guess_each(column, each)
         if isinstance(guess, Guess):
-            found[column.name] = guess
+            guesses[column.name] = guess
         else:
             left_out[column.name] = guess
-    return found, left_out
+    return guesses, left_out
 
 
 def _guess_each(column: ColumnDescription, each: str) -> Guess | str:
@@ -82,9 +82,9 @@ def _are_as_many(column: ColumnDescription, boxes: ColumnDescription) -> bool:
 
 def _lengths(column: ColumnDescription) -> np.ndarray:
     """The number of entries in each row, -1 where it is missing."""
-    found = np.full(len(column.there), -1, np.int64)
-    found[column.there] = [len(value) for value in column.values]
-    return found
+    lengths = np.full(len(column.present), -1, np.int64)
+    lengths[column.present] = [len(value) for value in column.values]
+    return lengths
 
 
 def _is_end_of(column: ColumnDescription, paths: ColumnDescription) -> bool:
@@ -106,4 +106,4 @@ def _once_each(column: ColumnDescription, other: ColumnDescription) -> bool:
     if len(column.values) != len(other.values):
         return False
     pairs = zip(column.values, other.values, strict=True)
-    return all(list(some) == list(dict.fromkeys(every)) for some, every in pairs)
+    return all(list(once) == list(dict.fromkeys(every)) for once, every in pairs)

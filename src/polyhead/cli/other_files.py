@@ -50,9 +50,9 @@ def opened_other(path: Path) -> OtherFile | None:
     ending, quoted = path.suffix.lower(), json.dumps(str(path), ensure_ascii=False)
     with _naming(path):
         if path.is_dir():
-            files = sorted(one for one in path.iterdir() if one.suffix.lower() == ".npy")
+            files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".npy")
             code = f'{{path.stem: np.load(path, mmap_mode="r") for path in Path({quoted}).glob("*.npy")}}'
-            arrays = {one.stem: _memory_mapped(one) for one in files}
+            arrays = {file.stem: _memory_mapped(file) for file in files}
             imports = "from pathlib import Path\n\nimport numpy as np"
             return _of_arrays(path, arrays, code, imports) if files else None
         if ending == ".npy":
@@ -87,7 +87,7 @@ def _of_arrays(path: Path, arrays: Mapping[str, Any], expression: str, imports: 
         lengths.setdefault(len(part) if getattr(part, "shape", ()) else alone, []).append(name)
     several = {length: names for length, names in lengths.items() if length >= 0 and len(names) > 1}
     if not several:
-        shapes = listed([f"{name} {getattr(one, 'shape', 'a group')}" for name, one in parts.items()], 8)
+        shapes = listed([f"{name} {getattr(part, 'shape', 'a group')}" for name, part in parts.items()], 8)
         fix = 'Read the arrays, and give them names: {"image": images, "label": labels}.'
         raise DataError(Problem(where, "at least two arrays of one length", shapes, fix))
     rows = max(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from polyhead.cli.arguments import Given, load_data
+from polyhead.cli.arguments import LoadedData, load_data
 from polyhead.cli.messages import INTERRUPTED, WRONG_DATA, WRONG_USE, fail, reporting
 from polyhead.errors import PolyheadError, counted
 from polyhead.packing import pack, verify
@@ -63,10 +63,10 @@ def run_pack(
         return
     output = _one_output(output, named_output)
     with reporting(data, output):
-        given = _of_one_length(load_data(data), data)
+        loaded = _of_one_length(load_data(data), data)
         try:
             store = pack(
-                given.source if given.feed is None else given.feed,
+                loaded.source if loaded.feed is None else loaded.feed,
                 output,
                 image_size=image_size,
                 encoding=encoding,
@@ -83,19 +83,19 @@ def _one_output(output: Path | None, named: Path | None) -> Path:
     """Return the folder to write, given as an argument or as an option."""
     if output is not None and named is not None:
         fail(f"name one folder to write, not {output} and {named}.", WRONG_USE)
-    found = output or named
-    if found is None:
+    folder = output or named
+    if folder is None:
         fail("name the folder to write: polyhead pack FILE.PY:NAME OUT.", WRONG_USE)
-    return found
+    return folder
 
 
-def _of_one_length(given: Given, data: str) -> Given:
+def _of_one_length(loaded: LoadedData, data: str) -> LoadedData:
     """Return the data; the command ends if its file also holds arrays that are no columns of the rows."""
-    if given.left_out:
-        others = "; ".join(f"{names}: {why}" for names, why in given.left_out.items())
+    if loaded.left_out:
+        others = "; ".join(f"{names}: {why}" for names, why in loaded.left_out.items())
         fix = "Name a mapping of the arrays of one length, as file.py:name."
         fail(f"{data}: expected arrays of one length, got {others}. {fix}")
-    return given
+    return loaded
 
 
 def _verify_store(path: str) -> None:

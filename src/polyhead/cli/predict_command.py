@@ -51,7 +51,7 @@ def run_predict(
         from polyhead.results.predict import predict
 
         loaded, rows = load_model_and_rows("predict", model, data, keep or ())
-        found = predict(
+        predictions = predict(
             loaded,
             rows,
             batch_size=batch_size,
@@ -59,12 +59,12 @@ def run_predict(
             probabilities=probabilities,
             path=output if ending == ".parquet" else None,
         )
-        written = list(found.columns)
+        written = list(predictions.columns)
         if ending == ".json":
-            found.write_coco(output)
+            predictions.write_coco(output)
             written = []
         elif ending == ".csv":
-            found.write_csv(output)
+            predictions.write_csv(output)
             with open(output, encoding="utf-8", newline="") as file:
                 written = next(csv.reader(file))  # without masks and maps
-    typer.echo(", ".join([f"{output}: {counted(len(found), 'row')}", *written]))
+    typer.echo(", ".join([f"{output}: {counted(len(predictions), 'row')}", *written]))

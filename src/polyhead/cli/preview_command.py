@@ -45,12 +45,12 @@ def run_preview(
     In the last case the file is written too, and shows what does not fit.
     """
     with reporting(feed, output):
-        given, net = load_feed(feed, model)
-        found = preview(given, output, samples, rows=_rows_named(rows), draws=draws, model=net)
+        loaded, net = load_feed(feed, model)
+        result = preview(loaded, output, samples, rows=_rows_named(rows), draws=draws, model=net)
     typer.echo(f"{output}")
-    if found.report is not None:
+    if result.report is not None:
         with reporting(feed):
-            _require_fit(found.report)
+            _require_fit(result.report)
 
 
 def _require_fit(report: Report) -> None:

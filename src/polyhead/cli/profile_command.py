@@ -35,6 +35,6 @@ def run_profile(
     from polyhead.report.profile import train
 
     with reporting(feed):
-        given, net = load_feed(feed, model)
-        speed = given.profile(steps) if net is None else train(given, net, steps)
+        loaded, net = load_feed(feed, model)
+        speed = loaded.profile(steps) if net is None else train(loaded, net, steps)
     typer.echo(json.dumps(speed.as_dict(), indent=2) if as_json else str(speed))

@@ -76,25 +76,25 @@ def suggest(columns: list[ColumnDescription], reader: str = "") -> Suggestion:
     Args:
         reader: the function of pandas that reads the data, if its texts can be changed in a frame.
     """
-    found = Suggestion(reader=reader)
+    suggestion = Suggestion(reader=reader)
     usable, beside = [], beside_images(columns)
-    coordinates, taken = _coordinates(columns, found)
-    taken |= _give_words(columns, found)
+    coordinates, taken = _coordinates(columns, suggestion)
+    taken |= _give_words(columns, suggestion)
     for column in columns:
         why = beside.get(column.name) or why_unusable(column)
         if column.name in taken:
             continue
         changed = changed_text(column) if reader else None
         if changed:
-            found.changes[column.name], kind = changed
-            (found.heads if kind.kind == "MultiLabel" else found.inputs)[column.name] = kind
+            suggestion.changes[column.name], kind = changed
+            (suggestion.heads if kind.kind == "MultiLabel" else suggestion.inputs)[column.name] = kind
         elif why:
-            found.left_out[column.name] = why
+            suggestion.left_out[column.name] = why
         else:
             usable.append(column)
-    heads = _suggested_heads(usable, not coordinates and not found.heads, bool(found.inputs))
+    heads = _suggested_heads(usable, not coordinates and not suggestion.heads, bool(suggestion.inputs))
     each, without = guessed_each(usable, heads)
-    found.left_out |= without
+    suggestion.left_out |= without
     heads = {name: pair for name, pair in heads.items() if name not in each and name not in without}
     scalars = []
     for column in usable:
@@ -103,47 +103,47 @@ def suggest(columns: list[ColumnDescription], reader: str = "") -> Suggestion:
         names = column.whole and column.shape == () and holds_names(column)
         guess = _guess_ids(column) if names else guess_input(column)
         if isinstance(guess, str):
-            found.left_out[column.name] = guess
+            suggestion.left_out[column.name] = guess
         elif column.form == "numbers" and column.shape == () and not names:
             scalars.append(column)
         else:
-            found.inputs[column.name] = guess
-    found.heads |= {name: _scaled(column, guess) for name, (column, guess) in heads.items()}
-    _give(found, heads, scalars)
-    found.heads |= each
-    found.inputs |= _side_by_side(scalars, {c.name for c in columns})
-    if any(guess.kind == "Image" for guess in found.inputs.values()):
+            suggestion.inputs[column.name] = guess
+    suggestion.heads |= {name: _scaled(column, guess) for name, (column, guess) in heads.items()}
+    _give(suggestion, heads, scalars)
+    suggestion.heads |= each
+    suggestion.inputs |= _side_by_side(scalars, {c.name for c in columns})
+    if any(guess.kind == "Image" for guess in suggestion.inputs.values()):
         named = {column.name: column for column in columns}
-        found.heads = {name: _in_shares(named[name], guess) for name, guess in found.heads.items()}
-    found.heads |= coordinates
-    return found
+        suggestion.heads = {name: _in_shares(named[name], guess) for name, guess in suggestion.heads.items()}
+    suggestion.heads |= coordinates
+    return suggestion
 
 
-def _give_words(columns: list[ColumnDescription], found: Suggestion) -> set[str]:
+def _give_words(columns: list[ColumnDescription], draft: Suggestion) -> set[str]:
     """Suggest inputs and heads for lists of words and of their tags; return the names of their columns."""
     words = word_lists(columns)
-    if found.reader:
-        found.inputs |= words.inputs
-        found.heads |= words.heads
-        found.changes |= words.changes
+    if draft.reader:
+        draft.inputs |= words.inputs
+        draft.heads |= words.heads
+        draft.changes |= words.changes
     else:
         unequal = "lists of words of unequal lengths; make them equal"
-        found.left_out |= {name: f"{unequal}: {words.changes[name]}" for name in words.inputs}
-        found.left_out |= {
+        draft.left_out |= {name: f"{unequal}: {words.changes[name]}" for name in words.inputs}
+        draft.left_out |= {
             name: f"{guess.remark}; for {guess.code()}, give {words.changes[name]}"
             for name, guess in words.heads.items()
         }
     return set(words.changes)
 
 
-def _coordinates(columns: list[ColumnDescription], found: Suggestion) -> tuple[dict[str, Guess], set[str]]:
+def _coordinates(columns: list[ColumnDescription], draft: Suggestion) -> tuple[dict[str, Guess], set[str]]:
     """Suggest heads of boxes and points in columns of their own, beside pictures; return also these columns."""
     if not any(holds_pictures(column) or holds_files(column) for column in columns):
         return {}, set()
     heads, taken = guessed_coordinates(columns)
     if heads and any(holds_files(c) and max((c.texts or {"": 1}).values()) > 1 for c in columns):
         why = "an image has several rows; join them, as by frame.groupby(..., as_index=False).agg(list)"
-        found.left_out[", ".join(sorted(taken))] = why
+        draft.left_out[", ".join(sorted(taken))] = why
         return {}, taken
     return heads, taken
 
@@ -178,7 +178,7 @@ def _suggested_heads(
 def _guess_ids(column: ColumnDescription) -> Guess | str:
     """Return the input for numbers that are names, which no model should take for amounts, or why it is none."""
     low, high = (int(end[0]) for end in (column.statistics.low, column.statistics.high))
-    if not column.there.all() or low < 0 or high > _SPARSE * len(column.counts or ()):
+    if not column.present.all() or low < 0 or high > _SPARSE * len(column.counts or ()):
         return 'numbers that are names; for ph.Array(vocabulary="auto"), turn them into text: [str(n) for n in column]'
     return Guess("Array", (), f"ids, no amounts: keras.layers.Embedding({high + 1}, ...)")
 
@@ -224,37 +224,37 @@ def _side_by_side(scalars: list[ColumnDescription], taken: set[str]) -> dict[str
 
 
 def _give(
-    found: Suggestion, heads: dict[str, tuple[ColumnDescription, Guess]], scalars: list[ColumnDescription]
+    draft: Suggestion, heads: dict[str, tuple[ColumnDescription, Guess]], scalars: list[ColumnDescription]
 ) -> None:
     """Add ``given=`` to heads whose labels are missing wherever a binary column is 0; that column becomes a head."""
     for name, (column, _) in heads.items():
-        if column.there.all():
+        if column.present.all():
             continue
         binary = [c for c, g in heads.values() if g.kind == "Binary" and c.name != name]
         for other in [*binary, *(c for c in scalars if c.statistics.zero_one)]:
             if not _explains(other, column):
                 continue
-            if other.name not in found.heads:
-                if len(scalars) == 1 and not found.inputs:
+            if other.name not in draft.heads:
+                if len(scalars) == 1 and not draft.inputs:
                     continue
                 scalars.remove(other)
-                found.heads = {other.name: Guess("Binary", balance_argument(other)), **found.heads}
-            found.heads[name] = found.heads[name].saying("given", other.name)
+                draft.heads = {other.name: Guess("Binary", balance_argument(other)), **draft.heads}
+            draft.heads[name] = draft.heads[name].saying("given", other.name)
             break
 
 
 def _explains(binary: ColumnDescription, column: ColumnDescription) -> bool:
     """Return whether a column is missing in every row where the binary one is 0, and present in most where it is 1."""
-    rows = min(len(binary.there), len(column.there))
-    if not binary.there[:rows].all():
+    rows = min(len(binary.present), len(column.present))
+    if not binary.present[:rows].all():
         return False
     ones = np.asarray(binary.values[:rows]).astype(bool).reshape(rows)
-    there = column.there[:rows]
+    present = column.present[:rows]
     return (
         bool((~ones).any())
-        and not bool(there[~ones].any())
+        and not bool(present[~ones].any())
         and bool(ones.any())
-        and float(there[ones].mean()) >= 0.5
+        and float(present[ones].mean()) >= 0.5
     )
 
 
@@ -280,12 +280,14 @@ def guessed_coordinates(columns: list[ColumnDescription]) -> tuple[dict[str, Gue
     for edges, form in _BOX_COLUMNS.items():
         for prefix in [name.removesuffix(edges[0]) for name in numbers if name.endswith(edges[0])]:
             parts = [numbers.get(prefix + edge) for edge in edges]
-            found = [part for part in parts if part is not None and part.name not in taken]
-            if len(found) == 4:
-                arguments = ("1", _columns_argument(found), *([f'format="{form}"'] if form else []))
+            coordinates = [part for part in parts if part is not None and part.name not in taken]
+            if len(coordinates) == 4:
+                arguments = ("1", _columns_argument(coordinates), *([f'format="{form}"'] if form else []))
                 remark = "cxcywh if x and y are the center" if form else ""
-                heads[prefix.strip("_ .") or "box"] = _normalized_guess("Boxes", arguments, remark, found)
-                taken |= {part.name for part in found}
+                heads[prefix.strip("_ .") or "box"] = _normalized_guess(
+                    "Boxes", arguments, remark, coordinates
+                )
+                taken |= {part.name for part in coordinates}
     points: dict[str, list[ColumnDescription]] = {}
     for name, column in numbers.items():
         match = _POINT_COLUMN.fullmatch(name)
@@ -293,11 +295,11 @@ def guessed_coordinates(columns: list[ColumnDescription]) -> tuple[dict[str, Gue
         if match and other is not None and not taken & {column.name, other.name}:
             points[match[1]] = [column, other]
     if points:
-        found = [column for pair in points.values() for column in pair]
+        coordinates = [column for pair in points.values() for column in pair]
         names = f"point_names=[{', '.join(map(quoted_text, points))}]"
-        arguments = (str(len(points)), _columns_argument(found), names)
-        heads["points"] = _normalized_guess("Keypoints", arguments, "", found)
-        taken |= {column.name for column in found}
+        arguments = (str(len(points)), _columns_argument(coordinates), names)
+        heads["points"] = _normalized_guess("Keypoints", arguments, "", coordinates)
+        taken |= {column.name for column in coordinates}
     return heads, taken
 
 

@@ -29,7 +29,7 @@ def why_unusable(column: ColumnDescription) -> str:
         return "it holds no value"
     if column.form == "other":
         fix = conversion_fix(column.values[0])
-        fix = fix if column.there.all() else leaving_gaps(fix)
+        fix = fix if column.present.all() else leaving_gaps(fix)
         if not times_fix(column.values[0]):
             return "; ".join(
                 filter(None, (f"{column.type}, which is neither numbers nor text", _continued(fix)))
@@ -60,22 +60,22 @@ class _Unusable(NamedTuple):
 
 
 def _unusable_text(column: ColumnDescription) -> _Unusable:
-    total, texts = int(column.there.sum()), column.texts
-    adapted = str if column.there.all() else leaving_gaps
-    some = list(texts or dict.fromkeys(column.values[:_SAMPLE]))[:_SAMPLE]
-    words = [text for text in some if not means_no_number(text)]
+    total, texts = int(column.present.sum()), column.texts
+    adapted = str if column.present.all() else leaving_gaps
+    sample = list(texts or dict.fromkeys(column.values[:_SAMPLE]))[:_SAMPLE]
+    words = [text for text in sample if not means_no_number(text)]
     fixes = [fix for text in words if (fix := conversion_fix(text))]
     if words and 2 * len(fixes) >= len(words) and not holds_names(column):
         kind = {lists_fix(words[0]): "lists", times_fix(words[0]): "times"}.get(fixes[0], "numbers")
         fix = adapted(max(fixes, key=len))  # which also turns the simpler texts into numbers
-        none = next((text for text in some if means_no_number(text)), None)
+        none = next((text for text in sample if means_no_number(text)), None)
         if none is not None and set(fixes) == {conversion_fix("0")}:
             fix = conversion_fix(none)
         elif none is not None:
             none = f"column = [None if one == {none!r} else one for one in column]"
             fix = f"after {none}, {_continued(leaving_gaps(fix))}"
         return _Unusable(f"{kind} that are text; {_continued(fix)}")
-    mark = labels_mark(some)
+    mark = labels_mark(sample)
     if mark:
         code = adapted(split_labels(mark))
         why = f"several labels in a text; for ph.MultiLabel(), split the labels: {code}"
@@ -83,7 +83,7 @@ def _unusable_text(column: ColumnDescription) -> _Unusable:
     if texts is not None and set(map(str.lower, texts)) <= _PARTS:
         return _Unusable("the parts of the data; select the rows of each: data.select(lambda columns: ...)")
     if texts is not None and are_texts(list(texts), total) and not has_word(_ID, column.name):
-        code = _WORDS if column.there.all() else leaving_gaps(_WORDS, '[""] * 20')
+        code = _WORDS if column.present.all() else leaving_gaps(_WORDS, '[""] * 20')
         why = f'free text; for ph.Array(vocabulary="auto"), split it into lists of words: {code}'
         return _Unusable(why, (code, Guess("Array", ('vocabulary="auto"',), "20 words of each text, as ids")))
     if texts is None or nearly_unique(len(texts), total):

@@ -31,30 +31,30 @@ def word_lists(columns: Sequence[ColumnDescription]) -> WordLists:
 
     The tags of a column named like words are lists of as many texts or whole numbers.
     """
-    found = WordLists()
+    lists = WordLists()
     for words in columns:
-        if words.form != "lists" or not has_word(WORDS, words.name) or not words.there.all():
+        if words.form != "lists" or not has_word(WORDS, words.name) or not words.present.all():
             continue
-        tags = [one for one in columns if one.name != words.name and _tags_of(one, words)]
+        tags = [column for column in columns if column.name != words.name and _tags_of(column, words)]
         lengths = {len(row) for row in words.values}
         if len(lengths) == 1 and not tags:
             continue
         filled = f'[(list(row) + [""] * {max(lengths)})[:{max(lengths)}] for row in column]'
-        found.changes[words.name] = filled
-        found.inputs[words.name] = Guess("Array", ('vocabulary="auto"',), "words as ids, for an Embedding")
-        for one in tags:
-            names = sorted(one.texts or ())
+        lists.changes[words.name] = filled
+        lists.inputs[words.name] = Guess("Array", ('vocabulary="auto"',), "words as ids, for an Embedding")
+        for column in tags:
+            names = sorted(column.texts or ())
             listed = f"[{', '.join(map(quoted_text, names))}]"
             entries = f"[{listed}.index(tag) for tag in row]" if names else "list(row)"
-            found.changes[one.name] = (
+            lists.changes[column.name] = (
                 f"[[({entries} + [{_NO_TAG}] * {max(lengths)})[:{max(lengths)}]] for row in column]"
             )
             classes = (
-                listed if names else str(max(2, int(max(max(row) for row in one.values if len(row))) + 1))
+                listed if names else str(max(2, int(max(max(row) for row in column.values if len(row))) + 1))
             )
             remark = f"a tag for each of `{words.name}`, as a mask of height 1"
-            found.heads[one.name] = Guess("Mask", (classes, f"missing={_NO_TAG}"), remark)
-    return found
+            lists.heads[column.name] = Guess("Mask", (classes, f"missing={_NO_TAG}"), remark)
+    return lists
 
 
 def _tags_of(column: ColumnDescription, words: ColumnDescription) -> bool:
@@ -74,6 +74,6 @@ def _tags_of(column: ColumnDescription, words: ColumnDescription) -> bool:
         return False
     return (
         bool(fits)
-        and bool(column.there.all())
+        and bool(column.present.all())
         and list(map(len, column.values)) == list(map(len, words.values))
     )

@@ -22,17 +22,17 @@ from polyhead.keras_bridge.structure import leaves
 from polyhead.kinds.times import times_fix
 
 
-def check_batches(reading: Reading, subject: Subject, places: Matches, shape: str = "") -> list[Problem]:
+def check_batches(reading: Reading, subject: Subject, matches: Matches, shape: str = "") -> list[Problem]:
     """Find problems in the layout; ``shape`` is what to yield for the model, if there is one."""
     return [
         *_check_container(reading, subject, shape),
-        *_frames_in_batches(reading, subject, places),
+        *_frames_in_batches(reading, subject, matches),
         *_arrays_in_loader(reading, subject),
-        *_check_drift(reading, places),
-        *_check_odd_leaves(reading, places, shape),
-        *_check_none(reading, places),
-        *_check_row_counts(reading, subject, places),
-        *_check_reuse(reading, places),
+        *_check_drift(reading, matches),
+        *_check_odd_leaves(reading, matches, shape),
+        *_check_none(reading, matches),
+        *_check_row_counts(reading, subject, matches),
+        *_check_reuse(reading, matches),
     ]
 
 
@@ -57,12 +57,12 @@ def _check_container(reading: Reading, subject: Subject, shape: str) -> list[Pro
     return []
 
 
-def _frames_in_batches(reading: Reading, subject: Subject, places: Matches) -> list[Problem]:
+def _frames_in_batches(reading: Reading, subject: Subject, matches: Matches) -> list[Problem]:
     """Find frames in batches, whose missing ``dtype`` TensorFlow's pipeline reads."""
     expected, found = "an array", "a DataFrame (works on JAX and torch, AttributeError on TensorFlow)"
     fix, safe = 'Say frame.to_numpy("float32").', _backend() not in ("tensorflow", "")
     return [
-        Problem(f"{places.name(place)}, batch 0", expected, found, fix, "not-an-array", safe)
+        Problem(f"{matches.name(place)}, batch 0", expected, found, fix, "not-an-array", safe)
         for place, leaf in reading.given.items()
         if subject.yields and is_frame(leaf) and hasattr(leaf, "columns")
     ]
@@ -78,7 +78,7 @@ def _arrays_in_loader(reading: Reading, subject: Subject) -> list[Problem]:
     return [Problem("batch 0", "torch tensors, as it is a DataLoader", found, fix, "not-an-array")]
 
 
-def _check_drift(reading: Reading, places: Matches) -> Iterator[Problem]:
+def _check_drift(reading: Reading, matches: Matches) -> Iterator[Problem]:
     if len(reading.layouts) > 1:
         step, layout, _ = reading.layouts[1]
         expected = f"the nesting of the batches before, {nesting(reading.layouts[0][1])}"
@@ -90,47 +90,47 @@ def _check_drift(reading: Reading, places: Matches) -> Iterator[Problem]:
             stable = "float32" if "float" in first + then else "int32"
             harm = "TensorFlow would truncate the fractions. " if first[0] in "iu" and then[0] == "f" else ""
             yield Problem(
-                f"{places.name(place)}, batch {step}",
+                f"{matches.name(place)}, batch {step}",
                 f"{first}, as in batch 0",
                 then,
                 f'{harm}Fix the dtype: values.astype("{stable}").',
                 "dtype-drift",
             )
         if len(stats.shapes) > 1:
-            (one, _), (other, step), *_ = stats.shapes.items()
-            taken = _takes_all(places, place, stats)
+            (shape, _), (other, step), *_ = stats.shapes.items()
+            taken = _takes_all(matches, place, stats)
             if taken and _backend() != "jax":
                 continue
             yield Problem(
-                f"{places.name(place)}, batch {step}",
-                f"rows of shape {one}, as in batch 0",
+                f"{matches.name(place)}, batch {step}",
+                f"rows of shape {shape}, as in batch 0",
                 f"rows of shape {other}",
                 f"{'JAX compiles the model for each shape. ' * taken}Pad or cut the rows to one shape.",
                 "shape-drift",
                 # inputs of varying lengths are common, as long as the rank is the same
-                warning=taken or (place[0] == "x" and len(one) == len(other)),
+                warning=taken or (place[0] == "x" and len(shape) == len(other)),
             )
 
 
-def _takes_all(places: Matches, place: Place, stats: LeafStatistics) -> bool:
+def _takes_all(matches: Matches, place: Place, stats: LeafStatistics) -> bool:
     """Return whether a tensor of the model has axes of any size where the rows of batches differ in shape."""
-    slot = (places.inputs if place[0] == "x" else places.outputs).get(place[1])
+    slot = (matches.inputs if place[0] == "x" else matches.outputs).get(place[1])
     if slot is None:
         return False
     wanted = (slot.shape,) if place[0] == "x" else (slot.shape, slot.shape[:-1])
-    return any(all(fits(shape, one) for shape in stats.shapes) for one in wanted)
+    return any(all(fits(shape, axes) for shape in stats.shapes) for axes in wanted)
 
 
-def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> Iterator[Problem]:
+def _check_odd_leaves(reading: Reading, matches: Matches, shape: str) -> Iterator[Problem]:
     for place, stats in reading.stats.items():
-        slot = places.inputs.get(place[1]) if place[0] == "x" else None
+        slot = matches.inputs.get(place[1]) if place[0] == "x" else None
         stacked = place == ("y", ()) and bool(
             shape
         )  # one list for several outputs, which `match_outputs` reports
         reported = stacked or (place[0] == "w" and reading.weighs_outputs)
         if stats.odd is not None and not reported and not (slot is not None and slot.dtype == "string"):
             step, words = stats.odd
-            fix = f"Give NumPy arrays: {_as_arrays(reading, place, places, shape)}."
+            fix = f"Give NumPy arrays: {_as_arrays(reading, place, matches, shape)}."
             if "unequal length" in words:
                 fix = "Pad the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
             elif "RaggedTensor" in words:
@@ -153,7 +153,7 @@ def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> Iterator
             if words == NONE:
                 fix = "Give an array of ones for outputs without weights."
                 if place[0] == "y":
-                    output = places.outputs.get(place[1])
+                    output = matches.outputs.get(place[1])
                     may = (
                         output is not None and output.untrained
                     )  # Keras 3.10 refuses None there, later ones do not
@@ -161,14 +161,14 @@ def _check_odd_leaves(reading: Reading, places: Matches, shape: str) -> Iterator
                     fix = fix if may else "Where there is no label, give 0 and a weight of 0."
                 elif place[0] == "w":
                     may = len(place[1]) > 0  # Keras accepts it in a nesting with a place for each output
-            where = f"{places.name(place)}, batch {step}"
+            where = f"{matches.name(place)}, batch {step}"
             code = (
                 "list-of-numbers" if stats.listed is not None or "unequal length" in words else "not-an-array"
             )
             yield Problem(where, "an array of numbers", words, fix, code, may)
 
 
-def _as_arrays(reading: Reading, place: Place, places: Matches, shape: str) -> str:
+def _as_arrays(reading: Reading, place: Place, matches: Matches, shape: str) -> str:
     """Return code that converts the list at a place to an array; for labels, what to yield for all outputs.
 
     Args:
@@ -177,14 +177,14 @@ def _as_arrays(reading: Reading, place: Place, places: Matches, shape: str) -> s
     part, path = place
     if (
         part != "y"
-        or (path and not (shape and path in places.outputs))
-        or any(at[1:] for at in places.outputs)
+        or (path and not (shape and path in matches.outputs))
+        or any(at[1:] for at in matches.outputs)
     ):
         return f'np.asarray({part}{"".join(f"[{key!r}]" for key in path)}, "float32")'
-    if not path or len(places.outputs) < 2:
-        return f"yield x, {_array_code(places.outputs.get(path), 'y', reading.stats[place].listed)}"
+    if not path or len(matches.outputs) < 2:
+        return f"yield x, {_array_code(matches.outputs.get(path), 'y', reading.stats[place].listed)}"
     codes: dict[str, str] = {}
-    for at, slot in places.outputs.items():
+    for at, slot in matches.outputs.items():
         stats, name = reading.stats.get(("y", at)), slot.name if slot.name.isidentifier() else "..."
         listed = None if stats is None else stats.listed
         codes[slot.name] = name if listed is None else _array_code(slot, name, listed)
@@ -200,13 +200,13 @@ def _array_code(slot: ExaminedTensor | None, name: str, listed: tuple[int, ...] 
     return f'np.asarray({name}, "{"int32" if sparse else "float32"}"){"[:, None]" * column}'
 
 
-def _check_none(reading: Reading, places: Matches) -> Iterator[Problem]:
+def _check_none(reading: Reading, matches: Matches) -> Iterator[Problem]:
     """Find inputs that are None, which Keras accepts only for optional inputs."""
     for place, stats in reading.stats.items():
         if stats.none is None:
             continue
-        slot = places.inputs.get(place[1])
-        where = f"{places.name(place)}, batch {stats.none}"
+        slot = matches.inputs.get(place[1])
+        where = f"{matches.name(place)}, batch {stats.none}"
         if slot is None:
             fix = "Keras takes None where the model has keras.Input(..., optional=True), and nowhere else."
             yield Problem(where, "an array of numbers", NONE, fix, "not-an-array", warning=not stats.rows)
@@ -223,17 +223,17 @@ def _check_none(reading: Reading, places: Matches) -> Iterator[Problem]:
             yield Problem(where, expected, found, fix, "structure-drift", safe)
 
 
-def omitted_inputs(reading: Reading, places: Matches) -> list[str]:
+def omitted_inputs(reading: Reading, matches: Matches) -> list[str]:
     """Note the optional inputs that no batch has."""
     return [
-        f"{places.name(('x', path))} is optional, and None in every batch"
-        for path, slot in places.inputs.items()
+        f"{matches.name(('x', path))} is optional, and None in every batch"
+        for path, slot in matches.inputs.items()
         if slot.optional and ("x", path) in reading.stats
         if reading.stats["x", path].none is not None and not reading.stats["x", path].rows
     ]
 
 
-def _check_row_counts(reading: Reading, subject: Subject, places: Matches) -> list[Problem]:
+def _check_row_counts(reading: Reading, subject: Subject, matches: Matches) -> list[Problem]:
     if reading.uneven is None:
         return []
     step, counts = reading.uneven
@@ -244,30 +244,30 @@ def _check_row_counts(reading: Reading, subject: Subject, places: Matches) -> li
             ("xyw"[path[0]], path[1:]): len(leaf) for path, leaf in leaves(subject.whole) if leaf is not None
         }
     usual = max(counts.values(), key=list(counts.values()).count)
-    found = ", ".join(f"{rows} in {places.name(place)}" for place, rows in counts.items() if rows != usual)
+    found = ", ".join(f"{rows} in {matches.name(place)}" for place, rows in counts.items() if rows != usual)
     fix = "Cut inputs, labels and weights with the same ids."
     if any(one == 1 and reading.stats[place].shape[:1] == (usual,) for place, one in counts.items()):
         fix = "The first axis must be the rows: give array[0]."
     return [Problem(where, f"{counted(usual, 'row')} in every array", found, fix, "row-count")]
 
 
-def _check_reuse(reading: Reading, places: Matches) -> list[Problem]:
+def _check_reuse(reading: Reading, matches: Matches) -> list[Problem]:
     if reading.reused is None:
         return []
     step, shared = reading.reused
-    where = f"{', '.join(map(places.name, shared))}, batch {step}"
+    where = f"{', '.join(map(matches.name, shared))}, batch {step}"
     expected = "an array that does not change after it was yielded"
     found = "one that was overwritten by the next batch"
     fix = "Make a new array for each batch, or yield array.copy(): Keras holds batches before it trains on them."
     return [Problem(where, expected, found, fix, "buffer-reused")]
 
 
-def check_pairs(found: tuple[int, Turned] | None, places: Matches) -> list[Problem]:
+def check_pairs(turned: tuple[int, Turned] | None, matches: Matches) -> list[Problem]:
     """Return the problem of an image that was turned without a mask, given its batch and what is turned."""
-    if found is None:
+    if turned is None:
         return []
-    step, (path, row, how) = found
-    where = f"{places.name(('y', path))}, batch {step}, row {row}"
+    step, (path, row, how) = turned
+    where = f"{matches.name(('y', path))}, batch {step}, row {row}"
     expected = "image and masks that are turned together"
     fix = "Draw once, and apply it to both: image[:, ::-1], mask[:, ::-1]."
     got = f"an image that was turned {how} beside the same labels"

@@ -18,7 +18,7 @@ class ColumnDescription:
     Attributes:
         form: ``"numbers"``, ``"text"``, ``"lists"`` (of text), ``"masks"`` (lists of masks of objects), ``"ragged"``
             (rows of numbers of unequal shape), ``"images"`` (encoded, or of Pillow), ``"empty"``, or ``"other"``.
-        there: which rows have a value, bool ``(rows read,)``.
+        present: which rows have a value, bool ``(rows read,)``.
         values: the values of these rows, an array or a list; None if only statistics were kept.
         texts: the count of each text; None if there are too many.
         encoded: whether the rows are what a model gets, so that the feed has to return the same.
@@ -30,7 +30,7 @@ class ColumnDescription:
     form: str = "numbers"
     statistics: ArrayStatistics = field(default_factory=ArrayStatistics)
     type: str = ""
-    there: np.ndarray = field(default_factory=lambda: np.ones(0, bool))
+    present: np.ndarray = field(default_factory=lambda: np.ones(0, bool))
     values: Any = None
     texts: dict[str, int] | None = None
     encoded: bool = False
@@ -55,12 +55,12 @@ class ColumnDescription:
     @property
     def coverage(self) -> float:
         """The share of rows with a value, 0–1."""
-        return float(self.there.mean()) if len(self.there) else 0.0
+        return float(self.present.mean()) if len(self.present) else 0.0
 
     @property
     def complete(self) -> bool:
         """Whether no number is missing in any row."""
-        return bool(self.there.all()) and self.statistics.nan is None
+        return bool(self.present.all()) and self.statistics.nan is None
 
     @property
     def whole(self) -> bool:

@@ -38,7 +38,7 @@ def describe_values(column: ColumnDescription) -> str:
     >>> describe_values(survey_values("kind", ["cat", "dog", "cat", None]))
     '2 distinct: cat 66.7%, dog 33.3%'
     """
-    total, counts, numbers = int(column.there.sum()), column.counts, column.statistics
+    total, counts, numbers = int(column.present.sum()), column.counts, column.statistics
     if not total:
         return "nothing"
     if column.form in ("text", "lists") and counts is None:
@@ -100,27 +100,27 @@ def survey_values(name: str, values: Any) -> ColumnDescription:
     ('int', True)
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
-        there: np.ndarray = np.ones(len(values), bool)
+        present: np.ndarray = np.ones(len(values), bool)
         if values.dtype.kind == "f":
-            there = np.any(~np.isnan(values).reshape(len(values), -1), axis=1)
-        return _number_column(name, values if there.all() else values[there], f"{values.dtype}", there)
-    there = np.fromiter((not is_missing(v) and not _all_nan(v) for v in values), bool, len(values))
-    kept = [v for v, here in zip(values, there.tolist(), strict=True) if here]
+            present = np.any(~np.isnan(values).reshape(len(values), -1), axis=1)
+        return _number_column(name, values if present.all() else values[present], f"{values.dtype}", present)
+    present = np.fromiter((not is_missing(v) and not _all_nan(v) for v in values), bool, len(values))
+    kept = [v for v, here in zip(values, present.tolist(), strict=True) if here]
     if not kept:
-        return _other_column(name, "empty", "empty", there, kept)
+        return _other_column(name, "empty", "empty", present, kept)
     if all(isinstance(v, (str, np.str_)) for v in kept):
-        return _other_column(name, "text", "text", there, kept, _counts(map(str, kept)))
+        return _other_column(name, "text", "text", present, kept, _counts(map(str, kept)))
     if all(isinstance(v, _NUMBERS) for v in kept):
         array = np.array([float(v) if isinstance(v, Decimal) else v for v in kept])
         word = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind, "numbers")
-        return _number_column(name, array, word, there)
+        return _number_column(name, array, word, present)
     if all(isinstance(v, (set, frozenset)) for v in kept):
         kept = [sorted(v, key=str) for v in kept]
     if all(isinstance(v, (list, tuple, np.ndarray)) for v in kept):
-        return _nested(name, kept, there)
+        return _nested(name, kept, present)
     if all(map(_holds_image, kept[:_IMAGES])):
-        return _other_column(name, "images", "images", there, kept)
-    return _other_column(name, "other", type(kept[0]).__name__, there, kept)
+        return _other_column(name, "images", "images", present, kept)
+    return _other_column(name, "other", type(kept[0]).__name__, present, kept)
 
 
 _NUMBERS = (bool, int, float, np.integer, np.floating, np.bool_, Decimal)
@@ -137,21 +137,21 @@ def _holds_image(value: Any) -> bool:
     return True
 
 
-def _nested(name: str, kept: list[Any], there: np.ndarray) -> ColumnDescription:
+def _nested(name: str, kept: list[Any], present: np.ndarray) -> ColumnDescription:
     if _hold(kept, lambda label: isinstance(label, (str, np.str_))):
         labels = [str(label) for row in kept for label in row if label is not None]
-        return _other_column(name, "lists", "lists of text", there, kept, _counts(labels))
+        return _other_column(name, "lists", "lists of text", present, kept, _counts(labels))
     if _hold(kept, lambda label: hasattr(label, "to_mask")):
-        return _other_column(name, "masks", "lists of masks", there, kept)
+        return _other_column(name, "masks", "lists of masks", present, kept)
     try:
         rows = [np.asarray(v) for v in kept]
     except ValueError:
-        return _other_column(name, "other", type(kept[0]).__name__, there, kept)
+        return _other_column(name, "other", type(kept[0]).__name__, present, kept)
     if any(row.dtype.kind not in "iufb" for row in rows):
-        return _other_column(name, "other", f"lists of {rows[0].dtype}", there, kept)
+        return _other_column(name, "other", f"lists of {rows[0].dtype}", present, kept)
     if len({row.shape for row in rows}) > 1:
-        return _other_column(name, "ragged", "lists of numbers", there, rows)
-    return _number_column(name, np.stack(rows), f"{rows[0].dtype}", there)
+        return _other_column(name, "ragged", "lists of numbers", present, rows)
+    return _number_column(name, np.stack(rows), f"{rows[0].dtype}", present)
 
 
 def _hold(rows: list[Any], test: Callable[[Any], bool]) -> bool:
@@ -160,25 +160,25 @@ def _hold(rows: list[Any], test: Callable[[Any], bool]) -> bool:
 
 
 def _other_column(
-    name: str, form: str, type_: str, there: np.ndarray, values: Any, texts: dict[str, int] | None = None
+    name: str, form: str, type_: str, present: np.ndarray, values: Any, texts: dict[str, int] | None = None
 ) -> ColumnDescription:
-    return ColumnDescription(name, form, type=type_, there=there, values=values, texts=texts)
+    return ColumnDescription(name, form, type=type_, present=present, values=values, texts=texts)
 
 
-def _number_column(name: str, array: np.ndarray, word: str, there: np.ndarray) -> ColumnDescription:
+def _number_column(name: str, array: np.ndarray, word: str, present: np.ndarray) -> ColumnDescription:
     """Describe a column of numbers; ``array`` has no missing rows."""
     shape = array.shape[1:]
-    found = ArrayStatistics(_BYTES if shape else DISTINCT)
+    statistics = ArrayStatistics(_BYTES if shape else DISTINCT)
     rows = max(1, _PIECE // max(1, int(np.prod(shape))))
     for start in range(0, len(array), rows):
-        found.add(array[start : start + rows], int)
+        statistics.add(array[start : start + rows], int)
     type_ = f"{word} {shape}" if shape else word
-    return ColumnDescription(name, "numbers" if array.size else "empty", found, type_, there, array)
+    return ColumnDescription(name, "numbers" if array.size else "empty", statistics, type_, present, array)
 
 
 def _counts(values: Any) -> dict[str, int] | None:
-    found = Counter(values)
-    return dict(found) if len(found) <= DISTINCT else None
+    counts = Counter(values)
+    return dict(counts) if len(counts) <= DISTINCT else None
 
 
 def _all_nan(value: Any) -> bool:

@@ -75,9 +75,9 @@ def _step(
 
     from polyhead.checks.model_tensors import symbolic
 
-    known = symbolic(model)
+    tensors = symbolic(model)
     unmeasured = "the time of a training step was not measured"
-    if known is None or rows == 0:
+    if tensors is None or rows == 0:
         return None, f"{unmeasured}: only functional and sequential models can be copied for it"
     if model.count_params() > _MOST_WEIGHTS or seconds < 5:
         return None, f"{unmeasured}: the model is large, or no time was left"
@@ -94,8 +94,8 @@ def _step(
 
     try:
         # a copy of a compiled model would keep its metrics, which may reject random numbers as labels
-        copy = keras.models.clone_model(keras.Model(*known))
-        x = rebuild(known[0], numbers)
+        copy = keras.models.clone_model(keras.Model(*tensors))
+        x = rebuild(tensors[0], numbers)
         y = keras.tree.map_structure(target, copy(x))
         losses = keras.tree.map_structure(lambda _: keras.losses.MeanSquaredError(), y)
         copy.compile(optimizer="sgd", loss=losses)

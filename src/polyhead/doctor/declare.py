@@ -40,13 +40,13 @@ class _DeclaredColumn:
 
 
 def declaration(
-    subject: Subject, reading: Reading, places: Matches, rows: int | None, steps: int | None
+    subject: Subject, reading: Reading, matches: Matches, rows: int | None, steps: int | None
 ) -> str:
     """Return a complete program that makes the feed; empty if it cannot be derived.
 
     Args:
         subject: what was read; code uses its name.
-        places: the matching tensors of the model, for names.
+        matches: the matching tensors of the model, for names.
         rows: the number of rows in an epoch, if its end was seen.
         steps: the number of batches in an epoch, if its end was seen.
     """
@@ -57,9 +57,9 @@ def declaration(
     for _, leaf in first.arrays():
         if isinstance(leaf, Odd) and not is_none(leaf):
             return ""
-    inputs = _declared_columns("x", reading, places, streams)
-    heads = [_with_own_column(head, inputs) for head in _declared_columns("y", reading, places, streams)]
-    if not inputs or not heads or any(steps_of(reading, places)):
+    inputs = _declared_columns("x", reading, matches, streams)
+    heads = [_with_own_column(head, inputs) for head in _declared_columns("y", reading, matches, streams)]
+    if not inputs or not heads or any(steps_of(reading, matches)):
         return ""
     weighs = _weights_of_heads(heads, reading)
     weights = list({column.place: column for column in weighs.values()}.values())
@@ -78,9 +78,9 @@ def declaration(
     )
 
 
-def steps_of(reading: Reading, places: Matches) -> Iterator[str]:
+def steps_of(reading: Reading, matches: Matches) -> Iterator[str]:
     """Return the outputs with a class for each step of a sequence, for which there is no head."""
-    for path, slot in places.outputs.items():
+    for path, slot in matches.outputs.items():
         stats = reading.stats.get(("y", path))
         if stats is not None and stats.rows and class_a_step(slot, stats):
             yield slot.name
@@ -106,10 +106,10 @@ def _weights_of_heads(heads: list[_DeclaredColumn], reading: Reading) -> dict[st
     first = reading.first
     assert first is not None
     columns: dict[str, _DeclaredColumn] = {}
-    given = {place for place, leaf in first.arrays() if place[0] == "w" and not is_none(leaf)}
+    weights = {place for place, leaf in first.arrays() if place[0] == "w" and not is_none(leaf)}
     for head in heads:
         places: list[Place] = [("w", path) for path in ((), head.place[1], (head.name,))]
-        place = next((place for place in places if place in given), None)
+        place = next((place for place in places if place in weights), None)
         if place is None:
             continue
         stats = reading.stats.get(place)
@@ -118,23 +118,23 @@ def _weights_of_heads(heads: list[_DeclaredColumn], reading: Reading) -> dict[st
             return {}
         name = f"weight_{head.name}" if place[1] or len(heads) == 1 else "weight"
         columns[head.name] = _DeclaredColumn(name, place, Guess(""))
-    return columns if {column.place for column in columns.values()} == given else {}
+    return columns if {column.place for column in columns.values()} == weights else {}
 
 
-def _declared_columns(part: str, reading: Reading, places: Matches, streams: bool) -> list[_DeclaredColumn]:
+def _declared_columns(part: str, reading: Reading, matches: Matches, streams: bool) -> list[_DeclaredColumn]:
     first = reading.first
     nested = first.parts.get(part) if first is not None else None
     if nested is None:
         return []
-    slots = places.inputs if part == "x" else places.outputs
+    slots = matches.inputs if part == "x" else matches.outputs
     paths = [path for path, leaf in in_order(nested) if not is_none(leaf)]
-    found: list[_DeclaredColumn] = []
+    columns: list[_DeclaredColumn] = []
     for i, path in enumerate(paths):
         stats = reading.stats.get((part, path))
         if stats is None or not stats.rows:
             return []
         name = _column_name(path, slots.get(path), part, i, len(paths))
-        while any(name == column.name for column in found):
+        while any(name == column.name for column in columns):
             name += "_"
         column = ColumnDescription(
             name,
@@ -147,8 +147,8 @@ def _declared_columns(part: str, reading: Reading, places: Matches, streams: boo
         guess = guess_input(column) if part == "x" else guess_head(column)
         if not isinstance(guess, Guess):
             return []
-        found.append(_DeclaredColumn(name, (part, path), guess))
-    return found
+        columns.append(_DeclaredColumn(name, (part, path), guess))
+    return columns
 
 
 def _column_name(path: Path, slot: ExaminedTensor | None, part: str, i: int, count: int) -> str:
@@ -215,17 +215,17 @@ def _converting(name: str, columns: list[_DeclaredColumn], y: Any) -> str:
     if not changes:
         return name
     if isinstance(y, dict):
-        made = ", ".join(
+        converted = ", ".join(
             f"{json.dumps(path[0])}: y[{json.dumps(path[0])}]{change}" for path, change in changes.items()
         )
-        given, made = "y", f"{{**y, {made}}}"
+        unpacked, converted = "y", f"{{**y, {converted}}}"
     elif isinstance(y, (list, tuple)):
         names = [f"y{i}" for i in range(len(y))]
-        parts = [f"{one}{changes.get((i,), '')}" for i, one in enumerate(names)]
-        given, made = (f"({', '.join(found)}{',' * (len(y) == 1)})" for found in (names, parts))
+        parts = [f"{name}{changes.get((i,), '')}" for i, name in enumerate(names)]
+        unpacked, converted = (f"({', '.join(texts)}{',' * (len(y) == 1)})" for texts in (names, parts))
     else:
-        given, made = "y", f"y{changes[()]}"
-    return f"lambda: ((x, {made}, *w) for x, {given}, *w in {name}())"
+        unpacked, converted = "y", f"y{changes[()]}"
+    return f"lambda: ((x, {converted}, *w) for x, {unpacked}, *w in {name}())"
 
 
 def _index_code(name: str, place: Place) -> str:

@@ -210,9 +210,9 @@ def _version_numbers(version: str) -> tuple[int, ...]:
     >>> _version_numbers("3.16.0.dev202611"), _version_numbers("2.13.0+cpu")
     ((3, 16, 0), (2, 13, 0))
     """
-    found = []
+    numbers = []
     for part in version.partition("+")[0].split(".")[:3]:
         if not part.isdigit():
             break
-        found.append(int(part))
-    return tuple(found)
+        numbers.append(int(part))
+    return tuple(numbers)

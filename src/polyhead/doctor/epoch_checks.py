@@ -40,14 +40,14 @@ class EpochRows:
 
 
 def check_epochs(
-    subject: Subject, first: Reading, second: Reading | None, steps: int | None, places: Matches | None = None
+    subject: Subject, first: Reading, second: Reading | None, steps: int | None, names: Matches | None = None
 ) -> CheckResult:
     """Run all checks of epochs.
 
     Args:
         second: a second reading, or None.
         steps: ``steps_per_epoch``, if known.
-        places: the names of the labels, for messages.
+        names: the names of the labels, for messages.
     """
     out = CheckResult()
     if not first.steps or first.failure is not None:
@@ -57,22 +57,22 @@ def check_epochs(
     _check_ends(subject, first, steps, x_period, streams, out)
     if first.uneven is not None:  # rows of inputs and labels do not belong together
         return out
-    one, two = _two_epochs(first, second, steps, x_period, streams)
+    epoch, later = _two_epochs(first, second, steps, x_period, streams)
     again = EpochPart(second.rows, True, second.labels) if second is not None and streams else None
     drifting = {place for place, stats in first.stats.items() if len(stats.dtypes) > 1}
-    _check_labels_of_epochs(one, two or again, places or Matches(), drifting, out)
-    column, known = _telling_hash(one, two, x_period)
-    if len(np.unique(_row_keys(one, column).keys)) == 1:  # constant inputs tell no rows apart
+    _check_labels_of_epochs(epoch, later or again, names or Matches(), drifting, out)
+    column, telling = _telling_hash(epoch, later, x_period)
+    if len(np.unique(_row_keys(epoch, column).keys)) == 1:  # constant inputs tell no rows apart
         return out
-    if known:
-        _check_order(subject, _row_keys(one, column), _row_keys(two, column) if two else None, out)
-    elif two is not None:
+    if telling:
+        _check_order(subject, _row_keys(epoch, column), _row_keys(later, column) if later else None, out)
+    elif later is not None:
         out.unseen.append(
             "whether rows are shuffled or repeated: the inputs differ each time they are read, as augmented ones do"
         )
     if column == 0:
-        _check_repeats(subject, first, one, two, streams and x_period is None and steps is None, out)
-    if two is None and not subject.shuffled:
+        _check_repeats(subject, first, epoch, later, streams and x_period is None and steps is None, out)
+    if later is None and not subject.shuffled:
         why = "it can be read only once" if not subject.again else "no second epoch was reached"
         out.unseen.append(f"whether a second epoch has another order: {why}")
     return out
@@ -83,11 +83,11 @@ def _row_keys(part: EpochPart, column: int) -> EpochRows:
 
 
 def _two_epochs(
-    first: Reading, second: Reading | None, steps: int | None, found: int | None, streams: bool
+    first: Reading, second: Reading | None, steps: int | None, cycle: int | None, streams: bool
 ) -> tuple[EpochPart, EpochPart | None]:
     """Return the parts of two readings that Keras would train on as consecutive epochs."""
     if streams:
-        length = found or steps
+        length = cycle or steps
         if length is None or length >= first.steps:
             return EpochPart(first.rows, False, first.labels), None
         rest = slice(length, 2 * length)
@@ -124,12 +124,12 @@ def period(batches: list[np.ndarray]) -> int | None:
 
 
 def _check_ends(
-    subject: Subject, first: Reading, steps: int | None, found: int | None, streams: bool, out: CheckResult
+    subject: Subject, first: Reading, steps: int | None, cycle: int | None, streams: bool, out: CheckResult
 ) -> None:
     """Check whether epochs end, and whether a second one follows."""
     count = counted(first.steps, "batch")
     if first.ended and subject.runs_out and not subject.refused:
-        out.found(
+        out.add(
             subject.kind,
             "batches for as long as fit asks for them",
             f"an end after {count}: a second epoch would train on the 2 batches that Keras read first",
@@ -141,13 +141,13 @@ def _check_ends(
     if first.ended and subject.length is not None and subject.length != first.steps:
         expected = f"{first.steps}, as many batches as it gives"
         fix = "Keras trusts the length: return the right one."
-        out.found(f"len({subject.name})", expected, str(subject.length), fix, "wrong-length")
+        out.add(f"len({subject.name})", expected, str(subject.length), fix, "wrong-length")
     length = first.steps if first.ended else subject.length
     counted_here = not subject.runs_out and subject.whole is None  # fit itself cuts arrays into batches
     if steps is not None and length is not None and steps != length and counted_here:
         _check_steps(steps, length, out, "the data ends before")
     if streams and not subject.refused:
-        _check_endless(subject, first, steps, found, out)
+        _check_endless(subject, first, steps, cycle, out)
     elif first.ended:
         out.notes.append(f"an epoch is {count}, {counted(sum(map(len, first.rows)), 'row')}")
     if first.ended and len(first.rows) > 1 and len(first.rows[-1]) < len(first.rows[0]):
@@ -157,35 +157,33 @@ def _check_ends(
 
 
 def _check_endless(
-    subject: Subject, first: Reading, steps: int | None, found: int | None, out: CheckResult
+    subject: Subject, first: Reading, steps: int | None, cycle: int | None, out: CheckResult
 ) -> None:
     count = counted(first.steps, "batch")
-    rows = sum(len(batch) for batch in first.rows[: found or 0])
-    if found is not None:
-        out.notes.append(f"an epoch is {counted(found, 'batch')}, {counted(rows, 'row')}: then rows repeat")
-    if found is None and first.late is not None:
+    rows = sum(len(batch) for batch in first.rows[: cycle or 0])
+    if cycle is not None:
+        out.notes.append(f"an epoch is {counted(cycle, 'batch')}, {counted(rows, 'row')}: then rows repeat")
+    if cycle is None and first.late is not None:
         out.unseen.append(f"whether it has an end: time ran out after {count}")
     elif steps is None:
         how = (
-            f"steps_per_epoch={found}"
-            if found
+            f"steps_per_epoch={cycle}"
+            if cycle
             else "steps_per_epoch=, the number of rows over the batch size"
         )
-        out.found(
+        out.add(
             subject.kind,
             "an end, or a number of steps for an epoch",
-            "no end" if subject.endless or found else f"no end within {count}",
+            "no end" if subject.endless or cycle else f"no end within {count}",
             f"Say fit({how}), else the first epoch never ends; here: examine(steps_per_epoch=...).",
             "endless",
             warning=True,
         )
-    elif found is not None and steps % found:
-        _check_steps(steps, found, out, "rows come twice")
-    elif found == 1 and steps > 1 and len(np.unique(first.rows[0][:, 0])) > 1:
+    elif cycle is not None and steps % cycle:
+        _check_steps(steps, cycle, out, "rows come twice")
+    elif cycle == 1 and steps > 1 and len(np.unique(first.rows[0][:, 0])) > 1:
         fix = "Move on to the next rows after each yield; if these are all rows, say steps_per_epoch=1."
-        out.found(
-            "batch 1", "other rows than in batch 0", "the same rows", fix, "repeated-rows", warning=True
-        )
+        out.add("batch 1", "other rows than in batch 0", "the same rows", fix, "repeated-rows", warning=True)
 
 
 def _check_steps(steps: int, length: int, out: CheckResult, more: str) -> None:
@@ -193,33 +191,33 @@ def _check_steps(steps: int, length: int, out: CheckResult, more: str) -> None:
     never = "the last rows are left for the next epoch" if steps < length else more
     expected = f"{length}, after which every row was read once"
     fix = f"Say steps_per_epoch={length}."
-    out.found(f"steps_per_epoch={steps}", expected, f"{steps}: {never}", fix, "steps", warning=True)
+    out.add(f"steps_per_epoch={steps}", expected, f"{steps}: {never}", fix, "steps", warning=True)
 
 
-def _telling_hash(one: EpochPart, two: EpochPart | None, found: int | None) -> tuple[int, bool]:
+def _telling_hash(epoch: EpochPart, later: EpochPart | None, cycle: int | None) -> tuple[int, bool]:
     """Return which hash identifies rows, 0 of inputs or 1 of labels, and whether either does."""
-    if two is None or found is not None:
+    if later is None or cycle is not None:
         return 0, True
     for column in (0, 1):
-        a, b = _row_keys(one, column).keys, _row_keys(two, column).keys
+        a, b = _row_keys(epoch, column).keys, _row_keys(later, column).keys
         distinct = len(np.unique(a)) > 0.9 * len(a)
         if np.isin(b, a).any() and (column == 0 or distinct):
             return column, True
-    return 0, not (one.complete and two.complete)
+    return 0, not (epoch.complete and later.complete)
 
 
-def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: CheckResult) -> None:
+def _check_order(subject: Subject, epoch: EpochRows, later: EpochRows | None, out: CheckResult) -> None:
     """Check whether rows are shuffled between epochs."""
-    if two is None or subject.shuffled or len(one.batches) < 2:
+    if later is None or subject.shuffled or len(epoch.batches) < 2:
         return
-    a, b, by_number = one.keys, two.keys, subject.item is not None
-    complete = one.complete and two.complete
+    a, b, by_number = epoch.keys, later.keys, subject.item is not None
+    complete = epoch.complete and later.complete
     same = np.array_equal(a[: len(b)], b[: len(a)]) or (complete and not _mean_move(a, b))
-    groups = {np.sort(batch).tobytes() for batch in one.batches}  # rows of one small number are often equal
-    together = [np.sort(batch).tobytes() in groups for batch in two.batches]
+    groups = {np.sort(batch).tobytes() for batch in epoch.batches}  # rows of one small number are often equal
+    together = [np.sort(batch).tobytes() in groups for batch in later.batches]
     if not same and not (all(together) and len(together) > 1):
         if complete and _mean_move(a, b) < _BARELY:
-            out.found(
+            out.add(
                 "order of the rows",
                 "a new order in each epoch",
                 f"rows that move by {_mean_move(a, b):.0%} of the epoch on average, where 33% are usual",
@@ -229,7 +227,7 @@ def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: C
             )
         return
     if by_number or not same:
-        if max(map(len, one.batches)) == 1:
+        if max(map(len, epoch.batches)) == 1:
             return
         got = "the same rows in each batch, in every epoch"
         how = "fit(shuffle=True) changes the order of the batches alone. " if by_number else ""
@@ -238,7 +236,7 @@ def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: C
             if by_number
             else "Shuffle the rows before they are cut into batches."
         )
-        out.found(
+        out.add(
             "order of the rows",
             "different batches in each epoch",
             got,
@@ -255,7 +253,7 @@ def _check_order(subject: Subject, one: EpochRows, two: EpochRows | None, out: C
         "" if subject.iterated else subject.kind, "order = rng.permutation(rows) at the start of each epoch."
     )
     where, expected, found = "order of the rows", "a new order in each epoch", "the same order in two epochs"
-    out.found(where, expected, found, f"For training, shuffle: {fix}", "not-shuffled", warning=True)
+    out.add(where, expected, found, f"For training, shuffle: {fix}", "not-shuffled", warning=True)
 
 
 def _mean_move(a: np.ndarray, b: np.ndarray) -> float:
@@ -265,18 +263,23 @@ def _mean_move(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _check_repeats(
-    subject: Subject, first: Reading, one: EpochPart, two: EpochPart | None, unknown: bool, out: CheckResult
+    subject: Subject,
+    first: Reading,
+    epoch: EpochPart,
+    later: EpochPart | None,
+    unknown: bool,
+    out: CheckResult,
 ) -> None:
     """Find rows that occur twice in an epoch, and rows that only one of two epochs has."""
-    rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in one.rows])
+    rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in epoch.rows])
     distinct = np.unique(rows)
     twice = len(rows) - len(distinct)
     if unknown:
         twice = _drawn_again(rows)
-    batch_rows = max(map(len, one.rows))
+    batch_rows = max(map(len, epoch.rows))
     missed = 0
-    if two is not None and one.complete and two.complete:
-        ours, theirs = (_row_keys(part, 0).keys for part in (one, two))
+    if later is not None and epoch.complete and later.complete:
+        ours, theirs = (_row_keys(part, 0).keys for part in (epoch, later))
         missed = int((~np.isin(np.unique(theirs), ours)).sum())
         missed = 0 if missed > _ALL_NEW * len(np.unique(theirs)) else missed
     if twice and _by_chance(first):
@@ -285,15 +288,15 @@ def _check_repeats(
         )
         return
     if twice:
-        where, before = _first_repeat(rows, one.rows)
+        where, before = _first_repeat(rows, epoch.rows)
         more = f", {counted(missed, 'row')} of another epoch in none" if missed > batch_rows else ""
         expected = "each row once in an epoch"
         found = f"the row of batch {before[0]}, row {before[1]}, again ({counted(twice, 'row')} twice in all{more})"
         fix = "Cut the batches from one permutation of the rows, without overlap."
         if subject.iterated and subject.workers > 1:
             fix = "Each worker reads all rows: give it a share in __iter__, by torch.utils.data.get_worker_info()."
-        out.found(f"batch {where[0]}, row {where[1]}", expected, found, fix, "repeated-rows", warning=True)
-    elif missed and two is not None and not _relabeled(first, one, two, missed):
+        out.add(f"batch {where[0]}, row {where[1]}", expected, found, fix, "repeated-rows", warning=True)
+    elif missed and later is not None and not _relabeled(first, epoch, later, missed):
         out.unseen.append(
             f"whether both epochs have the same rows: {counted(missed, 'row')} differ, as augmented ones do"
         )
@@ -302,7 +305,7 @@ def _check_repeats(
         if subject.kind == "tf.data dataset":
             fix = "A take() or skip() after shuffle() splits anew in each epoch, so rows for validation are trained "
             fix += "on: say shuffle(rows, reshuffle_each_iteration=False) before the split."
-        out.found(
+        out.add(
             "rows",
             "the same rows in each epoch",
             f"{counted(missed, 'row')} of the second epoch that were not in the first",
@@ -328,16 +331,16 @@ def _by_chance(first: Reading) -> bool:
     return all(stats.whole for stats in inputs) and sum(int(np.prod(f.shape)) for f in inputs) <= _SMALL
 
 
-def _relabeled(first: Reading, one: EpochPart, two: EpochPart, missed: int) -> bool:
+def _relabeled(first: Reading, epoch: EpochPart, later: EpochPart, missed: int) -> bool:
     """Return whether inputs that differ are other rows rather than augmented ones: other labels came with them.
 
     Masks and boxes are augmented too, so only single numbers count, those with the most values. Without any, vectors
     are taken for other rows.
     """
     vectors = all(len(stats.shape) <= 1 for (part, _), stats in first.stats.items() if part == "x")
-    alone = [path for path in one.labels[0] if len(first.stats["y", path].shape) <= 1]
+    alone = [path for path in epoch.labels[0] if len(first.stats["y", path].shape) <= 1]
     labels = [
-        [np.sort(np.concatenate([b[path] for b in part.labels])) for part in (one, two)] for path in alone
+        [np.sort(np.concatenate([b[path] for b in part.labels])) for part in (epoch, later)] for path in alone
     ]
     values = [len(np.unique(before)) for before, _ in labels]
     same = [
@@ -345,7 +348,7 @@ def _relabeled(first: Reading, one: EpochPart, two: EpochPart, missed: int) -> b
         for (before, after), count in zip(labels, values, strict=True)
         if count == max(values)
     ]
-    often = missed < len(np.concatenate(one.rows)) / 2  # most of the images are as they were
+    often = missed < len(np.concatenate(epoch.rows)) / 2  # most of the images are as they were
     return not any(same) and (vectors or (bool(same) and often))
 
 
@@ -365,26 +368,26 @@ def _batch_and_row(batches: list[np.ndarray], position: int) -> tuple[int, int]:
 
 
 def _check_labels_of_epochs(
-    one: EpochPart, two: EpochPart | None, places: Matches, but: set[Place], out: CheckResult
+    epoch: EpochPart, later: EpochPart | None, matches: Matches, but: set[Place], out: CheckResult
 ) -> None:
     """Find equal inputs with different labels, except for labels of drifting dtype, whose hashes differ."""
-    if two is None or not two.rows:
+    if later is None or not later.rows:
         return
     (a, first, often), (b, second, again) = (
-        np.unique(_row_keys(part, 0).keys, return_index=True, return_counts=True) for part in (one, two)
+        np.unique(_row_keys(part, 0).keys, return_index=True, return_counts=True) for part in (epoch, later)
     )
     _, i, j = np.intersect1d(a[often == 1], b[again == 1], assume_unique=True, return_indices=True)
-    at, there = first[often == 1][i], second[again == 1][j]
+    at, other_at = first[often == 1][i], second[again == 1][j]
     if len(at) < 2 or len(a) < 0.9 * sum(often):
         return
-    moved = one.labels_that_moved(at, two, there)
+    moved = epoch.labels_that_moved(at, later, other_at)
     moved = {path: rows for path, rows in moved.items() if ("y", path) not in but}
     if moved:
         rows = np.any(list(moved.values()), axis=0)
-        batch, row = _batch_and_row(one.rows, int(at[rows].min()))
-        named = moved if len(moved) < len(one.labels[0]) else {}
-        names = [f"{places.name(('y', path))}, " for path in named]
+        batch, row = _batch_and_row(epoch.rows, int(at[rows].min()))
+        named = moved if len(moved) < len(epoch.labels[0]) else {}
+        names = [f"{matches.name(('y', path))}, " for path in named]
         where = f"{''.join(names)}batch {batch}, row {row}"
         found = f"different labels the next time ({counted(int(rows.sum()), 'row')} of {len(at):,})"
         fix = "Shuffle inputs and labels by one order: x[ids], y[ids]."
-        out.found(where, "the same labels for the same inputs", found, fix, "labels-move")
+        out.add(where, "the same labels for the same inputs", found, fix, "labels-move")

@@ -21,9 +21,9 @@ class CheckResult:
     notes: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
 
-    def found(self, where: str, expected: str, got: str, fix: str, code: str, warning: bool = False) -> None:
+    def add(self, where: str, expected: str, found: str, fix: str, code: str, warning: bool = False) -> None:
         """Add a problem."""
-        self.problems.append(Problem(where, expected, got, fix, code, warning))
+        self.problems.append(Problem(where, expected, found, fix, code, warning))
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class EpochPart:
     labels: list[dict[Path, np.ndarray]]
 
     def labels_that_moved(
-        self, at: np.ndarray, other: EpochPart, there: np.ndarray
+        self, at: np.ndarray, other: EpochPart, other_at: np.ndarray
     ) -> dict[Path, np.ndarray]:
-        """Return the labels that moved between rows ``at`` and rows ``there`` of another part, and in which rows.
+        """Return the labels that moved between rows ``at`` and rows ``other_at`` of another part, and in which rows.
 
         Labels with few values are often the same after shuffling: each array is compared with what chance would leave.
         """
@@ -47,7 +47,7 @@ class EpochPart:
             here, after = (np.concatenate([batch[path] for batch in part.labels]) for part in (self, other))
             _, counts = np.unique(here[at], return_counts=True)
             by_chance = 1 - float(((counts / len(at)) ** 2).sum())
-            differ = here[at] != after[there]
+            differ = here[at] != after[other_at]
             if differ.sum() > 1 and differ.mean() > _MOVED * by_chance:
                 moved[path] = differ
         return moved

@@ -16,7 +16,7 @@ from polyhead.doctor.examination import Examination
 from polyhead.doctor.model_signature import Model, signature_of
 from polyhead.doctor.places import Matches, with_article
 from polyhead.doctor.reading import Clock, Reading, Worker, read_batches
-from polyhead.doctor.subjects import Subject, subject
+from polyhead.doctor.subjects import Subject, recognize
 from polyhead.doctor.weight_checks import check_weights
 from polyhead.doctor.workers import check_item, check_workers, restored_random_state
 from polyhead.errors import ContractError, PolyheadError, Problem, counted, is_number, require_size, shown
@@ -98,14 +98,14 @@ def _read_and_compare(
     with Worker() as worker, restored_random_state():
         clock = Clock(seconds)
         try:
-            what = worker.do(lambda: subject(obj, model, batches), clock.left)
+            subject = worker.do(lambda: recognize(obj, model, batches), clock.left)
         except PolyheadError:
             raise
         except (Exception, SystemExit) as error:  # a function that makes a dataset may raise anything
             return _maker_failed(obj, error)
         if once:
-            what = replace(what, again=False, item=None, workers=0, timed=False)
-        return _examine(what, model, batches, steps, clock, worker)
+            subject = replace(subject, again=False, item=None, workers=0, timed=False)
+        return _examine(subject, model, batches, steps, clock, worker)
 
 
 def _maker_failed(obj: Any, error: BaseException) -> Examination:
@@ -122,81 +122,83 @@ def _maker_failed(obj: Any, error: BaseException) -> Examination:
 
 
 def _examine(
-    what: Subject, model: Any, batches: int, steps: int | None, clock: Clock, worker: Worker
+    subject: Subject, model: Any, batches: int, steps: int | None, clock: Clock, worker: Worker
 ) -> Examination:
     budget = clock.left
-    first = read_batches(what, batches, worker, budget * 0.6)
-    problems = [*_not_for_keras(what), *_stopped_early(first, budget, numbered=what.item is not None)]
-    notes = [f"{with_article(what.kind)}: {_amount_read(first)}"]
+    first = read_batches(subject, batches, worker, budget * 0.6)
+    problems = [*_not_for_keras(subject), *_stopped_early(first, budget, numbered=subject.item is not None)]
+    notes = [f"{with_article(subject.kind)}: {_amount_read(first)}"]
     unseen: list[str] = []
     if first.first is None or first.first.parts.get("x") is None:
-        return Examination(tuple(problems or _no_batches(what)), tuple(notes), kind=what.kind)
-    item = _check_first_item(what, first, worker, clock.left * 0.3)
-    second = _read_again(what, batches, worker, clock, first, unseen, problems)
+        return Examination(tuple(problems or _no_batches(subject)), tuple(notes), kind=subject.kind)
+    item = _check_first_item(subject, first, worker, clock.left * 0.3)
+    second = _read_again(subject, batches, worker, clock, first, unseen, problems)
     side, free = _tensors_of(model, first, problems, unseen)
-    places, matched = _match_batch(what, first, side, free)
+    matches, misfits = _match_batch(subject, first, side, free)
     problems += batch_layout.check_pairs(
-        first.turned or (second.turned if second is not None else None), places
+        first.turned or (second.turned if second is not None else None), matches
     )
-    alone = input_checks.no_batch(first, places, what, side)
-    if alone is not None:
-        return Examination((alone,), tuple(notes), kind=what.kind, batches=first.steps, unseen=tuple(unseen))
-    problems += matched
-    fit, places = _compare(what, first, side, places, model, matched)
+    only = input_checks.no_batch(first, matches, subject, side)
+    if only is not None:
+        return Examination(
+            (only,), tuple(notes), kind=subject.kind, batches=first.steps, unseen=tuple(unseen)
+        )
+    problems += misfits
+    fit, matches = _compare(subject, first, side, matches, model, misfits)
     problems += fit
-    for found in (
+    for result in (
         item,
-        check_epochs(what, first, second, steps, places),
-        check_workers(what, worker, clock.left * 0.5),
+        check_epochs(subject, first, second, steps, matches),
+        check_workers(subject, worker, clock.left * 0.5),
     ):
-        problems += found.problems
-        notes += found.notes
-        unseen += found.unseen
-    if not what.declared:
-        once = f"{with_article(what.kind)} is read only once; give the function that makes it"
+        problems += result.problems
+        notes += result.notes
+        unseen += result.unseen
+    if not subject.declared:
+        once = f"{with_article(subject.kind)} is read only once; give the function that makes it"
         unseen.append(f"the same data as a feed: {once}")
-    notes += _value_notes(first, places)
-    unseen += value_checks.unread_shapes(first, places)
-    paid = cost.measure_cost(first, places, model if what.timed and side else None, clock.left)
+    notes += _value_notes(first, matches)
+    unseen += value_checks.unread_shapes(first, matches)
+    paid = cost.measure_cost(first, matches, model if subject.timed and side else None, clock.left)
     epoch = _epoch_length(first, steps)
-    stacked = any(problem.code == "stacked-targets" for problem in matched)
+    stacked = any(problem.code == "stacked-targets" for problem in misfits)
     if stacked:
         unseen.append("the same data as a feed: give each output its own labels first, then examine again")
     unreadable = stacked or first.uneven is not None
     return Examination(
-        tuple(_rows_alone(problem, what.cut) for problem in _without_duplicates(problems)),
+        tuple(_rows_alone(problem, subject.cut) for problem in _without_duplicates(problems)),
         (*notes, *paid.notes),
-        kind=what.kind,
+        kind=subject.kind,
         batches=first.steps,
         rows=sum(map(len, first.rows)),
         seconds_per_batch=paid.seconds,
         bytes_per_batch=paid.bytes,
         step_share=paid.share,
         unseen=tuple(unseen),
-        declaration="" if unreadable else declare.declaration(what, first, places, *epoch),
+        declaration="" if unreadable else declare.declaration(subject, first, matches, *epoch),
     )
 
 
 def _compare(
-    what: Subject, first: Reading, side: Model | None, places: Matches, model: Any, matched: list[Problem]
+    subject: Subject, first: Reading, side: Model | None, matches: Matches, model: Any, misfits: list[Problem]
 ) -> tuple[list[Problem], Matches]:
     """Compare the arrays of the batches with each other and with the model; return problems and the intended places."""
     assert first.first is not None
     shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
-    of_outputs, outputs = value_checks.check_outputs(first, places)
-    places = Matches(places.inputs, outputs)
-    labels_as_weights = _labels_as_weights(first, matched)
+    of_outputs, outputs = value_checks.check_outputs(first, matches)
+    matches = Matches(matches.inputs, outputs)
+    labels_as_weights = _labels_as_weights(first, misfits)
     return [
-        *batch_layout.list_targets(first.first, what, shape),
+        *batch_layout.list_targets(first.first, subject, shape),
         *of_outputs,
-        *value_checks.check_losses(first, places, of_outputs),
-        *batch_layout.check_batches(first, what, places, shape),
-        *input_checks.check_inputs(first, places, model),
-        *([] if labels_as_weights else check_weights(first, side, places)),
-        *value_checks.check_finite(first, places, "xy" if labels_as_weights else "xyw"),
-        *value_checks.check_constant(first, places),
-        *shared_columns.labels_in_inputs(first, places, of_outputs),
-    ], places
+        *value_checks.check_losses(first, matches, of_outputs),
+        *batch_layout.check_batches(first, subject, matches, shape),
+        *input_checks.check_inputs(first, matches, model),
+        *([] if labels_as_weights else check_weights(first, side, matches)),
+        *value_checks.check_finite(first, matches, "xy" if labels_as_weights else "xyw"),
+        *value_checks.check_constant(first, matches),
+        *shared_columns.labels_in_inputs(first, matches, of_outputs),
+    ], matches
 
 
 def _labels_as_weights(first: Reading, matched: list[Problem]) -> bool:
@@ -205,21 +207,21 @@ def _labels_as_weights(first: Reading, matched: list[Problem]) -> bool:
     return first.first.size == 3 and any(problem.code == "stacked-targets" for problem in matched)
 
 
-def _value_notes(first: Reading, places: Matches) -> list[str]:
+def _value_notes(first: Reading, matches: Matches) -> list[str]:
     return [
-        *(f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, places)),
-        *batch_layout.omitted_inputs(first, places),
-        *value_checks.zero_weight_notes(first, places),
-        *value_checks.flat_label_notes(first, places),
-        *shared_columns.equal_label_notes(first, places),
+        *(f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, matches)),
+        *batch_layout.omitted_inputs(first, matches),
+        *value_checks.zero_weight_notes(first, matches),
+        *value_checks.flat_label_notes(first, matches),
+        *shared_columns.equal_label_notes(first, matches),
     ]
 
 
-def _check_first_item(what: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:
+def _check_first_item(subject: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:
     """Read the first item again, if there is time."""
-    if what.item is not None and 5 * max(first.seconds) > seconds:
+    if subject.item is not None and 5 * max(first.seconds) > seconds:
         return CheckResult(unseen=["whether item 0 is the same when it is read again: it takes too long"])
-    return check_item(what, first, worker, seconds)
+    return check_item(subject, first, worker, seconds)
 
 
 def _tensors_of(
@@ -249,29 +251,30 @@ def _reads_labels_itself(model: Any, first: Reading) -> bool:
 
 
 def _match_batch(
-    what: Subject, first: Reading, side: Model | None, free: bool
+    subject: Subject, first: Reading, side: Model | None, free: bool
 ) -> tuple[Matches, list[Problem]]:
-    assert first.first is not None
-    alone = what.kind.startswith("generator") and first.first.container != "tuple" and first.first.size == 1
-    if side is None or first.first.size > 3 or alone:  # `check_batches` reports the container
+    batch = first.first
+    assert batch is not None
+    alone = subject.kind.startswith("generator") and batch.container != "tuple" and batch.size == 1
+    if side is None or batch.size > 3 or alone:  # `check_batches` reports the container
         return Matches(), []
-    inputs, problems = matching.match_inputs(first.first.parts["x"], side)
+    inputs, problems = matching.match_inputs(batch.parts["x"], side)
     if free:
         return Matches(inputs), problems
-    outputs, more = matching.match_outputs(first.first.parts.get("y"), side, first.first.size == 3)
-    places = Matches(inputs, outputs)
-    if isinstance(first.first.parts["x"], Mapping) and more and more[0].code == "no-targets":
+    outputs, more = matching.match_outputs(batch.parts.get("y"), side, batch.size == 3)
+    matches = Matches(inputs, outputs)
+    if isinstance(batch.parts["x"], Mapping) and more and more[0].code == "no-targets":
         fix = f"To Keras, a batch that is one dict is inputs alone. {more[0].fix}"
-        return places, [replace(more[0], fix=fix)]
+        return matches, [replace(more[0], fix=fix)]
     if any(problem.code == "swapped-targets" for problem in more):
-        right = value_checks.in_sorted_order(first, places)
+        right = value_checks.in_sorted_order(first, matches)
         if right is not None:
             return right, [*problems, matching.sorted_by_luck(side)]
-    return places, [*problems, *more]
+    return matches, [*problems, *more]
 
 
 def _read_again(
-    what: Subject,
+    subject: Subject,
     batches: int,
     worker: Worker,
     clock: Clock,
@@ -280,10 +283,10 @@ def _read_again(
     problems: list[Problem],
 ) -> Reading | None:
     """Read a second time, like in the next epoch."""
-    if not what.again or worker.stuck:
+    if not subject.again or worker.stuck:
         return None
     try:
-        worker.do(what.next_epoch, clock.left * 0.3)
+        worker.do(subject.next_epoch, clock.left * 0.3)
     except TimeoutError:
         unseen.append("a second epoch: what is called between two epochs took too long")
         return None
@@ -291,7 +294,7 @@ def _read_again(
         fix = f"Fix {line_of_user(error)}."
         problems.append(Problem("between two epochs", "no error", quoted_error(error), fix, "raises"))
         return None
-    second = read_batches(what, batches, worker, clock.left * 0.6, first.pairs)
+    second = read_batches(subject, batches, worker, clock.left * 0.6, first.pairs)
     if second.failure is not None and not problems:
         problems += _stopped_early(second, clock.left, "of the second reading")
     if second.late is not None:
@@ -299,20 +302,20 @@ def _read_again(
     return second
 
 
-def _not_for_keras(what: Subject) -> list[Problem]:
+def _not_for_keras(subject: Subject) -> list[Problem]:
     problems = []
-    if what.bad_length:
-        fix = "Return an integer from __len__: math.ceil(rows / batch_size)."
-        problems.append(Problem(f"len({what.name})", "an integer", what.bad_length, fix, "wrong-length"))
-    if not what.refused:
+    if subject.bad_length:
+        where, fix = f"len({subject.name})", "Return an integer from __len__: math.ceil(rows / batch_size)."
+        problems.append(Problem(where, "an integer", subject.bad_length, fix, "wrong-length"))
+    if not subject.refused:
         return problems
     expected = "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays"
     fix = "Wrap it in a generator function: for batch in it: yield batch."
-    if what.listed:  # as it is read by number
+    if subject.listed:  # as it is read by number
         fix = "Derive its class from keras.utils.PyDataset, and call super().__init__() in its __init__."
     return [
         *problems,
-        Problem(f"examine({what.name})", expected, with_article(what.kind), fix, "not-for-keras"),
+        Problem(f"examine({subject.name})", expected, with_article(subject.kind), fix, "not-for-keras"),
     ]
 
 
@@ -342,9 +345,9 @@ def _stopped_early(
         yield Problem(f"batch {empty}{where}", "a batch of at least 1 row", found, fix, "empty-batch")
 
 
-def _no_batches(what: Subject) -> list[Problem]:
+def _no_batches(subject: Subject) -> list[Problem]:
     fix = "Keras needs a first batch: is the data there, and does the loop run?"
-    return [Problem(what.kind, "at least one batch", "none", fix, "empty")]
+    return [Problem(subject.kind, "at least one batch", "none", fix, "empty")]
 
 
 def _amount_read(reading: Reading) -> str:
@@ -369,8 +372,8 @@ def _rows_alone(problem: Problem, size: int) -> Problem:
     if not size:
         return problem
 
-    def row(found: re.Match[str]) -> str:
-        return f"row {int(found[1]) * size + int(found[2])}"
+    def row(match: re.Match[str]) -> str:
+        return f"row {int(match[1]) * size + int(match[2])}"
 
     place, found = (re.sub(r"batch (\d+), row (\d+)", row, text) for text in (problem.place, problem.found))
     return replace(problem, place=place, found=found)
@@ -378,12 +381,12 @@ def _rows_alone(problem: Problem, size: int) -> Problem:
 
 def _without_duplicates(problems: list[Problem]) -> list[Problem]:
     """Remove problems that were found twice, and labels that moved because masks are turned apart from images."""
-    found: dict[Any, Problem] = {}
+    unique: dict[Any, Problem] = {}
     turned = any(problem.code == "augmented-apart" for problem in problems)
     for problem in problems:
         if turned and problem.code == "labels-move":
             continue
         # these are found in one item, and again in an epoch
         alone = problem.code in ("labels-move", "rereading-differs")
-        found.setdefault(problem.code if alone else (problem.code, problem.place, problem.found), problem)
-    return list(found.values())
+        unique.setdefault(problem.code if alone else (problem.code, problem.place, problem.found), problem)
+    return list(unique.values())

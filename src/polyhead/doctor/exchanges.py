@@ -15,9 +15,9 @@ _FEW_ARRAYS = 12
 
 def cycles(paths: list[Path]) -> Iterator[tuple[Path, ...]]:
     """Yield groups of three places, in both directions, if there are few places; then pairs."""
-    for one, other, third in itertools.combinations(paths if len(paths) <= _FEW_ARRAYS else [], 3):
-        yield one, other, third
-        yield one, third, other
+    for first, second, third in itertools.combinations(paths if len(paths) <= _FEW_ARRAYS else [], 3):
+        yield first, second, third
+        yield first, third, second
     yield from itertools.combinations(paths, 2)
 
 
@@ -30,18 +30,18 @@ def one_further(
 
 
 def exchanged(
-    part: str, own: Mapping[Path, ExaminedTensor], meant: Mapping[Path, ExaminedTensor], reason: Problem
+    part: str, slots: Mapping[Path, ExaminedTensor], meant: Mapping[Path, ExaminedTensor], reason: Problem
 ) -> Problem:
     """Return the problem of arrays that are for each other's tensor, ``meant``; ``reason`` is one that they have."""
     words, things, code = (
         ("inputs", "array", "input-shape") if part == "x" else ("outputs", "labels", "swapped-targets")
     )
-    way = "the other way round" if len(meant) == 2 else "in another order"
+    order = "the other way round" if len(meant) == 2 else "in another order"
     fit = "arrays" if part == "x" else "labels"
     return Problem(
-        f"{words} {_and([f'`{own[path].name}`' for path in meant])}",
+        f"{words} {_and([f'`{slots[path].name}`' for path in meant])}",
         f"each {words.removesuffix('s')}'s own {things}",
-        f"{fit} that fit only {way} ({reason.place} got {reason.found})",
+        f"{fit} that fit only {order} ({reason.place} got {reason.found})",
         exchange_fix(part, meant),
         code,
     )

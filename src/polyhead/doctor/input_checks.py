@@ -37,15 +37,15 @@ _SIDE = 8
 _WRONG = ("input-shape", "input-dtype", "token-range")
 
 
-def no_batch(reading: Reading, places: Matches, subject: Subject, side: Model | None) -> Problem | None:
+def no_batch(reading: Reading, matches: Matches, subject: Subject, side: Model | None) -> Problem | None:
     """Return the problem of single rows, rows in a list, or batches of batches; None for batches."""
     assert reading.first is not None
     listed = rows_in_a_list(reading.first, side)
     if listed is not None:
         return listed
     arrays = dict(reading.first.arrays())
-    shapes = {path: getattr(arrays[("x", path)], "shape", None) or () for path in places.inputs}
-    wanted = {path: slot.shape for path, slot in places.inputs.items()}
+    shapes = {path: getattr(arrays[("x", path)], "shape", None) or () for path in matches.inputs}
+    wanted = {path: slot.shape for path, slot in matches.inputs.items()}
     if not wanted:
         return None
     path = next(iter(wanted))
@@ -55,13 +55,13 @@ def no_batch(reading: Reading, places: Matches, subject: Subject, side: Model | 
     ):
         fix = _APART.get(subject.kind, "Leave out the additional axis: x[0], or np.concatenate(x).")
         expected, found = f"rows of shape {wanted[path]}", f"rows of shape {shapes[path][1:]}, each a batch"
-        return Problem(places.name(("x", path)), expected, found, fix, "input-shape")
+        return Problem(matches.name(("x", path)), expected, found, fix, "input-shape")
     if not all(shapes[p] and fits(shapes[p], wanted[p]) for p in wanted):
         return None
     found = f"single rows, {shapes[path]}"
     fix = _GROUPS.get(subject.kind, "Yield many rows at once: x[rows], or np.stack(rows).")
     return Problem(
-        places.name(("x", path)), f"batches of rows, {batch_of(shapes[path])}", found, fix, "single-rows"
+        matches.name(("x", path)), f"batches of rows, {batch_of(shapes[path])}", found, fix, "single-rows"
     )
 
 
@@ -96,42 +96,42 @@ def _given(nested: Any, slots: Sequence[ExaminedTensor]) -> Iterator[tuple[Exami
         yield from zip(slots, nested, strict=True)
 
 
-def check_inputs(reading: Reading, places: Matches, model: Any) -> list[Problem]:
+def check_inputs(reading: Reading, matches: Matches, model: Any) -> list[Problem]:
     """Compare the inputs with those of the model; inputs that fit each other's place are reported as exchanged."""
-    read = {path: reading.stats.get(("x", path)) for path in places.inputs}
-    stats = {path: one for path, one in read.items() if one is not None and one.odd is None and one.rows}
-    slots = {path: places.inputs[path] for path in stats}
+    read = {path: reading.stats.get(("x", path)) for path in matches.inputs}
+    stats = {path: leaf for path, leaf in read.items() if leaf is not None and leaf.odd is None and leaf.rows}
+    slots = {path: matches.inputs[path] for path in stats}
 
     def mismatches(path: Path, slot: ExaminedTensor, name: str) -> list[Problem]:
         if not fits(stats[path].shape, slot.shape):
-            return _check_shape(name, slot, stats[path], places)
+            return _check_shape(name, slot, stats[path], matches)
         return _check_numbers(name, slot, stats[path], model) if stats[path].numbers else []
 
-    found = {path: mismatches(path, slot, places.name(("x", path))) for path, slot in slots.items()}
+    problems_of = {path: mismatches(path, slot, matches.name(("x", path))) for path, slot in slots.items()}
     problems: list[Problem] = []
     for taken in sorted(cycles(list(slots)), key=len):
         meant = one_further(taken, slots)
         reasons = [
             p
             for path in taken
-            for p in found[path]
+            for p in problems_of[path]
             if p.code == "input-shape" or (p.code == "input-dtype" and isinstance(path[-1], int))
         ]
         if reasons and not any(
             p.code in _WRONG for at, slot in meant.items() for p in mismatches(at, slot, "")
         ):
             problems.append(exchanged("x", slots, meant, reasons[0]))
-            found |= {path: [] for path in taken}
-    return problems + [p for path in found for p in found[path]]
+            problems_of |= {path: [] for path in taken}
+    return problems + [p for path in problems_of for p in problems_of[path]]
 
 
-def _check_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics, places: Matches) -> list[Problem]:
+def _check_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics, matches: Matches) -> list[Problem]:
     fix = ""
     if len(stats.shape) == 3 and fits((*stats.shape[1:], stats.shape[0]), slot.shape):
         fix = f"These are channels first: give {CHANNELS_LAST.format('images')}."
     elif stats.shape == () and slot.shape == (1,):
         return []  # Keras adds an axis
-    others = [one for one in places.inputs.values() if one is not slot and fits(stats.shape, one.shape)]
+    others = [o for o in matches.inputs.values() if o is not slot and fits(stats.shape, o.shape)]
     if others:
         fix = f"It has the shape of input `{others[0].name}`: is the order of the inputs right?"
     expected = f"rows of shape {slot.shape}"
@@ -139,25 +139,25 @@ def _check_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics, places:
 
 
 def _check_numbers(name: str, slot: ExaminedTensor, stats: LeafStatistics, model: Any) -> list[Problem]:
-    found: list[Problem | None] = []
+    problems: list[Problem | None] = []
     if stats.fraction is not None:
         value, spot = stats.fraction
         fix = "Give whole numbers"
-        found.append(fractions_cut(in_row(name, spot), slot.dtype, f"{value:g}", fix))
-    if not any(found):
-        found.append(unknown_ids(slot.takers, stats, lambda spot: in_row(name, spot)))
+        problems.append(fractions_cut(in_row(name, spot), slot.dtype, f"{value:g}", fix))
+    if not any(problems):
+        problems.append(unknown_ids(slot.takers, stats, lambda spot: in_row(name, spot)))
     shape = stats.shape
     if len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= _SIDE and stats.low[0] >= 0:
         if _BRIGHT < stats.high[0] <= 255:
             fix = "Divide by 255, or begin the model with keras.layers.Rescaling(1 / 255)."
-            found.append(unscaled_images(name, slot.takers, fix))
+            problems.append(unscaled_images(name, slot.takers, fix))
         elif 0 < stats.high[0] <= _DIVIDED_ONCE / 255:
             fix = "They were divided by 255 twice: do it once."
-            found.append(
+            problems.append(
                 Problem(
                     name, "pixels near 0–1", f"pixels of 0–{stats.high[0]:.2g}", fix, "rescaled-twice", True
                 )
             )
         elif stats.high[0] <= 1:
-            found.append(rescaled_twice(name, model, "pixels of 0–1", "Give the bytes"))
-    return [problem for problem in found if problem is not None]
+            problems.append(rescaled_twice(name, model, "pixels of 0–1", "Give the bytes"))
+    return [problem for problem in problems if problem is not None]

@@ -67,7 +67,7 @@ def holds_files(column: ColumnDescription) -> bool:
 def guess_input(column: ColumnDescription) -> Guess | str:
     """Return the input that a column may be, or why it is none."""
     if holds_files(column) and not has_word(MASK, column.name):
-        if not column.there.all():
+        if not column.present.all():
             return "some rows have no image, which an input's may not lack"
         return Guess("Image", ("224", "224"), "the height and width that the model reads")
     if column.form == "text":
@@ -75,7 +75,7 @@ def guess_input(column: ColumnDescription) -> Guess | str:
         return Guess(
             "Array", ('vocabulary="auto"',), f"words as ids: keras.layers.Embedding({words + 2}, ...)"
         )
-    if column.form == "lists" and has_word(WORDS, column.name) and column.there.all():
+    if column.form == "lists" and has_word(WORDS, column.name) and column.present.all():
         if len(set(map(len, column.values))) == 1:
             return Guess("Array", ('vocabulary="auto"',), "words as ids, for an Embedding")
         return 'lists of words of unequal lengths; make them equal: [(list(row) + [""] * 20)[:20] for row in column]'
@@ -85,7 +85,7 @@ def guess_input(column: ColumnDescription) -> Guess | str:
         return "lists of masks; as a head they are ph.Mask(each=...), of the boxes of the same objects"
     if column.form == "ragged":
         return "its rows differ in shape"
-    if not column.there.all() and column.shape:
+    if not column.present.all() and column.shape:
         return "some of its rows are missing, which an input's may not be"
     if holds_pictures(column):
         dtype = ('dtype="uint8"',) * (column.statistics.dtype == "uint8")
@@ -221,7 +221,7 @@ def _guess_mask(column: ColumnDescription) -> Guess | None:
         return None  # a number for each pixel, not a class
     channels = shape[2] if len(shape) == 3 else 1
     # a feed infers the size from the first rows, which may have no mask
-    size = (f"size={shape[:2]}",) if column.encoded or not column.there.all() else ()
+    size = (f"size={shape[:2]}",) if column.encoded or not column.present.all() else ()
     bytes_ = column.statistics.zero_255
     if (column.statistics.zero_one or bytes_) and (output is None or classes in (1, channels)):
         many = (str(channels), "multi=True") if channels > 1 else ()

@@ -81,8 +81,8 @@ class LeafStatistics(ArrayStatistics):
         with np.errstate(over="ignore"):
             bits = (rows.astype(np.float32) + 0).view(np.uint32).astype(np.uint64)  # no -0
         hashes = mixed(np.arange(self.rows + 1, self.rows + 1 + len(rows), dtype=np.uint64)) @ bits
-        known = np.zeros_like(hashes) if self.columns is None else self.columns
-        self.columns = known + hashes if known.shape == hashes.shape else None
+        before = np.zeros_like(hashes) if self.columns is None else self.columns
+        self.columns = before + hashes if before.shape == hashes.shape else None
 
 
 def unpadded_bytes(row: np.ndarray) -> bytes:
@@ -95,12 +95,12 @@ def unpadded_bytes(row: np.ndarray) -> bytes:
 
 def _are_numbers(array: np.ndarray) -> bool:
     """Return whether text or objects can be converted to numbers, by the first ones of a large array."""
-    some = array.reshape(-1)[:1000]
+    sample = array.reshape(-1)[:1000]
     try:
-        some.astype(np.float64)
+        sample.astype(np.float64)
     except (TypeError, ValueError):
         return False
-    return all(value is not None for value in some)
+    return all(value is not None for value in sample)
 
 
 def _dtype_words(array: np.ndarray) -> str:

@@ -42,14 +42,14 @@ def misread(obj: Any) -> Problem | None:
 def _found_instead(obj: Any) -> tuple[str, str] | None:
     if is_frame(obj):
         columns = [str(name) for name in getattr(obj, "columns", ())]
-        held = f" of {listed(columns, 8)}" if columns else ""
+        suffix = f" of {listed(columns, 8)}" if columns else ""
         fix = "Say examine((frame[inputs].to_numpy(), frame[label].to_numpy()))."
-        return f"a {type(obj).__name__}{held}", fix
+        return f"a {type(obj).__name__}{suffix}", fix
     if isinstance(obj, Source):
         return "a Source", "Give a feed of it: examine(ph.Feed(source, inputs=..., heads=...))."
     if isinstance(obj, Mapping):
         names = [str(name) for name in obj]
-        if not any(_is_array(one) or _is_numbers(one) or is_frame(one) for one in obj.values()):
+        if not any(_is_array(value) or _is_numbers(value) or is_frame(value) for value in obj.values()):
             return f"a dict of {listed(names, 8)}", "Give one of its values; arrays as a tuple."
         example = ", ".join(f'data["{name}"]' for name in names[:2])
         return f"a dict of {listed(names, 8)}", f"Say examine(({example})), inputs first."
@@ -65,10 +65,10 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
         and all(_is_array(leaf) for _, leaf in leaves(obj))
     ):
         return "a list of x and nested labels", "Say examine((x, (y0, y1)))."
-    if isinstance(obj, list) and all(_is_row(one) for one in obj[:_FIRST]):
+    if isinstance(obj, list) and all(_is_row(row) for row in obj[:_FIRST]):
         fix = "Say examine((np.stack([x for x, y in rows]), np.array([y for x, y in rows])))."
         return f"a list of {len(obj):,} single rows (x, y)", fix
-    if isinstance(obj, tuple) and len(obj) in (2, 3) and all(_is_numbers(one) for one in obj):
+    if isinstance(obj, tuple) and len(obj) in (2, 3) and all(_is_numbers(part) for part in obj):
         return "a tuple of lists of numbers", "Say examine((np.asarray(x), np.asarray(y)))."
     return None
 

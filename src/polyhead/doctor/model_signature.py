@@ -85,42 +85,42 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str | Problem]:
     Args:
         x: the inputs of a batch, to call a subclassed model, symbolically or else with these numbers.
     """
-    known = symbolic(model)
-    if known is None:
+    tensors = symbolic(model)
+    if tensors is None:
         if not getattr(model, "built", False):
             return None, "the model is not built, so nothing was compared with it: call it once, or build it"
         import keras
 
         if any(isinstance(leaf, Odd) and not is_none(leaf) for _, leaf in leaves(x)):
             return None, "the model could not be called on the first batch, which holds no arrays"
-        given = keras.tree.map_structure(lambda a: None if is_none(a) else a, x)
+        arrays = keras.tree.map_structure(lambda a: None if is_none(a) else a, x)
         try:
-            known = given, _outputs_of_call(model, given)
+            tensors = arrays, _outputs_of_call(model, arrays)
         except Exception as error:  # a user's call() may raise anything
             return None, _call_problem(model, x, error)
         inputs: tuple[ExaminedTensor, ...] = ()
     else:
-        slots = examined_tensors(known[0], model, getattr(model, "input_names", None))
-        takers = [tuple(first_layers(model, tensor)) for _, tensor in in_order(known[0])]
-        inputs = tuple(replace(slot, takers=some) for slot, some in zip(slots, takers, strict=True))
-    outputs = list(examined_tensors(known[1], model, getattr(model, "output_names", None)))
-    losses = losses_of(model, known[1])
+        slots = examined_tensors(tensors[0], model, getattr(model, "input_names", None))
+        takers = [tuple(first_layers(model, tensor)) for _, tensor in in_order(tensors[0])]
+        inputs = tuple(replace(slot, takers=layers) for slot, layers in zip(slots, takers, strict=True))
+    outputs = list(examined_tensors(tensors[1], model, getattr(model, "output_names", None)))
+    losses = losses_of(model, tensors[1])
     trains = any(loss is not None for loss in losses.values())
     outputs = [_with_loss(slot, losses.get(slot.path), trains) for slot in outputs]
-    return Model(inputs, tuple(outputs), nesting_form(known[0]), nesting_form(known[1])), ""
+    return Model(inputs, tuple(outputs), nesting_form(tensors[0]), nesting_form(tensors[1])), ""
 
 
-def _outputs_of_call(model: Any, given: Any) -> Any:
+def _outputs_of_call(model: Any, arrays: Any) -> Any:
     """Return the outputs of a subclassed model; it is called with numbers if symbolic tensors fail."""
     import keras
 
     try:
         shapes = keras.tree.map_structure(
-            lambda a: a if a is None else keras.KerasTensor(a.shape, str(a.dtype)), given
+            lambda a: a if a is None else keras.KerasTensor(a.shape, str(a.dtype)), arrays
         )
         return model(shapes)
     except Exception:  # a user's call() may raise anything
-        return model(given)
+        return model(arrays)
 
 
 def _call_problem(model: Any, x: Any, error: Exception) -> Problem:
@@ -153,9 +153,9 @@ def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
     [(('b',), 1), (('a',), 2)]
     """
     if isinstance(nested, Mapping):
-        return [found for key, part in nested.items() for found in in_order(part, (*path, key))]
+        return [leaf for key, part in nested.items() for leaf in in_order(part, (*path, key))]
     if isinstance(nested, (list, tuple)):
-        return [found for i, part in enumerate(nested) for found in in_order(part, (*path, i))]
+        return [leaf for i, part in enumerate(nested) for leaf in in_order(part, (*path, i))]
     return [(path, nested)]
 
 
@@ -182,14 +182,14 @@ def _with_loss(slot: ExaminedTensor, loss: Any, trains: bool) -> ExaminedTensor:
     import keras
 
     try:
-        known = as_loss(loss)
+        parsed = as_loss(loss)
     except ValueError:  # no such loss
         return slot
 
     function = getattr(loss, "fn", loss)
-    own = function is loss and isinstance(loss, keras.losses.Loss)
-    own = own and not type(loss).__module__.startswith(("keras.", "polyhead."))
-    name = known.name or getattr(function, "__name__", None) or type(loss).__name__
+    own_loss = function is loss and isinstance(loss, keras.losses.Loss)
+    own_loss = own_loss and not type(loss).__module__.startswith(("keras.", "polyhead."))
+    name = parsed.name or getattr(function, "__name__", None) or type(loss).__name__
     ignored = getattr(loss, "ignore_class", None)
-    slot = replace(slot, loss=name, own_loss=own, unknown_loss=not known.name)
-    return replace(slot, from_logits=known.from_logits, ignored=ignored)
+    slot = replace(slot, loss=name, own_loss=own_loss, unknown_loss=not parsed.name)
+    return replace(slot, from_logits=parsed.from_logits, ignored=ignored)

@@ -14,33 +14,33 @@ _FEWEST_OTHERS = 5
 """The fewest rows without the most frequent label; with fewer, a column may be equal by chance."""
 
 
-def labels_in_inputs(reading: Reading, places: Matches, known: list[Problem]) -> Iterator[Problem]:
+def labels_in_inputs(reading: Reading, matches: Matches, problems: list[Problem]) -> Iterator[Problem]:
     """Find labels that are columns of the inputs, except where a model reconstructs all of an input.
 
-    Labels with one of the ``known`` problems are left out.
+    Labels with one of the ``problems`` are left out.
     """
-    given = {place: stats for place, stats in reading.stats.items() if place[0] == "x"}
+    inputs = {place: stats for place, stats in reading.stats.items() if place[0] == "x"}
     labels = {place: stats for place, stats in reading.stats.items() if place[0] == "y"}
     columns = {
         value: (place, column)
-        for place, stats in given.items()
+        for place, stats in inputs.items()
         for column, value in enumerate(_column_hashes(stats))
     }
     learned = {value for stats in labels.values() for value in _column_hashes(stats)}
     if reading.uneven is not None or all(
-        learned.issuperset(_column_hashes(stats) or [-1]) for stats in given.values()
+        learned.issuperset(_column_hashes(stats) or [-1]) for stats in inputs.values()
     ):
         return
     for place, stats in labels.items():
-        found = _column_hashes(stats)
-        whole = len(found) > 1 and any(found == _column_hashes(other) for other in given.values())
-        name = places.name(place)
-        reported = any(problem.place.startswith(name) and not problem.warning for problem in known)
-        if whole or reported or not _are_telling(stats) or not columns.keys() >= set(found):
+        hashes = _column_hashes(stats)
+        whole = len(hashes) > 1 and any(hashes == _column_hashes(other) for other in inputs.values())
+        name = matches.name(place)
+        reported = any(problem.place.startswith(name) and not problem.warning for problem in problems)
+        if whole or reported or not _are_telling(stats) or not columns.keys() >= set(hashes):
             continue
-        at, column = columns[found[0]]
-        which = f", column {column}" if len(found) == 1 < len(_column_hashes(given[at])) else ""
-        got = f"those of {places.name(at)}{which}, in all {counted(stats.rows, 'row')} read"
+        at, column = columns[hashes[0]]
+        which = f", column {column}" if len(hashes) == 1 < len(_column_hashes(inputs[at])) else ""
+        got = f"those of {matches.name(at)}{which}, in all {counted(stats.rows, 'row')} read"
         fix = "Leave them out of the inputs: the model would only copy them."
         expected, code = "labels that no input has", "label-in-input"
         yield Problem(name, expected, got, fix, code, warning=True)
@@ -59,12 +59,12 @@ def _are_telling(stats: LeafStatistics) -> bool:
     return stats.rows - max((stats.distinct or {}).values(), default=0) >= _FEWEST_OTHERS
 
 
-def equal_label_notes(reading: Reading, places: Matches) -> list[str]:
+def equal_label_notes(reading: Reading, matches: Matches) -> list[str]:
     """Note outputs that get the same labels, as outputs at several depths do."""
     groups: dict[tuple[int, ...], list[str]] = {}
     for place, stats in reading.stats.items():
         if place[0] == "y" and _are_telling(stats):
-            groups.setdefault(tuple(_column_hashes(stats)), []).append(places.name(place))
+            groups.setdefault(tuple(_column_hashes(stats)), []).append(matches.name(place))
     return [
         f"{' and '.join(names)} have the same labels in every row" for names in groups.values() if names[1:]
     ]

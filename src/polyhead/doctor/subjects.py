@@ -91,7 +91,7 @@ class Subject:
         return self.kind in ("generator", "generator function", "PyDataset")
 
 
-def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
+def recognize(obj: Any, model: Any = None, batches: int = 50) -> Subject:
     """Recognize an object.
 
     Args:
@@ -102,7 +102,7 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
     Raises:
         ContractError: if no batches can be read from it.
 
-    >>> subject(iter([])).kind, subject(lambda: (batch for batch in [])).kind
+    >>> recognize(iter([])).kind, recognize(lambda: (batch for batch in [])).kind
     ('iterator', 'generator function')
     """
     if isinstance(obj, Feed):
@@ -114,8 +114,8 @@ def subject(obj: Any, model: Any = None, batches: int = 50) -> Subject:
     if inspect.isclass(obj):
         name = obj.__name__
         raise ContractError(Problem("examine(obj)", "an object", f"the class {name}", f"Give {name}(...)."))
-    for known, make in _KINDS:
-        if known(obj):
+    for recognizes, make in _KINDS:
+        if recognizes(obj):
             return make(obj)
     if from_module(obj, ("Model",), "keras"):
         fix = "Give the data, and the model as examine(data, model=...); in a shell: --model FILE.PY:NAME."
@@ -172,11 +172,11 @@ def _function(function: Any, model: Any, batches: int) -> Subject:
         raise ContractError(Problem(f"examine({name})", expected, f"one that needs {', '.join(needed)}", fix))
     if inspect.ismethod(function):  # code cannot call it by its name
         name = "generator"
-    made = function()
-    iterates = not inspect.isgenerator(made)
-    if iterates and subject(made, model, batches).kind != "iterator":
-        return subject(made, model, batches)
-    first = [made]  # reuse for the first reading the one that was made to recognize it
+    returned = function()
+    iterates = not inspect.isgenerator(returned)
+    if iterates and recognize(returned, model, batches).kind != "iterator":
+        return recognize(returned, model, batches)
+    first = [returned]  # reuse for the first reading the one that was made to recognize it
     kind = _ITERATORS if iterates else "generator function"
     return Subject(kind, name, lambda: first.pop() if first else function(), runs_out=True, refused=iterates)
 
@@ -186,10 +186,10 @@ def _length(dataset: Any, declared: Callable[[], int | None]) -> tuple[int | Non
     try:
         return declared(), ""
     except TypeError:
-        found = type(dataset).__len__(dataset)  # `len` takes integers alone
-        if not isinstance(found, (float, np.floating)) or not math.isfinite(found):
+        length = type(dataset).__len__(dataset)  # `len` takes integers alone
+        if not isinstance(length, (float, np.floating)) or not math.isfinite(length):
             raise
-        return math.ceil(found), repr(float(found))
+        return math.ceil(length), repr(float(length))
 
 
 def _pydataset(dataset: Any) -> Subject:
@@ -308,8 +308,8 @@ def _is_arrays(obj: Any) -> bool:
         return True
     if not isinstance(obj, tuple) or not 1 <= len(obj) <= 3:
         return False
-    found = _arrays_in(obj)
-    return bool(found) and all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in found)
+    arrays = _arrays_in(obj)
+    return bool(arrays) and all(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in arrays)
 
 
 def _arrays_in(parts: tuple[Any, ...]) -> list[Any]:
@@ -318,16 +318,16 @@ def _arrays_in(parts: tuple[Any, ...]) -> list[Any]:
 
 
 def _arrays(obj: Any, batches: int) -> Subject:
-    given = obj if isinstance(obj, tuple) else (obj,)
-    found = _arrays_in(given)
-    rows = max(map(len, found))
-    each = sum(int(np.prod(leaf.shape[1:])) * 8 for leaf in found)
+    parts = obj if isinstance(obj, tuple) else (obj,)
+    arrays = _arrays_in(parts)
+    rows = max(map(len, arrays))
+    each = sum(int(np.prod(leaf.shape[1:])) * 8 for leaf in arrays)
     size = max(ARRAY_BATCH, min(-(-rows // batches), _MOST_BYTES // max(1, each)))
     steps = -(-rows // size)
 
     def cut(step: int) -> Any:
         part = slice(step * size, (step + 1) * size)
-        return rebuild(given, lambda _, leaf: None if leaf is None else leaf[part])
+        return rebuild(parts, lambda _, leaf: None if leaf is None else leaf[part])
 
     return Subject(
         "arrays",
@@ -335,6 +335,6 @@ def _arrays(obj: Any, batches: int) -> Subject:
         lambda: map(cut, range(steps)),
         length=steps,
         shuffled=True,
-        whole=given,
+        whole=parts,
         cut=size,
     )

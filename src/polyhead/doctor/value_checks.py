@@ -31,7 +31,7 @@ from polyhead.keras_bridge.structure import Path
 _ROUNDED = 1e-3
 
 
-def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> Iterator[Problem]:
+def check_finite(reading: Reading, matches: Matches, parts: str = "xyw") -> Iterator[Problem]:
     """Find NaN and infinity in parts of the batches, with the first row of each array that has one."""
     for place, stats in reading.stats.items():
         if place[0] not in parts:
@@ -46,18 +46,18 @@ def check_finite(reading: Reading, places: Matches, parts: str = "xyw") -> Itera
             elif place[0] == "w":
                 fix = "Give 0 where a row does not count."
             found = f"{word} ({counted(stats.not_finite, 'row')} in all)"
-            yield Problem(places.name(place, spot), "finite numbers", found, fix, code)
+            yield Problem(matches.name(place, spot), "finite numbers", found, fix, code)
         if place[0] == "w" and _are_row_numbers(stats):
             found = f"whole numbers from 0 to {stats.high[0]:g}, as row ids are"
             fix = "The third part of a batch is weights: leave the ids out."
-            yield Problem(places.name(place), "weights", found, fix, "weights-structure", warning=True)
+            yield Problem(matches.name(place), "weights", found, fix, "weights-structure", warning=True)
         if place[0] == "w" and stats.usable and stats.low[0] < 0:
             value, spot = stats.low
             fix = "A negative weight trains away from the label."
             if not place[1]:
                 fix = f"{fix} The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
             yield Problem(
-                places.name(place, spot), "a weight of at least 0", f"{value:g}", fix, "negative-weight"
+                matches.name(place, spot), "a weight of at least 0", f"{value:g}", fix, "negative-weight"
             )
 
 
@@ -67,10 +67,10 @@ def _are_row_numbers(stats: LeafStatistics) -> bool:
     return numbers and (stats.distinct is None or len(stats.distinct) > stats.high[0])
 
 
-def zero_weight_notes(reading: Reading, places: Matches) -> list[str]:
+def zero_weight_notes(reading: Reading, matches: Matches) -> list[str]:
     """Return a note on weights of 0, and how Keras counts them."""
     names = [
-        places.name(place)
+        matches.name(place)
         for place, stats in reading.stats.items()
         if place[0] == "w" and stats.low[0] == 0 and not stats.constant
     ]
@@ -81,11 +81,11 @@ def zero_weight_notes(reading: Reading, places: Matches) -> list[str]:
     ]
 
 
-def flat_label_notes(reading: Reading, places: Matches) -> list[str]:
+def flat_label_notes(reading: Reading, matches: Matches) -> list[str]:
     """Return a note on labels without the last axis of their output, and how Keras reads them."""
     names = [
-        places.name(("y", path))
-        for path, slot in places.outputs.items()
+        matches.name(("y", path))
+        for path, slot in matches.outputs.items()
         if not slot.own_loss and ("y", path) in reading.stats
         if _lacks_last_axis(reading.stats["y", path].shape, slot.shape)
         and reading.stats["y", path].odd is None
@@ -97,10 +97,10 @@ def flat_label_notes(reading: Reading, places: Matches) -> list[str]:
     ]
 
 
-def check_constant(reading: Reading, places: Matches) -> Iterator[Problem]:
+def check_constant(reading: Reading, matches: Matches) -> Iterator[Problem]:
     """Find arrays that are the same in every row."""
     for place, stats in reading.stats.items():
-        name, part = places.name(place), place[0]
+        name, part = matches.name(place), place[0]
         if part == "w":
             if stats.constant and stats.low[0] == 0:
                 fix, found = "Nothing would be learned from it.", f"0 in all {counted(stats.rows, 'row')}"
@@ -120,15 +120,15 @@ def check_constant(reading: Reading, places: Matches) -> Iterator[Problem]:
         yield Problem(name, expected, found, fix, "constant", warning=True)
 
 
-def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dict[Path, ExaminedTensor]]:
+def check_outputs(reading: Reading, matches: Matches) -> tuple[list[Problem], dict[Path, ExaminedTensor]]:
     """Compare labels with their outputs; labels that fit each other's output are reported as swapped.
 
     Returns:
         The problems, and the outputs for which the labels are intended.
     """
-    outputs = dict(places.outputs)
+    outputs = dict(matches.outputs)
     stats = {path: reading.stats[("y", path)] for path in outputs if ("y", path) in reading.stats}
-    found = {path: check_label_values(places.name(("y", path)), outputs[path], stats[path]) for path in stats}
+    flaws = {p: check_label_values(matches.name(("y", p)), outputs[p], stats[p]) for p in stats}
 
     def suit(meant: dict[Path, ExaminedTensor]) -> bool:
         return not any(_wrong(check_label_values("", slot, stats[path])) for path, slot in meant.items())
@@ -142,31 +142,31 @@ def check_outputs(reading: Reading, places: Matches) -> tuple[list[Problem], dic
 
     problems: list[Problem] = []
     for taken in cycles(list(stats)):
-        there = {path: outputs[path] for path in stats}
-        meant = one_further(taken, there)
+        current = {path: outputs[path] for path in stats}
+        meant = one_further(taken, current)
         told = [  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
             path
             for path in taken
-            if _wrong(found[path])
+            if _wrong(flaws[path])
             and not (outputs[path].own_loss and _lacks_last_axis(stats[path].shape, outputs[path].shape))
         ]
         if not told or not suit(meant) or softer(taken):
             continue
         as_it_is = {path: outputs[path] for path in taken}
         if len(taken) == 3 and any(
-            suit(as_it_is | one_further(two, there)) for two in itertools.combinations(taken, 2)
+            suit(as_it_is | one_further(two, current)) for two in itertools.combinations(taken, 2)
         ):
             continue  # two of them are exchanged
-        if len(told) == 1 and _may_be_scaled(found[told[0]][0], told[0], meant, outputs, stats):
+        if len(told) == 1 and _may_be_scaled(flaws[told[0]][0], told[0], meant, outputs, stats):
             if len(taken) == 2:
-                found[told[0]][0] = _or_exchanged(found[told[0]][0], meant, as_it_is)
+                flaws[told[0]][0] = _or_exchanged(flaws[told[0]][0], meant, as_it_is)
             continue
-        reason = next(p for path in taken for p in found[path] if not p.warning)
+        reason = next(p for path in taken for p in flaws[path] if not p.warning)
         problems.append(exchanged("y", outputs, meant, reason))
         outputs |= meant
-        found |= {path: [] for path in taken}
-    found = {path: some for path, some in found.items() if not _reads_as_it_likes(outputs[path], stats[path])}
-    return problems + [p for path in found for p in found[path]], outputs
+        flaws |= {path: [] for path in taken}
+    flaws = {path: ps for path, ps in flaws.items() if not _reads_as_it_likes(outputs[path], stats[path])}
+    return problems + [p for path in flaws for p in flaws[path]], outputs
 
 
 def _reads_as_it_likes(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
@@ -176,12 +176,12 @@ def _reads_as_it_likes(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
     return slot.unknown_loss and stats.odd is None and not fits(shape, slot.shape) and not lacks
 
 
-def unread_shapes(reading: Reading, places: Matches) -> list[str]:
+def unread_shapes(reading: Reading, matches: Matches) -> list[str]:
     """Return which labels only a loss of the user's own can tell to be right."""
     return [
-        f"whether {places.name(('y', path))} fits labels of shape {batch_of(reading.stats['y', path].shape)}: "
+        f"whether {matches.name(('y', path))} fits labels of shape {batch_of(reading.stats['y', path].shape)}: "
         f"{slot.loss} is a loss of your own"
-        for path, slot in places.outputs.items()
+        for path, slot in matches.outputs.items()
         if ("y", path) in reading.stats and _reads_as_it_likes(slot, reading.stats["y", path])
     ]
 
@@ -200,50 +200,50 @@ def _may_be_scaled(
 
 
 def _or_exchanged(
-    problem: Problem, meant: dict[Path, ExaminedTensor], own: dict[Path, ExaminedTensor]
+    problem: Problem, meant: dict[Path, ExaminedTensor], slots: dict[Path, ExaminedTensor]
 ) -> Problem:
     """Return the problem of labels out of reach that would also fit another output."""
     if "each other's" in problem.fix:
         return problem
-    names = " and ".join(f"`{slot.name}`" for slot in own.values())
+    names = " and ".join(f"`{slot.name}`" for slot in slots.values())
     fix = exchange_fix("y", meant)
     return replace(
         problem, fix=f"{problem.fix} If {names} have each other's labels, {fix[0].lower()}{fix[1:]}"
     )
 
 
-def in_sorted_order(reading: Reading, places: Matches) -> Matches | None:
+def in_sorted_order(reading: Reading, matches: Matches) -> Matches | None:
     """Match a tuple of labels by the sorted names of the outputs, if only that order fits."""
-    slots = list(places.outputs.values())
-    ways = [slots, sorted(slots, key=lambda slot: slot.name)]
+    slots = list(matches.outputs.values())
+    orders = [slots, sorted(slots, key=lambda slot: slot.name)]
     declared, by_name = (
         any(
             _wrong(check_label_values("", slot, reading.stats["y", path]))
-            for path, slot in zip(places.outputs, way, strict=True)
+            for path, slot in zip(matches.outputs, order, strict=True)
             if ("y", path) in reading.stats
         )
-        for way in ways
+        for order in orders
     )
     if not declared or by_name:
         return None
-    return Matches(places.inputs, dict(zip(places.outputs, ways[1], strict=True)))
+    return Matches(matches.inputs, dict(zip(matches.outputs, orders[1], strict=True)))
 
 
 def _wrong(problems: list[Problem]) -> bool:
     return any(not p.warning for p in problems)
 
 
-def check_losses(reading: Reading, places: Matches, known: list[Problem]) -> Iterator[Problem]:
+def check_losses(reading: Reading, matches: Matches, problems: list[Problem]) -> Iterator[Problem]:
     """Compare activations and losses of outputs whose labels have no problem yet."""
-    for path, slot in places.outputs.items():
-        name = places.name(("y", path))
-        if any(p.place.startswith(name) and not p.warning for p in known):
+    for path, slot in matches.outputs.items():
+        name = matches.name(("y", path))
+        if any(p.place.startswith(name) and not p.warning for p in problems):
             continue
         better = "linear" if slot.loss is not None and slot.from_logits is None else "sigmoid"
-        found = one_unit_softmax(name, slot.activation, slot.classes, better)
-        found = found or _activation_problem(name, slot, reading.stats.get(("y", path)))
+        unfit = one_unit_softmax(name, slot.activation, slot.classes, better)
+        unfit = unfit or _activation_problem(name, slot, reading.stats.get(("y", path)))
         unlike = logits_problem(name, slot.activation, slot.loss or "", slot.from_logits)
-        yield from [problem for problem in (found, unlike) if problem is not None]
+        yield from [problem for problem in (unfit, unlike) if problem is not None]
 
 
 def _activation_problem(name: str, slot: ExaminedTensor, stats: LeafStatistics | None) -> Problem | None:
@@ -309,11 +309,11 @@ def _bad_ids(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Pro
         return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")]
     classes = slot.classes
     highest = classes - 1 if classes else math.inf
-    found = first_outside(stats, (0, highest))
+    outside = first_outside(stats, (0, highest))
     wrong = [value for value in stats.distinct or () if not 0 <= value <= highest and value != slot.ignored]
-    if found is None or (slot.ignored is not None and stats.distinct is not None and not wrong):
+    if outside is None or (slot.ignored is not None and stats.distinct is not None and not wrong):
         return []
-    value, spot = found
+    value, spot = outside
     fix = "JAX adds nothing for such a row, TensorFlow and torch stop. "
     fix += (
         'If it means "no label", give 0 and a weight of 0.'
@@ -326,7 +326,7 @@ def _bad_ids(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Pro
 
 def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Problem | None:
     shape, wanted = stats.shape, slot.shape
-    given = batch_of(shape)
+    found = batch_of(shape)
     expected = f"labels of shape {batch_of(wanted)}, as the output has"
     ids_first = len(shape) > 1 and shape[0] == 1 != wanted[-1] and fits(shape[1:], wanted[:-1])
     if slot.sparse and len(wanted) > 1:
@@ -334,12 +334,12 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
         fix = (
             "The channels are first: give labels[:, 0]." if ids_first else "Give one class id for each place."
         )
-        return Problem(name, expected, given, fix, "target-shape")
+        return Problem(name, expected, found, fix, "target-shape")
     if _lacks_last_axis(shape, wanted):
         if not slot.own_loss:
             return None  # Keras adds the last axis
         fix = f"{slot.loss} is a loss of your own: it would compare each row with each other row. "
-        return Problem(name, expected, given, f"{fix}Give labels[..., None].", "broadcast")
+        return Problem(name, expected, found, f"{fix}Give labels[..., None].", "broadcast")
     if shape and shape[-1] == 1 and fits(shape[:-1], wanted):
         return None
     turned = len(shape) == 3 and shape != wanted and fits((*shape[1:], shape[0]), wanted)
@@ -349,14 +349,14 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
         if slot.sparse is None and stats.whole and wanted[-1] != 1 and shape in ((), (1,)):
             fix += "If they are class ids, compile with a sparse loss; else "
         return Problem(
-            name, expected, given, f"{fix}Give the layer or the labels the same shape.", "broadcast"
+            name, expected, found, f"{fix}Give the layer or the labels the same shape.", "broadcast"
         )
     fix = f"These are channels first: give {CHANNELS_LAST.format('labels')}." if turned else ""
     if ids_first and stats.whole:
         fix = "If these are class ids with the channels first, give labels[:, 0]."
     if not fix and len(shape) == len(wanted) == 1:
         fix = f"Give the layer {shape[0]} units, or labels with {wanted[0]} numbers a row."
-    return Problem(name, expected, given, fix, "target-shape")
+    return Problem(name, expected, found, fix, "target-shape")
 
 
 def _lacks_last_axis(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
@@ -383,10 +383,10 @@ def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> lis
     if high == 1 and stats.low[0] == 0 and abs(255 * stats.high[0] - 1) < _ROUNDED:
         where, fix = in_row(name, stats.high[1]), "They were 0 and 1 already: leave out the division by 255."
         return [Problem(where, f"labels of 0 and 1, as {why}", "at most 1 / 255", fix, "mask-255")]
-    found = first_outside(stats, (low, high))
+    outside = first_outside(stats, (low, high))
     marks = [value for value in stats.distinct or () if not low <= value <= high]
-    if found is not None and not (slot.unknown_loss and len(marks) == 1):  # which that loss may leave out
-        value, spot = found
+    if outside is not None and not (slot.unknown_loss and len(marks) == 1):  # which that loss may leave out
+        value, spot = outside
         fix = "The output cannot reach it, or the loss falls without bound: "
         fix += "scale the labels, or give the output layer no activation and a loss for numbers."
         expected = f"labels {span(low, high)}, as {why}"

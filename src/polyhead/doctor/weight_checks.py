@@ -16,7 +16,7 @@ from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import rebuild
 
 
-def check_weights(reading: Reading, model: Model | None, places: Matches) -> list[Problem]:
+def check_weights(reading: Reading, model: Model | None, matches: Matches) -> list[Problem]:
     """Compare the nesting of weights with the outputs, and each array with its labels."""
     first = reading.first
     assert first is not None
@@ -24,23 +24,23 @@ def check_weights(reading: Reading, model: Model | None, places: Matches) -> lis
     if w is None:
         return []
     if reading.weighs_outputs:
-        return [_single_numbers(w, places)]
+        return [_single_numbers(w, matches)]
     problems = _weights_nesting(w, model) if model is not None else []
     if model is not None and model.output_form == "list" and any(not p.warning for p in problems):
         return problems  # places in it are not those of the outputs
     alone = reading.stats.get(("w", ()))
     if alone is not None and ("y", ()) not in reading.stats:
-        return _for_every_output(reading, model, places, alone) or problems
+        return _for_every_output(reading, model, matches, alone) or problems
     for place, stats in reading.stats.items():
         part, path = place
         labels = reading.stats.get(("y", path))
         if part == "w" and stats.odd is None and labels is not None and labels.odd is None:
-            slot = places.outputs.get(path)
-            problems += _check_weights_shape(places.name(place), stats.shape, labels.shape, slot)
+            slot = matches.outputs.get(path)
+            problems += _check_weights_shape(matches.name(place), stats.shape, labels.shape, slot)
     return problems
 
 
-def _single_numbers(w: Any, places: Matches) -> Problem:
+def _single_numbers(w: Any, matches: Matches) -> Problem:
     """Return the problem of weights per class or output instead of weights per row."""
     classes = [group for group in _dicts_in(w) if group and all(isinstance(key, int) for key in group)]
     expected = "arrays with one number for each row"
@@ -49,7 +49,7 @@ def _single_numbers(w: Any, places: Matches) -> Problem:
         fix = f"Give each row the weight of its class: np.vectorize({table}.get)(labels); or declare the data as a "
         fix += "ph.Feed, whose heads take class_weight=."
         return Problem("weights", expected, "one number for each class", fix, "weights-structure")
-    names = ", ".join(f'"{slot.name}": ...' for slot in places.outputs.values()) or "..."
+    names = ", ".join(f'"{slot.name}": ...' for slot in matches.outputs.values()) or "..."
     fix = f"To weigh whole outputs say model.compile(loss_weights={{{names}}})."
     found = "one number for each output (JAX and torch take it for loss weights, TensorFlow refuses it)"
     return Problem("weights", expected, found, fix, "weights-structure")
@@ -65,21 +65,21 @@ def _dicts_in(nested: Any) -> Iterator[Mapping[Any, Any]]:
 
 
 def _for_every_output(
-    reading: Reading, model: Model | None, places: Matches, weights: LeafStatistics
+    reading: Reading, model: Model | None, matches: Matches, weights: LeafStatistics
 ) -> list[Problem]:
     """Check one array of weights for several outputs, which Keras uses for each of them."""
     several = model is not None and len(model.outputs) > 1
     for place, labels in reading.stats.items():
         if place[0] != "y" or labels.odd is not None or weights.odd is not None:
             continue
-        name = places.name(("w", place[1]))
-        found = _check_weights_shape(name, weights.shape, labels.shape, places.outputs.get(place[1]))
-        if found and several and model is not None:
-            where = f"{found[0].found}, one array for every output"
+        name = matches.name(("w", place[1]))
+        problems = _check_weights_shape(name, weights.shape, labels.shape, matches.outputs.get(place[1]))
+        if problems and several and model is not None:
+            where = f"{problems[0].found}, one array for every output"
             fix = f"Give each output weights of its own: yield x, y, {example_yield(model)[3:]}."
-            found = [replace(found[0], found=where, fix=fix)]
-        if found:
-            return found
+            problems = [replace(problems[0], found=where, fix=fix)]
+        if problems:
+            return problems
     return []
 
 

@@ -67,7 +67,7 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResu
             where = f"{subject.name}, workers={subject.workers}"
             found = "more, with which Keras repeats queued batches in epoch 0 of the first fit"
             fix = "Say workers=1, or leave out the first epoch's figures."
-            out.found(where, "workers=1 on JAX and torch", found, fix, "worker-replay", warning=True)
+            out.add(where, "workers=1 on JAX and torch", found, fix, "worker-replay", warning=True)
     return out
 
 
@@ -78,11 +78,11 @@ def _augmentation(subject: Subject, out: CheckResult) -> None:
         out.unseen.append("what each worker process draws: its items cannot be read by number")
         return
     owned = list(_generators(subject.samples))
-    own = [_state(generator) for _, generator in owned]
+    states = [_state(generator) for _, generator in owned]
     numpy, python = repr(np.random.get_state()), random.getstate()  # noqa: NPY002
     read()
     moved = [
-        name for (name, generator), before in zip(owned, own, strict=True) if _state(generator) != before
+        name for (name, generator), before in zip(owned, states, strict=True) if _state(generator) != before
     ]
     seeded = subject.kind == "torch DataLoader"  # it gives each worker its own state
     if not seeded and repr(np.random.get_state()) != numpy:  # noqa: NPY002
@@ -95,7 +95,7 @@ def _augmentation(subject: Subject, out: CheckResult) -> None:
             f"draws from {', '.join(f'`{name}`' for name in moved)}, of which each process gets the same copy"
         )
         fix = "Draw from np.random.default_rng((seed, epoch, index)) inside __getitem__."
-        out.found(where, "random draws of its own in each worker", found, fix, "same-augmentation")
+        out.add(where, "random draws of its own in each worker", found, fix, "same-augmentation")
 
 
 def _one(subject: Subject) -> Callable[[], Any] | None:
@@ -160,7 +160,7 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
         found = raised[0] if raised else f"a different batch {wrong[0]} than when it is read alone"
         expected = "items that threads can read at the same time"
         fix = "Keep nothing on self that __getitem__ changes, or say workers=1."
-        out.found(f"{subject.name}, workers={subject.workers}", expected, found, fix, "thread-unsafe")
+        out.add(f"{subject.name}, workers={subject.workers}", expected, found, fix, "thread-unsafe")
     elif not stable:
         out.unseen.append("whether threads corrupt each other's items: an item is never the same twice")
 
@@ -191,7 +191,7 @@ def check_item(subject: Subject, first: Reading, worker: Worker, seconds: float)
     if fixed:
         found = f"a seed that is set again whenever an item is read: `{fixed}`"
         fix = "Draw from np.random.default_rng((seed, epoch, index)) instead."
-        out.found("item 0", "different random draws in each item", found, fix, "same-augmentation")
+        out.add("item 0", "different random draws in each item", found, fix, "same-augmentation")
     if np.array_equal(again, rows[0]):
         return out
     others = np.concatenate([rows[0][:0], *rows[1:]])[:, 0]
@@ -199,10 +199,10 @@ def check_item(subject: Subject, first: Reading, worker: Worker, seconds: float)
     if inputs_same:
         moved = [
             Matches().name(("y", path))
-            for path, found in labels.items()
-            if not np.array_equal(found, first.labels[0].get(path, found))
+            for path, array in labels.items()
+            if not np.array_equal(array, first.labels[0].get(path, array))
         ]
-        out.found(
+        out.add(
             ", ".join([*(moved if len(moved) < len(labels) else []), "item 0"]),
             "the same labels whenever it is read",
             "other labels beside the same inputs",
@@ -210,7 +210,7 @@ def check_item(subject: Subject, first: Reading, worker: Worker, seconds: float)
             "labels-move",
         )
     elif np.isin(again[:, 0], others).any():
-        out.found(
+        out.add(
             "item 0",
             "the same rows whenever it is read in an epoch",
             "other rows each time",

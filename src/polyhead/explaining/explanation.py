@@ -60,8 +60,8 @@ class Explanation(Report):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as JSON-able objects."""
-        own = ("name", "what", "keras", "polyhead", "heading", "feed")
-        return super().as_dict() | {name: getattr(self, name) for name in own}
+        names = ("name", "what", "keras", "polyhead", "heading", "feed")
+        return super().as_dict() | {name: getattr(self, name) for name in names}
 
     def __str__(self) -> str:
         lines = [self.note.removeprefix("polyhead: "), *(f"  {note}" for note in self.notes)]
@@ -106,65 +106,66 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
         expected = "an error, a warning, the text of either, or the History that fit returned"
         raise ContractError(Problem("explain(error)", expected, shown(error)))
     data = call.data if data is None else data
-    found = with_validation(examined(data, model), call, model)
+    report = with_validation(examined(data, model), call, model)
     if not text and isinstance(history, dict):
-        return _of_finite_losses(found)
-    own = line_of_user(error) if isinstance(error, BaseException) and raised_by_user(error) else ""
+        return _of_finite_losses(report)
+    line = line_of_user(error) if isinstance(error, BaseException) and raised_by_user(error) else ""
     inside = raised_in_data(error) if isinstance(error, BaseException) else None
-    if inside is not None and not _of_the_model(found):
-        return _unknown(*inside, found)
-    return explain_message(text, replace(call, model=model), found, data, own)
+    if inside is not None and not _of_the_model(report):
+        return _unknown(*inside, report)
+    return explain_message(text, replace(call, model=model), report, data, line)
 
 
 def explain_message(
-    text: str, call: FailedCall, found: Examination, data: Any = None, own: str = ""
+    text: str, call: FailedCall, report: Examination, data: Any = None, line: str = ""
 ) -> Explanation:
     """Return the explanation of a message.
 
     Args:
-        own: the line of the user's own code that raised it; empty if Keras raised it.
+        line: the line of the user's own code that raised it; empty if Keras raised it.
     """
     compiled = tuple(compile_problems(call.model))
-    codes = {problem.code for problem in (*found.errors, *compiled)}
+    codes = {problem.code for problem in (*report.errors, *compiled)}
     owner = type(data).__name__
     able = [k for k in KNOWN if k.matches(text, call.arguments, codes, owner)]
     able = [k for k in able if k.codes & codes or not codes & _TELLING]
-    known = max(able, key=lambda one: one.rank(text, codes, owner), default=None)
-    if own and call.method and known is not None and not known.codes & codes:
-        known = None  # words such as "out of bounds" are those of NumPy and PyTorch, too
+    entry = max(able, key=lambda k: k.rank(text, codes, owner), default=None)
+    if line and call.method and entry is not None and not entry.codes & codes:
+        entry = None  # words such as "out of bounds" are those of NumPy and PyTorch, too
     outputs = outputs_of(call.model)
-    if known is None or "exhausted" not in known.codes:  # that a generator ended may be intended
-        found = replace(found, problems=tuple(p for p in found.problems if p.code != "exhausted"))
-    if known is None:
-        return _unknown(text, own, found)
-    if known.compiled:
-        found = replace(found, problems=compiled)
-    there = tuple(p for p in found.problems if p.code in known.codes) or (known.codes and found.errors) or ()
+    if entry is None or "exhausted" not in entry.codes:  # that a generator ended may be intended
+        report = replace(report, problems=tuple(p for p in report.problems if p.code != "exhausted"))
+    if entry is None:
+        return _unknown(text, line, report)
+    if entry.compiled:
+        report = replace(report, problems=compiled)
+    problems = tuple(p for p in report.problems if p.code in entry.codes)
+    problems = report.errors if entry.codes and not problems else problems
     weighted, weights = _class_weights(call.arguments.get("class_weight"))
-    wrong = weighted if weighted in outputs.names else _named_in(there, outputs)
+    wrong = weighted if weighted in outputs.names else _named_in(problems, outputs)
     return Explanation(
-        there,
-        name=known.name,
-        what=_with_outputs(known, outputs),
-        keras=_in_names_of(known.keras, outputs, wrong, weights, found.declaration, call.streams),
-        polyhead=_in_names_of(known.polyhead, outputs, wrong, weights, found.declaration),
-        heading=known.heading,
-        feed=found.declaration,
+        problems,
+        name=entry.name,
+        what=_with_outputs(entry, outputs),
+        keras=_in_names_of(entry.keras, outputs, wrong, weights, report.declaration, call.streams),
+        polyhead=_in_names_of(entry.polyhead, outputs, wrong, weights, report.declaration),
+        heading=entry.heading,
+        feed=report.declaration,
     )
 
 
-def _unknown(text: str, own: str, found: Examination) -> Explanation:
+def _unknown(text: str, line: str, report: Examination) -> Explanation:
     """Return what is known of a message of its own: the problems of the data, or the line that raised it."""
-    what = f"Your own code raised this, at {own}" if own else "This message isn't one that polyhead knows"
+    what = f"Your own code raised this, at {line}" if line else "This message isn't one that polyhead knows"
     what = f"{what}: {text.strip().splitlines()[0][:200]}"
     tip = "ph.examine(data, model) compares your data with your model."
-    what = "The data does not fit the model." if _of_the_model(found) else what
-    return Explanation(found.errors, (tip,), what=what, feed=found.declaration)
+    what = "The data does not fit the model." if _of_the_model(report) else what
+    return Explanation(report.errors, (tip,), what=what, feed=report.declaration)
 
 
-def _of_the_model(found: Examination) -> bool:
+def _of_the_model(report: Examination) -> bool:
     """Return whether the data has another problem than an error that it raises itself."""
-    return any(problem.code != "raises" for problem in found.errors)
+    return any(problem.code != "raises" for problem in report.errors)
 
 
 _TELLING = {"single-rows", "structure"}
@@ -174,14 +175,14 @@ _TELLING = {"single-rows", "structure"}
 def often_of_data(text: str) -> bool:
     """Return whether batches that don't fit a model often lead to this message."""
     return any(
-        known.codes and known.perhaps and re.search(known.perhaps, text, re.IGNORECASE) for known in KNOWN
+        entry.codes and entry.perhaps and re.search(entry.perhaps, text, re.IGNORECASE) for entry in KNOWN
     )
 
 
-def _with_outputs(known: KnownMessage, outputs: OutputNames) -> str:
+def _with_outputs(entry: KnownMessage, outputs: OutputNames) -> str:
     names = ", ".join(f"`{name}`" for name in outputs.names)
     return (
-        f"{known.what} The outputs of this model: {names}." if names and known.lists_outputs else known.what
+        f"{entry.what} The outputs of this model: {names}." if names and entry.lists_outputs else entry.what
     )
 
 
@@ -192,11 +193,11 @@ def _named_in(problems: tuple[Problem, ...], outputs: OutputNames) -> str:
     return next(iter([*named, *outputs.classes, *outputs.names]), "first")
 
 
-def _class_weights(given: Any) -> tuple[str, str]:
+def _class_weights(class_weight: Any) -> tuple[str, str]:
     """Return the output and the weights of ``fit(class_weight=)`` as code, or an example if it was not given."""
-    if isinstance(given, dict) and given:
-        first, weights = next(iter(given.items()))
-        return (str(first), repr(weights)) if isinstance(weights, dict) else ("", repr(given))
+    if isinstance(class_weight, dict) and class_weight:
+        first, weights = next(iter(class_weight.items()))
+        return (str(first), repr(weights)) if isinstance(weights, dict) else ("", repr(class_weight))
     return "", "{0: 1.0, 1: 5.0}"
 
 
@@ -210,12 +211,12 @@ def _in_names_of(
     kind = re.search(rf'"{re.escape(wrong)}": ph\.(\w+)', feed)
     fallback = "Binary" if wrong in outputs.classes or not outputs.names else "Regression"
     labels = outputs.code(keys)
-    some = outputs.code({n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()})
+    weighted = outputs.code({n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()})
     return string.Template(code).safe_substitute(
         give=f"yield x, {labels}" if streams else f"model.fit(x, {labels})",
-        give_weighted=f"yield x, {labels}, {some}"
+        give_weighted=f"yield x, {labels}, {weighted}"
         if streams
-        else f"model.fit(x, {labels}, sample_weight={some})",
+        else f"model.fit(x, {labels}, sample_weight={weighted})",
         first=first,
         kind=kind[1] if kind else fallback,
         class_weight=weights,
@@ -243,20 +244,20 @@ def examined(data: Any, model: Any) -> Examination:
     if data is None:
         return Examination()
     try:
-        found = examine_first(data, model)
+        report = examine_first(data, model)
     except PolyheadError:  # no batches can be read from it
         return Examination()
-    over = inspect.isgenerator(data) and not found.batches  # a generator that raised has ended
-    return Examination() if over else found
+    over = inspect.isgenerator(data) and not report.batches  # a generator that raised has ended
+    return Examination() if over else report
 
 
-def with_validation(found: Examination, call: FailedCall, model: Any) -> Examination:
+def with_validation(report: Examination, call: FailedCall, model: Any) -> Examination:
     """Add the problems of ``validation_data``, if the training data has none."""
-    if found.errors or call.validation is None:
-        return found
+    if report.errors or call.validation is None:
+        return report
     problems = examined(call.validation, model).problems
     beside = tuple(replace(p, place=f"validation_data, {p.place}") for p in problems)
-    return replace(found, problems=(*found.problems, *beside))
+    return replace(report, problems=(*report.problems, *beside))
 
 
 def _nan_message(history: dict[str, list[float]]) -> str:
@@ -271,11 +272,11 @@ def _is_finite(value: Any) -> bool:
     return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
-def _of_finite_losses(found: Examination) -> Explanation:
+def _of_finite_losses(report: Examination) -> Explanation:
     """Return the explanation of a training with finite losses: the problems of its data."""
-    what = "All losses are finite." + " The data does not fit the model." * bool(found.errors)
+    what = "All losses are finite." + " The data does not fit the model." * bool(report.errors)
     tip = "ph.examine(data, model) reads whole epochs and finds mistakes that raise no error."
-    return Explanation(found.errors, (tip,), what=what, feed=found.declaration)
+    return Explanation(report.errors, (tip,), what=what, feed=report.declaration)
 
 
 def _last_error() -> BaseException:

@@ -57,8 +57,8 @@ class FailedCall:
     @property
     def validation(self) -> Any:
         """The ``validation_data`` of ``fit``, with arrays in tuples; None if there was none."""
-        given = self.arguments.get("validation_data")
-        return tuple(given) if isinstance(given, list) else given
+        validation = self.arguments.get("validation_data")
+        return tuple(validation) if isinstance(validation, list) else validation
 
     @property
     def streams(self) -> bool:
@@ -76,9 +76,9 @@ def failed_call(error: BaseException) -> FailedCall:
     """Return the outermost call of Keras that an error passed through."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         names = frame.f_locals
-        function, given = names.get("fn"), names.get("args")
-        if frame.f_code.co_name == "error_handler" and callable(function) and given:
-            call = bound(function, given, names.get("kwargs") or {})
+        function, args = names.get("fn"), names.get("args")
+        if frame.f_code.co_name == "error_handler" and callable(function) and args:
+            call = bound(function, args, names.get("kwargs") or {})
             if call.method:
                 return call
         if frame.f_code.co_name in ON_BATCH and hasattr(names.get("self"), "compute_loss"):
@@ -113,8 +113,8 @@ def raised_in_data(error: BaseException) -> tuple[str, str] | None:
     if any(reads):
         return f"{type(error).__name__}: {error}", line_of_user(error)
     quoted = _QUOTED.search(str(error))
-    own = None if quoted is None else line_of_text(quoted["traceback"])
-    return (quoted["message"], own) if quoted is not None and own else None
+    line = None if quoted is None else line_of_text(quoted["traceback"])
+    return (quoted["message"], line) if quoted is not None and line else None
 
 
 def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> FailedCall:
@@ -123,22 +123,22 @@ def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
     if name not in METHODS or not args or not hasattr(args[0], "compute_loss"):
         return FailedCall()
     try:
-        given = dict(inspect.signature(method).bind(*args, **kwargs).arguments)
+        arguments = dict(inspect.signature(method).bind(*args, **kwargs).arguments)
     except TypeError:
         return FailedCall(name, args[0])
-    given.pop("self", None)
-    given.update(given.pop("kwargs", {}))
-    return FailedCall(name, args[0], {key: value for key, value in given.items() if value is not None})
+    arguments.pop("self", None)
+    arguments.update(arguments.pop("kwargs", {}))
+    return FailedCall(name, args[0], {key: value for key, value in arguments.items() if value is not None})
 
 
 def compile_problems(model: Any) -> list[Problem]:
     """Return the problems of losses, loss weights and metrics of ``model.compile`` that match no or a wrong output."""
-    known = None if model is None else symbolic(model)
-    if known is None:
+    tensors = None if model is None else symbolic(model)
+    if tensors is None:
         return []
-    slots = examined_tensors(known[1], model, getattr(model, "output_names", None))
+    slots = examined_tensors(tensors[1], model, getattr(model, "output_names", None))
     names = {slot.path: slot.name for slot in slots}
-    structure = Structure({}, rebuild(known[1], lambda path, _: names[path]))
+    structure = Structure({}, rebuild(tensors[1], lambda path, _: names[path]))
     _, losses = user_losses(model, structure) or ({}, [])
     return [p for p in (*losses, *user_metrics(model, structure)[1]) if p.code != "loss-missing"]
 
@@ -174,10 +174,11 @@ class OutputNames:
 
 def outputs_of(model: Any) -> OutputNames:
     """Return the outputs of a model; without names if it has none."""
-    known = None if model is None else symbolic(model)
-    if known is None:
+    tensors = None if model is None else symbolic(model)
+    if tensors is None:
         return OutputNames(tuple(map(str, getattr(model, "output_names", None) or ())))
-    slots = examined_tensors(known[1], model, getattr(model, "output_names", None))
+    slots = examined_tensors(tensors[1], model, getattr(model, "output_names", None))
     classes = tuple(slot.name for slot in slots if slot.activation in (*ONE_CLASS, *SIGMOID))
     one_of = tuple(slot.name for slot in slots if slot.activation in ONE_CLASS)
-    return OutputNames(tuple(slot.name for slot in slots), nesting_form(known[1]) == "dict", classes, one_of)
+    names = tuple(slot.name for slot in slots)
+    return OutputNames(names, nesting_form(tensors[1]) == "dict", classes, one_of)

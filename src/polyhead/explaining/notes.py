@@ -58,10 +58,10 @@ def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: A
         return
     text = f"{type(error).__name__}: {error}"
     try:
-        found = examined(call.data, call.model) if call.held else Examination()
+        report = examined(call.data, call.model) if call.held else Examination()
         if call.held and isinstance(call.validation, tuple):
-            found = with_validation(found, call, call.model)
-        explanation = explain_message(text, call, found, call.data)
+            report = with_validation(report, call, call.model)
+        explanation = explain_message(text, call, report, call.data)
     except Exception:  # a failing explanation must not hide the error
         return
     unread = call.data is not None and not call.held and not explanation.problems

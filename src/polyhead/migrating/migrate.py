@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.examine import examine_first
-from polyhead.doctor.subjects import subject
+from polyhead.doctor.subjects import recognize
 from polyhead.errors import DataError, Problem
 from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
@@ -192,13 +192,13 @@ def _with_code(
     if not report.declaration:
         reasons = [str(problem) for problem in report.errors]
         return replace(made, why=reasons[0] if reasons else "its batches are of a form that no feed has")
-    what = subject(object_)
+    subject = recognize(object_)
     own = found.name or found.expression
     if inspect.isfunction(object_):
         own = _again(found, tree)
         own = found.name if own == f"{found.name}()" else f"lambda: {own}"
-    code = _under_own_name(report.declaration, own, what.name)
-    made = replace(made, kind=what.kind) if found.kind == DATA else made
+    code = _under_own_name(report.declaration, own, subject.name)
+    made = replace(made, kind=subject.kind) if found.kind == DATA else made
     changed = [_NAMES] if re.search(r'"y\d?": ph\.', code) else []
     changed += [_IMAGES] * draws_from(tree, found.expression, "image_dataset_from_directory")
     return replace(made, code=code, changed=tuple(changed), mistakes=mistakes)
@@ -289,7 +289,7 @@ def _batches_of(found: Found, object_: Any) -> Iterable[Any]:
         return mask_flows.pairs_of_batches(object_)
     if found.kind in FLOWS:
         return image_flows.plain_batches(object_)
-    return subject(object_).open()
+    return recognize(object_).open()
 
 
 def report_of(migrations: list[Migration], path: Path) -> str:
