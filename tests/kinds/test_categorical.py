@@ -147,6 +147,14 @@ def test_ids_of_classes_fit_int64(column):
     assert resolved(Categorical(), [2**63 - 1, -(2**63)]).names == (-(2**63), 2**63 - 1)
 
 
+def test_ids_that_pandas_rounded_are_no_classes():
+    words = message(resolved, Categorical(), np.array([2.0**60, np.nan, 1]))
+    assert words == (
+        "head `h`: expected ids that floats hold exactly, got 1.152921504606847e+18. pandas makes floats of integers "
+        "beside missing ones: read them as Int64, or as text."
+    )
+
+
 NAME_IT = "Say Binary(positive=...) to name the value that means 1."
 
 

@@ -1,5 +1,7 @@
 """Inputs: arrays and images."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,7 +81,7 @@ def test_rows_that_differ_by_an_axis_of_one():
 def test_numbers_that_do_not_fit():
     assert message(Array((1,), dtype="int32").encode, np.array([1, 2**31])) == (
         "head `h`, row 1: expected a whole number that fits int32, got 2147483648. "
-        'Say Array(dtype="float32").'
+        'Say Array(dtype="float32"); if these are ids, vocabulary="auto" of np.asarray(column).astype(str).'
     )
     assert message(Array((1,), dtype="int32").encode, np.array([1, 2, 0.5])) == (
         'head `h`, row 2: expected whole numbers, as the input is int32, got 0.5. Say Array(dtype="float32").'
@@ -97,6 +99,11 @@ def test_what_is_not_numbers():
     assert message(resolved, Array(), ["a/1.JPG", "a/2.jpg"]) == (
         "head `h`, row 0: expected numbers, got 'a/1.JPG'. For image files, say ph.Image(height, width)."
     )
+    for name in ("a/1.wav", Path("a.npy")):
+        assert message(resolved, Array(), [name]).endswith(
+            "Read these files into arrays of one shape, or write a ph.Source whose read(ids) does it."
+        )
+    assert message(resolved, Array(), ["a text"]).endswith("or of keras.layers.TextVectorization.")
     as_text = "Turn text into numbers: np.asarray(column, float)."
     assert message(resolved, Array(), ["1.5"]) == f"head `h`, row 0: expected numbers, got '1.5'. {as_text}"
     assert message(resolved, Array(), np.array([["1", "2"]])) == (

@@ -658,6 +658,8 @@ def test_csv_with_a_row_too_long(tmp_path):
         f"file {path}: expected a readable table, got ArrowInvalid: CSV parse error: Row #3: Expected "
         "2 columns, got 3: 1,2,3."
     )
+    path.write_text("# made by hand\na,b\n1,2\n")
+    assert message(lambda: read_table(path)).endswith("Leave out the lines above the names of the columns.")
 
 
 def test_a_file_that_changes_after_it_was_opened(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -192,15 +194,26 @@ class Array(Input):
             raise BadValue(None, expected, "whole numbers, whose mean is none", fix)
 
 
+_OTHER_FILE = re.compile(
+    r"\.(npy|npz|wav|flac|mp3|ogg|m4a|mp4|avi|mov|pt|mat|h5|hdf5|nii(\.gz)?|dcm|csv|txt|json|parquet)$", re.I
+)
+
+
 def _as_numbers(values: Any) -> np.ndarray:
     values = even_rows(plain(values))
     if isinstance(values, np.ndarray) and widened(values).dtype.kind in "iufb":
         return widened(values)
     for i, value in enumerate(values):
-        if isinstance(value, (str, bytes)):
+        if isinstance(value, (str, bytes, os.PathLike)):
             fix = 'For words, say ph.Array(vocabulary="auto"): the model gets their ids, and keeps the list.'
-            if names_image(value):
+            if names_image(str(value)):
                 fix = "For image files, say ph.Image(height, width)."
+            elif _OTHER_FILE.search(str(value)):
+                fix = (
+                    "Read these files into arrays of one shape, or write a ph.Source whose read(ids) does it."
+                )
+            elif len(str(value).split()) > 1:
+                fix += " For texts, give the ids of a tokenizer or of keras.layers.TextVectorization."
             raise BadValue(i, "numbers", shown(value), conversion_fix(value) or fix)
         if is_pillow(value):
             fix = "Say ph.Image(height, width); for its raw numbers, give np.asarray(image)."
@@ -215,4 +228,5 @@ def _require_int32(array: np.ndarray) -> None:
     fix = 'Say Array(dtype="float32").'
     require_whole(array, "whole numbers, as the input is int32", fix)
     if array.dtype.kind != "b" and array.dtype != np.int32:
+        fix = f'{fix[:-1]}; if these are ids, vocabulary="auto" of np.asarray(column).astype(str).'
         require_range(array, _INT32.min, _INT32.max, "a whole number that fits int32", fix)

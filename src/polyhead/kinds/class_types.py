@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.values import EXACT
+
 NAMES = "names or numbers of classes"
 _NAME_TYPES = (str, bytes, int, float, Decimal, datetime.date, datetime.timedelta, np.generic)
 
@@ -37,3 +39,13 @@ AS_TEXT = "Give ids as text: np.asarray(column).astype(str)."
 def is_large(name: Any) -> bool:
     """Return whether a class is an integer that tables of predictions cannot hold."""
     return isinstance(name, int) and not -(2**63) <= name < 2**63
+
+
+IN_FLOATS = "ids that floats hold exactly"
+FROM_FLOATS = "pandas makes floats of integers beside missing ones: read them as Int64, or as text."
+"""What to do about ids beyond 2^53 in floats, of which several may be equal."""
+
+
+def is_rounded(name: Any) -> bool:
+    """Return whether a class is a float so large that it may stand for several integers."""
+    return isinstance(name, float) and EXACT <= abs(name) < np.inf

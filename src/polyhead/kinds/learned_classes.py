@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, counted, plain_scalar, shown
-from polyhead.kinds.class_types import AS_TEXT, INT64, NAMES, can_be_class, fix_of_no_name, is_large
+from polyhead.kinds.class_types import (
+    AS_TEXT,
+    FROM_FLOATS,
+    IN_FLOATS,
+    INT64,
+    NAMES,
+    can_be_class,
+    fix_of_no_name,
+    is_large,
+    is_rounded,
+)
 from polyhead.kinds.lists_as_text import PAIRS, no_label_fix, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over
@@ -105,6 +115,9 @@ def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
     large = next((value for value in values if is_large(value)), None)
     if large is not None:
         raise BadValue(None, INT64, shown(large), AS_TEXT)
+    rounded = next((value for value in values if is_rounded(value)), None)
+    if rounded is not None:
+        raise BadValue(None, IN_FLOATS, shown(rounded), FROM_FLOATS)
     odd = sorted((value for value in values if not can_be_class(value)), key=repr)
     if odd:
         raise BadValue(None, NAMES, shown(odd[0]), fix_of_no_name(odd[0]))

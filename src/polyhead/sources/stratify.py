@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import Coded, Values, join
+from polyhead.columns.values import EXACT, Coded, Values, join
 from polyhead.errors import DataError, Problem, place, shown, warn
+from polyhead.kinds.class_types import FROM_FLOATS, IN_FLOATS
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.sources.scanning import first_rows, scan
 from polyhead.sources.source import Source
@@ -66,6 +67,9 @@ def groups_of(source: Source, name: str) -> np.ndarray:
     if values is None:
         raise DataError(Problem(place(column=name), "one number or name per row, to group by", "arrays"))
     _warn_of_spellings(name, values)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and (np.abs(values) >= EXACT).any():
+        row = int((np.abs(values) >= EXACT).argmax())
+        raise DataError(Problem(place(column=name, row=row), IN_FLOATS, shown(values[row]), FROM_FLOATS))
     codes = _codes(values, cut=False)
     gone = codes < 0
     if gone.any():

@@ -141,7 +141,14 @@ def _text_fix(error: Exception) -> str:
         return "Save it as UTF-8, or pass the frame from pandas.read_csv(path, encoding=...)."
     reason = str(error)
     marks = [mark for mark in _SEPARATORS if "CSV parse error" in reason and mark in reason]
-    return _separated_by(marks[0]) if marks and marks[0] != "," else ""
+    if marks and marks[0] != ",":
+        return _separated_by(marks[0])
+    # as below a comment or a title
+    return (
+        "Leave out the lines above the names of the columns."
+        if "Row #2: Expected 1 columns" in reason
+        else ""
+    )
 
 
 _SEPARATORS = (";", "\t", "|", ",")
