@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import polyhead as ph
+from polyhead.keras_bridge.metrics import resolve
 
 RNG = np.random.default_rng(2)
 ROWS = 64
@@ -263,7 +264,11 @@ def test_metrics_of_which_one_would_hide_the_other_are_refused():
     shared = M.AUC(name="auc")
     heads = {
         "yes": ph.Binary(metrics=["accuracy", M.BinaryAccuracy(name="accuracy", threshold=0.9), shared]),
-        "other": ph.Binary(column="yes", metrics=[shared, M.BinaryCrossentropy(name="loss")]),
+        "other": ph.Binary(
+            column="yes",
+            metrics=[shared, M.BinaryCrossentropy(name="loss"), M.BinaryAccuracy(name="one_rate")],
+        ),
+        "other_one": ph.Binary(column="yes", metrics=[M.BinaryAccuracy(name="rate")]),
     }
     feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
     x = keras.Input((3,), name="x")
@@ -275,6 +280,8 @@ def test_metrics_of_which_one_would_hide_the_other_are_refused():
         "rows of both heads together: make one for each.",
         'head `other`: expected metrics with different names, other than "loss", got loss. Only one of them would '
         "be logged: say name= in the other.",
+        'head `other_one`: expected metrics with different names, other than "loss", got rate, as head `other` logs '
+        '"other_one_rate" as well. Only one of them would be logged: say name= in the other.',
     ]
     with pytest.raises(ph.ContractError) as error:
         ph.compile(model, feed, optimizer="sgd")
@@ -304,6 +311,16 @@ def test_metrics_of_users_are_taken_as_they_are():
     assert logs["price_share"] == pytest.approx(pred.mean(), rel=1e-4, abs=1e-6)
     assert logs["price_bias"] == pytest.approx((pred - DATA["price"]).mean(), rel=1e-4, abs=1e-6)
     assert "other_bias" in logs
+
+
+@pytest.mark.once
+def test_a_function_is_found_among_custom_objects_under_the_name_of_its_metric():
+    def bias(t, p):
+        return keras.ops.mean(p - t, axis=-1)
+
+    saved = keras.saving.serialize_keras_object(resolve(bias, ph.Regression(), logits=False))
+    loaded = keras.saving.deserialize_keras_object(saved, custom_objects={"bias": bias})
+    assert (loaded.name, float(loaded(np.ones((1, 1)), np.full((1, 1), 3.0)))) == ("bias", 2.0)
 
 
 def mean_error(t, p):

@@ -84,6 +84,29 @@ def test_other_models_are_told_as_before():
     assert str(report.problems[0]).startswith("head `value`: expected a model with an output `value` (1,)")
 
 
+class Gan(keras.Model):
+    """A model without ``call``, whose step calls the models that it holds."""
+
+    def train_step(self, *arguments):
+        *state, (x, y, weights) = arguments
+        self.got = f"{tuple(x.shape)[1:]} {sorted(y)} {sorted(weights)}"
+        logs = {"rows": ops.sum(x[:, 0] * 0 + 1)}
+        return (logs, *state) if state else logs
+
+
+def test_a_model_without_call_trains_by_its_own_step():
+    gan = Gan()
+    gan.built = True
+    assert str(feed().check(gan)) == (
+        "ok\n  Gan has no call(), so nothing is compared with it; it gets the labels as a dict of value, kind"
+    )
+    gan.compile(optimizer="sgd")
+    gan.fit(feed(), verbose=0)
+    assert gan.got == "(2,) ['kind', 'value'] ['kind', 'value']"
+    with pytest.raises(ph.ContractError, match="does not have a `call"):
+        ph.predict(gan, feed())
+
+
 class Squares(keras.Model):
     """A loss of its own for one head."""
 

@@ -72,7 +72,7 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
         compiled: whether to check the losses and metrics that the model was compiled with. Otherwise
             `polyhead.compile` checks those of the heads, with outputs of the model, unless there is an error before.
     """
-    fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
+    fit = match_model(model, declared.inputs, declared.heads, declared.batch_size, trains=True)
     problems = list(fit.problems)
     images = [kind for kind in declared.inputs.values() if isinstance(kind, Image)]
     size = images[0].shape[:2] if len(images) == 1 else None

@@ -23,6 +23,8 @@ _ONE_HOT = {
     "one_hot_mean_io_u",
     "top_k_categorical_accuracy",
 }
+_OF_FUNCTIONS = {"MeanMetricWrapper", "FunctionMean"}
+"""The classes of metrics that are named after their function."""
 _F_SCORES = {"f1_score", "f_beta_score"}
 _SWEEPS = {
     "precision_at_recall",
@@ -74,7 +76,7 @@ def metric_kind(metric: Any) -> str:
     ('top_k_categorical_accuracy', 'mean_squared_error')
     """
     function = getattr(metric, "_fn", None)
-    exact = type(metric).__name__ == "MeanMetricWrapper"
+    exact = type(metric).__name__ in _OF_FUNCTIONS
     owner = function if exact else type(metric)
     if not str(getattr(owner, "__module__", "")).startswith(("keras.", "polyhead.")):
         return ""
@@ -157,9 +159,10 @@ def check_metric_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = Fal
         by_hand: whether the model was compiled by ``model.compile``; the problems are then warnings.
     """
     owners: dict[int, str] = {}
+    logged = {f"{head}_loss": head for head in metrics}
     for head, some in metrics.items():
-        names = {"loss"}
         for metric in some:
+            name = f"{head}_{metric.name}"
             owner = owners.setdefault(id(metric), head)
             if owner != head:
                 expected, found = (
@@ -168,11 +171,13 @@ def check_metric_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = Fal
                 )
                 fix = "It would count the rows of both heads together: make one for each."
                 yield Problem(place(head=head), expected, found, fix, "metric-shared", warning=by_hand)
-            elif metric.name in names:
+            elif name in logged:
+                other = "" if logged[name] == head else f', as head `{logged[name]}` logs "{name}" as well'
                 expected = 'metrics with different names, other than "loss"'
                 fix = "Only one of them would be logged: say name= in the other."
-                yield Problem(place(head=head), expected, metric.name, fix, "metric-name", warning=by_hand)
-            names.add(metric.name)
+                found = f"{metric.name}{other}"
+                yield Problem(place(head=head), expected, found, fix, "metric-name", warning=by_hand)
+            logged.setdefault(name, head)
 
 
 def _check_overlap(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
@@ -188,7 +193,7 @@ def _check_overlap(name: str, head: Head, kind: str, metric: Any) -> Problem | N
 
 def _check_form(name: str, head: Head, kind: str, metric: Any) -> Problem | None:
     """Return the problem of a metric that reads labels of another form."""
-    title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
+    title = kind if type(metric).__name__ in _OF_FUNCTIONS else type(metric).__name__
     labels, fix, warning = "", "", False
     if head.losses == SPARSE_LOSSES:
         if kind not in _IDS:
@@ -236,7 +241,7 @@ def _check_best(name: str, head: Head, kind: str, metric: Any) -> Problem | None
 def _check_scale(name: str, head: Head, kind: str, metric: Any, logits: bool) -> Problem | None:
     """Return the problem of a metric that reads logits as probabilities, or probabilities as logits."""
     config: Mapping[str, Any] = metric.get_config()
-    title = kind if type(metric).__name__ == "MeanMetricWrapper" else type(metric).__name__
+    title = kind if type(metric).__name__ in _OF_FUNCTIONS else type(metric).__name__
     activation = f'Give the output layer activation="{head.probabilities[0]}".'
     from_logits = config.get("from_logits")
     if from_logits is None and isinstance(getattr(metric, "_fn_kwargs", None), Mapping):

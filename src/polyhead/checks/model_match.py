@@ -40,8 +40,20 @@ class Fit(Report):
     matched: Structure = field(default=Structure({}, {}), repr=False)
 
 
-def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int) -> Fit:
-    """Match inputs and heads with the tensors of a model, and compare their shapes."""
+def match_model(
+    model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Head], batch_size: int, trains: bool = False
+) -> Fit:
+    """Match inputs and heads with the tensors of a model, and compare their shapes.
+
+    Args:
+        trains: whether the model is trained, which one without ``call`` may be, by its own ``train_step``.
+    """
+    if trains and _lacks_call(model) and makes_own_loss(model):
+        taken = {name: name for name in inputs} if len(inputs) > 1 else next(iter(inputs))
+        structure = Structure(taken, {name: name for name in heads}, own_loss=True)
+        labels = f"; it gets the labels as a dict of {', '.join(heads)}" if heads else ""
+        note = f"{type(model).__name__} has no call(), so nothing is compared with it{labels}"
+        return Fit((), (note,), structure, structure)
     x, y, failure = _signature(model, inputs, batch_size)
     if failure is not None:
         return Fit((failure,))
@@ -75,6 +87,13 @@ def match_model(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, Hea
         rebuild(y, lambda path, _: matched_heads.get(path)) if heads else {},
     )
     return Fit(tuple(problems), tuple(notes), None if problems else structure, structure)
+
+
+def _lacks_call(model: Any) -> bool:
+    """Return whether a model has no ``call``, as a GAN whose ``train_step`` calls the models that it holds."""
+    import keras
+
+    return getattr(type(model), "call", None) is keras.Model.call
 
 
 def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tuple[Any, Any, Problem | None]:

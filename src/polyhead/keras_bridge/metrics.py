@@ -45,7 +45,7 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
         if isinstance(found, keras.metrics.Metric):
             return _of_floats(found)
         name = getattr(found, "__name__", None) or type(found).__name__
-        return keras.metrics.MeanMetricWrapper(found, name=name)
+        return FunctionMean(found, name=name)
     found = _ACCURACIES[form_of_labels(head)]() if is_by_shape("metric", asked) else _by_name(asked, head)
     if not isinstance(found, keras.metrics.Metric):
         options = {"from_logits": True} if logits and "from_logits" in signature(found).parameters else {}
@@ -76,6 +76,19 @@ def _of_floats(metric: keras.metrics.Metric) -> keras.metrics.Metric:
     if not isinstance(metric, keras.metrics.IoU) or "int" not in str(metric.dtype):
         return metric
     return type(metric).from_config({**metric.get_config(), "dtype": "float32"})
+
+
+@keras.saving.register_keras_serializable("polyhead")
+class FunctionMean(keras.metrics.MeanMetricWrapper):
+    """The mean of a user's function of labels and outputs."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FunctionMean:
+        """Make this metric again.
+
+        Keras would replace its name by the function, if that is in ``load_model(custom_objects=)`` under this name.
+        """
+        return cls(**{**config, "fn": keras.saving.deserialize_keras_object(config["fn"])})
 
 
 def add_batch(metric: keras.metrics.Metric, true: Any, pred: Any, weight: Any) -> None:
