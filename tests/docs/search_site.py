@@ -39,11 +39,11 @@ ASK = """
   document.querySelector('[data-md-toggle=search]').checked = true;
   const found = [];
   for (const words of WORDS) {
-    type('');
-    await when(() => links().length === 0);
-    const before = meta.textContent;
-    type(words);
-    await when(() => meta.textContent !== before);
+    for (const next of box.value ? ['', words] : [words]) {
+      meta.textContent = 'asked';  // two searches that find nothing are answered by the same text
+      type(next);
+      await when(() => meta.textContent !== 'asked');
+    }
     await when(() => links().length > 0 || !/[1-9]/.test(meta.textContent));
     found.push(links().map((one) => one.getAttribute('href')));
   }

@@ -27,9 +27,11 @@ QUESTIONS = {
         "labels as lists",
     ],
     "The keys of y don't match the names of the outputs": ["keys of y", "names of the outputs"],
-    "Generator for multiple outputs: yield a list, a tuple or a dict? output_signature must contain objects": [
+    "Generator, Sequence or PyDataset for multiple outputs: yield a list, a tuple or a dict? output_signature must contain objects": [
         "multi output generator",
         "generator yield multiple outputs",
+        "PyDataset multiple outputs",
+        "Sequence multiple outputs",
         "output_signature must contain objects that are subclass of tf.TypeSpec",
     ],
     "y_true and y_pred have different structures": [
@@ -58,7 +60,11 @@ QUESTIONS = {
     "You must call compile() before using the model": ["must call compile() before"],
     "Your input ran out of data": ["ran out of data", "input ran out of data interrupting training"],
     "loss: nan": ["loss nan", "nan loss"],
-    "Missing labels, NaN targets, partial labels": ["missing labels", "NaN targets"],
+    "Missing labels, NaN targets, partial labels": [
+        "missing labels",
+        "NaN targets",
+        "semi-supervised",
+    ],
     "from_logits=True, but the output is a sigmoid or softmax": [
         "from_logits sigmoid",
         "received from_logits=True",
@@ -101,7 +107,12 @@ QUESTIONS = {
     ],
     "Images in a folder, labels in a CSV file": ["csv and images", "image file names in csv"],
     "Predict a folder of new images, and write a CSV file": ["predict folder of images to csv"],
-    "Images and metadata in one model: several inputs": ["image and metadata", "several inputs"],
+    "Images and metadata in one model: several inputs": [
+        "image and metadata",
+        "several inputs",
+        "siamese",
+        "GAN",
+    ],
     "zip of two generators, ImageDataGenerator for image and mask: the same augmentation": [
         "zip two generators",
         "same augmentation image and mask",
@@ -129,12 +140,15 @@ QUESTIONS = {
         "transfer learning",
         "preprocess_input",
         "pretrained backbone",
+        "keras_hub",
+        "keras_cv",
     ],
     "Fine-tuning: freeze and unfreeze layers, compile again": ["fine-tuning", "unfreeze layers"],
     "Add a head to a trained model, train only one head": ["add a new head", "train one head"],
     "An ensemble: average the predictions of several models": ["ensemble"],
     "Change the batch size or the augmentation during training": [
         "change batch size",
+        "curriculum",
         "batch size during training",
     ],
     "EMA weights, use_ema: 'NoneType' object is not callable in the second fit": ["use_ema", "EMA weights"],
@@ -142,7 +156,11 @@ QUESTIONS = {
         "distillation",
         "soft labels",
     ],
-    "TensorBoard with several outputs: scalars of each head, histograms, images": ["TensorBoard"],
+    "TensorBoard with several outputs: scalars of each head, histograms, images": [
+        "TensorBoard",
+        "wandb",
+        "MLflow",
+    ],
     "K-fold cross-validation with several outputs": ["cross-validation", "KFold"],
     "Hyperparameter tuning with Keras Tuner (KerasTuner) or Optuna: many models in one process": [
         "keras tuner",
@@ -214,6 +232,12 @@ TOPICS = {
     "save and load a model": "saving/",
     "ONNX": "saving/",
     "serving": "saving/",
+    "FastAPI": "predicting/",
+    "quantize": "saving/",
+    "docker": "start/",
+    "S3": "sources/",
+    "spectrogram": "guides/time-series/",
+    "dropout": "predicting/",
     "predictions": "predicting/",
     "predictions as a table": "predicting/",
     "evaluate": "evaluating/",
