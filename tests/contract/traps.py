@@ -61,7 +61,12 @@ def dense(outputs, kind=list, kernel=0.0, width=2, inputs=("x",)):
 
 
 def plain(model, loss="mse", rate=0.0, **arguments):
-    """Compiled as Keras has it; a rate of 0 keeps the weights where they are, so that losses can be foretold."""
+    """Compiled as Keras has it; a rate of 0 keeps the weights where they are, so that losses can be foretold.
+
+    TensorFlow takes far longer to trace a step than to run it once as it is: it traces where a test says so, as its
+    answer or many steps depend on it.
+    """
+    arguments.setdefault("run_eagerly", BACKEND == "tensorflow")
     model.compile(optimizer=keras.optimizers.SGD(rate), loss=loss, **arguments)
     return model
 
@@ -164,7 +169,7 @@ class Steps(keras.callbacks.Callback):
 def epochs_seen(data, batches, **arguments):
     """For each epoch of plain Keras how often it trained on each of the numbered batches."""
     count = Count(batches)
-    model = plain(dense({"which": 1, "other": 1}), metrics=[[count], []])
+    model = plain(dense({"which": 1, "other": 1}), metrics=[[count], []], run_eagerly=False)
     log = Epochs(count)
     model.fit(data, verbose=0, callbacks=[log], **arguments)
     return [[rows // 4 for rows in seen] for seen in log.seen]

@@ -27,7 +27,7 @@ class Rows(ph.Source):
 
 
 def feed_of(rows):
-    return ph.Feed(rows, inputs="x", heads={"y": ph.Binary()}, batch_size=8)
+    return ph.Feed(rows, inputs="x", heads={"y": ph.Binary(metrics=[])}, batch_size=8)
 
 
 def model_of(feed, **compiled):

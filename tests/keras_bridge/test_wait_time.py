@@ -47,7 +47,7 @@ class Works(keras.callbacks.Callback):
 
 
 def feed_of(seconds, **arguments):
-    return ph.Feed(Rows(seconds), inputs="x", heads={"y": ph.Binary()}, batch_size=8, **arguments)
+    return ph.Feed(Rows(seconds), inputs="x", heads={"y": ph.Binary(metrics=[])}, batch_size=8, **arguments)
 
 
 def model_of(feed, **arguments):
@@ -141,7 +141,7 @@ def test_no_more_steps_are_measured_than_asked_for(model):
 
 def test_floats_of_a_model_that_rescales_are_handed_over_as_bytes():
     data = {"image": np.full((32, 30, 30, 3), 9, np.uint8), "y": np.arange(32) % 2}
-    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads={"y": ph.Binary()}, batch_size=8)
+    feed = ph.Feed(data, inputs={"image": ph.Image()}, heads={"y": ph.Binary(metrics=[])}, batch_size=8)
     x = keras.Input((30, 30, 3), name="image")
     small = keras.layers.Rescaling(1 / 255)(x[:, :1, :1])
     model = keras.Model(x, ph.outputs(keras.layers.Flatten()(small), feed.heads))

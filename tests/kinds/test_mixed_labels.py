@@ -8,7 +8,7 @@ from kind_checks import encoded, message, refusal, resolved
 
 import polyhead as ph
 from polyhead.kinds import Head
-from polyhead.kinds.accuracy import BinaryAccuracy
+from polyhead.kinds.accuracy import AUC, BinaryAccuracy
 from polyhead.kinds.mixed_labels import BLEND, PATCH, Mixing, choose
 
 QUARTER = Mixing(np.array([[0.25], [0.75]]))
@@ -282,6 +282,24 @@ def test_accuracy_of_labels_between_0_and_1():
     assert float(hard[0].result()) == float(hard[1].result()) == 1.0
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(own))
     assert isinstance(again, BinaryAccuracy)
+
+
+@pytest.mark.once  # tests of metrics by name compare it with that of Keras on every backend
+def test_auc_of_labels_between_0_and_1():
+    true, pred = np.array([[0.7], [0.3], [0.0], [1.0]]), np.array([[0.9], [0.2], [0.4], [0.4]])
+    own, plain = AUC(), keras.metrics.AUC()
+    own.update_state(true, pred)
+    assert float(own.result()) == 0.875  # three pairs are in order, and one is a draw
+    rng = np.random.default_rng(5)
+    pred, weight = rng.random((60, 1)), rng.random(60)
+    pred[:4, 0] = 0, 1, 100 / 199, -0.1  # the ends, a threshold of Keras's, and no probability
+    true = rng.random((60, 1)) < pred
+    own = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(AUC(name="area")))
+    for metric in (own, plain):
+        metric.update_state(true, pred)
+        metric.update_state(~true[:9], pred[:9], weight[:9])
+    assert float(own.result()) == pytest.approx(float(plain.result()), rel=1e-6)
+    assert own.name == "area"
 
 
 # What it means for a loss ----------------------------------------------------------------------------

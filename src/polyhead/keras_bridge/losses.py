@@ -156,14 +156,13 @@ class LabeledMean(keras.losses.Loss):
 
     def _weights_and_count(self, values: Any, weight: Any, masks: list[Any]) -> tuple[Any, Any]:
         """Return the weight of each value, None if all are 1, and the number of values."""
-        shape, dtype = ops.shape(values), values.dtype
+        dtype = values.dtype
         if weight is not None:
-            weight = ops.broadcast_to(self._align(weight, values), shape)
+            weight = _broadcast(self._align(weight, values), values)
         masks = [ops.cast(self._align(mask, values), dtype) for mask in masks if mask is not None]
         if not masks:
-            size = ops.prod(ops.convert_to_tensor(shape, dtype="int32"))
-            return weight, ops.cast(size, dtype)
-        mask = ops.broadcast_to(masks[0] if len(masks) == 1 else masks[0] * masks[1], shape)
+            return weight, ops.cast(ops.size(values), dtype)
+        mask = _broadcast(masks[0] if len(masks) == 1 else masks[0] * masks[1], values)
         return mask if weight is None else weight * mask, ops.sum(mask)
 
     def _align(self, weight: Any, values: Any) -> Any:
@@ -247,11 +246,16 @@ def keras_mask(tensor: Any) -> Any:
 def with_axes_of(array: Any, other: Any) -> Any:
     """Return an array with as many axes as another, with trailing axes of size 1 added or removed."""
     rank, wanted = len(array.shape), len(other.shape)
-    if rank < wanted:
-        return ops.reshape(array, (*ops.shape(array), *([1] * (wanted - rank))))
+    while rank < wanted:
+        array, rank = ops.expand_dims(array, -1), rank + 1
     while rank > wanted and array.shape[-1] == 1:
         array, rank = ops.squeeze(array, axis=-1), rank - 1
     return array
+
+
+def _broadcast(array: Any, other: Any) -> Any:
+    """Return an array with the shape of another; their first axes are the rows of one batch."""
+    return array if tuple(array.shape) == tuple(other.shape) else ops.broadcast_to(array, ops.shape(other))
 
 
 def _is_of_batch(values: Any, y_pred: Any) -> bool:
@@ -294,7 +298,7 @@ def quotient(total: Any, divisor: Any) -> Any:
 
     ``ops.divide_no_nan`` has NaN gradients there, on PyTorch with older versions of Keras.
     """
-    return total / ops.where(ops.equal(divisor, 0), ops.ones_like(divisor), divisor)
+    return total / ops.where(ops.equal(divisor, 0.0), ops.ones_like(divisor), divisor)
 
 
 def replicas() -> int:

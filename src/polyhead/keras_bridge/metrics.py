@@ -17,6 +17,7 @@ from polyhead.keras_bridge.model_losses import HeadLosses
 from polyhead.keras_bridge.probing import result_of_metric, rows_to_try
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
+from polyhead.kinds.accuracy import AUC, BinaryAccuracy
 from polyhead.kinds.iou import MaskIoU
 from polyhead.kinds.keras_names import SIGMOID
 from polyhead.kinds.keras_objects import serialized
@@ -56,10 +57,11 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
     elif logits and head.probabilities == SIGMOID:  # a logit of 0 is a probability of 0.5
         at_half = {"threshold": (0.5,), "thresholds": (None, 0.5)}
         config |= {key: 0.0 for key, default in at_half.items() if config.get(key, 1) in default}
-    if type(found) is keras.metrics.BinaryAccuracy and head.probabilities:
-        from polyhead.kinds.accuracy import BinaryAccuracy  # it supports labels between 0 and 1
-
-        return BinaryAccuracy(name=asked, threshold=0.0 if logits else 0.5)
+    if head.probabilities:  # these support labels between 0 and 1
+        if type(found) is keras.metrics.BinaryAccuracy:
+            return BinaryAccuracy(name=asked, threshold=0.0 if logits else 0.5)
+        if type(found) is keras.metrics.AUC:
+            return AUC(from_logits=logits, name=asked)
     return _of_floats(type(found).from_config(config))
 
 
@@ -111,7 +113,12 @@ def add_batch(metric: keras.metrics.Metric, true: Any, pred: Any, weight: Any) -
         metric.update_state(true, pred, weight)
         return
     values = ops.where(kept > 0, values, ops.zeros_like(values))
-    keras.metrics.Mean.update_state(metric, values, sample_weight=kept)
+    if tuple(kept.shape) != tuple(values.shape) or len(kept.shape) > 1:
+        keras.metrics.Mean.update_state(metric, values, sample_weight=kept)
+        return
+    kept = ops.cast(kept, metric.dtype)
+    metric.total.assign_add(ops.sum(ops.cast(values, metric.dtype) * kept))
+    metric.count.assign_add(ops.sum(kept))
 
 
 def _means(metric: keras.metrics.Metric) -> bool:
@@ -327,10 +334,12 @@ class HeadMetrics(keras.metrics.Metric):
         """Return ``{head_metric: value}``, and ``head_metric_key`` for each value of a metric that returns a dict."""
         logs: dict[str, Any] = {}
         for name, metrics in self._heads.items():
+            gap = self._losses.heads[name].gap() if metrics else 0
             for metric in metrics:
-                found = self._losses.heads[name].where_labeled(metric.result())
-                several = found if isinstance(found, Mapping) else {"": found}
-                logs |= {"_".join(filter(None, (name, metric.name, key))): v for key, v in several.items()}
+                found = metric.result()
+                for key, value in (found if isinstance(found, Mapping) else {"": found}).items():
+                    value = ops.cast(value, keras.backend.floatx()) + gap
+                    logs["_".join(filter(None, (name, metric.name, key)))] = value
         return logs
 
 

@@ -25,11 +25,9 @@ class HeadLoss(keras.metrics.Metric):
     def __init__(self, name: str, loss: LabeledMean) -> None:
         super().__init__(name=name)
         self.asked = False
-        self._summed = loss.summed
-        self.total, self.weight, self.stepped, self.rows = self._sums = [
-            self.add_weight(shape=(), initializer="zeros", name=part)
-            for part in ("total", "weight", "stepped", "rows")
-        ]
+        self.summed = loss.summed
+        # one variable for total, weight, stepped and rows: a step takes half as long to trace as with four
+        self.sums = self.add_weight(shape=(4,), initializer="zeros", name="sums")
         start = 1.0 if loss.mean_weight is None else loss.mean_weight
         self.mean_weight = keras.Variable(start, dtype=self.dtype, trainable=False, name="mean_weight")
 
@@ -39,16 +37,17 @@ class HeadLoss(keras.metrics.Metric):
     def count(self, step: Any, total: Any, weight: Any, rows: Any) -> None:
         """Count a batch of ``rows``, by its loss and the sums for the mean over labeled values."""
         self.asked = True  # set while the step is traced, before any result is read
-        rows = ops.cast(rows, self.dtype)
-        for state, value in zip(
-            self._sums, (total, weight, step * ops.cast(rows, step.dtype), rows), strict=True
-        ):
-            state.assign_add(ops.cast(value, self.dtype))
+        rows = ops.cast(rows, step.dtype)
+        sums = [ops.cast(value, self.dtype) for value in (total, weight, step * rows, rows)]
+        self.sums.assign_add(ops.stack(sums))
 
     def reset_state(self) -> None:
         """Reset the state for a new epoch, except the mean weight of the training rows."""
-        for state in self._sums:
-            state.assign(ops.zeros((), state.dtype))
+        self.sums.assign(ops.zeros((4,), self.sums.dtype))
+
+    def parts(self) -> Any:
+        """Return the sums of weight times value, of weights, of the steps' losses times rows, and of rows."""
+        return ops.unstack(ops.convert_to_tensor(self.sums), 4)
 
     def result(self) -> Any:
         """Return the mean over labeled values, or over steps for a sum; NaN without labels.
@@ -57,29 +56,24 @@ class HeadLoss(keras.metrics.Metric):
         """
         if not self.asked:
             return {}
-        found = self.of_steps() if self._summed else ops.divide_no_nan(self.total, self.weight)
-        return self.where_labeled(found)
+        total, weight, stepped, rows = self.parts()
+        return ops.divide_no_nan(*((stepped, rows) if self.summed else (total, weight))) + self.gap()
 
-    def where_labeled(self, found: Any) -> Any:
-        """Return ``found``, or NaN if nothing was labeled.
+    def gap(self) -> Any:
+        """Return what to add to a result of this head: NaN if nothing was labeled, else 0.
 
         Only the loss knows that. In an epoch that does not compute it, as after ``model.compile`` with a Keras loss,
-        the result is ``found``.
+        it is 0.
         """
-        weight = ops.convert_to_tensor(self.weight)
-        return where_labeled(ops.where(self.rows > 0, weight, 1), found) if self.asked else found
-
-    def of_steps(self) -> Any:
-        """The mean of the steps' losses, weighted by batch size."""
-        return ops.divide_no_nan(self.stepped, self.rows)
+        if not self.asked:
+            return 0
+        _, weight, _, rows = self.parts()
+        return nan_unless((weight > 0) | (rows <= 0))
 
 
-def where_labeled(weight: Any, found: Any) -> Any:
-    """Return ``found``, or NaN if the weights sum to 0, as a loss of 0 would be the best possible."""
-    if isinstance(found, Mapping):
-        return {name: where_labeled(weight, value) for name, value in found.items()}
-    found = ops.cast(found, keras.backend.floatx())
-    return ops.where(weight > 0, found, ops.full_like(found, float("nan")))
+def nan_unless(labeled: Any) -> Any:
+    """Return 0, or NaN if nothing was labeled, as a loss of 0 would be the best possible."""
+    return ops.where(labeled, 0.0, float("nan"))
 
 
 class HeadLosses:
@@ -135,14 +129,16 @@ class HeadLosses:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the total loss of a batch; on several TensorFlow replicas, the part of this one."""
         self._require_state()
-        parts, count = [], replicas()
+        parts: list[Any] = []
+        count, rows = replicas(), None
         for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self.paths):
             self._masks[name] = keras_mask(pred)
             found = self.heads[name]
             step, total, weights = self.losses[name].measure(true, pred, weight, found.mean_weight)
-            self._rows = ops.shape(pred)[0]
-            found.count(step * count, total, weights, self._rows)
-            parts.append(self.weights[name] * step)
+            rows = rows if parts else ops.shape(pred)[0]
+            found.count(step if count == 1 else step * count, total, weights, rows)
+            parts.append(step if self.weights[name] == 1 else self.weights[name] * step)
+        self._rows = rows
         return sum(parts[1:], parts[0])
 
     def _require_state(self) -> None:
@@ -167,18 +163,24 @@ class EpochLoss(keras.metrics.Mean):
     be the best possible. In training it is not NaN, because ``TerminateOnNaN`` checks it after each batch.
 
     Attributes:
-        evaluates: 1 in an evaluation, else 0; a variable, so that a compiled step follows it.
+        trains: 0 in an evaluation, else 1; a variable, so that a compiled step follows it.
     """
 
     def __init__(self, losses: HeadLosses) -> None:
         super().__init__(name="loss")
         self._losses = losses
-        self.evaluates = keras.Variable(0.0, dtype=self.dtype, trainable=False, name="evaluates")
+        self.trains = keras.Variable(1.0, dtype=self.dtype, trainable=False, name="trains")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Count a step's total by the number of its rows, also in a ``train_step`` that does not pass it."""
         rows = self._losses.rows()
-        super().update_state(values, rows if sample_weight is None else sample_weight)
+        rows = rows if sample_weight is None else sample_weight
+        if rows is None or any(len(getattr(one, "shape", ())) for one in (values, rows)):
+            super().update_state(values, rows)
+        else:
+            rows = ops.cast(rows, self.dtype)
+            self.total.assign_add(ops.cast(values, self.dtype) * rows)
+            self.count.assign_add(rows)
 
     def reset_state(self) -> None:
         """Reset the state for a new epoch, except whether it is an evaluation."""
@@ -187,20 +189,23 @@ class EpochLoss(keras.metrics.Mean):
 
     def result(self) -> Any:
         """Return the mean of the steps' totals, with each head's part replaced by its mean over labeled values."""
-        total, asked = super().result(), {n: head for n, head in self._losses.heads.items() if head.asked}
-        for name, head in asked.items():
-            found = ops.where(head.weight > 0, head.result(), ops.zeros_like(total))
-            total = total + self._losses.weights[name] * (found - head.of_steps())
-        counting = [head.weight for name, head in asked.items() if self._losses.weights[name]]
-        labels = sum(counting) + (1 - self.evaluates) if counting else 1
-        return where_labeled(labels, total)
+        found, labels = super().result(), []
+        for name, head in self._losses.heads.items():
+            share = self._losses.weights[name]
+            if not (head.asked and share):
+                continue
+            total, weight, stepped, rows = head.parts()
+            if not head.summed:
+                found += share * (ops.divide_no_nan(total, weight) - ops.divide_no_nan(stepped, rows))
+            labels.append(weight)
+        return found + nan_unless(sum(labels, self.trains) > 0) if labels else found
 
 
 def begin_epoch(model: Any, use: str) -> None:
     """Set whether ``"fit"`` or ``"evaluate"`` begins an epoch, for a model with an `EpochLoss`."""
     total = getattr(model, "_loss_tracker", None)
     if isinstance(total, EpochLoss):
-        total.evaluates.assign(float(use == "evaluate"))
+        total.trains.assign(float(use != "evaluate"))
 
 
 def install(model: Any, losses: HeadLosses, metrics: Any) -> None:

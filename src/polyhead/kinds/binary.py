@@ -189,14 +189,9 @@ class Binary(Head):
         return keras.losses.BinaryCrossentropy(from_logits=logits)
 
     def default_metrics(self, logits: bool) -> list[Any]:
-        import keras
+        from polyhead.kinds.accuracy import AUC, BinaryAccuracy
 
-        from polyhead.kinds.accuracy import BinaryAccuracy
-
-        return [
-            BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5),
-            keras.metrics.AUC(name="auc", from_logits=logits),
-        ]
+        return [BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5), AUC(from_logits=logits)]
 
     def output(self, features: Any, name: str) -> Any:
         return dense_output(pooled_features(features), name, self.shape, "sigmoid")

@@ -27,7 +27,7 @@ class BoxIoU(keras.metrics.Mean):
         areas = [ops.prod(ops.maximum(b[..., 2:] - b[..., :2], 0.0), axis=-1) for b in (true, pred)]
         iou = ops.divide_no_nan(inter, areas[0] + areas[1] - inter)
         if sample_weight is not None:
-            sample_weight = ops.reshape(_broadcast_weight(sample_weight, iou), (-1,))
+            sample_weight = ops.reshape(broadcast_weight(sample_weight, iou), (-1,))
         super().update_state(ops.reshape(iou, (-1,)), sample_weight)
 
 
@@ -70,7 +70,7 @@ class MaskIoU(keras.metrics.Metric):
         both = ops.cast(ops.logical_and(true, pred), "float32")
         either = ops.cast(ops.logical_or(true, pred), "float32")
         if sample_weight is not None:
-            weight = _broadcast_weight(sample_weight, either)
+            weight = broadcast_weight(sample_weight, either)
             both, either = both * weight, either * weight
         axes = tuple(range(len(either.shape) - 1))
         self.inter.assign_add(ops.cast(ops.sum(both, axis=axes), self.dtype))
@@ -91,8 +91,9 @@ class MaskIoU(keras.metrics.Metric):
         }
 
 
-def _broadcast_weight(weight: Any, values: Any) -> Any:
+def broadcast_weight(weight: Any, values: Any) -> Any:
     """Broadcast weights over the last axes of the values."""
     weight = ops.cast(weight, "float32")
-    missing = len(values.shape) - len(weight.shape)
-    return ops.broadcast_to(ops.reshape(weight, (*ops.shape(weight), *[1] * missing)), ops.shape(values))
+    for _ in range(len(values.shape) - len(weight.shape)):
+        weight = ops.expand_dims(weight, -1)
+    return weight * ops.ones_like(values)
