@@ -52,7 +52,15 @@ def blocks(text):
 
 
 def shell(code):
-    """The output of commands, each in the working directory; ``python`` is the interpreter of this process."""
+    """The output of commands, each in the working directory; ``python`` is the interpreter of this process.
+
+    A program that begins with ``import keras`` runs as those of `programs` do, which import it once for all.
+    """
+    program = re.fullmatch(r"python (\S+\.py)\n", code)
+    if program and (text := Path(program[1]).read_text(encoding="utf-8")).startswith("import keras\n"):
+        from programs import run as run_program
+
+        return run_program(text)
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     env = {**os.environ, "PATH": places, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(["bash", "-c", code], env=env, capture_output=True, text=True, timeout=240)

@@ -47,6 +47,7 @@ def update(page):
 
 def main(chosen):
     os.environ.setdefault("KERAS_BACKEND", "torch")
+    sys.path.append(str(Path(__file__).parents[1]))  # where `programs` is
     for page in chosen or [one for one in pages() if re.search("<!-- (run|shell)", (DOCS / one).read_text())]:
         print(page, flush=True)
         update(page)
