@@ -27,7 +27,7 @@ QUESTIONS = {
         "labels as lists",
     ],
     "The keys of y don't match the names of the outputs": ["keys of y", "names of the outputs"],
-    "Generator, Sequence or PyDataset for multiple outputs: yield a list, a tuple or a dict? output_signature must contain objects": [
+    "Generator, Sequence or PyDataset for multiple outputs: list, tuple or dict? output_signature must contain": [
         "multi output generator",
         "generator yield multiple outputs",
         "PyDataset multiple outputs",

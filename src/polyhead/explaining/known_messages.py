@@ -107,7 +107,7 @@ feed.check(model)   # every head without an output and every output without a he
     ),
     KnownMessage(
         "list-batches",
-        "Generator, Sequence or PyDataset for multiple outputs: yield a list, a tuple or a dict? output_signature must contain objects",
+        "Generator, Sequence or PyDataset for multiple outputs: list, tuple or dict? output_signature must contain",
         "A generator or PyDataset has to yield tuples. TensorFlow refuses lists, which JAX and PyTorch take.",
         keras="yield x, $y",
         polyhead="data = ph.from_generator(generator, length=rows, names=...)   # then ph.Feed(data, ...)",
