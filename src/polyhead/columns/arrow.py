@@ -47,7 +47,7 @@ def from_arrow(data: Any) -> Values:
         if is_a.is_floating(kind.value_type) or is_a.is_null(kind.value_type):
             return _by_chunk(lambda part: part.dictionary_decode(), data, kind.value_type)
         return _coded(data)
-    if is_a.is_string(kind) or is_a.is_large_string(kind) or _is_a(kind, "string_view"):
+    if is_a.is_string(kind) or is_a.is_large_string(kind) or is_a.is_string_view(kind):
         # 64-bit offsets, because all chunks together may exceed the 2 GiB that 32-bit offsets can address
         return _coded(data.cast(pa.large_string()).dictionary_encode())
     if is_a.is_decimal(kind):
@@ -65,7 +65,7 @@ def from_arrow(data: Any) -> Values:
         return _numpy(data)
     if is_a.is_fixed_size_list(kind):
         return _fixed(_single(data))
-    if _is_a(kind, "list_view") or _is_a(kind, "large_list_view"):
+    if is_a.is_list_view(kind) or is_a.is_large_list_view(kind):
         return _by_chunk(_lists_of_views, data, pa.large_list(kind.value_type))
     if is_a.is_list(kind) or is_a.is_large_list(kind):
         return _ragged(_single(data.cast(pa.large_list(kind.value_type))))
@@ -77,11 +77,6 @@ def _by_chunk(convert: Callable[[Any], Any], data: Any, kind: Any) -> Values:
     """Convert a column of which each chunk is first converted to an array of another type."""
     parts = data.chunks if isinstance(data, pa.ChunkedArray) else [data]
     return from_arrow(pa.chunked_array([convert(part) for part in parts], type=kind))
-
-
-def _is_a(kind: Any, name: str) -> bool:
-    test = getattr(pa.types, f"is_{name}", None)  # older versions of pyarrow lack some types
-    return test is not None and bool(test(kind))
 
 
 def _single(data: Any) -> Any:
