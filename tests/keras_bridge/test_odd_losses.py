@@ -580,3 +580,23 @@ def test_fit_divides_by_the_weights_of_its_own_rows():
     model.fit(feed.on({"x": X, "y": rare}), verbose=0)
     wanted = 2 * np.nanmean(pred[:, 0] - rare)
     assert bias - model.get_weights()[1] == pytest.approx([0.5 * wanted], rel=1e-4)
+
+
+@pytest.mark.once
+def test_a_loss_or_weight_that_the_model_was_not_compiled_with_is_warned_of():
+    def said(**changes):
+        return [
+            str(one)
+            for one in feed.on(feed.source, heads={"y": ph.Regression(**changes)}).check(model).problems
+        ]
+
+    model, feed, _ = problem(X[:, 0], ph.Regression(loss="huber", weight=2), layers.Dense(1, name="y"))
+    assert said() == said(loss=keras.losses.Huber(), weight=2) == []
+    start, fix = (
+        "head `y`: expected ",
+        ". The model keeps that: say ph.compile(model, feed, optimizer=model.optimizer).",
+    )
+    assert said(loss=keras.losses.Huber(0.5), weight=3) == [
+        f"{start}weight=2.0, which the model was compiled with, got weight=3{fix}",
+        f"{start}loss=huber, which the model was compiled with, got loss=huber(delta=0.5){fix}",
+    ]

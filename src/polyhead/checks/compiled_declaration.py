@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from typing import Any
 
 from polyhead.checks.compiled_model import head_losses
+from polyhead.checks.output_rules import as_loss
 from polyhead.errors import ContractError, Problem, hints, place, shown
+from polyhead.keras_bridge.identifiers import takes_default_loss
 from polyhead.kinds import Head, Input
 from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.kind import Kind
@@ -100,3 +103,37 @@ def _other_kind(where: str, known: Kind, found: Kind) -> Iterator[Problem]:
                     "It was fitted on other rows: say train.on(rows), or ph.declaration_of(model).feed(rows)."
                 )
             yield Problem(where, expected, f"{name}={shown(meaning[name])}", fix, "other-meaning")
+
+
+def without_effect(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
+    """Find losses and weights of heads that a model was not compiled with: it goes on with those that it has.
+
+    A loss or weight that is not set says nothing, as in a feed for a model that was loaded.
+    """
+    compiled = head_losses(model)
+    for name, head in heads.items() if compiled is not None else ():
+        if name not in compiled.losses:
+            continue
+        words = [f"weight={shown(one)}" for one in (compiled.weights[name], head.weight)]
+        changes = [words] if head.weight not in (1, compiled.weights[name]) else []
+        if not takes_default_loss(head):
+            changes.append([f"loss={_loss_in_words(one)}" for one in (compiled.losses[name].loss, head.loss)])
+        for known, found in changes:
+            if known != found:
+                expected = f"{known}, which the model was compiled with"
+                fix = "The model keeps that: say ph.compile(model, feed, optimizer=model.optimizer)."
+                yield Problem(place(head=name), expected, found, fix, "not-compiled", warning=True)
+
+
+def _loss_in_words(given: Any) -> str:
+    """Return the name of a loss, with the arguments of a Keras loss that are not its defaults."""
+    import keras
+
+    loss = keras.losses.get(given)
+    arguments = getattr(loss, "_fn_kwargs", None) or {}
+    usual = signature(loss.fn).parameters if arguments else {}
+    named = ", ".join(
+        f"{name}={shown(value)}" for name, value in arguments.items() if value != usual[name].default
+    )
+    kind = as_loss(loss).name or getattr(loss, "__name__", type(loss).__name__)
+    return f"{kind}({named})" if named else kind

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from polyhead.checks.activation import activation
-from polyhead.checks.compiled_declaration import other_meaning
+from polyhead.checks.compiled_declaration import other_meaning, without_effect
 from polyhead.checks.compiled_model import (
     head_losses,
     lacks_loss,
@@ -80,6 +80,7 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
         problems += check_labels(name, declared.heads[name], one, declared.shuffled, size)
     if compiled:
         problems += other_meaning(model, declared.inputs, declared.heads)
+        problems += without_effect(model, declared.heads)
         known = head_losses(model)
         problems += losses_too_coarse(
             {} if known is None else known.losses, declared.heads, declared.weighted, declared.fine
