@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 
 import polyhead as ph
 from polyhead.kinds import Head
+from polyhead.results.evaluate import labeled_feed
 
 ROWS = 41
 RNG = np.random.default_rng(4)
@@ -90,6 +91,15 @@ def test_all_rows_count_once(evaluation, predicted):
     said = np.array(["cat", "dog", "eel"])[predicted["kind"].argmax(1)]
     assert evaluation["kind"]["accuracy"].value == pytest.approx(np.mean(said == KIND))  # by no class weight
     assert evaluation["kind"]["f1_macro"].value == pytest.approx(sk.f1_score(KIND, said, average="macro"))
+
+
+@pytest.mark.once
+def test_the_positive_value_in_another_spelling_is_told():
+    feed = ph.Feed({"x": X, "kind": KIND}, inputs="x", heads={"kind": ph.Binary(positive="cat")})
+    other = {"x": X, "kind": np.char.upper(KIND)}
+    with pytest.warns(ph.PolyheadWarning, match="head `kind`: expected values .* got 'CAT' and 'cat'"):
+        labeled_feed(keras.Sequential(), other, feed.declaration, None)
+    labeled_feed(keras.Sequential(), feed, None, None)
 
 
 def test_missing_labels_given_and_weights(evaluation, predicted):

@@ -416,6 +416,20 @@ def test_batches_of_arrow_such_as_those_of_a_query(form):
     assert rows["tags"].tolist() == [["a"], []] * 2
 
 
+@pytest.mark.once
+def test_parts_of_pandas_in_another_order_and_sparse_parts():
+    pandas, sparse = pytest.importorskip("pandas"), pytest.importorskip("scipy.sparse")
+    y = pandas.Series([0, 2, 1])
+    batch = {"x": sparse.eye(3, format="csr"), "y": y, "z": y.sort_values()}
+    with pytest.raises(
+        ph.DataError, match=r"^generator `.*`, batch 0, column `z`: expected the index of `y`, in its"
+    ):
+        ph.from_generator(lambda: iter([batch]), length=3).columns  # noqa: B018
+    batch["z"] = y
+    found = ph.from_generator(lambda: iter([batch]), length=3).read(np.arange(3))
+    assert np.array_equal(found["x"], np.eye(3))
+
+
 def test_chunks_of_pandas_give_the_values_of_the_whole_frame():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(

@@ -228,7 +228,7 @@ def check_labels(
         shuffled: whether the rows checked are representative.
         size: (height, width) of the only image input, if there is one.
     """
-    yield from _check_spelling(name, head)
+    yield from check_spelling(name, head)
     yield from _check_negative_class(name, head)
     yield from _check_placeholders(name, head, seen)
     yield from (stray := list(_check_strays(name, head, seen)))
@@ -340,7 +340,7 @@ def _check_negative_class(name: str, head: Head) -> Iterator[Problem]:
     yield Problem(place(head=name), expected, found, fix, "class-marker", warning=True)
 
 
-def _check_spelling(name: str, head: Head) -> Iterator[Problem]:
+def check_spelling(name: str, head: Head) -> Iterator[Problem]:
     """Find learned classes whose names differ only in spaces or case, which are likely one class."""
     column, kind = head.columns(name)[0], head.inner
     what = "values" if kind.is_binary else "classes"

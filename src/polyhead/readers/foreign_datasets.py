@@ -78,6 +78,8 @@ def fix_for(data: Any) -> str:
 
 def _fix_for_row(row: Any) -> str:
     """The fix to suggest for a list of rows that are not dicts; empty for anything else."""
+    if isinstance(row, dict):  # others are not
+        return "Leave out what is no dict: [row for row in rows if isinstance(row, dict)]."
     if hasattr(row, "keys"):
         return "Give rows as dicts: [dict(row) for row in rows]."
     if hasattr(row, "_asdict"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from polyhead.errors import ContractError, DataError, Problem, is_number, require_size, shown
+from polyhead.checks.output_rules import check_spelling
+from polyhead.errors import ContractError, DataError, Problem, is_number, require_size, shown, warn
 from polyhead.feed import Feed
 from polyhead.keras_bridge.identifiers import require_model
 from polyhead.keras_bridge.jax_state import in_turn
@@ -101,4 +102,8 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tu
     require_inputs(source, resolved.inputs)
     feed = Declaration(resolved.inputs, plain).feed(source, shard=(0, 1), **options)
     feed._require_labels("evaluate()")
+    for name, head in feed.heads.items():
+        if head.inner.spellings != plain[name].inner.spellings:  # other than in training
+            for problem in check_spelling(name, head):
+                warn(problem)
     return feed, Declaration(resolved.inputs, heads)

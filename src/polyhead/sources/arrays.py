@@ -72,7 +72,7 @@ class Arrays(OwnSource):
         data = {name: columns[name] for name in columns.keys()}  # noqa: SIM118 (a zarr group iterates otherwise)
         if not data:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))
-        self._index = _require_one_order({n: data[n] for n in data if asked is None or n in asked})
+        self._index = require_one_order({n: data[n] for n in data if asked is None or n in asked})
         if asked is not None and not data.keys().isdisjoint(asked):
             self._set(_fitting_entries(data, asked))
             return
@@ -135,7 +135,7 @@ def in_chunks(source: Source) -> tuple[Source, int | None]:
     return view, rows
 
 
-def _require_one_order(columns: Mapping[str, Any]) -> Any:
+def require_one_order(columns: Mapping[str, Any], within: str = "") -> Any:
     """Return the index of the first pandas column; warn of columns whose indexes share only some labels.
 
     Raises:
@@ -144,7 +144,7 @@ def _require_one_order(columns: Mapping[str, Any]) -> Any:
     indexes = {name: index for name, values in columns.items() if (index := index_of(values)) is not None}
     first = next(iter(indexes), "")
     for name, index in indexes.items():
-        where, first_index, plain = place(column=name), indexes[first], f"{name}.to_numpy()"
+        where, first_index, plain = within + place(column=name), indexes[first], f"{name}.to_numpy()"
         labels = [_labels_of(n, columns[n]) for n in (first, name)]
         if in_other_order(first_index, index):
             fix = f"Give values without index: {plain}."

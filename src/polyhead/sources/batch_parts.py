@@ -120,6 +120,8 @@ def part_array(where: str, leaf: Any) -> np.ndarray:
     """Convert a part of a batch to an array of its own: the generator may fill the same array with the next batch."""
     if is_tensor(type(leaf)):
         leaf = from_tensor(where, leaf)
+    if hasattr(leaf, "tocsr"):  # of SciPy
+        leaf = leaf.toarray()
     series = from_series(leaf)
     if isinstance(series, Stored):
         series = entries(series, np.arange(len(series)))

@@ -14,6 +14,7 @@ from polyhead.columns.frames import family_of
 from polyhead.columns.values import Values, alike, objects
 from polyhead.errors import DataError, Problem, as_list, counted, is_size, shown
 from polyhead.foreign_errors import quoted_error
+from polyhead.sources.arrays import require_one_order
 from polyhead.sources.batch_parts import (
     batch_parts,
     columns_of_rows,
@@ -217,6 +218,7 @@ class _Generator:
         if leaves.keys() != self._name_of.keys():
             expected = f"the structure of batch 0, {outline(list(self._name_of))}"
             raise DataError(Problem(where, expected, outline(list(leaves))))
+        require_one_order({self._name_of[path]: leaf for path, leaf in leaves.items()}, f"{where}, ")
         columns = {
             (name := self._name_of[path]): part_array(f"{where}, column `{name}`", leaf)
             for path, leaf in leaves.items()
