@@ -10,6 +10,7 @@ import struct
 import sys
 import time
 import warnings
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -201,5 +202,5 @@ def inputs(which):
 FOUND = Path(__file__).with_name("found")
 
 if __name__ == "__main__":
-    found, memory = tried(inputs(sys.argv[1]))
+    found, memory = tried(chain.from_iterable(map(inputs, sys.argv[1:])))
     print(json.dumps({"harm": found, "bytes": memory}))

@@ -3,6 +3,7 @@
 import lzma
 import struct
 import zlib
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -149,13 +150,9 @@ def _packbits(data):
 
 def _lzw(data):
     """Codes of 9 bits: the table is begun anew before it needs more."""
-    codes = []
-    for i in range(0, len(data), 200):
-        codes += [256, *data[i : i + 200]]
-    codes.append(257)
-    bits = "".join(f"{code:09b}" for code in codes)
-    bits += "0" * (-len(bits) % 8)
-    return int(bits, 2).to_bytes(len(bits) // 8, "big")
+    codes = np.frombuffer(data, np.uint8).astype(">u2")
+    codes = np.append(np.insert(codes, range(0, len(codes), 200), 256), 257).astype(">u2")
+    return np.packbits(np.unpackbits(codes.reshape(-1, 1).view(np.uint8), axis=1)[:, 7:]).tobytes()
 
 
 CODES = {
@@ -173,6 +170,6 @@ PACK = {
     "deflate": zlib.compress,
     "deflate of Adobe": zlib.compress,
     "packbits": _packbits,
-    "lzma": lzma.compress,
+    "lzma": partial(lzma.compress, preset=0),
     "zstd": lambda data: pa.compress(data, "zstd", asbytes=True),
 }

@@ -1,5 +1,7 @@
 """A cache of rows of which some are wrong, or unlike the first: the feed says, and gives, what it does without one."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -41,13 +43,17 @@ def feed_of(rows, heads=None, **options):
     return ph.Feed(rows, inputs=inputs, heads=heads, batch_size=4, workers=0, **options)
 
 
-def said(feed):
-    """What a check of all rows names, and the words with which drawing ends."""
+@cache
+def model_of(heads):
     x = keras.Input((8, 8, 3), name="image")
     y = keras.layers.Dense(1, "sigmoid", name="y")(keras.layers.Flatten()(x))
     outputs = {"mask": keras.layers.Conv2D(1, 1, activation="sigmoid", name="mask")(x), "y": y}
-    model = keras.Model(x, {name: outputs[name] for name in feed.heads})
-    errors = feed.check(model, rows="all").errors
+    return keras.Model(x, {name: outputs[name] for name in heads})
+
+
+def said(feed):
+    """What a check of all rows names, and the words with which drawing ends."""
+    errors = feed.check(model_of(tuple(feed.heads)), rows="all").errors
     with pytest.raises(ph.DataError) as caught:
         list(feed.batches())
     return [(str(problem), problem.rows) for problem in errors], str(caught.value)
@@ -164,13 +170,18 @@ def outcome(first, odd, head, moves, **options):
         return str(error)
 
 
+@cache
+def plainly(unlike, moves):
+    return outcome(*UNLIKE[unlike], MOVES[moves])
+
+
 @pytest.mark.parametrize("unlike", UNLIKE)
 @pytest.mark.parametrize(
     ("way", "moves"), [("cached", "still"), ("cached", "moved"), ("packed", "still")]
 )  # a store is moved after it was resized
 def test_a_late_row_unlike_the_first_is_the_same_as_without(tmp_path, unlike, way, moves):
     options = {"cache": tmp_path / "kept"} if way == "cached" else {"packed": tmp_path / "kept"}
-    plain = outcome(*UNLIKE[unlike], MOVES[moves])
+    plain = plainly(unlike, moves)
     kept = outcome(*UNLIKE[unlike], MOVES[moves], **options)
     if isinstance(plain, str):
         assert kept == plain

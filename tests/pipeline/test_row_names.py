@@ -10,7 +10,7 @@ import polyhead as ph
 from polyhead.readers.as_source import as_source
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
-ROWS, SIDE, WIDE, BAD = 24, 8, 16, 17
+ROWS, SIDE, WIDE, BAD = 12, 8, 16, 9
 LETTERS = ["a", "b"]
 
 
@@ -28,7 +28,7 @@ def files(tmp_path_factory):
 
 
 def rows_of(files, fault):
-    """All kinds of columns, of which one is wrong in row 17; ``row`` tells where a row went."""
+    """All kinds of columns, of which one is wrong in row `BAD`; ``row`` tells where a row went."""
     box = [[1.0, 1, 5, 5]]
     data = {
         "image": [*files["image"]],
