@@ -334,7 +334,7 @@ def _check_negative_class(name: str, head: Head) -> Iterator[Problem]:
     value, times = head.inner.lone_negative
     kind = type(head.inner).__name__
     listed_ = f"list the classes: {kind}({shown(list(head.names))})"
-    fix = f"{head.inner.without_class(value)}; if it is a class, {listed_}."
+    fix = f"{head.inner.missing_class_advice(value)}; if it is a class, {listed_}."
     expected = "ids of classes of at least 0"
     found = f"{value} in {counted(times, 'row')}"
     yield Problem(place(head=name), expected, found, fix, "class-marker", warning=True)

@@ -14,7 +14,7 @@ from polyhead.kinds import class_encoding
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
-from polyhead.kinds.learned_classes import NAMELESS, spellings
+from polyhead.kinds.learned_classes import MISSING_TEXTS, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.lists_as_text import reads_as_number
 from polyhead.kinds.missing import as_float32, collapse, first_row, is_dense, numbers
@@ -89,7 +89,7 @@ class Binary(Head):
             others += other
             if met:
                 mixed = any(isinstance(other, str) != isinstance(self.positive, str) for other in others)
-                words = any(isinstance(other, str) and other.strip() not in NAMELESS for other in others)
+                words = any(isinstance(other, str) and other.strip() not in MISSING_TEXTS for other in others)
                 return self.fixed(_met=True, _spellings=alike, _words=words, _mixed=mixed)
         if others:
             raise BadValue(
@@ -109,7 +109,7 @@ class Binary(Head):
     @property
     def _known(self) -> list[Any]:
         """The positive value, and the texts that mean nothing."""
-        texts = (*NAMELESS, " ") if isinstance(self.positive, str) else ()
+        texts = (*MISSING_TEXTS, " ") if isinstance(self.positive, str) else ()
         return [self.positive, *(text for text in texts if text not in (self.positive, self.missing))]
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:

@@ -127,7 +127,7 @@ class Boxes(Coordinates):
     def fitting(self, boxes: np.ndarray) -> np.ndarray:
         return super().fitting(boxes) if self.overflow == "raise" else self.chosen(boxes)
 
-    def unknown(self, boxes: np.ndarray) -> bool:
+    def not_annotated(self, boxes: np.ndarray) -> bool:
         """Return whether a row was not annotated: it has boxes ``(k, 4)``, all of them NaN."""
         return bool(len(boxes)) and bool(np.isnan(boxes).any(1).all())
 

@@ -15,7 +15,7 @@ from polyhead.kinds import class_encoding
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.learned_classes import hold_flags, holds_labels, learn, learn_labels, spellings
+from polyhead.kinds.learned_classes import holds_labels, is_multi_hot, learn, learn_labels, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.lists_as_text import no_label_fix, require_lists
 from polyhead.kinds.missing import (
@@ -257,7 +257,7 @@ class MultiLabel(Classes):
     def resolve(self, column: Column) -> Self:
         known = None if self.classes is None else self.names
         require_lists(plain(column.probe()))
-        head = self.fixed(_flags=hold_flags(column, self.missing, known, self._flags))
+        head = self.fixed(_flags=is_multi_hot(column, self.missing, known, self._flags))
         probe = plain(column.probe())
         dense = isinstance(probe, np.ndarray) and probe.ndim == 2
         if head.classes is None:
@@ -339,7 +339,7 @@ class MultiLabel(Classes):
         lists = rows.shape[1] != len(known) and holds_labels(rows, self.missing)
         return rows.dtype.kind in "iu" and (lists or known >= set(np.unique(rows).tolist()))
 
-    def without_class(self, value: Any) -> str:
+    def missing_class_advice(self, value: Any) -> str:
         return no_label_fix(value)
 
     def mixable(self, way: str) -> tuple[int, ...]:

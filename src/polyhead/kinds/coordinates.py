@@ -84,7 +84,7 @@ class Coordinates(Head):
     def column_in_pixels(self) -> bool:
         return not (self.normalized if self.column_normalized is None else self.column_normalized)
 
-    def late(self, values: Any) -> bool:
+    def needs_rendering(self, values: Any) -> bool:
         return self.column_in_pixels == self.normalized  # converting needs the size of the image
 
     def for_store(self) -> Self:
@@ -207,7 +207,7 @@ class Coordinates(Head):
 
     def _check(self, array: np.ndarray, what: str) -> None:
         require_finite(array, f"finite {what}", "Put NaN where there is none.")
-        if self.late(array):
+        if self.needs_rendering(array):
             fix = "Declare the image that they lie in as a ph.Image, or convert the column."
             found = "pixels" if self.column_in_pixels else "shares of its sides"
             raise BadValue(None, "an image among the inputs, by whose size they are converted", found, fix)

@@ -122,7 +122,7 @@ class Head(Kind, InImage):
         """The only negative number among learned ids and the number of its rows: it may mean "no label"."""
         return self._lone_negative
 
-    def without_class(self, value: Any) -> str:
+    def missing_class_advice(self, value: Any) -> str:
         """Say what to do about a class that means "no label"."""
         return f'If it means "no label", say {type(self).__name__}(missing={value})'
 

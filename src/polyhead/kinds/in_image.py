@@ -105,7 +105,7 @@ class InImage:
         """Convert boxes ``(..., 4)`` from the format of the column to ``xyxy``."""
         return written
 
-    def unknown(self, found: np.ndarray) -> bool:
+    def not_annotated(self, found: np.ndarray) -> bool:
         """Return whether a row was not annotated, given the result of `to_pixels`."""
         return False
 
@@ -115,7 +115,7 @@ class InImage:
 
     # There and back --------------------------------------------------------------------------------
 
-    def late(self, values: Any) -> bool:
+    def needs_rendering(self, values: Any) -> bool:
         """Return whether values of the column have to be decoded, drawn or resized before they are encoded."""
         return False
 

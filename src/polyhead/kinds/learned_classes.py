@@ -6,6 +6,7 @@ import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
 from numbers import Real
@@ -65,7 +66,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
         else:
             found.update(piece)
     counts = {v: n for v, n in found.items() if not is_missing(v, missing)}
-    require_names(
+    refuse_missing_texts(
         counts,
         lambda name: (
             f'If it means "no label", say Categorical(missing={shown(name)}); else name the classes.'
@@ -80,7 +81,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
 
 def learn_labels(found: Mapping[Any, int]) -> tuple[tuple[Any, ...], Spellings, tuple[int, int] | None]:
     """Learn the classes of a column of lists, as `learn` does, from how often each label occurs."""
-    require_names(found, lambda name: f"{no_label_fix(name)}; else name the classes.")
+    refuse_missing_texts(found, lambda name: f"{no_label_fix(name)}; else name the classes.")
     return tuple(_as_ids(ordered(found))), spellings(found), lone_negative(found)
 
 
@@ -92,7 +93,7 @@ def _as_ids(classes: Sequence[Any]) -> Sequence[Any]:
     return [int(c) for c in classes] if whole and not alone else classes
 
 
-def require_names(counts: Mapping[Any, int], fix: Callable[[Any], str]) -> None:
+def refuse_missing_texts(counts: Mapping[Any, int], fix: Callable[[Any], str]) -> None:
     """Raise for a class that probably means a missing label: an empty text, or NaN as text, and None in a list.
 
     Args:
@@ -100,12 +101,12 @@ def require_names(counts: Mapping[Any, int], fix: Callable[[Any], str]) -> None:
         fix: says what to do about a name.
     """
     for name, rows in counts.items():
-        if is_missing(name) or (isinstance(name, str) and name.strip() in NAMELESS):
+        if is_missing(name) or (isinstance(name, str) and name.strip() in MISSING_TEXTS):
             found = f"{shown(name)} in {counted(rows, 'row')}"
             raise BadValue(None, "names of classes", found, fix(name))
 
 
-NAMELESS = ("", "nan", "NaN", "<NA>", "NaT")
+MISSING_TEXTS = ("", "nan", "NaN", "<NA>", "NaT")
 """Texts that probably mean a missing label."""
 
 
@@ -163,42 +164,70 @@ def lone_negative(counts: Mapping[Any, int]) -> tuple[int, int] | None:
     return (int(below[0]), counts[below[0]]) if len(below) == 1 and 2 < len(ids) == len(counts) else None
 
 
-def hold_flags(column: Column, missing: Any, names: Sequence[Any] | None, known: bool | None) -> bool | None:
+def is_multi_hot(
+    column: Column, missing: Any, names: Sequence[Any] | None, known: bool | None
+) -> bool | None:
     """Return whether each row is a list of 0 or 1 for each label, rather than a list of labels; None if it may be both.
 
     Args:
         column: of the head.
         missing: as in the head.
         names: the classes, if they are known.
-        known: the answer for other rows of the column, if they gave one.
+        known: the result for other rows of the column, if there was one.
 
     Raises:
         BadValue: each row has the same two values, such as 0 and 1, in either order, and ``known`` is None: read as
             labels, every row would have both.
     """
-    met, width, flags, sure = set(), 0, True, False
+    rows = _EqualLists(missing)
     for piece in itertools.chain([plain(column.probe())], over(column, plain)):  # first rows often suffice
         if isinstance(piece, np.ndarray) and piece.ndim == 2 and not holds_labels(piece, missing):
             return None
-        for row in piece:
-            if is_missing(row, missing):
-                continue
-            labels = row.tolist() if isinstance(row, np.ndarray) else row
-            if not isinstance(labels, (list, tuple)) or len(labels) != (width or len(labels) or -1):
-                return False
-            width, labels = len(labels), [plain_scalar(one) for one in labels]
-            flags = flags and all(is_missing(one, missing) or _is_flag(one) for one in labels)
-            if not flags and tuple(sorted({str(one).lower() for one in labels})) not in PAIRS:
-                return False
-            if width == 2:
-                met.add(tuple(labels))
-            sure = sure or len(set(labels)) < width or not all(type(one) in (int, float) for one in labels)
-    fits = names is None or width in (0, len(names))
-    if flags and width and (sure or (names is not None and fits and not {0, 1} <= set(names))):
+        lists = (
+            row.tolist() if isinstance(row, np.ndarray) else row
+            for row in piece
+            if not is_missing(row, missing)
+        )
+        if not all(map(rows.add, lists)):
+            return False
+    fits = names is None or rows.width in (0, len(names))
+    if rows.flags and rows.width and (rows.odd or (names is not None and fits and not {0, 1} <= set(names))):
         return True
-    if known is None and fits and len(met) == 2 and len(set(map(frozenset, met))) == 1:
-        raise _either(*min(met))
+    if known is None and fits and len(rows.pairs) == 2 and len(set(map(frozenset, rows.pairs))) == 1:
+        raise _either(*min(rows.pairs))
     return known if fits else None
+
+
+@dataclass
+class _EqualLists:
+    """Rows that are lists of one length.
+
+    Attributes:
+        width: the length of each row; 0 before the first.
+        flags: whether all values are 0, 1 or missing.
+        odd: whether a row cannot be a list of labels, because a value occurs twice or is neither an int nor a float.
+        pairs: the distinct rows of two values.
+    """
+
+    missing: Any
+    width: int = 0
+    flags: bool = True
+    odd: bool = False
+    pairs: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def add(self, labels: Any) -> bool:
+        """Add a row; return False if it shows that rows are lists of labels."""
+        if not isinstance(labels, (list, tuple)) or len(labels) != (self.width or len(labels) or -1):
+            return False
+        self.width, labels = len(labels), [plain_scalar(one) for one in labels]
+        self.flags = self.flags and all(is_missing(one, self.missing) or _is_flag(one) for one in labels)
+        if not self.flags and tuple(sorted({str(one).lower() for one in labels})) not in PAIRS:
+            return False
+        if self.width == 2:
+            self.pairs.add(tuple(labels))
+        twice = len(set(labels)) < self.width
+        self.odd = self.odd or twice or not all(type(one) in (int, float) for one in labels)
+        return True
 
 
 def _is_flag(value: Any) -> bool:

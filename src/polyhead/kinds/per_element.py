@@ -118,11 +118,13 @@ class Each(Head):
     def layer(self) -> str | None:
         return self.head.layer or "entry"
 
-    def late(self, values: Any) -> bool:
+    def needs_rendering(self, values: Any) -> bool:
         if self.layer not in ("mask", "points"):
             return False
         there = [value for value in plain(values) if not is_missing(value, self.missing)]
-        return self.head.late([entry for value in there for entry in as_entries(value, 0, self.places)])
+        return self.head.needs_rendering(
+            [entry for value in there for entry in as_entries(value, 0, self.places)]
+        )
 
     def to_column(self, labels: Any) -> Any:
         return [None if one is None else self.head.to_column(one) for one in labels]
@@ -189,7 +191,7 @@ class Each(Head):
             except BadValue as bad:
                 bad.index = i
                 raise
-            if self.boxes.unknown(corners):
+            if self.boxes.not_annotated(corners):
                 found.append(None)
                 continue
             entries = self.entries(value, len(corners), i)

@@ -49,7 +49,7 @@ class Pixels(Head):
     def fine_weights(self) -> bool:
         return bool(self._finer)
 
-    def late(self, values: Any) -> bool:
+    def needs_rendering(self, values: Any) -> bool:
         values = plain(values)
         if is_dense(values) and values.dtype.kind in "iufb":
             return self.size is not None and values.shape[1:3] != self.size

@@ -68,7 +68,7 @@ def layers_of(
         if not is_each(head):
             owners.require_known(name, head, frames, row)
             found = in_pixels(name, head, value)
-            if not head.unknown(found):
+            if not head.not_annotated(found):
                 layers[str(head.layer)][name] = owners.in_first(name, head, found, frames)
         elif head.each in layers["boxes"]:
             inner = head.head

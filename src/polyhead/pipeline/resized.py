@@ -80,7 +80,7 @@ class ResizedRows(MadeColumns):
             in_image = {name: _as_its_image(name, head, in_image, inputs) for name, head in in_image.items()}
         late = any(kind.late for kind in images.values())
         late = late or any(
-            head.late(first_rows(source, head.columns(name)[0])) for name, head in in_image.items()
+            head.needs_rendering(first_rows(source, head.columns(name)[0])) for name, head in in_image.items()
         )
         if images and late:
             require_still(source, in_image, True, ())

@@ -125,7 +125,9 @@ class Resolution:
         return Scene(source, images, {**in_image, **weights}, augment, seed)
 
     def _is_decoded(self, name: str, head: Head) -> bool:
-        return head.layer is not None and head.late(first_rows(self._source, head.columns(name)[0]))
+        return head.layer is not None and head.needs_rendering(
+            first_rows(self._source, head.columns(name)[0])
+        )
 
     def _resolve_head(self, name: str, head: Head) -> None:
         if self._errors and self.scene is None and self._is_decoded(name, head):
