@@ -227,9 +227,9 @@ def test_points_that_a_fold_hides_are_gone():
     assert hidden
 
 
-def run(*transforms, key=0, fills=(), unlit=frozenset(), min_visible=0.0, options=None, **given):
+def run(*transforms, key=0, fills=(), geometric_only=frozenset(), min_visible=0.0, options=None, **given):
     apply = Apply(pipeline(*transforms, **(options or {})))
-    return apply.run(key, given, fills=fills, unlit=unlit, min_visible=min_visible)
+    return apply.run(key, given, fills=fills, geometric_only=geometric_only, min_visible=min_visible)
 
 
 FLIP = A.HorizontalFlip(p=1)
@@ -378,21 +378,21 @@ def test_light_changes_in_images_of_light_alone():
     gray = np.full((20, 30, 3), 100, np.uint8)
     brighter = A.RandomBrightnessContrast((0.2, 0.2), (0, 0), p=1)
     given = {"image": gray, "infrared": gray, "depth": depth}
-    found = run(FLIP, brighter, unlit=frozenset(["depth"]), **given)
+    found = run(FLIP, brighter, geometric_only=frozenset(["depth"]), **given)
     assert found["image"].mean() > 110
     assert np.array_equal(found["infrared"], found["image"])
     assert np.array_equal(found["depth"], depth[:, ::-1])
 
 
 @pytest.mark.parametrize("targets", [None, {"depth": "image"}], ids=["given", "named by the user"])
-@pytest.mark.parametrize("unlit", [["image"], ["depth"], ["image", "depth"], []], ids=str)
-def test_every_image_that_is_not_light_keeps_its_values(unlit, targets):
+@pytest.mark.parametrize("geometric_only", [["image"], ["depth"], ["image", "depth"], []], ids=str)
+def test_every_image_that_is_not_light_keeps_its_values(geometric_only, targets):
     gray = np.full((20, 30, 3), 100, np.uint8)
     brighter = A.RandomBrightnessContrast((0.2, 0.2), (0, 0), p=1)
     apply = Apply(A.Compose([brighter], additional_targets=targets))
     given = {"image": gray, "depth": gray}
-    for now in (unlit, [], unlit):  # other feeds may use the pipeline as well
-        found = apply.run(0, given, unlit=frozenset(now))
+    for now in (geometric_only, [], geometric_only):  # other feeds may use the pipeline as well
+        found = apply.run(0, given, geometric_only=frozenset(now))
         assert {name for name in given if np.array_equal(found[name], gray)} == set(now)
 
 

@@ -206,7 +206,7 @@ def test_fits():
 def test_light_touches_images_alone_and_colors_are_merged():
     joint = Joint([Color(0.5), Flip(p=0), Color(0, 0.5), Noise(0.1, p=1)], seed=3)
     plan = joint.plan(0, [1], [(40, 60)], (40, 60))
-    assert [type(light).__name__ for light, _ in plan.stages[0].lights] == ["Color", "Noise"]
+    assert [type(light).__name__ for light, _ in plan.stages[0].photometric] == ["Color", "Noise"]
     assert not np.array_equal(plan.image(0, IMAGE), IMAGE)
     assert np.array_equal(plan.image(0, IMAGE, photometric=False), IMAGE)
     assert np.array_equal(plan.mask(0, IMAGE), IMAGE)

@@ -79,7 +79,7 @@ def run_pipeline(
     key: int,
     targets: Mapping[str, Any],
     fills: Sequence[float] = (),
-    unlit: frozenset[str] = frozenset(),
+    geometric_only: frozenset[str] = frozenset(),
     min_visible: float = 0.0,
     swaps: Sequence[tuple[int, int]] = (),
 ) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def run_pipeline(
         key: the sample's seed, 64 bits.
         targets: the layers of the sample, under the keywords of `Apply`.
         fills: the value of each mask outside the image; 0 where the list is shorter.
-        unlit: the keywords of images that photometric transforms skip.
+        geometric_only: the keywords of images that photometric transforms skip, such as depth.
         min_visible: the smallest share of a box that must stay inside the image for the box to be kept.
         swaps: pairs of indices of points that change places if the pipeline mirrors.
 
@@ -105,7 +105,7 @@ def run_pipeline(
     masks = [targets["mask"]] if "mask" in targets else list(targets.get("masks", ()))
     maps = list(targets.get("maps", ()))
     images = {name: value for name, value in targets.items() if name not in _TARGETS}
-    call = {copied.image(name, name in unlit, place): value for name, value in images.items()}
+    call = {copied.image(name, name in geometric_only, place): value for name, value in images.items()}
     # some transforms look for the first mask, so a map must not be number 0
     numbers = [*range(len(masks)), *range(len(masks) + 1, len(masks) + 1 + len(maps))]
     planes = [*masks, *maps]
@@ -142,8 +142,10 @@ class _PipelineCopy:
         self.pipeline = copy.deepcopy(pipeline)
         self._leaves = list(_transforms_of(self.pipeline))
         self._ready: set[str] = set()
-        self._unlit: dict[str, list[Any]] = {}  # target -> functions removed from the photometric transforms
-        self._light_alone = bool(self._leaves) and not any(
+        self._skipped: dict[
+            str, list[Any]
+        ] = {}  # target -> functions removed from the photometric transforms
+        self._photometric_only = bool(self._leaves) and not any(
             "mask" in leaf.available_keys for leaf in self._leaves
         )
         self.fills = any(
@@ -172,22 +174,22 @@ class _PipelineCopy:
         if self._least is not None:
             self.pipeline.processors["bboxes"].params.min_visibility = max(self._least, min_visible)
 
-    def image(self, name: str, unlit: bool, place: str) -> str:
-        """The target name of an image; photometric transforms skip the target if ``unlit``."""
+    def image(self, name: str, geometric_only: bool, place: str) -> str:
+        """The target name of an image; photometric transforms skip the target if ``geometric_only``."""
         target = name
         if name != "image" and name not in getattr(self.pipeline, "additional_targets", {}):
             target = self._target(f"polyhead_image_{name}", "image", place, f"a second image, `{name}`")
-        if unlit != (target in self._unlit):  # one pipeline may serve several feeds
-            self._switch(target, unlit)
+        if geometric_only != (target in self._skipped):  # one pipeline may serve several feeds
+            self._switch(target, geometric_only)
         return target
 
-    def _switch(self, target: str, unlit: bool) -> None:
+    def _switch(self, target: str, geometric_only: bool) -> None:
         """Turn photometric transforms (those that do not accept masks) off or on for a target."""
-        light = [leaf for leaf in self._leaves if "mask" not in leaf.available_keys]
-        if unlit:
-            self._unlit[target] = [leaf._key2func.pop(target, None) for leaf in light]
+        photometric = [leaf for leaf in self._leaves if "mask" not in leaf.available_keys]
+        if geometric_only:
+            self._skipped[target] = [leaf._key2func.pop(target, None) for leaf in photometric]
             return
-        for leaf, function in zip(light, self._unlit.pop(target), strict=True):
+        for leaf, function in zip(photometric, self._skipped.pop(target), strict=True):
             if function is not None:
                 leaf._key2func[target] = function
 
@@ -240,7 +242,7 @@ class _PipelineCopy:
         call: dict[str, Any] = {}
         for name, their in _THEIRS.items():
             if their not in self.pipeline.processors:
-                if name not in targets or self._light_alone:
+                if name not in targets or self._photometric_only:
                     continue
                 params = 'BboxParams("pascal_voc")' if name == "boxes" else 'KeypointParams("xy")'
                 expected = f"a pipeline that moves {name}"

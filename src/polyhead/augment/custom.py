@@ -100,7 +100,7 @@ class Apply(Augmentation):
         return albumentations.is_pipeline(self.function)
 
     @property
-    def light_alone(self) -> bool:
+    def photometric_only(self) -> bool:
         """Whether the function is photometric: it gets only images, one at a time."""
         return self.takes is not None and self.takes <= {"image", "rng"}
 
@@ -111,7 +111,7 @@ class Apply(Augmentation):
         *,
         where: str = "",
         fills: Sequence[float] = (),
-        unlit: frozenset[str] = frozenset(),
+        geometric_only: frozenset[str] = frozenset(),
         min_visible: float = 0.0,
         swaps: Sequence[tuple[int, int]] = (),
     ) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Apply(Augmentation):
             given: the layers of the sample, under the keywords above.
             where: the name of the sample in errors.
             fills: the value of each mask outside the image, for pipelines.
-            unlit: the keywords of images that photometric transforms of a pipeline skip.
+            geometric_only: the keywords of images that photometric transforms of a pipeline skip.
             min_visible: the smallest share of a box that must stay inside the image for a pipeline to keep it.
             swaps: pairs of indices of points that change places if a pipeline mirrors.
 
@@ -136,7 +136,7 @@ class Apply(Augmentation):
         try:
             if albumentations.is_pipeline(self.function):
                 returned = albumentations.run_pipeline(
-                    self.function, self.place, key, given, fills, unlit, min_visible, swaps
+                    self.function, self.place, key, given, fills, geometric_only, min_visible, swaps
                 )
             else:
                 returned = self._called(key, given)
@@ -158,7 +158,7 @@ class Apply(Augmentation):
 
     def _called(self, key: int, targets: Mapping[str, Any]) -> Any:
         """Call the function on a sample."""
-        if self.light_alone:
+        if self.photometric_only:
             results = dict(targets)
             for name in targets:
                 if name not in TARGETS:
@@ -196,7 +196,7 @@ class Apply(Augmentation):
         if "masks" in result and len(result["masks"]) == len(targets["masks"]):
             result["masks"] = list(map(_in_dtype_of, result["masks"], targets["masks"]))
         # a function that does not get the targets must not resize the image
-        image = np.shape((targets if self.light_alone else result)["image"])
+        image = np.shape((targets if self.photometric_only else result)["image"])
         size = image[1:3] if _channels_first(image, targets["image"].shape) else image[:2]
         for name, before in targets.items():
             pairs = (

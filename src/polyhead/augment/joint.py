@@ -21,8 +21,8 @@ from polyhead.images import geometry
 class Stage:
     """The augmentations up to and including an `Apply`, each with its random stream."""
 
-    moves: list[tuple[Geometric, int]] = field(default_factory=list)
-    lights: list[tuple[Photometric, int]] = field(default_factory=list)
+    geometric: list[tuple[Geometric, int]] = field(default_factory=list)
+    photometric: list[tuple[Photometric, int]] = field(default_factory=list)
     apply: tuple[Apply, int] | None = None
 
 
@@ -63,9 +63,9 @@ class Joint:
             stream_id = stream(name, before.get(name, 0))
             before[name] = before.get(name, 0) + 1
             if isinstance(augmentation, Geometric):
-                self._stages[-1].moves.append((augmentation, stream_id))
+                self._stages[-1].geometric.append((augmentation, stream_id))
             elif isinstance(augmentation, Photometric):
-                self._stages[-1].lights.append((augmentation, stream_id))
+                self._stages[-1].photometric.append((augmentation, stream_id))
             elif isinstance(augmentation, Apply):
                 self._stages[-1].apply = augmentation, stream_id
                 self._stages.append(Stage())
@@ -80,7 +80,7 @@ class Joint:
     def uncovers(self) -> bool:
         """Whether an output can show pixels from outside its image."""
         return self.fit == "contain" or any(
-            a.uncovers if isinstance(a, Geometric) else isinstance(a, Apply) and not a.light_alone
+            a.uncovers if isinstance(a, Geometric) else isinstance(a, Apply) and not a.photometric_only
             for a in self.augmentations
         )
 
@@ -120,34 +120,36 @@ class Joint:
         """
         descriptions: list[list[str]] = [[] for _ in ids]
         for drawn in (self._draw(stage, epoch, np.asarray(ids, np.int64)) for stage in self._stages):
-            for move, numbers in drawn.moves:
+            for move, numbers in drawn.geometric:
                 for words, row in zip(descriptions, numbers, strict=True):
                     words += move.descriptions(row)
-            for light, parameters in drawn.lights:
+            for augmentation, parameters in drawn.photometric:
                 for words, values in zip(descriptions, parameters, strict=True):
-                    words += [] if values is None else [type(light).__name__]
+                    words += [] if values is None else [type(augmentation).__name__]
             for words, key in zip(descriptions, drawn.keys, strict=True):
                 words += [] if key is None else [type(drawn.apply).__name__]
         return descriptions
 
     def _draw(self, stage: Stage, epoch: int, ids: np.ndarray) -> StageDraws:
-        lights: list[tuple[Photometric, list[Any]]] = []
-        for light, stream_id in stage.lights:
-            drawn = uniform(self.seed, epoch, ids, stream_id, light.draws)
-            keys = bits(self.seed, epoch, ids, stream_id, light.draws + 1)[:, -1]
-            parameters = light.parameters(drawn, keys)
-            if isinstance(light, Color) and lights and isinstance(lights[-1][0], Color):
+        photometric: list[tuple[Photometric, list[Any]]] = []
+        for augmentation, stream_id in stage.photometric:
+            drawn = uniform(self.seed, epoch, ids, stream_id, augmentation.draws)
+            keys = bits(self.seed, epoch, ids, stream_id, augmentation.draws + 1)[:, -1]
+            parameters = augmentation.parameters(drawn, keys)
+            if isinstance(augmentation, Color) and photometric and isinstance(photometric[-1][0], Color):
                 parameters = [
                     b if a is None else a if b is None else b @ a
-                    for a, b in zip(lights.pop()[1], parameters, strict=True)
+                    for a, b in zip(photometric.pop()[1], parameters, strict=True)
                 ]
-            lights.append((light, parameters))
-        moves = [(m, uniform(self.seed, epoch, ids, stream_id, m.draws)) for m, stream_id in stage.moves]
+            photometric.append((augmentation, parameters))
+        geometric = [
+            (m, uniform(self.seed, epoch, ids, stream_id, m.draws)) for m, stream_id in stage.geometric
+        ]
         if stage.apply is None:
-            return StageDraws(moves, lights, None, [None] * len(ids))
+            return StageDraws(geometric, photometric, None, [None] * len(ids))
         apply, stream_id = stage.apply
         happens = apply.happens(uniform(self.seed, epoch, ids, stream_id, 1))
         raw = bits(self.seed, epoch, ids, stream_id, 2)[:, 1].tolist()
         return StageDraws(
-            moves, lights, apply, [k if on else None for k, on in zip(raw, happens, strict=True)]
+            geometric, photometric, apply, [k if on else None for k, on in zip(raw, happens, strict=True)]
         )

@@ -31,25 +31,32 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class StageDraws:
-    """The random numbers and parameters of a stage, for the samples of a batch."""
+    """The random numbers and parameters of a stage, for the samples of a batch.
 
-    moves: list[tuple[Geometric, np.ndarray]]
-    lights: list[tuple[Photometric, list[Any]]]
+    Attributes:
+        geometric: each geometric augmentation with its random numbers, uniform in [0, 1), ``(B, draws)``.
+        photometric: each photometric augmentation with the parameters of each sample, None where it is not applied.
+        apply: the `Apply` after them, if any.
+        keys: the seed of the `Apply` for each sample, None where it does not run.
+    """
+
+    geometric: list[tuple[Geometric, np.ndarray]]
+    photometric: list[tuple[Photometric, list[Any]]]
     apply: Apply | None
     keys: list[int | None]
 
     def row(self, i: int) -> StageDraws:
         """The draws of sample ``i`` alone."""
-        moves = [(move, drawn[i : i + 1]) for move, drawn in self.moves]
+        moves = [(move, drawn[i : i + 1]) for move, drawn in self.geometric]
         return StageDraws(
-            moves, [(aug, p[i : i + 1]) for aug, p in self.lights], self.apply, self.keys[i : i + 1]
+            moves, [(aug, p[i : i + 1]) for aug, p in self.photometric], self.apply, self.keys[i : i + 1]
         )
 
     def matrices(self, sizes: np.ndarray, target: Size, fit: str) -> np.ndarray:
         """Matrices ``(B, 3, 3)`` from coordinates of images of ``sizes``, ``(B, 2)``, to those of the target."""
         frame = np.asarray(sizes, np.float64)
         matrices: Any = np.eye(3)
-        for move, drawn in self.moves:
+        for move, drawn in self.geometric:
             step, frame = move.move(drawn, frame, target)
             matrices = step @ matrices
         return geometry.resize(frame, target, fit) @ matrices
@@ -99,8 +106,8 @@ class Plan:
         return found
 
     @cached_property
-    def _whole(self) -> list[bool]:
-        """True if every image is resized as a whole and not transformed otherwise."""
+    def _only_resized(self) -> list[bool]:
+        """Whether each image is resized as a whole and not transformed otherwise."""
         (height, width), rows = self.target, self.sizes
         plain = np.zeros((len(rows), 3, 3))
         plain[:, 0, 0], plain[:, 1, 1], plain[:, 2, 2] = width / rows[:, 1], height / rows[:, 0], 1
@@ -130,18 +137,18 @@ class Plan:
         stage = self._only_stage()
         pixels = image.pixels if isinstance(image, Decoded) else image
         size = size or self.target
-        lights = [(aug, p[i]) for aug, p in stage.lights if p[i] is not None] if photometric else []
-        if self._whole[i] and (not isinstance(image, Decoded) or image.exact):
+        colors = [(aug, p[i]) for aug, p in stage.photometric if p[i] is not None] if photometric else []
+        if self._only_resized[i] and (not isinstance(image, Decoded) or image.exact):
             result = resized(pixels, size)
         else:
             result = warp(pixels, self._from(i, image, size), size, fill=fill)
-        return _lit(result, lights) if lights else result
+        return apply_photometric(result, colors) if colors else result
 
     def mask(self, i: int, mask: np.ndarray, *, size: Size | None = None, fill: float = 0) -> np.ndarray:
         """Transform a mask of the sample with nearest-neighbor sampling; arguments as for `image`."""
         self._only_stage()
         size = size or self.target
-        if self._whole[i] and self.turns[i] == 1:
+        if self._only_resized[i] and self.turns[i] == 1:
             return resized(mask, size, nearest=True)
         return warp(mask, self._targets(i, mask.shape[:2], size), size, nearest=True, fill=fill)
 
@@ -179,7 +186,7 @@ class Plan:
     def _between(self, i: int, numbers: np.ndarray, size: Size) -> np.ndarray:
         """Interpolate numbers, with 0 outside the image."""
         self._only_stage()
-        if self._whole[i] and self.turns[i] == 1:
+        if self._only_resized[i] and self.turns[i] == 1:
             return resized(numbers, size)
         return warp(numbers, self._targets(i, numbers.shape[:2], size), size)
 
@@ -229,13 +236,13 @@ class Plan:
         return matrix if size == self.target else geometry.resize(self.target, size) @ matrix
 
 
-def _lit(pixels: np.ndarray, lights: Sequence[tuple[Photometric, Any]]) -> np.ndarray:
+def apply_photometric(pixels: np.ndarray, augmentations: Sequence[tuple[Photometric, Any]]) -> np.ndarray:
     """Apply photometric augmentations; ``pixels`` may be overwritten."""
     found = pixels if pixels.ndim == 3 else pixels[..., None]
     if found.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         fix = "Use photometric=False for images whose values are not brightness, or give uint8."
         expected = "images of uint8, uint16 or floats"
         raise ContractError(Problem("augmentations", expected, str(found.dtype), fix))
-    for light, parameters in lights:
-        found = light.apply(found, parameters)
+    for augmentation, parameters in augmentations:
+        found = augmentation.apply(found, parameters)
     return found.reshape(pixels.shape)

@@ -149,21 +149,23 @@ class _Layers:
 
     def apply(self, apply: Apply, key: int, options: Mapping[str, Any]) -> None:
         """Run an `Apply` on all layers that it accepts; ``options`` are passed to `Apply.run`."""
-        if apply.light_alone:
-            lit = {name: image for name, image in self.images.items() if name in self.photometric}
-            if lit:
-                keys = _keywords(lit)
-                result = apply.run(key, dict(zip(keys, lit.values(), strict=True)), **options)
-                self.images |= {name: result[k] for name, k in zip(lit, keys, strict=True)}
+        if apply.photometric_only:
+            colors = {name: image for name, image in self.images.items() if name in self.photometric}
+            if colors:
+                keys = _keywords(colors)
+                result = apply.run(key, dict(zip(keys, colors.values(), strict=True)), **options)
+                self.images |= {name: result[k] for name, k in zip(colors, keys, strict=True)}
             return
         names = _keywords(self.images)
-        unlit = frozenset(
+        geometric_only = frozenset(
             k for name, k in zip(self.images, names, strict=True) if name not in self.photometric
         )
         masks = [(name, single) for name, mask in self.masks.items() for single in self._singles(name, mask)]
         fills = [self.fills.get(name, 0) for name, _ in masks]
         targets = self._targets(apply, names, [mask for _, mask in masks])
-        result = apply.run(key, targets, fills=fills, unlit=unlit, swaps=self._swaps(), **options)
+        result = apply.run(
+            key, targets, fills=fills, geometric_only=geometric_only, swaps=self._swaps(), **options
+        )
         self.images = {name: _in_range(result[k]) for name, k in zip(self.images, names, strict=True)}
         turned = iter([result["mask"]] if len(masks) == 1 else result.get("masks", ()))
         shape = result["image"].shape[:2]

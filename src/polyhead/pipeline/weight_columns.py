@@ -83,8 +83,10 @@ def moving(augment: Sequence[Any]) -> list[Any]:
     from polyhead.augment import Apply
     from polyhead.augment.augmentation import Photometric
 
-    light = [isinstance(one, Photometric) or (isinstance(one, Apply) and one.light_alone) for one in augment]
-    return [one for one, alone in zip(augment, light, strict=True) if not alone]
+    still = [
+        isinstance(one, Photometric) or (isinstance(one, Apply) and one.photometric_only) for one in augment
+    ]
+    return [one for one, stays in zip(augment, still, strict=True) if not stays]
 
 
 def warn_of_one_class(name: str, head: Head, class_counts: np.ndarray) -> bool:
