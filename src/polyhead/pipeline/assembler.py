@@ -113,7 +113,7 @@ class Assembler:
         return found | {
             (name, part): whole
             for name, label in self._labels.items()
-            for part, whole in label.whole().items()
+            for part, whole in label.gatherable().items()
         }
 
     def cached(self, folder: str | os.PathLike[str], shard: tuple[int, int]) -> Assembler:

@@ -26,8 +26,8 @@ from polyhead.pipeline.image_reader import ImageReader
 from polyhead.pipeline.kind_columns import as_one_column
 from polyhead.pipeline.label_layers import Strays, add_strays, layers_of
 from polyhead.pipeline.prefetch import share_work
-from polyhead.pipeline.row_moves import move, values_of, ways_of
-from polyhead.pipeline.target_images import require_frames
+from polyhead.pipeline.row_moves import move, transform_options, values_of
+from polyhead.pipeline.target_images import require_head_images
 from polyhead.profiling import NO_LAPS, Laps
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
@@ -82,8 +82,8 @@ class Scene:
             raise ContractError(*both)
         self.source, self.images, self.has_pixels = source, dict(images), True
         self.encoders = {name: image.fixed(range=None) for name, image in images.items()}  # already applied
-        self.owners = require_frames(self.images, heads)
-        self.first = self.owners.first
+        self.head_images = require_head_images(self.images, heads)
+        self.first = self.head_images.first
         image = self.images[self.first]
         self.target: tuple[int, int] = (image.shape[0], image.shape[1])
         visible = {head.min_visible for head in heads.values()} - {None} or {0.1}
@@ -104,7 +104,7 @@ class Scene:
 
     def _for_image(self, name: str, head: Head) -> Head:
         """The head set to encode labels that were transformed with its image."""
-        image = self.images[self.owners[name]]
+        image = self.images[self.head_images[name]]
         found = head.for_image((image.shape[0], image.shape[1]), self.joint.uncovers)
         columns = head.columns(name)  # transformed labels are one column, called like the first
         return found.fixed(column=columns[0]) if len(columns) > 1 else found
@@ -116,15 +116,15 @@ class Scene:
         names = [*([head.each] if head.each else []), name]
         names += [weights_key(name)] if weights_key(name) in self.raw else []
         one.heads, one.raw = {n: self.heads[n] for n in names}, {n: self.raw[n] for n in names}
-        one.owners = self.owners.only(names)
-        one.images = {n: self.images[n] for n in one.owners.images}
+        one.head_images = self.head_images.only(names)
+        one.images = {n: self.images[n] for n in one.head_images.images}
         return one
 
     def image(self, name: str) -> Scene:
         """A copy with a single image and no heads."""
         one = copy.copy(self)
         one.images, one.first, one.heads, one.raw = {name: self.images[name]}, name, {}, {}
-        one.owners = require_frames(one.images, {})
+        one.head_images = require_head_images(one.images, {})
         one.columns = self.images[name].columns(name)
         return one
 
@@ -198,7 +198,7 @@ class _Passage:
         self._scene, self._heads, self._strays = scene, scene.raw if labels else {}, strays
         self._together = scene.moves_together and epoch is not None
         self._images = {name: plain(rows[kind.columns(name)[0]]) for name, kind in scene.images.items()}
-        self._ways = ways_of(scene.images, self._heads, scene.heads, scene.owners)
+        self._options = transform_options(scene.images, self._heads, scene.heads, scene.head_images)
         self._at, self._ids = ids, scene.source.ids_of(ids)
         self._numbers, count = self._ids.tolist(), len(ids)
         self._labels = {name: self._labels_of(name, head, rows) for name, head in self._heads.items()}
@@ -228,11 +228,11 @@ class _Passage:
     def open(self, i: int, laps: Laps) -> None:
         """Open the images of a row whose sizes are needed."""
         reader, row = self._scene.reader, self._numbers[i]
-        names = self._scene.owners.images
+        names = self._scene.head_images.images
         self._opened[i] = {name: reader.open(name, self._images[name][i], row) for name in names}
         laps("read")
         self._frames[i] = {name: reader.frame(name, one, row) for name, one in self._opened[i].items()}
-        self._scene.owners.require_one_aspect_ratio(self._frames[i], row)
+        self._scene.head_images.require_one_aspect_ratio(self._frames[i], row)
         laps("warp")
 
     def plan(self, ids: np.ndarray, epoch: int | None) -> None:
@@ -262,14 +262,14 @@ class _Passage:
         for name, column in pixels.items():
             value = opened[name] if name in opened else scene.reader.open(name, column[i], row)
             images[name] = scene.reader.decode(name, value, row, self._plan, i)
-        layers = layers_of(heads, self._labels, i, row, self._frames[i], scene.images, scene.owners)
+        layers = layers_of(heads, self._labels, i, row, self._frames[i], scene.images, scene.head_images)
         if self._strays is not None:
             size = self._frames[i][scene.first].label_size
             add_strays(self._strays, layers, int(self._at[i]), size)
         laps("decode")
         where = getattr(opened[scene.first], "where", "") or place(input=scene.first, row=row)
-        moved = move(self._plan, i, images, layers, self._ways, where)
-        for name, value in values_of(moved, layers, scene.raw, self._ways, scene.stores):
+        moved = move(self._plan, i, images, layers, self._options, where)
+        for name, value in values_of(moved, layers, scene.raw, self._options, scene.stores):
             self._found[name][i] = value
         laps("warp")
 

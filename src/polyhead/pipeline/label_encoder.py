@@ -73,7 +73,7 @@ class Labels:
         self.weighted, self.of_one_class = True, False
         weight = head.sample_weight
         self._form = () if weight is None else self._form_of_weights(weight)
-        column = self._whole = source.column(self._columns[0]) if len(self._columns) == 1 else None
+        column = self._column = source.column(self._columns[0]) if len(self._columns) == 1 else None
         row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
         if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
             weights = None if weight is None else self._source.column(weight)
@@ -127,10 +127,10 @@ class Labels:
         row = row_of(self._source, missing, ids)
         raise BadValue(missing, expected, "none", fix).located(head=self.name, row=row)
 
-    def whole(self) -> dict[str, MemoryColumn]:
+    def gatherable(self) -> dict[str, MemoryColumn]:
         """The columns to gather from memory, by attribute of `Encoded`."""
         if self._ready is None:
-            column, mapped = self._whole, False
+            column, mapped = self._column, False
             if column is None and len(self._columns) == 1:
                 column, mapped = mapped_column(self._source, self._columns[0]), True
             column = even_rows(column) if self.head.even else column
@@ -174,12 +174,14 @@ class Labels:
             rows: the columns of the rows; unused if labels are `ready`.
             ids: the rows, int64 ``(B,)``.
             check: whether to look for invalid labels.
-            gathered: the columns of `whole`, if gathered.
+            gathered: the columns of `gatherable`, if gathered.
             files: returns the column as given, which may be paths of files, for errors.
         """
         if self._ready is not None:
             if gathered is None:
-                gathered = {part: np.take(whole.column, ids, axis=0) for part, whole in self.whole().items()}
+                gathered = {
+                    part: np.take(memory.column, ids, axis=0) for part, memory in self.gatherable().items()
+                }
             return Encoded(
                 gathered["labels"], gathered.get("present"), gathered.get("weights"), gathered.get("factor")
             )

@@ -15,7 +15,7 @@ from polyhead.kinds.missing import is_missing
 from polyhead.kinds.pixels import lists_files
 from polyhead.pipeline.image_frame import Frame
 from polyhead.pipeline.pixel_labels import label_pixels, require_sides, stretched
-from polyhead.pipeline.target_images import Frames
+from polyhead.pipeline.target_images import HeadImages
 
 Layers = dict[str, dict[str, Any]]
 """The labels in the image of one row, by layer and head; missing labels are left out."""
@@ -34,26 +34,32 @@ def layers_of(
     row: int,
     frames: Mapping[str, Frame],
     images: Mapping[str, Image],
-    owners: Frames,
+    head_images: HeadImages,
 ) -> Layers:
     """Read the labels in the image of one row, in pixels of the first image.
 
     Args:
         heads: the heads with labels in the image, boxes before the labels of each box.
+        values: the values of each head for the rows of a batch.
+        i: the position of the row in the batch.
+        row: the id of the row, for errors.
+        frames: the sizes of each image of the row: as shown, and as its labels refer to.
+        images: the image inputs by name.
+        head_images: the image of each head.
 
     Raises:
         DataError: for a label that its head rejects.
     """
 
     def in_pixels(name: str, head: Head, value: Any) -> np.ndarray:
-        image, own = images[owners[name]], owners.frames(name, frames)
+        image, own = images[head_images[name]], head_images.frames(name, frames)
         found = _pixels_of(name, head, value, row, own, image.max_pixels)
         if head.layer in PIXELS:
             resized = [
                 one for one in (head.size, image.shape[:2]) if one is not None and image.fit == "stretch"
             ]
             size = (found.shape[0], found.shape[1])
-            if not owners.in_proportion(
+            if not head_images.in_proportion(
                 name, size, own, resized, isinstance(value, (np.ndarray, list, tuple))
             ):
                 where = ", ".join(filter(None, (place(head=name, row=row), place(file=path_in(value)))))
@@ -66,10 +72,10 @@ def layers_of(
         if is_missing(value, head.missing):
             continue
         if not is_each(head):
-            owners.require_known(name, head, frames, row)
+            head_images.require_known(name, head, frames, row)
             found = in_pixels(name, head, value)
             if not head.not_annotated(found):
-                layers[str(head.layer)][name] = owners.in_first(name, head, found, frames)
+                layers[str(head.layer)][name] = head_images.in_first(name, head, found, frames)
         elif head.each in layers["boxes"]:
             inner = head.head
             entries = _box_entries(name, head, value, len(layers["boxes"][head.each]), row)
@@ -81,13 +87,15 @@ def layers_of(
                 for entry in entries
             ]
             if inner.layer == "points":
-                layers["points"][name] = owners.in_first(name, head, _box_points(each, inner.places), frames)
+                layers["points"][name] = head_images.in_first(
+                    name, head, _box_points(each, inner.places), frames
+                )
                 continue
             _require_one_size(name, each, row)
             if each and all(one is None for one in each):
                 continue
             layers["gone"][name] = [one is None for one in each]
-            layers[str(inner.layer)][name] = _box_masks(each, frames[owners[name]].label_size)
+            layers[str(inner.layer)][name] = _box_masks(each, frames[head_images[name]].label_size)
     return layers
 
 
@@ -105,7 +113,7 @@ def add_strays(strays: Strays, layers: Layers, row: int, size: tuple[int, int]) 
 def _pixels_of(
     name: str, head: Head, value: Any, row: int, frames: list[Frame], max_pixels: int | None
 ) -> np.ndarray:
-    """Read one label in pixels of the image, whose size comes first; ``max_pixels`` limits the size of a file."""
+    """Read one label in pixels of its image, whose frame is ``frames[0]``; ``max_pixels`` limits the size of a file."""
     where, own = place(head=name, row=row), value
     if head.layer in PIXELS and (not isinstance(value, np.ndarray) or lists_files(value)):
         value = label_pixels(head, value, where, max_pixels)

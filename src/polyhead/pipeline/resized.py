@@ -34,7 +34,7 @@ from polyhead.pipeline.made_columns import (
     sample_rows,
     spec_of_entries,
 )
-from polyhead.pipeline.target_images import require_frames
+from polyhead.pipeline.target_images import require_head_images
 from polyhead.pipeline.way_back import ImageViews, files_of
 from polyhead.pipeline.weight_columns import along_boxes, require_still
 from polyhead.sources.scanning import first_rows
@@ -341,7 +341,7 @@ def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapp
     images = {n: kind for n, kind in inputs.items() if isinstance(kind, Image)}
     if not images:
         return head
-    image = images[require_frames(images, heads)[name]]
+    image = images[require_head_images(images, heads)[name]]
     return head.fixed(size=None) if head.inner.size == image.shape[:2] else head
 
 

@@ -10,13 +10,13 @@ import numpy as np
 from polyhead.kinds import Head, Image, is_each
 from polyhead.kinds.in_image import PIXELS
 from polyhead.pipeline.label_layers import Layers
-from polyhead.pipeline.target_images import Frames
+from polyhead.pipeline.target_images import HeadImages
 
 if TYPE_CHECKING:
     from polyhead.augment import TransformedSample
 
 
-class Ways(NamedTuple):
+class TransformOptions(NamedTuple):
     """The parameters for transforming images and labels, by name; the same for all rows.
 
     Attributes:
@@ -25,7 +25,7 @@ class Ways(NamedTuple):
         fills: the value outside of each mask.
         nearest: the maps that are resampled by nearest neighbor.
         swaps: the pairs of keypoints to swap when the image is flipped.
-        owners: for each head with a label per box, the head of the boxes.
+        boxes_of: for each head with a label per box, the head of the boxes.
     """
 
     sizes: dict[str, Any]
@@ -33,18 +33,21 @@ class Ways(NamedTuple):
     fills: dict[str, float]
     nearest: set[str]
     swaps: dict[str, Any]
-    owners: dict[str, str]
+    boxes_of: dict[str, str]
 
 
-def ways_of(
-    images: Mapping[str, Image], heads: Mapping[str, Head], encoding: Mapping[str, Head], owners: Frames
-) -> Ways:
+def transform_options(
+    images: Mapping[str, Image],
+    heads: Mapping[str, Head],
+    encoding: Mapping[str, Head],
+    head_images: HeadImages,
+) -> TransformOptions:
     """Collect the parameters; ``encoding`` are the heads set to encode transformed labels."""
     sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in images.items()}
     inner = {name: encoding[name].inner for name in heads}
     pixels = {name: head for name, head in inner.items() if head.layer in PIXELS}
-    image_sizes = {name: images[owners[name]].shape[:2] for name in heads if name not in pixels}
-    return Ways(
+    image_sizes = {name: images[head_images[name]].shape[:2] for name in heads if name not in pixels}
+    return TransformOptions(
         {**sizes, **image_sizes, **{name: head.size for name, head in pixels.items()}},
         {name for name, kind in images.items() if kind.photometric},
         {name: head.fill for name, head in pixels.items() if head.layer == "mask"},
@@ -55,7 +58,7 @@ def ways_of(
 
 
 def move(
-    plan: Any, i: int, images: Mapping[str, Any], layers: Layers, ways: Ways, where: str
+    plan: Any, i: int, images: Mapping[str, Any], layers: Layers, options: TransformOptions, where: str
 ) -> TransformedSample:
     """Transform the images and labels of row ``i`` of a plan; errors name it by ``where``."""
     from polyhead.augment import transform_sample
@@ -69,17 +72,21 @@ def move(
         maps=layers["map"],
         boxes=layers["boxes"],
         points=layers["points"],
-        swaps=ways.swaps,
-        of_boxes=ways.owners,
-        sizes=ways.sizes,
-        fills=ways.fills,
-        nearest=ways.nearest,
-        photometric=ways.photometric,
+        swaps=options.swaps,
+        of_boxes=options.boxes_of,
+        sizes=options.sizes,
+        fills=options.fills,
+        nearest=options.nearest,
+        photometric=options.photometric,
     )
 
 
 def values_of(
-    moved: TransformedSample, layers: Layers, heads: Mapping[str, Head], ways: Ways, stores: bool
+    moved: TransformedSample,
+    layers: Layers,
+    heads: Mapping[str, Head],
+    options: TransformOptions,
+    stores: bool,
 ) -> Iterator[tuple[str, Any]]:
     """Yield ``(name, value)`` for the kinds to encode, of each image and each label that is not missing.
 
@@ -88,34 +95,39 @@ def values_of(
     """
     for name, image in moved.images.items():
         yield name, image if image.ndim == 3 else image[..., None]
-    owners = {
-        name: own for name, own in ways.owners.items() if any(name in layer for layer in layers.values())
+    boxes_of = {
+        name: own for name, own in options.boxes_of.items() if any(name in layer for layer in layers.values())
     }
     kept: dict[str, np.ndarray] = {}  # the positions of the boxes kept, if entries belong to them
     for name, (coordinates, seen) in (moved.boxes | moved.points).items():
-        if name in owners:
+        if name in boxes_of:
             continue
         head = heads[name]
         if stores and name in layers["boxes"]:
             seen = seen | np.isnan(layers["boxes"][name]).any(1)
-        if name in owners.values():
+        if name in boxes_of.values():
             at = np.flatnonzero(seen)
             at = kept[name] = at[head.fitting(coordinates[at])]
-            yield name, head.from_pixels(coordinates[at], None, ways.sizes[name])
+            yield name, head.from_pixels(coordinates[at], None, options.sizes[name])
         else:
-            yield name, head.from_pixels(coordinates, seen, ways.sizes[name])
+            yield name, head.from_pixels(coordinates, seen, options.sizes[name])
     for name, pixels in (moved.masks | moved.maps).items():
-        if name not in owners:
-            yield name, heads[name].from_pixels(pixels, None, ways.sizes[name])
-    for name, owner in owners.items():
-        yield name, _entries_at(name, heads[name], moved, layers, kept[owner].tolist(), ways)
+        if name not in boxes_of:
+            yield name, heads[name].from_pixels(pixels, None, options.sizes[name])
+    for name, owner in boxes_of.items():
+        yield name, _entries_at(name, heads[name], moved, layers, kept[owner].tolist(), options)
 
 
 def _entries_at(
-    name: str, each: Head, moved: TransformedSample, layers: Layers, places: list[int], ways: Ways
+    name: str,
+    each: Head,
+    moved: TransformedSample,
+    layers: Layers,
+    places: list[int],
+    options: TransformOptions,
 ) -> list[Any]:
     assert is_each(each)
-    head, size = each.head, ways.sizes[name]
+    head, size = each.head, options.sizes[name]
     if name in layers["gone"]:
         gone, masks = layers["gone"][name], (moved.masks | moved.maps)[name]
         return [None if gone[k] else head.from_pixels(masks[k], None, size) for k in places]
@@ -123,5 +135,5 @@ def _entries_at(
         coordinates, seen = moved.points[name]
         return [head.from_pixels(coordinates[k], seen[k], size) for k in places]
     entries = layers["entry"][name]
-    found = [entries[k] for k in places] + each.unseen(layers["boxes"][ways.owners[name]])
+    found = [entries[k] for k in places] + each.unseen(layers["boxes"][options.boxes_of[name]])
     return found[: each.places]

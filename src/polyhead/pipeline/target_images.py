@@ -15,7 +15,7 @@ from polyhead.pipeline.image_frame import Frame
 
 
 @dataclass(frozen=True)
-class Frames:
+class HeadImages:
     """The image of each head.
 
     Attributes:
@@ -37,11 +37,11 @@ class Frames:
         """The image of a head."""
         return self.heads[head] or self.first
 
-    def only(self, names: Sequence[str]) -> Frames:
+    def only(self, names: Sequence[str]) -> HeadImages:
         """The same for some of the heads."""
         heads = {name: self.heads[name] for name in names}
         needed = self.every if self.fit else _images_needed(self.first, self.every, heads)
-        return Frames(self.first, needed, self.every, heads, self.fit, self.warned)
+        return HeadImages(self.first, needed, self.every, heads, self.fit, self.warned)
 
     def frames(self, head: str, frames: Mapping[str, Frame]) -> list[Frame]:
         """The size of a head's image; the sizes of all images if it is not declared."""
@@ -97,7 +97,7 @@ class Frames:
             raise DataError(_unsaid(place(head=name, row=row), head, sizes))
 
 
-def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Frames:
+def require_head_images(images: Mapping[str, Image], heads: Mapping[str, Head]) -> HeadImages:
     """Return the image of each head.
 
     Raises:
@@ -132,7 +132,7 @@ def require_frames(images: Mapping[str, Image], heads: Mapping[str, Head]) -> Fr
     if problems:
         raise ContractError(*problems)
     needed = tuple(images) if fit else _images_needed(first, tuple(images), declared)
-    return Frames(first, needed, tuple(images), declared, fit)
+    return HeadImages(first, needed, tuple(images), declared, fit)
 
 
 _ONE_SCENE = 'fit="{}" moves all images of a row together'

@@ -20,7 +20,7 @@ from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_dense, plain
 from polyhead.pipeline.image_frame import Frame
 from polyhead.pipeline.image_reader import ImageReader
-from polyhead.pipeline.target_images import require_frames
+from polyhead.pipeline.target_images import require_head_images
 from polyhead.sources.scanning import SCAN_ROWS
 from polyhead.sources.source import Source
 
@@ -160,8 +160,8 @@ class WayBack:
         in_image = {name: head for name, head in heads.items() if head.layer is not None}
         if not in_image or not images:
             return
-        owners = require_frames(images, in_image)
-        self._heads = {name: owners[name] for name in in_image}
+        head_images = require_head_images(images, in_image)
+        self._heads = {name: head_images[name] for name in in_image}
         self._views = {name: ImageViews(source, name, images[name]) for name in set(self._heads.values())}
 
     def views(self, ids: np.ndarray) -> dict[str, Sequence[ImageView]]:

@@ -13,7 +13,7 @@ from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import COORDINATES, PIXELS
 from polyhead.kinds.missing import plain
 from polyhead.pipeline.image_reader import ImageReader
-from polyhead.pipeline.target_images import require_frames
+from polyhead.pipeline.target_images import require_head_images
 from polyhead.pipeline.way_back import ImageView, ImageViews
 from polyhead.report.samples import Label, Sample
 from polyhead.sources.source import Source
@@ -38,8 +38,8 @@ class OriginalSamples:
         self._views = {name: ImageViews(source, name, kind) for name, kind in images.items()}
         self._readers = {name: ImageReader({name: kind}, ()) for name, kind in images.items()}
         in_image = {name: head for name, head in heads.items() if head.inner.layer in (*COORDINATES, *PIXELS)}
-        frames = require_frames(images, in_image)
-        self._owners = {name: frames[name] for name in in_image}
+        frames = require_head_images(images, in_image)
+        self._head_images = {name: frames[name] for name in in_image}
         self.heads = {
             name: head.fixed(normalized=False) if head.inner.layer in COORDINATES else head
             for name, head in heads.items()
@@ -82,10 +82,10 @@ class OriginalSamples:
         return picture if picture.ndim == 3 else picture[..., None]
 
     def _label(self, name: str, label: Label, views: Mapping[str, ImageView]) -> Label:
-        if name not in self._owners:
+        if name not in self._head_images:
             return label
         inner: Any = self._declared[name].inner
-        view = views[self._owners[name]]
+        view = views[self._head_images[name]]
         if inner.layer in PIXELS:
             return _resampled(label, inner, view) if label.valid.any() else label
         flat = label.value.astype(np.float64).reshape(-1, label.value.shape[-1])
