@@ -124,14 +124,14 @@ def test_a_whole_frame_is_resized_as_its_matrix_has_it(size):
     plan = Joint().plan(0, [1], [size], (180, 200))
     general = dataclasses.replace(plan)
     general.__dict__["_whole"] = [False]
-    assert plan._whole == [True]
+    assert plan._only_resized == [True]
     for image in (reduced, pixels, pixels[..., :1], pixels.astype(np.float32)):
         assert np.array_equal(plan.image(0, image), general.image(0, image))
         assert np.array_equal(plan.image(0, image, size=(60, 90)), general.image(0, image, size=(60, 90)))
     mask = RNG.integers(0, 9, (97, 130), dtype=np.uint8)
     assert np.array_equal(plan.mask(0, mask), general.mask(0, mask))
     for moved in (Joint([Flip(p=1)]), Joint([Rotate(3)]), Joint(fit="cover"), Joint(fit="contain")):
-        assert moved.plan(0, [1], [size], (180, 200))._whole == [False]
+        assert moved.plan(0, [1], [size], (180, 200))._only_resized == [False]
 
 
 def test_a_reduced_jpeg_is_as_sharp_as_the_whole_one():

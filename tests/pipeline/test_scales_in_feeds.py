@@ -99,7 +99,7 @@ def test_labels_in_memory_are_scaled_once():
     for _ in range(3):
         assert len(list(feed.batches())) == 5
     assert len(calls) == made
-    whole = feed._assembler.labels["price"].whole()["labels"]
+    whole = feed._assembler.labels["price"].gatherable()["labels"]
     assert isinstance(whole, MemoryColumn)
     assert whole.conversion == Conversion(whole.column.dtype.str)  # copied as it was scaled
 
