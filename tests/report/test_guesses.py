@@ -86,7 +86,7 @@ def difference(head, label, guess, scores=None, same=None):
     from polyhead.report.samples import Label
 
     view = VIEWS[head.layer or head.view]("name", head, 0, (0, 0, 0))
-    view.canvas = (10, 10)
+    view.image_size = (10, 10)
     one, other = (np.asarray(value, head.dtype) for value in (label, guess))
     counts = [np.ones(head.weight_shape, bool)] * 2
     return view.difference(Label(one, counts[0]), Label(other, counts[1]), scores or {}, same)

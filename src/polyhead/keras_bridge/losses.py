@@ -42,6 +42,11 @@ class LabeledMean(keras.losses.Loss):
         declared: the JSON of the declaration of this head and the inputs, or the declaration itself if it has no JSON.
         position: the position of the head among those declared, from 0.
         logits: whether the output is logits rather than probabilities or numbers; None if that was not decided.
+
+    Attributes:
+        summed: whether the loss is a sum, not a mean.
+        batch_mean: whether it is divided by the weights of the batch, not by ``count * mean_weight``.
+        per_element: whether each number gets a value of its own from a loss that averages over the last axis.
     """
 
     def __init__(
@@ -67,12 +72,12 @@ class LabeledMean(keras.losses.Loss):
         super().__init__(
             name=name or getattr(self.loss, "name", None) or getattr(self.loss, "__name__", "loss"), **kwargs
         )
-        self.apart = elementwise and means_elements(self._plain)
+        self.per_element = elementwise and means_elements(self._raw_loss)
 
     @property
     def whole_vectors(self) -> bool:
         """Whether there is a weight for each number but the loss reduces the last axis."""
-        return self.elementwise and not self.apart
+        return self.elementwise and not self.per_element
 
     @property
     def ignored(self) -> int | None:
@@ -80,7 +85,7 @@ class LabeledMean(keras.losses.Loss):
         found: int | None = getattr(self.loss, "ignore_class", None)
         return found
 
-    def _plain(self, y_true: Any, y_pred: Any) -> Any:
+    def _raw_loss(self, y_true: Any, y_pred: Any) -> Any:
         axis = _cosine_axis(self.loss)
         if axis is not None:
             return _cosine(y_true, y_pred, axis)
@@ -92,12 +97,12 @@ class LabeledMean(keras.losses.Loss):
 
     def _values(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """Return the values before reduction, and the mask that the loss itself puts on them."""
-        if self.apart:
+        if self.per_element:
             # losses average over the last axis: with another axis of size 1, each number keeps its value
             y_true, y_pred = y_true[..., None], y_pred[..., None]
         ignored = self.ignored
         if ignored is not None and len(y_true.shape) == len(y_pred.shape) - 1:
-            # their gradients are NaN with Keras 3.10 on PyTorch
+            # outputs of ignored labels get NaN as gradients with Keras 3.10 on PyTorch
             kept = ops.not_equal(y_true, ops.cast(ignored, y_true.dtype))[..., None]
             y_pred = ops.where(kept, y_pred, ops.stop_gradient(y_pred))
         sparse = isinstance(self.loss, keras.losses.SparseCategoricalCrossentropy)
@@ -105,10 +110,10 @@ class LabeledMean(keras.losses.Loss):
         if sparse and len(y_pred.shape) > 2:
             # Keras moves the classes of maps to the front, for which PyTorch has no gradient
             classes, shape = y_pred.shape[-1], ops.shape(y_pred)[:-1]
-            flat = self._plain(ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1, classes)))
+            flat = self._raw_loss(ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1, classes)))
             mask = keras_mask(flat)
             return ops.reshape(flat, shape), None if mask is None else ops.reshape(mask, shape)
-        values = self._plain(y_true, y_pred)
+        values = self._raw_loss(y_true, y_pred)
         return values, keras_mask(values)
 
     def measure(

@@ -206,13 +206,13 @@ class ElementwiseMetric(_Wrapper):
 
     def __init__(self, metric: Any, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(metric, name, dtype)
-        self._apart = counts_elements(self.metric)
+        self._per_element = counts_elements(self.metric)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
         if sample_weight is None or len(sample_weight.shape) != len(y_pred.shape):
             add_batch(self.metric, y_true, y_pred, sample_weight)
-        elif self._apart:
+        elif self._per_element:
             weight = ops.reshape(sample_weight, (-1,))
             add_batch(self.metric, ops.reshape(y_true, (-1, 1)), ops.reshape(y_pred, (-1, 1)), weight)
         else:

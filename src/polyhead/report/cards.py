@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.images.encode import data_uri, png
 from polyhead.kinds import Input
 from polyhead.report import charts
-from polyhead.report.marks import Absent, Area, Bones, Cover, Look, Mark, Point, own_pictures
+from polyhead.report.marks import Absent, Area, Bones, Cover, Mark, Point, Style, own_pictures
 from polyhead.report.objects import Drawing
 from polyhead.report.palette import css, ink
 from polyhead.report.pictures import as_picture, heat, is_drawn, picture_uri
@@ -74,8 +74,8 @@ def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
             picture = picture_uri(as_picture(sample.inputs[name], drawing.most))
             shots.append(_figure(picture, here, flat.get(here, []), caption, sample.row))
     for title, maps in own_pictures([mark for marks in every.values() for mark in marks]).items():
-        for guess in dict.fromkeys(mark.look.guess for mark in maps):
-            same: list[Mark] = [mark for mark in maps if mark.look.guess == guess]
+        for guess in dict.fromkeys(mark.style.predicted for mark in maps):
+            same: list[Mark] = [mark for mark in maps if mark.style.predicted == guess]
             words = ", ".join(filter(None, [title, word, "predicted" if guess else ""]))
             shots.append(_figure("", maps[0].places.shape, same, words, sample.row))
     if drawing.size is None:
@@ -83,8 +83,8 @@ def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
         # without an image, masks are shown alone, and boxes and points in 0–1 on an empty square
         covers = [m for m in marks if isinstance(m, Cover | Area)]
         others = [m for m in marks if not isinstance(m, Cover | Area)]
-        for layer in dict.fromkeys(cover.look.layer for cover in covers):
-            here_ = [m for m in covers if m.look.layer == layer]
+        for layer in dict.fromkeys(cover.style.layer for cover in covers):
+            here_ = [m for m in covers if m.style.layer == layer]
             grid = here_[0].there if isinstance(here_[0], Area) else here_[0].places
             shots.append(_figure("", (grid.shape[0], grid.shape[1]), here_, layer.title, sample.row))
         if others:
@@ -163,35 +163,35 @@ def element(mark: Mark, small: str = "") -> str:
     """Render a mark; ``small`` is the class of pictures that are enlarged without smoothing."""
     if isinstance(mark, Cover):
         picture = data_uri(png(mark.places, mark.palette))
-        title = escape(mark.look.layer.title)
-        return f'<img {_attributes(mark.look, f"cover{small}")} src="{picture}" alt="{title}">'
+        title = escape(mark.style.layer.title)
+        return f'<img {_attributes(mark.style, f"cover{small}")} src="{picture}" alt="{title}">'
     if isinstance(mark, Area):
         shape = data_uri(png(mark.there.astype("uint8"), _SHAPE))
-        return f"<i {_attributes(mark.look, f'area{small}', f'--m:url({shape})')}></i>"
+        return f"<i {_attributes(mark.style, f'area{small}', f'--m:url({shape})')}></i>"
     if isinstance(mark, Absent):
-        return f"<i {_attributes(mark.look, 'hatch')}></i>" if mark.pixels else ""
+        return f"<i {_attributes(mark.style, 'hatch')}></i>" if mark.pixels else ""
     if isinstance(mark, Bones):
         path = "".join(
             f"M{a * 1e3:.1f} {b * 1e3:.1f}L{c * 1e3:.1f} {d * 1e3:.1f}" for a, b, c, d in mark.lines
         )
         return (
-            f'<svg {_attributes(mark.look, "bones")} viewBox="0 0 1000 1000" preserveAspectRatio="none">'
+            f'<svg {_attributes(mark.style, "bones")} viewBox="0 0 1000 1000" preserveAspectRatio="none">'
             f'<path d="{path}"/></svg>'
         )
     text = escape(mark.text)
     if isinstance(mark, Point):
         style = f"left:{_percent(mark.x)};top:{_percent(mark.y)}"
-        title = escape(f"{mark.look.layer.title}: {mark.text}")
-        return f'<i {_attributes(mark.look, "point", style)} title="{title}"><small>{text}</small></i>'
+        title = escape(f"{mark.style.layer.title}: {mark.text}")
+        return f'<i {_attributes(mark.style, "point", style)} title="{title}"><small>{text}</small></i>'
     style = (
         f"left:{_percent(mark.left)};top:{_percent(mark.top)};"
         f"width:{_percent(mark.right - mark.left)};height:{_percent(mark.bottom - mark.top)}"
     )
     width = min(sum(len(mark.text) * 6.6 + 10 > wide for wide in WIDTHS), len(WIDTHS) - 1)
-    inside = " inside" if mark.top < 0.07 or mark.look.guess else ""
-    title = escape(f"{mark.look.layer.title}: {mark.text}")
+    inside = " inside" if mark.top < 0.07 or mark.style.predicted else ""
+    title = escape(f"{mark.style.layer.title}: {mark.text}")
     return (
-        f'<div {_attributes(mark.look, "box", style)} title="{title}">'
+        f'<div {_attributes(mark.style, "box", style)} title="{title}">'
         f'<b class="tag w{width}{inside}">{text}</b></div>'
     )
 
@@ -199,18 +199,18 @@ def element(mark: Mark, small: str = "") -> str:
 def notes(marks: Sequence[Mark]) -> str:
     """Render missing labels as text for the lower edge of a picture."""
     missing = [mark for mark in marks if isinstance(mark, Absent)]
-    texts = "".join(f'<span data-h="{m.look.layer.key}">{escape(m.text)}</span>' for m in missing)
+    texts = "".join(f'<span data-h="{m.style.layer.key}">{escape(m.text)}</span>' for m in missing)
     return f'<div class="notes">{texts}</div>' if missing else ""
 
 
-def _attributes(look: Look, kind: str, style: str = "") -> str:
-    """The attributes of an element: its class, the keys that show and hide it, and its colors."""
-    part = f' data-p="{look.part}"' if look.part else ""
-    colors = f"--k:{css(look.color)};--i:{css(ink(look.color))}"
-    if look.own != look.color:
-        colors += f";--o:{css(look.own)};--j:{css(ink(look.own))}"
-    guess = " guess" if look.guess else ""
-    return f'class="mark {kind}{guess}" data-h="{look.layer.key}"{part} style="{style}{";" * bool(style)}{colors}"'
+def _attributes(style: Style, kind: str, css_text: str = "") -> str:
+    """The attributes of an element: its class, the keys that show and hide it, its style and colors."""
+    part = f' data-p="{style.part}"' if style.part else ""
+    colors = f"--k:{css(style.color)};--i:{css(ink(style.color))}"
+    if style.own != style.color:
+        colors += f";--o:{css(style.own)};--j:{css(ink(style.own))}"
+    guess, css_text = " guess" if style.predicted else "", f"{css_text};" if css_text else ""
+    return f'class="mark {kind}{guess}" data-h="{style.layer.key}"{part} style="{css_text}{colors}"'
 
 
 def _percent(share: float) -> str:

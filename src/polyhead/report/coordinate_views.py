@@ -7,7 +7,7 @@ import numpy as np
 from polyhead.errors import counted
 from polyhead.kinds import Head
 from polyhead.kinds.judging_boxes import overlaps
-from polyhead.report.marks import Bones, Box, Look, Mark, On, Point
+from polyhead.report.marks import Bones, Box, Canvas, Mark, Point, Style
 from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import Label
 from polyhead.report.spatial import DrawnView
@@ -51,19 +51,19 @@ class BoxView(_CoordinateView):
             return f"{len(boxes)} box{'es' * (len(boxes) != 1)}"
         return "(" + ", ".join(f"{v:.3g}" for v in boxes[0]) + ")" if len(boxes) else "no box"
 
-    def marks(self, label: Label, on: On) -> list[Mark]:
+    def marks(self, label: Label, canvas: Canvas) -> list[Mark]:
         if not label.is_shown:
-            return self.missing(label, on)
-        corners = (label.value.astype(np.float64) / np.tile(self._scale(on.size), 2)).tolist()
+            return self.missing(label, canvas)
+        corners = (label.value.astype(np.float64) / np.tile(self._scale(canvas.size), 2)).tolist()
         single = self.head.places == 1
         marks: list[Mark] = []
         for i in np.flatnonzero(label.valid).tolist():
-            thing = on.things[i] if i < len(on.things) else None
+            drawn = canvas.objects[i] if i < len(canvas.objects) else None
             own_color = self.color if single else class_color(i)
-            color, part, text = (thing.color, thing.part, thing.text) if thing else (None, "", "")
-            look = Look(self.layer, color or own_color, own_color, part, on.guess)
+            color, part, text = (drawn.color, drawn.part, drawn.text) if drawn else (None, "", "")
+            style = Style(self.layer, color or own_color, own_color, part, canvas.predicted)
             left, top, right, bottom = corners[i]
-            marks.append(Box(look, left, top, right, bottom, text or (self.name if single else f"{i + 1}")))
+            marks.append(Box(style, left, top, right, bottom, text or (self.name if single else f"{i + 1}")))
         return marks
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
@@ -94,11 +94,11 @@ class BoxView(_CoordinateView):
         charts: list[Chart] = []
         if self.head.places > 1 and self._each:
             charts += histogram("boxes in a row", np.concatenate(self._each))
-        if not self._size or (self.canvas is None and self.head.labels_in_pixels):
+        if not self._size or (self.image_size is None and self.head.labels_in_pixels):
             return charts
-        boxes = np.concatenate(self._boxes) / np.tile(self._scale(self.canvas or (1, 1)), 2)
+        boxes = np.concatenate(self._boxes) / np.tile(self._scale(self.image_size or (1, 1)), 2)
         sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9)
-        high, wide = self.canvas or (1, 1)
+        high, wide = self.image_size or (1, 1)
         charts += histogram("size: the root of the share of the image", np.sqrt(sides.prod(axis=1)))
         aspects = np.log2(sides[:, 0] * wide / (sides[:, 1] * high))
         counts, edges = np.histogram(aspects, bins=24)
@@ -132,23 +132,23 @@ class PointView(_CoordinateView):
     def words(self, label: Label) -> str:
         return f"{int(label.valid.sum())} of {counted(self.head.places, 'point')}"
 
-    def marks(self, label: Label, on: On) -> list[Mark]:
+    def marks(self, label: Label, canvas: Canvas) -> list[Mark]:
         if not label.is_shown:
-            return self.missing(label, on)
-        xy = (label.value.astype(np.float64) / self._scale(on.size)).tolist()
-        look, labeled = on.look(self.layer), set(np.flatnonzero(label.valid).tolist())
+            return self.missing(label, canvas)
+        xy = (label.value.astype(np.float64) / self._scale(canvas.size)).tolist()
+        style, labeled = canvas.style(self.layer), set(np.flatnonzero(label.valid).tolist())
         bones = tuple(
             (*xy[a], *xy[b]) for a, b in getattr(self.head, "skeleton", ()) if a in labeled and b in labeled
         )
-        marks: list[Mark] = [Bones(look, bones)] if bones else []
-        return marks + [Point(look, xy[i][0], xy[i][1], self._names[i]) for i in sorted(labeled)]
+        marks: list[Mark] = [Bones(style, bones)] if bones else []
+        return marks + [Point(style, xy[i][0], xy[i][1], self._names[i]) for i in sorted(labeled)]
 
     in_units = False
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         """The mean distance, as a fraction of the image's width and height."""
         both = label.valid & guess.valid
-        away = (label.value - guess.value)[both] / self._scale(self.canvas or (1, 1))
+        away = (label.value - guess.value)[both] / self._scale(self.image_size or (1, 1))
         return float(np.linalg.norm(away, axis=1).mean()) if both.any() else None
 
     def charts(self) -> list[Chart]:

@@ -32,7 +32,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Look:
+class Style:
     """The layer and class of a mark, and its colors.
 
     Attributes:
@@ -40,18 +40,18 @@ class Look:
         color: its color, by class.
         own: its color, by object.
         part: the key of its class, ``"head.class"``; empty without one.
-        guess: whether it was predicted.
+        predicted: whether it was predicted, not labeled.
     """
 
     layer: Layer
     color: RGB
     own: RGB
     part: str = ""
-    guess: bool = False
+    predicted: bool = False
 
 
 @dataclass(frozen=True)
-class Thing:
+class DrawnObject:
     """An object of a row: what its box, mask and keypoints share.
 
     Attributes:
@@ -68,35 +68,36 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class On:
+class Canvas:
     """The picture or object that labels are drawn on.
 
     Attributes:
         size: (height, width) of the picture as the model gets it.
         most: the longest side of a drawn mask, in pixels.
-        things: the objects of a head of boxes, by index.
-        thing: the object that a label belongs to; None for a label of the whole row.
+        objects: the objects of a head of boxes, by index.
+        drawn: the object that a label belongs to; None for a label of the whole row.
+        predicted: whether the labels are predictions.
     """
 
     size: tuple[int, int]
     most: int
-    things: Sequence[Thing] = ()
-    thing: Thing | None = None
-    guess: bool = False
+    objects: Sequence[DrawnObject] = ()
+    drawn: DrawnObject | None = None
+    predicted: bool = False
 
-    def look(self, layer: Layer, color: RGB | None = None, part: str = "") -> Look:
-        """The look of a mark: ``color`` if given, else the object's color, else the layer's."""
-        if self.thing is not None and color is None:
-            own, part = self.thing.own, self.thing.part
-            return Look(layer, self.thing.color or own, own, part, self.guess)
-        return Look(layer, color or layer.color, color or layer.color, part, self.guess)
+    def style(self, layer: Layer, color: RGB | None = None, part: str = "") -> Style:
+        """The style of a mark: ``color`` if given, else the object's color, else the layer's."""
+        if self.drawn is not None and color is None:
+            own, part = self.drawn.own, self.drawn.part
+            return Style(layer, self.drawn.color or own, own, part, self.predicted)
+        return Style(layer, color or layer.color, color or layer.color, part, self.predicted)
 
 
 @dataclass(frozen=True)
 class Box:
     """A rectangle with a text; its corners are fractions of the picture's width and height."""
 
-    look: Look
+    style: Style
     left: float
     top: float
     right: float
@@ -108,7 +109,7 @@ class Box:
 class Point:
     """A point with a text; its coordinates are fractions of the picture's width and height."""
 
-    look: Look
+    style: Style
     x: float
     y: float
     text: str
@@ -118,7 +119,7 @@ class Point:
 class Bones:
     """Lines between points, ``(x, y, x, y)`` each, in fractions of the picture's width and height."""
 
-    look: Look
+    style: Style
     lines: tuple[tuple[float, float, float, float], ...]
 
 
@@ -126,7 +127,7 @@ class Bones:
 class Area:
     """A mask of one color over the whole picture: bool ``(H, W)``."""
 
-    look: Look
+    style: Style
     there: np.ndarray
 
 
@@ -140,7 +141,7 @@ class Cover:
         apart: whether it is opaque, and therefore shown as a separate picture.
     """
 
-    look: Look
+    style: Style
     places: np.ndarray
     palette: tuple[RGBA, ...]
     apart: bool = False
@@ -150,7 +151,7 @@ class Cover:
 class Absent:
     """A missing label: hatching for labels of pixels, a note for others."""
 
-    look: Look
+    style: Style
     text: str
     pixels: bool
 
@@ -163,16 +164,16 @@ def own_pictures(marks: Sequence[Mark]) -> dict[str, list[Cover]]:
     found: dict[str, list[Cover]] = {}
     for mark in marks:
         if isinstance(mark, Cover) and mark.apart:
-            found.setdefault(mark.look.layer.title, []).append(mark)
+            found.setdefault(mark.style.layer.title, []).append(mark)
     return found
 
 
-def stripes(where: np.ndarray, look: Look) -> Cover:
+def stripes(where: np.ndarray, style: Style) -> Cover:
     """Diagonal stripes where ``where`` is True."""
     height, width = where.shape
     wide = max(2, min(height, width) // 32)
     striped = ((np.arange(height)[:, None] + np.arange(width)) // wide) % 2
-    return Cover(look, np.where(where, 1 + striped, 0).astype(np.uint8), ((0, 0, 0, 0), *STRIPES))
+    return Cover(style, np.where(where, 1 + striped, 0).astype(np.uint8), ((0, 0, 0, 0), *STRIPES))
 
 
 def every_nth(array: np.ndarray, step: int) -> np.ndarray:

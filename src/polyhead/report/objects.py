@@ -10,10 +10,10 @@ import numpy as np
 from polyhead.feed import Feed
 from polyhead.kinds import Head, Input
 from polyhead.report import coordinate_views
-from polyhead.report.marks import Absent, Area, Box, Cover, Mark, On, Thing
+from polyhead.report.marks import Absent, Area, Box, Canvas, Cover, DrawnObject, Mark
 from polyhead.report.palette import FAINT, class_color, head_color
 from polyhead.report.per_element_views import EachView
-from polyhead.report.pictures import canvas
+from polyhead.report.pictures import image_size
 from polyhead.report.samples import Sample
 from polyhead.report.views import VIEWS, View
 
@@ -34,7 +34,7 @@ def views(heads: Mapping[str, Head], size: tuple[int, int] | None = None) -> dic
         inner = head.inner
         kind = VIEWS[inner.layer or inner.view]
         view = kind(name, inner, index, head_color(drawn))
-        view.canvas = size
+        view.image_size = size
         view_of[name] = view if inner is head else EachView(view, head)
         drawn += kind.has_color(inner)
     return view_of
@@ -57,7 +57,7 @@ class Drawing:
     def of(cls, feed: Feed, most: int = 512, heads: Mapping[str, Head] | None = None) -> Drawing:
         """The drawing of a feed's labels; pass ``heads`` if the labels are in other units than the feed's."""
         heads = feed.labeled if heads is None else heads
-        return cls(feed.inputs, heads, views(heads, canvas(feed.inputs)), most)
+        return cls(feed.inputs, heads, views(heads, image_size(feed.inputs)), most)
 
     def __post_init__(self) -> None:
         palette: dict[str, int] = {}
@@ -72,7 +72,7 @@ class Drawing:
     @property
     def size(self) -> tuple[int, int] | None:
         """(height, width) of the image that labels are drawn on."""
-        return canvas(dict(self.inputs))
+        return image_size(dict(self.inputs))
 
     def on(self, sample: Sample) -> Drawing:
         """The drawing for a sample, whose images may be originals of other sizes."""
@@ -109,14 +109,16 @@ class Drawing:
             by_size.setdefault(size, []).extend(marks)
         return by_size
 
-    def _marks(self, sample: Sample, guess: bool) -> dict[Size | None, list[Mark]]:
+    def _marks(self, sample: Sample, predicted: bool) -> dict[Size | None, list[Mark]]:
         by_size: dict[Size | None, list[Mark]] = {}
         for name, view in self.views.items():
             head, size = self.heads[name], self._size_of(name)
             if name not in sample.labels or (size is None and head.labels_in_pixels):
                 continue  # no image to draw these pixels on
-            on = On(size or (1, 1), self.most, self._things(head.each or name, sample), None, guess)
-            by_size.setdefault(size, []).extend(view.marks(sample.labels[name], on))
+            canvas = Canvas(
+                size or (1, 1), self.most, self._objects(head.each or name, sample), None, predicted
+            )
+            by_size.setdefault(size, []).extend(view.marks(sample.labels[name], canvas))
         return {size: sorted(marks, key=_drawing_order) for size, marks in by_size.items()}
 
     def class_head(self, owner: str) -> str | None:
@@ -144,7 +146,7 @@ class Drawing:
         single = view.has_color(head.inner) and not (view.legend or many)
         return single and self.class_head(head.each or name) is None
 
-    def _things(self, owner: str, sample: Sample) -> Sequence[Thing]:
+    def _objects(self, owner: str, sample: Sample) -> Sequence[DrawnObject]:
         name = self.class_head(owner)
         if name is None or name not in sample.labels:
             return ()
@@ -154,7 +156,7 @@ class Drawing:
             parts, inner = view.parts(label), view.inner
         else:
             parts, inner = ({0: label} if label.is_shown else {}), view
-        things = []
+        objects = []
         for i in range(self.heads[owner].places if owner in self.heads else max(parts, default=-1) + 1):
             class_ids = inner.held(parts[i]) if i in parts else ()
             text = inner.words(parts[i]) if i in parts else ""
@@ -163,8 +165,8 @@ class Drawing:
             classified = colored and len(class_ids) > 0
             color = inner.colors[class_ids[0]] if classified else None
             part = f"{view.place}.{class_ids[0]}" if classified else ""
-            things.append(Thing(text.strip(), color, class_color(i), part))
-        return things
+            objects.append(DrawnObject(text.strip(), color, class_color(i), part))
+        return objects
 
 
 def _drawing_order(mark: Mark) -> tuple[int, float]:

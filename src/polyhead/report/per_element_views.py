@@ -10,7 +10,7 @@ import numpy as np
 
 from polyhead.kinds import Head
 from polyhead.kinds.per_element import forwarded
-from polyhead.report.marks import Mark, On, Thing
+from polyhead.report.marks import Canvas, DrawnObject, Mark
 from polyhead.report.palette import class_color
 from polyhead.report.samples import Label
 from polyhead.report.spatial import DrawnView
@@ -61,13 +61,13 @@ class EachView(View):
     def number(self, label: Label) -> float | None:
         return None
 
-    def marks(self, label: Label, on: On) -> list[Mark]:
+    def marks(self, label: Label, canvas: Canvas) -> list[Mark]:
         if not label.is_shown:
-            return self.inner.missing(label, on) if isinstance(self.inner, DrawnView) else []
+            return self.inner.missing(label, canvas) if isinstance(self.inner, DrawnView) else []
         marks: list[Mark] = []
         for i, part in self.parts(label).items():
-            thing = on.things[i] if i < len(on.things) else Thing("", None, class_color(i))
-            marks += self.inner.marks(part, replace(on, things=(), thing=thing))
+            drawn = canvas.objects[i] if i < len(canvas.objects) else DrawnObject("", None, class_color(i))
+            marks += self.inner.marks(part, replace(canvas, objects=(), drawn=drawn))
         return marks
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:

@@ -57,7 +57,7 @@ def heat(matrix: np.ndarray, most: int) -> np.ndarray:
     return as_picture(((finite - low) / ((high - low) or 1))[..., None], most)
 
 
-def canvas(inputs: Mapping[str, Input]) -> tuple[int, int] | None:
+def image_size(inputs: Mapping[str, Input]) -> tuple[int, int] | None:
     """(height, width) of the first image, which labels are drawn on; None without images."""
     sizes = [(kind.shape[0], kind.shape[1]) for kind in inputs.values() if is_drawn(kind)]
     return sizes[0] if sizes else None

@@ -113,7 +113,7 @@ def _shot(imaging: Any, sample: Sample, drawing: Drawing) -> list[Any]:
 
 def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
     width, height = picture.size
-    color = mark.look.color
+    color = mark.style.color
     if isinstance(mark, Cover | Area):
         if isinstance(mark, Area):
             colors = mark.there[..., None] * np.array([*color, ALPHA], np.uint8)
@@ -137,13 +137,13 @@ def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
         left, top = round(mark.left * width), round(mark.top * height)
         right, bottom = round(mark.right * width) - 1, round(mark.bottom * height) - 1
         corners = (left, top, max(left, right), max(top, bottom))
-        if mark.look.guess:
+        if mark.style.predicted:
             _dashed(draw, corners, color)
         else:
             draw.rectangle(corners, outline=color, width=2)
         if mark.text and draw.textlength(mark.text, font=font) + 6 <= right - left:
             above = top - LINE if top >= LINE else top
-            tag_top = corners[3] - LINE if mark.look.guess else above
+            tag_top = corners[3] - LINE if mark.style.predicted else above
             _tag(draw, font, mark.text, left, tag_top, color, width)
     return picture
 

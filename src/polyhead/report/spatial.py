@@ -13,10 +13,10 @@ from polyhead.kinds.missing import spread_over
 from polyhead.report.marks import (
     Absent,
     Area,
+    Canvas,
     Cover,
     Layer,
     Mark,
-    On,
     every_nth,
     reduction,
     stripes,
@@ -45,11 +45,11 @@ class DrawnView(View):
     def series(self, label: Label) -> np.ndarray | None:
         return None
 
-    def missing(self, label: Label, on: On) -> list[Mark]:
+    def missing(self, label: Label, canvas: Canvas) -> list[Mark]:
         """The mark of a missing label."""
-        if label.state != MISSING or on.guess or on.thing is not None:
+        if label.state != MISSING or canvas.predicted or canvas.drawn is not None:
             return []
-        return [Absent(on.look(self.layer), f"{self.name}: {label.why}", self.of_pixels)]
+        return [Absent(canvas.style(self.layer), f"{self.name}: {label.why}", self.of_pixels)]
 
     of_pixels = False
     """Whether the head has a label for each pixel."""
@@ -60,19 +60,21 @@ class _PixelView(DrawnView):
 
     of_pixels = True
 
-    def marks(self, label: Label, on: On) -> list[Mark]:
+    def marks(self, label: Label, canvas: Canvas) -> list[Mark]:
         if not label.is_shown:
-            return self.missing(label, on)
+            return self.missing(label, canvas)
         height, width = label.value.shape[:2]  # which differ from the head's on an original image
-        return self.covers(label, on, reduction(height, width, on.most))
+        return self.covers(label, canvas, reduction(height, width, canvas.most))
 
-    def covers(self, label: Label, on: On, step: int) -> list[Mark]:
+    def covers(self, label: Label, canvas: Canvas, step: int) -> list[Mark]:
         """The covers of a label, from every ``step``-th pixel."""
         raise NotImplementedError
 
-    def unlabeled(self, labeled: np.ndarray, on: On) -> list[Mark]:
+    def unlabeled(self, labeled: np.ndarray, canvas: Canvas) -> list[Mark]:
         """Stripes where there is no label; none for objects, which have labels on few pixels."""
-        return [] if labeled.all() or on.thing is not None else [stripes(~labeled, on.look(self.layer))]
+        return (
+            [] if labeled.all() or canvas.drawn is not None else [stripes(~labeled, canvas.style(self.layer))]
+        )
 
 
 class MaskView(_PixelView):
@@ -130,7 +132,7 @@ class MaskView(_PixelView):
     def held(self, label: Label) -> Sequence[int]:
         return np.flatnonzero(self._shares(label)).tolist()
 
-    def covers(self, label: Label, on: On, step: int) -> list[Mark]:
+    def covers(self, label: Label, canvas: Canvas, step: int) -> list[Mark]:
         labeled = every_nth(self._labeled(label), step)
         value = every_nth(label.value, step)
         marks: list[Mark] = []
@@ -139,8 +141,8 @@ class MaskView(_PixelView):
                 continue
             here = (value[..., i] >= 0.5 if self.head.binary else value == i) & labeled
             color, part = (self.colors[i], f"{self.place}.{i}") if self.legend else (None, "")
-            marks += [Area(on.look(self.layer, color, part), here)] if here.any() else []
-        return marks + self.unlabeled(labeled, on)
+            marks += [Area(canvas.style(self.layer, color, part), here)] if here.any() else []
+        return marks + self.unlabeled(labeled, canvas)
 
     in_units = False
 
@@ -201,22 +203,22 @@ class MapView(_PixelView):
         text = f"{shortly(kept.min())} to {shortly(kept.max())}, mean {shortly(kept.mean())}"
         return text + (f" ({unknown:.0%} of pixels not labeled)" if unknown else "")
 
-    def covers(self, label: Label, on: On, step: int) -> list[Mark]:
+    def covers(self, label: Label, canvas: Canvas, step: int) -> list[Mark]:
         value: np.ndarray = np.mean(every_nth(label.value, step), axis=-1)
         labeled: np.ndarray = np.all(every_nth(self._labeled(label), step), axis=-1)
         if not labeled.any():
-            return self.unlabeled(labeled, on)
+            return self.unlabeled(labeled, canvas)
         if self._range is None:
             self.see([label])
         low, high = self._range or (0.0, 1.0)
         shares = np.clip(np.where(labeled, value - low, 0) / ((high - low) or 1.0), 0, 1)
         palette = [(*color, 255) for color in shades(SHADES)]
         levels = np.where(labeled, 1 + np.rint(shares * (SHADES - 1)), 0).astype(np.uint8)
-        drawn = Cover(on.look(self.layer), levels, ((0, 0, 0, 0), *palette), apart=True)
-        return [drawn, *self.unlabeled(labeled, on)]
+        drawn = Cover(canvas.style(self.layer), levels, ((0, 0, 0, 0), *palette), apart=True)
+        return [drawn, *self.unlabeled(labeled, canvas)]
 
-    def unlabeled(self, labeled: np.ndarray, on: On) -> list[Mark]:
-        return [] if labeled.all() else [replace(stripes(~labeled, on.look(self.layer)), apart=True)]
+    def unlabeled(self, labeled: np.ndarray, canvas: Canvas) -> list[Mark]:
+        return [] if labeled.all() else [replace(stripes(~labeled, canvas.style(self.layer)), apart=True)]
 
 
 VIEWS |= {"mask": MaskView, "map": MapView}

@@ -14,7 +14,7 @@ import numpy as np
 
 from polyhead.kinds import Head
 from polyhead.kinds.missing import spread_over
-from polyhead.report.marks import Layer, Mark, On
+from polyhead.report.marks import Canvas, Layer, Mark
 from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import Label, Sample
 
@@ -91,11 +91,11 @@ class View:
     """A head of numbers.
 
     Attributes:
-        canvas: (height, width) of the image that the head is drawn on.
+        image_size: (height, width) of the image that the head is drawn on.
         palette: the color index of each class, by its name.
     """
 
-    canvas: tuple[int, int] | None = None
+    image_size: tuple[int, int] | None = None
     palette: Mapping[str, int] = {}
 
     def __init__(self, name: str, head: Any, place: int, color: RGB) -> None:
@@ -173,7 +173,7 @@ class View:
     def see(self, labels: Sequence[Label]) -> None:
         """Fit the color range to the labels to be drawn."""
 
-    def marks(self, label: Label, on: On) -> list[Mark]:
+    def marks(self, label: Label, canvas: Canvas) -> list[Mark]:
         """The marks of a label on a picture."""
         return []
 
