@@ -141,7 +141,7 @@ class Feed(FeedAdapter):
 
     def __setstate__(self, state: tuple[int, int, Structure | None]) -> None:
         if any(state[:2]):
-            self._iterator.position.go(*state[:2])
+            self._iterator.position.set_epoch(*state[:2])
         self._bound = state[2]
 
     def __dir__(self) -> list[str]:
@@ -174,7 +174,7 @@ class Feed(FeedAdapter):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         require_size("feed.epoch", epoch, 0)
-        self._iterator.position.go(int(epoch))
+        self._iterator.position.set_epoch(int(epoch))
 
     @property
     def labeled(self) -> dict[str, Head]:

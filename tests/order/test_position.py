@@ -69,7 +69,7 @@ def test_a_batch_in_whose_step_a_run_broke_off_is_not_trained(trained, lost):
     one = passed(position, step, 3)
     one.trained = lambda: trained
     assert position.at == 3
-    position.settle()
+    position.finish_last_run()
     assert position.at == position.start == 3 - lost
 
 
@@ -79,7 +79,7 @@ def test_an_epoch_of_fit_that_ended_lost_nothing():
     one = passed(position, step, 3)
     one.trained = lambda: 2
     position.end(one, last=False)
-    position.settle()
+    position.finish_last_run()
     assert position.at == 3
 
 
@@ -91,7 +91,7 @@ def test_only_what_was_used_since_the_epoch_of_fit_began_is_compared():
     one.base, one.trained = one.used, lambda: 0
     step.asked = 4
     passed(position, step, 1, one)
-    position.settle()
+    position.finish_last_run()
     assert position.at == 3
 
 
@@ -119,8 +119,8 @@ def test_what_somebody_says_holds_from_the_next_pass_on():
     step.asked = 1
     one = passed(position, step, 1)
     assert (position.fresh, position.set_by_user) == (False, False)
-    position.go(7, 2)
-    assert (position.epoch, position.step, position.set_by_user, position.moves) == (7, 2, True, 1)
+    position.set_epoch(7, 2)
+    assert (position.epoch, position.step, position.set_by_user, position.user_changes) == (7, 2, True, 1)
     step.asked = 4
     passed(position, step, 3, one)
     position.end(one, last=True)

@@ -185,12 +185,12 @@ class FeedIterator:
                     if whole:
                         self._blocks.check = False
                 yield batch
-                if step == last or (epochs is None and one.moves != position.moves):
+                if step == last or (epochs is None and one.user_changes != position.user_changes):
                     break  # at once, not when Keras asks for more: the blocks continue with the next epoch
             if epochs is not None:
                 one.look()  # a Keras version that draws ahead returns here only after it has asked for all batches
                 return
-            if one.moves != position.moves:  # the user has set the position
+            if one.user_changes != position.user_changes:  # the user has set the position
                 going.one = one = position.begin()
                 number = one.begun
 
@@ -229,13 +229,13 @@ class FeedIterator:
             return
         skipped = 0
         if not going.begun:
-            position.settle()
+            position.finish_last_run()
             going.begun, going.endless, going.asked = True, call.steps, keras_epochs.counter_of_batches(run)
             skipped = self._place(call, going.endless or len(self.order))
         going.trained, going.left = keras_epochs.counter_of_steps(call.model), call.epochs
         if going.endless:
             keras_epochs.set_length(call, going.endless - skipped, endless=True)
-            if going.one is not None and going.one.moves != position.moves:
+            if going.one is not None and going.one.user_changes != position.user_changes:
                 keras_epochs.discard_drawn(run)
             elif going.one is not None:
                 going.one.base, going.one.trained = going.one.used, going.trained
@@ -254,9 +254,9 @@ class FeedIterator:
         found = None if position.set_by_user else keras_epochs.backup(call, steps)
         if found is None:
             if position.fresh and call.initial_epoch:
-                position.place(call.initial_epoch * steps)
+                position.set_to(call.initial_epoch * steps)
             return 0
-        position.place(found.epoch * steps + found.steps)
+        position.set_to(found.epoch * steps + found.steps)
         if found.steps == steps or not found.sure:
             warn(_NO_WHOLE if found.sure else _NOT_SURE)
         return found.steps % steps
@@ -304,7 +304,7 @@ class FeedIterator:
             raise ContractError(*problems)
         for problem in other_weights(state.get("weighing"), weighing_digests(self._assembler.heads)):
             warn(problem)
-        self.position.go(state["epoch"], state["step"])
+        self.position.set_epoch(state["epoch"], state["step"])
 
 
 _OTHER = "It is the state of another feed."

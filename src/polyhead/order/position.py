@@ -20,7 +20,7 @@ class Pass:
         asked: returns the number of batches that training steps have requested so far; None if unknown. Keras may draw
             a batch or two ahead of the step that uses them.
         by_hand: whether batches are drawn in the user's own loop rather than by ``fit``.
-        moves: the value of `Position.moves` when this pass began.
+        user_changes: the value of `Position.user_changes` when this pass began.
         drawn: the number of batches drawn.
         ended: the number of batches used at the end of the last epoch of ``fit``.
         base: the number of batches used at the start of the current epoch of ``fit``.
@@ -30,7 +30,7 @@ class Pass:
     begun: int
     asked: Callable[[], int | None]
     by_hand: bool
-    moves: int
+    user_changes: int
     drawn: int = 0
     ended: int | None = None
     base: int = 0
@@ -65,10 +65,10 @@ class Position:
     Attributes:
         fresh: whether nothing has been trained yet and the user has not set a position.
         set_by_user: whether the user set the position and nothing has been trained since.
-        moves: the number of times the user set the position.
+        user_changes: the number of times the user set the position.
 
     >>> position = Position(steps=4)
-    >>> position.go(epoch=1, step=3)
+    >>> position.set_epoch(epoch=1, step=3)
     >>> one = position.begin()
     >>> position.draw(one)
     >>> position.at, position.epoch, position.step
@@ -77,7 +77,7 @@ class Position:
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.fresh, self.set_by_user, self.moves = True, False, 0
+        self.fresh, self.set_by_user, self.user_changes = True, False, 0
         self._start = self._at = 0
         self._pass: Pass | None = None
 
@@ -101,26 +101,26 @@ class Position:
         """The next batch within that epoch."""
         return self.at % self.steps
 
-    def go(self, epoch: int, step: int = 0) -> None:
+    def set_epoch(self, epoch: int, step: int = 0) -> None:
         """Set the position on behalf of the user; this ends a pass in progress."""
-        self.place(epoch * self.steps + step)
+        self.set_to(epoch * self.steps + step)
         self.fresh, self.set_by_user = False, True
-        self.moves += 1
+        self.user_changes += 1
 
-    def place(self, at: int) -> None:
+    def set_to(self, at: int) -> None:
         """Set the position to a known batch; this ends a pass in progress."""
         self._start = self._at = at
         self._pass = None
 
     def begin(self, asked: Callable[[], int | None] = unknown_count, *, by_hand: bool = False) -> Pass:
         """Begin a pass; see `Pass`."""
-        return Pass(self.start, asked, by_hand, self.moves)
+        return Pass(self.start, asked, by_hand, self.user_changes)
 
     def draw(self, one: Pass) -> None:
         """Record that a batch of a pass was drawn."""
         one.drawn += 1
         one.look()
-        if one.moves != self.moves:
+        if one.user_changes != self.user_changes:
             return
         if not one.by_hand:
             self._pass, self.fresh, self.set_by_user = one, False, False
@@ -132,10 +132,10 @@ class Position:
     def end(self, one: Pass, last: bool) -> None:
         """Record the end of an epoch of ``fit``; after the ``last`` one of a pass, all drawn batches count as used."""
         if last and self._pass is one:
-            self.place(one.begun + one.drawn)
+            self.set_to(one.begun + one.drawn)
         one.ended = one.used
 
-    def settle(self) -> None:
+    def finish_last_run(self) -> None:
         """Before a new run, count all batches of the last one as trained on, except one whose step was interrupted."""
         if self._pass is not None:
-            self.place(self.at - self._pass.lost)
+            self.set_to(self.at - self._pass.lost)
