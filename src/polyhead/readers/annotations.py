@@ -124,7 +124,7 @@ def clip_boxes(
 
         return one
 
-    finding, gone = findings.add_all, findings.invalid != "raise"
+    add_all, as_warning = findings.add_all, findings.invalid != "raise"
     strange = ~finite if unread is None else ~finite & ~unread
     for i in np.flatnonzero(strange).tolist():
         findings.leave_out("box-number", *words("a box of four finite numbers", "")(i))
@@ -133,10 +133,10 @@ def clip_boxes(
         ("box-empty", empty | sliver, "a box with a positive width and height"),
         ("box-outside", outside, "a box in the image"),
     ):
-        finding(code, np.flatnonzero(bad), words(expected, drop), warning=gone)
+        add_all(code, np.flatnonzero(bad), words(expected, drop), warning=as_warning)
     kept = left & finite & ~negative & ~empty
     cut = words("a box within the image", "It is cut off at the border.")
-    finding("box-clipped", np.flatnonzero(out & kept), cut, warning=True)
+    add_all("box-clipped", np.flatnonzero(out & kept), cut, warning=True)
     return clipped, kept
 
 
@@ -264,33 +264,35 @@ def missing_images(
         unannotated: ``"missing"`` or ``"empty"``, the meaning of an image without annotation; None for missing, with
             a warning.
     """
-    had, some, left = (np.bincount(rows[rows >= 0], minlength=count) for rows in (annotated, wanted, kept))
-    bare = (had == 0) if has_file is None else (had == 0) & ~has_file
-    spoilt = (left == 0) & (some > 0)
-    missing = spoilt if unannotated == "empty" else spoilt | bare
+    n_annotations, n_wanted, n_kept = (
+        np.bincount(rows[rows >= 0], minlength=count) for rows in (annotated, wanted, kept)
+    )
+    without_annotation = (n_annotations == 0) if has_file is None else (n_annotations == 0) & ~has_file
+    all_dropped = (n_kept == 0) & (n_wanted > 0)
+    missing = all_dropped if unannotated == "empty" else all_dropped | without_annotation
     if unannotated is None:
         unsaid = 'images without annotation, missing unless unannotated="empty"'
-        findings.odd(unsaid, int(bare.sum()))
-    findings.odd("images with all annotations left out", int(spoilt.sum()))
-    empty = (left == 0) & ~missing
-    if count and spoilt.any() and not left.any():
+        findings.odd(unsaid, int(without_annotation.sum()))
+    findings.odd("images with all annotations left out", int(all_dropped.sum()))
+    empty = (n_kept == 0) & ~missing
+    if count and all_dropped.any() and not n_kept.any():
         expected = "at least one annotation that can be used"
-        found = f"none of {int(had.sum()):,}"
+        found = f"none of {int(n_annotations.sum()):,}"
         findings.add("nothing-left", "the annotations", expected, found, "See the warnings of the report.")
         for problem in findings.report().warnings:
             findings.add(problem.code, problem.place, problem.expected, problem.found, problem.fix)
     reasons = [
         f"{number:,} {words}"
         for number, words in (
-            (int((bare & missing).sum()), "without annotation"),
-            (int(spoilt.sum()), "with all annotations left out"),
+            (int((without_annotation & missing).sum()), "without annotation"),
+            (int(all_dropped.sum()), "with all annotations left out"),
         )
         if number
     ]
-    assumed = int((bare & empty).sum())
-    findings.head(
+    assumed = int((without_annotation & empty).sum())
+    findings.summary(
         counted(count, "image"),
-        f"{int((left > 0).sum()):,} annotated",
+        f"{int((n_kept > 0).sum()):,} annotated",
         f"{int(missing.sum()):,} missing" + (f": {', '.join(reasons)}" if reasons else ""),
         f"{int(empty.sum()):,} empty" + (f": {assumed:,} without annotation" if assumed else ""),
     )

@@ -88,8 +88,19 @@ class Reader:
             crowd[i], unread[i] = number == 1, number not in (0, 1)
         return crowd, unread
 
-    def chosen_of(self, rows: np.ndarray, classes: np.ndarray, crowd: np.ndarray, keep: np.ndarray) -> Any:
-        """Masks of the annotations to keep, and of those skipped as crowds; the others are counted."""
+    def select(
+        self, rows: np.ndarray, classes: np.ndarray, crowd: np.ndarray, keep: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return which annotations to keep, and which to skip as crowds, each bool ``(M,)``; report the others.
+
+        Without ``crowds=``, crowds are skipped with a warning.
+
+        Args:
+            rows: the row of each annotation, -1 for none.
+            classes: the position of its category among the names, -1 for none.
+            crowd: whether it is a crowd.
+            keep: which categories to keep.
+        """
         there = rows >= 0
         wanted = there & (classes >= 0) & np.append(keep, False)[classes]
         others = int((there & (classes >= 0) & ~wanted).sum())
@@ -111,7 +122,7 @@ class Reader:
         rows, classes = self.rows(found), self.classes(found, self.where)
         crowd, unread = self.crowded(found, self.where)
         unread = (rows >= 0) & (unread | (classes < 0))
-        wanted, skipped = self.chosen_of(np.where(unread, -1, rows), classes, crowd, keep)
+        wanted, skipped = self.select(np.where(unread, -1, rows), classes, crowd, keep)
         at = np.flatnonzero(wanted)
         some = [found[i] for i in at.tolist()]
         masks = [

@@ -47,7 +47,7 @@ def panoptic_of(
     boxed = np.append(thing, False)[positions]
     crowd, strange = reader.crowded(parts, reader.segment)
     odd = boxed & strange | (positions < 0)
-    wanted, skipped = reader.chosen_of(np.where(boxed & ~odd, at_row, -1), positions, crowd, keep)
+    wanted, skipped = reader.select(np.where(boxed & ~odd, at_row, -1), positions, crowd, keep)
     at = np.flatnonzero(wanted)
     boxes, fit = reader.boxes([parts[i] for i in at.tolist()], [None] * len(at), at_row[at])
     findings.stop_if_most(len(parts))

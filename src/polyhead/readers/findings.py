@@ -129,7 +129,7 @@ class Findings:
         if count:
             self._odd.append((text, count))
 
-    def head(self, *texts: str) -> None:
+    def summary(self, *texts: str) -> None:
         """Insert lines at the top of the report."""
         self._notes[:0] = texts
 

@@ -16,14 +16,14 @@ import numpy as np
 from polyhead.errors import counted, is_size, shown
 from polyhead.store.origin_columns import wrong_origin
 
-Found = Iterator[tuple[str, str, str]]
+Mistakes = Iterator[tuple[str, str, str]]
 """For each mistake: the location, what was expected, what was found."""
 
 _FILE = re.compile(r"part-[0-9]{5,9}\.arrow")
 _CRC = 2**32
 
 
-def wrong_manifest(found: Mapping[str, Any]) -> Found:
+def wrong_manifest(found: Mapping[str, Any]) -> Mistakes:
     """Find the mistakes in a manifest."""
     rows, columns, shards = (found.get(name) for name in ("rows", "columns", "shards"))
     if not is_size(rows, 0):
@@ -40,7 +40,7 @@ def wrong_manifest(found: Mapping[str, Any]) -> Found:
         yield "parts", f"{counted(rows, 'row')} in all", f"{sum(rows_of):,}"
 
 
-def wrong_columns(columns: Any) -> Found:
+def wrong_columns(columns: Any) -> Mistakes:
     """Find the mistakes in the columns of a manifest or of a journal's header."""
     if not isinstance(columns, list) or not columns:
         yield "columns", "a list of columns", shown(columns)
@@ -62,7 +62,7 @@ def wrong_columns(columns: Any) -> Found:
             yield "columns", "columns with different names", f"{name!r} {count} times"
 
 
-def _wrong_spec(spec: Mapping[str, Any]) -> Found:
+def _wrong_spec(spec: Mapping[str, Any]) -> Mistakes:
     kind = spec.get("is")
     if kind == "dense":
         dtype, shape = spec.get("dtype"), spec.get("shape")
@@ -100,7 +100,7 @@ def _is_type(text: Any) -> bool:
         return False
 
 
-def _wrong_shards(shards: Any, names: list[Any], rows: Any) -> Found:
+def _wrong_shards(shards: Any, names: list[Any], rows: Any) -> Mistakes:
     if not isinstance(shards, list):
         yield "shards", "a list of files", shown(shards)
         return
@@ -119,7 +119,7 @@ def _wrong_shards(shards: Any, names: list[Any], rows: Any) -> Found:
         yield "shards", f"{counted(rows, 'row')} in all", f"{total:,}"
 
 
-def wrong_shard(shard: Any, names: list[Any]) -> Found:
+def wrong_shard(shard: Any, names: list[Any]) -> Mistakes:
     """Find the mistakes in the entry of one file; ``names`` are the names of the columns."""
     if not isinstance(shard, dict):
         yield "", "a file", shown(shard)
@@ -138,7 +138,7 @@ def wrong_shard(shard: Any, names: list[Any]) -> Found:
         yield ".columns", "checksums of 32 bits", shown(sums)
 
 
-def wrong_header(header: Any) -> Found:
+def wrong_header(header: Any) -> Mistakes:
     """Find the mistakes in the first line of a journal."""
     if not isinstance(header, dict):
         yield "", "a header", shown(header)
