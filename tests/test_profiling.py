@@ -33,7 +33,7 @@ def speed(stage="read", waited=0.5, **setup):
             speed("read", sequential=True),
             "Pack the rows once: ph.pack(source, path) makes a store that many threads read.",
         ),
-        (speed("check"), "That ends with the first epoch: values in memory are looked at once."),
+        (speed("check"), "Values are checked only in the first epoch, so this cost then disappears."),
         (speed("decode", 0.9), "Give it more threads: Feed(workers=4)."),
         (
             speed("decode", workers=0),

@@ -272,7 +272,7 @@ class Feed(FeedAdapter):
             yield replace(batch, ids=self.source.ids_of(batch.ids))
 
     def _numbered(self) -> Iterator[Batch]:
-        """Yield the same batches, with indices into the feed's own source as ids."""
+        """Yield the batches of `batches`, but with indices into the feed's own source as ids."""
         for block in self._iterator.blocks(self.epoch):
             yield from block.batches()
 

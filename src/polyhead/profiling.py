@@ -303,8 +303,8 @@ class Speed:
         """The number of threads that would hide the feed's time behind the model's; None without a model."""
         if self.waited is None or not self.rows:
             return None
-        works = (self.elapsed - self.waited) / self.rows
-        return math.ceil(round(sum(self.seconds.values()) / max(works, 1e-9), 3))
+        model_s_per_row = (self.elapsed - self.waited) / self.rows
+        return math.ceil(round(sum(self.seconds.values()) / max(model_s_per_row, 1e-9), 3))
 
     def as_dict(self) -> dict[str, Any]:
         """Return all results as a dict for JSON; times are in seconds."""

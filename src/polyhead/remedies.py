@@ -75,7 +75,7 @@ _LAST = {
     "order": "Give a larger batch_size.",
     "warp": "Leave out the augmentations that cost most, or let the model get a smaller ph.Image.",
     "mix": "Mixing reads several rows for one: give it a smaller p, or pack the data, ph.pack(source, path).",
-    "check": "That ends with the first epoch: values in memory are looked at once.",
+    "check": "Values are checked only in the first epoch, so this cost then disappears.",
     "inputs": "Store the inputs as the model gets them, ph.pack(source, path), or give a larger batch_size.",
     "labels": "Store the labels as the model gets them, ph.pack(source, path).",
     "hand over": "Give a larger batch_size, or model.compile(steps_per_execution=...).",

@@ -238,7 +238,7 @@ def test_what_is_of_no_use_is_left_out_with_the_reason():
         "seen": "times that are text; read the dates with column = pandas.to_datetime(column, format=...), and turn "
         f"them into days: {DAYS}",
         "phone": "an id: every row has a different number",
-        "zip_code": 'numbers that are names; for ph.Array(vocabulary="auto"), turn them into text: '
+        "zip_code": 'integer ids, which are not quantities; for ph.Array(vocabulary="auto"), turn them into text: '
         "[str(n) for n in column]",
         "tariff": "numbers that are text; turn text into numbers: "
         '[float(text.strip("€ ").replace(",", "")) for text in column]',
@@ -264,7 +264,7 @@ def test_words_and_ids_are_inputs_of_their_own_for_an_embedding():
         "city": ph.Array((1,), dtype="int32", vocabulary=["Bern", "Lima"]),
     }
     assert list(feed.heads) == ["rating"]
-    assert "# ids, no amounts: keras.layers.Embedding(30, ...)" in code
+    assert "# ids, not quantities: keras.layers.Embedding(30, ...)" in code
     assert "# words as ids: keras.layers.Embedding(4, ...)" in code
 
 

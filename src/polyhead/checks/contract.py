@@ -51,7 +51,7 @@ class Declared:
         batch_size: the batch size with which to call a subclassed model symbolically.
         fine: the heads whose column of weights has one for each label of a row.
         shuffled: whether the first rows are representative.
-        collapsing: the warnings of inputs of integers that differ, but not in float32.
+        collapsing: warnings about integer inputs in which different values become equal in float32.
     """
 
     inputs: Mapping[str, Input]
@@ -85,19 +85,19 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
         problems += losses_too_coarse(
             {} if known is None else known.losses, declared.heads, declared.weighted, declared.fine
         )
-    ends = any(not problem.warning for problem in (*problems, *rows.problems))
-    problems += _compare_tensors(model, declared, rows, fit.matched, compiled, ends)
+    has_errors = any(not problem.warning for problem in (*problems, *rows.problems))
+    problems += _compare_tensors(model, declared, rows, fit.matched, compiled, has_errors)
     ok = not any(not problem.warning for problem in problems)
     return Fit(tuple(problems), fit.notes, fit.structure if ok else None)
 
 
 def _compare_tensors(
-    model: Any, declared: Declared, rows: Seen, matched: Structure, compiled: bool, ends: bool
+    model: Any, declared: Declared, rows: Seen, matched: Structure, compiled: bool, has_errors: bool
 ) -> list[Problem]:
     """Compare inputs, outputs, losses, metrics and labels; of heads that match no output, all but their outputs.
 
     Args:
-        ends: whether there is an error already, with which `polyhead.compile` ends.
+        has_errors: whether an error was found already, so that `polyhead.compile` raises.
     """
     known, seen, heads = symbolic(model), rows.labels, declared.heads
     problems: list[Problem] = []
@@ -131,7 +131,7 @@ def _compare_tensors(
         problems += losses_of_keras_too_coarse(given, heads, declared.weighted)
         problems += diluting_losses(given, heads, declared.weighted)
         problems += unweighted_metrics(model, declared.weighted)
-    if compiled or ends or any(not problem.warning for problem in problems):
+    if compiled or has_errors or any(not problem.warning for problem in problems):
         problems += _check_all_metrics(metrics, declared, applied, given, by_hand=users is not None)
         if users is None and head_losses(model) is None:
             problems += check_head_losses(
@@ -149,7 +149,8 @@ def _losses_and_metrics(
         users: the losses from ``model.compile``, with their problems; None if it did not get them.
 
     Returns:
-        The losses that are given, the metrics of each head, and the problems. What nobody knows is left out.
+        The losses that are given, the metrics of each head, and the problems. Losses and metrics that Keras does not
+        know are left out.
     """
     heads = declared.heads
     if users is not None:

@@ -36,8 +36,8 @@ _NAMED = 3
 FEW = 30
 """The fewest rows for which equal labels are a problem; with fewer they may be equal by chance."""
 
-FILLING = 0.05
-"""The share of boxes or points that look like placeholders from which they are taken for placeholders."""
+REPORTED_FRACTION = 0.05
+"""Placeholders, and labels outside the image, are reported from this fraction of boxes, points or numbers on."""
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def check_labels(
 def _check_strays(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
     """Find boxes and points outside of images that are resized, where they are cut off or lose their labels."""
     stray = seen.stray
-    if stray is None or stray.outside < FILLING * stray.entries:
+    if stray is None or stray.outside < REPORTED_FRACTION * stray.entries:
         return
     what = "boxes" if head.layer == "boxes" else "points"
     size = f"{stray.size[0]} x {stray.size[1]}"
@@ -307,7 +307,7 @@ def _check_shared(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Prob
 
 def _check_placeholders(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
     """Find boxes without a size, points at (0, 0) or (-1, -1), and numbers such as -999: likely missing labels."""
-    if seen.filler is None or seen.fillers < FILLING * seen.entries:
+    if seen.filler is None or seen.fillers < REPORTED_FRACTION * seen.entries:
         return
     filler, row = seen.filler
     if head.quantities:

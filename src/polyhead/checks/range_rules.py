@@ -1,4 +1,4 @@
-"""Checks whether labels are in the range of an activation or loss, for `Feed.check` and `examine`."""
+"""Rules on activations for `Feed.check` and `examine`: whether they reach the labels, one-unit softmax, and logits."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ _HEAD = re.compile(
 _HEAD_OF_IMAGE = re.compile(r"age|sex|gender")
 """Names of what is predicted from pictures, and an input elsewhere."""
 
-_SPARSE = 10
-"""The largest id for each distinct one with which an embedding of all ids up to it is no waste."""
+_LARGEST_RATIO = 10
+"""The largest ratio of the largest id to the number of distinct ids for which an Embedding layer is suggested."""
 
 _UNIT = 10.0
 """The largest number that a model takes without scaling."""
@@ -176,11 +176,12 @@ def _suggested_heads(
 
 
 def _guess_ids(column: ColumnDescription) -> Guess | str:
-    """Return the input for numbers that are names, which no model should take for amounts, or why it is none."""
+    """Return the input for integer ids, which are not quantities, or the reason why the column is not an input."""
     low, high = (int(end[0]) for end in (column.statistics.low, column.statistics.high))
-    if not column.present.all() or low < 0 or high > _SPARSE * len(column.counts or ()):
-        return 'numbers that are names; for ph.Array(vocabulary="auto"), turn them into text: [str(n) for n in column]'
-    return Guess("Array", (), f"ids, no amounts: keras.layers.Embedding({high + 1}, ...)")
+    if not column.present.all() or low < 0 or high > _LARGEST_RATIO * len(column.counts or ()):
+        fix = 'for ph.Array(vocabulary="auto"), turn them into text: [str(n) for n in column]'
+        return f"integer ids, which are not quantities; {fix}"
+    return Guess("Array", (), f"ids, not quantities: keras.layers.Embedding({high + 1}, ...)")
 
 
 def _scaled(column: ColumnDescription, guess: Guess) -> Guess:

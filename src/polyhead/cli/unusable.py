@@ -116,7 +116,7 @@ _NAMES = re.compile(
 
 
 def holds_names(column: ColumnDescription) -> bool:
-    """Return whether numbers are named like ids and codes, which are no amounts: by the last word of the name.
+    """Return whether numbers are named like ids and codes, which are not quantities: by the last word of the name.
 
     >>> holds_names(ColumnDescription("user_id")), holds_names(ColumnDescription("items_per_user_count"))
     (True, False)

@@ -254,14 +254,11 @@ def _plain_entry(value: Any, where: str) -> Any:
     if is_tensor(type(value)):
         array = from_tensor(where, value)
     else:
-        wider = (
-            object
-            if value.dtype.kind in "US" or not value.ndim
-            else float
-            if value.dtype.kind == "b"
-            else None
-        )
-        array = unmasked(value if wider is None else value.astype(wider))
+        if value.dtype.kind in "US" or not value.ndim:
+            value = value.astype(object)  # holds None in place of what is masked
+        elif value.dtype.kind == "b":
+            value = value.astype(float)  # holds NaN
+        array = unmasked(value)
     return array[()] if isinstance(array, np.ndarray) and not array.ndim else array
 
 

@@ -1,4 +1,4 @@
-"""Checks the length, rows and order of epochs, and how a second epoch differs."""
+"""Checks the length, rows and order of epochs, and labels that change between epochs for the same inputs."""
 
 from __future__ import annotations
 

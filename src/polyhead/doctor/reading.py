@@ -62,17 +62,20 @@ class Reading:
     """The result of reading batches.
 
     Attributes:
+        first: the first batch.
         stats: the statistics of each array, by place.
         layouts: each nesting, with the first batch that has it.
         rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of inputs and of labels.
         labels: for each batch a hash per row for each array of labels.
+        seconds: how long each batch took.
         bytes: the size of the arrays of each batch.
         ended: whether the object had no more batches.
         failure: what it raised, and at which batch.
-        late: the batch that was not there when the time was over.
-        waited: the seconds that it was waited for.
+        late: the batch that was still pending at the time limit; None otherwise.
+        waited: the seconds spent waiting for it.
         nothing: the first batch that was None.
         reused: a batch that changed when the next one was made, and the arrays that they share.
+        pairs: the images of the first epoch by their masks, to find turned ones in the next.
         turned: a batch, and in it an image that was turned without its mask.
         given: the leaves of the first batch, as the object gave them.
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
@@ -253,7 +256,7 @@ def hashes(batch: ReadBatch) -> np.ndarray:
 
 
 def row_hashes(batch: ReadBatch) -> tuple[np.ndarray, dict[Path, np.ndarray]]:
-    """Return the same, and for each array of labels a hash per row, uint64 ``(n,)``."""
+    """Return what `hashes` returns, and for each array of labels a hash per row, uint64 ``(n,)``."""
     found: dict[Place, np.ndarray] = {}
     for place, leaf in batch.arrays():
         if place[0] != "w" and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:

@@ -67,7 +67,13 @@ class StepTimer:
         yield from batches
 
     def _note(self, worked: float | None, settled: float, waited: float) -> None:
-        """Record a batch; the steps before took ``worked`` seconds, ``settled`` of them to wait for the device."""
+        """Record a batch.
+
+        Args:
+            worked: the seconds that the steps since the last batch took; None if there was none.
+            settled: how many of them were spent waiting for the device.
+            waited: the seconds until the batch was ready.
+        """
         self._drawn += 1
         if self._drawn <= self._skip:  # no step has run yet, or one that compiled
             return

@@ -19,7 +19,8 @@ from polyhead.order.permutation import permute
 
 BLOCK_BYTES = 1 << 20
 WINDOW_BYTES = 1 << 27
-MOST, LEAST = 64, 8
+MAX_BLOCKS, MIN_BLOCKS = 64, 8
+"""How many blocks a window may have."""
 
 
 def plan(row_bytes: int, chunk_rows: int | None = None) -> tuple[int, int]:
@@ -31,7 +32,7 @@ def plan(row_bytes: int, chunk_rows: int | None = None) -> tuple[int, int]:
     (1000000, 8)
     """
     rows = chunk_rows or min(4096, max(16, BLOCK_BYTES // max(1, row_bytes)))
-    return rows, min(MOST, max(LEAST, WINDOW_BYTES // max(1, rows * row_bytes)))
+    return rows, min(MAX_BLOCKS, max(MIN_BLOCKS, WINDOW_BYTES // max(1, rows * row_bytes)))
 
 
 def in_blocks(positions: np.ndarray, rows: int, block: int, window: int, seed: int) -> np.ndarray:

@@ -13,15 +13,14 @@ from polyhead.order.block_shuffle import in_blocks
 from polyhead.order.permutation import permute
 
 RUN = 1 << 13
+"""The positions of a run: its rows are computed at a time, and cached."""
 
 
 @lru_cache(maxsize=8)
-def _rows_at(rows: int, seed: int, shard: tuple[int, int], number: int) -> np.ndarray:
-    """``RUN`` rows of a shuffled shard, cached so that small batches share the overhead of one `permute` call."""
+def _rows_at(rows: int, seed: int, shard: tuple[int, int], run: int) -> np.ndarray:
+    """The rows of a run of a shuffled shard, cached so that small batches share the overhead of one `permute` call."""
     rank, count = shard
-    positions = np.arange(
-        number * RUN * count + rank, min((number + 1) * RUN * count, rows), count, dtype=np.int64
-    )
+    positions = np.arange(run * RUN * count + rank, min((run + 1) * RUN * count, rows), count, dtype=np.int64)
     ids = permute(positions, rows, seed)
     ids.flags.writeable = False
     return ids

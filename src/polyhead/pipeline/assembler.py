@@ -214,7 +214,7 @@ class Assembler:
         elif augment:
             parts = self._mixers.mix(ids, epoch, read, self._pool.empty)
         else:
-            parts = self._mixers.plain(read(ids))
+            parts = self._mixers.unmixed(read(ids))
         laps("labels" if self._mixers is None else "mix")
         laps.done(len(ids))
         return Block(*parts, ids, bounds, first)

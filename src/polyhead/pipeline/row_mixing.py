@@ -140,7 +140,7 @@ class Mixers:
         assert found is not None
         return found
 
-    def plain(self, parts: Parts) -> Parts:
+    def unmixed(self, parts: Parts) -> Parts:
         """Return rows unmixed, with weights of the shape that mixed rows have."""
         if parts.weights is None:
             return parts
