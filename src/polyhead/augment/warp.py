@@ -86,7 +86,7 @@ def resized(image: np.ndarray, size: tuple[int, int], *, nearest: bool = False) 
     height, width = image.shape[:2]
     rows, columns = size
     if nearest and (height, width) != size:
-        return image.take(_places(height, rows), 0).take(_places(width, columns), 1)
+        return image.take(_nearest_pixels(height, rows), 0).take(_nearest_pixels(width, columns), 1)
     if (
         not nearest
         and (height, width) != size
@@ -106,7 +106,7 @@ def groups(image: np.ndarray) -> list[np.ndarray]:
 
 
 @lru_cache(maxsize=256)
-def _places(length: int, count: int) -> np.ndarray:
+def _nearest_pixels(length: int, count: int) -> np.ndarray:
     """Indices of the nearest source pixels when ``length`` pixels are resized to ``count``."""
     return (2 * np.arange(count) + 1) * length // (2 * count)
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from polyhead.checks.model_match import fits
+from polyhead.doctor.leaf_names import Matches, with_article
 from polyhead.doctor.leaf_statistics import MASKED, NONE, NUMBERS_AS, SINGLE, LeafStatistics
 from polyhead.doctor.misread import is_frame
 from polyhead.doctor.model_signature import ExaminedTensor
-from polyhead.doctor.places import Matches, with_article
-from polyhead.doctor.reading import Place, ReadBatch, Reading
+from polyhead.doctor.reading import LeafPath, ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.doctor.turned_images import Turned
 from polyhead.errors import Problem, counted
@@ -62,8 +62,8 @@ def _frames_in_batches(reading: Reading, subject: Subject, matches: Matches) -> 
     expected, found = "an array", "a DataFrame (works on JAX and torch, AttributeError on TensorFlow)"
     fix, safe = 'Say frame.to_numpy("float32").', _backend() not in ("tensorflow", "")
     return [
-        Problem(f"{matches.name(place)}, batch 0", expected, found, fix, "not-an-array", safe)
-        for place, leaf in reading.given.items()
+        Problem(f"{matches.name(leaf_path)}, batch 0", expected, found, fix, "not-an-array", safe)
+        for leaf_path, leaf in reading.given.items()
         if subject.yields and is_frame(leaf) and hasattr(leaf, "columns")
     ]
 
@@ -84,13 +84,13 @@ def _check_drift(reading: Reading, matches: Matches) -> Iterator[Problem]:
         expected = f"the nesting of the batches before, {nesting(reading.layouts[0][1])}"
         fix = "Yield the same structure each time; Keras learns it from the first batches."
         yield Problem(f"batch {step}", expected, nesting(layout), fix, "structure-drift")
-    for place, stats in reading.stats.items():
+    for leaf_path, stats in reading.stats.items():
         if len(stats.dtypes) > 1:
             (first, _), (then, step), *_ = stats.dtypes.items()
             stable = "float32" if "float" in first + then else "int32"
             harm = "TensorFlow would truncate the fractions. " if first[0] in "iu" and then[0] == "f" else ""
             yield Problem(
-                f"{matches.name(place)}, batch {step}",
+                f"{matches.name(leaf_path)}, batch {step}",
                 f"{first}, as in batch 0",
                 then,
                 f'{harm}Fix the dtype: values.astype("{stable}").',
@@ -98,39 +98,39 @@ def _check_drift(reading: Reading, matches: Matches) -> Iterator[Problem]:
             )
         if len(stats.shapes) > 1:
             (shape, _), (other, step), *_ = stats.shapes.items()
-            taken = _takes_all(matches, place, stats)
+            taken = _takes_all(matches, leaf_path, stats)
             if taken and _backend() != "jax":
                 continue
             yield Problem(
-                f"{matches.name(place)}, batch {step}",
+                f"{matches.name(leaf_path)}, batch {step}",
                 f"rows of shape {shape}, as in batch 0",
                 f"rows of shape {other}",
                 f"{'JAX compiles the model for each shape. ' * taken}Pad or cut the rows to one shape.",
                 "shape-drift",
                 # inputs of varying lengths are common, as long as the rank is the same
-                warning=taken or (place[0] == "x" and len(shape) == len(other)),
+                warning=taken or (leaf_path[0] == "x" and len(shape) == len(other)),
             )
 
 
-def _takes_all(matches: Matches, place: Place, stats: LeafStatistics) -> bool:
+def _takes_all(matches: Matches, leaf_path: LeafPath, stats: LeafStatistics) -> bool:
     """Return whether a tensor of the model has axes of any size where the rows of batches differ in shape."""
-    slot = (matches.inputs if place[0] == "x" else matches.outputs).get(place[1])
+    slot = (matches.inputs if leaf_path[0] == "x" else matches.outputs).get(leaf_path[1])
     if slot is None:
         return False
-    wanted = (slot.shape,) if place[0] == "x" else (slot.shape, slot.shape[:-1])
+    wanted = (slot.shape,) if leaf_path[0] == "x" else (slot.shape, slot.shape[:-1])
     return any(all(fits(shape, axes) for shape in stats.shapes) for axes in wanted)
 
 
 def _check_odd_leaves(reading: Reading, matches: Matches, shape: str) -> Iterator[Problem]:
-    for place, stats in reading.stats.items():
-        slot = matches.inputs.get(place[1]) if place[0] == "x" else None
-        stacked = place == ("y", ()) and bool(
+    for leaf_path, stats in reading.stats.items():
+        slot = matches.inputs.get(leaf_path[1]) if leaf_path[0] == "x" else None
+        stacked = leaf_path == ("y", ()) and bool(
             shape
         )  # one list for several outputs, which `match_outputs` reports
-        reported = stacked or (place[0] == "w" and reading.weighs_outputs)
+        reported = stacked or (leaf_path[0] == "w" and reading.weighs_outputs)
         if stats.odd is not None and not reported and not (slot is not None and slot.dtype == "string"):
             step, words = stats.odd
-            fix = f"Give NumPy arrays: {_as_arrays(reading, place, matches, shape)}."
+            fix = f"Give NumPy arrays: {_as_arrays(reading, leaf_path, matches, shape)}."
             if "unequal length" in words:
                 fix = "Pad the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
             elif "RaggedTensor" in words:
@@ -139,7 +139,7 @@ def _check_odd_leaves(reading: Reading, matches: Matches, shape: str) -> Iterato
                 fix = (
                     "Give y.filled(0), and weights ~np.ma.getmaskarray(y), or declare the data as a ph.Feed."
                 )
-                fix = fix if place[0] == "y" else "Give array.filled(0)."
+                fix = fix if leaf_path[0] == "y" else "Give array.filled(0)."
             elif NUMBERS_AS in words:
                 fix = 'Say values.astype("float32").'
             elif words.startswith(SINGLE):
@@ -149,32 +149,32 @@ def _check_odd_leaves(reading: Reading, matches: Matches, shape: str) -> Iterato
             elif "datetime64" in words or "timedelta64" in words:
                 fix = times_fix(np.timedelta64(1) if "timedelta64" in words else np.datetime64("2000-01-01"))
             # inputs may be text, if the model has a layer for it; labels never are
-            may = place[0] == "x" and slot is None and "text" in words
+            may = leaf_path[0] == "x" and slot is None and "text" in words
             if words == NONE:
                 fix = "Give an array of ones for outputs without weights."
-                if place[0] == "y":
-                    output = matches.outputs.get(place[1])
+                if leaf_path[0] == "y":
+                    output = matches.outputs.get(leaf_path[1])
                     may = (
                         output is not None and output.untrained
                     )  # Keras 3.10 refuses None there, later ones do not
                     fix = "It has no loss: give zeros, or leave its key out of a dict."
                     fix = fix if may else "Where there is no label, give 0 and a weight of 0."
-                elif place[0] == "w":
-                    may = len(place[1]) > 0  # Keras accepts it in a nesting with a place for each output
-            where = f"{matches.name(place)}, batch {step}"
+                elif leaf_path[0] == "w":
+                    may = len(leaf_path[1]) > 0  # Keras accepts it in a nesting with a place for each output
+            where = f"{matches.name(leaf_path)}, batch {step}"
             code = (
                 "list-of-numbers" if stats.listed is not None or "unequal length" in words else "not-an-array"
             )
             yield Problem(where, "an array of numbers", words, fix, code, may)
 
 
-def _as_arrays(reading: Reading, place: Place, matches: Matches, shape: str) -> str:
+def _as_arrays(reading: Reading, leaf_path: LeafPath, matches: Matches, shape: str) -> str:
     """Return code that converts the list at a place to an array; for labels, what to yield for all outputs.
 
     Args:
         shape: what to yield for the model, from `example_yield`; empty without a model.
     """
-    part, path = place
+    part, path = leaf_path
     if (
         part != "y"
         or (path and not (shape and path in matches.outputs))
@@ -182,7 +182,7 @@ def _as_arrays(reading: Reading, place: Place, matches: Matches, shape: str) -> 
     ):
         return f'np.asarray({part}{"".join(f"[{key!r}]" for key in path)}, "float32")'
     if not path or len(matches.outputs) < 2:
-        return f"yield x, {_array_code(matches.outputs.get(path), 'y', reading.stats[place].listed)}"
+        return f"yield x, {_array_code(matches.outputs.get(path), 'y', reading.stats[leaf_path].listed)}"
     codes: dict[str, str] = {}
     for at, slot in matches.outputs.items():
         stats, name = reading.stats.get(("y", at)), slot.name if slot.name.isidentifier() else "..."
@@ -202,11 +202,11 @@ def _array_code(slot: ExaminedTensor | None, name: str, listed: tuple[int, ...] 
 
 def _check_none(reading: Reading, matches: Matches) -> Iterator[Problem]:
     """Find inputs that are None, which Keras accepts only for optional inputs."""
-    for place, stats in reading.stats.items():
+    for leaf_path, stats in reading.stats.items():
         if stats.none is None:
             continue
-        slot = matches.inputs.get(place[1])
-        where = f"{matches.name(place)}, batch {stats.none}"
+        slot = matches.inputs.get(leaf_path[1])
+        where = f"{matches.name(leaf_path)}, batch {stats.none}"
         if slot is None:
             fix = "Keras takes None where the model has keras.Input(..., optional=True), and nowhere else."
             yield Problem(where, "an array of numbers", NONE, fix, "not-an-array", warning=not stats.rows)
@@ -244,9 +244,11 @@ def _check_row_counts(reading: Reading, subject: Subject, matches: Matches) -> l
             ("xyw"[path[0]], path[1:]): len(leaf) for path, leaf in leaves(subject.whole) if leaf is not None
         }
     usual = max(counts.values(), key=list(counts.values()).count)
-    found = ", ".join(f"{rows} in {matches.name(place)}" for place, rows in counts.items() if rows != usual)
+    found = ", ".join(
+        f"{rows} in {matches.name(leaf_path)}" for leaf_path, rows in counts.items() if rows != usual
+    )
     fix = "Cut inputs, labels and weights with the same ids."
-    if any(one == 1 and reading.stats[place].shape[:1] == (usual,) for place, one in counts.items()):
+    if any(one == 1 and reading.stats[leaf_path].shape[:1] == (usual,) for leaf_path, one in counts.items()):
         fix = "The first axis must be the rows: give array[0]."
     return [Problem(where, f"{counted(usual, 'row')} in every array", found, fix, "row-count")]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.places import Matches
+from polyhead.doctor.leaf_names import Matches
 from polyhead.doctor.reading import Reading
 from polyhead.foreign_errors import quoted_error
 from polyhead.keras_bridge.structure import Path, rebuild
@@ -42,7 +42,7 @@ class Cost:
         return self.seconds / (self.seconds + self.step)
 
 
-def measure_cost(reading: Reading, places: Matches, model: Any, seconds: float) -> Cost:
+def measure_cost(reading: Reading, matches: Matches, model: Any, seconds: float) -> Cost:
     """Measure the time and size of a batch and, with a model, its share of a step."""
     if not reading.seconds:
         return Cost(None, None, None, ())
@@ -52,7 +52,7 @@ def measure_cost(reading: Reading, places: Matches, model: Any, seconds: float) 
     notes = [f"a batch takes {duration(each)} to make and {memory} of memory"]
     if model is None:
         return Cost(each, size, None, tuple(notes))
-    shapes = {slot.path: reading.stats["x", path].shape for path, slot in places.inputs.items()}
+    shapes = {slot.path: reading.stats["x", path].shape for path, slot in matches.inputs.items()}
     step, words = _step(model, len(reading.rows[0]), shapes, seconds)
     cost = Cost(each, size, step, ())
     if cost.share is not None:

@@ -11,10 +11,10 @@ from typing import Any
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code
 from polyhead.doctor.kind_guess import guess_head, guess_input
+from polyhead.doctor.leaf_names import Matches
 from polyhead.doctor.leaf_statistics import is_none
 from polyhead.doctor.model_signature import ExaminedTensor, in_order, nesting_form
-from polyhead.doctor.places import Matches
-from polyhead.doctor.reading import Odd, Place, Reading
+from polyhead.doctor.reading import LeafPath, Odd, Reading
 from polyhead.doctor.subjects import ARRAY_BATCH, Subject
 from polyhead.doctor.value_checks import class_a_step
 from polyhead.keras_bridge.structure import Path, rebuild
@@ -29,7 +29,7 @@ class _DeclaredColumn:
     """
 
     name: str
-    place: Place
+    leaf_path: LeafPath
     guess: Guess
     column: str = ""
 
@@ -62,7 +62,7 @@ def declaration(
     if not inputs or not heads or any(steps_of(reading, matches)):
         return ""
     weighs = _weights_of_heads(heads, reading)
-    weights = list({column.place: column for column in weighs.values()}.values())
+    weights = list({column.leaf_path: column for column in weighs.values()}.values())
     heads = [
         replace(c, guess=c.guess.saying("sample_weight", weighs[c.name].name)) if c.name in weighs else c
         for c in heads
@@ -106,19 +106,19 @@ def _weights_of_heads(heads: list[_DeclaredColumn], reading: Reading) -> dict[st
     first = reading.first
     assert first is not None
     columns: dict[str, _DeclaredColumn] = {}
-    weights = {place for place, leaf in first.arrays() if place[0] == "w" and not is_none(leaf)}
+    weights = {leaf_path for leaf_path, leaf in first.arrays() if leaf_path[0] == "w" and not is_none(leaf)}
     for head in heads:
-        places: list[Place] = [("w", path) for path in ((), head.place[1], (head.name,))]
-        place = next((place for place in places if place in weights), None)
-        if place is None:
+        places: list[LeafPath] = [("w", path) for path in ((), head.leaf_path[1], (head.name,))]
+        leaf_path = next((leaf_path for leaf_path in places if leaf_path in weights), None)
+        if leaf_path is None:
             continue
-        stats = reading.stats.get(place)
-        sides = reading.stats[head.place].shape[:2] if head.guess.kind in ("Mask", "Map") else ()
+        stats = reading.stats.get(leaf_path)
+        sides = reading.stats[head.leaf_path].shape[:2] if head.guess.kind in ("Mask", "Map") else ()
         if stats is None or stats.shape not in ((), (1,), sides, (*sides, 1), (1,) * len(sides)):
             return {}
-        name = f"weight_{head.name}" if place[1] or len(heads) == 1 else "weight"
-        columns[head.name] = _DeclaredColumn(name, place, Guess(""))
-    return columns if {column.place for column in columns.values()} == weights else {}
+        name = f"weight_{head.name}" if leaf_path[1] or len(heads) == 1 else "weight"
+        columns[head.name] = _DeclaredColumn(name, leaf_path, Guess(""))
+    return columns if {column.leaf_path for column in columns.values()} == weights else {}
 
 
 def _declared_columns(part: str, reading: Reading, matches: Matches, streams: bool) -> list[_DeclaredColumn]:
@@ -165,7 +165,7 @@ def _data(
 ) -> list[str]:
     """Return the lines of code that make ``data``."""
     if subject.makes_generators:
-        names = {column.place: column.key for column in columns}
+        names = {column.leaf_path: column.key for column in columns}
         assert reading.first is not None
         parts = reading.first.parts
         for i, (path, _) in enumerate(in_order(parts.get("w"))):
@@ -188,7 +188,7 @@ def _data(
         return ["import polyhead as ph", "", *lines]
     if subject.whole is not None:
         lines = [
-            f"    {json.dumps(c.key)}: {_index_code('arrays', c.place)}{c.guess.change}," for c in columns
+            f"    {json.dumps(c.key)}: {_index_code('arrays', c.leaf_path)}{c.guess.change}," for c in columns
         ]
         return ["import polyhead as ph", "", "data = {", *lines, "}"]
     read, remark = subject.listed or f"list({subject.name})", "an epoch in memory"
@@ -199,7 +199,9 @@ def _data(
         imports = ["import itertools", "", *imports]
     lines = []
     for column in columns:
-        values = f"np.concatenate([np.asarray({_index_code('batch', column.place)}) for batch in batches])"
+        values = (
+            f"np.concatenate([np.asarray({_index_code('batch', column.leaf_path)}) for batch in batches])"
+        )
         lines.append(f"    {json.dumps(column.key)}: {values}{column.guess.change},")
     return [*imports, f"batches = {read}  # {remark}", "data = {", *lines, "}"]
 
@@ -211,7 +213,7 @@ def _converting(name: str, columns: list[_DeclaredColumn], y: Any) -> str:
     >>> _converting("rows", [column], (0, 0))
     'lambda: ((x, (y0, y1.argmax(-1)), *w) for x, (y0, y1), *w in rows())'
     """
-    changes = {c.place[1]: c.guess.change for c in columns if c.guess.change and c.place[0] == "y"}
+    changes = {c.leaf_path[1]: c.guess.change for c in columns if c.guess.change and c.leaf_path[0] == "y"}
     if not changes:
         return name
     if isinstance(y, dict):
@@ -228,7 +230,7 @@ def _converting(name: str, columns: list[_DeclaredColumn], y: Any) -> str:
     return f"lambda: ((x, {converted}, *w) for x, {unpacked}, *w in {name}())"
 
 
-def _index_code(name: str, place: Place) -> str:
-    part, path = place
+def _index_code(name: str, leaf_path: LeafPath) -> str:
+    part, path = leaf_path
     keys = (json.dumps(key) if isinstance(key, str) else repr(key) for key in path)
     return f"{name}[{'xyw'.index(part)}]" + "".join(f"[{key}]" for key in keys)

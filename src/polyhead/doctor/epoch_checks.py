@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from polyhead.doctor.epoch_parts import CheckResult, EpochPart
-from polyhead.doctor.places import Matches
-from polyhead.doctor.reading import Place, Reading
+from polyhead.doctor.leaf_names import Matches
+from polyhead.doctor.reading import LeafPath, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import counted
 
@@ -59,7 +59,7 @@ def check_epochs(
         return out
     epoch, later = _two_epochs(first, second, steps, x_period, streams)
     again = EpochPart(second.rows, True, second.labels) if second is not None and streams else None
-    drifting = {place for place, stats in first.stats.items() if len(stats.dtypes) > 1}
+    drifting = {leaf_path for leaf_path, stats in first.stats.items() if len(stats.dtypes) > 1}
     _check_labels_of_epochs(epoch, later or again, names or Matches(), drifting, out)
     column, telling = _telling_hash(epoch, later, x_period)
     if len(np.unique(_row_keys(epoch, column).keys)) == 1:  # constant inputs tell no rows apart
@@ -368,7 +368,7 @@ def _batch_and_row(batches: list[np.ndarray], position: int) -> tuple[int, int]:
 
 
 def _check_labels_of_epochs(
-    epoch: EpochPart, later: EpochPart | None, matches: Matches, but: set[Place], out: CheckResult
+    epoch: EpochPart, later: EpochPart | None, matches: Matches, but: set[LeafPath], out: CheckResult
 ) -> None:
     """Find equal inputs with different labels, except for labels of drifting dtype, whose hashes differ."""
     if later is None or not later.rows:

@@ -13,8 +13,8 @@ from polyhead.doctor import batch_layout, cost, declare, input_checks, matching,
 from polyhead.doctor.epoch_checks import check_epochs, period
 from polyhead.doctor.epoch_parts import CheckResult
 from polyhead.doctor.examination import Examination
+from polyhead.doctor.leaf_names import Matches, with_article
 from polyhead.doctor.model_signature import Model, signature_of
-from polyhead.doctor.places import Matches, with_article
 from polyhead.doctor.reading import Clock, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, recognize
 from polyhead.doctor.weight_checks import check_weights

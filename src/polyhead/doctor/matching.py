@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polyhead.doctor.batch_layout import shown_nesting
+from polyhead.doctor.leaf_names import quoted
 from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
-from polyhead.doctor.places import quoted
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path, rebuild
 

@@ -161,15 +161,15 @@ def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
 
 def examined_tensors(nested: Any, model: Any, names: list[str] | None) -> list[ExaminedTensor]:
     """Describe a nesting of symbolic tensors, in the order of declaration."""
-    places = in_order(nested)
+    paths = in_order(nested)
     flat = [path for path, _ in leaves(nested)]
     by_path = dict(zip(flat, names, strict=True)) if names and len(names) == len(flat) else {}
     slots: list[ExaminedTensor] = []
-    tensors = model_tensors(places, model)
+    tensors = model_tensors(paths, model)
     keys = [read.key for read in tensors]
-    for read, (path, tensor) in zip(tensors, places, strict=True):
+    for read, (path, tensor) in zip(tensors, paths, strict=True):
         by_layer = read.layer if nesting_form(nested) != "nested" else None
-        alone = model.name if len(places) == 1 else None
+        alone = model.name if len(paths) == 1 else None
         key = read.key if keys.count(read.key) == 1 else "/".join(map(str, path)) if read.key else ""
         name = key or by_layer or by_path.get(path) or alone or f"output {len(slots)}"
         slots.append(ExaminedTensor(**vars(read), name=str(name), activation=activation(tensor)))

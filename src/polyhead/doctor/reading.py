@@ -24,7 +24,7 @@ clock: Callable[[], float] = time.perf_counter
 
 PARTS = ("x", "y", "w")
 
-Place = tuple[str, Path]
+LeafPath = tuple[str, Path]
 """``x``, ``y`` or ``w``, and the keys that lead to an array in it."""
 
 
@@ -49,8 +49,8 @@ class ReadBatch:
             if where == part and not isinstance(leaf, Odd) and leaf.ndim
         ]
 
-    def arrays(self) -> Iterator[tuple[Place, Any]]:
-        """Yield each leaf with its place."""
+    def arrays(self) -> Iterator[tuple[LeafPath, Any]]:
+        """Yield each leaf with its path."""
         for part, nested in self.parts.items():
             if nested is not None:
                 for path, leaf in leaves(nested):
@@ -63,7 +63,7 @@ class Reading:
 
     Attributes:
         first: the first batch.
-        stats: the statistics of each array, by place.
+        stats: the statistics of each array, by path.
         layouts: each nesting, with the first batch that has it.
         rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of inputs and of labels.
         labels: for each batch a hash per row for each array of labels.
@@ -82,7 +82,7 @@ class Reading:
     """
 
     first: ReadBatch | None = None
-    stats: dict[Place, LeafStatistics] = field(default_factory=dict)
+    stats: dict[LeafPath, LeafStatistics] = field(default_factory=dict)
     layouts: list[tuple[int, Any, str]] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
     labels: list[dict[Path, np.ndarray]] = field(default_factory=list)
@@ -93,11 +93,11 @@ class Reading:
     late: int | None = None
     waited: float = 0.0
     nothing: int | None = None
-    reused: tuple[int, list[Place]] | None = None
+    reused: tuple[int, list[LeafPath]] | None = None
     pairs: Pairs | None = None
     turned: tuple[int, Turned] | None = None
-    uneven: tuple[int, dict[Place, int]] | None = None
-    given: dict[Place, Any] = field(default_factory=dict)
+    uneven: tuple[int, dict[LeafPath, int]] | None = None
+    given: dict[LeafPath, Any] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -130,24 +130,24 @@ class Reading:
         layout = rebuild(batch.parts, lambda _, __: "*")
         if not self.layouts or all(layout != known for _, known, _ in self.layouts):
             self.layouts.append((step, layout, batch.container))
-        counts: dict[Place, int] = {}
-        for place, leaf in batch.arrays():
-            stats = self.stats.setdefault(place, LeafStatistics())
-            if place[0] == "x" and is_none(leaf):
+        counts: dict[LeafPath, int] = {}
+        for leaf_path, leaf in batch.arrays():
+            stats = self.stats.setdefault(leaf_path, LeafStatistics())
+            if leaf_path[0] == "x" and is_none(leaf):
                 stats.none = step if stats.none is None else stats.none
             elif isinstance(leaf, Odd):
                 stats.listed = stats.listed if stats.odd else leaf.shape
                 stats.odd = stats.odd or (step, leaf.words)
             else:
                 stats.add_batch(step, leaf)
-                counts |= {place: len(leaf)} if leaf.ndim else {}
+                counts |= {leaf_path: len(leaf)} if leaf.ndim else {}
         if len(set(counts.values())) > 1 and self.uneven is None:
             self.uneven = (step, counts)
         rows, labels = row_hashes(batch)
         self.rows.append(rows)
         self.labels.append(labels)
         images = batch.numbers("x")
-        masks = {place[1]: leaf for place, leaf in batch.arrays() if place[0] == "y" and place[1] in labels}
+        masks = {path: leaf for (part, path), leaf in batch.arrays() if part == "y" and path in labels}
         if self.pairs is None:
             self.pairs = Pairs.of(images, masks, labels)
         elif self.turned is None:
@@ -257,11 +257,11 @@ def hashes(batch: ReadBatch) -> np.ndarray:
 
 def row_hashes(batch: ReadBatch) -> tuple[np.ndarray, dict[Path, np.ndarray]]:
     """Return what `hashes` returns, and for each array of labels a hash per row, uint64 ``(n,)``."""
-    found: dict[Place, np.ndarray] = {}
-    for place, leaf in batch.arrays():
-        if place[0] != "w" and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:
+    found: dict[LeafPath, np.ndarray] = {}
+    for leaf_path, leaf in batch.arrays():
+        if leaf_path[0] != "w" and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:
             digests = b"".join(hashlib.blake2b(unpadded_bytes(row), digest_size=8).digest() for row in leaf)
-            found[place] = np.frombuffer(digests, "<u8")
+            found[leaf_path] = np.frombuffer(digests, "<u8")
     rows = np.zeros((min(map(len, found.values()), default=0), 2), np.uint64)
     for (part, _), leaf in found.items():
         column = rows[:, PARTS.index(part)]
@@ -388,13 +388,13 @@ def read_batches(
     return found
 
 
-def _in_same_memory(one: ReadBatch, other: ReadBatch) -> list[Place]:
+def _in_same_memory(one: ReadBatch, other: ReadBatch) -> list[LeafPath]:
     """Return the arrays of two batches that may share memory."""
     theirs = dict(other.arrays())
     return [
-        place
-        for place, leaf in one.arrays()
+        leaf_path
+        for leaf_path, leaf in one.arrays()
         if isinstance(leaf, np.ndarray)
-        and isinstance(theirs.get(place), np.ndarray)
-        and np.may_share_memory(leaf, theirs[place])
+        and isinstance(theirs.get(leaf_path), np.ndarray)
+        and np.may_share_memory(leaf, theirs[leaf_path])
     ]

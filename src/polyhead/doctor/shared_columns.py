@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polyhead.checks.output_rules import FEW
+from polyhead.doctor.leaf_names import Matches
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.places import Matches
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 
@@ -19,11 +19,11 @@ def labels_in_inputs(reading: Reading, matches: Matches, problems: list[Problem]
 
     Labels with one of the ``problems`` are left out.
     """
-    inputs = {place: stats for place, stats in reading.stats.items() if place[0] == "x"}
-    labels = {place: stats for place, stats in reading.stats.items() if place[0] == "y"}
+    inputs = {leaf_path: stats for leaf_path, stats in reading.stats.items() if leaf_path[0] == "x"}
+    labels = {leaf_path: stats for leaf_path, stats in reading.stats.items() if leaf_path[0] == "y"}
     columns = {
-        value: (place, column)
-        for place, stats in inputs.items()
+        value: (leaf_path, column)
+        for leaf_path, stats in inputs.items()
         for column, value in enumerate(_column_hashes(stats))
     }
     learned = {value for stats in labels.values() for value in _column_hashes(stats)}
@@ -31,10 +31,10 @@ def labels_in_inputs(reading: Reading, matches: Matches, problems: list[Problem]
         learned.issuperset(_column_hashes(stats) or [-1]) for stats in inputs.values()
     ):
         return
-    for place, stats in labels.items():
+    for leaf_path, stats in labels.items():
         hashes = _column_hashes(stats)
         whole = len(hashes) > 1 and any(hashes == _column_hashes(other) for other in inputs.values())
-        name = matches.name(place)
+        name = matches.name(leaf_path)
         reported = any(problem.place.startswith(name) and not problem.warning for problem in problems)
         if whole or reported or not _are_telling(stats) or not columns.keys() >= set(hashes):
             continue
@@ -62,9 +62,9 @@ def _are_telling(stats: LeafStatistics) -> bool:
 def equal_label_notes(reading: Reading, matches: Matches) -> list[str]:
     """Note outputs that get the same labels, as outputs at several depths do."""
     groups: dict[tuple[int, ...], list[str]] = {}
-    for place, stats in reading.stats.items():
-        if place[0] == "y" and _are_telling(stats):
-            groups.setdefault(tuple(_column_hashes(stats)), []).append(matches.name(place))
+    for leaf_path, stats in reading.stats.items():
+        if leaf_path[0] == "y" and _are_telling(stats):
+            groups.setdefault(tuple(_column_hashes(stats)), []).append(matches.name(leaf_path))
     return [
         f"{' and '.join(names)} have the same labels in every row" for names in groups.values() if names[1:]
     ]

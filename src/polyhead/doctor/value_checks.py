@@ -21,9 +21,9 @@ from polyhead.checks.range_rules import (
     span,
 )
 from polyhead.doctor.exchanges import cycles, exchange_fix, exchanged, one_further
+from polyhead.doctor.leaf_names import CHANNELS_LAST, Matches, batch_of, in_row
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor
-from polyhead.doctor.places import CHANNELS_LAST, Matches, batch_of, in_row
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
@@ -33,31 +33,31 @@ _ROUNDED = 1e-3
 
 def check_finite(reading: Reading, matches: Matches, parts: str = "xyw") -> Iterator[Problem]:
     """Find NaN and infinity in parts of the batches, with the first row of each array that has one."""
-    for place, stats in reading.stats.items():
-        if place[0] not in parts:
+    for leaf_path, stats in reading.stats.items():
+        if leaf_path[0] not in parts:
             continue
         for spot, code, word in ((stats.nan, "nan", "NaN"), (stats.infinite, "infinity", "infinity")):
             if spot is None:
                 continue
             fix = "Leave the row out, or fill it in."
-            if place[0] == "y":
+            if leaf_path[0] == "y":
                 fix = f"{word[0].upper()}{word[1:]} times a weight of 0 is NaN: give 0 and a weight of 0, or declare "
                 fix += "the data as a ph.Feed, where NaN means that there is no label."
-            elif place[0] == "w":
+            elif leaf_path[0] == "w":
                 fix = "Give 0 where a row does not count."
             found = f"{word} ({counted(stats.not_finite, 'row')} in all)"
-            yield Problem(matches.name(place, spot), "finite numbers", found, fix, code)
-        if place[0] == "w" and _are_row_numbers(stats):
+            yield Problem(matches.name(leaf_path, spot), "finite numbers", found, fix, code)
+        if leaf_path[0] == "w" and _are_row_numbers(stats):
             found = f"whole numbers from 0 to {stats.high[0]:g}, as row ids are"
             fix = "The third part of a batch is weights: leave the ids out."
-            yield Problem(matches.name(place), "weights", found, fix, "weights-structure", warning=True)
-        if place[0] == "w" and stats.usable and stats.low[0] < 0:
+            yield Problem(matches.name(leaf_path), "weights", found, fix, "weights-structure", warning=True)
+        if leaf_path[0] == "w" and stats.usable and stats.low[0] < 0:
             value, spot = stats.low
             fix = "A negative weight trains away from the label."
-            if not place[1]:
+            if not leaf_path[1]:
                 fix = f"{fix} The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
             yield Problem(
-                matches.name(place, spot), "a weight of at least 0", f"{value:g}", fix, "negative-weight"
+                matches.name(leaf_path, spot), "a weight of at least 0", f"{value:g}", fix, "negative-weight"
             )
 
 
@@ -70,9 +70,9 @@ def _are_row_numbers(stats: LeafStatistics) -> bool:
 def zero_weight_notes(reading: Reading, matches: Matches) -> list[str]:
     """Return a note on weights of 0, and how Keras counts them."""
     names = [
-        matches.name(place)
-        for place, stats in reading.stats.items()
-        if place[0] == "w" and stats.low[0] == 0 and not stats.constant
+        matches.name(leaf_path)
+        for leaf_path, stats in reading.stats.items()
+        if leaf_path[0] == "w" and stats.low[0] == 0 and not stats.constant
     ]
     return [
         f"{name} are 0 in some rows: Keras's default loss still divides by all rows, and plain metrics count them; "
@@ -99,8 +99,8 @@ def flat_label_notes(reading: Reading, matches: Matches) -> list[str]:
 
 def check_constant(reading: Reading, matches: Matches) -> Iterator[Problem]:
     """Find arrays that are the same in every row."""
-    for place, stats in reading.stats.items():
-        name, part = matches.name(place), place[0]
+    for leaf_path, stats in reading.stats.items():
+        name, part = matches.name(leaf_path), leaf_path[0]
         if part == "w":
             if stats.constant and stats.low[0] == 0:
                 fix, found = "Nothing would be learned from it.", f"0 in all {counted(stats.rows, 'row')}"
@@ -188,13 +188,13 @@ def unread_shapes(reading: Reading, matches: Matches) -> list[str]:
 
 def _may_be_scaled(
     problem: Problem,
-    place: Path,
+    leaf_path: Path,
     meant: dict[Path, ExaminedTensor],
     outputs: dict[Path, ExaminedTensor],
     stats: dict[Path, LeafStatistics],
 ) -> bool:
     """Return whether labels out of reach of their output may be its own: those that would fit are no classes."""
-    other = next(path for path, slot in meant.items() if slot is outputs[place])
+    other = next(path for path, slot in meant.items() if slot is outputs[leaf_path])
     few = set(stats[other].distinct or (math.inf,)) <= {-1, 0, 1}
     return problem.code == "mask-255" or (problem.code == "label-range" and not few)
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.doctor.batch_layout import shown_nesting
+from polyhead.doctor.leaf_names import Matches, quoted
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.matching import example_yield
 from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
-from polyhead.doctor.places import Matches, quoted
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import rebuild
@@ -31,12 +31,12 @@ def check_weights(reading: Reading, model: Model | None, matches: Matches) -> li
     alone = reading.stats.get(("w", ()))
     if alone is not None and ("y", ()) not in reading.stats:
         return _for_every_output(reading, model, matches, alone) or problems
-    for place, stats in reading.stats.items():
-        part, path = place
+    for leaf_path, stats in reading.stats.items():
+        part, path = leaf_path
         labels = reading.stats.get(("y", path))
         if part == "w" and stats.odd is None and labels is not None and labels.odd is None:
             slot = matches.outputs.get(path)
-            problems += _check_weights_shape(matches.name(place), stats.shape, labels.shape, slot)
+            problems += _check_weights_shape(matches.name(leaf_path), stats.shape, labels.shape, slot)
     return problems
 
 
@@ -69,11 +69,11 @@ def _for_every_output(
 ) -> list[Problem]:
     """Check one array of weights for several outputs, which Keras uses for each of them."""
     several = model is not None and len(model.outputs) > 1
-    for place, labels in reading.stats.items():
-        if place[0] != "y" or labels.odd is not None or weights.odd is not None:
+    for leaf_path, labels in reading.stats.items():
+        if leaf_path[0] != "y" or labels.odd is not None or weights.odd is not None:
             continue
-        name = matches.name(("w", place[1]))
-        problems = _check_weights_shape(name, weights.shape, labels.shape, matches.outputs.get(place[1]))
+        name = matches.name(("w", leaf_path[1]))
+        problems = _check_weights_shape(name, weights.shape, labels.shape, matches.outputs.get(leaf_path[1]))
         if problems and several and model is not None:
             where = f"{problems[0].found}, one array for every output"
             fix = f"Give each output weights of its own: yield x, y, {example_yield(model)[3:]}."

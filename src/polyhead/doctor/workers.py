@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.doctor.epoch_parts import CheckResult
-from polyhead.doctor.places import Matches
+from polyhead.doctor.leaf_names import Matches
 from polyhead.doctor.reading import Reading, Worker, as_batch, hashes, row_hashes
 from polyhead.doctor.subjects import Subject
 from polyhead.foreign_errors import quoted_error

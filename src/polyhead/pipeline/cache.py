@@ -89,7 +89,7 @@ class Cached(MadeColumns):
         self._made = rows.only(self._kept)
         self._specs: list[Spec] = [*rows.specs(), {"name": NUMBER, **dense((), np.int64)}]
         self._lock = Lock()
-        self._places = np.full(len(source), -1, np.int64)
+        self._stored_at = np.full(len(source), -1, np.int64)
         self._store: Source | None = None
         self._files: list[Any] = []
         self._on_disk: dict[str, Values | Stored] = {}
@@ -126,7 +126,7 @@ class Cached(MadeColumns):
         rest = [name for name in self.columns if name not in self._kept]
         rows = dict(self._source.only(rest).coded(ids)) if rest else {}
         store = self._store
-        rows |= self._filling(ids) if store is None else store.coded(self._places[ids])
+        rows |= self._filling(ids) if store is None else store.coded(self._stored_at[ids])
         return {name: rows[name] for name in self.columns}
 
     # While it fills --------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ class Cached(MadeColumns):
         except StoreError:  # a file is damaged: start again without any
             journal.close()
             journal.remove()
-            self._places[:] = -1
+            self._stored_at[:] = -1
             self._files, self._on_disk, self._flushed = [], {}, 0
             journal = Journal(self._folder, header)
         self._journal = journal
@@ -165,7 +165,7 @@ class Cached(MadeColumns):
             raise StoreError(Problem(f"cache {self._folder}", counted(len(self), "row"), f"{len(numbers):,}"))
         kept = store.only(self._kept)
         kept.coded(np.arange(0))  # reads no rows, but raises for a damaged column
-        self._places, self._store = places, kept
+        self._stored_at, self._store = places, kept
 
     def _numbers(self, numbers: Any) -> np.ndarray:
         """The row numbers stored in a file; raise if they are not rows of the source."""
@@ -180,7 +180,7 @@ class Cached(MadeColumns):
         for spec in self._specs:
             checked_column(path, batch, spec["name"])
         numbers = self._numbers(batch.column(NUMBER))
-        self._places[numbers] = self._flushed + np.arange(len(numbers))
+        self._stored_at[numbers] = self._flushed + np.arange(len(numbers))
         self._flushed += len(numbers)
         self._files.append(batch)
         specs = [spec for spec in self._specs if spec["name"] != NUMBER]
@@ -191,23 +191,23 @@ class Cached(MadeColumns):
         """Return rows, decoding and storing those that are not stored yet; several threads may decode at once."""
         if self._journal is None and self._store is None:
             return checked_rows(self._made, ids)
-        missing = np.unique(ids[self._places[ids] < 0])
+        missing = np.unique(ids[self._stored_at[ids] < 0])
         if len(missing):
             made = checked_rows(self._made, missing)
             with self._lock, on_disk(self._folder, _NO_ROOM):
                 self._keep(missing, made)
         with self._lock:
             if self._store is not None:
-                return dict(self._store.coded(self._places[ids]))
-            return self._known(self._places[ids])
+                return dict(self._store.coded(self._stored_at[ids]))
+            return self._known(self._stored_at[ids])
 
     def _keep(self, ids: np.ndarray, made: Mapping[str, Values]) -> None:
-        new = np.flatnonzero(self._places[ids] < 0)  # another thread may have stored some since
+        new = np.flatnonzero(self._stored_at[ids] < 0)  # another thread may have stored some since
         if self._store is not None or not len(new):
             return
         rows = {name: take(made[name], new) for name in self._kept}
         count = self._flushed + sum(len(numbers) for numbers, _ in self._waiting)
-        self._places[ids[new]] = count + np.arange(len(new))
+        self._stored_at[ids[new]] = count + np.arange(len(new))
         self._waiting.append((ids[new], rows))
         held = sum(size(values) for _, some in self._waiting for values in some.values())
         whole = count + len(new) == len(self)

@@ -20,8 +20,8 @@ CELLS = 24
 class _CoordinateView(DrawnView):
     """A head with coordinates, each of which may be missing."""
 
-    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
-        super().__init__(name, head, place, color)
+    def __init__(self, name: str, head: Head, index: int, color: RGB) -> None:
+        super().__init__(name, head, index, color)
         self._labeled = np.zeros(head.places, np.int64)
         self._rows = 0
         self._each: list[np.ndarray] = []
@@ -40,8 +40,8 @@ class _CoordinateView(DrawnView):
 class BoxView(_CoordinateView):
     """Boxes."""
 
-    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
-        super().__init__(name, head, place, color)
+    def __init__(self, name: str, head: Head, index: int, color: RGB) -> None:
+        super().__init__(name, head, index, color)
         self._boxes: list[np.ndarray] = []
         self._size = 0
 

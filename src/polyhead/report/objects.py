@@ -164,7 +164,7 @@ class Drawing:
             text += f" {score:.0%}" if score is not None else ""
             classified = colored and len(class_ids) > 0
             color = inner.colors[class_ids[0]] if classified else None
-            part = f"{view.place}.{class_ids[0]}" if classified else ""
+            part = f"{view.index}.{class_ids[0]}" if classified else ""
             objects.append(DrawnObject(text.strip(), color, class_color(i), part))
         return objects
 

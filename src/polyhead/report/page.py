@@ -290,7 +290,7 @@ def _legend(view: View, samples: Sequence[Sample]) -> str:
     """Render a switch for each class that occurs, most frequent first."""
     counts = Counter(i for sample in samples for i in view.held_in(sample))
     chips = "".join(
-        f'<label class="chip"><input type="checkbox" data-part="{view.place}.{i}" checked>'
+        f'<label class="chip"><input type="checkbox" data-part="{view.index}.{i}" checked>'
         f"{_dot(view.colors[i])}{escape(view.classes[i])} <small>{count}</small></label>"
         for i, count in counts.most_common()
         if view.colors[i] != FAINT
@@ -298,7 +298,7 @@ def _legend(view: View, samples: Sequence[Sample]) -> str:
     if not chips:
         return ""
     both = "".join(
-        f'<button type="button" data-every="{view.place}" data-to="{to}">{word}</button>'
+        f'<button type="button" data-every="{view.index}" data-to="{to}">{word}</button>'
         for to, word in (("1", "all"), ("", "none"))
     )
     return (

@@ -44,18 +44,18 @@ FAINT = (128, 128, 128)
 """The color of a background class."""
 
 
-def head_color(place: int) -> RGB:
+def head_color(index: int) -> RGB:
     """The color of a head, by its index among the drawn heads."""
-    return _HEADS[place % len(_HEADS)]
+    return _HEADS[index % len(_HEADS)]
 
 
-def class_color(place: int) -> RGB:
+def class_color(index: int) -> RGB:
     """The color of a class by its id, or of an object by its index; colors repeat after 128.
 
     >>> class_color(0), class_color(7)
     ((230, 159, 0), (130, 255, 217))
     """
-    return _CLASSES[place % len(_CLASSES)]
+    return _CLASSES[index % len(_CLASSES)]
 
 
 def shades(count: int) -> list[RGB]:
@@ -71,9 +71,9 @@ def shades(count: int) -> list[RGB]:
     return found
 
 
-def is_background(place: int, name: Any) -> bool:
+def is_background(index: int, name: Any) -> bool:
     """Return whether a class of a mask is the background: the first one, unless its name says otherwise."""
-    return place == 0 and (str(name) == "0" or is_nothing(name))
+    return index == 0 and (str(name) == "0" or is_nothing(name))
 
 
 def css(color: RGB) -> str:

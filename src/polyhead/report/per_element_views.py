@@ -28,7 +28,7 @@ class EachView(View):
     colors = forwarded("inner.colors")
 
     def __init__(self, inner: View, head: Head) -> None:
-        super().__init__(inner.name, head, inner.place, inner.color)
+        super().__init__(inner.name, head, inner.index, inner.color)
         self.inner = inner
 
     def parts(self, label: Label) -> dict[int, Label]:

@@ -40,10 +40,10 @@ def rows_to_show(feed: Feed, rows: Any, n: int, views: Mapping[str, View]) -> np
     if isinstance(rows, str) or ids.ndim != 1 or not len(ids) or ids.dtype.kind not in "iu":
         expected = 'ids of rows, as [3, 17], or what a head holds, as {"kind": "cat"}'
         raise ContractError(Problem(WHERE, expected, shown(rows)))
-    return row_places(feed, ids.astype(np.int64))
+    return row_indices(feed, ids.astype(np.int64))
 
 
-def row_places(feed: Feed, ids: np.ndarray) -> np.ndarray:
+def row_indices(feed: Feed, ids: np.ndarray) -> np.ndarray:
     """Return the indices in a feed's source of rows, given the ids that reports use.
 
     Raises:

@@ -37,7 +37,7 @@ class DrawnView(View):
 
     @property
     def layer(self) -> Layer:
-        return Layer(f"{self.place}", self.name, self.color)
+        return Layer(f"{self.index}", self.name, self.color)
 
     def number(self, label: Label) -> float | None:
         return None
@@ -80,8 +80,8 @@ class _PixelView(DrawnView):
 class MaskView(_PixelView):
     """A class for each pixel, or several binary masks."""
 
-    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
-        super().__init__(name, head, place, color)
+    def __init__(self, name: str, head: Head, index: int, color: RGB) -> None:
+        super().__init__(name, head, index, color)
         self._counts = np.zeros(len(head.names), np.int64)
         self._pixels = 0
 
@@ -140,7 +140,7 @@ class MaskView(_PixelView):
             if self.colors[i] == FAINT:
                 continue
             here = (value[..., i] >= 0.5 if self.head.binary else value == i) & labeled
-            color, part = (self.colors[i], f"{self.place}.{i}") if self.legend else (None, "")
+            color, part = (self.colors[i], f"{self.index}.{i}") if self.legend else (None, "")
             marks += [Area(canvas.style(self.layer, color, part), here)] if here.any() else []
         return marks + self.unlabeled(labeled, canvas)
 

@@ -98,8 +98,8 @@ class View:
     image_size: tuple[int, int] | None = None
     palette: Mapping[str, int] = {}
 
-    def __init__(self, name: str, head: Any, place: int, color: RGB) -> None:
-        self.name, self.head, self.place, self.color = name, head, place, color
+    def __init__(self, name: str, head: Any, index: int, color: RGB) -> None:
+        self.name, self.head, self.index, self.color = name, head, index, color
         self._kept: list[np.ndarray] = []
         self._size = 0
 
@@ -208,8 +208,8 @@ class _Counted(View):
 
     in_units = False
 
-    def __init__(self, name: str, head: Head, place: int, color: RGB) -> None:
-        super().__init__(name, head, place, color)
+    def __init__(self, name: str, head: Head, index: int, color: RGB) -> None:
+        super().__init__(name, head, index, color)
         self._counts = np.zeros(len(self.classes), np.int64)
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from polyhead.doctor.leaf_statistics import Spot
 from polyhead.doctor.model_signature import ExaminedTensor
-from polyhead.doctor.reading import Place
+from polyhead.doctor.reading import LeafPath
 from polyhead.keras_bridge.structure import Path
 
 CHANNELS_LAST = "{0}.transpose(0, 2, 3, 1), in torch {0}.permute(0, 2, 3, 1)"
@@ -19,20 +19,20 @@ class Matches:
     """The tensors of a model that match the arrays of a batch.
 
     Attributes:
-        inputs: the model's input for each place in ``x``.
-        outputs: the model's output for each place in ``y``; weights have the same paths.
+        inputs: the model's input for each path in ``x``.
+        outputs: the model's output for each path in ``y``; weights have the same paths.
     """
 
     inputs: dict[Path, ExaminedTensor] = field(default_factory=dict)
     outputs: dict[Path, ExaminedTensor] = field(default_factory=dict)
 
-    def name(self, place: Place, spot: Spot | None = None) -> str:
+    def name(self, leaf_path: LeafPath, spot: Spot | None = None) -> str:
         """Return the name of an array in messages, with batch and row.
 
         >>> Matches().name(("y", (1,)), (3, 17)), Matches().name(("x", ("image",)))
         ('target y[1], batch 3, row 17', 'input `image`')
         """
-        part, path = place
+        part, path = leaf_path
         slot = (self.inputs if part == "x" else self.outputs).get(path)
         if slot is not None:
             words = {"x": "input", "y": "output", "w": "weights of output"}[part]
@@ -45,7 +45,7 @@ class Matches:
 
 
 def in_row(text: str, spot: Spot) -> str:
-    """Append batch and row to a place."""
+    """Append batch and row to the name of an array."""
     return f"{text}, batch {spot[0]}, row {spot[1]}"
 
 
