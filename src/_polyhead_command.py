@@ -24,7 +24,7 @@ def _leaves_at_once() -> bool:
 
 
 def guard_module() -> None:
-    """Do the same for ``python -m polyhead``, which imports the package before it runs `main`."""
+    """Make Ctrl-C end ``python -m polyhead`` at once, which imports the package before it runs `main`."""
     if ("-m", "polyhead") in pairwise(sys.orig_argv):
         _leaves_at_once()
 

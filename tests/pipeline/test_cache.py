@@ -154,7 +154,7 @@ def test_what_is_left_half_way_is_gone_on_with(tmp_path, rows, monkeypatch):
     assert 0 < sum(held) < ROWS
     del feed, batches
     again = feed_of(rows, cache=tmp_path / "cache")
-    assert (cache_of(again)._places >= 0).sum() == sum(held)
+    assert (cache_of(again)._stored_at >= 0).sum() == sum(held)
     same(epochs(again, 2), epochs(feed_of(rows), 2))
     assert cache_of(again).complete
 
@@ -189,7 +189,7 @@ def test_what_is_damaged_within_a_file_is_made_anew(tmp_path, rows, monkeypatch,
         for _ in range(4):
             next(batches)
         batches.close()
-    held = cache_of(feed)._places.copy()
+    held = cache_of(feed)._stored_at.copy()
     del feed
     (folder,) = (tmp_path / "cache").iterdir()
     path = sorted(folder.glob("*.arrow"))[0]

@@ -231,7 +231,7 @@ def test_outputs_that_are_not_finite_are_refused():
         ph.evaluate(model, feed)
     assert str(error.value) == (
         "evaluate(), head `price`, row 9: expected finite outputs, got nan. "
-        "Style for a loss that became NaN in training, and for inputs without a finite number."
+        "Look for a loss that became NaN in training, and for inputs without a finite number."
     )
 
 

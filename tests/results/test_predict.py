@@ -600,7 +600,7 @@ def test_outputs_that_are_not_finite_are_an_error_with_their_row():
         ph.predict(model, feed)
     assert str(error.value) == (
         "predict(), head `k`, row 0: expected finite outputs, got nan. "
-        "Style for a loss that became NaN in training, and for inputs without a finite number."
+        "Look for a loss that became NaN in training, and for inputs without a finite number."
     )
 
 

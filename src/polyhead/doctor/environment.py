@@ -143,7 +143,7 @@ class Environment:
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the same as JSON-able objects."""
+        """Return the table as a dict for JSON."""
         facts = [{"words": fact.words, "source": fact.source} for fact in self.facts]
         return {
             "versions": self.versions,

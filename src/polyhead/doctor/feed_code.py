@@ -27,7 +27,7 @@ class Guess:
         return f"ph.{self.kind}({', '.join(self.args)})"
 
     def saying(self, argument: str, value: str) -> Guess:
-        """Return the same with another argument, a string.
+        """Return this guess with one more argument, a string.
 
         >>> Guess("Binary").saying("column", "sold").code()
         'ph.Binary(column="sold")'

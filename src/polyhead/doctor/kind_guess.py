@@ -65,7 +65,7 @@ def holds_files(column: ColumnDescription) -> bool:
 
 
 def guess_input(column: ColumnDescription) -> Guess | str:
-    """Return the input that a column may be, or why it is none."""
+    """Return the input that a column may be, or the reason why it is not an input."""
     if holds_files(column) and not has_word(MASK, column.name):
         if not column.present.all():
             return "some rows have no image, which an input's may not lack"

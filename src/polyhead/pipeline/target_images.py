@@ -38,7 +38,7 @@ class HeadImages:
         return self.heads[head] or self.first
 
     def only(self, names: Sequence[str]) -> HeadImages:
-        """The same for some of the heads."""
+        """The images of some of the heads."""
         heads = {name: self.heads[name] for name in names}
         needed = self.every if self.fit else _images_needed(self.first, self.every, heads)
         return HeadImages(self.first, needed, self.every, heads, self.fit, self.warned)
