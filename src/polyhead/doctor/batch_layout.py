@@ -169,7 +169,7 @@ def _check_odd_leaves(reading: Reading, matches: Matches, shape: str) -> Iterato
 
 
 def _as_arrays(reading: Reading, leaf_path: LeafPath, matches: Matches, shape: str) -> str:
-    """Return code that converts the list at a place to an array; for labels, what to yield for all outputs.
+    """Return code that converts the list at a path to an array; for labels, what to yield for all outputs.
 
     Args:
         shape: what to yield for the model, from `example_yield`; empty without a model.

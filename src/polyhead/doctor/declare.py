@@ -108,8 +108,8 @@ def _weights_of_heads(heads: list[_DeclaredColumn], reading: Reading) -> dict[st
     columns: dict[str, _DeclaredColumn] = {}
     weights = {leaf_path for leaf_path, leaf in first.arrays() if leaf_path[0] == "w" and not is_none(leaf)}
     for head in heads:
-        places: list[LeafPath] = [("w", path) for path in ((), head.leaf_path[1], (head.name,))]
-        leaf_path = next((leaf_path for leaf_path in places if leaf_path in weights), None)
+        paths: list[LeafPath] = [("w", path) for path in ((), head.leaf_path[1], (head.name,))]
+        leaf_path = next((leaf_path for leaf_path in paths if leaf_path in weights), None)
         if leaf_path is None:
             continue
         stats = reading.stats.get(leaf_path)

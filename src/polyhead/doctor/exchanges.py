@@ -14,7 +14,7 @@ _FEW_ARRAYS = 12
 
 
 def cycles(paths: list[Path]) -> Iterator[tuple[Path, ...]]:
-    """Yield groups of three places, in both directions, if there are few places; then pairs."""
+    """Yield groups of three paths, in both directions, if there are few; then pairs."""
     for first, second, third in itertools.combinations(paths if len(paths) <= _FEW_ARRAYS else [], 3):
         yield first, second, third
         yield first, third, second
@@ -24,7 +24,7 @@ def cycles(paths: list[Path]) -> Iterator[tuple[Path, ...]]:
 def one_further(
     taken: tuple[Path, ...], tensors: Mapping[Path, ExaminedTensor]
 ) -> dict[Path, ExaminedTensor]:
-    """Return the tensor of the next place for each place, in the order of ``tensors``."""
+    """Return the tensor of the next path for each path, in the order of ``tensors``."""
     others = dict(zip(taken, (*taken[1:], taken[0]), strict=True))
     return {path: tensors[others[path]] for path in tensors if path in others}
 
