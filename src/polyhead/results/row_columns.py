@@ -78,7 +78,7 @@ class RowColumns:
                 array = pa.array(values)
             else:
                 rows = [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
-                array = _array_of(values if dense else rows, kind)
+                array = _in_arrow(values if dense else rows, kind)
         except (pa.ArrowException, TypeError, OverflowError) as error:
             fix = "Give text, [str(one) for one in column], or leave it out of the data and of keep=."
             got = " ".join(str(error).split())[:120]
@@ -88,7 +88,7 @@ class RowColumns:
         return array
 
 
-def _array_of(rows: Any, kind: Any) -> Any:
+def _in_arrow(rows: Any, kind: Any) -> Any:
     try:
         return pa.array(rows, kind)
     except OverflowError:  # integers beyond int64
