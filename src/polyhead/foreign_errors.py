@@ -12,6 +12,9 @@ from polyhead.errors import PolyheadError
 _LONGEST = 200
 _NOT_THE_USERS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen ")
 
+GIT_LFS = b"version https://git-lfs"
+"""How a file begins that Git LFS has not downloaded yet."""
+
 
 def quoted_error(error: BaseException) -> str:
     """Quote an error in one line: its type and shortened message, or all problems of a `PolyheadError`.

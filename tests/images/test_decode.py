@@ -302,6 +302,7 @@ def test_what_is_no_image(tmp_path):
             b"\x1f\x8b\x08",
             "It is a gzip file, such as .nii.gz: read it into an array, for example with nibabel",
         ),
+        (b"version https://git-lfs.github.com/spec/v1", "It is a pointer of Git LFS: run git lfs pull."),
         (b"\0\0\0\x20ftypisom", "It is a video: read it into an array, for example with cv2.VideoCapture"),
     ],
 )

@@ -631,16 +631,19 @@ def test_the_file_to_write_is_a_parquet_file_and_not_the_data(trained, tmp_path)
 
 def test_large_ids_with_gaps_are_not_rounded_in_pandas(trained):
     model, _ = trained
-    ids = pd.array([2**60 + 1, None, 7], "Int64")
-    found = ph.predict(model, {"x": table(3)["x"], "user": ids, "few": [1, None, 3]}, keep=["user", "few"])
+    ids, large = pd.array([2**60 + 1, None, 7], "Int64"), [2**64 - 1, None, 7]
+    rows = {"x": table(3)["x"], "user": ids, "few": [1, None, 3], "large": large}
+    found = ph.predict(model, rows, keep=["user", "few", "large"])
     frame = found.to_pandas()
     assert frame["user"].tolist() == [2**60 + 1, pd.NA, 7]
+    assert found["large"] == large
+    assert frame["large"].tolist() == [2**64 - 1, pd.NA, 7]
     assert frame["few"].dtype == float
 
 
 def test_columns_of_mixed_types_are_named(trained):
     model, _ = trained
-    for mixed in ([["a"], "b"], [Path("a"), Path("b")], [(1, "a"), (2, "b")]):
+    for mixed in ([["a"], "b"], [Path("a"), Path("b")], [(1, "a"), (2, "b")], [2**70, 1]):
         with pytest.raises(ph.DataError, match="column `z`: expected values of one type, got") as error:
             ph.predict(model, {"x": table(2)["x"], "z": mixed}, keep="z")
         fix = "Give text, [str(one) for one in column], or leave it out of the data and of keep=."

@@ -651,6 +651,20 @@ def test_unreadable_file(tmp_path):
         )
 
 
+def test_a_pointer_of_git_lfs_is_no_table(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n")
+    assert message(lambda: read_table(path)) == (
+        f"file {path}: expected a table, got a pointer of Git LFS. Run git lfs pull."
+    )
+
+
+def test_csv_with_an_entry_larger_than_a_block(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,x\n" + "z" * 3_000_000 + ",1\nb,2\n")
+    assert [len(one) for one in rows(read_table(path))["text"]] == [3_000_000, 1]
+
+
 def test_csv_with_a_row_too_long(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("a,b\n1,2\n1,2,3\n")

@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.columns.image_values import content, file_of, is_pillow, names_image
 from polyhead.errors import DataError, Problem, place
+from polyhead.foreign_errors import GIT_LFS
 from polyhead.images.content import Broken
 from polyhead.images.headers import FORMATS, MAX_PIXELS, parse
 from polyhead.images.image_header import Header, NoPage
@@ -135,6 +136,8 @@ def _fix_of_bytes(data: bytes) -> str:
     for start, mark, format, reader in _OTHER_FORMATS:
         if data[start : start + len(mark)] == mark:
             return f"It is {format}: read it into an array, for example with {reader}, and give arrays."
+    if data.startswith(GIT_LFS):
+        return "It is a pointer of Git LFS: run git lfs pull."
     if data.startswith(tuple(start.encode() for start in _BASE64)):
         return _FROM_BASE64
     if len(data) <= 1024 and names_image(data.decode("ascii", "replace")):

@@ -78,11 +78,20 @@ class RowColumns:
                 array = pa.array(values)
             else:
                 rows = [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
-                array = pa.array(values if dense else rows, kind)
-        except (pa.ArrowException, TypeError) as error:
+                array = _in_arrow(values if dense else rows, kind)
+        except (pa.ArrowException, TypeError, OverflowError) as error:
             fix = "Give text, [str(one) for one in column], or leave it out of the data and of keep=."
             got = " ".join(str(error).split())[:120]
             raise DataError(Problem(place(column=name), "values of one type", got, fix)) from None
         if not pa.types.is_null(array.type):
             self._types.setdefault(name, array.type)
         return array
+
+
+def _in_arrow(rows: Any, kind: Any) -> Any:
+    try:
+        return pa.array(rows, kind)
+    except OverflowError:  # integers beyond int64
+        if kind is not None:
+            raise
+        return pa.array(rows, pa.uint64())

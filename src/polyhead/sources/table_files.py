@@ -23,7 +23,7 @@ from polyhead.columns.image_values import names_image
 from polyhead.columns.lazy import Stored
 from polyhead.columns.values import LIMIT_BYTES, Values
 from polyhead.errors import DataError, Problem, place, shown, similar
-from polyhead.foreign_errors import quoted_error
+from polyhead.foreign_errors import GIT_LFS, quoted_error
 from polyhead.sources.tables import Opened
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ _WAYS = (
     (("",), _WITH_PANDAS),
 )
 """What to do about files of other formats, by their ending."""
+_FIRST_BLOCK = 1 << 20
 _LARGEST_BLOCK = 2**31 - 1
 
 MANY = 64
@@ -104,9 +105,12 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
     if not os.path.getsize(path):
         raise DataError(Problem(where, "a table", "an empty file"))
     with path.open("rb") as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            fix = 'Pass the frame from pandas.read_csv(path, encoding="utf-16").'
-            raise DataError(Problem(where, "text in UTF-8", "UTF-16", fix, "text"))
+        start = file.read(len(GIT_LFS))
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        fix = 'Pass the frame from pandas.read_csv(path, encoding="utf-16").'
+        raise DataError(Problem(where, "text in UTF-8", "UTF-16", fix, "text"))
+    if start == GIT_LFS:
+        raise DataError(Problem(where, "a table", "a pointer of Git LFS", "Run git lfs pull."))
     return _with_clear_errors(where, lambda: opener(path, where, wanted))
 
 
@@ -258,10 +262,12 @@ def _require_alike(data: Any) -> None:
 
 def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) -> Opened:
     shape = csv.ParseOptions(delimiter=delimiter)
-    alone = csv.ReadOptions(use_threads=False)  # with threads, Arrow does not say which row it can't read
-    with csv.open_csv(path, read_options=alone, parse_options=shape) as head:
-        names = list(head.schema.names)
-        first = next(iter(head), None) if len(names) == 1 else None
+    try:
+        names, first = _start_of_csv(path, shape, _FIRST_BLOCK)
+    except pa.ArrowInvalid as error:
+        if "straddl" not in str(error):
+            raise
+        names, first = _start_of_csv(path, shape, _LARGEST_BLOCK)  # an image as text, perhaps
     if first is not None and len(first):
         _require_separated(names[0], first.column(0)[0].as_py(), where, delimiter)
     distinct = set(names)
@@ -279,6 +285,15 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
         table = csv.read_csv(path, read_options=whole, parse_options=shape, convert_options=how)
     _require_text(table, where)
     return opened_arrow(_with_exact_integers(table, partial(csv.read_csv, path, parse_options=shape)), where)
+
+
+def _start_of_csv(path: Path, shape: Any, block: int) -> tuple[list[str], Any]:
+    """Return the names of the columns, and if there is only one, its first rows."""
+    # with threads, Arrow does not say which row it can't read
+    alone = csv.ReadOptions(use_threads=False, block_size=block)
+    with csv.open_csv(path, read_options=alone, parse_options=shape) as head:
+        names = list(head.schema.names)
+        return names, next(iter(head), None) if len(names) == 1 else None
 
 
 def _with_exact_integers(table: Any, read: Callable[..., Any]) -> Any:
