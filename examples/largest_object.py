@@ -77,7 +77,7 @@ def data(folder, layout="yolo"):
     return rows
 
 
-def feed(rows, batch_size=16, seed=0):
+def feed(rows, batch_size=16, seed=0, cache=None):
     """What polyhead needs to be told. Pixels of -1 belong to nothing that was labeled."""
     return ph.Feed(
         rows,
@@ -92,6 +92,7 @@ def feed(rows, batch_size=16, seed=0):
         shuffle=True,
         seed=seed,
         augment=[ph.Flip(), ph.Color(0.1, contrast=0.1)],
+        cache=cache,
     )
 
 
@@ -108,18 +109,17 @@ def network(heads):
     return keras.Model(x, ph.outputs({"shape": maps, None: flat}, heads))
 
 
-def main(folder, layout="yolo", epochs=30, seed=0, verbose=0):
-    """Train; the losses of the model on its photographs, and of the best constant."""
+def main(folder, layout="yolo", epochs=30, seed=0, verbose=0, cache=None):
+    """Train; the losses of the model on its photographs, and of the best constant. A `cache` is an empty folder."""
     from best_constant import losses_of_the_best_constant
 
     keras.utils.set_random_seed(seed)
-    train = feed(data(folder, layout), seed=seed)
+    train = feed(data(folder, layout), seed=seed, cache=cache)
     model = network(train.heads)
     ph.compile(model, train, optimizer=keras.optimizers.Adam(3e-3))
     model.fit(train, epochs=epochs, verbose=verbose)
     found = model.evaluate(train.on(train.source), return_dict=True, verbose=0)
-    constant = losses_of_the_best_constant(train)
-    return {name: found[f"{name}_loss"] for name in train.heads}, constant, found
+    return {name: found[f"{name}_loss"] for name in train.heads}, losses_of_the_best_constant(train), found
 
 
 if __name__ == "__main__":
