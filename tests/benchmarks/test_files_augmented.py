@@ -1,5 +1,7 @@
 """The arms over packed pixels augment image, mask and box together; how fast is not asked here."""
 
+import io
+import json
 import sys
 
 import numpy as np
@@ -12,10 +14,10 @@ pytest.importorskip("cv2", reason="OpenCV is not installed")
 import cv2
 from benchmarks.__main__ import FILE_NEEDS, main
 from benchmarks.arms import available
+from benchmarks.files import worker
 from benchmarks.files.augment import Augment
 from benchmarks.files.formats import FORMATS
 from benchmarks.files.rows import HEADS, HEIGHT, SIDE, WIDTH, Rows, check_augmented, delivered, rows_of
-from benchmarks.running import Arm
 from benchmarks.vision.workload import Rows as Files
 from benchmarks.vision.workload import overlap
 from test_files import FORMS
@@ -143,16 +145,18 @@ def test_the_check_sees_what_is_wrong(data, expected, tmp_path):
         check_augmented(plain, data)
 
 
-@pytest.mark.slow
-def test_an_arm_answers_in_a_process_of_its_own(folder):
-    arm = Arm("plain generator", folder, "augmented", worker="benchmarks.files.worker")
-    try:
-        assert arm.ask(do="prepare") == {}
-        found = arm.ask(do="check", batch_size=5)
-        assert arm.ask(do="open", batch_size=5)["first_batch"] > 0
-        run = arm.ask(do="run", budget=0)
-    finally:
-        arm.close()
+def test_an_arm_answers_each_command(folder, monkeypatch):
+    """In this process, as importing albumentations takes seconds; `main` below begins processes."""
+    asked = [{"do": "prepare"}, {"do": "check", "batch_size": 5}, {"do": "open", "batch_size": 5}]
+    asked.append({"do": "run", "budget": 0})
+    lines, answers = io.StringIO("\n".join(map(json.dumps, asked))), io.StringIO()
+    monkeypatch.setattr(sys, "argv", ["worker", "plain generator", str(folder), "augmented"])
+    monkeypatch.setattr(sys, "stdin", lines)
+    monkeypatch.setattr(sys, "stdout", answers)
+    worker.main()
+    prepared, found, opened, run = map(json.loads, answers.getvalue().splitlines())
+    assert prepared == {}
+    assert opened["first_batch"] > 0
     plain, moved = found["proof"]
     assert plain["form"] == moved["form"] == FORMS
     assert plain["hash"] != moved["hash"]

@@ -1,17 +1,23 @@
 """A disk without room ends in a `StoreError` that says where and what to do; a later run goes on."""
 
+import contextlib
+import io
 import subprocess
 import sys
 
 import pytest
 
-LIMITED = """
+FULL = """
 import resource, sys
-import numpy as np, polyhead as ph
 
 # a limit on the size of a file is refused by the system as a full disk is; Python would cut off compiled files there
 sys.dont_write_bytecode = True
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+folder, what = sys.argv[1:]
+"""
+WRITE = """
+import numpy as np, polyhead as ph
+
 rng = np.random.default_rng(0)
 images = rng.integers(0, 255, (64, 32, 32, 3)).astype(np.uint8)
 
@@ -20,23 +26,24 @@ def feed(**options):
     return ph.Feed({"image": images, "y": np.arange(64) % 2}, inputs=inputs, heads={"y": ph.Binary()}, **options)
 
 try:
-    if sys.argv[3] == "pack":
-        ph.pack({"image": images}, sys.argv[1], progress=False)
+    if what == "pack":
+        ph.pack({"image": images}, folder, progress=False)
     else:
-        print(sum(len(batch.ids) for batch in feed(cache=sys.argv[1]).batches()))
+        print(sum(len(batch.ids) for batch in feed(cache=folder).batches()))
 except ph.StoreError as error:
     print(error)
 """
 
 
-def limited(folder, size, what):
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(folder), str(size), what],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
+def written_to_a_full_disk(folder, what):
+    command = [sys.executable, "-c", FULL + WRITE, str(folder), what]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def written(folder, what):
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        exec(WRITE, {"folder": str(folder), "what": what})
+    return said.getvalue().strip()
 
 
 @pytest.mark.parametrize(
@@ -52,15 +59,15 @@ def limited(folder, size, what):
     ],
 )
 def test_a_full_disk(tmp_path, what, fix, well):
-    said = limited(tmp_path / "rows", 10_000, what)
+    said = written_to_a_full_disk(tmp_path / "rows", what)
     assert said.startswith(f"file {tmp_path}/rows")
     assert said.endswith(f": writing failed: File too large. {fix}")
-    assert limited(tmp_path / "rows", 10_000_000, what) == well
+    assert written(tmp_path / "rows", what) == well
 
 
 @pytest.mark.parametrize("what", ["pack", "cache"])
 def test_a_folder_that_cannot_be_made(tmp_path, what):
     (tmp_path / "file").write_text("in the way")
-    said = limited(tmp_path / "file" / "rows", 10_000_000, what)
+    said = written(tmp_path / "file" / "rows", what)
     assert "writing failed: Not a directory. Free some space, " in said
     assert f"file {tmp_path}/file" in said

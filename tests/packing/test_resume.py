@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,11 +71,18 @@ def finish(process):
     return out
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The store of a run that nothing has ended."""
+    folder = tmp_path_factory.mktemp("whole")
+    finish(start(folder, folder / "store"))
+    return folder / "store"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_killed_half_way_it_goes_on(tmp_path, sent):
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    finish(start(tmp_path, whole))
+def test_killed_half_way_it_goes_on(tmp_path, whole, sent):
+    cut = tmp_path / "cut"
     process = start(tmp_path, cut, gate="go")
     until_shards(process, cut, 2)
     os.kill(process.pid, sent)
@@ -102,11 +110,9 @@ def test_killed_half_way_it_goes_on(tmp_path, sent):
 
 
 @pytest.mark.slow
-def test_an_append_that_is_killed_leaves_the_store_as_it_was(tmp_path):
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    for store in (whole, cut):
-        finish(start(tmp_path, store))
-    finish(start(tmp_path, whole, "append"))
+def test_an_append_that_is_killed_leaves_the_store_as_it_was(tmp_path, whole):
+    longer, cut = (shutil.copytree(whole, tmp_path / name) for name in ("longer", "cut"))
+    finish(start(tmp_path, longer, "append"))
     process = start(tmp_path, cut, "append", gate="go")
     until_shards(process, cut, 2)
     os.kill(process.pid, signal.SIGKILL)
@@ -115,7 +121,7 @@ def test_an_append_that_is_killed_leaves_the_store_as_it_was(tmp_path):
     with pytest.raises(StoreError, match="it was started with other data or options"):
         ph.pack({"image": np.zeros((1, 4, 4, 3), np.uint8), "n": [1], "words": [["w"]]}, cut, append=True)
     assert finish(start(tmp_path, cut, "append")) == "800\n"
-    assert content(cut) == content(whole)
+    assert content(cut) == content(longer)
     assert ph.open_store(cut).read(np.array([799, 400, 399]))["n"].tolist() == [399, 0, 399]
 
 

@@ -141,7 +141,9 @@ VOID = {**{number: number for number in range(10)}, 255: 0}
 SCATTERED = {7 * number: number for number in range(12)}
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "float32"])
+@pytest.mark.parametrize(
+    "dtype", ["uint8", pytest.param("int16", marks=pytest.mark.once("jax")), "int64", "float32"]
+)
 @pytest.mark.parametrize("result", ["float32", "int32"])
 @pytest.mark.parametrize(
     "values", [WEIGHED, FEW, VOID, SCATTERED], ids=["weighed", "few", "void", "scattered"]
