@@ -1,8 +1,10 @@
 """Which rows are trained on, and in which order, however training is cut into runs of fit."""
 
+import copy
 import itertools
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -389,3 +391,23 @@ def test_the_batch_that_a_strategy_looks_at_is_not_used():
     model.fit(feed, epochs=2, verbose=0)
     assert int(model.optimizer.iterations.numpy()) == 13
     assert feed.state()["epoch"] == 2
+
+
+@pytest.mark.once
+def test_a_feed_that_trains_in_another_thread_is_refused():
+    """Both would move its position, and leave out batches."""
+    feed, found = make(), []
+    second = build(feed)
+
+    def in_thread(note):
+        with ThreadPoolExecutor(1) as pool:
+            found.append(pool.submit(second.fit, feed, verbose=0).exception())
+            found.append(pool.submit(second.fit, copy.copy(feed), verbose=0).exception())
+
+    run(build(feed), feed, after=2, then=in_thread)
+    assert [str(error) for error in found] == [
+        "fit(feed): expected a feed that trains one model at a time, got one in use by fit() in another thread. "
+        "Give each thread a feed of its own, of the same rows: copy.copy(feed).",
+        "None",
+    ]
+    assert feed.epoch == 1

@@ -202,6 +202,6 @@ def test_a_train_step_on_jax_is_told_where_losses_are_counted():
         one.fit(rows, verbose=0)
     assert str(error.value) == (
         "compute_loss(): expected a call within keras.StatelessScope, as it counts the loss of each head, got one "
-        "outside of it. In a train_step of your own, take the gradient of self.compute_loss_and_updates, as that of "
-        "keras.Model does on JAX."
+        "outside of it. In a train_step or test_step of your own, call self.compute_loss_and_updates, as those of "
+        "keras.Model do on JAX."
     )

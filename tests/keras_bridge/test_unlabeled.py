@@ -49,6 +49,12 @@ def test_new_rows_are_predicted_as_arrays_are(feed, model):
     assert new.bind(model).peek()[0].shape == (4, 2)
 
 
+@pytest.mark.once
+def test_a_model_of_features_predicts_a_feed(feed, model):
+    features = keras.Model(model.input, 2 * model.input)
+    assert np.allclose(features.predict(feed, verbose=0), 2 * X)
+
+
 def test_batches_have_inputs_alone_and_heads_stay_as_learned(feed):
     new = feed.on(NEW, batch_size=2)
     assert new.heads == feed.heads

@@ -64,17 +64,17 @@ class Binding:
         return by_polyhead and problem.code == "label-scale"
 
     def structure_to_predict(self, model: Any) -> Structure:
-        """Return the places of inputs and heads in a model that is only used to predict.
+        """Return the places of inputs in a model that is only used to predict; its outputs may be anything.
 
         Raises:
-            ContractError: for a model that the feed does not fit, or that was compiled for inputs of another meaning.
+            ContractError: for a model that the inputs do not fit, or that was compiled for inputs of another meaning.
         """
         known = self.met.get(model)
         if known is not None:
             return known[1]
         if model not in self._predicting:
             declared = self._declared
-            fit = match_model(model, declared.inputs, declared.heads, declared.batch_size)
+            fit = match_model(model, declared.inputs, {}, declared.batch_size)
             problems = [*fit.errors, *other_meaning(model, declared.inputs, {})]
             if problems or fit.structure is None:
                 raise ContractError(*problems)

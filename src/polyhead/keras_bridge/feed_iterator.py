@@ -6,6 +6,7 @@ import copy
 import itertools
 import weakref
 from collections.abc import Iterator, Mapping
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from polyhead.errors import ContractError, Problem, listed, shown, warn
 from polyhead.keras_bridge import fit_epochs as keras_epochs
 from polyhead.keras_bridge.devices import BATCH_SIZE, LAST_BATCH
-from polyhead.keras_bridge.keras_call import Call, Convert, Use
+from polyhead.keras_bridge.keras_call import Call, Convert, Use, require_one_thread
 from polyhead.keras_bridge.structure import Structure, packer
 from polyhead.order import Order
 from polyhead.order.position import Pass, Position, unknown_count
@@ -229,6 +230,7 @@ class FeedIterator:
             return
         skipped = 0
         if not going.begun:
+            require_one_thread([(one, other.thread) for one, other in self._runs.items() if other.begun])
             position.finish_last_run()
             going.begun, going.endless, going.asked = True, call.steps, keras_epochs.counter_of_batches(run)
             skipped = self._place(call, going.endless or len(self.order))
@@ -364,6 +366,7 @@ class _Run:
         one: the current or the last pass over the rows.
         asked: counts the batches that Keras asked for in the run.
         trained: counts the batches trained on in the current epoch of ``fit``.
+        thread: the thread of ``fit``.
     """
 
     blocks: Iterator[Block] = iter(())
@@ -377,6 +380,7 @@ class _Run:
 
     def __init__(self) -> None:
         self.asked = self.trained = unknown_count
+        self.thread = get_ident()
 
 
 class EpochInProgress(itertools.chain):

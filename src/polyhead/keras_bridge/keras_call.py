@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from threading import get_ident
 from types import FrameType
 from typing import Any, Literal
 
@@ -85,6 +86,25 @@ def calling_epochs() -> Any:
     """Find Keras's iterator over the epochs of the call that led here; None without one."""
     owners = (frame.f_locals.get("self") for frame in keras_frames())
     return next(filter(_iterates, owners), None)
+
+
+def require_one_thread(runs: Iterable[tuple[Any, int]]) -> None:
+    """Raise if ``fit`` trains with a feed in another thread, as the position would move for both.
+
+    Args:
+        runs: Keras's iterators over epochs that the feed has met, and their threads.
+    """
+    for run, thread in runs:
+        frame = None if thread == get_ident() else sys._current_frames().get(thread)
+        while frame is not None:
+            if frame.f_code.co_name == "fit" and frame.f_locals.get("epoch_iterator") is run:
+                expected, found = (
+                    "a feed that trains one model at a time",
+                    "one in use by fit() in another thread",
+                )
+                fix = "Give each thread a feed of its own, of the same rows: copy.copy(feed)."
+                raise ContractError(Problem("fit(feed)", expected, found, fix))
+            frame = frame.f_back
 
 
 def keras_frames(most: int = _DEPTH) -> Iterator[FrameType]:

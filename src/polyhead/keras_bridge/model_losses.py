@@ -150,8 +150,8 @@ class HeadLosses:
         if not in_stateless_scope():
             expected = "a call within keras.StatelessScope, as it counts the loss of each head"
             fix = (
-                "In a train_step of your own, take the gradient of self.compute_loss_and_updates, as that of "
-                "keras.Model does on JAX."
+                "In a train_step or test_step of your own, call self.compute_loss_and_updates, as those of "
+                "keras.Model do on JAX."
             )
             raise ContractError(Problem("compute_loss()", expected, "one outside of it", fix))
 
