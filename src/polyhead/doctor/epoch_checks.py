@@ -175,7 +175,8 @@ def _check_endless(
             subject.kind,
             "an end, or a number of steps for an epoch",
             "no end" if subject.endless or cycle else f"no end within {count}",
-            f"Say fit({how}), else the first epoch never ends; here: examine(steps_per_epoch=...).",
+            f"Say fit({how}), else the first epoch never ends; here: examine(steps_per_epoch=...)."
+            + " Every batch has the same rows: if there are more, move on after each yield." * (cycle == 1),
             "endless",
             warning=True,
         )
