@@ -225,6 +225,11 @@ def test_true_and_false_of_numpy_and_dtypes():
             )
             for given in ("y", ["y", "z"])
         ],
+        (
+            lambda: feed(heads=[ph.Binary(), ph.Regression()]),
+            "heads: expected a dict {name: head}, got 'list'. Name each after an output, as "
+            'heads={"...": ph.Binary()}.',
+        ),
         (lambda: feed(heads=[]), "heads: expected a dict {name: head}, got 'list'."),
         (
             lambda: ph.Feed(

@@ -149,7 +149,11 @@ def test_json_is_all_that_is_printed(program, name):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["program.py"], "program.py: name an object of a Python file, as file.py:name."),
+        (
+            ["program.py"],
+            "program.py: name an object of the file, as program.py:name. It defines x, y, right, wrong, network, "
+            "no_network, folder, Rows, … (11 in all).",
+        ),
         (["nothing.py:right"], "nothing.py: no such file."),
         (["program.py:rihgt"], "program.py: it does not define `rihgt`. Did you mean `right`?"),
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import inspect
 import json
 import os
@@ -11,7 +13,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -65,7 +67,7 @@ def load_data(text: str) -> LoadedData:
 
 def _from_path(path: Path) -> LoadedData:
     if path.suffix == ".py":
-        fail(f"{path}: name an object of the file, as {path}:name.", WRONG_USE)
+        require_named(path)
     if not path.exists():
         fix = "Give the path of a table or a folder of images, or file.py:name."
         fail(hints(f"{path}: no such file.", _similar_file(path), fix), WRONG_USE)
@@ -104,6 +106,8 @@ def _file_and_name(text: str) -> tuple[Path, str]:
 
 def _require_object(text: str) -> None:
     if NAMED.fullmatch(text) is None:
+        if text.endswith(".py") and Path(text).is_file():
+            require_named(Path(text))
         fail(f"{text}: name an object of a Python file, as file.py:name.", WRONG_USE)
     require_file(_file_and_name(text)[0])
 
@@ -155,6 +159,18 @@ def _as_model(text: str, value: Any) -> Any:
     return model
 
 
+def require_named(path: Path) -> NoReturn:
+    """End the command if a Python file is given without the name of an object; list its names, without running it."""
+    held: list[str] = []
+    with contextlib.suppress(OSError, ValueError, SyntaxError):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            held += [getattr(node, "name", "")] + [getattr(target, "id", "") for target in targets]
+    held = [name for name in held if name and not name.startswith("_")]
+    there = f"It defines {listed(held, 8)}." if held else ""
+    fail(hints(f"{path}: name an object of the file, as {path}:name.", there), WRONG_USE)
+
+
 def require_file(path: Path) -> None:
     """End the command if there is no such file."""
     if path.is_dir():
@@ -172,7 +188,7 @@ def _pick(path: Path, names: dict[str, Any], name: str) -> Any:
     if name not in names:
         public = [n for n in names if not n.startswith("_")]
         if not name:
-            fail(f"{path}: name an object of the file, as {path}:name.", WRONG_USE)
+            require_named(path)
         defined = [n for n in public if not inspect.ismodule(names[n])]
         advice = f"It defines {listed(defined, 8)}." if defined else ""
         fail(hints(f"{path}: it does not define `{name}`.", similar(name, public) or advice), WRONG_USE)

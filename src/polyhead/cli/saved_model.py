@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from polyhead.cli.arguments import NAMED, load_saved_model, load_value, require_file
+from polyhead.cli.arguments import NAMED, load_saved_model, load_value, require_file, require_named
 from polyhead.cli.messages import WRONG_USE, check_all, fail, reporting
 from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import ContractError, Problem, hints, listed, similar
@@ -82,7 +82,7 @@ def _require_data(text: str) -> None:
     if named is not None:
         require_file(Path(named["file"]))
     elif text.endswith(".py"):
-        fail(f"{text}: name an object of the file, as {text}:name.", WRONG_USE)
+        require_named(Path(text))
     elif not Path(text).exists():
         fail(f"{text}: no such file.", WRONG_USE)
 

@@ -17,6 +17,7 @@ _SMALL = 64
 """Rows of at most this many integers may be equal by chance."""
 _UNEVEN = 0.05
 _BARELY = 1 / 12
+_MANY = 10
 _ALL_NEW = 0.9
 """If more of the rows are new in the second epoch, they are drawn or augmented anew."""
 
@@ -175,7 +176,8 @@ def _check_endless(
             subject.kind,
             "an end, or a number of steps for an epoch",
             "no end" if subject.endless or cycle else f"no end within {count}",
-            f"Say fit({how}), else the first epoch never ends; here: examine(steps_per_epoch=...).",
+            f"Say fit({how}), else the first epoch never ends; here: examine(steps_per_epoch=...)."
+            + " Every batch has the same rows: if there are more, move on after each yield." * (cycle == 1),
             "endless",
             warning=True,
         )
@@ -301,7 +303,7 @@ def _check_repeats(
             f"whether both epochs have the same rows: {counted(missed, 'row')} differ, as augmented ones do"
         )
     elif missed > batch_rows:
-        fix = "Cut the batches from one permutation of all rows."
+        fix = "Cut the batches from one permutation of all rows, unless each epoch is to draw others."
         if subject.kind == "tf.data dataset":
             fix = "A take() or skip() after shuffle() splits anew in each epoch, so rows for validation are trained "
             fix += "on: say shuffle(rows, reshuffle_each_iteration=False) before the split."
@@ -334,11 +336,15 @@ def _by_chance(first: Reading) -> bool:
 def _relabeled(first: Reading, epoch: EpochPart, later: EpochPart, missed: int) -> bool:
     """Return whether inputs that differ are other rows rather than augmented ones: other labels came with them.
 
-    Masks and boxes are augmented too, so only single numbers count, those with the most values. Without any, vectors
-    are taken for other rows.
+    Masks, boxes and angles are augmented too, so only single numbers count, of images only ids, and those with many
+    values. Without any, vectors are taken for other rows.
     """
     vectors = all(len(stats.shape) <= 1 for (part, _), stats in first.stats.items() if part == "x")
-    alone = [path for path in epoch.labels[0] if len(first.stats["y", path].shape) <= 1]
+    alone = [
+        path
+        for path in epoch.labels[0]
+        if first.stats["y", path].shape in ((), (1,)) and (vectors or first.stats["y", path].whole)
+    ]
     labels = [
         [np.sort(np.concatenate([b[path] for b in part.labels])) for part in (epoch, later)] for path in alone
     ]
@@ -346,7 +352,7 @@ def _relabeled(first: Reading, epoch: EpochPart, later: EpochPart, missed: int) 
     same = [
         np.array_equal(before, after)
         for (before, after), count in zip(labels, values, strict=True)
-        if count == max(values)
+        if count >= min(_MANY, max(values))
     ]
     often = missed < len(np.concatenate(epoch.rows)) / 2  # most of the images are as they were
     return not any(same) and (vectors or (bool(same) and often))

@@ -25,6 +25,7 @@ from polyhead.doctor.leaf_names import CHANNELS_LAST, Matches, batch_of, in_row
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.reading import Reading
+from polyhead.doctor.weight_checks import are_row_numbers
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
 
@@ -47,7 +48,7 @@ def check_finite(reading: Reading, matches: Matches, parts: str = "xyw") -> Iter
                 fix = "Give 0 where a row does not count."
             found = f"{word} ({counted(stats.not_finite, 'row')} in all)"
             yield Problem(matches.name(leaf_path, spot), "finite numbers", found, fix, code)
-        if leaf_path[0] == "w" and _are_row_numbers(stats):
+        if leaf_path[0] == "w" and are_row_numbers(stats):
             found = f"whole numbers from 0 to {stats.high[0]:g}, as row ids are"
             fix = "The third part of a batch is weights: leave the ids out."
             yield Problem(matches.name(leaf_path), "weights", found, fix, "weights-structure", warning=True)
@@ -59,12 +60,6 @@ def check_finite(reading: Reading, matches: Matches, parts: str = "xyw") -> Iter
             yield Problem(
                 matches.name(leaf_path, spot), "a weight of at least 0", f"{value:g}", fix, "negative-weight"
             )
-
-
-def _are_row_numbers(stats: LeafStatistics) -> bool:
-    """Return whether weights may be the ids of the rows: as many whole numbers as there are rows, from 0 on."""
-    numbers = stats.usable and stats.whole and stats.low[0] == 0 and FEW <= stats.high[0] < stats.rows
-    return numbers and (stats.distinct is None or len(stats.distinct) > stats.high[0])
 
 
 def zero_weight_notes(reading: Reading, matches: Matches) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, ValuesView
 from dataclasses import replace
 from typing import Any
 
+from polyhead.checks.output_rules import FEW
 from polyhead.doctor.batch_layout import shown_nesting
 from polyhead.doctor.leaf_names import Matches, quoted
 from polyhead.doctor.leaf_statistics import LeafStatistics
@@ -38,6 +39,13 @@ def check_weights(reading: Reading, model: Model | None, matches: Matches) -> li
             slot = matches.outputs.get(path)
             problems += _check_weights_shape(matches.name(leaf_path), stats.shape, labels.shape, slot)
     return problems
+
+
+def are_row_numbers(stats: LeafStatistics) -> bool:
+    """Return whether weights may be the ids of the rows, from 0 on."""
+    whole = stats.usable and stats.whole and stats.low[0] == 0 and stats.high[0] >= FEW
+    many = stats.distinct is None or len(stats.distinct) > stats.high[0]
+    return bool(whole and many and stats.rows % (stats.high[0] + 1) == 0)
 
 
 def _single_numbers(w: Any, matches: Matches) -> Problem:

@@ -176,6 +176,8 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
     if not isinstance(heads, Mapping):
         names = [heads] if isinstance(heads, str) else as_list(heads) or []
         fix = f'Say what each is, as heads={{"{names[0]}": ph.Categorical()}}.' if names else ""
+        if names and isinstance(names[0], Head):
+            fix = f'Name each after an output, as heads={{"...": ph.{names[0]}}}.'
         raise ContractError(Problem("heads", "a dict {name: head}", shown(type(heads).__name__), fix))
     for word, given, base in (("input", inputs, Input), ("head", heads, Head)):
         for name, kind in given.items():
