@@ -182,7 +182,7 @@ def _examine(
 def _compare(
     subject: Subject, first: Reading, side: Model | None, matches: Matches, model: Any, misfits: list[Problem]
 ) -> tuple[list[Problem], Matches]:
-    """Compare the arrays of the batches with each other and with the model; return problems and the intended places."""
+    """Compare the arrays of the batches with each other and with the model; return problems and the right matches."""
     assert first.first is not None
     shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
     of_outputs, outputs = value_checks.check_outputs(first, matches)
