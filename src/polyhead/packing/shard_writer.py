@@ -93,13 +93,13 @@ class _Shard:
         ids = np.arange(start, min(start + self._step, self._stop), dtype=np.int64)
         rows = checked_rows(self._rows, ids)
         at = slice(start - self._start, start - self._start + len(ids))
-        found = {}
+        columns = {}
         for spec in self._specs:
             name = spec["name"]
             try:
                 values = fitting_rows(spec, rows[name])
                 if name not in self._numbers:
-                    found[name] = to_arrow(spec, values)
+                    columns[name] = to_arrow(spec, values)
                 elif spec["nullable"]:
                     gone = [value is None for value in values]
                     self._there[name][at] = ~np.array(gone, bool)
@@ -110,4 +110,4 @@ class _Shard:
                     self._numbers[name][at] = values
             except BadValue as bad:
                 raise bad.located(column=name, row=row_of(self._rows, bad.index or 0, ids)) from None
-        return len(ids), found
+        return len(ids), columns
