@@ -169,11 +169,11 @@ class Cached(MadeColumns):
 
     def _numbers(self, numbers: Any) -> np.ndarray:
         """The row numbers stored in a file; raise if they are not rows of the source."""
-        found = np.asarray(numbers, np.int64)
-        if len(found) and not (found.min() >= 0 and found.max() < len(self)):
-            words = f"{found.min()} to {found.max()}"
+        rows = np.asarray(numbers, np.int64)
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
+            words = f"{rows.min()} to {rows.max()}"
             raise StoreError(Problem(f"cache {self._folder}", f"rows from 0 to {len(self) - 1}", words))
-        return found
+        return rows
 
     def _add_file(self, path: Path, rows: int | None = None) -> None:
         batch = map_shard(path, {spec["name"]: field(spec) for spec in self._specs}, rows)
@@ -184,7 +184,7 @@ class Cached(MadeColumns):
         self._flushed += len(numbers)
         self._files.append(batch)
         specs = [spec for spec in self._specs if spec["name"] != NUMBER]
-        pieces = {s["name"]: [one.column(s["name"]) for one in self._files] for s in specs}
+        pieces = {s["name"]: [file.column(s["name"]) for file in self._files] for s in specs}
         self._on_disk = {s["name"]: column_from(s, pieces[s["name"]]) for s in specs}
 
     def _filling(self, ids: np.ndarray) -> dict[str, Values]:
@@ -193,23 +193,23 @@ class Cached(MadeColumns):
             return checked_rows(self._made, ids)
         missing = np.unique(ids[self._stored_at[ids] < 0])
         if len(missing):
-            made = checked_rows(self._made, missing)
+            rows = checked_rows(self._made, missing)
             with self._lock, on_disk(self._folder, _NO_ROOM):
-                self._keep(missing, made)
+                self._keep(missing, rows)
         with self._lock:
             if self._store is not None:
                 return dict(self._store.coded(self._stored_at[ids]))
             return self._known(self._stored_at[ids])
 
-    def _keep(self, ids: np.ndarray, made: Mapping[str, Values]) -> None:
+    def _keep(self, ids: np.ndarray, decoded: Mapping[str, Values]) -> None:
         new = np.flatnonzero(self._stored_at[ids] < 0)  # another thread may have stored some since
         if self._store is not None or not len(new):
             return
-        rows = {name: take(made[name], new) for name in self._kept}
+        rows = {name: take(decoded[name], new) for name in self._kept}
         count = self._flushed + sum(len(numbers) for numbers, _ in self._waiting)
         self._stored_at[ids[new]] = count + np.arange(len(new))
         self._waiting.append((ids[new], rows))
-        held = sum(size(values) for _, some in self._waiting for values in some.values())
+        held = sum(size(values) for _, part in self._waiting for values in part.values())
         whole = count + len(new) == len(self)
         if held >= FILE_BYTES or whole:
             self._flush()
@@ -228,7 +228,7 @@ class Cached(MadeColumns):
 
     def _flush(self) -> None:
         assert self._journal is not None
-        numbers = np.concatenate([some for some, _ in self._waiting])
+        numbers = np.concatenate([ids for ids, _ in self._waiting])
         columns = {name: join([rows[name] for _, rows in self._waiting]) for name in self._kept}
         columns[NUMBER] = numbers
         row_ids = self.ids_of(numbers)
