@@ -78,28 +78,28 @@ def compare_rows(read: Callable[[], Mapping[str, list[np.ndarray]]], feed: Feed,
     heads = [None] * len(after["x"]) + list(feed.heads.values())
     notes = [""] * len(names)
     for at, weights in enumerate(after["weights"], len(after["x"])):
-        if all(one.dtype.kind == "f" for one in (old[at], arrays[at])) and np.isnan(old[at]).any():
+        if all(a.dtype.kind == "f" for a in (old[at], arrays[at])) and np.isnan(old[at]).any():
             arrays[at] = np.where(spread_over(weights == 0, arrays[at]), np.nan, arrays[at])
             notes[at] = "NaN became no label"
     lines = [f"rows: {len(arrays[0]):,} compared"]
-    pairs = [_in_one_form(one, two, head) for one, two, head in zip(old, arrays, heads, strict=True)]
-    if not all(_equal(one, two) for one, two, _ in pairs):
-        sides = zip(*[(one, two) for one, two, _ in pairs], strict=True)
+    pairs = [_in_one_form(a, b, head) for a, b, head in zip(old, arrays, heads, strict=True)]
+    if not all(_equal(a, b) for a, b, _ in pairs):
+        sides = zip(*[(a, b) for a, b, _ in pairs], strict=True)
         order = [
             _sorted([*side, *all_["weights"]]) for side, all_ in zip(sides, (before, after), strict=True)
         ]
-        if all(_equal(one, two) for one, two in zip(*(side[: len(pairs)] for side in order), strict=True)):
+        if all(_equal(a, b) for a, b in zip(*(side[: len(pairs)] for side in order), strict=True)):
             lines += ["the same rows in another order"]
             old_weights, new_weights = (side[len(pairs) :] for side in order)
             return lines + _compared_weights(names, old_weights, new_weights, order[0])
         again = read()
-        if not all(_equal(one, two) for one, two in zip(old, [*again["x"], *again["y"]], strict=True)):
+        if not all(_equal(a, b) for a, b in zip(old, [*again["x"], *again["y"]], strict=True)):
             return [
                 "not compared: the pipeline gives other rows each time, as random order or augmentation does"
             ]
     lines += [
-        f"{name}: {_how_they_differ(one, two, '; '.join(filter(None, (note, more))))}"
-        for name, (one, two, note), more in zip(names, pairs, notes, strict=True)
+        f"{name}: {_how_they_differ(a, b, '; '.join(filter(None, (note, more))))}"
+        for name, (a, b, note), more in zip(names, pairs, notes, strict=True)
     ]
     return lines + _compared_weights(names, before["weights"], after["weights"], old)
 
@@ -174,13 +174,13 @@ def _how_they_differ(old: np.ndarray, new: np.ndarray, note: str) -> str:
     if old.dtype.kind in "OUS" or new.dtype.kind in "OUS":
         wrong = int(np.flatnonzero(old.astype(str) != new.astype(str))[0])
         return f"row {wrong}: {shown(old[wrong])} before, {shown(new[wrong])} in the feed"
-    one, two = old.astype(float), new.astype(float)
-    if one.ndim == 4 and np.allclose(one, 255 * two, atol=0.6):
+    before, after = old.astype(float), new.astype(float)
+    if before.ndim == 4 and np.allclose(before, 255 * after, atol=0.6):
         return f"the same pixels, 0-255 before and 0-1 in the feed{also}"
-    gap = np.abs(one - two).reshape(len(one), -1)
-    gap[np.isclose(one, two, rtol=1e-5, atol=1e-6, equal_nan=True).reshape(gap.shape)] = 0
+    gap = np.abs(before - after).reshape(len(before), -1)
+    gap[np.isclose(before, after, rtol=1e-5, atol=1e-6, equal_nan=True).reshape(gap.shape)] = 0
     wrong = int(gap.max(1).argmax())
-    if one.ndim == 4:
+    if before.ndim == 4:
         return f"differs by {gap.mean():.3g} on average, from resizing and scaling"
     count = int((gap.max(1) != 0).sum())
     differ = counted(count, "row differs", "rows differ")

@@ -171,8 +171,8 @@ def _frame_heads(args: Any, frame: Any) -> tuple[dict[str, Guess], list[str]]:
     names = [columns] if isinstance(columns, str) else list(columns or [])
     if mode in ("raw", "other") and len(names) > 1:
         listed = ", ".join(map(quoted_text, names))
-        one = Guess("Regression", (str(len(names)), f"column=[{listed}]"))
-        return {"numbers": one}, [
+        head = Guess("Regression", (str(len(names)), f"column=[{listed}]"))
+        return {"numbers": head}, [
             "class_mode='raw' made one array of the columns; each may be a head of its own"
         ]
     if mode in ("raw", "other", "multi_output"):
