@@ -75,7 +75,7 @@ class DecodedRows(MadeColumns):
         _require_one_reading(self._images)
         self._names = tuple(dict.fromkeys(kind.columns(n)[0] for n, kind in self._images.items()))
         super().__init__(source.only(self._names) if self._names else source)
-        self._made = repr((list(self._images.items()), augment, seed, EPOCHS))
+        self._setup = repr((list(self._images.items()), augment, seed, EPOCHS))
         self._scene: _DecodingScene | None = None
         self._dtypes: dict[str, np.dtype] = {}
         if self._images:
@@ -83,7 +83,7 @@ class DecodedRows(MadeColumns):
 
             # the effect of a user's function is unknown until it gets the image
             moves = [a for a in augment if not isinstance(a, Apply)]
-            self._made = repr((list(self._images.items()), moves, seed, EPOCHS))
+            self._setup = repr((list(self._images.items()), moves, seed, EPOCHS))
             self._deep = all(a.takes_floats for a in augment if isinstance(a, Apply))
             self._scene = _DecodingScene(self._source, self._images, {}, moves, seed)
             sample = sample_rows(self._source)
@@ -117,7 +117,7 @@ class DecodedRows(MadeColumns):
     def fingerprint(self) -> str:
         """A string that identifies the rows and how they are decoded."""
         deep = {name: dtype.name for name, dtype in self._dtypes.items() if dtype != np.uint8}
-        return of_source(self._source, self.converted, ["shrunk", self._made, *([deep] if deep else [])])
+        return of_source(self._source, self.converted, ["shrunk", self._setup, *([deep] if deep else [])])
 
     def specs(self) -> list[Spec]:
         """The specifications of the columns in a store."""

@@ -205,7 +205,7 @@ class _Passage:
         self._opened: list[dict[str, Any]] = [{} for _ in range(count)]
         self._frames: list[dict[str, Frame]] = [{} for _ in range(count)]
         self._plan: Any = None
-        self._found: dict[str, list[Any]] = {n: [None] * count for n in (*self._images, *self._heads)}
+        self._values: dict[str, list[Any]] = {n: [None] * count for n in (*self._images, *self._heads)}
 
     def _labels_of(self, name: str, head: Head, rows: Mapping[str, Any]) -> Any:
         try:
@@ -270,19 +270,19 @@ class _Passage:
         where = getattr(opened[scene.first], "where", "") or place(input=scene.first, row=row)
         moved = move(self._plan, i, images, layers, self._options, where)
         for name, value in values_of(moved, layers, scene.raw, self._options, scene.stores):
-            self._found[name][i] = value
+            self._values[name][i] = value
         laps("warp")
 
     def columns(self) -> dict[str, Values]:
         """The values of all images and heads."""
-        found = self._found
+        values = self._values
         out: dict[str, Values] = {}
         for name in self._images if self._scene.has_pixels else ():
-            out[name] = as_column_of_pixels(found[name], name, self._ids)
+            out[name] = as_column_of_pixels(values[name], name, self._ids)
         for name, head in self._heads.items():
             labels = self._labels[name]
             dense = _has_one_mask(head) and is_dense(labels) and labels.dtype.kind in "iufb"
-            out[name] = _stacked_masks(found[name]) if dense else found[name]
+            out[name] = _stacked_masks(values[name]) if dense else values[name]
         return out
 
 
