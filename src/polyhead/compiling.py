@@ -73,15 +73,15 @@ def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, k
     >>> ph.outputs(features, {"age": ph.Regression(), "kind": ph.Categorical(3)})["kind"].shape
     (None, 3)
     """
-    given = heads if isinstance(heads, Mapping) else getattr(heads, "heads", None)
-    if given is None or not all(isinstance(head, Head) for head in given.values()):
+    by_name = heads if isinstance(heads, Mapping) else getattr(heads, "heads", None)
+    if by_name is None or not all(isinstance(head, Head) for head in by_name.values()):
         fix = "Give the feed, or feed.heads."
         raise ContractError(Problem("outputs(heads)", "heads by name", shown(heads), fix))
     tensors = {}
-    for (name, head), layer in zip(given.items(), layer_names(given), strict=True):
+    for (name, head), layer in zip(by_name.items(), layer_names(by_name), strict=True):
         if isinstance(features, Mapping):
-            found = features.get(name, features.get(None))
-            if found is None:
+            tensor = features.get(name, features.get(None))
+            if tensor is None:
                 expected = f"features for it among {shown(list(features))}"
                 where, near = (
                     f"outputs(), {place(head=name)}",
@@ -89,12 +89,12 @@ def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, k
                 )
                 raise ContractError(Problem(where, expected, "none", near))
         else:
-            found = features
-        if not hasattr(found, "shape"):
+            tensor = features
+        if not hasattr(tensor, "shape"):
             expected = "a tensor of features, or {head: tensor}"
-            raise ContractError(Problem(f"outputs(features), {place(head=name)}", expected, shown(found)))
+            raise ContractError(Problem(f"outputs(features), {place(head=name)}", expected, shown(tensor)))
         _require_resolved(name, head)
-        tensors[name] = head.output(found, layer)
+        tensors[name] = head.output(tensor, layer)
     return tensors
 
 
@@ -170,8 +170,8 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     }
     _require_suited(feed, losses, metrics, logits, contradictions)
     metrics = {
-        name: [elementwise(metric) for metric in found] if losses[name].elementwise else found
-        for name, found in metrics.items()
+        name: [elementwise(metric) for metric in of_head] if losses[name].elementwise else of_head
+        for name, of_head in metrics.items()
     }
     for name, head in feed.heads.items():
         if head.scaling is not None:
@@ -202,11 +202,11 @@ def _declared(feed: Any, name: str) -> str | Declaration:
     """
     head = feed.heads[name]
     whole, bare = (
-        Declaration(feed.inputs, {name: one}) for one in (head, head.fixed(loss=None, metrics=None))
+        Declaration(feed.inputs, {name: variant}) for variant in (head, head.fixed(loss=None, metrics=None))
     )
-    for one in (whole, bare):
+    for variant in (whole, bare):
         try:
-            return json.dumps(one.to_dict())
+            return json.dumps(variant.to_dict())
         except ContractError:
             pass
     return bare
@@ -299,12 +299,12 @@ def _logits_by_head(model: Any, feed: Any, structure: Structure) -> tuple[dict[s
     """
     paths = {name: path for path, name in leaves(structure.outputs)}
     layer = {name: layer_logits(model, paths[name]) for name in feed.heads}
-    found = {name: declared_logits(head) for name, head in feed.heads.items()}
+    is_logits = {name: declared_logits(head) for name, head in feed.heads.items()}
     unseen = [name for name, head in feed.heads.items() if layer[name] is None and head.probabilities]
     tries = _tried(model, feed) if unseen else []
     problems: list[Problem] = []
     for name in unseen:
-        usual, *others = [_output_values(one, paths[name]) for one in tries]
+        usual, *others = [_output_values(tried, paths[name]) for tried in tries]
         values = np.concatenate([usual, *others])
         overflow = np.isnan(values).reshape(len(values), -1).any(1)  # exp(z) / (1 + exp(z)) of a large z
         head, told = feed.heads[name], not overflow[len(usual) :].all()
@@ -312,10 +312,10 @@ def _logits_by_head(model: Any, feed: Any, structure: Structure) -> tuple[dict[s
         unreached = bool(others) and not others[0].any() and bool((values < 1 - SLACK).all())
         logits = unreached or not probable(values, head)  # a sigmoid of 0 is 0.5
         problems += contradicted(name, head, values, logits) if others and told else ()
-        if found[name] is None:
-            found[name] = logits
-    known = {name: layer[name] if found[name] is None else found[name] for name in found}
-    return {name: bool(value) for name, value in known.items()}, problems
+        if is_logits[name] is None:
+            is_logits[name] = logits
+    resolved = {name: layer[name] if is_logits[name] is None else is_logits[name] for name in is_logits}
+    return {name: bool(value) for name, value in resolved.items()}, problems
 
 
 def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None:
@@ -353,11 +353,11 @@ def _tried(model: Any, feed: Any) -> list[Any]:
         return np.where(whole, array, product) if ids else product
 
     others = [keras.tree.map_structure(partial(times, factor), x) for factor in (0, 1000)]
-    found = [model(x, training=False)]
+    predictions = [model(x, training=False)]
     if any(a is not b for a, b in zip(keras.tree.flatten(x), keras.tree.flatten(others[0]), strict=True)):
         with contextlib.suppress(Exception):  # a model may read the numbers as ids
-            found += [model(one, training=False) for one in others]
-    return found
+            predictions += [model(changed, training=False) for changed in others]
+    return predictions
 
 
 def _output_values(values: Any, path: Any) -> np.ndarray:

@@ -94,17 +94,17 @@ def similar(name: Any, names: Iterable[Any]) -> str:
     """
     import difflib
 
-    known: dict[str, Any] = {}
-    for one in names:
-        known.setdefault(str(one).lower(), one)
-    near = difflib.get_close_matches(str(name).lower(), known, n=1)
+    originals: dict[str, Any] = {}
+    for candidate in names:
+        originals.setdefault(str(candidate).lower(), candidate)
+    near = difflib.get_close_matches(str(name).lower(), originals, n=1)
     if not near:
         return ""
-    found = known[near[0]]
-    if isinstance(name, str) and isinstance(found, str):
-        return f"Did you mean `{found}`?"
-    other = type(name) is not type(found) and near[0] == str(name).lower()
-    return f"Did you mean {shown(found)}, not {shown(name)}?" if other else ""
+    match = originals[near[0]]
+    if isinstance(name, str) and isinstance(match, str):
+        return f"Did you mean `{match}`?"
+    other = type(name) is not type(match) and near[0] == str(name).lower()
+    return f"Did you mean {shown(match)}, not {shown(name)}?" if other else ""
 
 
 def listed(names: Sequence[str], most: int = 40) -> str:
@@ -153,10 +153,10 @@ def plain_scalar(value: Any) -> Any:
 
 def plain_fields(spec: Any) -> None:
     """Turn NumPy scalars in the fields of a frozen dataclass into Python objects."""
-    for one in fields(spec):
-        value = getattr(spec, one.name)
+    for f in fields(spec):
+        value = getattr(spec, f.name)
         if plain_scalar(value) is not value:
-            object.__setattr__(spec, one.name, plain_scalar(value))
+            object.__setattr__(spec, f.name, plain_scalar(value))
 
 
 def as_list(values: Any) -> list[Any] | None:
@@ -170,10 +170,10 @@ def as_list(values: Any) -> list[Any] | None:
     """
     if isinstance(values, (str, bytes, dict, set, frozenset)) or getattr(values, "shape", None) == ():
         return None
-    for way in ("tolist", "to_list", "to_pylist"):  # NumPy and pandas, polars, Arrow
-        if callable(getattr(values, way, None)):
-            found = getattr(values, way)()
-            return found if isinstance(found, list) else None
+    for method in ("tolist", "to_list", "to_pylist"):  # NumPy and pandas, polars, Arrow
+        if callable(getattr(values, method, None)):
+            items = getattr(values, method)()
+            return items if isinstance(items, list) else None
     ordered = isinstance(values, (Sequence, KeysView, ValuesView))
     return [plain_scalar(value) for value in values] if ordered else None
 
@@ -328,8 +328,8 @@ class Report:
         return html_table(title, ("", "where", "what", "fix"), rows, "\n".join(self.notes))
 
     def __str__(self) -> str:
-        found = {"problem": self.errors, "warning": self.warnings}
-        totals = [counted(len(some), word) for word, some in found.items() if some]
+        groups = {"problem": self.errors, "warning": self.warnings}
+        totals = [counted(len(problems), word) for word, problems in groups.items() if problems]
         lines = [", ".join(totals) + ":" if totals else "ok"]
         lines += [f"  {i}. {'(perhaps) ' * p.warning}{p}" for i, p in enumerate(self.problems, 1)]
         lines += [f"  {note}" for note in self.notes]

@@ -233,8 +233,8 @@ class Apply(Augmentation):
             return "Keep as many channels, as image[..., None].repeat(3, axis=2) does for gray."
         if before.dtype.kind in "iu" and returned.dtype.kind == "f":
             scaling = albumentations.first_of(self.function, albumentations.SCALES)
-            what = f"Leave {scaling} out" if scaling else "Give back the dtype that came"
-            return f"{what}: ph.Image scales to 0–1, and the model may go on, as keras.layers.Normalization does."
+            advice = f"Leave {scaling} out" if scaling else "Give back the dtype that came"
+            return f"{advice}: ph.Image scales to 0–1, and the model may go on, as keras.layers.Normalization does."
         return ""
 
 

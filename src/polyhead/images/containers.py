@@ -98,10 +98,10 @@ def read_heif(content: Content) -> Header | None:
 
 def _brands(content: Content) -> tuple[bytes, ...]:
     """The brands in the ``ftyp`` box of a file; empty if there is none."""
-    length, name = struct.unpack(">I4s", content.some(0, 8).ljust(8, b"\0"))
+    length, name = struct.unpack(">I4s", content.peek(0, 8).ljust(8, b"\0"))
     if name != b"ftyp" or length < 16:
         return ()
-    brands = content.some(8, min(length - 8, 256))
+    brands = content.peek(8, min(length - 8, 256))
     return (brands[:4], *(brands[i : i + 4] for i in range(8, len(brands) - 3, 4)))
 
 
@@ -158,12 +158,12 @@ def is_jpeg2000(start: bytes) -> bool:
 def read_jpeg2000(content: Content) -> Header:
     """Read the header of a JPEG 2000. Raises `Broken` for an invalid codestream."""
     at = 0
-    if content.some(0, 4) != _CODESTREAM:
+    if content.peek(0, 4) != _CODESTREAM:
         box = next((b for b in _boxes_between(content, 0, content.size) if b.name == b"jp2c"), None)
         if box is None:
             raise Broken("a JPEG 2000 without pixels")
         at = box.start
-    if content.some(at, 4) != _CODESTREAM:
+    if content.peek(at, 4) != _CODESTREAM:
         raise Broken("a JPEG 2000 without pixels")
     right, low, left, top, wide, high, begin, start, bands, depth = content.unpack(">8IHB", at + 8)
     tiles = -(-(right - begin) // max(1, wide)) * -(-(low - start) // max(1, high))

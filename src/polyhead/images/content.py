@@ -23,7 +23,7 @@ class Content:
         self._file = None if isinstance(data, bytes) else data
         self.size = len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
 
-    def some(self, at: int, count: int) -> bytes:
+    def peek(self, at: int, count: int) -> bytes:
         """Up to ``count`` bytes from ``at``; fewer at the end."""
         if self._file is None:
             return self._data[at : at + count]
@@ -38,7 +38,7 @@ class Content:
         Raises:
             Broken: if there are fewer.
         """
-        data = self.some(at, count)
+        data = self.peek(at, count)
         if len(data) != count:
             raise Broken(ENDS)
         return data

@@ -45,7 +45,7 @@ class Directories:
 
     def __init__(self, content: Content) -> None:
         self.content = content
-        start = content.some(0, 8)
+        start = content.peek(0, 8)
         self.order = {b"II": "<", b"MM": ">"}.get(start[:2], "")
         if not self.order or start[2:4] not in (b"*\0", b"\0*", b"+\0", b"\0+"):
             raise Broken("no directory of tags")
@@ -61,14 +61,14 @@ class Directories:
         head, form, field = (8, "HHQ8x", 12) if self.big else (2, "HHI4x", 8)
         count = self.content.unpack(self.order + ("Q" if self.big else "H"), at)[0]
         size = 20 if self.big else 12
-        block = self.content.some(at + head, min(count, 1 << 16) * size)
+        block = self.content.peek(at + head, min(count, 1 << 16) * size)
         block, tags = block[: len(block) // size * size], {}
         for i, (tag, type_, number) in enumerate(struct.iter_unpack(self.order + form, block)):
             if only is None or tag == only:
                 tags[tag] = Tag(type_, number, at + head + i * size + field)
         if only is not None:
             return Directory(tags, 0, len(block) // size)
-        after = self.content.some(at + head + count * size, head if self.big else 4)
+        after = self.content.peek(at + head + count * size, head if self.big else 4)
         whole = len(after) == (8 if self.big else 4)
         (next_,) = struct.unpack(self.order + ("Q" if self.big else "I"), after) if whole else (0,)
         return Directory(tags, next_, len(block) // size)

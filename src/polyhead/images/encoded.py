@@ -193,10 +193,10 @@ def _require_one(header: Header, page: int | None, where: str, layer: str) -> No
     if page and header.pages == 1:
         raise no_page(NoPage(header.format, 1), page, where)
     if page is None and header.pages > 1:
-        what = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
+        found = f"a TIFF of {header.pages} pages" if header.format == "TIFF" else "an animation"
         fix = "Say ph.Image(page=0) for the first of them, or save each as a separate file."
         fix = fix if layer == "image" else f"Save the {layer} as a separate file."
-        raise refusal(where, f"one {layer}", what, fix)
+        raise refusal(where, f"one {layer}", found, fix)
 
 
 def _cost(header: Header) -> int:
@@ -217,9 +217,9 @@ _LEAST_SHARE = 1100
 
 def no_page(error: NoPage, page: int, where: str) -> DataError:
     """The error for a page that does not exist."""
-    what = "page" if error.pages == 1 or error.format == "TIFF" else "frame"
+    unit = "page" if error.pages == 1 or error.format == "TIFF" else "frame"
     article = "an" if error.format[0] in "AHIi" else "a"
-    found = f"{article} {error.format} that has {error.pages:,} {what}{'s' * (error.pages > 1)}"
+    found = f"{article} {error.format} that has {error.pages:,} {unit}{'s' * (error.pages > 1)}"
     fix = "Say ph.Image(page=0)." if error.pages == 1 else f"Say a page of 0 to {error.pages - 1:,}."
     return refusal(where, f"page {page}, counted from 0", found, fix)
 

@@ -50,7 +50,7 @@ def read_header(path: str | os.PathLike[str], where: str = "", page: int = 0) ->
                 raise DataError(Problem(where, expected, "an empty file", code="image"))
             header = parse(content, page)
             if header is None:
-                found = f"a file that begins with {content.some(0, 8)!r}"
+                found = f"a file that begins with {content.peek(0, 8)!r}"
                 raise DataError(Problem(where, expected, found, code="image"))
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
@@ -72,7 +72,7 @@ def parse(content: Content | bytes, page: int = 0) -> Header | None:
         Broken: for a truncated or contradictory header.
     """
     content = Content(content) if isinstance(content, bytes) else content
-    start = content.some(0, 16)
+    start = content.peek(0, 16)
     if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _tiff(content, page)
     for matches, read in _FORMATS:
@@ -96,7 +96,7 @@ def _tiff(content: Content, page: int) -> Header:
     if ORIENTATION not in first.tags and 700 in first.tags:
         xmp = first.tags[700]
         (at,) = content.unpack(tiff.order + ("Q" if tiff.big else "I"), xmp.at)
-        orientation = exif_orientation(b"", content.some(at, min(xmp.length, LARGEST_TEXT)))
+        orientation = exif_orientation(b"", content.peek(at, min(xmp.length, LARGEST_TEXT)))
     return Header("TIFF", height, width, orientation, max(bits), bands=bands, lossy=lossy, pages=len(pages))
 
 

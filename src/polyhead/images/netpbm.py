@@ -52,7 +52,7 @@ def is_netpbm(start: bytes) -> bool:
 
 def read_netpbm_header(content: Content) -> NetpbmHeader:
     """Read the header of a Netpbm file. Raises `Broken` for a truncated header or an invalid number."""
-    text = content.some(0, _HEAD)
+    text = content.peek(0, _HEAD)
     magic = text[:2]
     if magic == b"P7":
         return _pam(text)

@@ -32,7 +32,7 @@ def read_npy_header(content: Content) -> NpyHeader:
     Raises:
         Broken: for a damaged or truncated file, or an array that is not an image.
     """
-    file = io.BytesIO(content.some(0, _HEAD))
+    file = io.BytesIO(content.peek(0, _HEAD))
     try:
         version = np.lib.format.read_magic(file)
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

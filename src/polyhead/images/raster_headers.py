@@ -30,7 +30,7 @@ def read_jpeg(content: Content) -> Header:
     """The header of a JPEG."""
     size: tuple[int, int, int] | None = None
     bands, scans = b"", False
-    exif, xmp, at, peek = b"", b"", 2, content.some
+    exif, xmp, at, peek = b"", b"", 2, content.peek
     for _ in range(_SEGMENTS):
         head = peek(at, 4)
         if len(head) < 4:
@@ -76,7 +76,7 @@ def _marker(content: Content, at: int) -> int:
     Raises:
         Broken: if there is none nearby.
     """
-    start = content.some(at, _GAP).find(b"\xff")
+    start = content.peek(at, _GAP).find(b"\xff")
     if start < 0:
         raise Broken("a JPEG with a gap in its header")
     return at + start
@@ -87,12 +87,12 @@ def _marker(content: Content, at: int) -> int:
 
 def read_png(content: Content) -> Header:
     """The header of a PNG."""
-    if content.some(12, 4) not in (b"IHDR", b"IHDR"[: max(0, content.size - 12)]):
+    if content.peek(12, 4) not in (b"IHDR", b"IHDR"[: max(0, content.size - 12)]):
         raise Broken("a PNG that does not begin with its size")
     width, height, bits, kind = content.unpack(">IIBB", 16)
     exif, text, xmp, pages, clear, at = b"", b"", b"", 1, None, 33
     for _ in range(_CHUNKS):
-        head = content.some(at, 8)
+        head = content.peek(at, 8)
         if len(head) < 8:
             break
         length, name = int.from_bytes(head[:4], "big"), head[4:]
@@ -107,7 +107,7 @@ def read_png(content: Content) -> Header:
         elif name == b"acTL" and length >= 4:
             pages = 2 if content.unpack(">I", at + 8)[0] > 1 else 1
         elif name in (b"iTXt", b"zTXt", b"tEXt"):
-            start = content.some(at + 8, min(length, 24))
+            start = content.peek(at + 8, min(length, 24))
             if start.startswith(_RAW_EXIF):
                 text = _text(name, content.read(at + 8, length))
             elif name == b"iTXt" and start.startswith(_PNG_XMP):
@@ -147,7 +147,7 @@ def _unhexed(text: bytes) -> bytes:
 
 def read_webp(content: Content) -> Header:
     """The header of a WebP."""
-    name = content.some(12, 4)
+    name = content.peek(12, 4)
     if name == b"VP8 ":
         width, height = content.unpack("<HH", 26)
         if content.read(23, 3) != b"\x9d\x01\x2a":
@@ -197,14 +197,14 @@ def read_bmp(content: Content) -> Header:
 def read_gif(content: Content) -> Header:
     """The header of a GIF."""
     width, height = content.unpack("<HH", 6)
-    flags = content.some(10, 1)
+    flags = content.peek(10, 1)
     at = 13 + (3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0)
     frames, xmp = 0, b""
     for _ in range(_CHUNKS):
-        mark = content.some(at, 10)
+        mark = content.peek(at, 10)
         if mark[:1] == b"\x21":
-            if mark[1:2] == b"\xff" and not frames and content.some(at + 3, 11) == b"XMP DataXMP":
-                xmp = content.some(at + 14, LARGEST_TEXT)
+            if mark[1:2] == b"\xff" and not frames and content.peek(at + 3, 11) == b"XMP DataXMP":
+                xmp = content.peek(at + 14, LARGEST_TEXT)
             at = _after_blocks(content, at + 2)
         elif mark[:1] == b"\x2c" and len(mark) == 10:
             frames += 1
@@ -221,7 +221,7 @@ def read_gif(content: Content) -> Header:
 def _after_blocks(content: Content, at: int) -> int:
     """The end of the chain of sub-blocks that begins at ``at``."""
     for _ in range(_CHUNKS):
-        length = content.some(at, 1)
+        length = content.peek(at, 1)
         if not length or not length[0]:
             break
         at += 1 + length[0]

@@ -28,14 +28,14 @@ def rows_before(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]
         parts["x"].append([np.array(leaf) for _, leaf in in_order(x)])
         parts["y"].append([np.array(leaf) for _, leaf in labels])
         count = len(parts["x"][-1][0])
-        given = [weights.get(path, weights.get(())) for path, _ in labels]
-        parts["weights"].append([np.ones(count) if one is None else np.array(one, float) for one in given])
+        per_label = [weights.get(path, weights.get(())) for path, _ in labels]
+        parts["weights"].append([np.ones(count) if w is None else np.array(w, float) for w in per_label])
         seen += count
         if seen >= rows:
             break
     return {
-        name: [np.concatenate(one)[:rows] for one in zip(*found, strict=True)]
-        for name, found in parts.items()
+        key: [np.concatenate(arrays)[:rows] for arrays in zip(*all_, strict=True)]
+        for key, all_ in parts.items()
     }
 
 
@@ -45,15 +45,16 @@ def rows_of_feed_alone(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray
     if not source.sequential:
         source = source.select(np.arange(min(rows, feed.num_samples)))
     plain = feed.on(source, batch_size=32)
-    found: dict[str, list[list[np.ndarray]]] = {"x": [], "y": [], "weights": []}
+    parts: dict[str, list[list[np.ndarray]]] = {"x": [], "y": [], "weights": []}
     for batch in itertools.islice(plain.batches(), -(-rows // 32)):
-        found["x"].append([np.array(batch.inputs[name]) for name in feed.inputs])
-        found["y"].append([np.array(batch.labels[name]) for name in feed.heads])
+        parts["x"].append([np.array(batch.inputs[name]) for name in feed.inputs])
+        parts["y"].append([np.array(batch.labels[name]) for name in feed.heads])
         weights = batch.weights or {}
-        found["weights"].append([np.array(weights.get(name, np.ones(len(batch.ids)))) for name in feed.heads])
+        parts["weights"].append([np.array(weights.get(name, np.ones(len(batch.ids)))) for name in feed.heads])
     names = [*(f"input `{name}`" for name in feed.inputs), *(f"head `{name}`" for name in feed.heads)]
     return {
-        key: [np.concatenate(one)[:rows] for one in zip(*all_, strict=True)] for key, all_ in found.items()
+        key: [np.concatenate(arrays)[:rows] for arrays in zip(*all_, strict=True)]
+        for key, all_ in parts.items()
     }, names
 
 
@@ -77,28 +78,28 @@ def compare_rows(read: Callable[[], Mapping[str, list[np.ndarray]]], feed: Feed,
     heads = [None] * len(after["x"]) + list(feed.heads.values())
     notes = [""] * len(names)
     for at, weights in enumerate(after["weights"], len(after["x"])):
-        if all(one.dtype.kind == "f" for one in (old[at], arrays[at])) and np.isnan(old[at]).any():
+        if all(a.dtype.kind == "f" for a in (old[at], arrays[at])) and np.isnan(old[at]).any():
             arrays[at] = np.where(spread_over(weights == 0, arrays[at]), np.nan, arrays[at])
             notes[at] = "NaN became no label"
     lines = [f"rows: {len(arrays[0]):,} compared"]
-    pairs = [_in_one_form(one, two, head) for one, two, head in zip(old, arrays, heads, strict=True)]
-    if not all(_equal(one, two) for one, two, _ in pairs):
-        sides = zip(*[(one, two) for one, two, _ in pairs], strict=True)
+    pairs = [_in_one_form(a, b, head) for a, b, head in zip(old, arrays, heads, strict=True)]
+    if not all(_equal(a, b) for a, b, _ in pairs):
+        sides = zip(*[(a, b) for a, b, _ in pairs], strict=True)
         order = [
             _sorted([*side, *all_["weights"]]) for side, all_ in zip(sides, (before, after), strict=True)
         ]
-        if all(_equal(one, two) for one, two in zip(*(side[: len(pairs)] for side in order), strict=True)):
+        if all(_equal(a, b) for a, b in zip(*(side[: len(pairs)] for side in order), strict=True)):
             lines += ["the same rows in another order"]
             old_weights, new_weights = (side[len(pairs) :] for side in order)
             return lines + _compared_weights(names, old_weights, new_weights, order[0])
         again = read()
-        if not all(_equal(one, two) for one, two in zip(old, [*again["x"], *again["y"]], strict=True)):
+        if not all(_equal(a, b) for a, b in zip(old, [*again["x"], *again["y"]], strict=True)):
             return [
                 "not compared: the pipeline gives other rows each time, as random order or augmentation does"
             ]
     lines += [
-        f"{name}: {_how_they_differ(one, two, '; '.join(filter(None, (note, more))))}"
-        for name, (one, two, note), more in zip(names, pairs, notes, strict=True)
+        f"{name}: {_how_they_differ(a, b, '; '.join(filter(None, (note, more))))}"
+        for name, (a, b, note), more in zip(names, pairs, notes, strict=True)
     ]
     return lines + _compared_weights(names, before["weights"], after["weights"], old)
 
@@ -115,15 +116,15 @@ def _compared_weights(
 def _weights_line(name: str, old: np.ndarray, new: np.ndarray, labels: np.ndarray) -> str:
     """Compare the weights of a head's labels; empty if all are 1. A label that is NaN has weight 0 in the feed."""
     if labels.dtype.kind == "f" and np.isnan(labels).any():
-        there = ~np.isnan(labels.reshape(len(labels), -1)).all(1)
-        old, new = old[there], new[there]
+        labeled = ~np.isnan(labels.reshape(len(labels), -1)).all(1)
+        old, new = old[labeled], new[labeled]
     if old.ndim > new.ndim and old.shape[new.ndim :] == (1,) * (old.ndim - new.ndim):
         old = old.reshape(old.shape[: new.ndim])
     if new.ndim > old.ndim:
         old = spread_over(old, new)
     elif old.ndim > new.ndim:
         new = spread_over(new, old)
-    old, new = (one.reshape(len(one), -1) for one in np.broadcast_arrays(old, new))
+    old, new = (values.reshape(len(values), -1) for values in np.broadcast_arrays(old, new))
     return (
         ""
         if (old == 1).all() and (new == 1).all()
@@ -138,7 +139,7 @@ def _in_one_form(old: np.ndarray, new: np.ndarray, head: Any) -> tuple[np.ndarra
         ids = new.argmax(-1) if new.ndim == 2 and new.shape[1] > 1 else new.reshape(len(new)).astype(int)
         return old.reshape(len(old)).astype(str), np.array([str(classes[i]) for i in ids]), "words became ids"
     single = old.size == new.size == len(new)
-    if single and isinstance(classes, (tuple, list)) and all(isinstance(one, int) for one in classes):
+    if single and isinstance(classes, (tuple, list)) and all(isinstance(label, int) for label in classes):
         return old.reshape(len(old)), np.array(classes)[new.reshape(len(new)).astype(int)], ""
     if old.ndim == 2 and old.shape[1] > 1 and new.size == len(new):
         return old.argmax(-1), new.reshape(len(new)).astype(int), "one-hot labels became ids"
@@ -173,13 +174,13 @@ def _how_they_differ(old: np.ndarray, new: np.ndarray, note: str) -> str:
     if old.dtype.kind in "OUS" or new.dtype.kind in "OUS":
         wrong = int(np.flatnonzero(old.astype(str) != new.astype(str))[0])
         return f"row {wrong}: {shown(old[wrong])} before, {shown(new[wrong])} in the feed"
-    one, two = old.astype(float), new.astype(float)
-    if one.ndim == 4 and np.allclose(one, 255 * two, atol=0.6):
+    before, after = old.astype(float), new.astype(float)
+    if before.ndim == 4 and np.allclose(before, 255 * after, atol=0.6):
         return f"the same pixels, 0-255 before and 0-1 in the feed{also}"
-    gap = np.abs(one - two).reshape(len(one), -1)
-    gap[np.isclose(one, two, rtol=1e-5, atol=1e-6, equal_nan=True).reshape(gap.shape)] = 0
+    gap = np.abs(before - after).reshape(len(before), -1)
+    gap[np.isclose(before, after, rtol=1e-5, atol=1e-6, equal_nan=True).reshape(gap.shape)] = 0
     wrong = int(gap.max(1).argmax())
-    if one.ndim == 4:
+    if before.ndim == 4:
         return f"differs by {gap.mean():.3g} on average, from resizing and scaling"
     count = int((gap.max(1) != 0).sum())
     differ = counted(count, "row differs", "rows differ")

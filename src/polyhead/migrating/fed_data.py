@@ -10,39 +10,39 @@ from polyhead.migrating.script import DATA, WINDOWS, Found, call_argument, calle
 _FIT = {"fit": "x", "fit_generator": "generator"}
 
 
-def with_fed_data(tree: ast.Module, found: Sequence[Found]) -> list[Found]:
+def with_fed_data(tree: ast.Module, pipelines: Sequence[Found]) -> list[Found]:
     """Return the pipelines of a script, with the data of ``fit`` that is none of them.
 
     A dataset that is derived from one of them, as ``data = made.map(...).batch(32)``, takes its place.
     """
-    kept, more = list(found), list[Found]()
+    kept, more = list(pipelines), list[Found]()
     bound = _names_bound(tree)
     for function, node in _fed(tree):
         parts = list(_behind(tree, node))
         used = {part.id for part in parts if isinstance(part, ast.Name)}
         calls = {_position(part) for part in parts if isinstance(part, ast.Call)}
-        behind = [one for one in kept if one.name in used or (one.call and _position(one.call) in calls)]
+        behind = [p for p in kept if p.name in used or (p.call and _position(p.call) in calls)]
         name = node.id if isinstance(node, ast.Name) else ""
         if name and name not in bound:
             continue
-        known = any(not _gives_way(one) or one.call is node or one.name == name for one in behind)
-        if known or any(one.expression == ast.unparse(node) for one in more):
+        covered = any(not _gives_way(p) or p.call is node or p.name == name for p in behind)
+        if covered or any(p.expression == ast.unparse(node) for p in more):
             continue
-        kept = [one for one in kept if one not in behind]
+        kept = [p for p in kept if p not in behind]
         lines = [part.lineno for part in _assigned_values(tree, name)]
-        made = name in {target for _, target in _targets(tree.body)}
-        inside = function if not name or not made else ""
+        assigned = name in {target for _, target in _targets(tree.body)}
+        inside = function if not name or not assigned else ""
         kind = behind[0].kind if behind else DATA
         line = max(lines, default=node.lineno)
         more.append(Found(kind, name, line, None, inside, ast.unparse(node)))
-    return sorted([*kept, *more], key=lambda one: one.line)
+    return sorted([*kept, *more], key=lambda p: p.line)
 
 
-def _gives_way(found: Found) -> bool:
+def _gives_way(pipeline: Found) -> bool:
     """Return whether a dataset that is derived from a pipeline is read in its place."""
-    if found.kind == WINDOWS and found.call is not None:
-        return call_argument(found.call, 1, "targets") is None
-    return found.kind == "from_generator"
+    if pipeline.kind == WINDOWS and pipeline.call is not None:
+        return call_argument(pipeline.call, 1, "targets") is None
+    return pipeline.kind == "from_generator"
 
 
 def _position(call: ast.Call) -> tuple[int, int]:
@@ -59,10 +59,11 @@ def splits_anew(tree: ast.Module, expression: str) -> bool:
     """Return whether a dataset of tf.data is cut by ``take`` or ``skip`` out of one that each reading shuffles."""
     for part in _behind(tree, ast.parse(expression, mode="eval")):
         if isinstance(part, ast.Call) and called(part) in ("take", "skip"):
-            before = [one for one in _behind(tree, part.func) if isinstance(one, ast.Call)]
+            before = [call for call in _behind(tree, part.func) if isinstance(call, ast.Call)]
             if any(
-                called(one) == "shuffle" and literal(call_argument(one, 2, "reshuffle_each_iteration"), True)
-                for one in before
+                called(call) == "shuffle"
+                and literal(call_argument(call, 2, "reshuffle_each_iteration"), True)
+                for call in before
             ):
                 return True
     return False
@@ -87,27 +88,27 @@ def _fed(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 def _imported_from(tree: ast.Module, package: str) -> set[str]:
     """Return the names that are imported from a package."""
-    found = set()
+    names = set()
     for node in nodes(tree, ast.ImportFrom):
         if (node.module or "").partition(".")[0] == package:
-            found |= {alias.asname or alias.name for alias in node.names}
+            names |= {alias.asname or alias.name for alias in node.names}
     whole = [alias for node in nodes(tree, ast.Import) for alias in node.names]
-    return found | {a.asname or package for a in whole if a.name.partition(".")[0] == package}
+    return names | {a.asname or package for a in whole if a.name.partition(".")[0] == package}
 
 
 def _names_bound(tree: ast.Module) -> set[str]:
     """Return the names that a script assigns, imports or takes as arguments."""
     imports: list[ast.Import | ast.ImportFrom] = [*nodes(tree, ast.Import), *nodes(tree, ast.ImportFrom)]
-    found = {alias.asname or alias.name for node in imports for alias in node.names}
-    found |= {name.id for name in nodes(tree, ast.Name) if isinstance(name.ctx, ast.Store)}
-    return found | {node.arg for node in nodes(tree, ast.arg)}
+    names = {alias.asname or alias.name for node in imports for alias in node.names}
+    names |= {name.id for name in nodes(tree, ast.Name) if isinstance(name.ctx, ast.Store)}
+    return names | {node.arg for node in nodes(tree, ast.arg)}
 
 
 def _behind(tree: ast.Module, node: ast.AST) -> Iterator[ast.AST]:
     """Yield the parts of an expression, of all values of the names in it, of the functions that it calls, and so on."""
     open_: list[ast.AST] = [node]
     seen = set[str]()
-    functions = {one.name: one for one in nodes(tree, ast.FunctionDef)}
+    functions = {f.name: f for f in nodes(tree, ast.FunctionDef)}
     while open_:
         for part in ast.walk(open_.pop()):
             yield part

@@ -26,17 +26,17 @@ _NOT_HERE = {
 def generator_arguments(tree: ast.Module, call: ast.Call) -> dict[str, Any]:
     """The arguments of the ``ImageDataGenerator`` behind a call of ``flow``; those that are not literals, as code."""
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
-    made: ast.AST | None = owner
+    generator: ast.AST | None = owner
     if isinstance(owner, ast.Name):
         assigned = [
             node.value
             for node in tree.body
             if isinstance(node, ast.Assign) and owner.id in [getattr(t, "id", "") for t in node.targets]
         ]
-        made = assigned[-1] if assigned else None
-    if not isinstance(made, ast.Call) or called(made) != "ImageDataGenerator":
+        generator = assigned[-1] if assigned else None
+    if not isinstance(generator, ast.Call) or called(generator) != "ImageDataGenerator":
         return {}
-    return {name: literal(value, ast.unparse(value)) for name, value in named_arguments(made).items()}
+    return {name: literal(value, ast.unparse(value)) for name, value in named_arguments(generator).items()}
 
 
 def augmentations(settings: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -52,7 +52,7 @@ def augmentations(settings: dict[str, Any]) -> tuple[list[str], list[str]]:
     for name, kind in (("rotation_range", "Rotate"), ("shear_range", "Shear")):
         if settings.get(name):
             code.append(f"ph.{kind}({settings[name]})")
-    shift = max((_fraction(settings.get(f"{way}_shift_range")) for way in ("width", "height")), default=0.0)
+    shift = max((_fraction(settings.get(f"{side}_shift_range")) for side in ("width", "height")), default=0.0)
     code += [f"ph.Translate({shift:g})"] * bool(shift)
     zoom = settings.get("zoom_range")
     if zoom:
@@ -79,33 +79,33 @@ def frame_feed(
         frame: the data frame, whose columns determine the heads; None if it is not known.
         chosen: the heads of previous flows, by ``y_col`` and ``class_mode``; those of this flow are added.
     """
-    given = {name: call_argument(call, i, name) for i, name in enumerate(FRAME)}
-    data = ast.unparse(given["dataframe"]) if given["dataframe"] is not None else "frame"
-    x = str(literal(given["x_col"], "filename"))
+    args = {name: call_argument(call, i, name) for i, name in enumerate(FRAME)}
+    data = ast.unparse(args["dataframe"]) if args["dataframe"] is not None else "frame"
+    x = str(literal(args["x_col"], "filename"))
     lines = ["import polyhead as ph", ""]
-    if given["directory"] is not None and literal(given["directory"], "") is not None:
-        folder = ast.unparse(given["directory"])
+    if args["directory"] is not None and literal(args["directory"], "") is not None:
+        folder = ast.unparse(args["directory"])
         paths = f"[os.path.join({folder}, name) for name in {data}[{quoted_text(x)}]]"
         lines = ["import os", "", *lines, f"data = {data}.assign(**{{{quoted_text(x)}: {paths}}})"]
     else:
         lines.append(f"data = {data}")
-    heads, more = _frame_heads(given, frame)
+    heads, more = _frame_heads(args, frame)
     if not heads:
         return "", more
-    label, classes = str(literal(given["y_col"], "class")), literal(given["classes"])
+    label, classes = str(literal(args["y_col"], "class")), literal(args["classes"])
     if classes and (frame is None or label not in frame or not set(frame[label]) <= set(classes)):
         lines.append(f"data = data[data[{quoted_text(label)}].isin({list(classes)!r})]")
     cut, changed = _part(call, settings)
     lines += cut
-    asked = f"{literal(given['y_col'], 'class')} {literal(given['class_mode'], 'categorical')}"
+    asked = f"{literal(args['y_col'], 'class')} {literal(args['class_mode'], 'categorical')}"
     if asked in chosen:  # for validation: use the same heads, as a few rows may look different
         more.append("for the validation of the feed before, feed.on(data) is all that is needed")
     heads = chosen.setdefault(asked, heads)
-    weights = literal(given["weight_col"])
+    weights = literal(args["weight_col"])
     if weights:
         heads = {name: head.saying("sample_weight", weights) for name, head in heads.items()}
-    image = {"image": image_guess(given).saying("column", x)}
-    code, words = flow_code(lines, image, heads, given, settings)
+    image = {"image": image_guess(args).saying("column", x)}
+    code, words = flow_code(lines, image, heads, args, settings)
     lost = (
         "rows whose file is missing were dropped with a warning; a feed raises an error that names the file"
     )
@@ -114,10 +114,10 @@ def frame_feed(
 
 def folder_feed(call: ast.Call, settings: dict[str, Any], classes: list[str]) -> tuple[str, list[str]]:
     """The code of a feed for ``flow_from_directory``, and notes; ``classes`` are the names of its folders, if known."""
-    given = {name: call_argument(call, i, name) for i, name in enumerate(FOLDER)}
-    folder = ast.unparse(given["directory"]) if given["directory"] is not None else '"images"'
+    args = {name: call_argument(call, i, name) for i, name in enumerate(FOLDER)}
+    folder = ast.unparse(args["directory"]) if args["directory"] is not None else '"images"'
     cut, changed = _part(call, settings)
-    mode = literal(given["class_mode"], "categorical")
+    mode = literal(args["class_mode"], "categorical")
     if mode not in ("categorical", "sparse", "binary"):
         return "", [_unlabeled(mode)]
     heads = {"label": _class_head(mode, None, "label", classes)}
@@ -128,12 +128,12 @@ def folder_feed(call: ast.Call, settings: dict[str, Any], classes: list[str]) ->
         lines.append(f'train, val = source.split(({1 - share:g}, {share:g}), seed=0, stratify="label")')
         lines.append("data = val" if "[:" in cut[0] else "data = train")
         changed = ["rows are split at random within each class; they were the first ones of each class"]
-    code, words = flow_code(lines, {"image": image_guess(given)}, heads, given, settings)
+    code, words = flow_code(lines, {"image": image_guess(args)}, heads, args, settings)
     return code, [*changed, *words]
 
 
 def flow_code(
-    lines: list[str], image: dict[str, Guess], heads: dict[str, Guess], given: Any, settings: dict[str, Any]
+    lines: list[str], image: dict[str, Guess], heads: dict[str, Guess], args: Any, settings: dict[str, Any]
 ) -> tuple[str, list[str]]:
     """The code of a feed for a flow of image files, and notes on what changed."""
     augment, changed = augmentations(settings)
@@ -143,8 +143,8 @@ def flow_code(
     elif isinstance(scale, float) and abs(scale * 255 - 1) > 1e-6:
         changed.insert(0, f"pixels are 0-1; they were multiplied by {scale:g}")
     changed.append("images are resized by averaging, not by the nearest pixel")
-    batch = literal(given["batch_size"], 32)
-    shuffle = literal(given["shuffle"], True)
+    batch = literal(args["batch_size"], 32)
+    shuffle = literal(args["shuffle"], True)
     return feed_code(lines, image, heads, batch, bool(shuffle), augment=augment), changed
 
 
@@ -158,27 +158,27 @@ def _part(call: ast.Call, settings: dict[str, Any]) -> tuple[list[str], list[str
     return [f"data = data.iloc[{ends}]"], [hint]
 
 
-def image_guess(given: dict[str, ast.expr | None]) -> Guess:
+def image_guess(args: dict[str, ast.expr | None]) -> Guess:
     """The input of a flow of image files."""
-    size = literal(given["target_size"], (256, 256))
-    gray = literal(given["color_mode"], "rgb") == "grayscale"
+    size = literal(args["target_size"], (256, 256))
+    gray = literal(args["color_mode"], "rgb") == "grayscale"
     return Guess("Image", (str(size[0]), str(size[1]), *["1"] * gray))
 
 
-def _frame_heads(given: Any, frame: Any) -> tuple[dict[str, Guess], list[str]]:
-    mode = literal(given["class_mode"], "categorical")
-    columns = literal(given["y_col"], "class")
+def _frame_heads(args: Any, frame: Any) -> tuple[dict[str, Guess], list[str]]:
+    mode = literal(args["class_mode"], "categorical")
+    columns = literal(args["y_col"], "class")
     names = [columns] if isinstance(columns, str) else list(columns or [])
     if mode in ("raw", "other") and len(names) > 1:
         listed = ", ".join(map(quoted_text, names))
-        one = Guess("Regression", (str(len(names)), f"column=[{listed}]"))
-        return {"numbers": one}, [
+        head = Guess("Regression", (str(len(names)), f"column=[{listed}]"))
+        return {"numbers": head}, [
             "class_mode='raw' made one array of the columns; each may be a head of its own"
         ]
     if mode in ("raw", "other", "multi_output"):
         return {name: _column_head(name, frame) for name in names}, []
     if mode in ("categorical", "sparse", "binary"):
-        return {name: _class_head(mode, frame, name, literal(given["classes"])) for name in names}, []
+        return {name: _class_head(mode, frame, name, literal(args["classes"])) for name in names}, []
     return {}, [_unlabeled(mode)]
 
 
@@ -211,8 +211,8 @@ def named_classes(flow: Any, call: ast.Call) -> list[str]:
     ids = getattr(flow, "class_indices", None) or {}
     if ids:
         return sorted(ids, key=ids.__getitem__)
-    given = literal(call_argument(call, None, "classes"))
-    return list(map(str, given)) if isinstance(given, (list, tuple)) else []
+    names = literal(call_argument(call, None, "classes"))
+    return list(map(str, names)) if isinstance(names, (list, tuple)) else []
 
 
 def sorts_classes(flow: Any, code: str, rows: int) -> bool:
@@ -245,9 +245,9 @@ def array_feed(call: ast.Call, settings: dict[str, Any], labels: Any) -> tuple[s
 
 def plain_batches(flow: Any) -> Any:
     """Iterate over the batches of a flow in the order of its files, without random augmentation."""
-    made = flow.image_data_generator
-    flow.image_data_generator = type(made)(
-        rescale=made.rescale, preprocessing_function=made.preprocessing_function
+    generator = flow.image_data_generator
+    flow.image_data_generator = type(generator)(
+        rescale=generator.rescale, preprocessing_function=generator.preprocessing_function
     )
     size = flow.batch_size
     for start in range(0, flow.n, size):

@@ -27,7 +27,7 @@ _OF_PIXELS = ("rescale", "preprocessing_function", "brightness_range", "channel_
 """Arguments of a generator that may differ between images and masks."""
 
 
-def pair_feed(found: Found, tree: ast.Module, flows: Any) -> tuple[str, list[str], list[str]]:
+def pair_feed(pipeline: Found, tree: ast.Module, flows: Any) -> tuple[str, list[str], list[str]]:
     """The code of a feed for a pair of flows, notes on what changed, and mistakes in the script.
 
     Args:
@@ -35,30 +35,30 @@ def pair_feed(found: Found, tree: ast.Module, flows: Any) -> tuple[str, list[str
         tree: the script.
         flows: both flow objects, if they were created; otherwise None.
     """
-    assert found.call is not None
-    assert found.masks is not None
-    assert found.masks.call is not None
-    calls = found.call, found.masks.call
+    assert pipeline.call is not None
+    assert pipeline.masks is not None
+    assert pipeline.masks.call is not None
+    calls = pipeline.call, pipeline.masks.call
     of_images, of_masks = (generator_arguments(tree, call) for call in calls)
-    arguments = FRAME if found.kind == "flow_from_dataframe" else FOLDER
-    given = {name: call_argument(calls[0], i, name) for i, name in enumerate(arguments)}
-    if found.kind == "flow":
-        given["batch_size"], given["shuffle"] = (
+    arguments = FRAME if pipeline.kind == "flow_from_dataframe" else FOLDER
+    values = {name: call_argument(calls[0], i, name) for i, name in enumerate(arguments)}
+    if pipeline.kind == "flow":
+        values["batch_size"], values["shuffle"] = (
             call_argument(calls[0], i, name) for i, name in ((2, "batch_size"), (3, "shuffle"))
         )
-    image = Guess("Image") if found.kind == "flow" else image_guess(given)
-    lines, changed, wrong = _DATA[found.kind](calls, flows)
+    image = Guess("Image") if pipeline.kind == "flow" else image_guess(values)
+    lines, changed, wrong = _DATA[pipeline.kind](calls, flows)
     if settings_differ(of_images, of_masks):
         wrong.append("the two generators have different arguments: images and masks are augmented apart")
     seeds = [_said(call_argument(call, None, "seed")) for call in calls]
-    at = 3 if found.kind == "flow" else arguments.index("shuffle")
+    at = 3 if pipeline.kind == "flow" else arguments.index("shuffle")
     shuffled = any(literal(call_argument(call, at, "shuffle"), True) for call in calls)
     drawn = shuffled or any(augmentations(settings)[0] for settings in (of_images, of_masks))
     if drawn and (seeds[0] != seeds[1] or seeds[0] is None):
         wrong.append(f"the flows have the seeds {seeds[0]} and {seeds[1]}: images and masks are drawn apart")
     head = mask_guess(flows[1]) if flows else Guess("Mask", (), "values=(0, 255) if they are black and white")
     code, words = flow_code(
-        ["import polyhead as ph", "", *lines], {"image": image}, {"mask": head}, given, of_images
+        ["import polyhead as ph", "", *lines], {"image": image}, {"mask": head}, values, of_images
     )
     changed.append("an image and its mask are one row, and move by one matrix")
     return code, [*changed, *words], wrong
@@ -75,11 +75,11 @@ def settings_differ(images: dict[str, Any], masks: dict[str, Any]) -> bool:
     >>> settings_differ({"horizontal_flip": True, "rescale": 0.1}, {"horizontal_flip": True})
     False
     """
-    one, other = (
+    of_images, of_masks = (
         {key: value for key, value in settings.items() if value and key not in _OF_PIXELS}
         for settings in (images, masks)
     )
-    return one != other
+    return of_images != of_masks
 
 
 def mask_guess(flow: Any) -> Guess:
@@ -100,15 +100,15 @@ def mask_guess(flow: Any) -> Guess:
 
 def _unscaled_batches(flow: Any) -> Iterator[np.ndarray]:
     """Iterate over some batches of masks, with the values in the files."""
-    made = flow.image_data_generator
-    flow.image_data_generator = type(made)()
+    generator = flow.image_data_generator
+    flow.image_data_generator = type(generator)()
     try:
         for number, batch in enumerate(plain_batches(flow)):
             yield np.asarray(batch)
             if number * flow.batch_size > 100:
                 return
     finally:
-        flow.image_data_generator = made
+        flow.image_data_generator = generator
 
 
 def pairs_of_batches(flows: Sequence[Any]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -147,17 +147,17 @@ def _data_of_frames(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], l
 def _data_of_folders(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], list[str], list[str]]:
     if not flows and any(literal(call_argument(call, 0, "directory")) is None for call in calls):
         return _data_of_unknown_folders(calls)
-    places = [_folder_of(call, flow) for call, flow in zip(calls, flows or (None, None), strict=True)]
+    folders = [_folder_of(call, flow) for call, flow in zip(calls, flows or (None, None), strict=True)]
     wrong = _unpaired(flows)
-    if len({os.path.isabs(place) for place in places}) > 1:
-        places = [os.path.abspath(place) for place in places]
-    root = os.path.commonpath(places) or "."
-    inner = [os.path.relpath(place, root).replace(os.sep, "/") for place in places]
+    if len({os.path.isabs(folder) for folder in folders}) > 1:
+        folders = [os.path.abspath(folder) for folder in folders]
+    root = os.path.commonpath(folders) or "."
+    inner = [os.path.relpath(folder, root).replace(os.sep, "/") for folder in folders]
     pattern = _names_of_masks(
-        *([_stems(p, f) for p, f in zip(places, flows, strict=True)] if flows else ([], []))
+        *([_stems(p, f) for p, f in zip(folders, flows, strict=True)] if flows else ([], []))
     )
     if pattern is None:
-        glob = [f"sorted(glob.glob({quoted_text(place + '/**/*.*')}, recursive=True))" for place in places]
+        glob = [f"sorted(glob.glob({quoted_text(folder + '/**/*.*')}, recursive=True))" for folder in folders]
         return ["import glob", "", f'data = {{"image": {glob[0]}, "mask": {glob[1]}}}'], [_BY_ORDER], wrong
     masks = inner[1] if pattern == "{stem}" else f"{inner[1]}/{pattern}"
     asked = f"{quoted_text(root)}, images={quoted_text(inner[0])}, masks={quoted_text(masks)}"
@@ -194,12 +194,12 @@ def _folder_of(call: ast.Call, flow: Any) -> str:
         inside = {os.path.dirname(name) for name in flow.filenames}
         return os.path.join(flow.directory, inside.pop() if len(inside) == 1 else "")
     kinds = literal(call_argument(call, 3, "classes"))
-    one = isinstance(kinds, (list, tuple)) and len(kinds) == 1
-    return os.path.join(folder, str(kinds[0])) if one else folder
+    single = isinstance(kinds, (list, tuple)) and len(kinds) == 1
+    return os.path.join(folder, str(kinds[0])) if single else folder
 
 
-def _stems(place: str, flow: Any) -> list[str]:
-    names = [os.path.relpath(path, place).replace(os.sep, "/") for path in flow.filepaths]
+def _stems(folder: str, flow: Any) -> list[str]:
+    names = [os.path.relpath(path, folder).replace(os.sep, "/") for path in flow.filepaths]
     return [os.path.splitext(name)[0] for name in names]
 
 
@@ -212,11 +212,11 @@ def _names_of_masks(images: Sequence[str], masks: Sequence[str]) -> str | None:
     if not images or len({*images} & {*masks}) * 2 >= len(images):
         return "{stem}"
     for image, mask in zip(images, masks, strict=False):
-        places = [at for at in range(len(mask)) if mask.startswith(image, at)]  # "a" occurs twice in "a_mask"
-        forms = [(mask[:at], mask[at + len(image) :]) for at in places]
-        found = {form: len({f"{form[0]}{one}{form[1]}" for one in images} & {*masks}) for form in forms}
-        before, after = max(found, key=found.__getitem__, default=("/", ""))
-        if "/" not in before + after and found[before, after] * 2 >= len(images):
+        starts = [at for at in range(len(mask)) if mask.startswith(image, at)]  # "a" occurs twice in "a_mask"
+        forms = [(mask[:at], mask[at + len(image) :]) for at in starts]
+        counts = {form: len({f"{form[0]}{name}{form[1]}" for name in images} & {*masks}) for form in forms}
+        before, after = max(counts, key=counts.__getitem__, default=("/", ""))
+        if "/" not in before + after and counts[before, after] * 2 >= len(images):
             return f"{before}{{stem}}{after}"
     return None
 

@@ -108,137 +108,140 @@ def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[
         tree = parse_script(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise DataError(Problem(f"file {path}", "a Python program", quoted_error(error))) from None
-    found = with_fed_data(tree, with_masks(tree, pipelines(tree)))
-    flows = {one.name: one.line for one in found if one.kind in FLOWS and one.name}
+    all_pipelines = with_fed_data(tree, with_masks(tree, pipelines(tree)))
+    flows = {p.name: p.line for p in all_pipelines if p.kind in FLOWS and p.name}
     chosen: dict[str, Any] = {}
-    made = []
-    for one in found:
-        if one.by:
-            made.append(Migration(one.kind, one.name, one.line, by=one.by))
+    migrations = []
+    for pipeline in all_pipelines:
+        if pipeline.by:
+            migrations.append(Migration(pipeline.kind, pipeline.name, pipeline.line, by=pipeline.by))
             continue
-        named = nodes(ast.parse(one.expression), ast.Name) if one.kind == "generator" else ()
+        named = nodes(ast.parse(pipeline.expression), ast.Name) if pipeline.kind == "generator" else ()
         drawn = [node.id for node in named if node.id in flows]
         if drawn:
-            made.append(Migration(one.kind, one.name, one.line, by=f"line {flows[drawn[0]]}, `{drawn[0]}`"))
+            by = f"line {flows[drawn[0]]}, `{drawn[0]}`"
+            migrations.append(Migration(pipeline.kind, pipeline.name, pipeline.line, by=by))
             continue
-        migration = _migrated(one, tree, path, execute, rows, chosen)
-        made += [migration] if migration is not None else []
-    return made
+        migration = _migrated(pipeline, tree, path, execute, rows, chosen)
+        migrations += [migration] if migration is not None else []
+    return migrations
 
 
 def _migrated(
-    found: Found, tree: ast.Module, path: Path, execute: bool, rows: int, chosen: dict[str, Any]
+    pipeline: Found, tree: ast.Module, path: Path, execute: bool, rows: int, chosen: dict[str, Any]
 ) -> Migration | None:
     """Migrate a pipeline; None if ``fit`` is that of another library, which gets an array or a table."""
-    zipped = " zipped with its masks" if found.masks else ""
-    made = Migration(found.kind + zipped, found.name, found.line)
-    if found.function:
-        fix = f"call polyhead examine {path.name}:{found.function} if it needs no arguments"
-        if found.kind in ("generator", DATA, LOADER):
-            fix = f"move it out of {found.function}() to the top of the script"
+    zipped = " zipped with its masks" if pipeline.masks else ""
+    draft = Migration(pipeline.kind + zipped, pipeline.name, pipeline.line)
+    if pipeline.function:
+        fix = f"call polyhead examine {path.name}:{pipeline.function} if it needs no arguments"
+        if pipeline.kind in ("generator", DATA, LOADER):
+            fix = f"move it out of {pipeline.function}() to the top of the script"
         return replace(
-            made, why=f"it is made inside of {found.function}(), whose arguments are not known; {fix}"
+            draft, why=f"it is made inside of {pipeline.function}(), whose arguments are not known; {fix}"
         )
-    if not found.expression:
-        return replace(made, why="no call outside of functions makes it, so its arguments are not known")
+    if not pipeline.expression:
+        return replace(draft, why="no call outside of functions makes it, so its arguments are not known")
     names: dict[str, Any] = {}
     object_: Any = None
     if execute:
         try:
-            names, object_, part = _made(found, tree, path)
-            of = f", and of line {found.line} {found.expression}" if not found.name else ""
-            made = replace(made, ran=f"{part.lines}{of}")
+            names, object_, part = _created(pipeline, tree, path)
+            of = f", and of line {pipeline.line} {pipeline.expression}" if not pipeline.name else ""
+            draft = replace(draft, ran=f"{part.lines}{of}")
         except (Exception, SystemExit) as error:  # a user's program may raise anything at all
-            made = replace(made, why=f"its lines raised {quoted_error(error)}")
-        if found.kind == DATA and (isinstance(object_, (Feed, list)) or hasattr(object_, "shape")):
+            draft = replace(draft, why=f"its lines raised {quoted_error(error)}")
+        if pipeline.kind == DATA and (isinstance(object_, (Feed, list)) or hasattr(object_, "shape")):
             return None
-    made = _with_code(made, found, tree, names, object_, chosen)
-    if not made.code or object_ is None:
-        return made
-    if found.kind == "flow_from_directory" and image_flows.sorts_classes(object_, made.code, rows):
-        return replace(made, why="its rows are in another order than those of the folder")
+    draft = _with_code(draft, pipeline, tree, names, object_, chosen)
+    if not draft.code or object_ is None:
+        return draft
+    if pipeline.kind == "flow_from_directory" and image_flows.sorts_classes(object_, draft.code, rows):
+        return replace(draft, why="its rows are in another order than those of the folder")
     try:
-        return replace(made, compared=tuple(_comparison(found, made.code, names, object_, rows)))
+        return replace(draft, compared=tuple(_comparison(pipeline, draft.code, names, object_, rows)))
     except Exception as error:
-        return replace(made, why=f"the feed raised {quoted_error(error)}")
+        return replace(draft, why=f"the feed raised {quoted_error(error)}")
 
 
 def _with_code(
-    made: Migration,
-    found: Found,
+    draft: Migration,
+    pipeline: Found,
     tree: ast.Module,
     names: dict[str, Any],
     object_: Any,
     chosen: dict[str, Any],
 ) -> Migration:
     """Add the code of the feed, or the reason why there is none."""
-    if found.masks is not None:
-        code, changed, wrong = mask_flows.pair_feed(found, tree, object_)
-        return replace(made, code=code, changed=tuple(changed), mistakes=tuple(wrong))
-    if found.call is not None and found.kind in (*FLOWS, WINDOWS):
-        if found.kind == WINDOWS:
-            code, changed = window_feed(found.call, _targets_of(found.call, names))
+    if pipeline.masks is not None:
+        code, changed, wrong = mask_flows.pair_feed(pipeline, tree, object_)
+        return replace(draft, code=code, changed=tuple(changed), mistakes=tuple(wrong))
+    if pipeline.call is not None and pipeline.kind in (*FLOWS, WINDOWS):
+        if pipeline.kind == WINDOWS:
+            code, changed = window_feed(pipeline.call, _targets_of(pipeline.call, names))
         else:
-            code, changed = _flow(found, tree, names, object_, chosen)
+            code, changed = _flow(pipeline, tree, names, object_, chosen)
         if not code:
-            return replace(made, why=changed[-1])
-        return replace(made, code=code, changed=tuple(changed))
+            return replace(draft, why=changed[-1])
+        return replace(draft, code=code, changed=tuple(changed))
     if object_ is None:
-        why = made.why or "its lines were not run, and its code alone does not say what it yields"
-        return replace(made, why=why)
+        why = draft.why or "its lines were not run, and its code alone does not say what it yields"
+        return replace(draft, why=why)
     report = examine_first(object_, None, batches=50, seconds=30.0)
-    mistakes = tuple(str(one) for one in report.problems if one.code not in _OF_FIT)
-    mistakes += (_SPLIT,) * (report.kind == "tf.data dataset" and splits_anew(tree, found.expression))
+    mistakes = tuple(str(problem) for problem in report.problems if problem.code not in _OF_FIT)
+    mistakes += (_SPLIT,) * (report.kind == "tf.data dataset" and splits_anew(tree, pipeline.expression))
     if not report.declaration:
         reasons = [str(problem) for problem in report.errors]
-        return replace(made, why=reasons[0] if reasons else "its batches are of a form that no feed has")
+        return replace(draft, why=reasons[0] if reasons else "its batches are of a form that no feed has")
     subject = recognize(object_)
-    own = found.name or found.expression
+    expression = pipeline.name or pipeline.expression
     if inspect.isfunction(object_):
-        own = _again(found, tree)
-        own = found.name if own == f"{found.name}()" else f"lambda: {own}"
-    code = _under_own_name(report.declaration, own, subject.name)
-    made = replace(made, kind=subject.kind) if found.kind == DATA else made
+        expression = _again(pipeline, tree)
+        expression = pipeline.name if expression == f"{pipeline.name}()" else f"lambda: {expression}"
+    code = _under_own_name(report.declaration, expression, subject.name)
+    draft = replace(draft, kind=subject.kind) if pipeline.kind == DATA else draft
     changed = [_NAMES] if re.search(r'"y\d?": ph\.', code) else []
-    changed += [_IMAGES] * draws_from(tree, found.expression, "image_dataset_from_directory")
-    return replace(made, code=code, changed=tuple(changed), mistakes=mistakes)
+    changed += [_IMAGES] * draws_from(tree, pipeline.expression, "image_dataset_from_directory")
+    return replace(draft, code=code, changed=tuple(changed), mistakes=mistakes)
 
 
-def _made(found: Found, tree: ast.Module, path: Path) -> tuple[dict[str, Any], Any, Slice]:
+def _created(pipeline: Found, tree: ast.Module, path: Path) -> tuple[dict[str, Any], Any, Slice]:
     """Run the lines that a pipeline depends on, and create it."""
-    if found.masks is not None:
-        pair = [one.name or one.expression for one in (found, found.masks)]
-        found = replace(found, name="", expression=f"({', '.join(pair)})", masks=None)
-    expression = ast.parse(found.expression, mode="eval")
+    if pipeline.masks is not None:
+        pair = [p.name or p.expression for p in (pipeline, pipeline.masks)]
+        pipeline = replace(pipeline, name="", expression=f"({', '.join(pair)})", masks=None)
+    expression = ast.parse(pipeline.expression, mode="eval")
     end = max(node.lineno for node in tree.body)
-    named = found.name and found.kind not in ("generator",)
+    named = pipeline.name and pipeline.kind not in ("generator",)
     last = max(
-        (n.lineno for n in tree.body if isinstance(n, ast.Assign) and found.name in map(_id, n.targets)),
+        (n.lineno for n in tree.body if isinstance(n, ast.Assign) and pipeline.name in map(_id, n.targets)),
         default=end,
     )
-    part = slice_for(tree, ast.Name(found.name, ast.Load()) if named else expression, last if named else end)
+    target = ast.Name(pipeline.name, ast.Load()) if named else expression
+    part = slice_for(tree, target, last if named else end)
     if training := trains(part):
         raise RuntimeError(f"{training} stands among them, and was not run")
-    given = {}
-    if found.kind in FLOWS:
+    predefined = {}
+    if pipeline.kind in FLOWS:
         from keras.src.legacy.preprocessing.image import ImageDataGenerator  # gone from Keras's public names
 
-        given = {"ImageDataGenerator": ImageDataGenerator}
-        part = part.without_imports_of(given)
-    names = run_slice(part, path, given)
-    if named and (found.kind in FLOWS or not hasattr(names[found.name], "__next__")):
-        return names, names[found.name], part
-    code = compile(ast.parse(_again(found, tree), mode="eval"), str(path), "eval")
-    made = None if found.kind == "generator" else eval(code, names)
-    fresh = found.kind == "generator" or (hasattr(made, "__next__") and found.kind not in FLOWS)
-    return names, (lambda: eval(code, names)) if fresh else made, part
+        predefined = {"ImageDataGenerator": ImageDataGenerator}
+        part = part.without_imports_of(predefined)
+    names = run_slice(part, path, predefined)
+    if named and (pipeline.kind in FLOWS or not hasattr(names[pipeline.name], "__next__")):
+        return names, names[pipeline.name], part
+    code = compile(ast.parse(_again(pipeline, tree), mode="eval"), str(path), "eval")
+    value = None if pipeline.kind == "generator" else eval(code, names)
+    fresh = pipeline.kind == "generator" or (hasattr(value, "__next__") and pipeline.kind not in FLOWS)
+    return names, (lambda: eval(code, names)) if fresh else value, part
 
 
-def _again(found: Found, tree: ast.Module) -> str:
+def _again(pipeline: Found, tree: ast.Module) -> str:
     """The code that makes the object of a pipeline anew: what is assigned to its name, or its own expression."""
-    values = [n.value for n in tree.body if isinstance(n, ast.Assign) and found.name in map(_id, n.targets)]
-    named = found.name and found.kind != "generator" and values
-    return ast.unparse(values[-1]) if named else found.expression
+    assignments = (n for n in tree.body if isinstance(n, ast.Assign))
+    values = [n.value for n in assignments if pipeline.name in map(_id, n.targets)]
+    named = pipeline.name and pipeline.kind != "generator" and values
+    return ast.unparse(values[-1]) if named else pipeline.expression
 
 
 def _id(node: ast.expr) -> str:
@@ -254,40 +257,41 @@ def _targets_of(call: ast.Call, names: dict[str, Any], argument: str = "targets"
 
 
 def _flow(
-    found: Found, tree: ast.Module, names: dict[str, Any], flow: Any, chosen: dict[str, Any]
+    pipeline: Found, tree: ast.Module, names: dict[str, Any], flow: Any, chosen: dict[str, Any]
 ) -> tuple[str, list[str]]:
-    assert found.call is not None
-    settings = image_flows.generator_arguments(tree, found.call)
-    if found.kind == "flow_from_directory":
-        return image_flows.folder_feed(found.call, settings, image_flows.named_classes(flow, found.call))
-    if found.kind == "flow_from_dataframe":
-        node = call_argument(found.call, 0, "dataframe")
+    assert pipeline.call is not None
+    settings = image_flows.generator_arguments(tree, pipeline.call)
+    if pipeline.kind == "flow_from_directory":
+        classes = image_flows.named_classes(flow, pipeline.call)
+        return image_flows.folder_feed(pipeline.call, settings, classes)
+    if pipeline.kind == "flow_from_dataframe":
+        node = call_argument(pipeline.call, 0, "dataframe")
         frame = eval(compile(ast.Expression(node), "<frame>", "eval"), names) if node and names else None
-        return image_flows.frame_feed(found.call, settings, frame, chosen)
-    return image_flows.array_feed(found.call, settings, _targets_of(found.call, names, "y"))
+        return image_flows.frame_feed(pipeline.call, settings, frame, chosen)
+    return image_flows.array_feed(pipeline.call, settings, _targets_of(pipeline.call, names, "y"))
 
 
-def _under_own_name(code: str, own: str, name: str) -> str:
+def _under_own_name(code: str, expression: str, name: str) -> str:
     """Replace the name that `examine` gives to its subject in the code by the expression in the script."""
-    code = re.sub(rf"(from_generator\(\s*){name}\b", lambda match: match[1] + own, code)
-    called = own.removeprefix("lambda: ") if own.startswith("lambda: ") else f"{own}()"
+    code = re.sub(rf"(from_generator\(\s*){name}\b", lambda match: match[1] + expression, code)
+    called = expression.removeprefix("lambda: ") if expression.startswith("lambda: ") else f"{expression}()"
     code = re.sub(rf"\bin {name}\(\)", lambda _: f"in {called}", code)
-    return re.sub(rf"\b{name}\b(?=[\[.),])", lambda _: own, code)
+    return re.sub(rf"\b{name}\b(?=[\[.),])", lambda _: expression, code)
 
 
-def _comparison(found: Found, code: str, names: dict[str, Any], object_: Any, rows: int) -> list[str]:
+def _comparison(pipeline: Found, code: str, names: dict[str, Any], object_: Any, rows: int) -> list[str]:
     scope = dict(names)
     exec(compile(code, "<feed>", "exec"), scope)
     feed = scope["feed"]
     assert isinstance(feed, Feed)
     rows = min(rows, feed.num_samples)
-    return compare_rows(lambda: rows_before(_batches_of(found, object_), rows), feed, rows)
+    return compare_rows(lambda: rows_before(_batches_of(pipeline, object_), rows), feed, rows)
 
 
-def _batches_of(found: Found, object_: Any) -> Iterable[Any]:
-    if found.masks is not None:
+def _batches_of(pipeline: Found, object_: Any) -> Iterable[Any]:
+    if pipeline.masks is not None:
         return mask_flows.pairs_of_batches(object_)
-    if found.kind in FLOWS:
+    if pipeline.kind in FLOWS:
         return image_flows.plain_batches(object_)
     return recognize(object_).open()
 
@@ -298,4 +302,4 @@ def report_of(migrations: list[Migration], path: Path) -> str:
         looked = "flow_from_dataframe, flow_from_directory, flow, Sequence, PyDataset, from_generator, generators, "
         looked += f"{WINDOWS}, DataLoader and other data that fit gets without labels beside it"
         return f"{path}: no data pipeline found. Looked for {looked}."
-    return "\n\n".join(str(one) for one in migrations)
+    return "\n\n".join(str(migration) for migration in migrations)

@@ -83,7 +83,7 @@ def _without_functions(body: list[ast.stmt]) -> list[ast.stmt]:
 
 def _note_constants(tree: ast.Module) -> None:
     """Annotate each use of a name that is assigned exactly once with the assigned expression."""
-    given: dict[str, list[ast.expr]] = {}
+    assigned: dict[str, list[ast.expr]] = {}
     for node in nodes(tree, ast.Assign):
         for target in node.targets:
             pairs: list[tuple[ast.expr, ast.expr]] = [(target, node.value)]
@@ -91,12 +91,12 @@ def _note_constants(tree: ast.Module) -> None:
                 pairs = list(zip(target.elts, node.value.elts, strict=False))
             elif isinstance(target, ast.Tuple):
                 pairs *= 2  # the value of each name is not known; counting it twice leaves them out
-            for one, value in pairs:
-                for named in nodes(one, ast.Name):
-                    given.setdefault(named.id, []).append(value)
+            for part, value in pairs:
+                for named in nodes(part, ast.Name):
+                    assigned.setdefault(named.id, []).append(value)
     for name in nodes(tree, ast.Name):
-        if len(given.get(name.id, ())) == 1:
-            name.stands_for = given[name.id][0]  # type: ignore[attr-defined]
+        if len(assigned.get(name.id, ())) == 1:
+            name.stands_for = assigned[name.id][0]  # type: ignore[attr-defined]
 
 
 def pipelines(tree: ast.Module) -> list[Found]:
@@ -104,7 +104,7 @@ def pipelines(tree: ast.Module) -> list[Found]:
     classes = {node.name for node in nodes(tree, ast.ClassDef) if _is_sequence(node)}
     images = "ImageDataGenerator" in ast.unparse(tree)
     generators = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef) and _yields(n)}
-    found: list[Found] = []
+    result: list[Found] = []
     wrapped: set[str] = set()
     for statement, function in statements(tree):
         for call in nodes(statement, ast.Call):
@@ -112,22 +112,22 @@ def pipelines(tree: ast.Module) -> list[Found]:
             if kind is None or (kind == "flow" and not images):
                 continue
             name = _target(statement)
-            found.append(Found(kind, name, call.lineno, call, function, ast.unparse(call)))
+            result.append(Found(kind, name, call.lineno, call, function, ast.unparse(call)))
             wrapped |= {node.id for node in nodes(call, ast.Name)}
     for name, node in generators.items():
         if name not in wrapped:
-            found += _generator(tree, name, node)
+            result += _generator(tree, name, node)
     for outer in (
         node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name not in wrapped
     ):
         inner = [n for n in nodes(outer, ast.FunctionDef) if n is not outer and _yields(n)]
-        found += [
+        result += [
             Found("generator", n.name, n.lineno, None, outer.name) for n in inner if n.name not in wrapped
         ]
-    used = {one.expression.partition("(")[0] for one in found}
+    used = {pipeline.expression.partition("(")[0] for pipeline in result}
     never = [n for n in nodes(tree, ast.ClassDef) if n.name in classes - used]
-    found += [Found("PyDataset", node.name, node.lineno) for node in never]
-    return sorted(found, key=lambda one: one.line)
+    result += [Found("PyDataset", node.name, node.lineno) for node in never]
+    return sorted(result, key=lambda pipeline: pipeline.line)
 
 
 def call_argument(call: ast.Call, position: int | None, name: str) -> ast.expr | None:
@@ -140,24 +140,24 @@ def call_argument(call: ast.Call, position: int | None, name: str) -> ast.expr |
 
 def named_arguments(call: ast.Call) -> dict[str, ast.expr]:
     """The keyword arguments of a call, including those in ``**settings`` if ``settings`` is assigned once, a dict."""
-    found: dict[str, ast.expr] = {}
+    arguments: dict[str, ast.expr] = {}
     for keyword in call.keywords:
         value: ast.expr | None = keyword.value
         if keyword.arg is not None:
-            found[keyword.arg] = keyword.value
+            arguments[keyword.arg] = keyword.value
             continue
         if isinstance(value, ast.Name):
             value = getattr(value, "stands_for", None)
         if isinstance(value, ast.Call) and called(value) == "dict":
-            found |= named_arguments(value)
+            arguments |= named_arguments(value)
         elif isinstance(value, ast.Dict):
             pairs = zip(value.keys, value.values, strict=True)
-            found |= {
-                key.value: one
-                for key, one in pairs
+            arguments |= {
+                key.value: argument
+                for key, argument in pairs
                 if isinstance(key, ast.Constant) and isinstance(key.value, str)
             }
-    return found
+    return arguments
 
 
 def literal(node: ast.expr | None, default: Any = None) -> Any:
@@ -169,8 +169,8 @@ def literal(node: ast.expr | None, default: Any = None) -> Any:
         return default if isinstance(meant, ast.Name) else literal(meant, default)
     if isinstance(node, (ast.Tuple, ast.List)):
         parts = [literal(part, _UNKNOWN) for part in node.elts]
-        known = not any(part is _UNKNOWN for part in parts)
-        return (tuple(parts) if isinstance(node, ast.Tuple) else parts) if known else default
+        all_known = not any(part is _UNKNOWN for part in parts)
+        return (tuple(parts) if isinstance(node, ast.Tuple) else parts) if all_known else default
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         left, right = literal(node.left), literal(node.right)
         return left / right if isinstance(left, (int, float)) and right else default
@@ -227,8 +227,8 @@ def _is_sequence(node: ast.ClassDef) -> bool:
 
 def _yields(node: ast.FunctionDef) -> bool:
     inner = [n for n in nodes(node, ast.FunctionDef, ast.Lambda) if n is not node]
-    own = {id(n) for part in inner for n in ast.walk(part)}
-    return any(id(n) not in own for n in nodes(node, ast.Yield, ast.YieldFrom))
+    inside = {id(n) for part in inner for n in ast.walk(part)}
+    return any(id(n) not in inside for n in nodes(node, ast.Yield, ast.YieldFrom))
 
 
 def _generator(tree: ast.Module, name: str, node: ast.FunctionDef) -> list[Found]:

@@ -28,7 +28,7 @@ class Slice:
 
     def without_imports_of(self, names: Collection[str]) -> Slice:
         """Drop statements that import only these names."""
-        kept = [one for one in self.statements if not _imports_only(one, set(names))]
+        kept = [statement for statement in self.statements if not _imports_only(statement, set(names))]
         return Slice(tuple(kept))
 
     @property
@@ -70,8 +70,8 @@ def slice_for(tree: ast.Module, expression: ast.AST, before: int) -> Slice:
 
 def _read_later(statements: Collection[ast.stmt]) -> set[str]:
     """The names that the bodies of functions and classes read from their module."""
-    made = [one for one in statements if isinstance(one, (ast.FunctionDef, ast.ClassDef))]
-    return set().union(*(_used(one) - _bound_anywhere(one) for one in made))
+    definitions = [s for s in statements if isinstance(s, (ast.FunctionDef, ast.ClassDef))]
+    return set().union(*(_used(d) - _bound_anywhere(d) for d in definitions))
 
 
 def trains(code: Slice) -> str:
@@ -84,9 +84,9 @@ def trains(code: Slice) -> str:
     return ""
 
 
-def run_slice(code: Slice, path: Path, given: dict[str, Any] | None = None) -> dict[str, Any]:
+def run_slice(code: Slice, path: Path, predefined: dict[str, Any] | None = None) -> dict[str, Any]:
     """Run the statements with the script's folder on ``sys.path``; return the names that they define."""
-    names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path), **(given or {})}
+    names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path), **(predefined or {})}
     before, arguments = list(sys.path), list(sys.argv)
     sys.path.insert(0, str(path.resolve().parent))
     sys.argv[:] = [str(path)]  # a script that reads its arguments gets their defaults
@@ -109,13 +109,13 @@ def _defined(statement: ast.stmt) -> set[str]:
     """The names that a statement binds."""
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
         return {statement.name}
-    found = set()
+    names = set()
     for node in ast.walk(statement):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-    return found
+            names.add(node.id)
+    return names
 
 
 def _bound_anywhere(statement: ast.stmt) -> set[str]:
@@ -129,15 +129,15 @@ def _changed(statement: ast.stmt) -> set[str]:
     """The names of objects that a statement mutates, as in ``frame["age"] = ...`` or ``files.append(...)``."""
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return set()
-    found = set()
+    names = set()
     for node in ast.walk(statement):
         if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
-            found.add(_root(node))
+            names.add(_root(node))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             inplace = any(keyword.arg == "inplace" for keyword in node.keywords)
             if inplace or node.func.attr in _MUTATING:
-                found.add(_root(node.func))
-    return found - {""}
+                names.add(_root(node.func))
+    return names - {""}
 
 
 def _root(node: ast.AST) -> str:

@@ -23,16 +23,16 @@ def window_feed(call: ast.Call, targets: Any) -> tuple[str, list[str]]:
         call: the call of ``timeseries_dataset_from_array``.
         targets: the array of targets; None if it is not known.
     """
-    given = {name: call_argument(call, i, name) for i, name in enumerate(_ARGUMENTS)}
-    if given["data"] is None or literal(given["targets"], "") is None or given["targets"] is None:
+    arguments = {name: call_argument(call, i, name) for i, name in enumerate(_ARGUMENTS)}
+    if arguments["data"] is None or literal(arguments["targets"], "") is None or arguments["targets"] is None:
         return "", ["there are no targets: take windows from the dataset, and say by hand what is predicted"]
     part = ""
-    if given["start_index"] is not None or given["end_index"] is not None:
-        ends = [_as_code(given[name], "").removesuffix("None") for name in ("start_index", "end_index")]
+    if arguments["start_index"] is not None or arguments["end_index"] is not None:
+        ends = [_as_code(arguments[name], "").removesuffix("None") for name in ("start_index", "end_index")]
         part = f"[{ends[0]}:{ends[1]}]"
-    data, labels = _as_code(given["data"], ""), _as_code(given["targets"], "")
-    length = _as_code(given["sequence_length"], "10")
-    stride, rate = _as_code(given["sequence_stride"], "1"), _as_code(given["sampling_rate"], "1")
+    data, labels = _as_code(arguments["data"], ""), _as_code(arguments["targets"], "")
+    length = _as_code(arguments["sequence_length"], "10")
+    stride, rate = _as_code(arguments["sequence_stride"], "1"), _as_code(arguments["sampling_rate"], "1")
     span = f"{length}" if rate == "1" else f"({length} - 1) * {rate} + 1"
     lines = [
         "import numpy as np",
@@ -47,7 +47,7 @@ def window_feed(call: ast.Call, targets: Any) -> tuple[str, list[str]]:
     head = Guess("Regression", (), "ph.Categorical() for class ids")
     if targets is not None:
         head = guess_head(survey_values("target", targets)) or head
-    batch, shuffle = literal(given["batch_size"], 128), bool(literal(given["shuffle"], False))
+    batch, shuffle = literal(arguments["batch_size"], 128), bool(literal(arguments["shuffle"], False))
     several = getattr(targets, "ndim", 1) > 1
     hint = ['several columns of targets can be heads of their own: data["day"] = targets[:, 0]'] * several
     return feed_code(lines, {"window": Guess("Array")}, {"target": head}, batch, shuffle), hint

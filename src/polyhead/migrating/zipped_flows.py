@@ -12,17 +12,17 @@ from polyhead.migrating.script import FLOWS, Found, call_argument, called, liter
 Arguments = Mapping[str, ast.expr]
 
 
-def with_masks(tree: ast.Module, found: Sequence[Found]) -> list[Found]:
+def with_masks(tree: ast.Module, pipelines: Sequence[Found]) -> list[Found]:
     """Return the pipelines of a script, with the flow of masks in ``masks`` of the flow of images it is zipped with.
 
     In ``by``, the flow of masks and the generator that zips both refer to the flow of images. A flow that is created
     in a function is expanded with the arguments of each call of that function.
     """
-    made: dict[tuple[str, str], Found] = {}
+    pairs: dict[tuple[str, str], Found] = {}
     used: dict[int, Found] = {}
-    for scope, one, other in _zipped(tree):
-        for given in _calls_of(tree, scope):
-            images, masks = (_flow_behind(node, scope, given, tree, found) for node in (one, other))
+    for scope, first, second in _zipped(tree):
+        for arguments in _calls_of(tree, scope):
+            images, masks = (_flow_behind(n, scope, arguments, tree, pipelines) for n in (first, second))
             if (
                 images is None
                 or masks is None
@@ -30,18 +30,18 @@ def with_masks(tree: ast.Module, found: Sequence[Found]) -> list[Found]:
             ):
                 continue
             pair = replace(images[1], masks=masks[1])
-            made.setdefault((pair.expression, masks[1].expression), pair)
+            pairs.setdefault((pair.expression, masks[1].expression), pair)
             used[id(images[0])] = pair
             used[id(masks[0])] = pair
-            for generator in found:
+            for generator in pipelines:
                 if generator.kind == "generator" and generator.name == scope:
                     used[id(generator)] = pair
     rest = [
-        replace(one, by=f"line {used[id(one)].line}") if id(one) in used else one
-        for one in found
-        if id(one) not in used or used[id(one)].line != one.line
+        replace(p, by=f"line {used[id(p)].line}") if id(p) in used else p
+        for p in pipelines
+        if id(p) not in used or used[id(p)].line != p.line
     ]
-    return sorted([*made.values(), *rest], key=lambda one: one.line)
+    return sorted([*pairs.values(), *rest], key=lambda p: p.line)
 
 
 def _zipped(tree: ast.Module) -> Iterator[tuple[str, ast.expr, ast.expr]]:
@@ -53,11 +53,11 @@ def _zipped(tree: ast.Module) -> Iterator[tuple[str, ast.expr, ast.expr]]:
         for node in nodes(body, ast.Assign):
             if isinstance(node.targets[0], ast.Name):
                 drawn[node.targets[0].id] = _drawn_from(node.value)
-        for one in ast.walk(body):
-            if isinstance(one, ast.Call) and called(one) == "zip" and len(one.args) == 2:
-                yield scope, one.args[0], one.args[1]
-            elif isinstance(one, ast.Yield) and isinstance(one.value, ast.Tuple) and len(one.value.elts) == 2:
-                elements = one.value.elts
+        for n in ast.walk(body):
+            if isinstance(n, ast.Call) and called(n) == "zip" and len(n.args) == 2:
+                yield scope, n.args[0], n.args[1]
+            elif isinstance(n, ast.Yield) and isinstance(n.value, ast.Tuple) and len(n.value.elts) == 2:
+                elements = n.value.elts
                 x, y = (drawn.get(e.id) if isinstance(e, ast.Name) else _drawn_from(e) for e in elements)
                 if x is not None and y is not None:
                     yield scope, x, y
@@ -85,63 +85,63 @@ def _calls_of(tree: ast.Module, scope: str) -> Iterator[Arguments]:
 
 
 def _arguments_of(function: ast.FunctionDef, call: ast.Call) -> Arguments:
-    places = [*function.args.posonlyargs, *function.args.args]
-    given: dict[str, ast.expr] = {}
-    for one, value in zip(reversed(places), reversed(function.args.defaults), strict=False):
-        given[one.arg] = value
-    for one, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+    parameters = [*function.args.posonlyargs, *function.args.args]
+    arguments: dict[str, ast.expr] = {}
+    for parameter, value in zip(reversed(parameters), reversed(function.args.defaults), strict=False):
+        arguments[parameter.arg] = value
+    for parameter, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
         if default is not None:
-            given[one.arg] = default
-    given |= {one.arg: value for one, value in zip(places, call.args, strict=False)}
-    return given | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+            arguments[parameter.arg] = default
+    arguments |= {parameter.arg: value for parameter, value in zip(parameters, call.args, strict=False)}
+    return arguments | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
 
 
 def _flow_behind(
-    node: ast.expr, scope: str, given: Arguments, tree: ast.Module, found: Sequence[Found]
+    node: ast.expr, scope: str, arguments: Arguments, tree: ast.Module, pipelines: Sequence[Found]
 ) -> tuple[Found, Found] | None:
     """The flow that an expression refers to: as it was found, and as a call outside of functions."""
     name = node.id if isinstance(node, ast.Name) else ""
-    if name in given:
-        return _flow_behind(given[name], "", {}, tree, found)
-    for one in found:
+    if name in arguments:
+        return _flow_behind(arguments[name], "", {}, tree, pipelines)
+    for flow in pipelines:
         if (
-            one.call is not None
-            and one.kind in FLOWS
-            and (one.call is node or (name and one.name == name))
-            and one.function in ("", scope)
+            flow.call is not None
+            and flow.kind in FLOWS
+            and (flow.call is node or (name and flow.name == name))
+            and flow.function in ("", scope)
         ):
-            if not one.function:
-                return one, one
-            call: ast.Call = _Inlining(_assigned_once(tree, scope), given).visit(copy.deepcopy(one.call))
-            return one, replace(one, name="", function="", call=call, expression=ast.unparse(call))
+            if not flow.function:
+                return flow, flow
+            call: ast.Call = _Inlining(_assigned_once(tree, scope), arguments).visit(copy.deepcopy(flow.call))
+            return flow, replace(flow, name="", function="", call=call, expression=ast.unparse(call))
     return None
 
 
 def _assigned_once(tree: ast.Module, scope: str) -> Arguments:
     """The names that a function assigns exactly once, and their values."""
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == scope)
-    given: dict[str, list[ast.expr]] = {}
+    values_of: dict[str, list[ast.expr]] = {}
     for node in nodes(function, ast.Assign):
         for target in node.targets:
             if isinstance(target, ast.Name):
-                given.setdefault(target.id, []).append(node.value)
-    return {name: values[0] for name, values in given.items() if len(values) == 1}
+                values_of.setdefault(target.id, []).append(node.value)
+    return {name: values[0] for name, values in values_of.items() if len(values) == 1}
 
 
 class _Inlining(ast.NodeTransformer):
     """Replaces the names of a function's arguments and local variables by their values."""
 
-    def __init__(self, local: Arguments, given: Arguments) -> None:
-        self._local, self._given = dict(local), given
+    def __init__(self, local: Arguments, arguments: Arguments) -> None:
+        self._local, self._arguments = dict(local), arguments
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id in self._given:
-            return copy.deepcopy(self._given[node.id])
+        if node.id in self._arguments:
+            return copy.deepcopy(self._arguments[node.id])
         value = self._local.get(node.id)
         if value is None:
             return node
-        rest = {name: one for name, one in self._local.items() if name != node.id}
-        inner: ast.expr = _Inlining(rest, self._given).visit(copy.deepcopy(value))
+        rest = {name: value for name, value in self._local.items() if name != node.id}
+        inner: ast.expr = _Inlining(rest, self._arguments).visit(copy.deepcopy(value))
         return inner
 
 

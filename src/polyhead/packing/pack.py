@@ -114,9 +114,9 @@ def pack(
         return open_store(folder)
     keep_as(rows, old.get("columns", ()))
     most = DECODED_ROWS if rows_are_decoded(rows) else CHUNK_ROWS
-    own = specs_of(rows)
+    row_specs = specs_of(rows)
     rows, of_origins, complete = with_origins(rows, old.get("columns"))
-    specs, merged = _joined_specs(folder, own + of_origins, old)
+    specs, merged = _joined_specs(folder, row_specs + of_origins, old)
     row = _stored_row_bytes(rows, specs)
     header = {
         "after": old["rows"],

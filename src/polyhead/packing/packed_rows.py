@@ -72,8 +72,8 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
             _require_encodable(rows, data, encoding)
         return rows if encoding == "pixels" else EncodedImages(rows, encoding, quality)
     fix = "Pack a feed: its declaration says which columns are images, and which labels are in them."
-    for name, given in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
-        if given is not None:
+    for name, value in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
+        if value is not None:
             raise ContractError(Problem(f"pack({name}=)", "a feed", "rows without a declaration", fix))
     source = as_source(data)
     files = tuple(name for name in source.columns if _is_files(first_rows(source, name)))
@@ -132,22 +132,22 @@ def rows_are_decoded(rows: Source) -> bool:
     return isinstance(rows, (ResizedRows, EncodedImages, WithImageFiles))
 
 
-def _size_argument(given: Any) -> tuple[int, int] | None:
-    if given is None:
+def _size_argument(size: Any) -> tuple[int, int] | None:
+    if size is None:
         return None
-    pair = [given, given] if is_integer(given) else as_list(given) or []
+    pair = [size, size] if is_integer(size) else as_list(size) or []
     if len(pair) != 2 or not all(map(is_size, pair)):
-        raise ContractError(Problem("pack(image_size=)", "(height, width) in pixels", shown(given)))
+        raise ContractError(Problem("pack(image_size=)", "(height, width) in pixels", shown(size)))
     return int(pair[0]), int(pair[1])
 
 
 def _is_files(values: Values) -> bool:
     """Return whether a column holds paths of image files."""
-    some = [value for value in plain(values) if not is_missing(value)]
-    if not some or not all(isinstance(value, (str, os.PathLike)) for value in some):
+    present = [value for value in plain(values) if not is_missing(value)]
+    if not present or not all(isinstance(value, (str, os.PathLike)) for value in present):
         return False
     try:
-        return bool(header_of(os.fspath(some[0])))
+        return bool(header_of(os.fspath(present[0])))
     except DataError:
         return False
 
@@ -163,8 +163,8 @@ class WithImageFiles(MadeColumns):
 
     def only(self, columns: Sequence[str]) -> Source:
         mine = tuple(name for name in self.converted if name in columns)
-        found = self.source.only(columns)
-        return WithImageFiles(found, mine) if mine else found
+        source = self.source.only(columns)
+        return WithImageFiles(source, mine) if mine else source
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         if name not in self.converted:
@@ -211,41 +211,41 @@ def _of_16_bits(image: Any) -> np.ndarray:
 
 def specs_of(rows: Source) -> list[Spec]:
     """Describe each column of the rows. Raises a `DataError` for every column that a store can't hold."""
-    found: list[Spec] = []
+    specs: list[Spec] = []
     problems: list[Problem] = []
-    known = _specs_of_objects(rows) if isinstance(rows, Stream) else {}
+    described = _specs_of_objects(rows) if isinstance(rows, Stream) else {}
     for name in rows.columns:
         try:
-            spec = known[name] if name in known else _spec(rows, name)
+            spec = described[name] if name in described else _spec(rows, name)
             if isinstance(spec, BadValue):
                 raise spec
-            found.append({"name": name, **spec, **_facts_in_manifest(rows, name)})
+            specs.append({"name": name, **spec, **_facts_in_manifest(rows, name)})
         except BadValue as bad:
             problems.extend(bad.located(column=name, row=row_of(rows, bad.index)).problems)
         except DataError as error:
             problems.extend(error.problems)
     if problems:
         raise DataError(*problems)
-    return found
+    return specs
 
 
 def _specs_of_objects(rows: Source) -> dict[str, Spec | BadValue]:
     """Describe the columns of a generator whose type all rows tell, which are read once for all of them."""
-    found: dict[str, SharedType] = {}
+    shared: dict[str, SharedType] = {}
     wrong: dict[str, BadValue] = {}
     for name in rows.columns:
         probe = first_rows(rows, name)
         if isinstance(probe, np.ndarray) and probe.dtype.kind == "O" and not spec_of_text(probe):
-            found[name] = SharedType()
-    only = rows.only(list(found)) if found else rows
-    for ids in pieces(only, list(found)) if found else ():
+            shared[name] = SharedType()
+    only = rows.only(list(shared)) if shared else rows
+    for ids in pieces(only, list(shared)) if shared else ():
         for name, values in only.coded(ids).items():
             try:
                 if name not in wrong:
-                    found[name].add(values, int(ids[0]))
+                    shared[name].add(values, int(ids[0]))
             except BadValue as bad:
                 wrong[name] = bad
-    return {name: wrong.get(name) or one.spec for name, one in found.items()}
+    return {name: wrong.get(name) or kind.spec for name, kind in shared.items()}
 
 
 def _spec(rows: Source, name: str) -> Spec:
@@ -261,14 +261,14 @@ def _spec(rows: Source, name: str) -> Spec:
 def _facts_in_manifest(rows: Source, name: str) -> Spec:
     """Return the metadata of a column for the manifest; an empty dict if its sources disagree."""
     try:
-        known = rows.about(name)._asdict()
+        about = rows.about(name)._asdict()
     except DataError:
         return {}
-    facts = {key: list(value) if isinstance(value, tuple) else value for key, value in known.items() if value}
+    facts = {key: list(value) if isinstance(value, tuple) else value for key, value in about.items() if value}
     if "skeleton" in facts:
         facts["skeleton"] = [list(pair) for pair in facts["skeleton"]]
     listed = [value for key, value in facts.items() if key != "skeleton"]
-    plain = all(isinstance(one, (str, int, float)) for value in listed for one in value)
+    plain = all(isinstance(entry, (str, int, float)) for value in listed for entry in value)
     return {"about": facts} if facts and plain else {}
 
 
@@ -295,13 +295,13 @@ def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list
         DataError: if the rows already have a column with one of these names.
     """
     images, every = image_columns(rows), np.zeros(0, np.int64)
-    known = {name: rows.origins(name, every) for name in rows.columns}
+    origins = {name: rows.origins(name, every) for name in rows.columns}
     if old is None:
-        held = {name: True for name, one in known.items() if one is not None and one.kept}
+        held = {name: True for name, o in origins.items() if o is not None and o.kept}
         specs = [spec for name, resized in {**held, **images}.items() for spec in origin_specs(name, resized)]
     else:
         specs = [spec for spec in old if "origin" in spec]
-    complete = not any(one is not None and one.lost for one in known.values())
+    complete = not any(o is not None and o.lost for o in origins.values())
     return (_WithOrigins(rows, specs) if specs else rows), specs, complete
 
 
@@ -327,8 +327,8 @@ class _WithOrigins(MadeColumns):
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self._source, ids)
         for image in dict.fromkeys(image for image, _ in self._of.values()):
-            found = self._source.origins(image, ids) or Origins.unknown(len(ids))
-            for name, (of, what) in self._of.items():
+            origins = self._source.origins(image, ids) or Origins.unknown(len(ids))
+            for name, (of, part) in self._of.items():
                 if of == image:
-                    rows[name] = found.files if what == FILE else found.places
+                    rows[name] = origins.files if part == FILE else origins.places
         return rows

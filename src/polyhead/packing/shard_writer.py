@@ -69,7 +69,7 @@ class _Shard:
         dense = [spec for spec in specs if spec["is"] == "dense"]
         count = stop - start
         self._numbers = {s["name"]: np.zeros((count, *s["shape"]), np.dtype(s["dtype"])) for s in dense}
-        self._there = {spec["name"]: np.ones(count, bool) for spec in dense if spec["nullable"]}
+        self._present = {spec["name"]: np.ones(count, bool) for spec in dense if spec["nullable"]}
         self._step = chunk
 
     def fill(self, pool: ThreadPoolExecutor, done: Callable[[int], Any]) -> list[Any]:
@@ -85,7 +85,7 @@ class _Shard:
             if name not in self._numbers:
                 arrays.append(pa.concat_arrays([part[name] for part in parts]))
             else:
-                gone = ~self._there[name] if spec["nullable"] else None
+                gone = ~self._present[name] if spec["nullable"] else None
                 arrays.append(to_arrow(spec, self._numbers[name], gone))
         return arrays
 
@@ -93,16 +93,16 @@ class _Shard:
         ids = np.arange(start, min(start + self._step, self._stop), dtype=np.int64)
         rows = checked_rows(self._rows, ids)
         at = slice(start - self._start, start - self._start + len(ids))
-        found = {}
+        columns = {}
         for spec in self._specs:
             name = spec["name"]
             try:
                 values = fitting_rows(spec, rows[name])
                 if name not in self._numbers:
-                    found[name] = to_arrow(spec, values)
+                    columns[name] = to_arrow(spec, values)
                 elif spec["nullable"]:
                     gone = [value is None for value in values]
-                    self._there[name][at] = ~np.array(gone, bool)
+                    self._present[name][at] = ~np.array(gone, bool)
                     for i, value in enumerate(values, at.start):
                         if value is not None:
                             self._numbers[name][i] = value
@@ -110,4 +110,4 @@ class _Shard:
                     self._numbers[name][at] = values
             except BadValue as bad:
                 raise bad.located(column=name, row=row_of(self._rows, bad.index or 0, ids)) from None
-        return len(ids), found
+        return len(ids), columns

@@ -64,14 +64,15 @@ class Assembler:
         self._augment, self._seed = tuple(augment), seed
         self._before: Assembler | None = None  # makes batches of the same rows without a cache
         self._pool = Pool()
-        found = Resolution(source, inputs, heads, augment, seed)
-        self.inputs, self.heads, self.collapsing = found.inputs, found.heads, found.collapsing
-        self._scene, self._labels, self._box_labels = found.scene, found.labels, found.box_labels
+        resolution = Resolution(source, inputs, heads, augment, seed)
+        self.inputs, self.heads, self.collapsing = resolution.inputs, resolution.heads, resolution.collapsing
+        self._scene, self._labels = resolution.scene, resolution.labels
+        self._box_labels = resolution.box_labels
         self.weight_shapes = {name: label.head.weight_shape for name, label in self._labels.items()}
         self._mixers: Mixers | None = None
-        if found.mixers:
+        if resolution.mixers:
             resolved = {name: label.head for name, label in self._labels.items()}
-            self._mixers = Mixers(found.mixers, source, self.inputs, resolved, seed)
+            self._mixers = Mixers(resolution.mixers, source, self.inputs, resolved, seed)
             self.weight_shapes = self._mixers.weight_shapes
             for label in self._labels.values():
                 label.weighted = label.weighted or label.head.weighs_when_mixed
@@ -99,18 +100,19 @@ class Assembler:
 
     def _gathered(self, source: Source) -> dict[tuple[str, str], MemoryColumn]:
         """The columns gathered from memory: inputs as ``("", name)``, parts of labels as ``(name, part)``."""
-        found = {}
+        columns = {}
         for name, kind in self.inputs.items():
             in_scene = self._scene is not None and name in self._scene.images
             if in_scene or len(kind.columns(name)) > 1:
                 continue
-            held: Any = self._whole.get(kind.columns(name)[0])
-            held = even_rows(held) if kind.even else held
-            column: Any = mapped_column(source, kind.columns(name)[0]) if held is None else held
-            way = kind.conversion(column) if can_gather(column) and len(column) == len(source) else None
-            if way is not None:
-                found["", name] = MemoryColumn(column, way, kind.shape, mapped=held is None)
-        return found | {
+            values: Any = self._whole.get(kind.columns(name)[0])
+            values = even_rows(values) if kind.even else values
+            column: Any = mapped_column(source, kind.columns(name)[0]) if values is None else values
+            fits = can_gather(column) and len(column) == len(source)
+            conversion = kind.conversion(column) if fits else None
+            if conversion is not None:
+                columns["", name] = MemoryColumn(column, conversion, kind.shape, mapped=values is None)
+        return columns | {
             (name, part): whole
             for name, label in self._labels.items()
             for part, whole in label.gatherable().items()
@@ -129,9 +131,9 @@ class Assembler:
 
         moves, _ = split_augmentations(self._augment)
         rows = cached(self.source, self.inputs, self.heads, moves, self._seed, folder, shard)
-        found = Assembler(rows, self.inputs, KnownHeads(self.heads), self._augment, self._seed)
-        found._before = self
-        return found
+        assembler = Assembler(rows, self.inputs, KnownHeads(self.heads), self._augment, self._seed)
+        assembler._before = self
+        return assembler
 
     @property
     def in_memory(self) -> bool:
@@ -230,8 +232,8 @@ class Assembler:
             converted = self._scene.transform(rows, ids, epoch, labels, laps)
             laps("warp")
         if labels:
-            for one in self._box_labels.values():
-                converted |= one.of(rows, ids)
+            for box_labels in self._box_labels.values():
+                converted |= box_labels.of(rows, ids)
         gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
         for (name, part), values in self._gathers[labels](ids, check, laps).items():
             gathered[name][part] = values
@@ -247,7 +249,7 @@ class Assembler:
                 name: self._encoded(name, rows, converted, ids, check, gathered[name])
                 for name in self._labels
             }
-            encoded = {name: one.labels for name, one in found.items()}
+            encoded = {name: e.labels for name, e in found.items()}
             if self.weighted:
                 weights = {name: label.weights(found) for name, label in self._labels.items()}
         laps("labels")
@@ -273,14 +275,14 @@ class Assembler:
                 yield ids, "", error
                 return
 
-        def attempt(places: np.ndarray) -> list[tuple[str, Any]]:
+        def attempt(positions: np.ndarray) -> list[tuple[str, Any]]:
             try:
-                rows = self._rows(ids[places]) if read is None else read.some(places)
+                rows = self._rows(ids[positions]) if read is None else read.some(positions)
             except DataError as error:
-                if len(places) == 1 and self._before is not None:
-                    return [(name, found) for _, name, found in self._before.try_rows(ids[places])]
+                if len(positions) == 1 and self._before is not None:
+                    return [(name, result) for _, name, result in self._before.try_rows(ids[positions])]
                 return [("", error)]
-            return list(self._try_parts(rows, ids[places], strays))
+            return list(self._try_parts(rows, ids[positions], strays))
 
         try:
             every = single_out_wrong_rows(attempt, np.arange(len(ids)), most)
@@ -290,7 +292,7 @@ class Assembler:
                 raise
             yield ids, "", stop
             return
-        yield from ((ids[places], name, found) for places, name, found in every)
+        yield from ((ids[positions], name, result) for positions, name, result in every)
 
     def _rows(self, ids: np.ndarray, labels: bool = True) -> BatchRows:
         """Read the columns of some rows, with or without those of labels."""
@@ -314,9 +316,9 @@ class Assembler:
                 converted, wrong = transform_separately(self._scene, self.heads, rows, ids)
                 yield from wrong
                 lost = {*self._scene.images, *self._scene.heads} - converted.keys()
-        for owner, one in self._box_labels.items():
+        for owner, box_labels in self._box_labels.items():
             try:
-                converted |= one.of(rows, ids)
+                converted |= box_labels.of(rows, ids)
             except DataError as error:
                 yield owner, error
                 lost.add(owner)
@@ -356,11 +358,11 @@ class Assembler:
     def _with(self, name: str, rows: BatchRows, converted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Rows in which the labels and weights of a head are those transformed with the images."""
         head = self.heads[name]
-        own = {head.columns(name)[0]: converted[name]} if name in converted else {}
-        own |= (
+        transformed = {head.columns(name)[0]: converted[name]} if name in converted else {}
+        transformed |= (
             {str(head.sample_weight): converted[weights_key(name)]} if weights_key(name) in converted else {}
         )
-        return ChainMap(own, rows) if own else rows
+        return ChainMap(transformed, rows) if transformed else rows
 
     def _encode_input(
         self,

@@ -36,10 +36,10 @@ def scale_by_range(kind: Image, name: str, pixels: np.ndarray, row: int, deep: b
         DataError: for numbers outside of the range.
     """
     try:
-        found = kind.in_unit_range(pixels)
+        scaled = kind.in_unit_range(pixels)
     except BadValue as bad:
         raise bad.located(input=name, row=row) from None
-    return found if deep else np.rint(found * 255).astype(np.uint8)
+    return scaled if deep else np.rint(scaled * 255).astype(np.uint8)
 
 
 def common_dtype(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
@@ -47,10 +47,10 @@ def common_dtype(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
 
     With a declared range it is a float dtype, as later rows may hold any number of the range, whole or not.
     """
-    found = np.result_type(np.uint8, *dtypes)
+    dtype = np.result_type(np.uint8, *dtypes)
     if kind.range is not None:
-        return np.result_type(np.float32, found)
-    return np.dtype(np.float32) if found.kind == "f" else found
+        return np.result_type(np.float32, dtype)
+    return np.dtype(np.float32) if dtype.kind == "f" else dtype
 
 
 def as_type(pixels: np.ndarray, dtype: np.dtype, kind: Image) -> np.ndarray:

@@ -90,9 +90,9 @@ class Blocks:
         if workers is None and self._threads is not None:
             chosen = self._threads.setdefault((labels, augment), Threads(self.workers))
 
-        def made(numbers: Iterator[int]) -> Iterator[Block]:
+        def blocks(numbers: Iterator[int]) -> Iterator[Block]:
             return prefetch(work, tasks(numbers), workers=chosen)
 
         if self._sequential:
-            return itertools.chain.from_iterable(made(iter((number,))) for number in numbers)
-        return made(iter(numbers))
+            return itertools.chain.from_iterable(blocks(iter((number,))) for number in numbers)
+        return blocks(iter(numbers))

@@ -86,7 +86,7 @@ class Cached(MadeColumns):
     def __init__(self, source: Source, rows: ResizedRows | DecodedRows, folder: Path) -> None:
         super().__init__(source)
         self._folder, self._kept = folder, rows.converted
-        self._made = rows.only(self._kept)
+        self._decoding = rows.only(self._kept)
         self._specs: list[Spec] = [*rows.specs(), {"name": NUMBER, **dense((), np.int64)}]
         self._lock = Lock()
         self._stored_at = np.full(len(source), -1, np.int64)
@@ -159,21 +159,21 @@ class Cached(MadeColumns):
 
     def _adopt(self, store: Store) -> None:
         numbers = self._numbers(store.only([NUMBER]).read(np.arange(len(store)))[NUMBER])
-        places = np.full(len(self), -1, np.int64)
-        places[numbers] = np.arange(len(numbers))
-        if len(numbers) != len(self) or (places < 0).any():
+        positions = np.full(len(self), -1, np.int64)
+        positions[numbers] = np.arange(len(numbers))
+        if len(numbers) != len(self) or (positions < 0).any():
             raise StoreError(Problem(f"cache {self._folder}", counted(len(self), "row"), f"{len(numbers):,}"))
         kept = store.only(self._kept)
         kept.coded(np.arange(0))  # reads no rows, but raises for a damaged column
-        self._stored_at, self._store = places, kept
+        self._stored_at, self._store = positions, kept
 
     def _numbers(self, numbers: Any) -> np.ndarray:
         """The row numbers stored in a file; raise if they are not rows of the source."""
-        found = np.asarray(numbers, np.int64)
-        if len(found) and not (found.min() >= 0 and found.max() < len(self)):
-            words = f"{found.min()} to {found.max()}"
+        rows = np.asarray(numbers, np.int64)
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
+            words = f"{rows.min()} to {rows.max()}"
             raise StoreError(Problem(f"cache {self._folder}", f"rows from 0 to {len(self) - 1}", words))
-        return found
+        return rows
 
     def _add_file(self, path: Path, rows: int | None = None) -> None:
         batch = map_shard(path, {spec["name"]: field(spec) for spec in self._specs}, rows)
@@ -184,51 +184,51 @@ class Cached(MadeColumns):
         self._flushed += len(numbers)
         self._files.append(batch)
         specs = [spec for spec in self._specs if spec["name"] != NUMBER]
-        pieces = {s["name"]: [one.column(s["name"]) for one in self._files] for s in specs}
+        pieces = {s["name"]: [file.column(s["name"]) for file in self._files] for s in specs}
         self._on_disk = {s["name"]: column_from(s, pieces[s["name"]]) for s in specs}
 
     def _filling(self, ids: np.ndarray) -> dict[str, Values]:
         """Return rows, decoding and storing those that are not stored yet; several threads may decode at once."""
         if self._journal is None and self._store is None:
-            return checked_rows(self._made, ids)
+            return checked_rows(self._decoding, ids)
         missing = np.unique(ids[self._stored_at[ids] < 0])
         if len(missing):
-            made = checked_rows(self._made, missing)
+            rows = checked_rows(self._decoding, missing)
             with self._lock, on_disk(self._folder, _NO_ROOM):
-                self._keep(missing, made)
+                self._keep(missing, rows)
         with self._lock:
             if self._store is not None:
                 return dict(self._store.coded(self._stored_at[ids]))
-            return self._known(self._stored_at[ids])
+            return self._stored(self._stored_at[ids])
 
-    def _keep(self, ids: np.ndarray, made: Mapping[str, Values]) -> None:
+    def _keep(self, ids: np.ndarray, decoded: Mapping[str, Values]) -> None:
         new = np.flatnonzero(self._stored_at[ids] < 0)  # another thread may have stored some since
         if self._store is not None or not len(new):
             return
-        rows = {name: take(made[name], new) for name in self._kept}
+        rows = {name: take(decoded[name], new) for name in self._kept}
         count = self._flushed + sum(len(numbers) for numbers, _ in self._waiting)
         self._stored_at[ids[new]] = count + np.arange(len(new))
         self._waiting.append((ids[new], rows))
-        held = sum(size(values) for _, some in self._waiting for values in some.values())
+        held = sum(size(values) for _, part in self._waiting for values in part.values())
         whole = count + len(new) == len(self)
         if held >= FILE_BYTES or whole:
             self._flush()
         if whole:
             self._finish()
 
-    def _known(self, places: np.ndarray) -> dict[str, Values]:
-        if not len(places):
-            return dict(self._made.coded(places))
+    def _stored(self, positions: np.ndarray) -> dict[str, Values]:
+        if not len(positions):
+            return dict(self._decoding.coded(positions))
         ends = np.cumsum([self._flushed, *(len(numbers) for numbers, _ in self._waiting)])
 
         def read(name: str, piece: int, rows: np.ndarray) -> Values:
             return entries(self._waiting[piece - 1][1][name] if piece else self._on_disk[name], rows)
 
-        return {name: gather(ends, places, partial(read, name)) for name in self._kept}
+        return {name: gather(ends, positions, partial(read, name)) for name in self._kept}
 
     def _flush(self) -> None:
         assert self._journal is not None
-        numbers = np.concatenate([some for some, _ in self._waiting])
+        numbers = np.concatenate([ids for ids, _ in self._waiting])
         columns = {name: join([rows[name] for _, rows in self._waiting]) for name in self._kept}
         columns[NUMBER] = numbers
         row_ids = self.ids_of(numbers)

@@ -44,19 +44,18 @@ class _DecodingScene(Scene):
         frames = [self.reader.frame(name, value, row) for value, row in zip(opened, row_ids, strict=True)]
         plans = [self.joint.plan(e, ids, [f.shown for f in frames], self.target) for e in range(epochs)]
         plans.append(self.still.plan(0, ids, [f.shown for f in frames], self.target))
-        found = []
+        entries = []
         for i, (value, row) in enumerate(zip(opened, row_ids, strict=True)):
             if isinstance(value, np.ndarray):
                 self.reader.decode(name, value, row, plans[0], i)  # raises if the value is no image
-                one = Decoded(value, frames[i].shown)
+                image = Decoded(value, frames[i].shown)
             else:
                 sizes = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds.values()]
                 least = max(s[0] for s in sizes), max(s[1] for s in sizes)
-                one = decoded_image(kind, name, value, row, least, deep)
-            found.append(
-                {"pixels": one.pixels, "size": list(one.size), "scale": one.scale, "turn": one.orientation}
-            )
-        return found
+                image = decoded_image(kind, name, value, row, least, deep)
+            pixels, scale, turn = image.pixels, image.scale, image.orientation
+            entries.append({"pixels": pixels, "size": list(image.size), "scale": scale, "turn": turn})
+        return entries
 
 
 class DecodedRows(MadeColumns):
@@ -76,30 +75,30 @@ class DecodedRows(MadeColumns):
         _require_one_reading(self._images)
         self._names = tuple(dict.fromkeys(kind.columns(n)[0] for n, kind in self._images.items()))
         super().__init__(source.only(self._names) if self._names else source)
-        self._made = repr((list(self._images.items()), augment, seed, EPOCHS))
+        self._setup = repr((list(self._images.items()), augment, seed, EPOCHS))
         self._scene: _DecodingScene | None = None
         self._dtypes: dict[str, np.dtype] = {}
         if self._images:
             from polyhead.augment import Apply
 
             # the effect of a user's function is unknown until it gets the image
-            known = [one for one in augment if not isinstance(one, Apply)]
-            self._made = repr((list(self._images.items()), known, seed, EPOCHS))
-            self._deep = all(one.takes_floats for one in augment if isinstance(one, Apply))
-            self._scene = _DecodingScene(self._source, self._images, {}, known, seed)
-            some = sample_rows(self._source)
-            self._dtypes = {name: self._dtype(name, some) for name in self.converted}
+            moves = [a for a in augment if not isinstance(a, Apply)]
+            self._setup = repr((list(self._images.items()), moves, seed, EPOCHS))
+            self._deep = all(a.takes_floats for a in augment if isinstance(a, Apply))
+            self._scene = _DecodingScene(self._source, self._images, {}, moves, seed)
+            sample = sample_rows(self._source)
+            self._dtypes = {name: self._dtype(name, sample) for name in self.converted}
 
     def _kind(self, column: str) -> Image:
         return next(kind for name, kind in self._images.items() if kind.columns(name)[0] == column)
 
     def _dtype(self, column: str, ids: np.ndarray) -> np.dtype:
         """The dtype that can hold the pixels of some rows."""
-        found = []
+        dtypes = []
         for row, rows in one_by_one(self._source.only([column]), ids):
             with suppress(DataError):  # reported when the row is read
-                found.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
-        return common_dtype(found, self._kind(column))
+                dtypes.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
+        return common_dtype(dtypes, self._kind(column))
 
     def _decoded(self, column: str, values: Any, ids: np.ndarray) -> list[dict[str, Any]]:
         assert self._scene is not None
@@ -118,26 +117,26 @@ class DecodedRows(MadeColumns):
     def fingerprint(self) -> str:
         """A string that identifies the rows and how they are decoded."""
         deep = {name: dtype.name for name, dtype in self._dtypes.items() if dtype != np.uint8}
-        return of_source(self._source, self.converted, ["shrunk", self._made, *([deep] if deep else [])])
+        return of_source(self._source, self.converted, ["shrunk", self._setup, *([deep] if deep else [])])
 
     def specs(self) -> list[Spec]:
         """The specifications of the columns in a store."""
-        one = {"size": [0, 0], "scale": 1.0, "turn": 0}
+        others = {"size": [0, 0], "scale": 1.0, "turn": 0}
         pixels = {name: np.zeros((0, 0), dtype) for name, dtype in self._dtypes.items()}
-        return [{"name": name, **like({"pixels": pixels[name], **one})} for name in self.converted]
+        return [{"name": name, **like({"pixels": pixels[name], **others})} for name in self.converted]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self._source, ids)
         return {name: self._kept(name, self._decoded(name, rows[name], ids), ids) for name in self.converted}
 
-    def _kept(self, column: str, found: list[dict[str, Any]], ids: np.ndarray) -> list[dict[str, Any]]:
+    def _kept(self, column: str, entries: list[dict[str, Any]], ids: np.ndarray) -> list[dict[str, Any]]:
         """Convert the pixels of images to the dtype of the column."""
         kind, dtype = self._kind(column), self._dtypes[column]
-        for one, row in zip(found, self.ids_of(ids).tolist(), strict=True):
-            if loses_bits(one["pixels"].dtype, dtype):
+        for entry, row in zip(entries, self.ids_of(ids).tolist(), strict=True):
+            if loses_bits(entry["pixels"].dtype, dtype):
                 self._warn_of_less(column, row, dtype.itemsize * 8)
-            one["pixels"] = as_type(one["pixels"], dtype, kind)
-        return found
+            entry["pixels"] = as_type(entry["pixels"], dtype, kind)
+        return entries
 
 
 def _require_one_reading(images: Mapping[str, Image]) -> None:
@@ -148,7 +147,7 @@ def _require_one_reading(images: Mapping[str, Image]) -> None:
     problems = []
     for column, names in readers.items():
         first, *others = (images[name] for name in names)
-        other = [w for w in _READING if any(getattr(one, w) != getattr(first, w) for one in others)]
+        other = [w for w in _READING if any(getattr(k, w) != getattr(first, w) for k in others)]
         if other:
             expected = f"the same {', '.join(f'{word}=' for word in other)} in all inputs that read it"
             fix = "Give one of them a column of its own, as the cache holds each image once."

@@ -87,8 +87,8 @@ def _small_counts(head: Any, labels: np.ndarray, valid: np.ndarray) -> tuple[int
     if head.names:
         shown = 2 < len(head.names) <= MOST_CLASSES and head.inner.view in ("class", "classes")
         # one count per class for exclusive classes, else the counts of zeros and ones: take the last
-        found = head.count(labels, valid).astype(int).reshape(len(head.names), -1)[:, -1] if shown else ()
-        return tuple(int(count) for count in found)
+        counts = head.count(labels, valid).astype(int).reshape(len(head.names), -1)[:, -1] if shown else ()
+        return tuple(int(count) for count in counts)
     if head.inner.view != "numbers" or head.inner.layer is not None:
         return ()
     numbers = head.unscaled(labels)[spread_over(valid, labels)].astype(np.float64)
@@ -108,13 +108,13 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
             heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict only"))
             continue
         labeled, kept, kept_valid, size = 0, [], [], 0
-        for found, valid in shown_while(f"describing {name}", labels.all_rows(), rows):
-            labeled += int(labels.annotated_rows(found, valid).sum())
+        for piece, valid in shown_while(f"describing {name}", labels.all_rows(), rows):
+            labeled += int(labels.annotated_rows(piece, valid).sum())
             if size < 1 << 26:
-                kept.append(found.labels)
+                kept.append(piece.labels)
                 kept_valid.append(valid)
-                size += found.labels.nbytes
-        some = np.concatenate(kept), np.concatenate(kept_valid)
-        words, counted = labels.head.describe(*some), _small_counts(labels.head, *some)
+                size += piece.labels.nbytes
+        first_rows = np.concatenate(kept), np.concatenate(kept_valid)
+        words, counted = labels.head.describe(*first_rows), _small_counts(labels.head, *first_rows)
         heads.append(HeadSummary(name, repr(labels.head), rows, labeled, words, counted))
     return Description(rows, {n: (k.dtype, k.shape) for n, k in assembler.inputs.items()}, tuple(heads))

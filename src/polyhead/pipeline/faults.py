@@ -31,7 +31,7 @@ Attempt = Callable[[np.ndarray], list[tuple[str, Any]]]
 Found = tuple[np.ndarray, str, Any]
 
 
-def single_out_wrong_rows(attempt: Attempt, places: np.ndarray, most: int = MOST) -> list[Found]:
+def single_out_wrong_rows(attempt: Attempt, positions: np.ndarray, most: int = MOST) -> list[Found]:
     """Try rows, and single out those that are wrong.
 
     Rows are tried together, and in halves if that fails, so valid rows cost little extra.
@@ -44,16 +44,17 @@ def single_out_wrong_rows(attempt: Attempt, places: np.ndarray, most: int = MOST
     Returns:
         ``(positions, name, result)`` for each group of rows, in the order of the rows.
     """
-    found = attempt(places)
-    if len(places) < 2 or most < 1 or not any(_is_of_a_row(one) for _, one in found):
-        return [(places, *one) for one in found]
-    middle = len(places) // 2
-    left = single_out_wrong_rows(attempt, places[:middle], most)
-    right = single_out_wrong_rows(attempt, places[middle:], most - sum(_is_of_a_row(one) for *_, one in left))
+    results = attempt(positions)
+    if len(positions) < 2 or most < 1 or not any(_is_of_a_row(result) for _, result in results):
+        return [(positions, *result) for result in results]
+    middle = len(positions) // 2
+    left = single_out_wrong_rows(attempt, positions[:middle], most)
+    named = sum(_is_of_a_row(result) for *_, result in left)
+    right = single_out_wrong_rows(attempt, positions[middle:], most - named)
     parts = left + right
-    if any(isinstance(one, DataError) for *_, one in parts):
+    if any(isinstance(result, DataError) for *_, result in parts):
         return parts
-    return [(places, *one) for one in found]  # the rows are wrong only in combination
+    return [(positions, *result) for result in results]  # the rows are wrong only in combination
 
 
 def readable_rows(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
@@ -64,21 +65,21 @@ def readable_rows(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndar
         ids: the rows, int64 ``(B,)``.
     """
 
-    def attempt(places: np.ndarray) -> list[tuple[str, Any]]:
+    def attempt(positions: np.ndarray) -> list[tuple[str, Any]]:
         try:
-            read(ids[places])
+            read(ids[positions])
         except DataError as error:
             return [("", error)]
         return [("", None)]
 
     right = np.ones(len(ids), bool)
-    for places, _, error in single_out_wrong_rows(attempt, np.arange(len(ids))):
-        right[places] = error is None
+    for positions, _, error in single_out_wrong_rows(attempt, np.arange(len(ids))):
+        right[positions] = error is None
     return right
 
 
-def _is_of_a_row(found: Any) -> bool:
-    return isinstance(found, DataError) and any(p.rows or _ROW.search(p.place) for p in found.problems)
+def _is_of_a_row(result: Any) -> bool:
+    return isinstance(result, DataError) and any(p.rows or _ROW.search(p.place) for p in result.problems)
 
 
 _ROW = re.compile(r"\brow \d+.*")
@@ -125,15 +126,15 @@ class Faults:
         return [merged_problem(self._groups[key], checked, key in self._more) for key in keys]
 
 
-def merged_problem(found: Sequence[tuple[int | None, Problem]], checked: int, more: bool = False) -> Problem:
+def merged_problem(pairs: Sequence[tuple[int | None, Problem]], checked: int, more: bool = False) -> Problem:
     """Merge the problems of several rows into that of the first, which then lists the places of the others.
 
     Args:
         found: ``(row, problem)`` pairs.
         more: whether further rows may be wrong.
     """
-    (first, problem), *others = found
-    rows = tuple(row for row, _ in found if row is not None)
+    (first, problem), *others = pairs
+    rows = tuple(row for row, _ in pairs if row is not None)
     words = [_row_words(row, other) for row, other in others[:LIKEWISE] if row != first]
     hidden = len(others[LIKEWISE:])
     if len(rows) == checked > 2:
@@ -146,14 +147,14 @@ def merged_problem(found: Sequence[tuple[int | None, Problem]], checked: int, mo
 
 
 def _row_words(row: int | None, problem: Problem) -> str:
-    found = _ROW.search(problem.place)
-    return found.group() if found else f"row {row}"
+    match = _ROW.search(problem.place)
+    return match.group() if match else f"row {row}"
 
 
 def file_at(column: Any, index: int | None) -> str | None:
     """The path of the file in an entry of a column; None if there is none."""
-    known = index is not None and isinstance(column, (list, np.ndarray)) and index < len(column)
-    return path_in(column[index]) if known else None
+    exists = index is not None and isinstance(column, (list, np.ndarray)) and index < len(column)
+    return path_in(column[index]) if exists else None
 
 
 def every_wrong_row(
@@ -189,11 +190,11 @@ def stop_iteration_error(error: BaseException) -> DataError | None:
     if not isinstance(stop, StopIteration):
         return None
     frames = [frame for frame, _ in traceback.walk_tb(stop.__traceback__)]
-    own = [
+    ours = [
         i for i, frame in enumerate(frames) if str(frame.f_globals.get("__name__", "")).startswith("polyhead")
     ]
-    found = frames[own[-1] + 1 if own and own[-1] + 1 < len(frames) else -1]
-    name, owner = found.f_code.co_name, found.f_locals.get("self")
+    user_frame = frames[ours[-1] + 1 if ours and ours[-1] + 1 < len(frames) else -1]
+    name, owner = user_frame.f_code.co_name, user_frame.f_locals.get("self")
     return DataError(
         Problem(
             name if owner is None else f"{type(owner).__name__}.{name}",
@@ -212,9 +213,9 @@ def without_stop_iteration(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*arguments, **options)
         except (StopIteration, RuntimeError) as error:
-            found = stop_iteration_error(error)
-            if found is None:
+            stop = stop_iteration_error(error)
+            if stop is None:
                 raise
-            raise found from error
+            raise stop from error
 
     return called

@@ -54,12 +54,12 @@ def no_worker_count(where: str, workers: Any) -> list[Problem]:
     return other_choice(where, workers, ("auto",), '"auto" or an integer of at least 0')
 
 
-def as_switch(name: str, given: Any) -> bool:
+def as_switch(name: str, value: Any) -> bool:
     """Return the value of an argument that must be True or False."""
-    found = plain_scalar(given)
-    if not isinstance(found, bool):
-        raise ContractError(Problem(f"Feed({name}=)", "True or False", shown(given)))
-    return found
+    switch = plain_scalar(value)
+    if not isinstance(switch, bool):
+        raise ContractError(Problem(f"Feed({name}=)", "True or False", shown(value)))
+    return switch
 
 
 def shuffled_by(source: Source, shuffle: Any) -> tuple[Source, int | None]:
@@ -80,12 +80,12 @@ def shuffled_by(source: Source, shuffle: Any) -> tuple[Source, int | None]:
 
 def require_changes(feed: Callable[..., Any], changes: Mapping[str, Any]) -> None:
     """Raise for arguments of ``feed.on`` that are no arguments of ``Feed``."""
-    known = [name for name in inspect.signature(feed).parameters if name != "data"]
-    expected = f"an argument of ph.Feed ({', '.join(known)})"
+    arguments = [name for name in inspect.signature(feed).parameters if name != "data"]
+    expected = f"an argument of ph.Feed ({', '.join(arguments)})"
     problems = [
-        Problem(f"feed.on({name}=)", expected, "none of that name", similar(name, known))
+        Problem(f"feed.on({name}=)", expected, "none of that name", similar(name, arguments))
         for name in changes
-        if name not in known
+        if name not in arguments
     ]
     if problems:
         raise ContractError(*problems)
@@ -102,8 +102,7 @@ class Lacking:
         """The problems to raise from a method that needs labels."""
         fix = "Rows without labels can only be predicted: give data with the column."
         return tuple(
-            replace(one, place=f"{where}, {one.place}", fix=f"{_did_you_mean(one.fix)}{fix}")
-            for one in self.problems
+            replace(p, place=f"{where}, {p.place}", fix=f"{_did_you_mean(p.fix)}{fix}") for p in self.problems
         )
 
     def __str__(self) -> str:
@@ -120,11 +119,11 @@ def lacking_columns(source: Source, heads: Mapping[str, Head]) -> Lacking:
             _ = head.output_shape
     except AssertionError:
         return Lacking()
-    found = for_boxes(heads)
-    names = dict.fromkeys(c for name, head in found.items() for c in head.reads(name))
+    box_heads = for_boxes(heads)
+    names = dict.fromkeys(c for name, head in box_heads.items() for c in head.reads(name))
     columns = set(source.columns)
     return Lacking(
-        tuple(name for name in names if name not in columns), tuple(absent_columns(source, {}, found))
+        tuple(name for name in names if name not in columns), tuple(absent_columns(source, {}, box_heads))
     )
 
 
@@ -136,15 +135,15 @@ def _did_you_mean(fix: str) -> str:
 def columns_asked_for(inputs: Any, heads: Any) -> tuple[str, ...]:
     """The columns that a declaration reads; invalid parts of it are ignored."""
     kinds = inputs.items() if isinstance(inputs, Mapping) else ()
-    found = [] if kinds or isinstance(inputs, Mapping) else names_in(inputs, "Feed(inputs=)")
-    found += [c for name, kind in kinds if isinstance(kind, Input) for c in kind.columns(name)]
-    given = (
+    columns = [] if kinds or isinstance(inputs, Mapping) else names_in(inputs, "Feed(inputs=)")
+    columns += [c for name, kind in kinds if isinstance(kind, Input) for c in kind.columns(name)]
+    known_heads = (
         {name: head for name, head in heads.items() if isinstance(head, Head)}
         if isinstance(heads, Mapping)
         else {}
     )
-    found += [c for name, head in for_boxes(given).items() for c in head.reads(name)]
-    return tuple(dict.fromkeys(found))
+    columns += [c for name, head in for_boxes(known_heads).items() for c in head.reads(name)]
+    return tuple(dict.fromkeys(columns))
 
 
 def as_inputs(source: Source, inputs: Any) -> dict[str, Input]:
@@ -179,8 +178,8 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
         if names and isinstance(names[0], Head):
             fix = f'Name each after an output, as heads={{"...": ph.{names[0]}}}.'
         raise ContractError(Problem("heads", "a dict {name: head}", shown(type(heads).__name__), fix))
-    for word, given, base in (("input", inputs, Input), ("head", heads, Head)):
-        for name, kind in given.items():
+    for word, declared, base in (("input", inputs, Input), ("head", heads, Head)):
+        for name, kind in declared.items():
             if not isinstance(name, str):
                 fix = f'Say "{name}".' if is_integer(name) else ""
                 problems.append(Problem(f"{word}s", "names as text", shown(name), fix))
@@ -193,21 +192,21 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
     return dict(inputs)
 
 
-def _kind_to_write(given: Any, base: type[Kind]) -> str:
+def _kind_to_write(value: Any, base: type[Kind]) -> str:
     """What to write instead of a value that is no kind; empty if there is no suggestion."""
-    if isinstance(given, type):
-        return f"Write {given.__name__}() with parentheses."
-    if isinstance(given, Kind):
-        return f"Move it to {'heads' if isinstance(given, Head) else 'inputs'}=."
+    if isinstance(value, type):
+        return f"Write {value.__name__}() with parentheses."
+    if isinstance(value, Kind):
+        return f"Move it to {'heads' if isinstance(value, Head) else 'inputs'}=."
     names = {name.lower(): name for name in kinds.__all__ if name != "Each"}  # users say each=
-    named_kind = getattr(kinds, names.get(given.lower(), ""), None) if isinstance(given, str) else None
+    named_kind = getattr(kinds, names.get(value.lower(), ""), None) if isinstance(value, str) else None
     if isinstance(named_kind, type) and issubclass(named_kind, base) and not inspect.isabstract(named_kind):
         return f"Say ph.{named_kind.__name__}()."
-    columns = [given] if isinstance(given, str) else given
+    columns = [value] if isinstance(value, str) else value
     named = (
         base is Input and isinstance(columns, list | tuple) and all(n and isinstance(n, str) for n in columns)
     )
-    return f"Say ph.Array(column={given!r})." if named and columns else ""
+    return f"Say ph.Array(column={value!r})." if named and columns else ""
 
 
 def given_first(heads: Mapping[str, Head]) -> list[str]:
@@ -251,11 +250,11 @@ def declaration_digests(inputs: Mapping[str, Input], heads: Mapping[str, Head]) 
     ]
     kinds += [(place(head=name), head, head.reads(name)) for name, head in heads.items()]
     words = "kind", "columns", "shape", "dtype", "classes"
-    found = {}
+    digests = {}
     for where, kind, reads in kinds:
         facts = type(kind).__name__, reads, kind.shape, kind.dtype, json_form(kind.names)
-        found[where] = dict(zip(words, map(_digest, facts), strict=True))
-    return found
+        digests[where] = dict(zip(words, map(_digest, facts), strict=True))
+    return digests
 
 
 def weighing_digests(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
@@ -265,29 +264,29 @@ def weighing_digests(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
     >>> list(weighing_digests({"sold": Binary(class_weight={0: 1.0, 1: 5.0}), "late": Binary()})["sold"])
     ['class_weight']
     """
-    found = {}
+    all_digests = {}
     for name, head in heads.items():
-        given = {word: getattr(head, word) for word in ("class_weight", "given", "missing")}
-        found[name] = {word: _digest(json_form(v)) for word, v in given.items() if v is not None}
-    return {name: digests for name, digests in found.items() if digests}
+        arguments = {word: getattr(head, word) for word in ("class_weight", "given", "missing")}
+        all_digests[name] = {word: _digest(json_form(v)) for word, v in arguments.items() if v is not None}
+    return {name: digests for name, digests in all_digests.items() if digests}
 
 
 def _digest(value: Any) -> str:
     return hashlib.blake2b(json.dumps(value).encode(), digest_size=4).hexdigest()
 
 
-def changed_words(known: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, list[str]]]:
+def changed_words(saved: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, list[str]]]:
     """Yield each name whose digests differ from those in a state, with the properties that differ."""
-    for name in dict.fromkeys([*known, *now]) if isinstance(known, Mapping) else ():
-        then, here = known.get(name) or {}, now.get(name, {})
+    for name in dict.fromkeys([*saved, *now]) if isinstance(saved, Mapping) else ():
+        then, here = saved.get(name) or {}, now.get(name, {})
         words = [word for word in dict.fromkeys([*then, *here]) if then.get(word) != here.get(word)]
         if words:
             yield name, words
 
 
-def other_weights(known: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
+def other_weights(saved: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
     """Yield a warning for each head whose weighing arguments differ from those in a state; older states have none."""
-    for name, words in changed_words(known, now):
+    for name, words in changed_words(saved, now):
         expected = f"{' and '.join(f'{word}=' for word in words)} as when the state was taken"
         fix = "Training continues at the same row. From there on, labels are weighted by the new declaration."
         yield Problem(place(head=name), expected, "another value", fix, "other-weights", warning=True)

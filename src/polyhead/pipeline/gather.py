@@ -82,15 +82,15 @@ class MemoryColumn:
     @cached_property
     def numbers(self) -> np.ndarray:
         """The column as ``(N, n)``, with booleans as bytes."""
-        found = self.column.reshape(len(self.column), -1)
-        return _as_writable(found.view(np.uint8) if found.dtype.kind == "b" else found)
+        flat = self.column.reshape(len(self.column), -1)
+        return _as_writable(flat.view(np.uint8) if flat.dtype.kind == "b" else flat)
 
     @cached_property
     def words(self) -> np.ndarray:
         """The column as ``(N, n)`` of the widest integers that its rows can be divided into."""
         width = self.numbers.shape[1] * self.column.itemsize
         start = address(self.column)
-        word = next(one for one in _WORDS if width % one.itemsize == 0 and start % one.itemsize == 0)
+        word = next(w for w in _WORDS if width % w.itemsize == 0 and start % w.itemsize == 0)
         return self.numbers.view(word)
 
     @cached_property
@@ -148,10 +148,10 @@ def _all_between(rows: np.ndarray, edges: np.ndarray, marks: np.ndarray) -> bool
     """Return whether all numbers are between the two ``edges`` or among ``marks``; NaN never is."""
     if not len(marks):
         return not rows.size or bool(rows.min() >= edges[0] and rows.max() <= edges[1])
-    found = (rows >= edges[0]) & (rows <= edges[1])
+    valid = (rows >= edges[0]) & (rows <= edges[1])
     for mark in marks:
-        found |= rows == mark
-    return bool(found.all())
+        valid |= rows == mark
+    return bool(valid.all())
 
 
 def can_gather(column: Any) -> TypeGuard[np.ndarray]:
@@ -208,7 +208,7 @@ class Gather:
         if self._waits:
             self._waits = any(whole.loop.compiled is None for whole in self._columns.values())
         begun = profiling.clock() if self._waits else None
-        found = {}
+        gathered = {}
         for name, whole in self._columns.items():
             if check and whole.conversion.checked_by_encode:
                 continue
@@ -217,12 +217,12 @@ class Gather:
                 laps("check")
                 if not valid:
                     continue
-            found[name] = self._pool.empty((len(ids), *whole.shape), whole.dtype)
-            rows.convert(whole, found[name])
+            gathered[name] = self._pool.empty((len(ids), *whole.shape), whole.dtype)
+            rows.convert(whole, gathered[name])
             laps(whole.stage)
         if begun is not None:
             jit.spent(profiling.clock() - begun)
-        return found
+        return gathered
 
     def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
         """Return whether some rows are valid; a whole column is checked once, in the background of the first steps."""

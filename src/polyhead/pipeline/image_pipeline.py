@@ -95,9 +95,9 @@ class Scene:
         self.joint, self.still = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
         self.heads = {name: self._for_image(name, head) for name, head in self.raw.items()}
         self.stores = False
-        applied = [one for one in self.joint.augmentations if isinstance(one, Apply)]
+        applied = [apply for apply in self.joint.augmentations if isinstance(apply, Apply)]
         self.moves_together = bool(applied)
-        self.reader = ImageReader(self.images, [repr(one) for one in applied if not one.takes_floats])
+        self.reader = ImageReader(self.images, [repr(apply) for apply in applied if not apply.takes_floats])
         self.columns = tuple(
             dict.fromkeys(c for n, k in {**self.images, **self.raw}.items() for c in k.columns(n))
         )
@@ -105,28 +105,28 @@ class Scene:
     def _for_image(self, name: str, head: Head) -> Head:
         """The head set to encode labels that were transformed with its image."""
         image = self.images[self.head_images[name]]
-        found = head.for_image((image.shape[0], image.shape[1]), self.joint.uncovers)
+        encoding = head.for_image((image.shape[0], image.shape[1]), self.joint.uncovers)
         columns = head.columns(name)  # transformed labels are one column, called like the first
-        return found.fixed(column=columns[0]) if len(columns) > 1 else found
+        return encoding.fixed(column=columns[0]) if len(columns) > 1 else encoding
 
     def only(self, name: str) -> Scene:
         """A copy with a single head and without pixels: what the labels of that head need."""
-        one = copy.copy(self)
-        head, one.has_pixels = self.raw[name], False
+        scene = copy.copy(self)
+        head, scene.has_pixels = self.raw[name], False
         names = [*([head.each] if head.each else []), name]
         names += [weights_key(name)] if weights_key(name) in self.raw else []
-        one.heads, one.raw = {n: self.heads[n] for n in names}, {n: self.raw[n] for n in names}
-        one.head_images = self.head_images.only(names)
-        one.images = {n: self.images[n] for n in one.head_images.images}
-        return one
+        scene.heads, scene.raw = {n: self.heads[n] for n in names}, {n: self.raw[n] for n in names}
+        scene.head_images = self.head_images.only(names)
+        scene.images = {n: self.images[n] for n in scene.head_images.images}
+        return scene
 
     def image(self, name: str) -> Scene:
         """A copy with a single image and no heads."""
-        one = copy.copy(self)
-        one.images, one.first, one.heads, one.raw = {name: self.images[name]}, name, {}, {}
-        one.head_images = require_head_images(one.images, {})
-        one.columns = self.images[name].columns(name)
-        return one
+        scene = copy.copy(self)
+        scene.images, scene.first, scene.heads, scene.raw = {name: self.images[name]}, name, {}, {}
+        scene.head_images = require_head_images(scene.images, {})
+        scene.columns = self.images[name].columns(name)
+        return scene
 
     @property
     def uncovers(self) -> bool:
@@ -135,22 +135,22 @@ class Scene:
 
     def with_drawn_labels(self, name: str) -> tuple[Scene, Head]:
         """A copy in which the pixels of one head count only where annotated; and that head, not resolved."""
-        one = copy.copy(self)
+        scene = copy.copy(self)
         head = self.raw[name].for_drawn_labels()
         encoding = self._for_image(name, head)
-        one.raw, one.heads = {**self.raw, name: head}, {**self.heads, name: encoding}
-        return one, encoding
+        scene.raw, scene.heads = {**self.raw, name: head}, {**self.heads, name: encoding}
+        return scene, encoding
 
     def sizes_of_a_row(self) -> set[tuple[int, int]]:
         """(height, width) of the images of the first readable row, in full size and as the model gets them."""
-        found = {(kind.shape[0], kind.shape[1]) for kind in self.images.values()}
+        sizes = {(kind.shape[0], kind.shape[1]) for kind in self.images.values()}
         for name, kind in self.images.items():
             values: Any = plain(first_rows(self.source, kind.columns(name)[0])) if kind.late else []
             for value in values:
                 with suppress(DataError):  # reported when the row is read
-                    found.add(self.reader.frame(name, self.reader.open(name, value, 0), 0).shown)
+                    sizes.add(self.reader.frame(name, self.reader.open(name, value, 0), 0).shown)
                     break
-        return found
+        return sizes
 
     def transform(
         self,
@@ -205,7 +205,7 @@ class _Passage:
         self._opened: list[dict[str, Any]] = [{} for _ in range(count)]
         self._frames: list[dict[str, Frame]] = [{} for _ in range(count)]
         self._plan: Any = None
-        self._found: dict[str, list[Any]] = {n: [None] * count for n in (*self._images, *self._heads)}
+        self._values: dict[str, list[Any]] = {n: [None] * count for n in (*self._images, *self._heads)}
 
     def _labels_of(self, name: str, head: Head, rows: Mapping[str, Any]) -> Any:
         try:
@@ -218,9 +218,9 @@ class _Passage:
         parts: list[Laps] = []
 
         def timed(i: int) -> None:
-            own = laps.beside()
-            parts.append(own)
-            do(i, own)
+            part = laps.beside()
+            parts.append(part)
+            do(i, part)
 
         share_work(timed, len(self._numbers))
         laps.include(parts)
@@ -231,7 +231,7 @@ class _Passage:
         names = self._scene.head_images.images
         self._opened[i] = {name: reader.open(name, self._images[name][i], row) for name in names}
         laps("read")
-        self._frames[i] = {name: reader.frame(name, one, row) for name, one in self._opened[i].items()}
+        self._frames[i] = {name: reader.frame(name, image, row) for name, image in self._opened[i].items()}
         self._scene.head_images.require_one_aspect_ratio(self._frames[i], row)
         laps("warp")
 
@@ -270,19 +270,19 @@ class _Passage:
         where = getattr(opened[scene.first], "where", "") or place(input=scene.first, row=row)
         moved = move(self._plan, i, images, layers, self._options, where)
         for name, value in values_of(moved, layers, scene.raw, self._options, scene.stores):
-            self._found[name][i] = value
+            self._values[name][i] = value
         laps("warp")
 
     def columns(self) -> dict[str, Values]:
         """The values of all images and heads."""
-        found = self._found
+        values = self._values
         out: dict[str, Values] = {}
         for name in self._images if self._scene.has_pixels else ():
-            out[name] = as_column_of_pixels(found[name], name, self._ids)
+            out[name] = as_column_of_pixels(values[name], name, self._ids)
         for name, head in self._heads.items():
             labels = self._labels[name]
             dense = _has_one_mask(head) and is_dense(labels) and labels.dtype.kind in "iufb"
-            out[name] = _stacked_masks(found[name]) if dense else found[name]
+            out[name] = _stacked_masks(values[name]) if dense else values[name]
         return out
 
 

@@ -23,11 +23,11 @@ NOISE = 1e-14
 """The relative difference of numbers that is mere rounding."""
 
 
-def input_problems(name: str, given: Input, kind: Input, values: Any, rows: int) -> Iterator[Problem]:
+def input_problems(name: str, declared: Input, kind: Input, values: Any, rows: int) -> Iterator[Problem]:
     """Yield the warnings of one input."""
     where = place(input=name, column=", ".join(kind.columns(name)))
     if isinstance(kind, Array):
-        texts = isinstance(given, Array) and isinstance(given.vocabulary, str) and kind.shape == (1,)
+        texts = isinstance(declared, Array) and isinstance(declared.vocabulary, str) and kind.shape == (1,)
         if texts and are_texts(kind.names[2:], rows):
             found = (
                 f"{len(kind.names) - 2:,} different texts in {counted(rows, 'row')}, each taken as one word"

@@ -85,11 +85,11 @@ class BatchRows(dict[str, Any]):
     def __missing__(self, name: str) -> Values:
         return take(self.whole[name], self.ids)
 
-    def some(self, places: np.ndarray) -> BatchRows:
+    def some(self, positions: np.ndarray) -> BatchRows:
         """Return the rows at some positions."""
-        found = BatchRows({name: take(values, places) for name, values in self.items()})
-        found.whole, found.ids = self.whole, self.ids[places]
-        return found
+        rows = BatchRows({name: take(values, positions) for name, values in self.items()})
+        rows.whole, rows.ids = self.whole, self.ids[positions]
+        return rows
 
 
 class Some:
@@ -134,20 +134,20 @@ def resolve_error(
         return bad.located(**{word: name}, row=row_of(source, index), file=file_at(column, index))
 
     ids = source.ids_of(np.arange(len(values), dtype=np.int64))
-    found = every_wrong_row(lambda at: kind.resolve(Some(take(values, at))), ids, located)
+    error = every_wrong_row(lambda at: kind.resolve(Some(take(values, at))), ids, located)
     # single rows may be rejected for another reason than the whole column
-    same = [p for p in found.problems if p.expected == bad.expected and p.rows]
+    same = [p for p in error.problems if p.expected == bad.expected and p.rows]
     if not any(row_of(source, bad.index) in p.rows for p in same):
         same = list(located(bad, bad.index).problems)
     # a few rows of text turn a numeric column into text: list them first
-    same.sort(key=lambda one: len(one.rows))
-    known = {row for p in same for row in p.rows}
-    refused = known.union(*(p.rows for p in found.problems))
+    same.sort(key=lambda p: len(p.rows))
+    listed_rows = {row for p in same for row in p.rows}
+    refused = listed_rows.union(*(p.rows for p in error.problems))
     like = _resolved_by_right_rows(kind, values, np.flatnonzero([row not in refused for row in ids.tolist()]))
     if like is None:
         return DataError(*same)
     others = every_wrong_row(lambda at: like.encode(take(values, at)), ids, located)
-    return DataError(*same, *(p for p in others.problems if p.rows and not known.intersection(p.rows)))
+    return DataError(*same, *(p for p in others.problems if p.rows and not listed_rows.intersection(p.rows)))
 
 
 def _resolved_by_right_rows(kind: Input | Head, values: Any, at: np.ndarray) -> Input | Head | None:
@@ -178,14 +178,14 @@ def as_one_column(columns: Mapping[str, Any]) -> Any:
         return next(iter(columns.values()))
     parts = []
     for name, values in columns.items():
-        array = given = values.values() if hasattr(values, "codes") else values
+        array = raw = values.values() if hasattr(values, "codes") else values
         if not isinstance(array, np.ndarray) or array.dtype == object:
             array = np.asarray([_unmarked(value) for value in array])
         if array.dtype.kind not in "iufb":
-            kinds = (np.asarray(_unmarked(value)).dtype.kind for value in given)
+            kinds = (np.asarray(_unmarked(value)).dtype.kind for value in raw)
             row = next((i for i, kind in enumerate(kinds) if kind not in "iufb"), 0)
-            fix = conversion_fix(given[row]) or _WORDS
-            raise BadValue(row, f"numbers in column `{name}`", shown(given[row]), fix)
+            fix = conversion_fix(raw[row]) or _WORDS
+            raise BadValue(row, f"numbers in column `{name}`", shown(raw[row]), fix)
         parts.append(array.reshape(len(array), -1))
     kind = np.result_type(*(p.dtype for p in parts))
     return np.concatenate(parts, axis=1, dtype=np.int32 if kind.kind == "b" else kind)
@@ -209,14 +209,14 @@ def absent_columns(
         trained: whether the names are those of a trained model, so that only the data can change.
     """
     columns = source.columns
-    there = set(columns)
+    available = set(columns)
     index = getattr(source.pandas_index(np.zeros(0, np.int64)), "names", ())
     problems = []
     for word, kinds in (("input", inputs), ("head", heads)):
         for name, used in kinds.items():
             kind = used.inner  # the head of the boxes itself reports a missing column of boxes
             for column in kind.reads(name) if isinstance(kind, Head) else kind.columns(name):
-                if column in there:
+                if column in available:
                     continue
                 fix = f'Say {type(kind).__name__}({_argument(kind, name, column)}="...") for a column of another name.'
                 if trained:

@@ -82,10 +82,10 @@ def spec_of_entries(source: Source, name: str, places: int) -> Spec:
     Raises:
         BadValue: for an entry that a store can't hold, with its row.
     """
-    found = SharedType()
+    shared = SharedType()
     for start, values in scan(source, name):
         rows = plain(values)
         if is_dense(rows):  # the dtype tells it
             rows = [[np.zeros(rows.shape[2:], rows.dtype)[()]]]
-        found.add([None if is_missing(row) else list(as_entries(row, 0, places)) for row in rows], start)
-    return found.spec
+        shared.add([None if is_missing(row) else list(as_entries(row, 0, places)) for row in rows], start)
+    return shared.spec

@@ -39,7 +39,7 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
     if hasattr(value, "to_mask"):
         return value.to_mask()
     if head.layer == "mask" and head.channels > 1 and lists_files(value):
-        masks = [one and decode_mask(one, max_pixels=max_pixels, where=where) for one in value]
+        masks = [file and decode_mask(file, max_pixels=max_pixels, where=where) for file in value]
         return _stacked(masks, head.channels, where)
     if not isinstance(value, _ENCODED) and not is_pillow(value):
         return value
@@ -80,15 +80,15 @@ def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | Non
         colors = pixels[..., : 1 if pixels.shape[2] < 3 else 3]  # without alpha
         if channels == 3 and colors.shape[2] == 1:
             return np.repeat(colors, 3, axis=2)
-        gray = channels == 1 and all(np.array_equal(colors[..., 0], one) for one in np.moveaxis(colors, 2, 0))
+        gray = channels == 1 and all(np.array_equal(colors[..., 0], b) for b in np.moveaxis(colors, 2, 0))
         return colors[..., :1] if gray else colors if channels == colors.shape[2] else pixels
     try:
-        found: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
+        numbers: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise DataError(
             Problem(where, "a complete .npy file of numbers", str(error), code=DAMAGED)
         ) from error
-    return found
+    return numbers
 
 
 def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence[Frame]) -> None:
@@ -103,7 +103,7 @@ def require_sides(where: str, layer: str, shape: Sequence[int], frames: Sequence
     size = (shape[0], shape[1])
     if frame.turns_sides and size == frame.label_size[::-1]:
         raise DataError(_turned_by_exif(where, layer, size, frame))
-    if all(is_transposed(size, one.label_size) for one in frames):
+    if all(is_transposed(size, f.label_size) for f in frames):
         raise DataError(Problem(where, *exchanged_sides(layer, size, frame.label_size), "transposed"))
 
 

@@ -150,16 +150,16 @@ def prefetch(
     for task in source:
         trial = workers.trial() if isinstance(workers, Threads) else Phase(workers, left=None)
         rest = itertools.islice(source, None if trial.left is None else trial.left - 1)
-        some = itertools.chain((task,), rest)
-        crew = _Crew(work, some, trial.workers, ahead) if trial.workers > 0 else None
+        stretch = itertools.chain((task,), rest)
+        crew = _Crew(work, stretch, trial.workers, ahead) if trial.workers > 0 else None
         try:
             asked = profiling.clock()
-            for result in map(work, some) if crew is None else crew:
-                made = profiling.clock()
+            for result in map(work, stretch) if crew is None else crew:
+                done = profiling.clock()
                 yield result
                 del result  # frees its memory for the next result
                 used = profiling.clock()
-                trial.note(made - asked, used - made)
+                trial.note(done - asked, used - done)
                 asked = used
         finally:
             if crew is not None:

@@ -99,11 +99,11 @@ class ResizedRows(MadeColumns):
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
         self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
         self._held: dict[str, tuple[tuple[int, ...], np.dtype]] = {}  # single masks and maps
-        some = sample_rows(source)
-        for name in images if self._kinds and len(some) else ():
-            deep = self._is_deep(name, some)
+        sample = sample_rows(source)
+        for name in images if self._kinds and len(sample) else ():
+            deep = self._is_deep(name, sample)
             self._kinds[name] = images[name].fixed(dtype="float32" if deep else "uint8")
-        first = self._first(some) if self._kinds else {}
+        first = self._first(sample) if self._kinds else {}
         for name, kind in self._kinds.items():
             column = kind.columns(name)[0]
             self._describe(column, kind, first[column])
@@ -165,11 +165,11 @@ class ResizedRows(MadeColumns):
         assert isinstance(kind, Head)
         inner, each = kind.inner, kind.each is not None
         if inner.layer in PIXELS:
-            some = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
+            maps = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
             head = inner if self._scene is None else self._scene.heads[self._name_of(column)].inner
             channels = (3,) if inner.in_colors else head.shape[2:]
-            shape = (*head.shape[:2], *(np.shape(some[0])[2:] if some else channels))
-            dtype = inner.stored_dtype(some)
+            shape = (*head.shape[:2], *(np.shape(maps[0])[2:] if maps else channels))
+            dtype = inner.stored_dtype(maps)
             self._held[column] = shape, np.dtype(dtype)
             if each:
                 self.arrays[column] = (dtype, list(shape[1:]), True)
@@ -193,8 +193,8 @@ class ResizedRows(MadeColumns):
     @property
     def fingerprint(self) -> str:
         """A string that identifies the rows and how they are converted."""
-        made = [[name, repr(kind), *_long(kind)] for name, kind in self._kinds.items()]
-        more = [made, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
+        conversions = [[name, repr(kind), *_long(kind)] for name, kind in self._kinds.items()]
+        more = [conversions, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
         return of_source(self._source.only(self._read), self.converted, more)
 
     def specs(self) -> list[Spec]:
@@ -230,28 +230,28 @@ class ResizedRows(MadeColumns):
         return self._source
 
     def about(self, name: str) -> About:
-        found = self._source.about(name)
+        facts = self._source.about(name)
         if name not in self.converted:
-            return found
-        return found._replace(exif=None)  # the Exif orientation is already applied to the pixels
+            return facts
+        return facts._replace(exif=None)  # the Exif orientation is already applied to the pixels
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        known = self._source.origins(name, ids)
+        stored = self._source.origins(name, ids)
         if self._scene is None or name not in self.images:
-            return known
+            return stored
         kind = self._kinds[self._name_of(name)]
         assert isinstance(kind, Image)
         views = ImageViews(self._source, self._name_of(name), kind).of(ids)
         places = np.array([[*view.size, *view.to_model[:2].ravel()] for view in views]).reshape(-1, 8)
-        return Origins(files_of(self._source, name, ids), places, "" if known is None else known.lost, True)
+        return Origins(files_of(self._source, name, ids), places, "" if stored is None else stored.lost, True)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self._source, ids)
         if self._scene is None:
             return rows
-        found: dict[str, Any] = dict(self._scene.transform(rows, ids, None))
+        transformed: dict[str, Any] = dict(self._scene.transform(rows, ids, None))
         for name, kind in self._kinds.items():
-            column, values = kind.columns(name)[0], found[name]
+            column, values = kind.columns(name)[0], transformed[name]
             if isinstance(kind, Image):
                 values = self._images_to_store(column, kind, values, ids)
             elif isinstance(kind, Head) and kind.layer == "points" and kind.each is None:
@@ -307,23 +307,23 @@ class ResizedRows(MadeColumns):
 def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
     """Raise for a column of weights that belongs to two columns of boxes."""
     owners: dict[str, BoxWeights] = {}
-    for one in weights:
-        first = owners.setdefault(str(one.column), one)
-        if first.boxes_column != one.boxes_column:
-            found = f"`{first.boxes_column}` and `{one.boxes_column}`"
+    for w in weights:
+        first = owners.setdefault(str(w.column), w)
+        if first.boxes_column != w.boxes_column:
+            found = f"`{first.boxes_column}` and `{w.boxes_column}`"
             fix = "Give one of them a column of its own."
             expected = "weights of one column of boxes"
-            raise ContractError(Problem(place(column=str(one.column)), expected, found, fix))
+            raise ContractError(Problem(place(column=str(w.column)), expected, found, fix))
 
 
 def _require_room(heads: Mapping[str, Head], encoding: Mapping[str, Head]) -> None:
     """Raise for masks with pixels outside of the image but no value to mark them as missing."""
     problems = []
     for name, head in heads.items():
-        own, other = head.inner, encoding[name].inner
-        if own.missing is None and other.missing is not None:
+        inner, other = head.inner, encoding[name].inner
+        if inner.missing is None and other.missing is not None:
             expected = "a value for pixels from outside of the image, which have no label"
-            value = "missing=(r, g, b), a color that no class has" if own.in_colors else "missing=255"
+            value = "missing=(r, g, b), a color that no class has" if inner.in_colors else "missing=255"
             fix = f"Say {value}, or outside=0 to make them class 0."
             problems.append(Problem(place(head=name), expected, "none", fix))
     if problems:
@@ -360,7 +360,7 @@ def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -
     if value is None:
         return None
     if isinstance(value, list):
-        return [_as_held(one, shape, dtype, marker) for one in value]
+        return [_as_held(mask, shape, dtype, marker) for mask in value]
     array: np.ndarray = np.asarray(value)
     if array.shape != shape:
         if array.size != math.prod(shape):
@@ -374,20 +374,20 @@ def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -
             return None
         array = np.where(gone, float(marker), array) if isinstance(marker, Real) else array
     with np.errstate(invalid="ignore"):
-        found = array.astype(dtype)
-    if not np.array_equal(found, array, equal_nan=True):
-        raise ValueError(shown(array[found != array].flat[0]))
-    return found
+        converted = array.astype(dtype)
+    if not np.array_equal(converted, array, equal_nan=True):
+        raise ValueError(shown(array[converted != array].flat[0]))
+    return converted
 
 
 def _long(kind: Kind) -> list[str]:
     """The arguments of a kind that its ``repr`` abbreviates, as JSON; without functions, which differ by process."""
-    found = []
+    texts = []
     for value in (getattr(kind, f.name) for f in fields(kind) if f.repr):
         with suppress(TypeError, ValueError):
             whole = list(value.items()) if isinstance(value, Mapping) else value
-            found.append(json.dumps(whole, default=_number))
-    return [*(one for one in found if len(one) > 60), *(_long(kind.inner) if kind.inner is not kind else [])]
+            texts.append(json.dumps(whole, default=_number))
+    return [*(t for t in texts if len(t) > 60), *(_long(kind.inner) if kind.inner is not kind else [])]
 
 
 def _number(value: Any) -> Any:

@@ -77,22 +77,22 @@ class Resolution:
             raise DataError(*dict.fromkeys(self._errors))  # several kinds may report the same failed read
         self.heads = {name: self.heads[name] for name in heads}
         self.labels = {name: self.labels[name] for name in heads}
-        self.box_labels = {name: one for name, one in self.box_labels.items() if not self.labels[name].ready}
+        self.box_labels = {name: b for name, b in self.box_labels.items() if not self.labels[name].ready}
         if self.scene is not None:
             require_moving(self.scene, self.inputs, self.heads, moves)
         if self._new:
             self._doubts += leaks(self.inputs, self.heads)
-            self._doubts += (p for name, one in self.heads.items() for p in label_problems(name, one, source))
+            self._doubts += (p for name, h in self.heads.items() for p in label_problems(name, h, source))
         for problem in self._doubts:
             warn(problem)
 
     def _resolve_input(self, name: str, kind: Input) -> None:
         try:
             column = KindColumns(self._source, kind.columns(name))
-            self.inputs[name] = found = kind.with_facts(column).resolve(column)
+            self.inputs[name] = resolved = kind.with_facts(column).resolve(column)
             if self._new:
-                for doubt in input_problems(name, kind, found, column.probe(), len(self._source)):
-                    if doubt.code == "collapsed" and found.dtype == "int32":
+                for doubt in input_problems(name, kind, resolved, column.probe(), len(self._source)):
+                    if doubt.code == "collapsed" and resolved.dtype == "int32":
                         self.collapsing[name] = doubt
                     else:
                         self._doubts.append(doubt)
@@ -103,13 +103,13 @@ class Resolution:
 
     def _informed(self, heads: Mapping[str, Head]) -> dict[str, Head]:
         """The heads with what the source knows about their columns."""
-        found = dict(heads)
+        informed = dict(heads)
         for name, head in heads.items():
             try:
-                found[name] = head.with_facts(KindColumns(self._source, head.columns(name)))
+                informed[name] = head.with_facts(KindColumns(self._source, head.columns(name)))
             except DataError as error:
                 self._add_of_head(name, error)
-        return found
+        return informed
 
     def _scene_of(self, heads: Mapping[str, Head], augment: Sequence[Any], seed: int) -> Scene | None:
         source = self._source
@@ -120,8 +120,8 @@ class Resolution:
         if not late and not augment:
             return None
         require_still(source, in_image, late, augment)
-        own = {weights_key(name) for name in in_image}
-        weights = {name: one for name, one in self._box_weights.items() if name in own}
+        keys = {weights_key(name) for name in in_image}
+        weights = {name: w for name, w in self._box_weights.items() if name in keys}
         return Scene(source, images, {**in_image, **weights}, augment, seed)
 
     def _is_decoded(self, name: str, head: Head) -> bool:
@@ -146,15 +146,15 @@ class Resolution:
 
     def _resolve_in_scene(self, name: str, head: Head, scene: Scene) -> None:
         rows = SceneLabels(scene, name)
-        found = resolve_head(self._source, rows, scene.heads[name], name, self._given(head))
-        if found.class_weight == "balanced" and scene.uncovers:
+        resolved = resolve_head(self._source, rows, scene.heads[name], name, self._given(head))
+        if resolved.class_weight == "balanced" and scene.uncovers:
             # by annotated pixels, not by those filled in outside of the image
             alone, drawn = scene.with_drawn_labels(name)
             within = SceneLabels(alone, name)
             drawn = drawn.resolve(KindColumns(within, drawn.columns(name)))
-            weights = Labels(name, drawn, within, self._given(found)).head.class_weight
-            found = found.fixed(class_weight=weights)
-        scene.heads[name] = self._add_labels(name, found, rows)
+            weights = Labels(name, drawn, within, self._given(resolved)).head.class_weight
+            resolved = resolved.fixed(class_weight=weights)
+        scene.heads[name] = self._add_labels(name, resolved, rows)
         self.heads[name] = scene.heads[name].for_column(head)
 
     def _box_labels(self, name: str, head: Head) -> BoxLabels | None:

@@ -76,49 +76,50 @@ def check_rows(
     seen: dict[str, ArrayStatistics] = {}
     numbers: dict[str, ArrayStatistics] = {}
     strays: Strays = {}
-    known = {name: label.known() for name, label in assembler.labels.items()}
+    in_memory = {name: label.known() for name, label in assembler.labels.items()}
 
     def add(name: str, labels: np.ndarray, valid: np.ndarray, ids: np.ndarray) -> None:
         named, head = assembler.source.ids_of(ids), assembler.heads[name]
         classes = len(head.names or ()) if head.shape == () else 0
-        one = seen.setdefault(name, ArrayStatistics(classes if 2 * classes > rows else 0))
-        one.add(labels, lambda row: int(named[row]), valid)
+        stats = seen.setdefault(name, ArrayStatistics(classes if 2 * classes > rows else 0))
+        stats.add(labels, lambda row: int(named[row]), valid)
         flags = head.fillers(labels, valid)
         fillers, finer = np.argwhere(flags), flags.size // max(1, valid.size) or 1
-        one.entries, one.fillers = one.entries + int(valid.sum()) * finer, one.fillers + len(fillers)
-        if len(fillers) and one.filler is None:
+        stats.entries += int(valid.sum()) * finer
+        stats.fillers += len(fillers)
+        if len(fillers) and stats.filler is None:
             row, entry = fillers[0]
-            found = head.unscaled(labels[row : row + 1]).reshape(flags.shape[1], -1)[entry]
-            one.filler = found.tolist(), int(named[row])
+            unscaled = head.unscaled(labels[row : row + 1]).reshape(flags.shape[1], -1)[entry]
+            stats.filler = unscaled.tolist(), int(named[row])
 
-    for name, whole in known.items():
+    for name, whole in in_memory.items():
         if whole is not None:
             add(name, *whole, np.arange(rows))
     for piece in pieces:
         checked += len(piece)
-        for ids, name, found in assembler.try_rows(piece, wrong.left, strays):
-            if isinstance(found, DataError):
-                wrong.add(name, assembler.source.ids_of(ids), found)
-            elif name in assembler.labels and known[name] is None:
-                labels, valid = found
+        for ids, name, result in assembler.try_rows(piece, wrong.left, strays):
+            if isinstance(result, DataError):
+                wrong.add(name, assembler.source.ids_of(ids), result)
+            elif name in assembler.labels and in_memory[name] is None:
+                labels, valid = result
                 add(name, labels, valid, ids)
             elif name in assembler.inputs and not isinstance(assembler.inputs[name], Image):
                 named = assembler.source.ids_of(ids)
-                numbers.setdefault(name, ArrayStatistics(1)).add(found, named.__getitem__)
+                numbers.setdefault(name, ArrayStatistics(1)).add(result, named.__getitem__)
     for name in strays.keys() & seen.keys():
         seen[name].stray = _stray(assembler, name, strays[name])
-    for one in seen.values():
-        one.complete = one.rows == rows
-    inputs = {name: partial(_with_extremes, assembler, name, one) for name, one in numbers.items()}
+    for stats in seen.values():
+        stats.complete = stats.rows == rows
+    inputs = {name: partial(_with_extremes, assembler, name, stats) for name, stats in numbers.items()}
     return Seen(seen, inputs, wrong.problems(checked, [*assembler.inputs, *assembler.heads]))
 
 
 def _with_extremes(assembler: Assembler, name: str, numbers: ArrayStatistics) -> ArrayStatistics:
     """Add the rows with the smallest and the largest of all whole numbers of an input."""
     if numbers.whole:
-        ids, found = assembler.extremes(name)
+        ids, values = assembler.extremes(name)
         named = assembler.source.ids_of(ids)
-        numbers.add(found, named.__getitem__)
+        numbers.add(values, named.__getitem__)
     return numbers
 
 

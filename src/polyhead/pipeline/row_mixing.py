@@ -35,9 +35,9 @@ def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[
         return (), ()
     from polyhead.augment.mix import Mixer
 
-    mixes = [isinstance(one, Mixer) for one in augment]
+    mixes = [isinstance(a, Mixer) for a in augment]
     count = mixes.index(True) if any(mixes) else len(mixes)
-    late = [one for one, mixing in zip(augment[count:], mixes[count:], strict=True) if not mixing]
+    late = [a for a, mixing in zip(augment[count:], mixes[count:], strict=True) if not mixing]
     if late:
         fix = f"Put {augment[count]!r} last: each row is augmented by itself, and then mixed."
         found = f"{late[0]!r} after {augment[count]!r}"
@@ -48,8 +48,8 @@ def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[
 
 def with_streams(mixers: Sequence[Any]) -> list[tuple[Any, int]]:
     """Pair each mixer with the number of its random stream."""
-    names = [one.stream_name for one in mixers]
-    return [(one, stream(one.stream_name, names[:i].count(one.stream_name))) for i, one in enumerate(mixers)]
+    names = [m.stream_name for m in mixers]
+    return [(m, stream(m.stream_name, names[:i].count(m.stream_name))) for i, m in enumerate(mixers)]
 
 
 class Mixers:
@@ -80,36 +80,30 @@ class Mixers:
         images = [kind for kind in inputs.values() if isinstance(kind, Image)]
         self._size = (images[0].shape[0], images[0].shape[1]) if images else (1, 1)
         problems: list[Problem] = []
-        for one in mixers:
+        for mixer in mixers:
+            where = f"Feed(augment=), {mixer!r}"
             if source.sequential:
                 fix = "Mix rows in the generator itself, or give arrays, a table or a ph.Source."
-                problems.append(
-                    Problem(
-                        f"Feed(augment=), {one!r}",
-                        "rows that are read in any order",
-                        "rows in one order",
-                        fix,
-                    )
-                )
-            if one.way == PATCH and not images:
+                problems.append(Problem(where, "rows that are read in any order", "rows in one order", fix))
+            if mixer.way == PATCH and not images:
                 fix = "Use ph.MixUp for numbers, or declare an input as ph.Image."
-                problems.append(Problem(f"Feed(augment=), {one!r}", "an image among the inputs", "none", fix))
+                problems.append(Problem(where, "an image among the inputs", "none", fix))
                 continue
-            problems += self._unmixable(one)
+            problems += self._unmixable(mixer)
         if problems:
             raise ContractError(*problems)
 
-    def _unmixable(self, one: Any) -> Iterator[Problem]:
+    def _unmixable(self, mixer: Any) -> Iterator[Problem]:
         for name, kind in self._inputs.items():
             try:
-                kind.require_mixable(one.way)
+                kind.require_mixable(mixer.way)
             except BadValue as bad:
-                yield Problem(f"{place(input=name)}, augment={one!r}", bad.expected, bad.found, bad.fix)
+                yield Problem(f"{place(input=name)}, augment={mixer!r}", bad.expected, bad.found, bad.fix)
         for name, head in self._heads.items():
             try:
-                shape = head.mixable(one.way)
+                shape = head.mixable(mixer.way)
             except BadValue as bad:
-                yield Problem(f"{place(head=name)}, augment={one!r}", bad.expected, bad.found, bad.fix)
+                yield Problem(f"{place(head=name)}, augment={mixer!r}", bad.expected, bad.found, bad.fix)
                 continue
             if shape != head.weight_shape:
                 self.weight_shapes[name] = shape
@@ -125,20 +119,20 @@ class Mixers:
             read: returns rows of the source by id, each augmented by itself.
             empty: allocates an array of a shape and a dtype.
         """
-        count = int(np.prod([one.components for one, _ in self._mixers]))
+        count = int(np.prod([mixer.components for mixer, _ in self._mixers]))
         step = -(-len(ids) // count)
         if step == len(ids):
             return self._mix(ids, epoch, len(self._mixers), read)
-        found: Parts | None = None
+        mixed: Parts | None = None
         for start in range(0, len(ids), step):
             part = self._mix(ids[start : start + step], epoch, len(self._mixers), read)
-            if found is None:
-                found = Parts(*(group and _room(group, len(ids), empty) for group in part))  # type: ignore[arg-type]
-            for whole, group in zip(found, part, strict=True):
+            if mixed is None:
+                mixed = Parts(*(group and _room(group, len(ids), empty) for group in part))  # type: ignore[arg-type]
+            for whole, group in zip(mixed, part, strict=True):
                 for name, array in (group or {}).items():
                     whole[name][start : start + step] = array  # type: ignore[index]
-        assert found is not None
-        return found
+        assert mixed is not None
+        return mixed
 
     def unmixed(self, parts: Parts) -> Parts:
         """Return rows unmixed, with weights of the shape that mixed rows have."""
@@ -151,8 +145,8 @@ class Mixers:
         """Return the rows after the first ``depth`` mixers."""
         if depth == 0:
             return read(ids)
-        one, stream = self._mixers[depth - 1]
-        components, mixing = one.draw(self._seed, epoch, ids, stream, self._rows, self._size)
+        mixer, stream = self._mixers[depth - 1]
+        components, mixing = mixer.draw(self._seed, epoch, ids, stream, self._rows, self._size)
         distinct, at = np.unique(components, return_inverse=True)
         at = at.reshape(components.shape)
         parts = self._mix(distinct, epoch, depth - 1, read)
@@ -163,9 +157,9 @@ class Mixers:
         for name in sorted(
             parts.labels, key=lambda name: self._heads[name].each is not None
         ):  # boxes come first
-            head, own = self._heads[name], None if parts.weights is None else parts.weights[name][at]
+            head, old = self._heads[name], None if parts.weights is None else parts.weights[name][at]
             along = places.get(head.each or "")
-            labels[name], weight, places[name] = head.mix_places(parts.labels[name][at], own, mixing, along)
+            labels[name], weight, places[name] = head.mix_places(parts.labels[name][at], old, mixing, along)
             if weights is not None and weight is not None:
                 weights[name] = weight
         return Parts(inputs, labels, weights)

@@ -96,7 +96,9 @@ def values_of(
     for name, image in moved.images.items():
         yield name, image if image.ndim == 3 else image[..., None]
     boxes_of = {
-        name: own for name, own in options.boxes_of.items() if any(name in layer for layer in layers.values())
+        name: boxes
+        for name, boxes in options.boxes_of.items()
+        if any(name in layer for layer in layers.values())
     }
     kept: dict[str, np.ndarray] = {}  # the positions of the boxes kept, if entries belong to them
     for name, (coordinates, seen) in (moved.boxes | moved.points).items():
@@ -123,17 +125,17 @@ def _entries_at(
     each: Head,
     moved: TransformedSample,
     layers: Layers,
-    places: list[int],
+    kept: list[int],
     options: TransformOptions,
 ) -> list[Any]:
     assert is_each(each)
     head, size = each.head, options.sizes[name]
     if name in layers["gone"]:
         gone, masks = layers["gone"][name], (moved.masks | moved.maps)[name]
-        return [None if gone[k] else head.from_pixels(masks[k], None, size) for k in places]
+        return [None if gone[k] else head.from_pixels(masks[k], None, size) for k in kept]
     if name in moved.points:
         coordinates, seen = moved.points[name]
-        return [head.from_pixels(coordinates[k], seen[k], size) for k in places]
+        return [head.from_pixels(coordinates[k], seen[k], size) for k in kept]
     entries = layers["entry"][name]
-    found = [entries[k] for k in places] + each.unseen(layers["boxes"][options.boxes_of[name]])
-    return found[: each.places]
+    shown = [entries[k] for k in kept] + each.unseen(layers["boxes"][options.boxes_of[name]])
+    return shown[: each.places]

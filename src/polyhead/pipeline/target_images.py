@@ -45,17 +45,17 @@ class HeadImages:
 
     def frames(self, head: str, frames: Mapping[str, Frame]) -> list[Frame]:
         """The size of a head's image; the sizes of all images if it is not declared."""
-        own = self.heads[head]
-        names = sorted(frames, key=lambda name: name != self.first) if own is None else [own]
+        image = self.heads[head]
+        names = sorted(frames, key=lambda name: name != self.first) if image is None else [image]
         return [frames[name] for name in names]
 
-    def in_first(self, name: str, head: Head, found: Any, frames: Mapping[str, Frame]) -> Any:
+    def in_first(self, name: str, head: Head, coordinates: Any, frames: Mapping[str, Frame]) -> Any:
         """Convert coordinates in a head's image to coordinates in the first one; return other labels unchanged."""
-        own = self.heads[name]
-        if own is None or own == self.first or head.inner.layer not in COORDINATES:
-            return found
-        (height, width), (rows, columns) = frames[own].label_size, frames[self.first].label_size
-        return found * np.tile([columns / width, rows / height], found.shape[-1] // 2)
+        image = self.heads[name]
+        if image is None or image == self.first or head.inner.layer not in COORDINATES:
+            return coordinates
+        (height, width), (rows, columns) = frames[image].label_size, frames[self.first].label_size
+        return coordinates * np.tile([columns / width, rows / height], coordinates.shape[-1] // 2)
 
     def require_one_aspect_ratio(self, frames: Mapping[str, Frame], row: int) -> None:
         """Raise if the images of a row differ in aspect ratio and ``fit=`` depends on it."""
@@ -83,7 +83,7 @@ class HeadImages:
         """
         if name in self.warned or any(_same_aspect_ratio(size, frame.label_size) for frame in frames):
             return True
-        if any(size == one or (array and _same_aspect_ratio(size, one)) for one in resized):
+        if any(size == other or (array and _same_aspect_ratio(size, other)) for other in resized):
             return True
         self.warned.add(name)
         return False
@@ -156,6 +156,6 @@ def _images_needed(first: str, every: tuple[str, ...], heads: Mapping[str, str |
 
 def _unsaid(where: str, head: Head, sizes: Mapping[str, tuple[int, int]]) -> Problem:
     found = ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
-    ways = " or ".join(f'{type(head.inner).__name__}(of="{name}")' for name in sizes)
+    calls = " or ".join(f'{type(head.inner).__name__}(of="{name}")' for name in sizes)
     expected = "of= to name the image in whose pixels they are, as the images of a row differ in size"
-    return Problem(where, expected, f"none ({found})", f"Say {ways}.", "of")
+    return Problem(where, expected, f"none ({found})", f"Say {calls}.", "of")

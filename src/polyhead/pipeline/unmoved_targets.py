@@ -36,10 +36,10 @@ def require_moving(
         return
     sizes = scene.sizes_of_a_row()
     still: list[tuple[str, str, tuple[int, ...], str]] = []
-    for name, given in inputs.items():
-        if not isinstance(given, Image):
+    for name, declared in inputs.items():
+        if not isinstance(declared, Image):
             fix = "Declare it as ph.Image(photometric=False), with numbers in 0–1: it moves as the other image does."
-            still.append((place(input=name), type(given).__name__, given.shape, fix))
+            still.append((place(input=name), type(declared).__name__, declared.shape, fix))
     for name, head in heads.items():
         shape = head.inner.shape
         if head.inner.layer is None:
@@ -67,14 +67,14 @@ def require_moving(
             warn(Problem(where, expected, found, fix, "still", warning=True))
     for problem in unmoved_numbers(heads, moves):
         warn(problem)
-    for name, given in inputs.items():
-        if _may_be_coordinates(name, given):
+    for name, declared in inputs.items():
+        if _may_be_coordinates(name, declared):
             expected = f"an input that moves with the image, which {moves[0]!r} moves"
-            found = f"ph.{type(given).__name__}, whose numbers stay as they are"
+            found = f"ph.{type(declared).__name__}, whose numbers stay as they are"
             fix = "If they are coordinates in the image, leave the augmentation out."
             warn(Problem(place(input=name), expected, found, fix, "still", warning=True))
     for name, head in heads.items():
-        fixed = [repr(one) for one in moves if isinstance(one, Apply) and not one.moves_maps]
+        fixed = [repr(a) for a in moves if isinstance(a, Apply) and not a.moves_maps]
         if head.layer == "map" and fixed:
             fix = (
                 "Use ph.Flip, ph.Rotate and the like, or a pipeline of albumentations, which move maps; or leave the "
@@ -141,7 +141,7 @@ def transposed_sides(
             continue
         shown = [images[head.of]] if head.of is not None else list(images.values())
         sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]
-        if sizes and all(is_transposed(size, one) for one in sizes):
+        if sizes and all(is_transposed(size, other) for other in sizes):
             words = exchanged_sides(str(head.layer), size, sizes[0])
             row = None if is_each(head) else row_of(source, 0)  # the first row may have no box
             yield Problem(place(head=name, row=row), *words, "transposed")
@@ -178,8 +178,8 @@ def unmoved_numbers(heads: Mapping[str, Head], moves: Sequence[Any]) -> Iterator
     """
     from polyhead.augment import Flip, Rotate, Shear
 
-    mirrors = [one for one in moves if isinstance(one, Flip)]
-    turns = [one for one in moves if isinstance(one, (Flip, Rotate, Shear))]
+    mirrors = [a for a in moves if isinstance(a, Flip)]
+    turns = [a for a in moves if isinstance(a, (Flip, Rotate, Shear))]
     for name, head in heads.items():
         kind = _kind_that_moves(name, head, heads)
         if kind and moves:
@@ -231,10 +231,10 @@ def _kind_that_moves(name: str, head: Head, heads: Mapping[str, Head]) -> str:
     return f"ph.Keypoints({count // 2}{each})" if not count % 2 and _POINTS.search(names) else ""
 
 
-def _may_be_coordinates(name: str, given: Input) -> bool:
+def _may_be_coordinates(name: str, kind: Input) -> bool:
     """Return whether the name, columns and count of an input's numbers suggest coordinates."""
-    words, count = " ".join([name, *given.columns(name)]), math.prod(given.shape or ())
-    if isinstance(given, Image) or getattr(given, "vocabulary", None) is not None:
+    words, count = " ".join([name, *kind.columns(name)]), math.prod(kind.shape or ())
+    if isinstance(kind, Image) or getattr(kind, "vocabulary", None) is not None:
         return False
     several = (not count % 4 and _BOXES.search(words)) or (not count % 2 and _POINTS.search(words))
     return bool(several or _OF_BOX.search(words))

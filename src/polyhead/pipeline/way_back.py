@@ -87,8 +87,8 @@ class ImageView:
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
         """Map ``xyxy`` boxes ``(..., 4)`` to pixels of the original, clipped to it."""
         ends = self.points(boxes.reshape(*boxes.shape[:-1], 2, 2))
-        found = np.concatenate([ends.min(-2), ends.max(-2)], -1)
-        return np.clip(found, 0, np.tile(self.size[::-1], 2).astype(np.float64))
+        bounds = np.concatenate([ends.min(-2), ends.max(-2)], -1)
+        return np.clip(bounds, 0, np.tile(self.size[::-1], 2).astype(np.float64))
 
     def pixels(
         self, image: np.ndarray, fill: float, nearest: bool = False, finer: bool = False
@@ -106,12 +106,12 @@ class ImageView:
         image, corner = self._within(image, np.linalg.inv(grid))
         matrix = self._back @ grid @ geometry.shift(*corner)
         matrix = geometry.scale(size[1] / self.size[1], size[0] / self.size[0]) @ matrix
-        found = warp(image, matrix, size, nearest=nearest, fill=fill)
-        edge = np.isnan(found)
+        resampled = warp(image, matrix, size, nearest=nearest, fill=fill)
+        edge = np.isnan(resampled)
         if not nearest and np.isnan(fill) and edge.any():
             # linear interpolation mixes in the fill at the edges: use the nearest pixel there
-            found[edge] = warp(image, matrix, size, nearest=True, fill=fill)[edge]
-        return found
+            resampled[edge] = warp(image, matrix, size, nearest=True, fill=fill)[edge]
+        return resampled
 
     def _finer(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """The size of the original, enlarged to the resolution of an output that is larger than the model's image."""
@@ -141,8 +141,8 @@ class ImageView:
             more.append((int(low > -_EDGE and uncut[0]), int(high < sides + _EDGE and uncut[1])))
             parts.append(slice(first, last))
             corner.append(first - more[-1][0])
-        found = np.pad(image[parts[1], parts[0]], (more[1], more[0]), mode="edge")
-        return found, (corner[0], corner[1])
+        padded = np.pad(image[parts[1], parts[0]], (more[1], more[0]), mode="edge")
+        return padded, (corner[0], corner[1])
 
 
 class WayBack:
@@ -168,9 +168,9 @@ class WayBack:
         """Return the views of some rows, for each head with labels in an image."""
         if not self._heads:
             return {}
-        found = {name: views.of(ids) for name, views in self._views.items()}
-        self.turns_sides |= any(view.turned for views in found.values() for view in views)
-        return {head: found[name] for head, name in self._heads.items()}
+        views_of = {name: views.of(ids) for name, views in self._views.items()}
+        self.turns_sides |= any(view.turned for views in views_of.values() for view in views)
+        return {head: views_of[name] for head, name in self._heads.items()}
 
     def of_whole_images(self) -> dict[str, Sequence[ImageView]]:
         """Return the view of one row, for each head with labels in an image, as if originals were not resized."""
@@ -197,11 +197,11 @@ class ImageViews:
         kind, target = self._kind, (self._kind.shape[0], self._kind.shape[1])
         column: Values = self._source.only([self._column]).coded(ids)[self._column]
         values: Any = plain(column)
-        known = self._source.origins(self._column, ids)
-        places = [None] * len(ids) if known is None else list(known.places)
+        origins = self._source.origins(self._column, ids)
+        places = [None] * len(ids) if origins is None else list(origins.places)
         if is_dense(values) and values.ndim > 2:
             frame = Frame(values.shape[1:3])
-            if known is None:
+            if origins is None:
                 return [ImageView.of(frame, target, kind.fit, False)] * len(ids)
             return [ImageView.of(frame, target, kind.fit, False, place) for place in places]
         views = []
@@ -214,14 +214,14 @@ class ImageViews:
 
 def files_of(source: Source, column: str, ids: np.ndarray) -> list[str | None]:
     """Return the path of each image of a column, also of one in a store; None for an image that was no file."""
-    known = source.origins(column, ids)
-    found: list[str | None] = [None] * len(ids) if known is None else list(known.files)
-    rest = [place for place, file in enumerate(found) if file is None]
+    origins = source.origins(column, ids)
+    files: list[str | None] = [None] * len(ids) if origins is None else list(origins.files)
+    rest = [i for i, file in enumerate(files) if file is None]
     if rest:
         values: Any = plain(source.only([column]).coded(ids[rest])[column])
-        for place, value in zip(rest, values, strict=True):
-            found[place] = path_in(value)
-    return found
+        for i, value in zip(rest, values, strict=True):
+            files[i] = path_in(value)
+    return files
 
 
 def any_file(source: Source, column: str) -> bool:
@@ -239,7 +239,7 @@ def any_file(source: Source, column: str) -> bool:
     starts = range(0, len(source), SCAN_ROWS) if source.origins(column, ends[:0]) is not None else ()
     pieces = (np.arange(start, min(start + SCAN_ROWS, len(source)), dtype=np.int64) for start in starts)
     return any(
-        known is not None and any(known.files) for known in (source.origins(column, p) for p in pieces)
+        origins is not None and any(origins.files) for origins in (source.origins(column, p) for p in pieces)
     )
 
 
@@ -253,15 +253,15 @@ def in_held_images(
     """
     rows = np.arange(len(source), dtype=np.int64)
     columns = {kind.columns(name)[0] for name, kind in images.items()}
-    known = [source.origins(column, rows) for column in columns]
-    if all(one is None or np.isnan(one.places).all() for one in known):
+    origins = [source.origins(column, rows) for column in columns]
+    if all(o is None or np.isnan(o.places).all() for o in origins):
         return dict(predicted)
     views = WayBack(source, images, heads).views(rows)
     return {
-        name: [_in_held_image(heads[name], *pair) for pair in zip(found, views[name], strict=True)]
+        name: [_in_held_image(heads[name], *pair) for pair in zip(values, views[name], strict=True)]
         if name in views
-        else found
-        for name, found in predicted.items()
+        else values
+        for name, values in predicted.items()
     }
 
 
@@ -269,15 +269,15 @@ def _in_held_image(head: Head, value: Any, view: ImageView) -> Any:
     if value is None:
         return None
     if head.each is not None:
-        return [_in_held_image(head.inner.fixed(each=None), one, view) for one in value]
+        return [_in_held_image(head.inner.fixed(each=None), entry, view) for entry in value]
     if head.layer in PIXELS:
         from polyhead.augment.warp import warp
 
         return warp(np.asarray(value), view.to_held, view.held_size, nearest=True, fill=head.fill)
     if head.layer not in ("boxes", "points"):
         return value
-    found = np.asarray(value, np.float64)
+    numbers = np.asarray(value, np.float64)
     if head.layer == "points":
-        return geometry.transform(view.to_held, found)
-    ends = geometry.transform(view.to_held, head.corners_of(found.reshape(-1, 4)).reshape(-1, 2, 2))
-    return head.to_column(np.concatenate([ends.min(-2), ends.max(-2)], -1)).reshape(found.shape)
+        return geometry.transform(view.to_held, numbers)
+    ends = geometry.transform(view.to_held, head.corners_of(numbers.reshape(-1, 4)).reshape(-1, 2, 2))
+    return head.to_column(np.concatenate([ends.min(-2), ends.max(-2)], -1)).reshape(numbers.shape)

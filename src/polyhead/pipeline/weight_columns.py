@@ -20,29 +20,29 @@ def prepare(source: Source, heads: Mapping[str, Head]) -> dict[str, Head]:
     Raises:
         DataError: for all heads whose weights are finer than declared.
     """
-    found = dict(heads)
+    prepared_heads = dict(heads)
     problems: list[Problem] = []
     for name, head in heads.items():
         if head.sample_weight is None:
             continue
         try:
-            found[name] = prepared(head, first_rows(source, head.sample_weight))
+            prepared_heads[name] = prepared(head, first_rows(source, head.sample_weight))
         except BadValue as bad:
             problems += bad.located(head=name, column=head.sample_weight).problems
     if problems:
         raise DataError(*problems)
-    return found
+    return prepared_heads
 
 
 def along_boxes(source: Source, heads: Mapping[str, Head]) -> dict[str, BoxWeights]:
     """Return the weights of boxes, which are dropped together with them, by `weights_key` of their head."""
-    found = {}
+    weights_of = {}
     for name, head in heads.items():
         if head.sample_weight is not None:
             weights = BoxWeights.for_head(name, head, first_rows(source, head.sample_weight))
             if weights is not None:
-                found[weights_key(name)] = weights
-    return found
+                weights_of[weights_key(name)] = weights
+    return weights_of
 
 
 def require_still(source: Source, heads: Mapping[str, Head], resized: bool, augment: Sequence[Any]) -> None:
@@ -83,10 +83,8 @@ def moving(augment: Sequence[Any]) -> list[Any]:
     from polyhead.augment import Apply
     from polyhead.augment.augmentation import Photometric
 
-    still = [
-        isinstance(one, Photometric) or (isinstance(one, Apply) and one.photometric_only) for one in augment
-    ]
-    return [one for one, stays in zip(augment, still, strict=True) if not stays]
+    still = [isinstance(a, Photometric) or (isinstance(a, Apply) and a.photometric_only) for a in augment]
+    return [a for a, stays in zip(augment, still, strict=True) if not stays]
 
 
 def warn_of_one_class(name: str, head: Head, class_counts: np.ndarray) -> bool:

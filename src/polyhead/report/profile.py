@@ -114,11 +114,11 @@ class _Trial(KerasInput):
         batches = (
             itertools.repeat(self._feed._iterator.peek(structure, convert))
             if self._constant
-            else self._made(structure, convert)
+            else self._measured(structure, convert)
         )
         return itertools.islice(self.timer.timed(batches), self._total)
 
-    def _made(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
+    def _measured(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
         drawing = self._feed._iterator
         blocks = drawing.blocks(drawing.epoch, epochs=None, meter=self.timer.meter, most=BLOCK)
         return drawing.cut(blocks, structure, convert)

@@ -98,8 +98,8 @@ def interval(values: np.ndarray, level: float) -> tuple[float, float]:
     >>> round(low), round(high)
     (5, 95)
     """
-    there = values[~np.isnan(values)]
-    if not len(there):
+    valid = values[~np.isnan(values)]
+    if not len(valid):
         return float("nan"), float("nan")
-    low, high = np.quantile(there, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(valid, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

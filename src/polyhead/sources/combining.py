@@ -369,17 +369,17 @@ class _Loaded(Mapping[str, Any]):
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._found: dict[str, np.ndarray] = {}
+        self._values: dict[str, np.ndarray] = {}
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._found:
+        if name not in self._values:
             self._source._require([name])
             values = join([values for _, values in scan(self._source, name)] or [[]])
             values = plain(values)
             if isinstance(values, list):  # so that == compares each row
                 values = objects(values)
-            self._found[name] = values
-        return self._found[name]
+            self._values[name] = values
+        return self._values[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._source.columns

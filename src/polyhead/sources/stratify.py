@@ -85,12 +85,12 @@ def _warn_of_spellings(name: str, values: Values) -> None:
     if isinstance(values, np.ndarray) and values.dtype != object:
         return
     groups: dict[str, Any] = {}
-    for one in values.categories if isinstance(values, Coded) else dict.fromkeys(values):
-        word = str(int(one) if isinstance(one, float) and one.is_integer() else one).strip()
-        other = groups.setdefault(word, one)
-        if other is not one:
+    for group in values.categories if isinstance(values, Coded) else dict.fromkeys(values):
+        word = str(int(group) if isinstance(group, float) and group.is_integer() else group).strip()
+        other = groups.setdefault(word, group)
+        if other is not group:
             fix = "If they are one, spell them alike: [str(one).strip() for one in column]."
-            found = f"{shown(other)} and {shown(one)}"
+            found = f"{shown(other)} and {shown(group)}"
             warn(Problem(place(column=name), "groups that differ in more than spaces and type", found, fix))
             return
 

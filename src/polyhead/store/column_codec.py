@@ -374,10 +374,10 @@ class _Objects(Stored):
     def take(self, ids: np.ndarray) -> Values:
         if self._whole is not None:
             return take(self._whole, ids)
-        values: Values = gather(self._ends, ids, self._some)
+        values: Values = gather(self._ends, ids, self._rows_of)
         return values
 
-    def _some(self, piece: int, rows: np.ndarray) -> list[Any]:
+    def _rows_of(self, piece: int, rows: np.ndarray) -> list[Any]:
         from polyhead.store.value_codec import read
 
         return read(self._kind, self._pieces[piece].take(rows))
