@@ -290,9 +290,11 @@ def test_auc_of_labels_between_0_and_1():
     own, plain = AUC(), keras.metrics.AUC()
     own.update_state(true, pred)
     assert float(own.result()) == 0.875  # three pairs are in order, and one is a draw
+    own.update_state(true[-1:], pred[-1:] * np.nan)
+    assert float(own.result()) == pytest.approx(3.5 / 6)  # NaN counts as the smallest prediction
     rng = np.random.default_rng(5)
     pred, weight = rng.random((60, 1)), rng.random(60)
-    pred[:4, 0] = 0, 1, 100 / 199, -0.1  # the ends, a threshold of Keras's, and no probability
+    pred[:5, 0] = 0, 1, 100 / 199, -0.1, 1.1  # the ends, a threshold of Keras's, and no probabilities
     true = rng.random((60, 1)) < pred
     own = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(AUC(name="area")))
     for metric in (own, plain):

@@ -53,7 +53,8 @@ class AUC(keras.metrics.Metric):
         if self.from_logits:
             pred = ops.sigmoid(pred)
         weight = ops.ones_like(pred) if sample_weight is None else broadcast_weight(sample_weight, pred)
-        interval = ops.cast(ops.clip(ops.ceil(pred * self.bins) - 1, 0, self.bins - 1), "int32")
+        interval = ops.ceil(ops.minimum(pred, 1.0) * self.bins) - 1
+        interval = ops.cast(ops.where(pred > 0, interval, 0.0), "int32")  # NaN is in the first
         place = ops.where(ops.cast(y_true, self.dtype) > 0.5, interval + self.bins, interval)
         self.counts.assign_add(
             ops.segment_sum(ops.reshape(weight, (-1,)), ops.reshape(place, (-1,)), 2 * self.bins)
