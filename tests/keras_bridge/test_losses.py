@@ -440,3 +440,13 @@ def test_class_ids_in_maps_train_on_every_backend():
     found = model.predict(feed, verbose=0)["mask"]
     by_hand = -np.log(np.take_along_axis(found, data["mask"][..., None], axis=-1)).mean()
     assert model.evaluate(feed, return_dict=True, verbose=0)["mask_loss"] == pytest.approx(by_hand, rel=1e-4)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow leaves shapes open")
+def test_weights_of_rows_are_spread_over_an_axis_of_open_length():
+    import tensorflow as tf
+
+    spec, weight = tf.TensorSpec((None, None, 1)), np.array([[1.0], [3.0]], "float32")
+    measure = tf.function(LabeledMean("mse").measure, [spec, spec, tf.TensorSpec((None, None))])
+    found = measure(np.zeros((2, 4, 1)), np.ones((2, 4, 1)), weight)
+    assert [scalar(value) for value in found] == [1, 16, 16]

@@ -260,7 +260,9 @@ def with_axes_of(array: Any, other: Any) -> Any:
 
 def _broadcast(array: Any, other: Any) -> Any:
     """Return an array with the shape of another; their first axes are the rows of one batch."""
-    return array if tuple(array.shape) == tuple(other.shape) else ops.broadcast_to(array, ops.shape(other))
+    shape = tuple(array.shape)
+    known = shape == tuple(other.shape) and None not in shape[1:]  # TensorFlow: a length unknown in the trace
+    return array if known else ops.broadcast_to(array, ops.shape(other))
 
 
 def _is_of_batch(values: Any, y_pred: Any) -> bool:
