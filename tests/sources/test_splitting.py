@@ -363,6 +363,7 @@ def test_groups_that_are_likely_one_are_warned_of(names):
     data = {"g": names * 5}
     with pytest.warns(PolyheadWarning, match="`g`: expected groups that differ in more than spaces and type"):
         Arrays(data).split((0.5, 0.5), group="g")
+    assert len(Arrays({"g": [1.0, np.inf] * 5}).split((0.5, 0.5), group="g")) == 2
 
 
 # Errors ----------------------------------------------------------------------------------------------
@@ -401,6 +402,7 @@ def test_other_mistakes_are_errors():
             "patient": ["a", "b", None, "a"],
             "coded": Coded(np.array([0, -1, 0, 0], np.int32), ["a"]),
             "number": [1.0, 2.0, 3.0, float("nan")],
+            "named": ["a", float("nan"), float("nan"), "b"],
             "rounded": [1.0, 2.0**60, 3.0, None],
             "box": np.zeros((4, 4)),
             "one": [1, 1, 1, 1],
@@ -417,6 +419,9 @@ def test_other_mistakes_are_errors():
     assert message(source, half, group="number") == (
         f"column `number`, row 3: expected a group for every row, got nan. {fix}"
     )
+    assert message(source, half, group="named") == (
+        f"column `named`, row 1: expected a group for every row, got nan. {fix}"
+    )
     assert message(source, half, group="rounded") == (
         "column `rounded`, row 1: expected ids that floats hold exactly, got 1.152921504606847e+18. "
         "pandas makes floats of integers beside missing ones: read them as Int64, or as text."
@@ -432,7 +437,7 @@ def test_other_mistakes_are_errors():
         "fractions: expected at least one group for each of 2 parts, got 1 group in column `one`."
     )
     assert message(source, half, stratify=["ones"]) == (
-        "column `ones`: expected a column of the data (patient, coded, number, rounded, box, one), got no such "
+        "column `ones`: expected a column of the data (patient, coded, number, named, rounded, box, one), got no such "
         "column. Did you mean `one`?"
     )
     assert message(source, half, seed=None) == "seed: expected an integer, got None."

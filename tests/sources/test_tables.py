@@ -168,6 +168,21 @@ def test_integers_in_csv_that_int64_cannot_hold_are_not_rounded(tmp_path, ids, f
     assert rows(read_table(path))["id"] == found
 
 
+def test_csv_is_read_again_at_most_once(tmp_path, monkeypatch):
+    calls = []
+    real = table_files.csv.read_csv
+    monkeypatch.setattr(
+        table_files.csv, "read_csv", lambda *given, **how: (calls.append(given), real(*given, **how))[1]
+    )
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\ninf,1e300\n1,0.5\n")  # no integers
+    assert rows(read_table(path)) == {"a": [float("inf"), 1.0], "b": [1e300, 0.5]}
+    assert len(calls) == 1
+    path.write_text(f"a,b\n{2**63 + 1},{2**64 + 1}\n")
+    assert rows(read_table(path)) == {"a": [2**63 + 1], "b": [str(2**64 + 1)]}
+    assert len(calls) == 3
+
+
 def test_a_name_with_a_dot_beside_a_struct(tmp_path):
     table = pa.table({"a": [{"b": 1}], "a.b": [2]})
     pq.write_table(table, tmp_path / "t.parquet")

@@ -66,9 +66,10 @@ def groups_of(source: Source, name: str) -> np.ndarray:
     values, *_ = _column(source, name)
     if values is None:
         raise DataError(Problem(place(column=name), "one number or name per row, to group by", "arrays"))
-    _warn_of_spellings(name, values)
-    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and (np.abs(values) >= EXACT).any():
-        row = int((np.abs(values) >= EXACT).argmax())
+    rounded = isinstance(values, np.ndarray) and values.dtype.kind == "f"
+    large = np.flatnonzero((np.abs(values) >= EXACT) & np.isfinite(values)) if rounded else ()
+    if len(large):
+        row = int(large[0])
         raise DataError(Problem(place(column=name, row=row), IN_FLOATS, shown(values[row]), FROM_FLOATS))
     codes = _codes(values, cut=False)
     gone = codes < 0
@@ -77,6 +78,7 @@ def groups_of(source: Source, name: str) -> np.ndarray:
         found = "no value" if isinstance(values, Coded) else shown(values[row])
         fix = "Give such rows a separate group, or leave them out with select()."
         raise DataError(Problem(place(column=name, row=row), "a group for every row", found, fix))
+    _warn_of_spellings(name, values)
     return compress(codes)
 
 

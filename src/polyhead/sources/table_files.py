@@ -6,7 +6,7 @@ import codecs
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -298,23 +298,31 @@ def _start_of_csv(path: Path, shape: Any, block: int) -> tuple[list[str], Any]:
 
 def _with_exact_integers(table: Any, read: Callable[..., Any]) -> Any:
     """Read integers that int64 can't hold, which Arrow rounds to floats, again as uint64, or as text."""
-    for at, field in enumerate(table.schema):
-        if field.type != pa.float64() or not _exceeds_int64(pc.min_max(table.column(at)).as_py()):
-            continue
-        for kind in (pa.uint64(), pa.string()):
-            types = csv.ConvertOptions(
-                column_types={field.name: kind}, include_columns=[field.name], strings_can_be_null=True
-            )
+    names = [
+        field.name for field, column in zip(table.schema, table.columns, strict=True) if _may_round(column)
+    ]
+    if not names or len(set(table.column_names)) < len(table.column_names):
+        return table
+    types = csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), include_columns=names, strings_can_be_null=True
+    )
+    texts = read(convert_options=types)  # once for all columns, as reading takes long
+    for name in names:
+        exact = pc.utf8_trim_whitespace(texts.column(name))
+        if pc.all(pc.match_substring_regex(exact, r"^[+-]?\d+$")).as_py():
             with contextlib.suppress(pa.ArrowInvalid):
-                exact = read(convert_options=types).column(0)
-                if kind == pa.uint64() or pc.all(pc.match_substring_regex(exact, r"^[+-]?\d+$")).as_py():
-                    table = table.set_column(at, field.name, exact)
-                    break
+                exact = exact.cast(pa.uint64())
+            table = table.set_column(table.column_names.index(name), name, exact)
     return table
 
 
-def _exceeds_int64(bounds: Mapping[str, float | None]) -> bool:
-    return any(abs(bound or 0) >= 2**63 for bound in bounds.values())
+def _may_round(column: Any) -> bool:
+    """Return whether a column may hold integers beyond int64, which Arrow reads as finite, whole floats."""
+    if column.type != pa.float64():
+        return False
+    bounds = pc.min_max(column).as_py().values()
+    large = any(2**63 <= abs(bound or 0) < float("inf") for bound in bounds)
+    return large and bool(pc.all(pc.equal(pc.trunc(column), column)).as_py())
 
 
 def _require_text(table: Any, where: str) -> None:
