@@ -1,6 +1,7 @@
 """The check of outputs, losses and labels against each other: each mistake, in words."""
 
 import re
+import tracemalloc
 import warnings
 
 import cv2
@@ -539,6 +540,20 @@ def test_an_id_in_a_late_row_is_found(dtype):
     assert str(found[0]).startswith(
         "input `words`, row 2900: expected ids in [0, 39], as the embedding `of_words` has 40 rows, got 40."
     )
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_large_column_is_not_copied_to_find_its_extremes(missing):
+    numbers = np.arange(1 << 20, dtype=np.float32).reshape(1024, 1024)
+    numbers[7] = np.nan if missing else 0
+    data = {"x": numbers, "yes": np.arange(1024) % 2}
+    assembler = ph.Feed(data, inputs={"x": ph.Array(fill=0.0)}, heads=YES)._assembler
+    tracemalloc.start()
+    ids, _ = assembler.extremes("x")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert ids.tolist() == [0, 1023]
+    assert peak < numbers.nbytes / 4
 
 
 def test_only_ids_in_memory_are_all_read(tmp_path, monkeypatch):

@@ -158,12 +158,17 @@ class Assembler:
         columns = self.inputs[name].columns(name)
         held = even_rows(self._whole.get(columns[0])) if len(columns) == 1 else None
         none = np.zeros(0, np.int64), np.zeros((0, *(self.inputs[name].shape or ())))
-        if not isinstance(held, np.ndarray) or held.dtype.kind not in "iuf":
+        if not isinstance(held, np.ndarray) or held.dtype.kind not in "iuf" or not held.size:
             return none
-        if (columns[0] in self._mapped and held.nbytes > SCANNED_BYTES) or np.isnan(held).all():
+        if columns[0] in self._mapped and held.nbytes > SCANNED_BYTES:
             return none
-        width = held.size // len(held)
-        ids = np.array([np.nanargmin(held) // width, np.nanargmax(held) // width])
+        ids = np.array([held.argmin(), held.argmax()]) // (held.size // len(held))
+        if np.isnan(held[ids[0]]).any():  # np.nanargmin would copy the column
+            axes = tuple(range(1, held.ndim))
+            low, high = np.fmin.reduce(held, axis=axes), np.fmax.reduce(held, axis=axes)
+            if np.isnan(low).all():
+                return none
+            ids = np.array([np.nanargmin(low), np.nanargmax(high)])
         return ids, self.inputs[name].encode(held[ids], False)
 
     def steps_per_block(self, batch_size: int) -> int:
