@@ -428,6 +428,10 @@ def test_parts_of_pandas_in_another_order_and_sparse_parts():
     batch["z"] = y
     found = ph.from_generator(lambda: iter([batch]), length=3).read(np.arange(3))
     assert np.array_equal(found["x"], np.eye(3))
+    batch["z"] = y.set_axis([2, 3, 4])
+    with pytest.warns(ph.PolyheadWarning, match="with only 1 of its 3 labels") as warned:
+        ph.from_generator(lambda: iter([batch] * 2), length=6).read(np.arange(6))
+    assert len(warned) == 1
 
 
 def test_chunks_of_pandas_give_the_values_of_the_whole_frame():

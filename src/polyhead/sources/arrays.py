@@ -135,8 +135,8 @@ def in_chunks(source: Source) -> tuple[Source, int | None]:
     return view, rows
 
 
-def require_one_order(columns: Mapping[str, Any], within: str = "") -> Any:
-    """Return the index of the first pandas column; warn of columns whose indexes share only some labels.
+def require_one_order(columns: Mapping[str, Any], within: str = "", warns: bool = True) -> Any:
+    """Return the index of the first pandas column; if it ``warns``, of columns whose indexes share only some labels.
 
     Raises:
         DataError: another column holds the same index in another order: their rows would be mixed up.
@@ -152,7 +152,7 @@ def require_one_order(columns: Mapping[str, Any], within: str = "") -> Any:
                 fix = f"Align them, {name}.loc[{labels[0]}], or give values without index: {plain}."
             expected = f"the index of `{first}`, in its order"
             raise DataError(Problem(where, expected, "the same index in another order", fix))
-        if found := partly_shared(first_index, index):
+        if warns and (found := partly_shared(first_index, index)):
             both = f"{labels[0]}.intersection({labels[1]})"
             fix = f"To match them by label: both = {both}, then {first}.loc[both] and {name}.loc[both]. "
             fix += f"If positions are right, give {plain}."

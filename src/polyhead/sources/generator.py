@@ -218,7 +218,8 @@ class _Generator:
         if leaves.keys() != self._name_of.keys():
             expected = f"the structure of batch 0, {outline(list(self._name_of))}"
             raise DataError(Problem(where, expected, outline(list(leaves))))
-        require_one_order({self._name_of[path]: leaf for path, leaf in leaves.items()}, f"{where}, ")
+        parts = {self._name_of[path]: leaf for path, leaf in leaves.items()}
+        require_one_order(parts, f"{where}, ", warns=number == 0)
         columns = {
             (name := self._name_of[path]): part_array(f"{where}, column `{name}`", leaf)
             for path, leaf in leaves.items()

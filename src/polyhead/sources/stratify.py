@@ -66,11 +66,9 @@ def groups_of(source: Source, name: str) -> np.ndarray:
     values, *_ = _column(source, name)
     if values is None:
         raise DataError(Problem(place(column=name), "one number or name per row, to group by", "arrays"))
-    rounded = isinstance(values, np.ndarray) and values.dtype.kind == "f"
-    large = np.flatnonzero((np.abs(values) >= EXACT) & np.isfinite(values)) if rounded else ()
-    if len(large):
-        row = int(large[0])
-        raise DataError(Problem(place(column=name, row=row), IN_FLOATS, shown(values[row]), FROM_FLOATS))
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        for row in np.flatnonzero(np.isfinite(values) & (np.abs(values) >= EXACT))[:1].tolist():
+            raise DataError(Problem(place(column=name, row=row), IN_FLOATS, shown(values[row]), FROM_FLOATS))
     codes = _codes(values, cut=False)
     gone = codes < 0
     if gone.any():
