@@ -164,11 +164,8 @@ class Assembler:
             return none
         ids = np.array([held.argmin(), held.argmax()]) // (held.size // len(held))
         if np.isnan(held[ids[0]]).any():  # np.nanargmin would copy the column
-            axes = tuple(range(1, held.ndim))
-            low, high = np.fmin.reduce(held, axis=axes), np.fmax.reduce(held, axis=axes)
-            if np.isnan(low).all():
-                return none
-            ids = np.array([np.nanargmin(low), np.nanargmax(high)])
+            low, high = (f.reduce(held, axis=tuple(range(1, held.ndim))) for f in (np.fmin, np.fmax))
+            ids = none[0] if np.isnan(low).all() else np.array([np.nanargmin(low), np.nanargmax(high)])
         return ids, self.inputs[name].encode(held[ids], False)
 
     def steps_per_block(self, batch_size: int) -> int:
