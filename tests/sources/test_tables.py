@@ -181,6 +181,8 @@ def test_csv_is_read_again_at_most_once(tmp_path, monkeypatch):
     path.write_text(f"a,b\n{2**63 + 1},{2**64 + 1}\n")
     assert rows(read_table(path)) == {"a": [2**63 + 1], "b": [str(2**64 + 1)]}
     assert len(calls) == 3
+    path.write_text(f"a,b\n{2**63 + 1},x\n1,{'y' * 5_000_000}\n")  # an entry of more than two blocks
+    assert rows(read_table(path))["a"] == [2**63 + 1, 1]
 
 
 def test_a_name_with_a_dot_beside_a_struct(tmp_path):

@@ -277,14 +277,16 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
             where, names, 1, lambda at: []
         )  # a missing column: the caller's error needs only the names
     how = csv.ConvertOptions(strings_can_be_null=True, include_columns=take)
+    read = partial(csv.read_csv, path, parse_options=shape)
     try:
-        table = csv.read_csv(path, parse_options=shape, convert_options=how)
+        table = read(convert_options=how)
     except pa.ArrowInvalid:
         # Arrow infers a column's type from the first block, so make the whole file one block
         whole = csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False)
-        table = csv.read_csv(path, read_options=whole, parse_options=shape, convert_options=how)
+        read = partial(read, read_options=whole)
+        table = read(convert_options=how)
     _require_text(table, where)
-    return opened_arrow(_with_exact_integers(table, partial(csv.read_csv, path, parse_options=shape)), where)
+    return opened_arrow(_with_exact_integers(table, read), where)
 
 
 def _start_of_csv(path: Path, shape: Any, block: int) -> tuple[list[str], Any]:
