@@ -52,7 +52,7 @@ def model_of(heads):
 
 
 def said(feed):
-    """What a check of all rows names, and the words with which drawing ends."""
+    """Return the rows that `check(rows="all")` names, and the message of the error that reading batches raises."""
     errors = feed.check(model_of(tuple(feed.heads)), rows="all").errors
     with pytest.raises(ph.DataError) as caught:
         list(feed.batches())

@@ -91,7 +91,7 @@ def batch(values, head=None, **image):
 
 @pytest.fixture(scope="module")
 def of_files():
-    """What `batch` gives of the file of a name, kept: each way to open it is compared with the same."""
+    """Cache what `batch` returns for each file: every way to open it is compared with that."""
     kept = {}
 
     def found(path, head=None, **image):

@@ -43,7 +43,7 @@ def is_large(name: Any) -> bool:
 
 IN_FLOATS = "ids that floats hold exactly"
 FROM_FLOATS = "pandas makes floats of integers beside missing ones: read them as Int64, or as text."
-"""What to do about ids beyond 2^53 in floats, of which several may be equal."""
+"""The remedy for ids beyond 2^53 in floats, of which several may be equal."""
 
 
 def is_rounded(name: Any) -> bool:

@@ -43,7 +43,7 @@ class Label:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the value is shown; for other samples, the reason is shown why they do not count."""
+        """Whether the value is shown as given; other samples show why their values do not count."""
         return self.state == LABELED
 
 
