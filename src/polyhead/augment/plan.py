@@ -107,7 +107,7 @@ class Plan:
 
     @cached_property
     def _only_resized(self) -> list[bool]:
-        """Whether each image is resized as a whole and not transformed otherwise."""
+        """For each image, True if the plan resizes it and does nothing else."""
         (height, width), rows = self.target, self.sizes
         plain = np.zeros((len(rows), 3, 3))
         plain[:, 0, 0], plain[:, 1, 1], plain[:, 2, 2] = width / rows[:, 1], height / rows[:, 0], 1

@@ -41,7 +41,7 @@ class Coded:
 
     @property
     def boolean(self) -> bool:
-        """Whether the values are booleans; some may be missing."""
+        """True if all values that are not missing are booleans."""
         return (
             not self.ordered and 0 < len(self.categories) <= 2 and set(map(type, self.categories)) == {bool}
         )

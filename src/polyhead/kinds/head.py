@@ -63,7 +63,7 @@ class Head(Kind, InImage):
     quantities: ClassVar[bool] = False
     """Whether labels, and therefore the loss, have a unit."""
     is_binary: ClassVar[bool] = False
-    """Whether its labels are 0 or 1 for each row, so that ``given=`` may name it."""
+    """True for heads with a single label per row that is 0 or 1, which ``given=`` can refer to."""
     first_loss: ClassVar[float | None] = None
     """The approximate default loss of an untrained output, if it cannot be computed from classes and labels."""
     hint_columns: ClassVar[tuple[str, ...]] = ()

@@ -96,6 +96,7 @@ def _note_constants(tree: ast.Module) -> None:
                     assigned.setdefault(named.id, []).append(value)
     for name in nodes(tree, ast.Name):
         if len(assigned.get(name.id, ())) == 1:
+            # an attribute of our own, which the nodes of `ast` allow
             name.stands_for = assigned[name.id][0]  # type: ignore[attr-defined]
 
 

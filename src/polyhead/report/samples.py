@@ -43,7 +43,7 @@ class Label:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the value is shown as given; other samples show why their values do not count."""
+        """True if the preview shows the value; for other samples it shows why they do not count."""
         return self.state == LABELED
 
 
