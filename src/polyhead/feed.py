@@ -19,9 +19,11 @@ from polyhead.keras_bridge.structure import Structure
 from polyhead.kinds import Head, Input, for_boxes
 from polyhead.kinds.declaration import Declaration
 from polyhead.notebook import feed_html
+from polyhead.order import Order
 from polyhead.order.block_shuffle import plan
 from polyhead.order.shards import checked_shard, this_shard
 from polyhead.pipeline import Assembler, Batch, feed_arguments
+from polyhead.pipeline.saved_state import Identity
 from polyhead.profiling import Speed
 from polyhead.readers.as_source import as_source
 
@@ -116,22 +118,16 @@ class Feed(FeedAdapter):
         self.shard = this_shard() if isinstance(self._shard, str) else self._shard
         if cache is not None:
             self._assembler = self._assembler.cached(as_path(cache, "Feed(cache=)"), self.shard)
-        self._iterator = FeedIterator(
-            self._assembler,
-            self.source,
-            self.batch_size,
-            shuffle=self.shuffle,
-            seed=self.seed,
-            drop_remainder=self.drop_remainder,
-            shard=self.shard,
-            mixed=plan(self._assembler.row_bytes, chunk_rows) if isinstance(shuffle, str) else None,
-            workers=workers,
-        )
+        blocks = plan(self._assembler.row_bytes, chunk_rows) if isinstance(shuffle, str) else None
+        arguments = self.shuffle, self.seed, self.drop_remainder, self.shard, blocks
+        order = Order(len(self.source), self.batch_size, *arguments)
+        self._iterator = FeedIterator(self._assembler, order, workers)
+        self._identity = Identity(self._assembler, self.source, order)
         self.workers = workers
         self._bound: Structure | None = None
         learned = self.weighted_heads, self.finely_weighted, self.shuffle, self._assembler.collapsing
         gives = Declared(self.inputs, self.heads, self.batch_size, *learned)
-        self._binding = Binding(gives, self._assembler, self._iterator.order)
+        self._binding = Binding(gives, self._assembler, order)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle: the same feed at the same position, if its rows can be opened again."""
@@ -169,7 +165,7 @@ class Feed(FeedAdapter):
         Raises:
             ContractError: if it is set to anything but an integer of at least 0.
         """
-        return self._iterator.epoch
+        return self._iterator.position.epoch
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
@@ -251,7 +247,7 @@ class Feed(FeedAdapter):
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over an epoch of training, ``(x, y)`` or ``(x, y, weights)``, and advance the position."""
-        return EpochInProgress(self._batches(Call(steps=None)))
+        return EpochInProgress(self._batches(Call()))
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batches of the coming epoch without moving the position. To train, iterate over the feed.
@@ -383,7 +379,9 @@ class Feed(FeedAdapter):
         >>> state["epoch"], state["step"], state["rows"], state["batch_size"]
         (0, 1, 4, 2)
         """
-        return self._iterator.state() | ({} if self._bound is None else {"structure": self._bound.as_state()})
+        position = {"epoch": self.epoch, "step": self._iterator.position.step}
+        structure = {} if self._bound is None else {"structure": self._bound.as_state()}
+        return {**position, **self._identity.as_state(), **structure}
 
     def restore(self, state: Mapping[str, Any]) -> Feed:
         """Continue where `state` was taken, exact to the sample; the next epoch starts at its step.
@@ -393,6 +391,7 @@ class Feed(FeedAdapter):
         Raises:
             ContractError: if the state belongs to a feed of other rows, batches, order or declaration.
         """
-        self._iterator.restore(state)
+        self._identity.require(state)
+        self._iterator.position.set_epoch(state["epoch"], state["step"])
         self._bound = self._bound or Structure.of_state(state.get("structure"), self.inputs, self.heads)
         return self

@@ -88,7 +88,7 @@ def test_only_what_was_used_since_the_epoch_of_fit_began_is_compared():
     step.asked = 3
     one = passed(position, step, 3)
     position.end(one, last=False)
-    one.base, one.trained = one.used, lambda: 0
+    one.begin_epoch(lambda: 0)
     step.asked = 4
     passed(position, step, 1, one)
     position.finish_last_run()
@@ -97,7 +97,7 @@ def test_only_what_was_used_since_the_epoch_of_fit_began_is_compared():
 
 def test_a_loop_by_hand_counts_whole_epochs():
     position = Position(3)
-    one = position.begin(by_hand=True)
+    one = position.begin()
     position.draw(one)
     assert (position.at, position.start, position.fresh) == (1, 0, True)
     passed(position, None, 2, one)
@@ -108,7 +108,7 @@ def test_a_loop_by_hand_begins_where_fit_has_left():
     position, step = Position(3), Step()
     step.asked = 2
     passed(position, step, 2)
-    one = position.begin(by_hand=True)
+    one = position.begin()
     position.draw(one)
     assert (position.at, position.start) == (3, 3)
 

@@ -174,11 +174,11 @@ class FeedAdapter(KerasInput):
         if call.use == "fit" and call.run is not None:
             if not call.probing:
                 require_one_model(call.model, self._shard == (0, 1))
-            self._iterator.begin(call)
+            self._iterator.begin_epoch(call)
 
     def _end(self, call: Call) -> None:
         if call.use == "fit" and call.run is not None:
-            self._iterator.end(call)
+            self._iterator.end_epoch(call)
 
     def _sizes(self, call: Call) -> dict[str, int]:
         sizes, order = self._iterator.sizes(call.use), self._iterator.orders[call.use]
@@ -200,15 +200,15 @@ class FeedAdapter(KerasInput):
         return is_pooled(array)
 
     def _batches(self, call: Call, convert: Convert | None = None) -> Iterator[Any]:
-        structure = self._structure_for(call)
-        iterator = self._iterator
+        structure, iterator = self._structure_for(call), self._iterator
+        call = iterator.current_call(call)
         if call.probing:
             return iter([iterator.peek(structure, convert)])
         if call.use != "fit":
             return iterator.through(call.use, structure, convert)
         timer = step_timer(call, lambda: self._setup, warn=self.warn_if_slow and self.shard[0] == 0)
         meter = None if timer is None else timer.meter
-        batches = iterator.train(structure, convert, call.run, call.epochs, meter)
+        batches = iterator.train(structure, convert, call, meter)
         return batches if timer is None else timer.timed(batches)
 
     @property

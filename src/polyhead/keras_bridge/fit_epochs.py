@@ -46,16 +46,14 @@ def _iterations(model: Any) -> int | None:
         return None
 
 
-def set_length(call: Call, steps: int, endless: bool) -> None:
-    """Set the number of batches of the epoch that begins, also for the progress bar; a resumed epoch has fewer.
+def set_length(call: Call, steps: int) -> None:
+    """Set the number of batches of the epoch of ``fit`` that begins, also for the progress bar.
 
-    Args:
-        call: the call of ``fit``.
-        endless: whether batches continue from epoch to epoch, as with ``steps_per_epoch``.
+    A resumed epoch has fewer than others.
     """
     import keras
 
-    if endless:
+    if call.steps:
         call.run.steps_per_epoch = steps
     elif hasattr(call.run, "_num_batches"):
         call.run._num_batches = steps
@@ -91,11 +89,10 @@ class Backup:
     sure: bool = True
 
 
-def backup(call: Call, steps: int) -> Backup | None:
+def restored_backup(call: Call, steps: int) -> Backup | None:
     """Return the backup from which a run of ``fit`` was just restored; None without one.
 
     Args:
-        call: the call of ``fit``.
         steps: the number of batches in an epoch of ``fit``.
     """
     import keras
@@ -103,11 +100,9 @@ def backup(call: Call, steps: int) -> Backup | None:
     for callback in call.callbacks:
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             try:
-                text = Path(callback.backup_dir, "training_metadata.json").read_text()
-                found = json.loads(text)
-                return _backup_of(
-                    int(found["epoch"]), int(found["batch"]), callback.save_freq, call.model, steps
-                )
+                saved = json.loads(Path(callback.backup_dir, "training_metadata.json").read_text())
+                epoch, batch = int(saved["epoch"]), int(saved["batch"])
+                return _backup_of(epoch, batch, callback.save_freq, call.model, steps)
             except (OSError, ValueError, KeyError, TypeError):  # there is no backup yet
                 return None
     return None

@@ -17,43 +17,43 @@ class Pass:
 
     Attributes:
         begun: the first batch.
-        asked: returns the number of batches that training steps have requested so far; None if unknown. Keras may draw
-            a batch or two ahead of the step that uses them.
-        by_hand: whether batches are drawn in the user's own loop rather than by ``fit``.
+        requested: returns the number of batches that training steps have requested so far; None if unknown. Keras may
+            draw a batch or two ahead of the step that uses them. Batches of the user's own loop have no such function.
+        trained: returns the number of optimizer steps since the current epoch of ``fit`` began; None if unknown.
         user_changes: the value of `Position.user_changes` when this pass began.
         drawn: the number of batches drawn.
-        ended: the number of batches used at the end of the last epoch of ``fit``.
-        base: the number of batches used at the start of the current epoch of ``fit``.
-        trained: returns the number of optimizer steps since the start of that epoch; None if unknown.
+        before_epoch: the number of batches used before the current epoch of ``fit``, or in all if none is in progress.
     """
 
     begun: int
-    asked: Callable[[], int | None]
-    by_hand: bool
+    requested: Callable[[], int | None] | None
+    trained: Callable[[], int | None]
     user_changes: int
     drawn: int = 0
-    ended: int | None = None
-    base: int = 0
-    trained: Callable[[], int | None] = unknown_count
-    _seen: int | None = None
+    before_epoch: int = 0
+    _most_requested: int | None = None
 
     def look(self) -> None:
         """Record how many batches have been requested."""
-        asked = self.asked()
-        if asked is not None:
-            self._seen = max(self._seen or 0, asked)
+        requested = None if self.requested is None else self.requested()
+        if requested is not None:
+            self._most_requested = max(self._most_requested or 0, requested)
 
     @property
     def used(self) -> int:
         """The number of batches passed to training steps."""
         self.look()
-        return self.drawn if self._seen is None else min(self.drawn, self._seen)
+        return self.drawn if self._most_requested is None else min(self.drawn, self._most_requested)
 
     @property
     def lost(self) -> bool:
         """Whether the run was interrupted in the step of its last batch, which was used but not trained on."""
-        count = self.used - self.base
-        return count > 0 and self.ended != self.used and self.trained() == count - 1
+        count = self.used - self.before_epoch
+        return count > 0 and self.trained() == count - 1
+
+    def begin_epoch(self, trained: Callable[[], int | None]) -> None:
+        """Record that an epoch of ``fit`` begins in this pass."""
+        self.before_epoch, self.trained = self.used, trained
 
 
 class Position:
@@ -69,8 +69,7 @@ class Position:
 
     >>> position = Position(steps=4)
     >>> position.set_epoch(epoch=1, step=3)
-    >>> one = position.begin()
-    >>> position.draw(one)
+    >>> position.draw(position.begin())
     >>> position.at, position.epoch, position.step
     (8, 2, 0)
     """
@@ -112,28 +111,36 @@ class Position:
         self._start = self._at = at
         self._pass = None
 
-    def begin(self, asked: Callable[[], int | None] = unknown_count, *, by_hand: bool = False) -> Pass:
-        """Begin a pass; see `Pass`."""
-        return Pass(self.start, asked, by_hand, self.user_changes)
+    def moved_since(self, current: Pass) -> bool:
+        """Return whether the user has set the position since a pass began."""
+        return current.user_changes != self.user_changes
 
-    def draw(self, one: Pass) -> None:
+    def begin(
+        self,
+        requested: Callable[[], int | None] | None = None,
+        trained: Callable[[], int | None] = unknown_count,
+    ) -> Pass:
+        """Begin a pass, of the user's own loop without arguments; see `Pass`."""
+        return Pass(self.start, requested, trained, self.user_changes)
+
+    def draw(self, current: Pass) -> None:
         """Record that a batch of a pass was drawn."""
-        one.drawn += 1
-        one.look()
-        if one.user_changes != self.user_changes:
+        current.drawn += 1
+        current.look()
+        if self.moved_since(current):
             return
-        if not one.by_hand:
-            self._pass, self.fresh, self.set_by_user = one, False, False
+        if current.requested is not None:
+            self._pass, self.fresh, self.set_by_user = current, False, False
             return
-        self._start, self._pass, self._at = self.start, None, one.begun + one.drawn
+        self._start, self._pass, self._at = self.start, None, current.begun + current.drawn
         if self._at % self.steps == 0:
             self._start, self.fresh, self.set_by_user = self._at, False, False
 
-    def end(self, one: Pass, last: bool) -> None:
+    def end(self, current: Pass, last: bool) -> None:
         """Record the end of an epoch of ``fit``; after the ``last`` one of a pass, all drawn batches count as used."""
-        if last and self._pass is one:
-            self.set_to(one.begun + one.drawn)
-        one.ended = one.used
+        if last and self._pass is current:
+            self.set_to(current.begun + current.drawn)
+        current.before_epoch = current.used
 
     def finish_last_run(self) -> None:
         """Before a new run, count all batches of the last one as trained on, except one whose step was interrupted."""

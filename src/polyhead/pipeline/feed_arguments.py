@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,7 +30,6 @@ from polyhead.pipeline.kind_columns import absent_columns
 from polyhead.sources.arrays import in_chunks
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, names_in
-from polyhead.store.fingerprint import json_form
 
 
 def require_integers(batch_size: Any, seed: Any, workers: Any) -> None:
@@ -236,57 +233,3 @@ def given_first(heads: Mapping[str, Head]) -> list[str]:
     if problems:
         raise ContractError(*problems)
     return sorted(heads, key=lambda name: depth[name])
-
-
-def declaration_digests(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
-    """Digests of what defines each input and head, by place and property; the same in every process.
-
-    >>> from polyhead.kinds import Binary
-    >>> {place: list(words) for place, words in declaration_digests({}, {"sold": Binary()}).items()}
-    {'head `sold`': ['kind', 'columns', 'shape', 'dtype', 'classes']}
-    """
-    kinds: list[tuple[str, Kind, tuple[str, ...]]] = [
-        (place(input=name), kind, kind.columns(name)) for name, kind in inputs.items()
-    ]
-    kinds += [(place(head=name), head, head.reads(name)) for name, head in heads.items()]
-    words = "kind", "columns", "shape", "dtype", "classes"
-    digests = {}
-    for where, kind, reads in kinds:
-        facts = type(kind).__name__, reads, kind.shape, kind.dtype, json_form(kind.names)
-        digests[where] = dict(zip(words, map(_digest, facts), strict=True))
-    return digests
-
-
-def weighing_digests(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
-    """Digests of the arguments of each head that weigh its labels; the same in every process.
-
-    >>> from polyhead.kinds import Binary
-    >>> list(weighing_digests({"sold": Binary(class_weight={0: 1.0, 1: 5.0}), "late": Binary()})["sold"])
-    ['class_weight']
-    """
-    all_digests = {}
-    for name, head in heads.items():
-        arguments = {word: getattr(head, word) for word in ("class_weight", "given", "missing")}
-        all_digests[name] = {word: _digest(json_form(v)) for word, v in arguments.items() if v is not None}
-    return {name: digests for name, digests in all_digests.items() if digests}
-
-
-def _digest(value: Any) -> str:
-    return hashlib.blake2b(json.dumps(value).encode(), digest_size=4).hexdigest()
-
-
-def changed_words(saved: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each name whose digests differ from those in a state, with the properties that differ."""
-    for name in dict.fromkeys([*saved, *now]) if isinstance(saved, Mapping) else ():
-        then, here = saved.get(name) or {}, now.get(name, {})
-        words = [word for word in dict.fromkeys([*then, *here]) if then.get(word) != here.get(word)]
-        if words:
-            yield name, words
-
-
-def other_weights(saved: Any, now: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
-    """Yield a warning for each head whose weighing arguments differ from those in a state; older states have none."""
-    for name, words in changed_words(saved, now):
-        expected = f"{' and '.join(f'{word}=' for word in words)} as when the state was taken"
-        fix = "Training continues at the same row. From there on, labels are weighted by the new declaration."
-        yield Problem(place(head=name), expected, "another value", fix, "other-weights", warning=True)

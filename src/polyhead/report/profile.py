@@ -120,5 +120,5 @@ class _Trial(KerasInput):
 
     def _measured(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
         drawing = self._feed._iterator
-        blocks = drawing.blocks(drawing.epoch, epochs=None, meter=self.timer.meter, most=BLOCK)
+        blocks = drawing.blocks(self._feed.epoch, epochs=None, meter=self.timer.meter, most=BLOCK)
         return drawing.cut(blocks, structure, convert)
