@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
-from polyhead.checks.logits import contradicted, declared_logits, layer_logits, probable
+from polyhead.checks.logits import logits_by_head
 from polyhead.checks.loss_rules import check_head_losses
-from polyhead.checks.metric_rules import check_metric_names, check_metrics, check_reductions, check_signatures
+from polyhead.checks.metric_rules import check_metrics
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import half_precision
-from polyhead.checks.range_rules import SLACK
 from polyhead.errors import ContractError, PolyheadError, Problem, other_choice, place, shown, similar, warn
 from polyhead.keras_bridge.identifiers import (
+    as_metrics,
     keras_loss,
     require_model,
     takes_default_loss,
     unknown_arguments,
-    unknown_names,
+    unknown_optimizer,
 )
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head
@@ -33,23 +29,13 @@ if TYPE_CHECKING:
     import keras
 
 
-class BoundFeed(Protocol):
-    """The part of a feed that `compile` needs."""
+class HasHeads(Protocol):
+    """A feed, whose heads are resolved."""
 
     heads: Mapping[str, Head]
-    weighted_heads: frozenset[str]
-    finely_weighted: frozenset[str]
-
-    def peek(self) -> Any:
-        """The next batch."""
-
-    def mean_weights(self, losses: Mapping[str, Any]) -> dict[str, float]:
-        """The mean sample weight of each head over the rows, as its loss uses weights."""
-
-    def _bind(self, model: Any, compiled: bool = True) -> Structure: ...
 
 
-def outputs(features: Any, heads: Mapping[str, Head] | BoundFeed) -> dict[str, keras.KerasTensor]:
+def outputs(features: Any, heads: Mapping[str, Head] | HasHeads) -> dict[str, keras.KerasTensor]:
     """Make the output layers of the heads.
 
     Each layer has the name of its head, with ``_`` in place of characters that layer names can't have.
@@ -134,8 +120,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     Raises:
         ContractError: the feed does not fit the model, or an argument belongs to a head.
     """
-    from polyhead.keras_bridge.losses import LabeledMean
-    from polyhead.keras_bridge.metrics import HeadMetrics, UnscaledMetric, elementwise, resolve
+    from polyhead.keras_bridge.metrics import HeadMetrics, resolve, wrapped
     from polyhead.keras_bridge.model_losses import HeadLosses, install
     from polyhead.keras_bridge.saving import save_for_every_backend
 
@@ -151,10 +136,44 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         found = f"{type(model).__name__}, whose outputs are not the heads, with a loss of its own"
         raise ContractError(Problem("compile()", "a model with an output for each head", found, fix))
     _warn_of_half_precision(model, feed, structure)
-    logits, contradictions = _logits_by_head(model, feed, structure)
-    losses = {
+    outputs_at = {name: path for path, name in leaves(structure.outputs)}
+    paths = {name: outputs_at[name] for name in feed.heads}
+    logits, contradictions = logits_by_head(model, feed, paths)
+    losses = _losses(feed, logits, normalize)
+    metrics = {
+        name: head.default_metrics(logits[name]) if head.metrics is None else as_metrics(head.metrics)
+        for name, head in feed.heads.items()
+    }
+    metrics = {
+        name: [resolve(metric, feed.heads[name], logits[name]) for metric in of_head]
+        for name, of_head in metrics.items()
+    }
+    _require_suited(feed, losses, metrics, logits, contradictions)
+    metrics = {
+        name: [wrapped(metric, feed.heads[name]) for metric in of_head] for name, of_head in metrics.items()
+    }
+    weights = {name: float(head.weight) for name, head in feed.heads.items()}
+    template = structure.outputs
+    model.compile(
+        optimizer=optimizer,
+        loss=fill(template, losses),
+        loss_weights=fill(template, weights),
+        weighted_metrics=fill(template, metrics),
+        **kwargs,
+    )
+    installed = HeadLosses(paths, losses, weights)
+    installed.normalize(feed.mean_weights(losses))
+    install(model, installed, HeadMetrics(paths, metrics, installed))
+    save_for_every_backend(model)
+    return model
+
+
+def _losses(feed: Any, logits: Mapping[str, bool], normalize: str) -> dict[str, Any]:
+    from polyhead.keras_bridge.losses import LabeledMean
+
+    return {
         name: LabeledMean(
-            _loss_of(head, logits[name]),
+            head.default_loss(logits[name]) if takes_default_loss(head) else keras_loss(head.loss, head),
             elementwise=bool(head.elementwise),
             mean_weight=None if normalize == "batch" else 1.0,
             head=name,
@@ -164,34 +183,6 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
         )
         for position, (name, head) in enumerate(feed.heads.items())
     }
-    metrics = {
-        name: [resolve(metric, head, logits[name]) for metric in _metrics_of(head, logits[name])]
-        for name, head in feed.heads.items()
-    }
-    _require_suited(feed, losses, metrics, logits, contradictions)
-    metrics = {
-        name: [elementwise(metric) for metric in of_head] if losses[name].elementwise else of_head
-        for name, of_head in metrics.items()
-    }
-    for name, head in feed.heads.items():
-        if head.scaling is not None:
-            metrics[name] = [UnscaledMetric(metric, head.scaling.inverse) for metric in metrics[name]]
-    weights = {n: float(h.weight) for n, h in feed.heads.items()}
-    template = structure.outputs
-    model.compile(
-        optimizer=optimizer,
-        loss=fill(template, losses),
-        loss_weights=fill(template, weights),
-        weighted_metrics=fill(template, metrics),
-        **kwargs,
-    )
-    paths = {name: path for path, name in leaves(template)}
-    paths = {name: paths[name] for name in feed.heads}
-    installed = HeadLosses(paths, losses, weights)
-    installed.normalize(feed.mean_weights(losses))
-    install(model, installed, HeadMetrics(paths, metrics, installed))
-    save_for_every_backend(model)
-    return model
 
 
 def _declared(feed: Any, name: str) -> str | Declaration:
@@ -242,7 +233,7 @@ def _wrong_arguments(model: Any, feed: Any, normalize: str, kwargs: Mapping[str,
         if name in kwargs
     ]
     problems += unknown_arguments(model, kwargs)
-    problems += unknown_names({}, {}, kwargs["optimizer"])
+    problems += unknown_optimizer(kwargs["optimizer"])
     if all(head.weight == 0 for head in feed.heads.values()):
         fix = "Give one of them a weight above 0."
         problems.append(Problem("heads", "a head whose weight is above 0", "weight=0 on every head", fix))
@@ -263,59 +254,16 @@ def _require_suited(
         problems: those found before.
     """
     weighted = feed.weighted_heads
-    problems = [*problems, *check_head_losses(losses, feed.heads, weighted, feed.finely_weighted)]
-    problems += [
-        problem
-        for name, head in feed.heads.items()
-        if head.metrics is not None
-        for problem in (
-            *check_metrics(name, head, metrics[name], logits[name]),
-            *(check_reductions(name, head, metrics[name]) if name in weighted else ()),
-        )
+    chosen = {name: head for name, head in feed.heads.items() if head.metrics is not None}
+    problems = [
+        *problems,
+        *check_head_losses(losses, feed.heads, weighted, feed.finely_weighted),
+        *check_metrics(metrics, chosen, weighted, logits),
     ]
-    problems += check_metric_names(metrics)
-    problems += check_signatures(metrics) if weighted else ()
     if any(not problem.warning for problem in problems):
         raise ContractError(*problems)
     for problem in problems:
         warn(problem)
-
-
-def _loss_of(head: Head, logits: bool) -> Any:
-    return head.default_loss(logits) if takes_default_loss(head) else keras_loss(head.loss, head)
-
-
-def _metrics_of(head: Head, logits: bool) -> list[Any]:
-    if head.metrics is None:
-        return head.default_metrics(logits)
-    return list(head.metrics) if isinstance(head.metrics, (list, tuple)) else [head.metrics]
-
-
-def _logits_by_head(model: Any, feed: Any, structure: Structure) -> tuple[dict[str, bool], list[Problem]]:
-    """Tell whether the output of each head is logits, from its loss, the activation of its layer, or its values.
-
-    Returns:
-        This for each head, and the problems of outputs whose values contradict their loss, where no layer tells.
-    """
-    paths = {name: path for path, name in leaves(structure.outputs)}
-    layer = {name: layer_logits(model, paths[name]) for name in feed.heads}
-    is_logits = {name: declared_logits(head) for name, head in feed.heads.items()}
-    unseen = [name for name, head in feed.heads.items() if layer[name] is None and head.probabilities]
-    tries = _tried(model, feed) if unseen else []
-    problems: list[Problem] = []
-    for name in unseen:
-        usual, *others = [_output_values(tried, paths[name]) for tried in tries]
-        values = np.concatenate([usual, *others])
-        overflow = np.isnan(values).reshape(len(values), -1).any(1)  # exp(z) / (1 + exp(z)) of a large z
-        head, told = feed.heads[name], not overflow[len(usual) :].all()
-        values = values[~overflow]
-        unreached = bool(others) and not others[0].any() and bool((values < 1 - SLACK).all())
-        logits = unreached or not probable(values, head)  # a sigmoid of 0 is 0.5
-        problems += contradicted(name, head, values, logits) if others and told else ()
-        if is_logits[name] is None:
-            is_logits[name] = logits
-    resolved = {name: layer[name] if is_logits[name] is None else is_logits[name] for name in is_logits}
-    return {name: bool(value) for name, value in resolved.items()}, problems
 
 
 def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None:
@@ -325,42 +273,3 @@ def _warn_of_half_precision(model: Any, feed: Any, structure: Structure) -> None
         for path, name in leaves(structure.outputs):
             for problem in half_precision(name, output(values, path)):
                 warn(problem)
-
-
-def _tried(model: Any, feed: Any) -> list[Any]:
-    """Return the outputs for a batch, for zeros, and for its inputs times 1000 or -1000.
-
-    Logits grow and change sign, probabilities stay in 0-1, and are the same only if the model has a single class. Where
-    no inputs may be multiplied, or the model does not take them, there is only the first.
-    """
-    import keras
-
-    x = feed.peek()[0]
-    embeds = any(type(layer).__name__ == "Embedding" for layer in model._flatten_layers())
-    rng = np.random.default_rng(0)
-
-    def times(factor: float, array: Any) -> Any:
-        # a model takes pixels as floats, too
-        pixels = getattr(array, "dtype", None) == np.uint8 and array.ndim == 4
-        if not pixels and getattr(array, "dtype", None) != np.float32:
-            return array
-        whole = array == np.floor(array)
-        ids = not pixels and (embeds or not whole.all())  # whole numbers may be those of words or classes
-        if ids and whole.all():
-            return array
-        signs = rng.choice(np.array([-1, 1], np.float32), array.shape)
-        product = array * (np.float32(factor) * signs)
-        return np.where(whole, array, product) if ids else product
-
-    others = [keras.tree.map_structure(partial(times, factor), x) for factor in (0, 1000)]
-    predictions = [model(x, training=False)]
-    if any(a is not b for a, b in zip(keras.tree.flatten(x), keras.tree.flatten(others[0]), strict=True)):
-        with contextlib.suppress(Exception):  # a model may read the numbers as ids
-            predictions += [model(changed, training=False) for changed in others]
-    return predictions
-
-
-def _output_values(values: Any, path: Any) -> np.ndarray:
-    import keras
-
-    return np.asarray(keras.ops.convert_to_numpy(output(values, path)), np.float64)

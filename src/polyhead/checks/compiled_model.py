@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from polyhead.errors import Problem, hints, place, shown, similar
+from polyhead.keras_bridge.identifiers import as_metrics
 from polyhead.keras_bridge.structure import Path, Structure, at, leaves
 
 H = TypeVar("H", bound=Hashable)
@@ -113,7 +114,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
     compiled = getattr(model, "_compile_metrics", None)
     places = [(path, head) for path, head in leaves(structure.outputs)]
     names = _output_names(model, [path for path, _ in places], structure.outputs)
-    found: dict[str, list[Any]] = {head: [] for _, head in places}
+    metrics: dict[str, list[Any]] = {head: [] for _, head in places}
     problems = []
     for word in ("metrics", "weighted_metrics"):
         given = getattr(compiled, f"_user_{word}", None)
@@ -121,11 +122,11 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
             continue
         if len(places) == 1 and isinstance(given, (list, tuple)):
             given = [given]
-        spread, wrong = _by_output(word, given, places, names, structure.outputs)
+        by_head, wrong = _by_output(word, given, places, names, structure.outputs)
         problems += wrong
-        for head, some in spread.items():
-            found[head] += some if isinstance(some, (list, tuple)) else [some]
-    return {head: [metric for metric in some if metric is not None] for head, some in found.items()}, problems
+        for head, of_head in by_head.items():
+            metrics[head] += [metric for metric in as_metrics(of_head) if metric is not None]
+    return metrics, problems
 
 
 def unweighted_metrics(model: Any, weighted: frozenset[str]) -> Iterator[Problem]:

@@ -17,14 +17,9 @@ from polyhead.checks.compiled_model import (
     user_metrics,
 )
 from polyhead.checks.input_rules import check_model_inputs
-from polyhead.checks.loss_rules import (
-    check_head_losses,
-    diluting_losses,
-    losses_of_keras_too_coarse,
-    losses_too_coarse,
-    wrong_own_losses,
-)
-from polyhead.checks.metric_rules import check_metric_names, check_metrics, check_reductions, check_signatures
+from polyhead.checks.logits import logits_of
+from polyhead.checks.loss_rules import check_head_losses, check_user_losses, losses_too_coarse
+from polyhead.checks.metric_rules import check_metrics
 from polyhead.checks.model_match import Fit, match_model
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import (
@@ -37,7 +32,13 @@ from polyhead.checks.output_rules import (
 )
 from polyhead.checks.scale_rules import unscaled_heads, unsuited_losses
 from polyhead.errors import Problem, place
-from polyhead.keras_bridge.identifiers import keras_loss, takes_default_loss, unknown_names
+from polyhead.keras_bridge.identifiers import (
+    as_metrics,
+    keras_loss,
+    takes_default_loss,
+    unknown_loss,
+    unknown_metric,
+)
 from polyhead.keras_bridge.structure import Structure, at, leaves, makes_own_loss
 from polyhead.kinds import Head, Image, Input
 from polyhead.pipeline.row_checks import Seen
@@ -127,9 +128,7 @@ def _compare_tensors(
         problems += unscaled_heads(heads, losses, seen, outputs, applied)
     problems += exchanged_heads(heads, applied, seen)
     if users is not None:
-        problems += wrong_own_losses(given, heads)
-        problems += losses_of_keras_too_coarse(given, heads, declared.weighted)
-        problems += diluting_losses(given, heads, declared.weighted)
+        problems += check_user_losses(given, heads, declared.weighted)
         problems += unweighted_metrics(model, declared.weighted)
     if compiled or has_errors or any(not problem.warning for problem in problems):
         problems += _check_all_metrics(metrics, declared, applied, given, by_hand=users is not None)
@@ -159,22 +158,20 @@ def _losses_and_metrics(
         problems = [*problems, *wrong]
     else:
         losses, problems = {n: h.loss for n, h in heads.items() if not takes_default_loss(h)}, []
-        some = {name: head.metrics or [] for name, head in heads.items()}
-        metrics = {n: list(one) if isinstance(one, (list, tuple)) else [one] for n, one in some.items()}
-    own = heads if users is None else None
-    known: dict[str, Any] = {}
+        metrics = {name: as_metrics(head.metrics) for name, head in heads.items()}
+    known_losses: dict[str, Any] = {}
     for name, loss in losses.items():
-        unknown = list(unknown_names({name: loss}, {}))
+        unknown = list(unknown_loss(name, loss))
         problems += unknown
         if not unknown:
-            known[name] = keras_loss(loss, heads[name])
-    kept: dict[str, list[Any]] = {name: [] for name in heads}
-    for name in heads:
+            known_losses[name] = keras_loss(loss, heads[name])
+    known_metrics: dict[str, list[Any]] = {name: [] for name in heads}
+    for name, head in heads.items():
         for metric in metrics.get(name, ()):
-            unknown = list(unknown_names({}, {name: metric}, heads=own))
+            unknown = list(unknown_metric(name, metric, head if users is None else None))
             problems += unknown
-            kept[name] += [] if unknown else [metric]
-    return known, kept, problems
+            known_metrics[name] += [] if unknown else [metric]
+    return known_losses, known_metrics, problems
 
 
 def _labeled_means(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> dict[str, Any]:
@@ -196,18 +193,12 @@ def _check_all_metrics(
     """Find metrics that do not suit their head."""
     from polyhead.keras_bridge.metrics import resolve
 
-    found = {}
+    logits, resolved = {}, {}
     for name, head in declared.heads.items():
-        logits = None if applied[name] is None else applied[name] == "linear"
-        if name in losses and not applied[name]:
-            logits = as_loss(losses[name]).from_logits
+        logits[name] = logits_of(applied[name])
+        if name in losses and logits[name] is None:
+            logits[name] = as_loss(losses[name]).from_logits
         # metrics given by name are made for logits here, but not by Keras
-        from_logits = bool(logits) and not by_hand
-        asked = [resolve(metric, head, from_logits) for metric in metrics[name]]
-        yield from check_metrics(name, head, asked, logits)
-        if name in declared.weighted:
-            yield from check_reductions(name, head, asked, by_hand)
-        found[name] = asked
-    yield from check_metric_names(found, by_hand)
-    if declared.weighted and not by_hand:
-        yield from check_signatures(found)
+        from_logits = bool(logits[name]) and not by_hand
+        resolved[name] = [resolve(metric, head, from_logits) for metric in metrics[name]]
+    return check_metrics(resolved, declared.heads, declared.weighted, logits, by_hand)

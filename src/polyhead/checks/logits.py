@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,14 +17,19 @@ from polyhead.checks.output_rules import as_loss, check_head
 from polyhead.checks.range_rules import SLACK
 from polyhead.errors import Problem
 from polyhead.keras_bridge.identifiers import takes_default_loss
-from polyhead.keras_bridge.structure import Path, at
+from polyhead.keras_bridge.structure import Path, at, output
 from polyhead.kinds import Head
 
 _ACTIVATIONS = {"linear": True, "tanh": True, "sigmoid": False, "hard_sigmoid": False, "softmax": False}
 """True for activations whose outputs count as logits. Tanh is one, because a hinge loss uses both signs."""
 
 
-def declared_logits(head: Head) -> bool | None:
+def logits_of(applied: str | None) -> bool | None:
+    """Tell from the last activation of an output if it is logits; None if that is unknown."""
+    return _ACTIVATIONS.get(applied or "")
+
+
+def _declared_logits(head: Head) -> bool | None:
     """Tell from a head's kind and loss if its output is logits; None if that is unknown.
 
     It is unknown for a hinge loss, which reads scores of both signs, but learns with a sigmoid or softmax as well.
@@ -49,23 +56,91 @@ def gives_logits(model: Any, name: str, head: Head, path: Path | None, outputs: 
     loss = None if compiled is None else compiled.losses.get(name)
     known = None if loss is None else loss.logits
     if known is None:  # of a model that `polyhead.compile` has not seen, or not in this version
-        known = declared_logits(head if loss is None else head.fixed(loss=loss.loss))
+        known = _declared_logits(head if loss is None else head.fixed(loss=loss.loss))
     if known is None and path is not None:
-        known = layer_logits(model, path)
-    return not probable(outputs, head) if known is None else known
+        known = _layer_logits(model, path)
+    return not _probable(outputs, head) if known is None else known
 
 
-def layer_logits(model: Any, path: Path) -> bool | None:
+def logits_by_head(model: Any, feed: Any, paths: Mapping[str, Path]) -> tuple[dict[str, bool], list[Problem]]:
+    """Tell whether the output of each head is logits, from its loss, the activation of its layer, or its values.
+
+    Args:
+        paths: the path of the output of each head in the model's structure.
+
+    Returns:
+        This for each head, and the problems of outputs whose values contradict their loss, where no layer tells.
+    """
+    by_layer = {name: _layer_logits(model, path) for name, path in paths.items()}
+    declared = {name: _declared_logits(head) for name, head in feed.heads.items()}
+    logits = {name: by_layer[name] if declared[name] is None else declared[name] for name in feed.heads}
+    unseen = [name for name, head in feed.heads.items() if by_layer[name] is None and head.probabilities]
+    trials = _trial_outputs(model, feed) if unseen else []
+    problems: list[Problem] = []
+    for name in unseen:
+        usual, *extreme = [_output_values(outputs, paths[name]) for outputs in trials]
+        values = np.concatenate([usual, *extreme])
+        overflow = np.isnan(values).reshape(len(values), -1).any(1)  # exp(z) / (1 + exp(z)) of a large z
+        values = values[~overflow]
+        zeros = bool(extreme) and not extreme[0].any()  # a sigmoid of 0 is 0.5
+        seems_logits = not _probable(values, feed.heads[name]) or (zeros and bool((values < 1 - SLACK).all()))
+        if extreme and not overflow[len(usual) :].all():
+            problems += _contradicted(name, feed.heads[name], values, seems_logits)
+        if declared[name] is None:
+            logits[name] = seems_logits
+    return {name: bool(value) for name, value in logits.items()}, problems
+
+
+def _trial_outputs(model: Any, feed: Any) -> list[Any]:
+    """Return the outputs for a batch, for zeros, and for its inputs times 1000 or -1000.
+
+    Logits grow and change sign, probabilities stay in 0-1, and are the same only if the model has a single class. Where
+    no inputs may be multiplied, or the model does not take them, there is only the first.
+    """
+    import keras
+
+    x = feed.peek()[0]
+    embeds = any(type(layer).__name__ == "Embedding" for layer in model._flatten_layers())
+    rng = np.random.default_rng(0)
+
+    def times(factor: float, array: Any) -> Any:
+        # a model takes pixels as floats, too
+        pixels = getattr(array, "dtype", None) == np.uint8 and array.ndim == 4
+        if not pixels and getattr(array, "dtype", None) != np.float32:
+            return array
+        whole = array == np.floor(array)
+        ids = not pixels and (embeds or not whole.all())  # whole numbers may be those of words or classes
+        if ids and whole.all():
+            return array
+        signs = rng.choice(np.array([-1, 1], np.float32), array.shape)
+        product = array * (np.float32(factor) * signs)
+        return np.where(whole, array, product) if ids else product
+
+    extreme = [keras.tree.map_structure(partial(times, factor), x) for factor in (0, 1000)]
+    outputs = [model(x, training=False)]
+    if any(a is not b for a, b in zip(keras.tree.flatten(x), keras.tree.flatten(extreme[0]), strict=True)):
+        with contextlib.suppress(Exception):  # a model may read the numbers as ids
+            outputs += [model(changed, training=False) for changed in extreme]
+    return outputs
+
+
+def _output_values(values: Any, path: Any) -> np.ndarray:
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(output(values, path)), np.float64)
+
+
+def _layer_logits(model: Any, path: Path) -> bool | None:
     """Tell from the activation of an output's layer if it is logits; None if that is unknown."""
     known = symbolic(model)
     try:
         applied = None if known is None else activation(at(known[1], path))
     except (KeyError, IndexError, TypeError):  # a model that computes its own loss has other outputs
         return None
-    return _ACTIVATIONS.get(applied or "")
+    return logits_of(applied)
 
 
-def contradicted(name: str, head: Head, outputs: np.ndarray, logits: bool) -> Iterator[Problem]:
+def _contradicted(name: str, head: Head, outputs: np.ndarray, logits: bool) -> Iterator[Problem]:
     """Find a loss that reads outputs as what their values show that they are not, where no layer tells.
 
     Args:
@@ -86,7 +161,7 @@ def contradicted(name: str, head: Head, outputs: np.ndarray, logits: bool) -> It
             yield replace(problem, warning=problem.warning or applied == head.probabilities[0])
 
 
-def probable(array: np.ndarray, head: Head) -> bool:
+def _probable(array: np.ndarray, head: Head) -> bool:
     """Tell if outputs can be probabilities; all zeros count as logits, of a layer initialized with zeros."""
     shared = "softmax" in head.probabilities  # the classes share one probability
     inside = bool((array >= -SLACK).all() and (array <= 1 + SLACK).all() and array.any())

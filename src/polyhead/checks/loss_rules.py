@@ -19,14 +19,14 @@ def check_head_losses(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str], fine: frozenset[str]
 ) -> Iterator[Problem]:
     """Find losses of heads that mix rows or are coarser than the weights; arguments as for `losses_too_coarse`."""
-    wrong = list(wrong_own_losses(losses, heads))
+    wrong = list(_wrong_own_losses(losses, heads))
     yield from wrong
     named = {problem.place for problem in wrong}
     others = {name: loss for name, loss in losses.items() if place(head=name) not in named}
     yield from losses_too_coarse(others, heads, weighted, fine)
 
 
-def wrong_own_losses(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> Iterator[Problem]:
+def _wrong_own_losses(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> Iterator[Problem]:
     """Find losses that users wrote and that mix rows, or do their work where polyhead doesn't call it.
 
     Args:
@@ -172,36 +172,26 @@ def _shape_for(function: Callable[[Any, Any], Any], head: Head, rows: int) -> tu
         return None
 
 
-def losses_of_keras_too_coarse(
+def check_user_losses(
     losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
 ) -> Iterator[Problem]:
-    """Find losses of ``model.compile`` with coarser values than the weights; Keras would weigh rows by each other's."""
+    """Find losses of ``model.compile`` that mix rows, are coarser than the weights, weaken or dilute them."""
     import keras
 
-    for name in losses:
-        if name not in weighted:
-            continue
-        loss = keras.losses.get(losses[name])
-        shape = values_shape(getattr(loss, "call", loss), heads[name])
-        for problem in too_fine(name, heads[name], heads[name].weight_shape, shape) if shape else ():
+    yield from _wrong_own_losses(losses, heads)
+    for name, given in losses.items():
+        loss, head = keras.losses.get(given), heads[name]
+        reduction = getattr(loss, "reduction", "sum_over_batch_size")
+        shape = values_shape(getattr(loss, "call", loss), head) if name in weighted else None
+        for problem in too_fine(name, head, head.weight_shape, shape) if shape else ():
+            # Keras would weigh rows by each other's weights
             fix = "Keras can't apply them: say ph.compile(model, feed, optimizer=...), whose losses can."
             yield replace(problem, fix=fix)
-
-
-def diluting_losses(
-    losses: Mapping[str, Any], heads: Mapping[str, Head], weighted: frozenset[str]
-) -> Iterator[Problem]:
-    """Find losses of ``model.compile`` that weaken weights, or that missing labels dilute."""
-    import keras
-
-    for name in losses:
-        reduction = getattr(keras.losses.get(losses[name]), "reduction", "sum_over_batch_size")
         if name in weighted and reduction in _MEANS:
             expected = "a loss that is the mean over labeled rows"
             found = "the mean over the whole batch, which rows without a label make smaller"
             fix = "Say ph.compile(model, feed, optimizer=...)."
             yield Problem(place(head=name), expected, found, fix, "diluted", warning=True)
-        head = heads[name]
         if reduction == "mean_with_sample_weight" and (head.class_weight or head.sample_weight):
             yield Problem(
                 place(head=name),

@@ -86,12 +86,32 @@ def metric_kind(metric: Any) -> str:
     return found if found in _KNOWN else ""
 
 
-def check_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | None) -> Iterator[Problem]:
-    """Find metrics that would misread a head.
+def check_metrics(
+    metrics: Mapping[str, list[Any]],
+    heads: Mapping[str, Head],
+    weighted: frozenset[str],
+    logits: Mapping[str, bool | None],
+    by_hand: bool = False,
+) -> Iterator[Problem]:
+    """Find metrics that would misread their head, don't accept its weights, or have the name of another.
 
     Args:
-        logits: whether the output is logits; None if that is unknown.
+        metrics: ``{head: its Keras metrics}``.
+        heads: the heads whose metrics the user chose.
+        logits: whether the output of each head is logits; None if that is unknown.
+        by_hand: whether the model was compiled by ``model.compile``; many of the problems are then warnings.
     """
+    for name, head in heads.items():
+        yield from _check_each(name, head, metrics[name], logits[name])
+        if name in weighted:
+            yield from _check_reductions(name, head, metrics[name], by_hand)
+    yield from _check_metric_names(metrics, by_hand)
+    if weighted and not by_hand:
+        yield from _check_signatures(metrics)
+
+
+def _check_each(name: str, head: Head, metrics: Iterable[Any], logits: bool | None) -> Iterator[Problem]:
+    """Find metrics that would misread a head."""
     for metric in metrics:
         kind = metric_kind(metric)
         if not kind:
@@ -109,14 +129,8 @@ def check_metrics(name: str, head: Head, metrics: Iterable[Any], logits: bool | 
             yield problem
 
 
-def check_reductions(
-    name: str, head: Head, metrics: Iterable[Any], by_hand: bool = False
-) -> Iterator[Problem]:
-    """Find functions with one number per batch, which would count missing labels, or coarser values than the weights.
-
-    Args:
-        by_hand: whether the model was compiled by ``model.compile``; the problems are then warnings.
-    """
+def _check_reductions(name: str, head: Head, metrics: Iterable[Any], by_hand: bool) -> Iterator[Problem]:
+    """Find functions with one number per batch, which counts missing labels too, or coarser values than the weights."""
     for metric in metrics:
         values = _averaged_function(metric)
         if values is None or metric_kind(metric):
@@ -140,8 +154,8 @@ def _averaged_function(metric: Any) -> Callable[[Any, Any], Any] | None:
     return None if function is None else partial(function, **(getattr(metric, "_fn_kwargs", None) or {}))
 
 
-def check_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]:
-    """Find metrics that take no weights, for a feed whose batches have weights; ``metrics`` are ``{head: metrics}``."""
+def _check_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]:
+    """Find metrics that take no weights, for a feed whose batches have weights."""
     for head, some in metrics.items():
         for metric in some:
             if not weights_parameter(type(metric).update_state):
@@ -151,13 +165,8 @@ def check_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]:
                 yield Problem(place(head=head), expected, found, fix, "metric")
 
 
-def check_metric_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool = False) -> Iterator[Problem]:
-    """Find metrics with the same name, of which only one would be logged, and metrics shared by several heads.
-
-    Args:
-        metrics: ``{head: its Keras metrics}``.
-        by_hand: whether the model was compiled by ``model.compile``; the problems are then warnings.
-    """
+def _check_metric_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool) -> Iterator[Problem]:
+    """Find metrics with the same name, of which only one would be logged, and metrics shared by several heads."""
     owners: dict[int, str] = {}
     logged = {f"{head}_loss": head for head in metrics}
     for head, some in metrics.items():

@@ -48,30 +48,38 @@ def takes_default_loss(head: Head) -> bool:
     return head.loss is None or (bool(head.losses) and is_by_shape("loss", head.loss))
 
 
-def unknown_names(
-    losses: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-    optimizer: Any = None,
-    *,
-    heads: Mapping[str, Head] | None = None,
-) -> Iterator[Problem]:
-    """Yield a problem for each name that neither Keras nor the head knows.
+def as_metrics(given: Any) -> list[Any]:
+    """Return the metrics of a head or output, given as one, as several or as None, in a list."""
+    return list(given) if isinstance(given, (list, tuple)) else [] if given is None else [given]
+
+
+def unknown_loss(name: str, loss: Any) -> Iterator[Problem]:
+    """Yield a problem if the loss of a head is not one that Keras knows."""
+    import keras
+
+    if isinstance(loss, (list, tuple)):
+        fix = "To add several, write a function of (y_true, y_pred) that returns their sum for each row."
+        yield Problem(place(head=name), "one loss", shown(loss), fix)
+    elif not is_by_shape("loss", loss):
+        yield from _unknown_name(place(head=name), "loss", loss, keras.losses)
+
+
+def unknown_metric(name: str, metric: Any, head: Head | None = None) -> Iterator[Problem]:
+    """Yield a problem if a metric of a head is not one that Keras knows.
 
     Args:
-        heads: heads whose default metrics may be given by name, too; None for what ``model.compile`` got.
+        head: a head whose default metrics may be given by name, too; None for a metric of ``model.compile``.
     """
     import keras
 
-    for what, given, module in (("loss", losses, keras.losses), ("metric", metrics, keras.metrics)):
-        for head, some in given.items():
-            if what == "loss" and isinstance(some, (list, tuple)):
-                fix = "To add several, write a function of (y_true, y_pred) that returns their sum for each row."
-                yield Problem(place(head=head), "one loss", shown(some), fix)
-                continue
-            for one in some if isinstance(some, (list, tuple)) else [some]:
-                if not is_by_shape(what, one):
-                    own = (heads or {}).get(head) if what == "metric" else None
-                    yield from _unknown_name(place(head=head), what, one, module, own)
+    if not is_by_shape("metric", metric):
+        yield from _unknown_name(place(head=name), "metric", metric, keras.metrics, head)
+
+
+def unknown_optimizer(optimizer: Any) -> Iterator[Problem]:
+    """Yield a problem if an optimizer is a name that Keras does not know."""
+    import keras
+
     if isinstance(optimizer, str):
         yield from _unknown_name("compile(optimizer=)", "optimizer", optimizer, keras.optimizers)
 
