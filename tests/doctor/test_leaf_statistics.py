@@ -56,7 +56,8 @@ def test_the_values_are_kept_while_they_are_few():
 )
 def test_what_is_no_array_of_numbers(array, words):
     found = facts([1.0], array)
-    assert found.odd == (1, words)
+    step, odd = found.odd
+    assert (step, odd.words) == (1, words)
     assert not found.usable
 
 

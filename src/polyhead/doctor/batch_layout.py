@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.checks.model_match import fits
 from polyhead.doctor.leaf_names import Matches, with_article
-from polyhead.doctor.leaf_statistics import MASKED, NONE, NUMBERS_AS, SINGLE, LeafStatistics
+from polyhead.doctor.leaf_statistics import MASKED, NONE, LeafStatistics
 from polyhead.doctor.misread import is_frame
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.reading import LeafPath, ReadBatch, Reading
@@ -19,7 +19,6 @@ from polyhead.doctor.subjects import Subject
 from polyhead.doctor.turned_images import Turned
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import leaves
-from polyhead.kinds.times import times_fix
 
 
 def check_batches(reading: Reading, subject: Subject, matches: Matches, shape: str = "") -> list[Problem]:
@@ -38,7 +37,6 @@ def check_batches(reading: Reading, subject: Subject, matches: Matches, shape: s
 
 def _check_container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
     first = reading.first
-    assert first is not None
     if first.size > 3:
         nest = f"{shape}, and weights in the same way" if shape else "x, (y0, y1), (w0, w1)"
         fix = f"Nest what belongs together: {nest}."
@@ -123,49 +121,29 @@ def _takes_all(matches: Matches, leaf_path: LeafPath, stats: LeafStatistics) -> 
 
 def _check_odd_leaves(reading: Reading, matches: Matches, shape: str) -> Iterator[Problem]:
     for leaf_path, stats in reading.stats.items():
-        slot = matches.inputs.get(leaf_path[1]) if leaf_path[0] == "x" else None
-        stacked = leaf_path == ("y", ()) and bool(
-            shape
-        )  # one list for several outputs, which `match_outputs` reports
-        reported = stacked or (leaf_path[0] == "w" and reading.weighs_outputs)
-        if stats.odd is not None and not reported and not (slot is not None and slot.dtype == "string"):
-            step, words = stats.odd
-            fix = f"Give NumPy arrays: {_as_arrays(reading, leaf_path, matches, shape)}."
-            if "unequal length" in words:
-                fix = "Pad the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
-            elif "RaggedTensor" in words:
-                fix = "Pad the rows to one length: ragged.to_tensor(), as Keras takes no ragged tensors."
-            elif words == MASKED:
-                fix = (
-                    "Give y.filled(0), and weights ~np.ma.getmaskarray(y), or declare the data as a ph.Feed."
-                )
-                fix = fix if leaf_path[0] == "y" else "Give array.filled(0)."
-            elif NUMBERS_AS in words:
-                fix = 'Say values.astype("float32").'
-            elif words.startswith(SINGLE):
-                fix = "An array of a batch has one entry for each row: collect rows and yield np.stack(rows)."
-            elif "text" in words or "objects" in words:
-                fix = "Turn words into ids first, and mixed lists into one array of numbers."
-            elif "datetime64" in words or "timedelta64" in words:
-                fix = times_fix(np.timedelta64(1) if "timedelta64" in words else np.datetime64("2000-01-01"))
-            # inputs may be text, if the model has a layer for it; labels never are
-            may = leaf_path[0] == "x" and slot is None and "text" in words
-            if words == NONE:
-                fix = "Give an array of ones for outputs without weights."
-                if leaf_path[0] == "y":
-                    output = matches.outputs.get(leaf_path[1])
-                    may = (
-                        output is not None and output.untrained
-                    )  # Keras 3.10 refuses None there, later ones do not
-                    fix = "It has no loss: give zeros, or leave its key out of a dict."
-                    fix = fix if may else "Where there is no label, give 0 and a weight of 0."
-                elif leaf_path[0] == "w":
-                    may = len(leaf_path[1]) > 0  # Keras accepts it in a nesting with a place for each output
-            where = f"{matches.name(leaf_path)}, batch {step}"
-            code = (
-                "list-of-numbers" if stats.listed is not None or "unequal length" in words else "not-an-array"
-            )
-            yield Problem(where, "an array of numbers", words, fix, code, may)
+        part, path = leaf_path
+        slot = matches.inputs.get(path) if part == "x" else None
+        # `match_outputs` reports one list for several outputs
+        reported = (leaf_path == ("y", ()) and bool(shape)) or (part == "w" and reading.weighs_outputs)
+        if stats.odd is None or reported or (slot is not None and slot.dtype == "string"):
+            continue
+        step, odd = stats.odd
+        fix = odd.fix or f"Give NumPy arrays: {_as_arrays(reading, leaf_path, matches, shape)}."
+        # inputs may be text, if the model has a layer for it; labels never are
+        may = part == "x" and slot is None and "text" in odd.words
+        if odd is MASKED and part == "y":
+            fix = "Give y.filled(0), and weights ~np.ma.getmaskarray(y), or declare the data as a ph.Feed."
+        elif odd is NONE and part == "y":
+            output = matches.outputs.get(path)
+            may = output is not None and output.untrained  # Keras 3.10 refuses None there, later ones do not
+            fix = "It has no loss: give zeros, or leave its key out of a dict."
+            fix = fix if may else "Where there is no label, give 0 and a weight of 0."
+        elif odd is NONE:
+            may = len(path) > 0  # Keras accepts it in a nesting with a place for each output
+            fix = "Give an array of ones for outputs without weights."
+        where = f"{matches.name(leaf_path)}, batch {step}"
+        code = "list-of-numbers" if odd.is_list else "not-an-array"
+        yield Problem(where, "an array of numbers", odd.words, fix, code, may)
 
 
 def _as_arrays(reading: Reading, leaf_path: LeafPath, matches: Matches, shape: str) -> str:
@@ -182,11 +160,11 @@ def _as_arrays(reading: Reading, leaf_path: LeafPath, matches: Matches, shape: s
     ):
         return f'np.asarray({part}{"".join(f"[{key!r}]" for key in path)}, "float32")'
     if not path or len(matches.outputs) < 2:
-        return f"yield x, {_array_code(matches.outputs.get(path), 'y', reading.stats[leaf_path].listed)}"
+        return f"yield x, {_array_code(matches.outputs.get(path), 'y', reading.stats[leaf_path].list_shape)}"
     codes: dict[str, str] = {}
     for at, slot in matches.outputs.items():
         stats, name = reading.stats.get(("y", at)), slot.name if slot.name.isidentifier() else "..."
-        listed = None if stats is None else stats.listed
+        listed = None if stats is None else stats.list_shape
         codes[slot.name] = name if listed is None else _array_code(slot, name, listed)
     if shape.endswith("}"):
         return "yield x, {" + ", ".join(f'"{name}": {code}' for name, code in codes.items()) + "}"
@@ -209,10 +187,12 @@ def _check_none(reading: Reading, matches: Matches) -> Iterator[Problem]:
         where = f"{matches.name(leaf_path)}, batch {stats.none}"
         if slot is None:
             fix = "Keras takes None where the model has keras.Input(..., optional=True), and nowhere else."
-            yield Problem(where, "an array of numbers", NONE, fix, "not-an-array", warning=not stats.rows)
+            yield Problem(
+                where, "an array of numbers", NONE.words, fix, "not-an-array", warning=not stats.rows
+            )
         elif not slot.optional:
             fix = "Give an array, or make the input keras.Input(..., optional=True)."
-            yield Problem(where, "an array, as the input is not optional", NONE, fix, "not-an-array")
+            yield Problem(where, "an array, as the input is not optional", NONE.words, fix, "not-an-array")
         if stats.rows and (slot is None or slot.optional):
             fix = "Yield None in every batch or in none: TensorFlow learns the structure from the first batches."
             found = (
@@ -264,7 +244,7 @@ def _check_reuse(reading: Reading, matches: Matches) -> list[Problem]:
     return [Problem(where, expected, found, fix, "buffer-reused")]
 
 
-def check_pairs(turned: tuple[int, Turned] | None, matches: Matches) -> list[Problem]:
+def check_turned(turned: tuple[int, Turned] | None, matches: Matches) -> list[Problem]:
     """Return the problem of an image that was turned without a mask, given its batch and what is turned."""
     if turned is None:
         return []

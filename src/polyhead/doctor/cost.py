@@ -29,23 +29,19 @@ class Cost:
         notes: the same in words.
     """
 
-    seconds: float | None
-    bytes: int | None
+    seconds: float
+    bytes: int
     step: float | None
     notes: tuple[str, ...]
 
     @property
     def share(self) -> float | None:
         """The share of a step spent on data if nothing is prepared ahead, 0–1; None if no step was measured."""
-        if self.seconds is None or self.step is None:
-            return None
-        return self.seconds / (self.seconds + self.step)
+        return None if self.step is None else self.seconds / (self.seconds + self.step)
 
 
 def measure_cost(reading: Reading, matches: Matches, model: Any, seconds: float) -> Cost:
     """Measure the time and size of a batch and, with a model, its share of a step."""
-    if not reading.seconds:
-        return Cost(None, None, None, ())
     each = float(np.median(reading.seconds[1:] or reading.seconds))
     size = int(np.mean(reading.bytes))
     memory = f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"

@@ -12,9 +12,9 @@ from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess, feed_code
 from polyhead.doctor.kind_guess import guess_head, guess_input
 from polyhead.doctor.leaf_names import Matches
-from polyhead.doctor.leaf_statistics import is_none
+from polyhead.doctor.leaf_statistics import NONE, Odd
 from polyhead.doctor.model_signature import ExaminedTensor, in_order, nesting_form
-from polyhead.doctor.reading import LeafPath, Odd, Reading
+from polyhead.doctor.reading import LeafPath, Reading
 from polyhead.doctor.subjects import ARRAY_BATCH, Subject
 from polyhead.doctor.value_checks import class_a_step
 from polyhead.keras_bridge.structure import Path, rebuild
@@ -50,13 +50,11 @@ def declaration(
         rows: the number of rows in an epoch, if its end was seen.
         steps: the number of batches in an epoch, if its end was seen.
     """
-    first = reading.first
-    if first is None or subject.kind == "feed" or not subject.declared:
+    if subject.kind == "feed" or not subject.declared:
         return ""
     streams = subject.makes_generators
-    for _, leaf in first.arrays():
-        if isinstance(leaf, Odd) and not is_none(leaf):
-            return ""
+    if any(isinstance(leaf, Odd) and leaf is not NONE for _, leaf in reading.first.arrays()):
+        return ""
     inputs = _declared_columns("x", reading, matches, streams)
     heads = [_with_own_column(head, inputs) for head in _declared_columns("y", reading, matches, streams)]
     if not inputs or not heads or any(steps_of(reading, matches)):
@@ -74,7 +72,7 @@ def declaration(
         {c.name: c.guess for c in heads},
         batch_size=ARRAY_BATCH if subject.whole is not None else len(reading.rows[0]),
         shuffle=not streams,
-        remarks=[say_more] * (first.parts.get("w") is not None and not weights),
+        remarks=[say_more] * (reading.first.parts.get("w") is not None and not weights),
     )
 
 
@@ -103,10 +101,9 @@ def _weights_of_heads(heads: list[_DeclaredColumn], reading: Reading) -> dict[st
     A head takes one weight a row, a mask or map also one a pixel. A dict of weights next to a tuple of labels has them
     by name.
     """
-    first = reading.first
-    assert first is not None
     columns: dict[str, _DeclaredColumn] = {}
-    weights = {leaf_path for leaf_path, leaf in first.arrays() if leaf_path[0] == "w" and not is_none(leaf)}
+    arrays = reading.first.arrays()
+    weights = {leaf_path for leaf_path, leaf in arrays if leaf_path[0] == "w" and leaf is not NONE}
     for head in heads:
         paths: list[LeafPath] = [("w", path) for path in ((), head.leaf_path[1], (head.name,))]
         leaf_path = next((leaf_path for leaf_path in paths if leaf_path in weights), None)
@@ -122,12 +119,11 @@ def _weights_of_heads(heads: list[_DeclaredColumn], reading: Reading) -> dict[st
 
 
 def _declared_columns(part: str, reading: Reading, matches: Matches, streams: bool) -> list[_DeclaredColumn]:
-    first = reading.first
-    nested = first.parts.get(part) if first is not None else None
+    nested = reading.first.parts.get(part)
     if nested is None:
         return []
     slots = matches.inputs if part == "x" else matches.outputs
-    paths = [path for path, leaf in in_order(nested) if not is_none(leaf)]
+    paths = [path for path, leaf in in_order(nested) if leaf is not NONE]
     columns: list[_DeclaredColumn] = []
     for i, path in enumerate(paths):
         stats = reading.stats.get((part, path))
@@ -166,23 +162,21 @@ def _data(
     """Return the lines of code that make ``data``."""
     if subject.makes_generators:
         names = {column.leaf_path: column.key for column in columns}
-        assert reading.first is not None
         parts = reading.first.parts
         for i, (path, _) in enumerate(in_order(parts.get("w"))):
             names.setdefault(("w", path), f"weight{i}")
 
         def named(part: str) -> Any:
-            return rebuild(parts[part], lambda path, leaf: None if is_none(leaf) else names[part, path])
+            return rebuild(parts[part], lambda path, leaf: None if leaf is NONE else names[part, path])
 
         nested = tuple(named(part) for part in ("x", "y", "w") if parts.get(part) is not None)
         function = _converting(subject.name, columns, parts.get("y"))
         lines = [f"data = ph.from_generator({function}, length={rows}, names={nested!r})"]
         if rows is None:
-            seen = sum(map(len, reading.rows))
             lines = [
                 "data = ph.from_generator(",
                 f"    {function},",
-                f"    length={seen},  # as many rows as were read: say how many an epoch has",
+                f"    length={reading.row_count},  # as many rows as were read: say how many an epoch has",
             ]
             lines += [f"    names={nested!r},", ")"]
         return ["import polyhead as ph", "", *lines]

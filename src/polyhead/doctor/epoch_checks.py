@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 
-from polyhead.doctor.epoch_parts import CheckResult, EpochPart
+from polyhead.doctor.epoch_parts import EpochPart
+from polyhead.doctor.examination import CheckResult
 from polyhead.doctor.leaf_names import Matches
 from polyhead.doctor.reading import LeafPath, Reading
 from polyhead.doctor.subjects import Subject
@@ -22,33 +22,15 @@ _ALL_NEW = 0.9
 """If more of the rows are new in the second epoch, they are drawn or augmented anew."""
 
 
-@dataclass(frozen=True)
-class EpochRows:
-    """The rows of one epoch, in order.
-
-    Attributes:
-        batches: the hashes of the rows of each batch, of inputs or labels, whichever identifies rows.
-        complete: whether all of the epoch was read.
-    """
-
-    batches: list[np.ndarray]
-    complete: bool
-
-    @property
-    def keys(self) -> np.ndarray:
-        """The hashes of all rows."""
-        return np.concatenate(self.batches) if self.batches else np.zeros(0, np.uint64)
-
-
 def check_epochs(
-    subject: Subject, first: Reading, second: Reading | None, steps: int | None, names: Matches | None = None
+    subject: Subject, first: Reading, second: Reading | None, steps: int | None, matches: Matches
 ) -> CheckResult:
     """Run all checks of epochs.
 
     Args:
         second: a second reading, or None.
         steps: ``steps_per_epoch``, if known.
-        names: the names of the labels, for messages.
+        matches: names the labels in messages.
     """
     out = CheckResult()
     if not first.steps or first.failure is not None:
@@ -61,12 +43,12 @@ def check_epochs(
     epoch, later = _two_epochs(first, second, steps, x_period, streams)
     again = EpochPart(second.rows, True, second.labels) if second is not None and streams else None
     drifting = {leaf_path for leaf_path, stats in first.stats.items() if len(stats.dtypes) > 1}
-    _check_labels_of_epochs(epoch, later or again, names or Matches(), drifting, out)
+    _check_labels_of_epochs(epoch, later or again, matches, drifting, out)
     column, telling = _telling_hash(epoch, later, x_period)
-    if len(np.unique(_row_keys(epoch, column).keys)) == 1:  # constant inputs tell no rows apart
+    if len(np.unique(epoch.keys(column))) == 1:  # constant inputs tell no rows apart
         return out
     if telling:
-        _check_order(subject, _row_keys(epoch, column), _row_keys(later, column) if later else None, out)
+        _check_order(subject, epoch, later, column, out)
     elif later is not None:
         out.unseen.append(
             "whether rows are shuffled or repeated: the inputs differ each time they are read, as augmented ones do"
@@ -79,10 +61,6 @@ def check_epochs(
     return out
 
 
-def _row_keys(part: EpochPart, column: int) -> EpochRows:
-    return EpochRows([rows[:, column] for rows in part.rows], part.complete)
-
-
 def _two_epochs(
     first: Reading, second: Reading | None, steps: int | None, cycle: int | None, streams: bool
 ) -> tuple[EpochPart, EpochPart | None]:
@@ -91,11 +69,13 @@ def _two_epochs(
         length = cycle or steps
         if length is None or length >= first.steps:
             return EpochPart(first.rows, False, first.labels), None
-        rest = slice(length, 2 * length)
-        after = EpochPart(first.rows[rest], len(first.rows[rest]) == length, first.labels[rest])
+        following = slice(length, 2 * length)
+        after = EpochPart(first.rows[following], 2 * length <= first.steps, first.labels[following])
         return EpochPart(first.rows[:length], True, first.labels[:length]), after
-    two = None if second is None or not second.steps else EpochPart(second.rows, second.ended, second.labels)
-    return EpochPart(first.rows, first.ended, first.labels), two
+    reread = (
+        None if second is None or not second.steps else EpochPart(second.rows, second.ended, second.labels)
+    )
+    return EpochPart(first.rows, first.ended, first.labels), reread
 
 
 def period(batches: list[np.ndarray]) -> int | None:
@@ -150,7 +130,7 @@ def _check_ends(
     if streams and not subject.refused:
         _check_endless(subject, first, steps, cycle, out)
     elif first.ended:
-        out.notes.append(f"an epoch is {count}, {counted(sum(map(len, first.rows)), 'row')}")
+        out.notes.append(f"an epoch is {count}, {counted(first.row_count, 'row')}")
     if first.ended and len(first.rows) > 1 and len(first.rows[-1]) < len(first.rows[0]):
         out.notes.append(
             f"the last batch has {counted(len(first.rows[-1]), 'row')}, the others {len(first.rows[0])}"
@@ -201,23 +181,27 @@ def _telling_hash(epoch: EpochPart, later: EpochPart | None, cycle: int | None) 
     if later is None or cycle is not None:
         return 0, True
     for column in (0, 1):
-        a, b = _row_keys(epoch, column).keys, _row_keys(later, column).keys
+        a, b = epoch.keys(column), later.keys(column)
         distinct = len(np.unique(a)) > 0.9 * len(a)
         if np.isin(b, a).any() and (column == 0 or distinct):
             return column, True
     return 0, not (epoch.complete and later.complete)
 
 
-def _check_order(subject: Subject, epoch: EpochRows, later: EpochRows | None, out: CheckResult) -> None:
-    """Check whether rows are shuffled between epochs."""
-    if later is None or subject.shuffled or len(epoch.batches) < 2:
+def _check_order(
+    subject: Subject, epoch: EpochPart, later: EpochPart | None, column: int, out: CheckResult
+) -> None:
+    """Check whether rows, identified by the hashes of a ``column``, are shuffled between epochs."""
+    if later is None or subject.shuffled or len(epoch.rows) < 2:
         return
-    a, b, by_number = epoch.keys, later.keys, subject.item is not None
+    a, b, by_number = epoch.keys(column), later.keys(column), subject.item is not None
     complete = epoch.complete and later.complete
     same = np.array_equal(a[: len(b)], b[: len(a)]) or (complete and not _mean_move(a, b))
-    groups = {np.sort(batch).tobytes() for batch in epoch.batches}  # rows of one small number are often equal
-    together = [np.sort(batch).tobytes() in groups for batch in later.batches]
-    if not same and not (all(together) and len(together) > 1):
+    # rows of one small number are often equal
+    batches, later_batches = (
+        [np.sort(rows[:, column]).tobytes() for rows in part.rows] for part in (epoch, later)
+    )
+    if not same and not (set(later_batches) <= set(batches) and len(later_batches) > 1):
         if complete and _mean_move(a, b) < _BARELY:
             out.add(
                 "order of the rows",
@@ -229,9 +213,8 @@ def _check_order(subject: Subject, epoch: EpochRows, later: EpochRows | None, ou
             )
         return
     if by_number or not same:
-        if max(map(len, epoch.batches)) == 1:
+        if max(map(len, epoch.rows)) == 1:
             return
-        got = "the same rows in each batch, in every epoch"
         how = "fit(shuffle=True) changes the order of the batches alone. " if by_number else ""
         fix = (
             "Draw a new order of the rows in on_epoch_end and cut the batches from it."
@@ -241,10 +224,10 @@ def _check_order(subject: Subject, epoch: EpochRows, later: EpochRows | None, ou
         out.add(
             "order of the rows",
             "different batches in each epoch",
-            got,
+            "the same rows in each batch, in every epoch",
             how + fix,
             "batches-shuffled",
-            True,
+            warning=True,
         )
         return
     fix = {
@@ -281,9 +264,9 @@ def _check_repeats(
     batch_rows = max(map(len, epoch.rows))
     missed = 0
     if later is not None and epoch.complete and later.complete:
-        ours, theirs = (_row_keys(part, 0).keys for part in (epoch, later))
-        missed = int((~np.isin(np.unique(theirs), ours)).sum())
-        missed = 0 if missed > _ALL_NEW * len(np.unique(theirs)) else missed
+        theirs = np.unique(later.keys(0))
+        missed = int((~np.isin(theirs, epoch.keys(0))).sum())
+        missed = 0 if missed > _ALL_NEW * len(theirs) else missed
     if twice and _by_chance(first):
         out.unseen.append(
             f"whether {counted(twice, 'row')} of small numbers are the same rows, or only equal"
@@ -380,7 +363,7 @@ def _check_labels_of_epochs(
     if later is None or not later.rows:
         return
     (a, first, often), (b, second, again) = (
-        np.unique(_row_keys(part, 0).keys, return_index=True, return_counts=True) for part in (epoch, later)
+        np.unique(part.keys(0), return_index=True, return_counts=True) for part in (epoch, later)
     )
     _, i, j = np.intersect1d(a[often == 1], b[again == 1], assume_unique=True, return_indices=True)
     at, other_at = first[often == 1][i], second[again == 1][j]

@@ -1,38 +1,34 @@
-"""The results of a check, and the batches of one epoch."""
+"""The batches of one epoch, and the labels that moved between two."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from polyhead.errors import Problem
 from polyhead.keras_bridge.structure import Path
 
 _MOVED = 0.4
 """Labels moved if this share of those differ that would differ if they were shuffled."""
 
 
-@dataclass
-class CheckResult:
-    """The result of a check: problems, notes, and what could not be checked."""
-
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    unseen: list[str] = field(default_factory=list)
-
-    def add(self, where: str, expected: str, found: str, fix: str, code: str, warning: bool = False) -> None:
-        """Add a problem."""
-        self.problems.append(Problem(where, expected, found, fix, code, warning))
-
-
 @dataclass(frozen=True)
 class EpochPart:
-    """Some batches of a reading: hashes of inputs, of labels, and of each array of labels."""
+    """Some batches of a reading.
+
+    Attributes:
+        rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of inputs and of labels.
+        complete: whether all of the epoch was read.
+        labels: for each batch a hash per row for each array of labels.
+    """
 
     rows: list[np.ndarray]
     complete: bool
     labels: list[dict[Path, np.ndarray]]
+
+    def keys(self, column: int) -> np.ndarray:
+        """Return a hash of each row, in order: of its inputs for column 0, of its labels for 1."""
+        return np.concatenate(self.rows)[:, column]
 
     def labels_that_moved(
         self, at: np.ndarray, other: EpochPart, other_at: np.ndarray
@@ -42,8 +38,8 @@ class EpochPart:
         Labels with few values are often the same after shuffling: each array is compared with what chance would leave.
         """
         moved: dict[Path, np.ndarray] = {}
-        both = set.intersection(*(set(batch) for batch in (*self.labels, *other.labels)))
-        for path in sorted(both, key=str):
+        paths = set.intersection(*(set(batch) for batch in (*self.labels, *other.labels)))
+        for path in sorted(paths, key=str):
             here, after = (np.concatenate([batch[path] for batch in part.labels]) for part in (self, other))
             _, counts = np.unique(here[at], return_counts=True)
             by_chance = 1 - float(((counts / len(at)) ** 2).sum())

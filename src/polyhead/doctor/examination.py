@@ -1,11 +1,30 @@
-"""The report of an examination."""
+"""The report of an examination, and the results of a single check."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from polyhead.errors import Report
+from polyhead.errors import Problem, Report
+
+
+@dataclass
+class CheckResult:
+    """The result of a check: problems, notes, and what could not be checked."""
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+
+    def add(self, where: str, expected: str, found: str, fix: str, code: str, warning: bool = False) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(where, expected, found, fix, code, warning))
+
+    def extend(self, other: CheckResult) -> None:
+        """Add the results of another check."""
+        self.problems += other.problems
+        self.notes += other.notes
+        self.unseen += other.unseen
 
 
 @dataclass(frozen=True)
@@ -34,8 +53,18 @@ class Examination(Report):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-able objects."""
-        own = ("kind", "batches", "rows", "seconds_per_batch", "bytes_per_batch", "step_share", "declaration")
-        return super().as_dict() | {name: getattr(self, name) for name in own} | {"unseen": list(self.unseen)}
+        names = (
+            "kind",
+            "batches",
+            "rows",
+            "seconds_per_batch",
+            "bytes_per_batch",
+            "step_share",
+            "declaration",
+        )
+        return (
+            super().as_dict() | {name: getattr(self, name) for name in names} | {"unseen": list(self.unseen)}
+        )
 
     def __str__(self) -> str:
         lines = [super().__str__()]

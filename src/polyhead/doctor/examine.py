@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.checks.compiled_model import compiled_loss, lacks_loss
-from polyhead.doctor import batch_layout, cost, declare, input_checks, matching, shared_columns, value_checks
+from polyhead.doctor import batch_layout, declare, input_checks, matching, shared_columns, value_checks
+from polyhead.doctor.cost import measure_cost
 from polyhead.doctor.epoch_checks import check_epochs, period
-from polyhead.doctor.epoch_parts import CheckResult
-from polyhead.doctor.examination import Examination
+from polyhead.doctor.examination import CheckResult, Examination
 from polyhead.doctor.leaf_names import Matches, with_article
 from polyhead.doctor.model_signature import Model, signature_of
-from polyhead.doctor.reading import Clock, Reading, Worker, read_batches
+from polyhead.doctor.reading import Clock, ReadBatch, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, recognize
 from polyhead.doctor.weight_checks import check_weights
 from polyhead.doctor.workers import check_item, check_workers, restored_random_state
@@ -110,14 +110,10 @@ def _read_and_compare(
 
 def _maker_failed(obj: Any, error: BaseException) -> Examination:
     """Return the report on a function that failed to make a dataset."""
+    found, fix, code = quoted_error(error), f"Fix {line_of_user(error)}.", "raises"
+    if isinstance(error, TimeoutError):
+        found, fix, code = "none in time", "It waits for something.", "hangs"
     name = getattr(obj, "__name__", "obj")
-    late = isinstance(error, TimeoutError)
-    found, fix = (
-        ("none in time", "It waits for something.")
-        if late
-        else (quoted_error(error), f"Fix {line_of_user(error)}.")
-    )
-    code = "hangs" if late else "raises"
     return Examination((Problem(f"{name}()", "a generator or a dataset", found, fix, code),))
 
 
@@ -125,136 +121,127 @@ def _examine(
     subject: Subject, model: Any, batches: int, steps: int | None, clock: Clock, worker: Worker
 ) -> Examination:
     budget = clock.left
-    first = read_batches(subject, batches, worker, budget * 0.6)
-    problems = [*_not_for_keras(subject), *_stopped_early(first, budget, numbered=subject.item is not None)]
-    notes = [f"{with_article(subject.kind)}: {_amount_read(first)}"]
-    unseen: list[str] = []
-    if first.first is None or first.first.parts.get("x") is None:
-        return Examination(tuple(problems or _no_batches(subject)), tuple(notes), kind=subject.kind)
-    item = _check_first_item(subject, first, worker, clock.left * 0.3)
-    second = _read_again(subject, batches, worker, clock, first, unseen, problems)
-    side, free = _tensors_of(model, first, problems, unseen)
-    matches, misfits = _match_batch(subject, first, side, free)
-    problems += batch_layout.check_pairs(
-        first.turned or (second.turned if second is not None else None), matches
+    reading = read_batches(subject, batches, worker, budget * 0.6)
+    out = CheckResult()
+    out.problems += [
+        *_not_for_keras(subject),
+        *_stopped_early(reading, budget, numbered=subject.item is not None),
+    ]
+    out.notes.append(f"{with_article(subject.kind)}: {_amount_read(reading)}")
+    if reading.first.parts.get("x") is None:
+        return Examination(tuple(out.problems or _no_batches(subject)), tuple(out.notes), kind=subject.kind)
+    item = check_item(subject, reading, worker, clock.left * 0.3)
+    second = _read_again(subject, batches, worker, clock, reading, out)
+    side, free = _tensors_of(model, reading, out)
+    matches, misfits = _match_batch(subject, reading, side, free)
+    out.problems += batch_layout.check_turned(
+        reading.turned or (second.turned if second is not None else None), matches
     )
-    only = input_checks.no_batch(first, matches, subject, side)
-    if only is not None:
+    no_batch = input_checks.no_batch(reading, matches, subject, side)
+    if no_batch is not None:
         return Examination(
-            (only,), tuple(notes), kind=subject.kind, batches=first.steps, unseen=tuple(unseen)
+            (no_batch,), tuple(out.notes), kind=subject.kind, batches=reading.steps, unseen=tuple(out.unseen)
         )
-    problems += misfits
-    fit, matches = _compare(subject, first, side, matches, model, misfits)
-    problems += fit
+    stacked = any(problem.code == "stacked-targets" for problem in misfits)
+    out.problems += misfits
+    problems, matches = _compare(subject, reading, side, matches, model, stacked)
+    out.problems += problems
     for result in (
         item,
-        check_epochs(subject, first, second, steps, matches),
+        check_epochs(subject, reading, second, steps, matches),
         check_workers(subject, worker, clock.left * 0.5),
     ):
-        problems += result.problems
-        notes += result.notes
-        unseen += result.unseen
+        out.extend(result)
     if not subject.declared:
         once = f"{with_article(subject.kind)} is read only once; give the function that makes it"
-        unseen.append(f"the same data as a feed: {once}")
-    notes += _value_notes(first, matches)
-    unseen += value_checks.unread_shapes(first, matches)
-    paid = cost.measure_cost(first, matches, model if subject.timed and side else None, clock.left)
-    epoch = _epoch_length(first, steps)
-    stacked = any(problem.code == "stacked-targets" for problem in misfits)
+        out.unseen.append(f"the same data as a feed: {once}")
+    out.notes += _value_notes(reading, matches)
+    out.unseen += value_checks.unread_shapes(reading, matches)
+    cost = measure_cost(reading, matches, model if subject.timed and side else None, clock.left)
+    code = ""
     if stacked:
-        unseen.append("the same data as a feed: give each output its own labels first, then examine again")
-    unreadable = stacked or first.uneven is not None
+        out.unseen.append(
+            "the same data as a feed: give each output its own labels first, then examine again"
+        )
+    elif reading.uneven is None:
+        code = declare.declaration(subject, reading, matches, *_epoch_length(reading, steps))
     return Examination(
-        tuple(_rows_alone(problem, subject.cut) for problem in _without_duplicates(problems)),
-        (*notes, *paid.notes),
+        tuple(_by_row_alone(problem, subject.cut) for problem in _without_duplicates(out.problems)),
+        (*out.notes, *cost.notes),
         kind=subject.kind,
-        batches=first.steps,
-        rows=sum(map(len, first.rows)),
-        seconds_per_batch=paid.seconds,
-        bytes_per_batch=paid.bytes,
-        step_share=paid.share,
-        unseen=tuple(unseen),
-        declaration="" if unreadable else declare.declaration(subject, first, matches, *epoch),
+        batches=reading.steps,
+        rows=reading.row_count,
+        seconds_per_batch=cost.seconds,
+        bytes_per_batch=cost.bytes,
+        step_share=cost.share,
+        unseen=tuple(out.unseen),
+        declaration=code,
     )
 
 
 def _compare(
-    subject: Subject, first: Reading, side: Model | None, matches: Matches, model: Any, misfits: list[Problem]
+    subject: Subject, reading: Reading, side: Model | None, matches: Matches, model: Any, stacked: bool
 ) -> tuple[list[Problem], Matches]:
-    """Compare the arrays of the batches with each other and with the model; return problems and the right matches."""
-    assert first.first is not None
+    """Compare the arrays of the batches with each other and with the model; return problems and the right matches.
+
+    Args:
+        stacked: whether the labels are one array for several outputs.
+    """
     shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
-    of_outputs, outputs = value_checks.check_outputs(first, matches)
+    of_outputs, outputs = value_checks.check_outputs(reading, matches)
     matches = Matches(matches.inputs, outputs)
-    labels_as_weights = _labels_as_weights(first, misfits)
+    labels_as_weights = (
+        stacked and reading.first.size == 3
+    )  # Keras reads the labels of a second output as weights
     return [
-        *batch_layout.list_targets(first.first, subject, shape),
+        *batch_layout.list_targets(reading.first, subject, shape),
         *of_outputs,
-        *value_checks.check_losses(first, matches, of_outputs),
-        *batch_layout.check_batches(first, subject, matches, shape),
-        *input_checks.check_inputs(first, matches, model),
-        *([] if labels_as_weights else check_weights(first, side, matches)),
-        *value_checks.check_finite(first, matches, "xy" if labels_as_weights else "xyw"),
-        *value_checks.check_constant(first, matches),
-        *shared_columns.labels_in_inputs(first, matches, of_outputs),
+        *value_checks.check_losses(reading, matches, of_outputs),
+        *batch_layout.check_batches(reading, subject, matches, shape),
+        *input_checks.check_inputs(reading, matches, model),
+        *([] if labels_as_weights else check_weights(reading, side, matches)),
+        *value_checks.check_finite(reading, matches, "xy" if labels_as_weights else "xyw"),
+        *value_checks.check_constant(reading, matches),
+        *shared_columns.labels_in_inputs(reading, matches, of_outputs),
     ], matches
 
 
-def _labels_as_weights(first: Reading, matched: list[Problem]) -> bool:
-    """Return whether the third part of a batch holds the labels of a second output, where Keras reads weights."""
-    assert first.first is not None
-    return first.first.size == 3 and any(problem.code == "stacked-targets" for problem in matched)
-
-
-def _value_notes(first: Reading, matches: Matches) -> list[str]:
+def _value_notes(reading: Reading, matches: Matches) -> list[str]:
     return [
-        *(f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(first, matches)),
-        *batch_layout.omitted_inputs(first, matches),
-        *value_checks.zero_weight_notes(first, matches),
-        *value_checks.flat_label_notes(first, matches),
-        *shared_columns.equal_label_notes(first, matches),
+        *(f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(reading, matches)),
+        *batch_layout.omitted_inputs(reading, matches),
+        *value_checks.zero_weight_notes(reading, matches),
+        *value_checks.flat_label_notes(reading, matches),
+        *shared_columns.equal_label_notes(reading, matches),
     ]
 
 
-def _check_first_item(subject: Subject, first: Reading, worker: Worker, seconds: float) -> CheckResult:
-    """Read the first item again, if there is time."""
-    if subject.item is not None and 5 * max(first.seconds) > seconds:
-        return CheckResult(unseen=["whether item 0 is the same when it is read again: it takes too long"])
-    return check_item(subject, first, worker, seconds)
-
-
-def _tensors_of(
-    model: Any, first: Reading, problems: list[Problem], unseen: list[str]
-) -> tuple[Model | None, bool]:
+def _tensors_of(model: Any, reading: Reading, out: CheckResult) -> tuple[Model | None, bool]:
     """Describe a model's tensors, and return whether its labels are its own affair; adds what cannot be compared."""
     if model is None:
-        unseen.append("whether it fits a model: none was given")
+        out.unseen.append("whether it fits a model: none was given")
         return None, False
-    assert first.first is not None
-    side, why = signature_of(model, first.first.parts["x"])
-    free = _reads_labels_itself(model, first)
-    if isinstance(why, Problem) and not free:
-        problems.append(why)
-    elif isinstance(why, str) and why:
-        unseen.append(why)
+    side, why = signature_of(model, reading.first.parts["x"])
+    free = _reads_labels_itself(model, reading.first)
+    if isinstance(why, Problem):
+        out.problems += [] if free else [why]
+    elif why:
+        out.unseen.append(why)
     if free:
-        unseen.append("whether the labels fit the model: it computes its own loss")
+        out.unseen.append("whether the labels fit the model: it computes its own loss")
     return side, free
 
 
-def _reads_labels_itself(model: Any, first: Reading) -> bool:
+def _reads_labels_itself(model: Any, batch: ReadBatch) -> bool:
     """Return whether a model was compiled without a loss, and computes its own from labels, or without any."""
-    assert first.first is not None
-    unlabeled = first.first.parts.get("y") is None and lacks_loss(model)
+    unlabeled = batch.parts.get("y") is None and lacks_loss(model)
     return unlabeled or (makes_own_loss(model) and compiled_loss(model) is None)
 
 
 def _match_batch(
-    subject: Subject, first: Reading, side: Model | None, free: bool
+    subject: Subject, reading: Reading, side: Model | None, free: bool
 ) -> tuple[Matches, list[Problem]]:
-    batch = first.first
-    assert batch is not None
+    batch = reading.first
     alone = subject.kind.startswith("generator") and batch.container != "tuple" and batch.size == 1
     if side is None or batch.size > 3 or alone:  # `check_batches` reports the container
         return Matches(), []
@@ -267,20 +254,14 @@ def _match_batch(
         fix = f"To Keras, a batch that is one dict is inputs alone. {more[0].fix}"
         return matches, [replace(more[0], fix=fix)]
     if any(problem.code == "swapped-targets" for problem in more):
-        right = value_checks.in_sorted_order(first, matches)
-        if right is not None:
-            return right, [*problems, matching.sorted_by_luck(side)]
+        in_order = value_checks.in_sorted_order(reading, matches)
+        if in_order is not None:
+            return in_order, [*problems, matching.sorted_by_luck(side)]
     return matches, [*problems, *more]
 
 
 def _read_again(
-    subject: Subject,
-    batches: int,
-    worker: Worker,
-    clock: Clock,
-    first: Reading,
-    unseen: list[str],
-    problems: list[Problem],
+    subject: Subject, batches: int, worker: Worker, clock: Clock, first: Reading, out: CheckResult
 ) -> Reading | None:
     """Read a second time, like in the next epoch."""
     if not subject.again or worker.stuck:
@@ -288,17 +269,17 @@ def _read_again(
     try:
         worker.do(subject.next_epoch, clock.left * 0.3)
     except TimeoutError:
-        unseen.append("a second epoch: what is called between two epochs took too long")
+        out.unseen.append("a second epoch: what is called between two epochs took too long")
         return None
     except (Exception, SystemExit) as error:
         fix = f"Fix {line_of_user(error)}."
-        problems.append(Problem("between two epochs", "no error", quoted_error(error), fix, "raises"))
+        out.add("between two epochs", "no error", quoted_error(error), fix, "raises")
         return None
     second = read_batches(subject, batches, worker, clock.left * 0.6, first.pairs)
-    if second.failure is not None and not problems:
-        problems += _stopped_early(second, clock.left, "of the second reading")
+    if second.failure is not None and not out.problems:
+        out.problems += _stopped_early(second, clock.left, "of the second reading")
     if second.late is not None:
-        unseen.append(f"all of a second epoch: time ran out after {counted(second.steps, 'batch')}")
+        out.unseen.append(f"all of a second epoch: time ran out after {counted(second.steps, 'batch')}")
     return second
 
 
@@ -351,23 +332,23 @@ def _no_batches(subject: Subject) -> list[Problem]:
 
 
 def _amount_read(reading: Reading) -> str:
-    words = f"{counted(reading.steps, 'batch')} read, {counted(sum(map(len, reading.rows)), 'row')}"
+    words = f"{counted(reading.steps, 'batch')} read, {counted(reading.row_count, 'row')}"
     if reading.late is not None:
         return f"{words}, then time ran out"
     return f"{words}, to the end" if reading.ended else words
 
 
-def _epoch_length(first: Reading, steps: int | None) -> tuple[int | None, int | None]:
+def _epoch_length(reading: Reading, steps: int | None) -> tuple[int | None, int | None]:
     """Return the numbers of rows and batches of an epoch, if an end was seen."""
-    if first.ended:
-        return sum(map(len, first.rows)), first.steps
-    length = period([rows[:, 0] for rows in first.rows]) or steps
-    if length is None or length > first.steps:
+    if reading.ended:
+        return reading.row_count, reading.steps
+    length = period([rows[:, 0] for rows in reading.rows]) or steps
+    if length is None or length > reading.steps:
         return None, steps
-    return sum(map(len, first.rows[:length])), length
+    return sum(map(len, reading.rows[:length])), length
 
 
-def _rows_alone(problem: Problem, size: int) -> Problem:
+def _by_row_alone(problem: Problem, size: int) -> Problem:
     """Name a place in arrays only by its row, as arrays have no batches."""
     if not size:
         return problem

@@ -39,7 +39,6 @@ _WRONG = ("input-shape", "input-dtype", "token-range")
 
 def no_batch(reading: Reading, matches: Matches, subject: Subject, side: Model | None) -> Problem | None:
     """Return the problem of single rows, rows in a list, or batches of batches; None for batches."""
-    assert reading.first is not None
     listed = rows_in_a_list(reading.first, side)
     if listed is not None:
         return listed

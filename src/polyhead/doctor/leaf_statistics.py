@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.errors import counted
 from polyhead.hashing import mixed
 from polyhead.kinds.array_statistics import ArrayStatistics
+from polyhead.kinds.times import times_fix
 
 Spot = tuple[int, int]
 """A batch and a row in it, both counted from 0."""
 
-NONE = "None"
-SINGLE = "a single number"
-NUMBERS_AS = "numbers as"
-MASKED = "a masked array, of which Keras also trains on what is masked"
 _MOST_COLUMNS = 4096
 
 
@@ -25,16 +23,74 @@ class Odd:
     """A description of a leaf that is no array of numbers.
 
     Attributes:
-        shape: the shape of a list, possibly nested, of numbers; None for other leaves, and for lists of unequal length.
+        words: what it is.
+        fix: what to do, if that does not depend on the part of the batch.
+        is_list: whether it is a list, possibly nested, of numbers.
+        shape: the shape of such a list; None if its lists have unequal lengths.
     """
 
     words: str
+    fix: str = ""
+    is_list: bool = False
     shape: tuple[int, ...] | None = None
 
 
-def is_none(leaf: Any) -> bool:
-    """Return whether a leaf was None."""
-    return isinstance(leaf, Odd) and leaf.words == NONE
+NONE = Odd("None")
+MASKED = Odd("a masked array, of which Keras also trains on what is masked", "Give array.filled(0).")
+_SINGLE = "a single number"
+_WORDS_FIX = "Turn words into ids first, and mixed lists into one array of numbers."
+
+
+def single_number(value: Any) -> Odd:
+    """Describe a number in place of an array."""
+    fix = "An array of a batch has one entry for each row: collect rows and yield np.stack(rows)."
+    return Odd(f"{_SINGLE}, {value!r}", fix)
+
+
+def odd_list(values: Any) -> Odd:
+    """Describe a list of numbers or words, or of such lists.
+
+    >>> odd_list([0, 1]).words, odd_list([[0, 1], [1, 0], [1, 1]]).words, odd_list([[1, 2], [3]]).words
+    ('a list of 2 numbers', 'a list of 3 lists of 2 numbers', 'a list of 2 lists of unequal length')
+    """
+    start = f"a {type(values).__name__} of {len(values)}"
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        fix = (
+            "Pad the rows to one length: Keras takes arrays only. A ph.Feed takes lists of labels and boxes."
+        )
+        return Odd(f"{start} lists of unequal length", fix, is_list=True)
+    if array.dtype.kind not in "iufb":
+        return Odd(f"{start} {'texts' if array.ndim == 1 else 'lists of texts'}", _WORDS_FIX)
+    entries = "numbers"
+    if array.ndim > 1:
+        inner = counted(array.shape[1], "number") if array.ndim == 2 else f"shape {array.shape[1:]}"
+        entries = f"lists of {inner}"
+    return Odd(f"{start} {entries}", is_list=True, shape=array.shape)
+
+
+def _odd_array(array: np.ndarray) -> Odd:
+    """Describe an array that does not hold numbers."""
+    kind, fix = str(array.dtype), times_fix(array)
+    if array.dtype.kind in "USO" and array.size:
+        first = array.reshape(-1)[0]
+        kind, fix = "text" if isinstance(first, str) else "objects", _WORDS_FIX
+        if _are_numbers(array):
+            kind = f"numbers as {'objects' if array.dtype.kind == 'O' else 'text'}"
+            fix = 'Say values.astype("float32").'
+        kind = f"{kind} ({str(first)[:30]!r}, ...)"
+    return Odd(f"an array of {kind}", fix)
+
+
+def _are_numbers(array: np.ndarray) -> bool:
+    """Return whether text or objects can be converted to numbers, by the first ones of a large array."""
+    sample = array.reshape(-1)[:1000]
+    try:
+        sample.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return all(value is not None for value in sample)
 
 
 @dataclass
@@ -45,7 +101,6 @@ class LeafStatistics(ArrayStatistics):
         shapes: the shapes of a row, each with the first batch that has it.
         dtypes: the dtypes, each with the first batch that has it.
         odd: the first batch in which the leaf was no array of numbers, and what it was.
-        listed: the shape of the list that it was there; None if it was no list.
         none: the first batch in which it was an input that is None.
         columns: a hash of each column, uint64 ``(columns,)``; None if there are many, or if their number varies.
     """
@@ -53,8 +108,7 @@ class LeafStatistics(ArrayStatistics):
     most_distinct: int = 64
     shapes: dict[tuple[int, ...], int] = field(default_factory=dict)
     dtypes: dict[str, int] = field(default_factory=dict)
-    odd: tuple[int, str] | None = None
-    listed: tuple[int, ...] | None = None
+    odd: tuple[int, Odd] | None = None
     none: int | None = None
     columns: np.ndarray | None = None
 
@@ -63,12 +117,22 @@ class LeafStatistics(ArrayStatistics):
         """Whether there are numbers to check."""
         return self.odd is None and self.numbers > 0
 
+    @property
+    def single(self) -> bool:
+        """Whether it was a single number in place of an array."""
+        return self.odd is not None and self.odd[1].words.startswith(_SINGLE)
+
+    @property
+    def list_shape(self) -> tuple[int, ...] | None:
+        """The shape of the list of numbers that it was in place of an array; None if it was none."""
+        return None if self.odd is None else self.odd[1].shape
+
     def add_batch(self, step: int, array: np.ndarray) -> None:
         """Add the array of batch ``step``."""
         if array.dtype.kind not in "iufb" and "bfloat16" not in str(array.dtype):
-            self.odd = self.odd or (step, f"an array of {_dtype_words(array)}")
+            self.odd = self.odd or (step, _odd_array(array))
         elif array.ndim == 0:
-            self.odd = self.odd or (step, f"{SINGLE}, {array.item()!r}")
+            self.odd = self.odd or (step, single_number(array.item()))
         else:
             self.shapes.setdefault(array.shape[1:], step)
             self.dtypes.setdefault(str(array.dtype), step)
@@ -88,26 +152,6 @@ class LeafStatistics(ArrayStatistics):
 def unpadded_bytes(row: np.ndarray) -> bytes:
     """Return the bytes of a row without the padding at its end, of which another batch may have more or less."""
     if row.ndim == 1 and row.dtype.kind == "i":
-        kept = np.flatnonzero((row != 0) & (row != -100))
-        row = row[: kept[-1] + 1 if len(kept) else 0]
+        values = np.flatnonzero((row != 0) & (row != -100))
+        row = row[: values[-1] + 1 if len(values) else 0]
     return np.ascontiguousarray(row).tobytes().rstrip(b"\0")
-
-
-def _are_numbers(array: np.ndarray) -> bool:
-    """Return whether text or objects can be converted to numbers, by the first ones of a large array."""
-    sample = array.reshape(-1)[:1000]
-    try:
-        sample.astype(np.float64)
-    except (TypeError, ValueError):
-        return False
-    return all(value is not None for value in sample)
-
-
-def _dtype_words(array: np.ndarray) -> str:
-    if array.dtype.kind in "USO" and array.size:
-        first = array.reshape(-1)[0]
-        kind = "objects" if array.dtype.kind == "O" else "text"
-        if _are_numbers(array):
-            return f"{NUMBERS_AS} {kind} ({str(first)[:30]!r}, ...)"
-        return f"{'text' if isinstance(first, str) else 'objects'} ({str(first)[:30]!r}, ...)"
-    return str(array.dtype)

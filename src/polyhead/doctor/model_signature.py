@@ -13,7 +13,7 @@ from polyhead.checks.model_match import first_line
 from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
 from polyhead.checks.output_rules import as_loss
 from polyhead.checks.range_rules import UNIT_LOSSES, bounds_of
-from polyhead.doctor.leaf_statistics import Odd, is_none
+from polyhead.doctor.leaf_statistics import NONE, Odd
 from polyhead.errors import Problem
 from polyhead.keras_bridge.structure import Path, leaves
 from polyhead.kinds.keras_names import SPARSE_LOSSES
@@ -91,9 +91,9 @@ def signature_of(model: Any, x: Any) -> tuple[Model | None, str | Problem]:
             return None, "the model is not built, so nothing was compared with it: call it once, or build it"
         import keras
 
-        if any(isinstance(leaf, Odd) and not is_none(leaf) for _, leaf in leaves(x)):
+        if any(isinstance(leaf, Odd) and leaf is not NONE for _, leaf in leaves(x)):
             return None, "the model could not be called on the first batch, which holds no arrays"
-        arrays = keras.tree.map_structure(lambda a: None if is_none(a) else a, x)
+        arrays = keras.tree.map_structure(lambda a: None if a is NONE else a, x)
         try:
             tensors = arrays, _outputs_of_call(model, arrays)
         except Exception as error:  # a user's call() may raise anything

@@ -12,10 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.leaf_statistics import MASKED, NONE, SINGLE, LeafStatistics, Odd, is_none, unpadded_bytes
+from polyhead.doctor.leaf_statistics import (
+    MASKED,
+    NONE,
+    LeafStatistics,
+    Odd,
+    odd_list,
+    single_number,
+    unpadded_bytes,
+)
 from polyhead.doctor.subjects import Subject
 from polyhead.doctor.turned_images import Pairs, Turned
-from polyhead.errors import counted, shown
+from polyhead.errors import shown
 from polyhead.keras_bridge.structure import Path, leaves, rebuild
 
 _TICK = 0.2
@@ -41,14 +49,6 @@ class ReadBatch:
     container: str
     size: int = 1
 
-    def numbers(self, part: str) -> list[np.ndarray]:
-        """Return the arrays of one part."""
-        return [
-            leaf
-            for (where, _), leaf in self.arrays()
-            if where == part and not isinstance(leaf, Odd) and leaf.ndim
-        ]
-
     def arrays(self) -> Iterator[tuple[LeafPath, Any]]:
         """Yield each leaf with its path."""
         for part, nested in self.parts.items():
@@ -62,7 +62,7 @@ class Reading:
     """The result of reading batches.
 
     Attributes:
-        first: the first batch.
+        first: the first batch; without parts if there is none.
         stats: the statistics of each array, by path.
         layouts: each nesting, with the first batch that has it.
         rows: for each batch the hashes of its rows, uint64 ``(n, 2)``: of inputs and of labels.
@@ -81,7 +81,7 @@ class Reading:
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
     """
 
-    first: ReadBatch | None = None
+    first: ReadBatch = ReadBatch({}, "")
     stats: dict[LeafPath, LeafStatistics] = field(default_factory=dict)
     layouts: list[tuple[int, Any, str]] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
@@ -105,13 +105,17 @@ class Reading:
         return len(self.rows)
 
     @property
+    def row_count(self) -> int:
+        """The number of rows read."""
+        return sum(map(len, self.rows))
+
+    @property
     def weighs_outputs(self) -> bool:
         """Whether the weights are single numbers, such as one per output or class, instead of one per row."""
         weights = [stats for (part, _), stats in self.stats.items() if part == "w"]
         labels = sum(part == "y" for part, _ in self.stats)
-        singles = [stats.odd is not None and stats.odd[1].startswith(SINGLE) for stats in weights]
-        in_a_row = len(weights) == 1 and labels > 1 and weights[0].listed == (labels,)
-        return in_a_row or (bool(singles) and all(singles))
+        in_a_row = len(weights) == 1 and labels > 1 and weights[0].list_shape == (labels,)
+        return in_a_row or (bool(weights) and all(stats.single for stats in weights))
 
     def take(self, step: int, item: Any, seconds: float) -> ReadBatch:
         """Add a batch."""
@@ -123,7 +127,7 @@ class Reading:
             self.labels.append({})
             self.bytes.append(0)
             return batch
-        if self.first is None:
+        if not self.first.parts:
             self.first = batch
             parts = dict(zip(PARTS, item, strict=False)) if isinstance(item, (tuple, list)) else {}
             self.given = {(path[0], path[1:]): leaf for path, leaf in leaves(parts)}
@@ -133,11 +137,10 @@ class Reading:
         counts: dict[LeafPath, int] = {}
         for leaf_path, leaf in batch.arrays():
             stats = self.stats.setdefault(leaf_path, LeafStatistics())
-            if leaf_path[0] == "x" and is_none(leaf):
+            if leaf_path[0] == "x" and leaf is NONE:
                 stats.none = step if stats.none is None else stats.none
             elif isinstance(leaf, Odd):
-                stats.listed = stats.listed if stats.odd else leaf.shape
-                stats.odd = stats.odd or (step, leaf.words)
+                stats.odd = stats.odd or (step, leaf)
             else:
                 stats.add_batch(step, leaf)
                 counts |= {leaf_path: len(leaf)} if leaf.ndim else {}
@@ -146,14 +149,15 @@ class Reading:
         rows, labels = row_hashes(batch)
         self.rows.append(rows)
         self.labels.append(labels)
-        images = batch.numbers("x")
-        masks = {path: leaf for (part, path), leaf in batch.arrays() if part == "y" and path in labels}
+        arrays = [(leaf_path, leaf) for leaf_path, leaf in batch.arrays() if not isinstance(leaf, Odd)]
+        images = [leaf for (part, _), leaf in arrays if part == "x" and leaf.ndim]
+        masks = {path: leaf for (part, path), leaf in arrays if part == "y" and path in labels}
         if self.pairs is None:
             self.pairs = Pairs.of(images, masks, labels)
         elif self.turned is None:
             turned = self.pairs.find_turned(images, masks, labels)
             self.turned = (step, turned) if turned is not None else None
-        self.bytes.append(sum(leaf.nbytes for _, leaf in batch.arrays() if not isinstance(leaf, Odd)))
+        self.bytes.append(sum(leaf.nbytes for _, leaf in arrays))
         return batch
 
 
@@ -164,15 +168,13 @@ def as_batch(item: Any) -> ReadBatch:
     ['x', 'y']
     """
     container = type(item).__name__
-    if isinstance(item, (tuple, list)) and 1 <= len(item) <= 3 and not _is_plain(item):
-        parts: dict[str, Any] = {}
-        for part, nested in zip(PARTS, item, strict=False):
-            rows = None if part == "x" else _rows_of_leaf(parts["x"])
-            parts[part] = _with_arrays(nested, rows)
-        return ReadBatch(parts, container, len(item))
-    return ReadBatch(
-        {"x": _with_arrays(item)}, container, len(item) if isinstance(item, (tuple, list)) else 1
-    )
+    size = len(item) if isinstance(item, (tuple, list)) else 1
+    if not isinstance(item, (tuple, list)) or not 1 <= size <= 3 or _is_plain(item):
+        return ReadBatch({"x": _with_arrays(item)}, container, size)
+    parts: dict[str, Any] = {}
+    for part, nested in zip(PARTS, item, strict=False):
+        parts[part] = _with_arrays(nested, None if part == "x" else _rows_of_leaf(parts["x"]))
+    return ReadBatch(parts, container, size)
 
 
 def _rows_of_leaf(nested: Any) -> int | None:
@@ -189,24 +191,22 @@ def _with_arrays(nested: Any, rows: int | None = None) -> Any:
 
     A list of lists is one leaf, unless it has a list of the batch's ``rows`` for each of several outputs.
     """
+    if nested is None:
+        return None
     if isinstance(nested, list) and _is_plain(nested) and rows not in (None, len(nested)):
         lists = [isinstance(part, (list, tuple)) and len(part) == rows for part in nested]
         return [_leaf(part) for part in nested] if all(lists) else _leaf(nested)
-    if nested is None:
-        return None
-    if isinstance(nested, dict) or (isinstance(nested, (list, tuple)) and not _is_plain(nested)):
-        if isinstance(nested, dict):
-            return {key: _leaf(part) for key, part in nested.items()}
-        parts = [_leaf(part) for part in nested]
-        return parts if isinstance(nested, list) else tuple(parts)
     return _leaf(nested)
 
 
 def _leaf(value: Any) -> Any:
-    if isinstance(value, (dict, list, tuple)) and not _is_plain(value):
-        return _with_arrays(value)
+    if isinstance(value, dict):
+        return {key: _leaf(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)) and not _is_plain(value):
+        parts = [_leaf(part) for part in value]
+        return parts if isinstance(value, list) else tuple(parts)
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        return Odd(MASKED)
+        return MASKED
     if isinstance(value, np.ndarray):
         return np.asarray(value)
     if hasattr(value, "detach"):  # a torch tensor
@@ -214,31 +214,13 @@ def _leaf(value: Any) -> Any:
     if hasattr(value, "shape") and hasattr(value, "__array__"):
         return np.asarray(value)
     if hasattr(value, "has_value") and hasattr(value, "get_value"):
-        return Odd(NONE)  # a TensorFlow optional, which Keras treats as None
+        return NONE  # a TensorFlow optional, which Keras treats as None
     if isinstance(value, (list, tuple)):
-        return _odd_list(value)
+        return odd_list(value)
     if isinstance(value, (int, float)):
-        return Odd(f"{SINGLE}, {value!r}")
-    return Odd(shown(value, 40))
-
-
-def _odd_list(values: Any) -> Odd:
-    """Describe a list of numbers or words, or of such lists.
-
-    >>> _odd_list([0, 1]).words, _odd_list([[0, 1], [1, 0], [1, 1]]).words, _odd_list([[1, 2], [3]]).words
-    ('a list of 2 numbers', 'a list of 3 lists of 2 numbers', 'a list of 2 lists of unequal length')
-    """
-    what = f"a {type(values).__name__} of {len(values)}"
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        return Odd(f"{what} lists of unequal length")
-    if array.dtype.kind not in "iufb":
-        return Odd(f"{what} texts" if array.ndim == 1 else f"{what} lists of texts")
-    if array.ndim == 1:
-        return Odd(f"{what} numbers", array.shape)
-    inner = counted(array.shape[1], "number") if array.ndim == 2 else f"shape {array.shape[1:]}"
-    return Odd(f"{what} lists of {inner}", array.shape)
+        return single_number(value)
+    fix = "Pad the rows to one length: ragged.to_tensor(), as Keras takes no ragged tensors."
+    return NONE if value is None else Odd(shown(value, 40), fix * (type(value).__name__ == "RaggedTensor"))
 
 
 def _is_plain(values: Any) -> bool:
@@ -250,13 +232,8 @@ def _is_plain(values: Any) -> bool:
     return all(isinstance(v, (int, float, str, bool, np.generic)) or _is_plain(v) for v in values)
 
 
-def hashes(batch: ReadBatch) -> np.ndarray:
-    """Return two hashes per row, of its inputs and of its labels, uint64 ``(n, 2)``."""
-    return row_hashes(batch)[0]
-
-
 def row_hashes(batch: ReadBatch) -> tuple[np.ndarray, dict[Path, np.ndarray]]:
-    """Return what `hashes` returns, and for each array of labels a hash per row, uint64 ``(n,)``."""
+    """Return two hashes per row, of its inputs and labels, uint64 ``(n, 2)``; and one per row of each label array."""
     found: dict[LeafPath, np.ndarray] = {}
     for leaf_path, leaf in batch.arrays():
         if leaf_path[0] != "w" and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:
@@ -376,7 +353,7 @@ def read_batches(
             break
         batch = found.take(step, item, taken)
         shared = _in_same_memory(before[0], batch) if before is not None and found.reused is None else []
-        if before is not None and shared and not np.array_equal(hashes(before[0]), before[1]):
+        if before is not None and shared and not np.array_equal(row_hashes(before[0])[0], before[1]):
             found.reused = (step - 1, shared)
         before = (batch, found.rows[-1])
     close = getattr(opened[0], "close", None) if opened and subject.again else None

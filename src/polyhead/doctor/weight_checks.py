@@ -19,9 +19,7 @@ from polyhead.keras_bridge.structure import rebuild
 
 def check_weights(reading: Reading, model: Model | None, matches: Matches) -> list[Problem]:
     """Compare the nesting of weights with the outputs, and each array with its labels."""
-    first = reading.first
-    assert first is not None
-    w = first.parts.get("w")
+    w = reading.first.parts.get("w")
     if w is None:
         return []
     if reading.weighs_outputs:
