@@ -105,7 +105,7 @@ def test_tags_of_words_are_a_mask_of_height_1(tmp_path, tags, classes):
     frame = pd.DataFrame({"tokens": WORDS, "ner_tags": tags, "topic": ["a", "b"] * (ROWS // 2)})
     frame.to_parquet(tmp_path / "a.parquet")
     columns = describe_columns(ph.read_table(tmp_path / "a.parquet"))
-    code = suggest(columns, "pd.read_parquet").code(f'ph.read_table("{tmp_path / "a.parquet"}")')
+    code = suggest(columns, f'pd.read_parquet("{tmp_path / "a.parquet"}")').code("")
     names = {}
     exec(code, names)
     feed = names["feed"]

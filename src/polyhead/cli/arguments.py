@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import contextlib
 import inspect
-import json
 import os
 import re
 import runpy
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -18,14 +17,15 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from polyhead.cli.image_folders import opened_images
+from polyhead.cli.loaded_data import LoadedData
 from polyhead.cli.messages import WRONG_DATA, WRONG_USE, check_all, fail
 from polyhead.cli.other_files import opened_other
+from polyhead.doctor.feed_code import as_literal
 from polyhead.errors import DataError, PolyheadError, hints, listed, similar
 from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
 from polyhead.readers.as_source import as_source
 from polyhead.sources.generator import required_arguments
-from polyhead.sources.source import Source
 from polyhead.store.files import is_store
 
 FeedArgument = Annotated[
@@ -43,22 +43,6 @@ NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
 """The form of an argument that names an object of a Python file."""
 
 
-@dataclass(frozen=True)
-class LoadedData:
-    """Data, and the code that loads it.
-
-    Attributes:
-        imports: the import that the expression needs; empty for none.
-        left_out: the arrays that are no columns of these rows, and why.
-    """
-
-    source: Source
-    expression: str
-    imports: str = ""
-    left_out: dict[str, str] = field(default_factory=dict)
-    feed: Feed | None = None
-
-
 def load_data(text: str) -> LoadedData:
     """Load the data that an argument names: a table, a folder of images, or an object of a Python file."""
     named = NAMED.fullmatch(text)
@@ -71,13 +55,11 @@ def _from_path(path: Path) -> LoadedData:
     if not path.exists():
         fix = "Give the path of a table or a folder of images, or file.py:name."
         fail(hints(f"{path}: no such file.", _similar_file(path), fix), WRONG_USE)
-    images = None if is_store(path) else opened_images(path)
-    if images is not None:
-        return LoadedData(*images)
-    other = None if is_store(path) else opened_other(path)
-    if other is not None:
-        return LoadedData(*other)
-    reader = "open_store" if is_store(path) else "read_table"
+    if is_store(path):
+        return LoadedData(as_source(path), f"ph.open_store({as_literal(path)})")
+    loaded = opened_images(path) or opened_other(path)
+    if loaded is not None:
+        return loaded
     try:
         source = as_source(path)
     except DataError as error:
@@ -87,7 +69,9 @@ def _from_path(path: Path) -> LoadedData:
             for problem in error.problems
         ]
         raise DataError(*others) from None
-    return LoadedData(source, f"ph.{reader}({json.dumps(str(path), ensure_ascii=False)})")
+    kind = re.search(r"\.(csv|parquet)(\.\w+)?$", path.name)
+    frame = f"pd.read_{kind[1]}({as_literal(path)})" if kind else ""
+    return LoadedData(source, f"ph.read_table({as_literal(path)})", frame=frame)
 
 
 def load_objects(*texts: str) -> list[Any]:
@@ -95,8 +79,7 @@ def load_objects(*texts: str) -> list[Any]:
     named = [_file_and_name(text) for text in texts]
     check_all(*(partial(_require_object, text) for text in texts))
     ran = {path: _run_file(path) for path in dict.fromkeys(path for path, _ in named)}
-    check_all(*(partial(_pick_part, path, ran[path], name) for path, name in named))
-    return [_pick_part(path, ran[path], name) for path, name in named]
+    return check_all(*(partial(_pick_part, path, ran[path], name) for path, name in named))
 
 
 def _file_and_name(text: str) -> tuple[Path, str]:
@@ -120,10 +103,10 @@ def load_value(text: str) -> Any:
 def load_feed(feed: str, model: str | None) -> tuple[Feed, Any]:
     """Load a feed, calling a function that returns one, and the model or None."""
     value, net = load_with_model(feed, model)
-    returned = _returned(feed, value, WRONG_USE)
-    if not isinstance(returned, Feed):
-        fail(f"{feed}: expected a ph.Feed, got {type(returned).__name__}.", WRONG_USE)
-    return returned, net
+    value = _returned(feed, value, WRONG_USE)
+    if not isinstance(value, Feed):
+        fail(f"{feed}: expected a ph.Feed, got {type(value).__name__}.", WRONG_USE)
+    return value, net
 
 
 def load_with_model(text: str, model: str | None) -> tuple[Any, Any]:
@@ -161,14 +144,14 @@ def _as_model(text: str, value: Any) -> Any:
 
 def require_named(path: Path) -> NoReturn:
     """End the command if a Python file is given without the name of an object; list its names, without running it."""
-    held: list[str] = []
+    defined: list[str] = []
     with contextlib.suppress(OSError, ValueError, SyntaxError):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             targets = node.targets if isinstance(node, ast.Assign) else []
-            held += [getattr(node, "name", "")] + [getattr(target, "id", "") for target in targets]
-    held = [name for name in held if name and not name.startswith("_")]
-    there = f"It defines {listed(held, 8)}." if held else ""
-    fail(hints(f"{path}: name an object of the file, as {path}:name.", there), WRONG_USE)
+            defined += [getattr(node, "name", "")] + [getattr(target, "id", "") for target in targets]
+    defined = [name for name in defined if name and not name.startswith("_")]
+    advice = f"It defines {listed(defined, 8)}." if defined else ""
+    fail(hints(f"{path}: name an object of the file, as {path}:name.", advice), WRONG_USE)
 
 
 def require_file(path: Path) -> None:
@@ -199,13 +182,11 @@ def _pick_part(path: Path, names: dict[str, Any], name: str) -> Any:
     """Return an object of a file, or an attribute of one, as ``rows.batches``."""
     first, *attributes = name.split(".")
     value = _pick(path, names, first)
-    for at, attribute in enumerate(attributes):
+    for i, attribute in enumerate(attributes):
         if not hasattr(value, attribute):
             advice = similar(attribute, [n for n in dir(value) if not n.startswith("_")])
-            fail(
-                hints(f"{path}: `{'.'.join([first, *attributes[:at]])}` has no `{attribute}`.", advice),
-                WRONG_USE,
-            )
+            owner = ".".join([first, *attributes[:i]])
+            fail(hints(f"{path}: `{owner}` has no `{attribute}`.", advice), WRONG_USE)
         value = getattr(value, attribute)
     return value
 
@@ -227,7 +208,7 @@ def import_code(path: Path, name: str) -> tuple[str, str]:
         first = name.partition(".")[0]
         return f"from {path.stem} import {first}  # with the folder of {path.name} on the path", name
     first, *attributes = name.split(".")
-    ran = f"runpy.run_path({json.dumps(str(path), ensure_ascii=False)})[{json.dumps(first)}]"
+    ran = f"runpy.run_path({as_literal(path)})[{as_literal(first)}]"
     return "import runpy", ".".join([ran, *attributes])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from contextlib import suppress
@@ -12,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.cli.loaded_data import LoadedData
 from polyhead.columns.image_values import ENDINGS, names_image
+from polyhead.doctor.feed_code import as_literal
 from polyhead.errors import ContractError, DataError, Problem, hints, listed, place
 from polyhead.kinds.missing import plain
 from polyhead.readers.coco import read_coco
@@ -24,7 +25,6 @@ from polyhead.readers.paths import Root
 from polyhead.readers.voc import read_voc
 from polyhead.readers.voc_layout import ANNOTATIONS
 from polyhead.readers.yolo import read_yolo
-from polyhead.sources.source import Source
 from polyhead.sources.tables import read_table
 
 _YAMLS = (".yaml", ".yml")
@@ -34,8 +34,8 @@ _TABLES = (".csv", ".tsv", ".parquet")
 _FEW = 20
 
 
-def opened_images(path: Path) -> tuple[Source, str] | None:
-    """Read a folder of images, a data YAML or a COCO file; returns rows and code that reads them, or None for others.
+def opened_images(path: Path) -> LoadedData | None:
+    """Read a folder of images, a data YAML, a COCO file, or a table beside its images; None for other paths.
 
     Raises:
         ContractError: for a COCO file unless exactly one folder near it has its images; for a folder of several.
@@ -66,20 +66,18 @@ def opened_images(path: Path) -> tuple[Source, str] | None:
         return None
     files = Root(path, "read_folder(root)", Findings()).files()[0]
     detected = folders_of_masks(files)
-    if detected is None:
-        pattern = masks_beside(files)
-        if pattern:
-            return _opened_by(read_folder, path, masks=pattern)
-        tables = sorted(file for file in path.iterdir() if file.suffix.lower() in _TABLES)
-        keyed = [(file.name, key) for file in tables if (key := _key_of(file)[0])]
-        return (
-            _opened_with_table(path, files, *keyed[0]) if len(keyed) == 1 else _opened_by(read_folder, path)
-        )
-    images, masks = detected
-    return _opened_by(read_folder, path, images=images, masks=masks["mask"] if len(masks) == 1 else masks)
+    if detected is not None:
+        images, masks = detected
+        return _opened_by(read_folder, path, images=images, masks=masks["mask"] if len(masks) == 1 else masks)
+    pattern = masks_beside(files)
+    if pattern:
+        return _opened_by(read_folder, path, masks=pattern)
+    tables = sorted(file for file in path.iterdir() if file.suffix.lower() in _TABLES)
+    keyed = [(file.name, key) for file in tables if (key := _key_of(file)[0])]
+    return _opened_with_table(path, files, *keyed[0]) if len(keyed) == 1 else _opened_by(read_folder, path)
 
 
-def _opened_beside_images(table: Path) -> tuple[Source, str] | None:
+def _opened_beside_images(table: Path) -> LoadedData | None:
     """Read the images that a table of file names has beside it; None for other tables.
 
     Raises:
@@ -92,7 +90,7 @@ def _opened_beside_images(table: Path) -> tuple[Source, str] | None:
     return _opened_with_table(table.parent, files, table.name, key) if files else None
 
 
-def _opened_with_table(folder: Path, files: list[str], table: str, key: str) -> tuple[Source, str]:
+def _opened_with_table(folder: Path, files: list[str], table: str, key: str) -> LoadedData:
     options = {"table": table} | ({} if key in KEYS else {"key": key})
     tops = {name.partition("/")[0] for name in files}
     if len(tops) == 1 and "/" in files[0] and tops != {"images"}:
@@ -127,7 +125,7 @@ def _is_coco(file: Path) -> bool:
     return False
 
 
-def _opened_coco(path: Path) -> tuple[Source, str]:
+def _opened_coco(path: Path) -> LoadedData:
     """Read a COCO file with the folder near it that has its images."""
     try:
         folders = folders_of_images(path, content_of(path))
@@ -137,23 +135,19 @@ def _opened_coco(path: Path) -> tuple[Source, str]:
     if len(folders) == 1:
         return _opened_by(read_coco, path, folders[0])
     fix = (
-        f"Write rows = ph.read_coco({_as_literal(path)}, folder) into a Python file, with the folder of its images, "
+        f"Write rows = ph.read_coco({as_literal(path)}, folder) into a Python file, with the folder of its images, "
         "and name it as file.py:rows."
     )
     found = listed([str(folder) for folder in folders]) or "none"
     raise ContractError(Problem(place(file=str(path)), "one folder near it with its images", found, fix))
 
 
-def _opened_by(reader: Any, *paths: Path, **options: Any) -> tuple[Source, str]:
+def _opened_by(reader: Any, *paths: Path, **options: Any) -> LoadedData:
     arguments = [
-        *map(_as_literal, paths),
-        *(f"{name}={_as_literal(value)}" for name, value in options.items()),
+        *map(as_literal, paths),
+        *(f"{name}={as_literal(value)}" for name, value in options.items()),
     ]
-    return reader(*paths, **options), f"ph.{reader.__name__}({', '.join(arguments)})"
-
-
-def _as_literal(value: Any) -> str:
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+    return LoadedData(reader(*paths, **options), f"ph.{reader.__name__}({', '.join(arguments)})")
 
 
 def _holds_xml(path: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from polyhead.cli.arguments import JsonOption, LoadedData, load_data
+from polyhead.cli.arguments import JsonOption, load_data
+from polyhead.cli.loaded_data import LoadedData
 from polyhead.cli.messages import fail, reporting
 from polyhead.cli.suggest import Suggestion, suggest
 from polyhead.doctor.column_description import ColumnDescription
@@ -76,10 +76,7 @@ def run_inspect(
 
 
 def _suggestion(loaded: LoadedData, columns: list[ColumnDescription]) -> Suggestion:
-    table = re.fullmatch(
-        r'(?:ph\.read_table\(".*\.(csv|parquet)(\.\w+)?"|pd\.(read_\w+)\(.*)\)', loaded.expression
-    )
-    suggestion = suggest(columns, f"pd.{table[3] or f'read_{table[1]}'}" if table else "")
+    suggestion = suggest(columns, loaded.frame)
     suggestion.left_out |= loaded.left_out
     return suggestion
 

@@ -24,16 +24,22 @@ def fail(message: str, code: int = WRONG_DATA) -> NoReturn:
     raise typer.Exit(code)
 
 
-def check_all(*checks: Callable[[], Any]) -> None:
-    """Run all checks of arguments, so that every error is printed; end the command if there was one."""
-    failed: typer.Exit | None = None
+def check_all(*checks: Callable[[], Any]) -> list[Any]:
+    """Run all checks of arguments, so that every error is printed; end the command if there was one.
+
+    Returns:
+        The result of each check.
+    """
+    results: list[Any] = []
+    failed: list[typer.Exit] = []
     for check in checks:
         try:
-            check()
+            results.append(check())
         except typer.Exit as ended:
-            failed = ended if failed is None or ended.exit_code > failed.exit_code else failed
-    if failed is not None:
-        raise failed
+            failed.append(ended)
+    if failed:
+        raise max(failed, key=lambda ended: ended.exit_code)
+    return results
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from polyhead.doctor.column_description import ColumnDescription
-from polyhead.doctor.feed_code import Guess, quoted_text
+from polyhead.doctor.feed_code import Guess, as_literal
 from polyhead.doctor.kind_guess import POINTS, has_word, holds_files
 
 
@@ -45,7 +45,7 @@ def guessed_each(
         return {}, {}  # these may be vectors that happen to have as many numbers
     guesses: dict[str, Guess] = {}
     left_out: dict[str, str] = {}
-    each = f"each={quoted_text(boxes.name)}"
+    each = f"each={as_literal(boxes.name)}"
     for column in along:
         guess = _guess_each(column, each)
         if isinstance(guess, Guess):

@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from polyhead.cli.loaded_data import LoadedData
+from polyhead.doctor.feed_code import as_literal
 from polyhead.errors import DataError, PolyheadError, Problem, counted, listed, place
 from polyhead.extras import requiring
 from polyhead.foreign_errors import quoted_error
 from polyhead.readers.as_source import as_source
-from polyhead.sources.source import Source
-
-
-class OtherFile(NamedTuple):
-    """The rows in files of another format, and code that reads them.
-
-    Attributes:
-        left_out: the arrays that are no columns of these rows, and why.
-    """
-
-    source: Source
-    expression: str
-    imports: str
-    left_out: dict[str, str]
-
 
 _TABLE = re.compile(r"\.(csv|tsv|jsonl|ndjson)(\.gz|\.bz2|\.zst)?$", re.IGNORECASE)
 _START = 1 << 16
@@ -41,13 +27,13 @@ _DECIMAL = re.compile(r"[+-]?\d+,\d+")
 _POINT = re.compile(r"[+-]?\d+\.\d+")
 
 
-def opened_other(path: Path) -> OtherFile | None:
+def opened_other(path: Path) -> LoadedData | None:
     """Read a file that ``ph.read_table`` does not read, or a folder of ``.npy`` files; None for other paths.
 
     Raises:
         DataError: if it cannot be read, or if it has no two arrays of one length.
     """
-    ending, quoted = path.suffix.lower(), json.dumps(str(path), ensure_ascii=False)
+    ending, quoted = path.suffix.lower(), as_literal(path)
     with _naming(path):
         if path.is_dir():
             files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".npy")
@@ -78,7 +64,7 @@ def _memory_mapped(path: Path) -> np.ndarray:
         return np.load(path, mmap_mode="r")
 
 
-def _of_arrays(path: Path, arrays: Mapping[str, Any], expression: str, imports: str) -> OtherFile:
+def _of_arrays(path: Path, arrays: Mapping[str, Any], expression: str, imports: str) -> LoadedData:
     """Return the rows in arrays of one length: those for training, or else the most of them."""
     where, parts = place(file=str(path)), {name: arrays[name] for name in arrays}
     lengths: dict[int, list[str]] = {}
@@ -98,17 +84,17 @@ def _of_arrays(path: Path, arrays: Mapping[str, Any], expression: str, imports: 
         for length, names in lengths.items()
         if length != rows
     }
-    return OtherFile(as_source({name: parts[name] for name in several[rows]}), expression, imports, left_out)
+    source = as_source({name: parts[name] for name in several[rows]})
+    return LoadedData(source, expression, imports, left_out=left_out)
 
 
-def _of_frame(quoted: str, path: Path, reader: str, options: dict[str, Any]) -> OtherFile:
+def _of_frame(quoted: str, path: Path, reader: str, options: dict[str, Any]) -> LoadedData:
     with requiring(place(file=str(path)), "pandas", "pandas"):
         import pandas
-    arguments = ", ".join(
-        f"{name}={json.dumps(value) if isinstance(value, str) else value}" for name, value in options.items()
-    )
-    frame = getattr(pandas, reader)(path, **options)
-    return OtherFile(as_source(frame), f"pd.{reader}({quoted}, {arguments})", "import pandas as pd", {})
+    arguments = ", ".join(f"{name}={as_literal(value)}" for name, value in options.items())
+    source = as_source(getattr(pandas, reader)(path, **options))
+    code = f"pd.{reader}({quoted}, {arguments})"
+    return LoadedData(source, code, "import pandas as pd", frame=code)
 
 
 def _separators(path: Path, usual: str) -> dict[str, str]:

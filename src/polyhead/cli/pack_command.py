@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from polyhead.cli.arguments import LoadedData, load_data
+from polyhead.cli.arguments import load_data
+from polyhead.cli.loaded_data import LoadedData
 from polyhead.cli.messages import INTERRUPTED, WRONG_DATA, WRONG_USE, fail, reporting
 from polyhead.errors import PolyheadError, counted
 from polyhead.packing import pack, verify

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from polyhead.cli.object_columns import beside_images, guessed_each
-from polyhead.cli.unusable import changed_text, holds_names, why_unusable
+from polyhead.cli.unusable import holds_names, why_unusable
 from polyhead.cli.word_lists import word_lists
 from polyhead.doctor.column_description import ColumnDescription
-from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
+from polyhead.doctor.feed_code import Guess, as_literal, feed_code
 from polyhead.doctor.kind_guess import (
     balance_argument,
     guess_head,
@@ -45,50 +45,48 @@ class Suggestion:
     """The suggested inputs and heads, the columns that are left out, with reasons, and code that changes columns.
 
     Attributes:
-        reader: the function that reads the data as a frame, to change its columns.
+        frame: the expression that reads the data as a frame, to change its columns.
     """
 
     inputs: dict[str, Guess] = field(default_factory=dict)
     heads: dict[str, Guess] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     changes: dict[str, str] = field(default_factory=dict)
-    reader: str = ""
+    frame: str = ""
 
     def code(self, data: str, imports: str = "") -> str:
         """Return a program that makes the feed; ``data`` is a Python expression."""
         before = [imports, ""] if imports else ["import pandas as pd"] * bool(self.changes)
         before += ["import polyhead as ph", ""]
         if self.changes:
-            before += [f"frame = {data.replace('ph.read_table(', self.reader + '(')}"]
-            before += [
-                f"frame[{quoted_text(name)}] = {code.replace('in column]', f'in frame[{quoted_text(name)}]]')}"
-                for name, code in self.changes.items()
-            ]
+            before += [f"frame = {self.frame}"]
+            for name, code in self.changes.items():
+                column = f"frame[{as_literal(name)}]"
+                before += [f"{column} = {code.replace('in column]', f'in {column}]')}"]
             data = "ph.read_table(frame)"
         before += [f"data = {data}", _GUESS]
         left_out = [f"left out: {name}: {why}" for name, why in self.left_out.items()]
         return feed_code(before, self.inputs, self.heads, remarks=left_out)
 
 
-def suggest(columns: list[ColumnDescription], reader: str = "") -> Suggestion:
+def suggest(columns: list[ColumnDescription], frame: str = "") -> Suggestion:
     """Suggest inputs and heads for these columns. Either may be empty if no column is suitable.
 
     Args:
-        reader: the function of pandas that reads the data, if its texts can be changed in a frame.
+        frame: the expression that reads the data as a frame of pandas, to change its texts; empty if none does.
     """
-    suggestion = Suggestion(reader=reader)
+    suggestion = Suggestion(frame=frame)
     usable, beside = [], beside_images(columns)
     coordinates, taken = _coordinates(columns, suggestion)
     taken |= _give_words(columns, suggestion)
     for column in columns:
-        why = beside.get(column.name) or why_unusable(column)
         if column.name in taken:
             continue
-        changed = changed_text(column) if reader else None
-        if changed:
-            suggestion.changes[column.name], kind = changed
-            (suggestion.heads if kind.kind == "MultiLabel" else suggestion.inputs)[column.name] = kind
-        elif why:
+        unfit = why_unusable(column)
+        if unfit.change and frame:
+            suggestion.changes[column.name], guess = unfit.change
+            (suggestion.heads if guess.kind == "MultiLabel" else suggestion.inputs)[column.name] = guess
+        elif why := beside.get(column.name) or unfit.why:
             suggestion.left_out[column.name] = why
         else:
             usable.append(column)
@@ -121,19 +119,18 @@ def suggest(columns: list[ColumnDescription], reader: str = "") -> Suggestion:
 
 def _give_words(columns: list[ColumnDescription], draft: Suggestion) -> set[str]:
     """Suggest inputs and heads for lists of words and of their tags; return the names of their columns."""
-    words = word_lists(columns)
-    if draft.reader:
-        draft.inputs |= words.inputs
-        draft.heads |= words.heads
-        draft.changes |= words.changes
+    inputs, heads, changes = word_lists(columns)
+    if draft.frame:
+        draft.inputs |= inputs
+        draft.heads |= heads
+        draft.changes |= changes
     else:
         unequal = "lists of words of unequal lengths; make them equal"
-        draft.left_out |= {name: f"{unequal}: {words.changes[name]}" for name in words.inputs}
+        draft.left_out |= {name: f"{unequal}: {changes[name]}" for name in inputs}
         draft.left_out |= {
-            name: f"{guess.remark}; for {guess.code()}, give {words.changes[name]}"
-            for name, guess in words.heads.items()
+            name: f"{guess.remark}; for {guess.code()}, give {changes[name]}" for name, guess in heads.items()
         }
-    return set(words.changes)
+    return set(changes)
 
 
 def _coordinates(columns: list[ColumnDescription], draft: Suggestion) -> tuple[dict[str, Guess], set[str]]:
@@ -220,8 +217,7 @@ def _side_by_side(scalars: list[ColumnDescription], taken: set[str]) -> dict[str
     if len(scalars) == 1:
         return {scalars[0].name: Guess("Array", args, remark)}
     name = "features" if "features" not in taken else "numbers"
-    columns = f"column=[{', '.join(quoted_text(c.name) for c in scalars)}]"
-    return {name: Guess("Array", (columns, *args), remark)}
+    return {name: Guess("Array", (_columns_argument(scalars), *args), remark)}
 
 
 def _give(
@@ -297,7 +293,7 @@ def guessed_coordinates(columns: list[ColumnDescription]) -> tuple[dict[str, Gue
             points[match[1]] = [column, other]
     if points:
         coordinates = [column for pair in points.values() for column in pair]
-        names = f"point_names=[{', '.join(map(quoted_text, points))}]"
+        names = f"point_names={as_literal(list(points))}"
         arguments = (str(len(points)), _columns_argument(coordinates), names)
         heads["points"] = _normalized_guess("Keypoints", arguments, "", coordinates)
         taken |= {column.name for column in coordinates}
@@ -305,7 +301,7 @@ def guessed_coordinates(columns: list[ColumnDescription]) -> tuple[dict[str, Gue
 
 
 def _columns_argument(columns: list[ColumnDescription]) -> str:
-    return f"column=[{', '.join(quoted_text(column.name) for column in columns)}]"
+    return f"column={as_literal([column.name for column in columns])}"
 
 
 def _normalized_guess(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
-from polyhead.doctor.kind_guess import has_word, holds_files, nearly_unique
+from polyhead.doctor.kind_guess import has_word, holds_files, nearly_unique, words_of
 from polyhead.kinds.lists_as_text import labels_mark, leaving_gaps, lists_fix, split_labels
 from polyhead.kinds.missing import conversion_fix, means_no_number
 from polyhead.kinds.times import times_fix
@@ -23,43 +23,38 @@ _WORDS = '[(text.lower().split() + [""] * 20)[:20] for text in column]'
 _SAMPLE = 1000
 
 
-def why_unusable(column: ColumnDescription) -> str:
-    """Return why a column is neither an input nor a head; empty if it may be one."""
-    if column.form == "empty":
-        return "it holds no value"
-    if column.form == "other":
-        fix = conversion_fix(column.values[0])
-        fix = fix if column.present.all() else leaving_gaps(fix)
-        if not times_fix(column.values[0]):
-            return "; ".join(
-                filter(None, (f"{column.type}, which is neither numbers nor text", _continued(fix)))
-            )
-        return f"times; {_continued(fix)}"
-    single, counts = column.shape == (), column.counts
-    if single and counts and len(counts) == 1 and column.form != "lists":
-        return f"it holds one value only, {next(iter(counts))!r}"
-    if column.form == "text" and not holds_files(column):
-        return _unusable_text(column).why
-    if single and column.form == "numbers":
-        return _unusable_number(column)
-    return "it holds infinity" if column.statistics.infinite is not None else ""
+class Unusable(NamedTuple):
+    """The reason why a column is neither an input nor a head, and what to make of it.
 
-
-def changed_text(column: ColumnDescription) -> tuple[str, Guess] | None:
-    """Return code that makes lists of words or labels of a column of texts, and the kind for them."""
-    if column.form != "text" or column.texts is None:
-        return None
-    return _unusable_text(column).change
-
-
-class _Unusable(NamedTuple):
-    """Why texts are neither an input nor a head, and code that changes the ``column``, with the kind for the result."""
+    Attributes:
+        why: the reason; empty for a column that may be one.
+        change: code that turns the texts of ``column`` into lists of words or labels, and the kind for these.
+    """
 
     why: str = ""
     change: tuple[str, Guess] | None = None
 
 
-def _unusable_text(column: ColumnDescription) -> _Unusable:
+def why_unusable(column: ColumnDescription) -> Unusable:
+    """Return why a column is neither an input nor a head, and what to make of it."""
+    single, counts = column.shape == (), column.counts
+    if column.form == "empty":
+        return Unusable("it holds no value")
+    if column.form == "other":
+        fix = conversion_fix(column.values[0])
+        fix = fix if column.present.all() else leaving_gaps(fix)
+        why = "times" if times_fix(column.values[0]) else f"{column.type}, which is neither numbers nor text"
+        return Unusable("; ".join(filter(None, (why, _continued(fix)))))
+    if single and counts and len(counts) == 1 and column.form != "lists":
+        return Unusable(f"it holds one value only, {next(iter(counts))!r}")
+    if column.form == "text" and not holds_files(column):
+        return _unusable_text(column)
+    if single and column.form == "numbers":
+        return Unusable(_unusable_number(column))
+    return Unusable("it holds infinity" if column.statistics.infinite is not None else "")
+
+
+def _unusable_text(column: ColumnDescription) -> Unusable:
     total, texts = int(column.present.sum()), column.texts
     adapted = str if column.present.all() else leaving_gaps
     sample = list(texts or dict.fromkeys(column.values[:_SAMPLE]))[:_SAMPLE]
@@ -74,21 +69,21 @@ def _unusable_text(column: ColumnDescription) -> _Unusable:
         elif none is not None:
             none = f"column = [None if one == {none!r} else one for one in column]"
             fix = f"after {none}, {_continued(leaving_gaps(fix))}"
-        return _Unusable(f"{kind} that are text; {_continued(fix)}")
+        return Unusable(f"{kind} that are text; {_continued(fix)}")
     mark = labels_mark(sample)
     if mark:
         code = adapted(split_labels(mark))
         why = f"several labels in a text; for ph.MultiLabel(), split the labels: {code}"
-        return _Unusable(why, (code, Guess("MultiLabel")))
+        return Unusable(why, None if texts is None else (code, Guess("MultiLabel")))
     if texts is not None and set(map(str.lower, texts)) <= _PARTS:
-        return _Unusable("the parts of the data; select the rows of each: data.select(lambda columns: ...)")
+        return Unusable("the parts of the data; select the rows of each: data.select(lambda columns: ...)")
     if texts is not None and are_texts(list(texts), total) and not has_word(_ID, column.name):
         code = _WORDS if column.present.all() else leaving_gaps(_WORDS, '[""] * 20')
         why = f'free text; for ph.Array(vocabulary="auto"), split it into lists of words: {code}'
-        return _Unusable(why, (code, Guess("Array", ('vocabulary="auto"',), "20 words of each text, as ids")))
+        return Unusable(why, (code, Guess("Array", ('vocabulary="auto"',), "20 words of each text, as ids")))
     if texts is None or nearly_unique(len(texts), total):
-        return _Unusable("nearly every row has a different text, as with ids")
-    return _Unusable()
+        return Unusable("nearly every row has a different text, as with ids")
+    return Unusable()
 
 
 def _unusable_number(column: ColumnDescription) -> str:
@@ -121,10 +116,10 @@ def holds_names(column: ColumnDescription) -> bool:
     >>> holds_names(ColumnDescription("user_id")), holds_names(ColumnDescription("items_per_user_count"))
     (True, False)
     """
-    words = re.findall(r"[A-Za-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name))
-    if len(words) > 1 and words[-1].lower() in ("number", "no", "nr"):
+    words = words_of(column.name)
+    if len(words) > 1 and words[-1] in ("number", "no", "nr"):
         words = words[:-1]
-    return bool(words) and _NAMES.fullmatch(words[-1].lower()) is not None
+    return bool(words) and _NAMES.fullmatch(words[-1]) is not None
 
 
 def _continued(sentence: str) -> str:

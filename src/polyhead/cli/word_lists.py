@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from polyhead.doctor.column_description import ColumnDescription
-from polyhead.doctor.feed_code import Guess, quoted_text
+from polyhead.doctor.feed_code import Guess, as_literal
 from polyhead.doctor.kind_guess import WORDS, has_word
 
 _TAGS = re.compile(r"tags?|labels?|ner|pos|bio|chunks?")
@@ -17,21 +16,19 @@ _NO_TAG = -100
 _MOST_TAGS = 200
 
 
-@dataclass
-class WordLists:
-    """The inputs and heads for lists of words, and code that makes them of one length."""
-
-    inputs: dict[str, Guess] = field(default_factory=dict)
-    heads: dict[str, Guess] = field(default_factory=dict)
-    changes: dict[str, str] = field(default_factory=dict)
-
-
-def word_lists(columns: Sequence[ColumnDescription]) -> WordLists:
+def word_lists(
+    columns: Sequence[ColumnDescription],
+) -> tuple[dict[str, Guess], dict[str, Guess], dict[str, str]]:
     """Suggest inputs for complete lists of words of unequal lengths, and heads for their tags.
 
     The tags of a column named like words are lists of as many texts or whole numbers.
+
+    Returns:
+        The inputs, the heads, and code that makes the lists of each column of one length.
     """
-    lists = WordLists()
+    inputs: dict[str, Guess] = {}
+    heads: dict[str, Guess] = {}
+    changes: dict[str, str] = {}
     for words in columns:
         if words.form != "lists" or not has_word(WORDS, words.name) or not words.present.all():
             continue
@@ -39,22 +36,20 @@ def word_lists(columns: Sequence[ColumnDescription]) -> WordLists:
         lengths = {len(row) for row in words.values}
         if len(lengths) == 1 and not tags:
             continue
-        filled = f'[(list(row) + [""] * {max(lengths)})[:{max(lengths)}] for row in column]'
-        lists.changes[words.name] = filled
-        lists.inputs[words.name] = Guess("Array", ('vocabulary="auto"',), "words as ids, for an Embedding")
+        most = max(lengths)
+        changes[words.name] = f'[(list(row) + [""] * {most})[:{most}] for row in column]'
+        inputs[words.name] = Guess("Array", ('vocabulary="auto"',), "words as ids, for an Embedding")
         for column in tags:
             names = sorted(column.texts or ())
-            listed = f"[{', '.join(map(quoted_text, names))}]"
-            entries = f"[{listed}.index(tag) for tag in row]" if names else "list(row)"
-            lists.changes[column.name] = (
-                f"[[({entries} + [{_NO_TAG}] * {max(lengths)})[:{max(lengths)}]] for row in column]"
-            )
-            classes = (
-                listed if names else str(max(2, int(max(max(row) for row in column.values if len(row))) + 1))
-            )
+            if names:
+                classes, tag_ids = as_literal(names), f"[{as_literal(names)}.index(tag) for tag in row]"
+            else:
+                top = max(max(row) for row in column.values if len(row))
+                classes, tag_ids = str(max(2, int(top) + 1)), "list(row)"
+            changes[column.name] = f"[[({tag_ids} + [{_NO_TAG}] * {most})[:{most}]] for row in column]"
             remark = f"a tag for each of `{words.name}`, as a mask of height 1"
-            lists.heads[column.name] = Guess("Mask", (classes, f"missing={_NO_TAG}"), remark)
-    return lists
+            heads[column.name] = Guess("Mask", (classes, f"missing={_NO_TAG}"), remark)
+    return inputs, heads, changes
 
 
 def _tags_of(column: ColumnDescription, words: ColumnDescription) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from polyhead.doctor.column_description import ColumnDescription
-from polyhead.doctor.feed_code import Guess, feed_code
+from polyhead.doctor.feed_code import Guess, as_literal, feed_code
 from polyhead.doctor.kind_guess import guess_head, guess_input
 from polyhead.doctor.leaf_names import Matches
 from polyhead.doctor.leaf_statistics import NONE, Odd
@@ -182,7 +181,7 @@ def _data(
         return ["import polyhead as ph", "", *lines]
     if subject.whole is not None:
         lines = [
-            f"    {json.dumps(c.key)}: {_index_code('arrays', c.leaf_path)}{c.guess.change}," for c in columns
+            f"    {as_literal(c.key)}: {_index_code('arrays', c.leaf_path)}{c.guess.change}," for c in columns
         ]
         return ["import polyhead as ph", "", "data = {", *lines, "}"]
     read, remark = subject.listed or f"list({subject.name})", "an epoch in memory"
@@ -196,7 +195,7 @@ def _data(
         values = (
             f"np.concatenate([np.asarray({_index_code('batch', column.leaf_path)}) for batch in batches])"
         )
-        lines.append(f"    {json.dumps(column.key)}: {values}{column.guess.change},")
+        lines.append(f"    {as_literal(column.key)}: {values}{column.guess.change},")
     return [*imports, f"batches = {read}  # {remark}", "data = {", *lines, "}"]
 
 
@@ -212,7 +211,7 @@ def _converting(name: str, columns: list[_DeclaredColumn], y: Any) -> str:
         return name
     if isinstance(y, dict):
         converted = ", ".join(
-            f"{json.dumps(path[0])}: y[{json.dumps(path[0])}]{change}" for path, change in changes.items()
+            f"{as_literal(path[0])}: y[{as_literal(path[0])}]{change}" for path, change in changes.items()
         )
         unpacked, converted = "y", f"{{**y, {converted}}}"
     elif isinstance(y, (list, tuple)):
@@ -226,5 +225,4 @@ def _converting(name: str, columns: list[_DeclaredColumn], y: Any) -> str:
 
 def _index_code(name: str, leaf_path: LeafPath) -> str:
     part, path = leaf_path
-    keys = (json.dumps(key) if isinstance(key, str) else repr(key) for key in path)
-    return f"{name}[{'xyw'.index(part)}]" + "".join(f"[{key}]" for key in keys)
+    return f"{name}[{'xyw'.index(part)}]" + "".join(f"[{as_literal(key)}]" for key in path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,20 @@ class Guess:
         >>> Guess("Binary").saying("column", "sold").code()
         'ph.Binary(column="sold")'
         """
-        return replace(self, args=(*self.args, f"{argument}={quoted_text(value)}"))
+        return replace(self, args=(*self.args, f"{argument}={as_literal(value)}"))
 
 
-def quoted_text(text: str) -> str:
-    """Return a string as a Python literal."""
-    return json.dumps(text, ensure_ascii=False)
+def as_literal(value: Any) -> str:
+    """Return text, a path, or a nesting of them as a Python literal.
+
+    >>> print(as_literal({"mask": [Path("a"), "b", True]}))
+    {"mask": ["a", "b", True]}
+    """
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{as_literal(key)}: {as_literal(part)}' for key, part in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(as_literal, value))}]"
+    return json.dumps(str(value), ensure_ascii=False) if isinstance(value, (str, Path)) else repr(value)
 
 
 def feed_code(
@@ -61,7 +71,7 @@ def feed_code(
         lines += [f"    {word}={{"]
         for name, guess in guesses.items():
             remark = f"  # {guess.remark}" if guess.remark else ""
-            lines += [f"        {quoted_text(name)}: {guess.code()},{remark}"]
+            lines += [f"        {as_literal(name)}: {guess.code()},{remark}"]
         lines += ["    },"]
     lines += [f"    augment=[{', '.join(augment)}],"] * bool(augment)
     lines += [f"    batch_size={batch_size},", *["    shuffle=True,"] * shuffle, ")"]

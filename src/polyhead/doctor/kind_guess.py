@@ -25,14 +25,18 @@ _SIDE = 8
 """The rows and columns from which arrays with channels are taken for pixels."""
 
 
-def has_word(pattern: re.Pattern[str], name: str) -> bool:
-    """Return whether a word of a name, such as ``bbox_left`` or ``hasMask``, matches the pattern.
+def words_of(name: str) -> list[str]:
+    """Return the words of a name, in lower case.
 
-    >>> has_word(BOX, "bbox_left"), has_word(MASK, "hasMask"), has_word(BOX, "boxer")
-    (True, True, False)
+    >>> words_of("bbox_left"), words_of("hasMask")
+    (['bbox', 'left'], ['has', 'mask'])
     """
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name)).lower()
-    return any(pattern.fullmatch(word) for word in re.split(r"[^a-z0-9]+", words) if word)
+    return re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name)).lower())
+
+
+def has_word(pattern: re.Pattern[str], name: str) -> bool:
+    """Return whether a word of a name matches the pattern."""
+    return any(map(pattern.fullmatch, words_of(name)))
 
 
 def nearly_unique(distinct: int, total: int) -> bool:

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from polyhead.doctor.column_survey import survey_values
-from polyhead.doctor.feed_code import Guess, feed_code, quoted_text
+from polyhead.doctor.feed_code import Guess, as_literal, feed_code
 from polyhead.doctor.kind_guess import guess_head
 from polyhead.migrating.script import call_argument, called, literal, named_arguments
 
@@ -85,8 +85,8 @@ def frame_feed(
     lines = ["import polyhead as ph", ""]
     if args["directory"] is not None and literal(args["directory"], "") is not None:
         folder = ast.unparse(args["directory"])
-        paths = f"[os.path.join({folder}, name) for name in {data}[{quoted_text(x)}]]"
-        lines = ["import os", "", *lines, f"data = {data}.assign(**{{{quoted_text(x)}: {paths}}})"]
+        paths = f"[os.path.join({folder}, name) for name in {data}[{as_literal(x)}]]"
+        lines = ["import os", "", *lines, f"data = {data}.assign(**{{{as_literal(x)}: {paths}}})"]
     else:
         lines.append(f"data = {data}")
     heads, more = _frame_heads(args, frame)
@@ -94,7 +94,7 @@ def frame_feed(
         return "", more
     label, classes = str(literal(args["y_col"], "class")), literal(args["classes"])
     if classes and (frame is None or label not in frame or not set(frame[label]) <= set(classes)):
-        lines.append(f"data = data[data[{quoted_text(label)}].isin({list(classes)!r})]")
+        lines.append(f"data = data[data[{as_literal(label)}].isin({list(classes)!r})]")
     cut, changed = _part(call, settings)
     lines += cut
     asked = f"{literal(args['y_col'], 'class')} {literal(args['class_mode'], 'categorical')}"
@@ -170,8 +170,7 @@ def _frame_heads(args: Any, frame: Any) -> tuple[dict[str, Guess], list[str]]:
     columns = literal(args["y_col"], "class")
     names = [columns] if isinstance(columns, str) else list(columns or [])
     if mode in ("raw", "other") and len(names) > 1:
-        listed = ", ".join(map(quoted_text, names))
-        head = Guess("Regression", (str(len(names)), f"column=[{listed}]"))
+        head = Guess("Regression", (str(len(names)), f"column={as_literal(names)}"))
         return {"numbers": head}, [
             "class_mode='raw' made one array of the columns; each may be a head of its own"
         ]
@@ -194,11 +193,9 @@ def _class_head(mode: str, frame: Any, name: str, classes: list[str] | None = No
         words = list(classes or [])
         if not words and frame is not None and name in frame:
             words = sorted(map(str, frame[name].unique()))
-        positive = (f"positive={quoted_text(words[-1])}",) if words else ()
+        positive = (f"positive={as_literal(words[-1])}",) if words else ()
         return Guess("Binary", positive, "" if words else "positive= names the class that counts as 1")
-    order = (
-        (f"[{', '.join(map(quoted_text, classes))}]",) if classes and list(classes) != sorted(classes) else ()
-    )
+    order = (as_literal(classes),) if classes and list(classes) != sorted(classes) else ()
     if mode == "categorical":
         if frame is not None and name in frame and not isinstance(frame[name].iloc[0], str):
             return Guess("MultiLabel", (), "lists of words: several classes a row")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.feed_code import Guess, quoted_text
+from polyhead.doctor.feed_code import Guess, as_literal
 from polyhead.errors import counted
 from polyhead.migrating.image_flows import (
     FOLDER,
@@ -135,7 +135,7 @@ def _data_of_frames(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], l
     for call in calls:
         frame, folder = call_argument(call, 0, "dataframe"), call_argument(call, 1, "directory")
         column = literal(call_argument(call, 2, "x_col"), "filename")
-        paths = f"{ast.unparse(frame) if frame is not None else 'frame'}[{quoted_text(column)}]"
+        paths = f"{ast.unparse(frame) if frame is not None else 'frame'}[{as_literal(column)}]"
         if folder is not None and literal(folder, "") is not None:
             paths = f"[os.path.join({ast.unparse(folder)}, name) for name in {paths}]"
         columns.append(paths)
@@ -157,10 +157,10 @@ def _data_of_folders(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], 
         *([_stems(p, f) for p, f in zip(folders, flows, strict=True)] if flows else ([], []))
     )
     if pattern is None:
-        glob = [f"sorted(glob.glob({quoted_text(folder + '/**/*.*')}, recursive=True))" for folder in folders]
+        glob = [f"sorted(glob.glob({as_literal(folder + '/**/*.*')}, recursive=True))" for folder in folders]
         return ["import glob", "", f'data = {{"image": {glob[0]}, "mask": {glob[1]}}}'], [_BY_ORDER], wrong
     masks = inner[1] if pattern == "{stem}" else f"{inner[1]}/{pattern}"
-    asked = f"{quoted_text(root)}, images={quoted_text(inner[0])}, masks={quoted_text(masks)}"
+    asked = f"{as_literal(root)}, images={as_literal(inner[0])}, masks={as_literal(masks)}"
     hint = "a mask belongs to the image of its name; they were paired by the order of their names"
     return [f"data = ph.read_folder({asked})"], [hint], wrong
 
@@ -171,7 +171,7 @@ def _data_of_unknown_folders(calls: Sequence[ast.Call]) -> tuple[list[str], list
     for call in calls:
         folder, kinds = call_argument(call, 0, "directory"), literal(call_argument(call, 3, "classes"))
         parts = [ast.unparse(folder) if folder is not None else "folder"]
-        parts += [quoted_text(kinds[0])] if isinstance(kinds, (list, tuple)) and len(kinds) == 1 else []
+        parts += [as_literal(kinds[0])] if isinstance(kinds, (list, tuple)) and len(kinds) == 1 else []
         pattern = f'os.path.join({", ".join(parts)}, "**", "*.*")'
         columns.append(f"sorted(glob.glob({pattern}, recursive=True))")
     data = f'data = {{"image": {columns[0]}, "mask": {columns[1]}}}'
