@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import polyhead as ph
 from polyhead.cli import app
 from polyhead.errors import DataError
-from polyhead.migrating.comparing import compare_rows, rows_before
+from polyhead.migrating.comparing import compare_rows
 from polyhead.migrating.migrate import migrate
 from polyhead.migrating.script import parse_script, pipelines
 from polyhead.migrating.slicing import slice_for
@@ -459,7 +459,7 @@ def test_of_a_generator_as_many_rows_are_compared_as_of_what_was_before():
         heads={"y": ph.Regression()},
         batch_size=50,
     )
-    found = compare_rows(lambda: rows_before(batches(), 210), feed, 210)
+    found = compare_rows(batches, feed, 210)
     assert found == ["rows: 210 compared", "input `x`: the same", "head `y`: the same"]
 
 

@@ -82,11 +82,11 @@ def suggest(columns: list[ColumnDescription], frame: str = "") -> Suggestion:
     for column in columns:
         if column.name in taken:
             continue
-        unfit = why_unusable(column)
-        if unfit.change and frame:
-            suggestion.changes[column.name], guess = unfit.change
-            (suggestion.heads if guess.kind == "MultiLabel" else suggestion.inputs)[column.name] = guess
-        elif why := beside.get(column.name) or unfit.why:
+        unusable = why_unusable(column)
+        if unusable.change and frame:
+            suggestion.changes[column.name], kind = unusable.change
+            (suggestion.heads if kind.kind == "MultiLabel" else suggestion.inputs)[column.name] = kind
+        elif why := beside.get(column.name) or unusable.why:
             suggestion.left_out[column.name] = why
         else:
             usable.append(column)

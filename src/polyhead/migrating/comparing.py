@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,86 +13,82 @@ from polyhead.feed import Feed
 from polyhead.kinds.missing import spread_over
 
 
-def rows_before(batches: Iterable[Any], rows: int) -> dict[str, list[np.ndarray]]:
-    """Collect the first rows of batches: one array for each input, each label and the weights of each label, in order.
+class FirstRows(NamedTuple):
+    """The first rows of batches: one array for each input and each label, and the weights of each label.
 
     Weights are 1 for labels without any; one array of weights belongs to every label.
     """
-    parts: dict[str, list[list[np.ndarray]]] = {"x": [], "y": [], "weights": []}
+
+    x: list[np.ndarray]
+    y: list[np.ndarray]
+    weights: list[np.ndarray]
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """The inputs, then the labels."""
+        return [*self.x, *self.y]
+
+
+def _first_rows(batches: Iterable[Any], rows: int) -> FirstRows:
+    parts: tuple[list[list[np.ndarray]], ...] = ([], [], [])
     seen = 0
     for batch in batches:
         x, y, w = (*batch, None, None, None)[:3] if isinstance(batch, (tuple, list)) else (batch, None, None)
         labels, weights = in_order(y) if y is not None else [], dict(in_order(w))
         # copies: a generator may fill the same arrays again
-        parts["x"].append([np.array(leaf) for _, leaf in in_order(x)])
-        parts["y"].append([np.array(leaf) for _, leaf in labels])
-        count = len(parts["x"][-1][0])
-        per_label = [weights.get(path, weights.get(())) for path, _ in labels]
-        parts["weights"].append([np.ones(count) if w is None else np.array(w, float) for w in per_label])
-        seen += count
+        arrays = [np.array(leaf) for _, leaf in in_order(x)]
+        of_labels = [weights.get(path, weights.get(())) for path, _ in labels]
+        parts[0].append(arrays)
+        parts[1].append([np.array(leaf) for _, leaf in labels])
+        parts[2].append([np.ones(len(arrays[0])) if w is None else np.array(w, float) for w in of_labels])
+        seen += len(arrays[0])
         if seen >= rows:
             break
-    return {
-        key: [np.concatenate(arrays)[:rows] for arrays in zip(*all_, strict=True)]
-        for key, all_ in parts.items()
-    }
+    return FirstRows(*([np.concatenate(one)[:rows] for one in zip(*part, strict=True)] for part in parts))
 
 
-def rows_of_feed_alone(feed: Feed, rows: int) -> tuple[dict[str, list[np.ndarray]], list[str]]:
-    """Read the first rows of a feed in the order of the data, without augmentation."""
+def _batches_of_feed(feed: Feed, rows: int) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield the batches of a feed with its first rows, in the order of the data and without augmentation."""
     source = feed.source
     if not source.sequential:
         source = source.select(np.arange(min(rows, feed.num_samples)))
-    plain = feed.on(source, batch_size=32)
-    parts: dict[str, list[list[np.ndarray]]] = {"x": [], "y": [], "weights": []}
-    for batch in itertools.islice(plain.batches(), -(-rows // 32)):
-        parts["x"].append([np.array(batch.inputs[name]) for name in feed.inputs])
-        parts["y"].append([np.array(batch.labels[name]) for name in feed.heads])
-        weights = batch.weights or {}
-        parts["weights"].append([np.array(weights.get(name, np.ones(len(batch.ids)))) for name in feed.heads])
-    names = [*(f"input `{name}`" for name in feed.inputs), *(f"head `{name}`" for name in feed.heads)]
-    return {
-        key: [np.concatenate(arrays)[:rows] for arrays in zip(*all_, strict=True)]
-        for key, all_ in parts.items()
-    }, names
+    for batch in feed.on(source, batch_size=32).batches():
+        labels = {name: batch.labels[name] for name in feed.heads}
+        yield {name: batch.inputs[name] for name in feed.inputs}, labels, batch.weights
 
 
-def compare_rows(read: Callable[[], Mapping[str, list[np.ndarray]]], feed: Feed, rows: int) -> list[str]:
+def compare_rows(open_batches: Callable[[], Iterable[Any]], feed: Feed, rows: int) -> list[str]:
     """Report for each input and head whether its rows are the same, and otherwise how they differ.
 
     Args:
-        read: reads the first rows of the pipeline from its beginning; called again if they differ.
+        open_batches: returns the batches of the pipeline from its beginning; called again if rows differ.
         feed: the feed in its place.
-        rows: the number of rows that ``read`` returns.
+        rows: the number of rows to compare.
     """
-    before = read()
-    after, names = rows_of_feed_alone(feed, rows)
-    arrays = [*after["x"], *after["y"]]
-    old = [*before["x"], *before["y"]]
-    if (len(before["x"]), len(before["y"])) != (len(after["x"]), len(after["y"])):
-        was = f"{len(before['x'])} inputs and {len(before['y'])} label arrays"
-        return [f"not compared: the pipeline has {was}, the feed {', '.join(names)}"]
-    if len(old[0]) != len(arrays[0]):
-        return [f"rows: {len(old[0]):,} before, {len(arrays[0]):,} in the feed"]
-    heads = [None] * len(after["x"]) + list(feed.heads.values())
+    before, after = _first_rows(open_batches(), rows), _first_rows(_batches_of_feed(feed, rows), rows)
+    names = [*(f"input `{name}`" for name in feed.inputs), *(f"head `{name}`" for name in feed.heads)]
+    old, new = before.arrays, after.arrays
+    if (len(before.x), len(before.y)) != (len(after.x), len(after.y)):
+        arrays = f"{len(before.x)} inputs and {len(before.y)} label arrays"
+        return [f"not compared: the pipeline has {arrays}, the feed {', '.join(names)}"]
+    if len(old[0]) != len(new[0]):
+        return [f"rows: {len(old[0]):,} before, {len(new[0]):,} in the feed"]
+    heads = [None] * len(after.x) + list(feed.heads.values())
     notes = [""] * len(names)
-    for at, weights in enumerate(after["weights"], len(after["x"])):
-        if all(a.dtype.kind == "f" for a in (old[at], arrays[at])) and np.isnan(old[at]).any():
-            arrays[at] = np.where(spread_over(weights == 0, arrays[at]), np.nan, arrays[at])
-            notes[at] = "NaN became no label"
-    lines = [f"rows: {len(arrays[0]):,} compared"]
-    pairs = [_in_one_form(a, b, head) for a, b, head in zip(old, arrays, heads, strict=True)]
+    for i, weights in enumerate(after.weights, len(after.x)):
+        if all(a.dtype.kind == "f" for a in (old[i], new[i])) and np.isnan(old[i]).any():
+            new[i] = np.where(spread_over(weights == 0, new[i]), np.nan, new[i])
+            notes[i] = "NaN became no label"
+    lines = [f"rows: {len(new[0]):,} compared"]
+    pairs = [_in_one_form(a, b, head) for a, b, head in zip(old, new, heads, strict=True)]
     if not all(_equal(a, b) for a, b, _ in pairs):
-        sides = zip(*[(a, b) for a, b, _ in pairs], strict=True)
-        order = [
-            _sorted([*side, *all_["weights"]]) for side, all_ in zip(sides, (before, after), strict=True)
-        ]
-        if all(_equal(a, b) for a, b in zip(*(side[: len(pairs)] for side in order), strict=True)):
+        count = len(pairs)
+        old_sorted = _sorted([*(a for a, _, _ in pairs), *before.weights])
+        new_sorted = _sorted([*(b for _, b, _ in pairs), *after.weights])
+        if all(map(_equal, old_sorted[:count], new_sorted[:count])):
             lines += ["the same rows in another order"]
-            old_weights, new_weights = (side[len(pairs) :] for side in order)
-            return lines + _compared_weights(names, old_weights, new_weights, order[0])
-        again = read()
-        if not all(_equal(a, b) for a, b in zip(old, [*again["x"], *again["y"]], strict=True)):
+            return lines + _compared_weights(names, old_sorted[count:], new_sorted[count:], old_sorted)
+        if not all(map(_equal, old, _first_rows(open_batches(), rows).arrays)):
             return [
                 "not compared: the pipeline gives other rows each time, as random order or augmentation does"
             ]
@@ -101,7 +96,7 @@ def compare_rows(read: Callable[[], Mapping[str, list[np.ndarray]]], feed: Feed,
         f"{name}: {_how_they_differ(a, b, '; '.join(filter(None, (note, more))))}"
         for name, (a, b, note), more in zip(names, pairs, notes, strict=True)
     ]
-    return lines + _compared_weights(names, before["weights"], after["weights"], old)
+    return lines + _compared_weights(names, before.weights, after.weights, old)
 
 
 def _compared_weights(
@@ -125,11 +120,8 @@ def _weights_line(name: str, old: np.ndarray, new: np.ndarray, labels: np.ndarra
     elif old.ndim > new.ndim:
         new = spread_over(new, old)
     old, new = (values.reshape(len(values), -1) for values in np.broadcast_arrays(old, new))
-    return (
-        ""
-        if (old == 1).all() and (new == 1).all()
-        else f"weights of {name}: {_how_they_differ(old, new, '')}"
-    )
+    ones = (old == 1).all() and (new == 1).all()
+    return "" if ones else f"weights of {name}: {_how_they_differ(old, new, '')}"
 
 
 def _in_one_form(old: np.ndarray, new: np.ndarray, head: Any) -> tuple[np.ndarray, np.ndarray, str]:
@@ -156,9 +148,8 @@ def _equal(old: np.ndarray, new: np.ndarray) -> bool:
     return bool(np.allclose(old.astype(float), new.astype(float), rtol=1e-5, atol=1e-6, equal_nan=True))
 
 
-def _sorted(arrays: Iterable[np.ndarray]) -> list[np.ndarray]:
+def _sorted(arrays: list[np.ndarray]) -> list[np.ndarray]:
     """Sort the rows of all arrays by their values alone."""
-    arrays = list(arrays)
     keys = [a.reshape(len(a), -1)[:, i] for a in arrays for i in range(min(a[0].size, 8))]
     keys = [key.astype(str) if key.dtype.kind in "OUS" else np.round(key.astype(float), 4) for key in keys]
     order = np.lexsort(keys[::-1])

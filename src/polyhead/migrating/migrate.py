@@ -18,7 +18,7 @@ from polyhead.errors import DataError, Problem
 from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
 from polyhead.migrating import image_flows, mask_flows
-from polyhead.migrating.comparing import compare_rows, rows_before
+from polyhead.migrating.comparing import compare_rows
 from polyhead.migrating.fed_data import draws_from, splits_anew, with_fed_data
 from polyhead.migrating.script import (
     DATA,
@@ -285,7 +285,7 @@ def _comparison(pipeline: Found, code: str, names: dict[str, Any], object_: Any,
     feed = scope["feed"]
     assert isinstance(feed, Feed)
     rows = min(rows, feed.num_samples)
-    return compare_rows(lambda: rows_before(_batches_of(pipeline, object_), rows), feed, rows)
+    return compare_rows(lambda: _batches_of(pipeline, object_), feed, rows)
 
 
 def _batches_of(pipeline: Found, object_: Any) -> Iterable[Any]:
