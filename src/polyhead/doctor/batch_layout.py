@@ -13,12 +13,12 @@ from polyhead.checks.model_match import fits
 from polyhead.doctor.leaf_names import Matches, with_article
 from polyhead.doctor.leaf_statistics import MASKED, NONE, LeafStatistics
 from polyhead.doctor.misread import is_frame
-from polyhead.doctor.model_signature import ExaminedTensor
+from polyhead.doctor.model_signature import ExaminedTensor, nested_code
 from polyhead.doctor.reading import LeafPath, ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.doctor.turned_images import Turned
 from polyhead.errors import Problem, counted
-from polyhead.keras_bridge.structure import leaves
+from polyhead.keras_bridge.structure import Path, leaves
 
 
 def check_batches(reading: Reading, subject: Subject, matches: Matches, shape: str = "") -> list[Problem]:
@@ -153,22 +153,18 @@ def _as_arrays(reading: Reading, leaf_path: LeafPath, matches: Matches, shape: s
         shape: what to yield for the model, from `example_yield`; empty without a model.
     """
     part, path = leaf_path
-    if (
-        part != "y"
-        or (path and not (shape and path in matches.outputs))
-        or any(at[1:] for at in matches.outputs)
-    ):
+    nested = any(output_path[1:] for output_path in matches.outputs)
+    if part != "y" or nested or (path and not (shape and path in matches.outputs)):
         return f'np.asarray({part}{"".join(f"[{key!r}]" for key in path)}, "float32")'
     if not path or len(matches.outputs) < 2:
         return f"yield x, {_array_code(matches.outputs.get(path), 'y', reading.stats[leaf_path].list_shape)}"
-    codes: dict[str, str] = {}
-    for at, slot in matches.outputs.items():
-        stats, name = reading.stats.get(("y", at)), slot.name if slot.name.isidentifier() else "..."
-        listed = None if stats is None else stats.list_shape
-        codes[slot.name] = name if listed is None else _array_code(slot, name, listed)
-    if shape.endswith("}"):
-        return "yield x, {" + ", ".join(f'"{name}": {code}' for name, code in codes.items()) + "}"
-    return f"yield x, ({', '.join(codes.values())})"
+    codes: list[tuple[Path, str]] = []
+    for output_path, slot in matches.outputs.items():
+        stats, name = reading.stats.get(("y", output_path)), slot.name if slot.name.isidentifier() else "..."
+        list_shape = None if stats is None else stats.list_shape
+        code = name if list_shape is None else _array_code(slot, name, list_shape)
+        codes.append((slot.path, code))
+    return f"yield x, {nested_code(codes)}"
 
 
 def _array_code(slot: ExaminedTensor | None, name: str, listed: tuple[int, ...] | None) -> str:

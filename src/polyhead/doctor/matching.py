@@ -7,7 +7,7 @@ from typing import Any
 
 from polyhead.doctor.batch_layout import shown_nesting
 from polyhead.doctor.leaf_names import quoted
-from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
+from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nested_code, nesting_form
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path, rebuild
 
@@ -71,23 +71,7 @@ def example_yield(model: Model, codes: Sequence[str] = ()) -> str:
     if not codes:
         words = [name.rpartition("/")[2] for name in names]
         codes = [word if word.isidentifier() and not dicts else "..." for word in words]
-    return f"x, {_nested_code([(slot.path, code) for slot, code in zip(model.outputs, codes, strict=True)])}"
-
-
-def _nested_code(codes: Sequence[tuple[Path, str]]) -> str:
-    """Join the code for each place of a nesting into code for the whole.
-
-    >>> _nested_code([(("a", 0), "x"), (("a", 1), "y"), (("b",), "z")])
-    '{"a": (x, y), "b": z}'
-    """
-    if codes[0][0] == ():
-        return codes[0][1]
-    parts: dict[Any, list[tuple[Path, str]]] = {}
-    for path, code in codes:
-        parts.setdefault(path[0], []).append((path[1:], code))
-    if isinstance(codes[0][0][0], str):
-        return "{" + ", ".join(f'"{key}": {_nested_code(part)}' for key, part in parts.items()) + "}"
-    return f"({', '.join(map(_nested_code, parts.values()))})"
+    return f"x, {nested_code([(slot.path, code) for slot, code in zip(model.outputs, codes, strict=True)])}"
 
 
 def _match_alone(y: Mapping[str, Any], model: Model) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:
@@ -109,13 +93,19 @@ def _match_keys(
     extra = [name for name in y if name not in names]
     if not missing and not extra:
         return matched, []
-    words = [f"no {quoted(missing)}"] * bool(missing) + [f"{quoted(extra)} too many"] * bool(extra)
     fix = (
         f"Rename {quoted(extra)} to {quoted(missing)}."
         if len(extra) == len(missing) == 1
         else "Yield one array for each output, under its name."
     )
-    return matched, [Problem("y", f"the keys {quoted(names)}", " and ".join(words), fix, "target-keys")]
+    found = key_difference(missing, extra)
+    return matched, [Problem("y", f"the keys {quoted(names)}", found, fix, "target-keys")]
+
+
+def key_difference(missing: Sequence[str], extra: Sequence[str]) -> str:
+    """Describe the keys that a dict lacks, and those that it has besides."""
+    words = [f"no {quoted(missing)}"] * bool(missing) + [f"{quoted(extra)} too many"] * bool(extra)
+    return " and ".join(words)
 
 
 def _by_sorted_key(model: Model) -> list[Problem]:
@@ -178,12 +168,11 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ExaminedTensor], list
         matched: dict[Path, ExaminedTensor] = {(slot.name,): slot for slot in inputs if slot.name in x}
         missing, extra = [n for n in names if n not in x], [n for n in x if n not in names]
         if missing:
-            found = f"{quoted(x)}"
             fix = "Yield each input under the name of its keras.Input."
             if len(names) == len(x) == 1:
                 matched = {(next(iter(x)),): inputs[0]}
                 fix = f"Rename {quoted(x)} to {quoted(names)}, or yield the array alone."
-            return matched, [Problem("x", f"the keys {quoted(names)}", found, fix, "input-keys")]
+            return matched, [Problem("x", f"the keys {quoted(names)}", quoted(x), fix, "input-keys")]
         if extra:
             expected, fix = (
                 f"the keys {quoted(names)} alone",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,6 +157,22 @@ def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
     if isinstance(nested, (list, tuple)):
         return [leaf for i, part in enumerate(nested) for leaf in in_order(part, (*path, i))]
     return [(path, nested)]
+
+
+def nested_code(codes: Sequence[tuple[Path, str]]) -> str:
+    """Join the code for each place of a nesting into code for the whole.
+
+    >>> nested_code([(("a", 0), "x"), (("a", 1), "y"), (("b",), "z")])
+    '{"a": (x, y), "b": z}'
+    """
+    if codes[0][0] == ():
+        return codes[0][1]
+    parts: dict[Any, list[tuple[Path, str]]] = {}
+    for path, code in codes:
+        parts.setdefault(path[0], []).append((path[1:], code))
+    if isinstance(codes[0][0][0], str):
+        return "{" + ", ".join(f'"{key}": {nested_code(part)}' for key, part in parts.items()) + "}"
+    return f"({', '.join(map(nested_code, parts.values()))})"
 
 
 def examined_tensors(nested: Any, model: Any, names: list[str] | None) -> list[ExaminedTensor]:

@@ -10,7 +10,7 @@ from polyhead.checks.output_rules import FEW
 from polyhead.doctor.batch_layout import shown_nesting
 from polyhead.doctor.leaf_names import Matches, quoted
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.matching import example_yield
+from polyhead.doctor.matching import example_yield, key_difference
 from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
@@ -118,8 +118,7 @@ def _weights_nesting(w: Any, model: Model) -> list[Problem]:
             return problem(expected, f"a {type(w).__name__}")
         if set(w) != set(names):
             missing, extra = [n for n in names if n not in w], [n for n in w if n not in names]
-            words = [f"no {quoted(missing)}"] * bool(missing) + [f"{quoted(extra)} too many"] * bool(extra)
-            return problem(expected, " and ".join(words))
+            return problem(expected, key_difference(missing, extra))
     if model.output_form == "nested" and {path for path, _ in in_order(w)} != {s.path for s in model.outputs}:
         return problem(
             f"the nesting of the outputs, {quoted(names)}", shown_nesting(rebuild(w, lambda *_: "*"))

@@ -16,10 +16,10 @@ from typing import Any
 from polyhead.checks.compiled_model import user_losses, user_metrics
 from polyhead.checks.model_match import symbolic
 from polyhead.checks.range_rules import ONE_CLASS
-from polyhead.doctor.model_signature import examined_tensors, nesting_form
+from polyhead.doctor.model_signature import ExaminedTensor, examined_tensors, nested_code
 from polyhead.errors import Problem
 from polyhead.foreign_errors import line_of_text, line_of_user, origin
-from polyhead.keras_bridge.structure import Structure, rebuild
+from polyhead.keras_bridge.structure import Path, Structure, rebuild
 from polyhead.kinds.keras_names import SIGMOID
 
 ON_BATCH = ("train_on_batch", "test_on_batch")
@@ -136,11 +136,14 @@ def compile_problems(model: Any) -> list[Problem]:
     tensors = None if model is None else symbolic(model)
     if tensors is None:
         return []
-    slots = examined_tensors(tensors[1], model, getattr(model, "output_names", None))
-    names = {slot.path: slot.name for slot in slots}
+    names = {slot.path: slot.name for slot in _output_tensors(tensors[1], model)}
     structure = Structure({}, rebuild(tensors[1], lambda path, _: names[path]))
     _, losses = user_losses(model, structure) or ({}, [])
     return [p for p in (*losses, *user_metrics(model, structure)[1]) if p.code != "loss-missing"]
+
+
+def _output_tensors(outputs: Any, model: Any) -> list[ExaminedTensor]:
+    return examined_tensors(outputs, model, getattr(model, "output_names", None))
 
 
 @dataclass(frozen=True)
@@ -149,36 +152,38 @@ class OutputNames:
 
     Attributes:
         names: the names, in the order of declaration.
-        keyed: whether the outputs are a dict.
+        paths: the keys that lead to each output.
+        classes: the outputs of probabilities.
+        one_of: those among them that choose one class of several.
     """
 
     names: tuple[str, ...] = ()
-    keyed: bool = False
+    paths: tuple[Path, ...] = ()
     classes: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
 
     def code(self, values: Mapping[str, str] | None = None) -> str:
         """Return code with a value for each output, in the structure of the outputs.
 
-        >>> OutputNames(("bought", "price")).code()
+        >>> OutputNames(("bought", "price"), ((0,), (1,))).code()
         '(bought, price)'
-        >>> OutputNames(("bought", "price"), keyed=True).code()
+        >>> OutputNames(("bought", "price"), (("bought",), ("price",))).code()
         '{"bought": bought, "price": price}'
         """
         names = self.names or ("first", "second")
         texts = [(values or {}).get(name, name if name.isidentifier() else "...") for name in names]
-        if self.keyed:
-            return "{" + ", ".join(f'"{n}": {text}' for n, text in zip(names, texts, strict=True)) + "}"
-        return f"({', '.join(texts)})" if len(texts) > 1 else texts[0]
+        return nested_code(list(zip(self.paths or ((0,), (1,)), texts, strict=True)))
 
 
 def outputs_of(model: Any) -> OutputNames:
     """Return the outputs of a model; without names if it has none."""
     tensors = None if model is None else symbolic(model)
     if tensors is None:
-        return OutputNames(tuple(map(str, getattr(model, "output_names", None) or ())))
-    slots = examined_tensors(tensors[1], model, getattr(model, "output_names", None))
+        names = tuple(map(str, getattr(model, "output_names", None) or ()))
+        return OutputNames(names, tuple((i,) for i in range(len(names))))
+    slots = _output_tensors(tensors[1], model)
     classes = tuple(slot.name for slot in slots if slot.activation in (*ONE_CLASS, *SIGMOID))
     one_of = tuple(slot.name for slot in slots if slot.activation in ONE_CLASS)
-    names = tuple(slot.name for slot in slots)
-    return OutputNames(names, nesting_form(tensors[1]) == "dict", classes, one_of)
+    return OutputNames(
+        tuple(slot.name for slot in slots), tuple(slot.path for slot in slots), classes, one_of
+    )
