@@ -20,7 +20,8 @@ from tiff_writer import CODES, tiff
 
 from polyhead.errors import DataError
 from polyhead.images.content import Broken, Content
-from polyhead.images.decode import decode, decode_mask, header_of
+from polyhead.images.decode import decode, decode_mask
+from polyhead.images.encoded import header_of
 from polyhead.images.headers import parse
 
 SECONDS = 2.0

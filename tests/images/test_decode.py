@@ -15,8 +15,9 @@ from PIL import Image
 from polyhead.errors import DataError
 from polyhead.images import geometry
 from polyhead.images.content import Broken
-from polyhead.images.decode import decode, decode_mask, header_of, upright
-from polyhead.images.headers import FORMATS, parse
+from polyhead.images.decode import decode, decode_mask, upright
+from polyhead.images.encoded import FORMATS, header_of
+from polyhead.images.headers import parse
 
 RNG = np.random.default_rng(3)
 RGB = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)

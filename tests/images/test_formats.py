@@ -9,8 +9,8 @@ import pytest
 from pillow_features import supports
 
 from polyhead.errors import DataError
-from polyhead.images.decode import decode, decode_mask, header_of, upright
-from polyhead.images.headers import read_header
+from polyhead.images.decode import decode, decode_mask, upright
+from polyhead.images.encoded import header_of
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -76,7 +76,7 @@ def is_read(data, pixels, tmp_path, orientation=1):
             assert found.size == header_of(source).size == pixels.shape[:2]
             assert found.orientation == orientation
             np.testing.assert_array_equal(found.pixels, channels_of(pixels, count))
-    assert read_header(tmp_path / "file").size == pixels.shape[:2]
+    assert header_of(tmp_path / "file").size == pixels.shape[:2]
     gray = decode(data, channels=1, deep=True).pixels
     if pixels.shape[2] < 3:
         np.testing.assert_array_equal(gray, pixels[..., :1])

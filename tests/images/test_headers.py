@@ -6,7 +6,7 @@ import pytest
 
 from outcomes import message
 from polyhead import DataError
-from polyhead.images.headers import FORMATS, read_header
+from polyhead.images.encoded import FORMATS, header_of
 
 Image = pytest.importorskip("PIL.Image")
 PIXELS = np.zeros((21, 34, 3), np.uint8)
@@ -16,7 +16,7 @@ VP8X = b"RIFF\xff\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(10)
 
 def shown(path):
     """(height, width, orientation), as the header has them."""
-    header = read_header(path)
+    header = header_of(path)
     return (*header.size, header.orientation)
 
 
@@ -45,7 +45,7 @@ def test_sizes_are_those_that_pillow_finds(tmp_path, name, options):
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "I;16"])
 def test_every_kind_of_png(tmp_path, mode):
     Image.new(mode, (34, 21)).save(tmp_path / "a.png")
-    assert read_header(tmp_path / "a.png").size == (21, 34)
+    assert header_of(tmp_path / "a.png").size == (21, 34)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -58,7 +58,7 @@ def test_an_image_is_as_large_as_it_is_upright(tmp_path, name, orientation):
     Image.fromarray(PIXELS).save(tmp_path / name, exif=exif)
     with Image.open(tmp_path / name) as image:
         upright = ImageOps.exif_transpose(image).size
-    header = read_header(tmp_path / name)
+    header = header_of(tmp_path / name)
     assert (*header.size, header.orientation) == (upright[1], upright[0], orientation)
     assert header.stored == PIXELS.shape[:2]
 
@@ -86,7 +86,7 @@ def exif(order, entries, kind=3):
 )
 def test_orientation_in_jpeg(tmp_path, block, orientation):
     Image.fromarray(PIXELS).save(tmp_path / "a.jpg", exif=b"Exif\0\0" + block)
-    header = read_header(tmp_path / "a.jpg")
+    header = header_of(tmp_path / "a.jpg")
     assert header.orientation == orientation
     assert header.size == ((34, 21) if orientation > 4 else (21, 34))
 
@@ -106,8 +106,8 @@ def test_markers_may_be_padded(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", f"expected an image ({FORMATS}), got an empty file."),
-        (b"<html><b>", f"({FORMATS}), got a file that begins with b'<html><b'."),
+        (b"", "expected an image, got an empty file."),
+        (b"<html><b>", f"({FORMATS}), got 9 bytes that begin with b'<html><b'."),
         (b"\xff\xd8\xff\xe0\0", "expected an image with a whole header, got a file that ends within its header."),
         (b"\xff\xd8\xff", "got a file that ends within its header."),
         (b"\xff\xd8\xff\xe0\0\0", "got a JPEG with a segment of no length."),
@@ -116,7 +116,7 @@ def test_markers_may_be_padded(tmp_path):
         (b"\xff\xd8" + b"\xff\x01" * 5000, "got a JPEG without its size."),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "got a file that ends within its header."),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIDAT" + bytes(16), "got a PNG that does not begin with its size."),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(16), "expected an image of at least one pixel, got 0 x 0."),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(16), "expected an image, got a size of 0 x 0 pixels."),
         (b"RIFF\0\0\0\0WEBPABCD" + bytes(20), "got a WebP that begins with the part b'ABCD'."),
         (b"RIFF\0\0\0\0WEBPVP8 " + bytes(20), "got a WebP without a first frame."),
         (b"RIFF\0\0\0\0WEBPVP8X" + bytes(10), "got a file that ends within its header."),
@@ -145,15 +145,15 @@ def test_markers_may_be_padded(tmp_path):
 def test_what_is_no_image_is_said(tmp_path, content, words):
     file = tmp_path / "a.jpg"
     file.write_bytes(content)
-    found = message(lambda: read_header(file))
+    found = message(lambda: header_of(file))
     assert found.startswith(f"file {file}: expected ")
     assert found.endswith(words)
 
 
 def test_a_file_that_is_not_there(tmp_path):
     file = tmp_path / "a.jpg"
-    assert message(lambda: read_header(file)) == (
-        f"file {file}: expected a readable file, got No such file or directory."
+    assert message(lambda: header_of(file)) == (
+        f"file {file}: expected a file that can be read, got No such file or directory."
     )
 
 
@@ -164,4 +164,4 @@ def test_no_beginning_of_a_file_breaks_the_reader(tmp_path, name):
     for end in range(min(len(content), 400)):
         (tmp_path / "cut").write_bytes(content[:end])
         with contextlib.suppress(DataError):
-            assert read_header(tmp_path / "cut").size == (21, 34)
+            assert header_of(tmp_path / "cut").size == (21, 34)

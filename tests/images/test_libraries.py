@@ -38,7 +38,7 @@ def test_planning_loads_no_image_library():
         ),
         ("simplejpeg", "simplejpeg", "v.decode(b'\\xff\\xd8\\xff\\xc0\\0\\x11\\x08\\0\\x08\\0\\x08')"),
         ("PIL", "pillow", "v.decode_mask(b'BM' + bytes(12) + b'(' + bytes(3) + b'\\1\\0\\0\\0' * 2)"),
-        ("PIL", "pillow", "v.header_of(b'qoif')"),
+        ("PIL", "pillow", "v.decode(b'qoif')"),
     ],
 )
 def test_a_missing_library_names_the_extra(module, package, call):

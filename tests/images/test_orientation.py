@@ -9,7 +9,8 @@ import pytest
 from pillow_features import VERSION, supports
 
 from polyhead.images.decode import decode
-from polyhead.images.headers import parse, read_header
+from polyhead.images.encoded import header_of
+from polyhead.images.headers import parse
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 ImageOps = pytest.importorskip("PIL.ImageOps")
@@ -58,7 +59,7 @@ def agrees(data, tmp_path, wanted=None):
     with Image.open(io.BytesIO(data)) as image:
         shown = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     (tmp_path / "file").write_bytes(data)
-    header, found = read_header(tmp_path / "file"), decode(data)
+    header, found = header_of(tmp_path / "file"), decode(data)
     assert header == parse(data)
     assert header.size == found.size == shown.shape[:2]
     assert np.abs(found.pixels.astype(int) - shown).max() <= 6
@@ -151,4 +152,4 @@ def test_a_gif_is_as_large_as_pillow_shows_it(tmp_path):
     with Image.open(io.BytesIO(small)) as image:
         shown = image.size
     (tmp_path / "small").write_bytes(small)
-    assert read_header(tmp_path / "small").size == decode(small).size == shown[::-1] == (20, 32)
+    assert header_of(tmp_path / "small").size == decode(small).size == shown[::-1] == (20, 32)

@@ -9,7 +9,8 @@ from pillow_features import VERSION
 from tiff_writer import CODES, tiff
 
 from polyhead.errors import DataError
-from polyhead.images.decode import decode, decode_mask, header_of, upright
+from polyhead.images.decode import decode, decode_mask, upright
+from polyhead.images.encoded import header_of
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 HIGH, WIDE = 37, 45

@@ -504,6 +504,12 @@ def test_sizes_are_read_from_the_image_where_the_file_has_none(data):
     assert column(rows, "size").tolist() == [[40, 60]]
 
 
+def test_the_size_of_a_format_that_only_pillow_reads(data):
+    image = pytest.importorskip("PIL.Image")
+    image.new("RGB", (60, 40)).save(data.root / "a.tga")
+    assert column(data([box(1)], images=[{"id": 1, "file_name": "a.tga"}]), "size").tolist() == [[40, 60]]
+
+
 def test_verify_opens_every_image(data):
     for name, size in zip("abc", [(40, 60), (60, 40), (41, 60)], strict=True):
         (data.root / f"{name}.jpg").write_bytes(b"GIF89a" + bytes([size[1], 0, size[0], 0]))
@@ -521,7 +527,7 @@ def test_verify_opens_every_image(data):
     (data.root / "b.jpg").write_bytes(b"broken")
     assert message(lambda: data([box(1)], verify=True)).startswith(
         f"file {data.root / 'b.jpg'}: expected an image (JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PGM, "
-        "PPM or PFM), got a file that"
+        "PPM or PFM), got 6 bytes that"
     )
     assert len(data([box(1)], verify=True, missing_files="drop")) == 2
 

@@ -7,7 +7,6 @@ orientation differently, depending on version and format, so it comes from polyh
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +20,13 @@ from polyhead.images.encoded import (
     Encoded,
     checked_header,
     damage,
-    file_place,
     header_in,
     no_page,
     read_encoded,
     refusal,
 )
 from polyhead.images.geometry import orient, scale, turned
-from polyhead.images.headers import read_header
-from polyhead.images.image_header import Header, NoPage
+from polyhead.images.image_header import TURNED, Header, NoPage
 from polyhead.images.libraries import opencv, simplejpeg
 from polyhead.images.netpbm import read_pnm
 from polyhead.images.npy import read_npy
@@ -189,40 +186,19 @@ def _require_exact(header: Header, where: str) -> None:
         raise refusal(where, "a mask in a lossless format", f"a lossy {header.format}", fix)
 
 
-def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
-    """The header of an image, with its size and orientation.
-
-    Raises:
-        DataError: for a file that is missing, empty, or not an image.
-    """
-    if isinstance(source, (str, os.PathLike)):
-        try:
-            return read_header(source, file_place(source, where), page)
-        except DataError:
-            pass  # the format may be known to Pillow; if not, the code below raises
-    data, where = read_encoded(source, where)
-    return header_in(data, page, where)
-
-
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Turn stored pixels upright, given their Exif orientation (1 to 8)."""
     if orientation == 1:
         return pixels
-    if pixels.dtype in _TURNED_BY_OPENCV and pixels.shape[2:] < (5,):
-        cv2 = opencv()
-        if orientation in (2, 3, 4):
-            oriented = cv2.flip(pixels, {2: 1, 3: -1, 4: 0}[orientation])
-        elif orientation in (6, 8):
-            oriented = cv2.rotate(
-                pixels, cv2.ROTATE_90_CLOCKWISE if orientation == 6 else cv2.ROTATE_90_COUNTERCLOCKWISE
-            )
-        else:
-            oriented = cv2.transpose(pixels)
-            oriented = oriented if orientation == 5 else cv2.flip(oriented, -1)
-        return oriented.reshape(*oriented.shape[:2], *pixels.shape[2:])  # OpenCV drops a single channel
-    oriented = pixels.swapaxes(0, 1) if orientation > 4 else pixels
-    rows, columns = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
-    return np.ascontiguousarray(oriented[:: -1 if rows else 1, :: -1 if columns else 1])
+    rows, columns = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)  # which to reverse
+    if pixels.dtype not in _TURNED_BY_OPENCV or pixels.shape[2:] >= (5,):
+        oriented = pixels.swapaxes(0, 1) if orientation in TURNED else pixels
+        return np.ascontiguousarray(oriented[:: -1 if rows else 1, :: -1 if columns else 1])
+    transposed = opencv().transpose(pixels) if orientation in TURNED else None
+    oriented = pixels if transposed is None else transposed
+    if rows or columns:
+        oriented = opencv().flip(oriented, -1 if rows and columns else int(columns), transposed)
+    return oriented.reshape(*oriented.shape[:2], *pixels.shape[2:])  # OpenCV drops a single channel
 
 
 _TURNED_BY_OPENCV = (np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64)

@@ -130,6 +130,8 @@ def valid(orientation: int) -> int:
 
 def exif_orientation(exif: bytes, xmp: bytes = b"") -> int:
     """Read the orientation from an Exif block, else from XMP; 1 if it is missing or damaged."""
+    if not exif and not xmp:
+        return 1
     try:
         directories = Directories(Content(exif.removeprefix(b"Exif\0\0")))
         first = directories.directory(directories.first, only=ORIENTATION)

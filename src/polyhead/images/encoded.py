@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import ntpath
 import os
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,18 @@ import numpy as np
 from polyhead.columns.image_values import content, file_of, is_pillow, names_image
 from polyhead.errors import DataError, Problem, place
 from polyhead.foreign_errors import GIT_LFS
-from polyhead.images.content import Broken
-from polyhead.images.headers import FORMATS, MAX_PIXELS, parse
+from polyhead.images.content import Broken, Content
+from polyhead.images.headers import parse
 from polyhead.images.image_header import Header, NoPage
 from polyhead.images.pillow_files import Held, rare_header
 
 Encoded = Any
 """Bytes, also as a uint8 array ``(n,)``; a path; or a Pillow image."""
+
+FORMATS = "JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PGM, PPM or PFM"
+
+MAX_PIXELS = 1 << 27
+"""The largest image that is decoded by default: 134 million pixels, 400 MB as RGB."""
 
 
 def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
@@ -35,6 +41,8 @@ def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
     elif isinstance(source, (str, os.PathLike)):
         where = file_place(source, where)
         data = read_file(source, where)
+        if not data:
+            raise damage(where, "an image", "an empty file")
     elif isinstance(source, (bytearray, memoryview)):
         data = bytes(source)
     elif isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 1:
@@ -149,6 +157,28 @@ def file_place(path: Any, where: str) -> str:
     """Add a file to a location in errors."""
     file = place(file=str(path))
     return f"{where}, {file}" if where else file
+
+
+def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
+    """Read the header of an image; of a file no more than its header.
+
+    Raises:
+        DataError: for a file that is missing, empty, not an image, or has no such page.
+
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.gif"
+    >>> _ = file.write_bytes(b"GIF89a" + bytes([5, 0, 3, 0]))
+    >>> header_of(file).size
+    (3, 5)
+    """
+    if isinstance(source, (str, os.PathLike)):
+        with suppress(OSError, ValueError, Broken), open(source, "rb") as file:
+            header = parse(Content(file), page)
+            if header is not None and header.height and header.width:
+                return header
+    # other sources, formats that only Pillow knows, and all errors
+    data, where = read_encoded(source, where)
+    return header_in(data, page, where)
 
 
 def header_in(data: bytes | Held, page: int, where: str) -> Header:

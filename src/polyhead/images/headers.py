@@ -1,15 +1,13 @@
-"""Reads the header of an image file: format, size, orientation, depth, pages. No pixel is decoded.
+"""Parses the header of an image file: format, size, orientation, depth, pages. No pixel is decoded.
 
-This is the only header parser: readers use it for sizes, the decoder for everything. Where image viewers disagree, it
-follows Pillow. Reads are bounded, so a broken file causes an error and cannot exhaust memory.
+Where image viewers disagree, it follows Pillow. Reads are bounded, so a broken file causes an error and cannot exhaust
+memory.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
-from polyhead.errors import DataError, Problem, place
 from polyhead.images.containers import is_jpeg2000, read_heif, read_jpeg2000
 from polyhead.images.content import Broken, Content
 from polyhead.images.directories import ORIENTATION, Directories, exif_orientation, valid
@@ -17,52 +15,6 @@ from polyhead.images.image_header import Header, NoPage
 from polyhead.images.netpbm import is_netpbm, read_netpbm_header
 from polyhead.images.npy import MAGIC, read_npy_header
 from polyhead.images.raster_headers import LARGEST_TEXT, read_bmp, read_gif, read_jpeg, read_png, read_webp
-
-MAX_PIXELS = 1 << 27
-"""The largest image that is decoded by default: 134 million pixels, 400 MB as RGB."""
-
-FORMATS = "JPEG, PNG, BMP, GIF, WebP, TIFF, AVIF, JPEG 2000, PGM, PPM or PFM"
-
-
-def read_header(path: str | os.PathLike[str], where: str = "", page: int = 0) -> Header:
-    """Read the header of an image file.
-
-    Args:
-        path: the file; its format is detected from its content, not from its name.
-        where: the location in errors; by default the file.
-        page: the page of a TIFF, from 0 on.
-
-    Raises:
-        DataError: for a file that does not exist, is empty, has a truncated header, or an unknown format.
-
-    >>> import tempfile, pathlib
-    >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.gif"
-    >>> _ = file.write_bytes(b"GIF89a" + bytes([5, 0, 3, 0]))
-    >>> read_header(file).size
-    (3, 5)
-    """
-    where = where or place(file=os.fspath(path))
-    expected = f"an image ({FORMATS})"
-    try:
-        with open(path, "rb") as file:
-            content = Content(file)
-            if not content.size:
-                raise DataError(Problem(where, expected, "an empty file", code="image"))
-            header = parse(content, page)
-            if header is None:
-                found = f"a file that begins with {content.peek(0, 8)!r}"
-                raise DataError(Problem(where, expected, found, code="image"))
-    except (OSError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        found = getattr(error, "strerror", None) or str(error)
-        raise DataError(Problem(where, "a readable file", found, code="image")) from error
-    except Broken as error:
-        raise DataError(Problem(where, "an image with a whole header", str(error), code="image")) from None
-    if header.height < 1 or header.width < 1:
-        found = f"{header.height} x {header.width}"
-        raise DataError(Problem(where, "an image of at least one pixel", found, code="image"))
-    return header
 
 
 def parse(content: Content | bytes, page: int = 0) -> Header | None:
@@ -105,13 +57,6 @@ def _pnm(content: Content) -> Header:
     return Header("PNM", header.height, header.width, bits=header.bits, bands=header.bands)
 
 
-def _npy(content: Content) -> Header:
-    header = read_npy_header(content)
-    bands = header.shape[2] if len(header.shape) == 3 else 1
-    height, width = header.shape[:2]
-    return Header("NPY", height, width, bits=8 * header.dtype.itemsize, bands=bands)
-
-
 _FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[Content], Header]], ...] = (
     (lambda start: start[:3] == b"\xff\xd8\xff", read_jpeg),
     (lambda start: start[:8] == b"\x89PNG\r\n\x1a\n", read_png),
@@ -120,5 +65,5 @@ _FORMATS: tuple[tuple[Callable[[bytes], bool], Callable[[Content], Header]], ...
     (lambda start: start[:6] in (b"GIF87a", b"GIF89a"), read_gif),
     (is_jpeg2000, read_jpeg2000),
     (is_netpbm, _pnm),
-    (lambda start: start[:6] == MAGIC, _npy),
+    (lambda start: start[:6] == MAGIC, read_npy_header),
 )

@@ -7,26 +7,17 @@ from __future__ import annotations
 
 import io
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from polyhead.images.content import Broken, Content
+from polyhead.images.image_header import Header
 
 MAGIC = b"\x93NUMPY"
 _HEAD = 12_000
 
 
-class NpyHeader(NamedTuple):
-    """The header of an array: shape, dtype, memory order, and the position of the first number."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    columns_first: bool
-    start: int
-
-
-def read_npy_header(content: Content) -> NpyHeader:
+def read_npy_header(content: Content) -> Header:
     """Read the header of an image.
 
     Raises:
@@ -36,14 +27,14 @@ def read_npy_header(content: Content) -> NpyHeader:
     try:
         version = np.lib.format.read_magic(file)
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, columns_first, dtype = read[version](file)
+        shape, _, dtype = read[version](file)
     except Exception:  # the header is the text of a Python dict, so anything can be raised
         raise Broken("an .npy file with a damaged header") from None
     if len(shape) not in (2, 3) or dtype.kind not in "uifb" or min(shape) < 0:
         raise Broken(f"an .npy file of {dtype} of shape {shape}, rather than (H, W) or (H, W, channels)")
     if file.tell() + math.prod(shape) * dtype.itemsize > content.size:
         raise Broken(f"an .npy file that ends within its numbers, at {content.size:,} bytes")
-    return NpyHeader(shape, dtype, columns_first, file.tell())
+    return Header("NPY", shape[0], shape[1], bits=8 * dtype.itemsize, bands=(*shape, 1)[2])
 
 
 def read_npy(data: bytes) -> np.ndarray:
@@ -52,8 +43,7 @@ def read_npy(data: bytes) -> np.ndarray:
     Raises:
         Broken: as for `read_npy_header`.
     """
-    header = read_npy_header(Content(data))
-    numbers = np.frombuffer(data, header.dtype, math.prod(header.shape), header.start)
-    numbers = numbers.reshape(header.shape, order="F" if header.columns_first else "C")
-    numbers = np.ascontiguousarray(numbers.astype(header.dtype.newbyteorder("="), copy=False))
-    return numbers if numbers.ndim == 3 else numbers[..., None]
+    read_npy_header(Content(data))
+    pixels = np.lib.format.read_array(io.BytesIO(data))
+    pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+    return pixels if pixels.ndim == 3 else pixels[..., None]

@@ -18,7 +18,7 @@ from polyhead.columns.image_values import READS, frames
 from polyhead.errors import PolyheadError
 from polyhead.images.channels import Samples
 from polyhead.images.content import Broken
-from polyhead.images.directories import valid
+from polyhead.images.directories import ORIENTATION, valid
 from polyhead.images.image_header import Header, NoPage
 from polyhead.images.libraries import pillow
 
@@ -101,14 +101,9 @@ class Held:
             except Exception as error:
                 found = str(error) or type(error).__name__
                 raise Broken(f"one that cannot be read any more ({found})") from error
-            turned = image.getexif().get(274, 1)
-            pages, self._page = frames(image), image.tell()
-        lossy = image.format in _LOSSY_HELD or image.info.get("compression") in _LOSSY_TIFF
-        turned = valid(turned) if isinstance(turned, int) else 1
-        self._image = image
-        self.header = Header(
-            image.format or "image", image.height, image.width, turned, lossy=lossy, pages=pages
-        )
+            self._image, self._page = image, image.tell()
+            lossy = image.format in _LOSSY_HELD or image.info.get("compression") in _LOSSY_TIFF
+            self.header = _header(image, image.format or "image", lossy, frames(image))
 
     def samples(self, page: int, ids: bool = False) -> Samples:
         """Return the pixels as stored, not turned upright.
@@ -140,10 +135,14 @@ def rare_header(data: bytes) -> Header | None:
             if accept is not None and accept(data[:16]) is not True:
                 continue
             image = factory(io.BytesIO(data), "")
-            orientation = image.getexif().get(274, 1)
-            turned = valid(orientation) if isinstance(orientation, int) else 1
-            return Header(name, image.height, image.width, turned, lossy=name in _LOSSY)
+            return _header(image, name, name in _LOSSY)
     return None
+
+
+def _header(image: Any, format: str, lossy: bool, pages: int = 1) -> Header:
+    orientation = image.getexif().get(ORIENTATION, 1)
+    orientation = valid(orientation) if isinstance(orientation, int) else 1
+    return Header(format, image.height, image.width, orientation, lossy=lossy, pages=pages)
 
 
 @contextlib.contextmanager
@@ -172,36 +171,30 @@ def are_shades(image: Any) -> bool:
 @_as_broken()
 def samples_of(image: Any, ids: bool = False) -> Samples:
     """The pixels of a Pillow image; with ``ids``, palette indices and bits are not converted."""
-    mode = image.mode
     if ids:
-        if mode in ("LA", "PA", "La"):
-            image = image.getchannel(0)
-        pixels = np.asarray(image)
-        pixels = pixels.astype(
-            np.uint8 if pixels.dtype == np.bool_ else pixels.dtype.newbyteorder("="), copy=False
-        )
-        return Samples(
-            pixels if pixels.ndim == 3 else pixels[..., None], "gray" if pixels.ndim == 2 else "rgb"
-        )
-    if mode == "1":
-        image, mode = image.convert("L"), "L"
-    elif mode in ("P", "PA"):
-        alpha = mode == "PA" or "transparency" in image.info or getattr(image.palette, "mode", "") == "RGBA"
-        mode = "RGBA" if alpha else "RGB"
-        image = image.convert(mode)
-    elif mode in ("La", "RGBa"):
-        mode = mode.upper()
-        image = image.convert(mode)
-    elif mode == "LAB":
-        raise Broken("one in mode LAB, which Pillow does not turn into RGB")
-    elif mode in ("L", "RGB") and isinstance(image.info.get("transparency"), int if mode == "L" else tuple):
-        mode = {"L": "LA", "RGB": "RGBA"}[mode]  # one of its values is transparent
-        image = image.convert(mode)
-    elif mode not in ("L", "LA", "RGB", "RGBA", "I", "F") and not mode.startswith("I;16"):
-        image, mode = image.convert("RGB"), "RGB"
+        image = image.getchannel(0) if image.mode in ("LA", "PA", "La") else image
+    else:
+        mode = _mode_with_all_colors(image)
+        image = image if image.mode == mode else image.convert(mode)
     pixels = np.asarray(image)
-    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-    gray = mode[0] in "LIF"
-    return Samples(
-        pixels if pixels.ndim == 3 else pixels[..., None], "gray" if gray else "rgb", mode in ("LA", "RGBA")
+    pixels = pixels.astype(
+        np.uint8 if pixels.dtype == np.bool_ else pixels.dtype.newbyteorder("="), copy=False
     )
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    meaning: Any = "gray" if pixels.shape[2] < 3 else "rgb"
+    return Samples(pixels, meaning, not ids and image.mode in ("LA", "RGBA"))
+
+
+def _mode_with_all_colors(image: Any) -> str:
+    """The mode of gray or RGB, with alpha if any, to which an image converts without loss of its colors."""
+    mode, transparency = str(image.mode), image.info.get("transparency")
+    if mode == "LAB":
+        raise Broken("one in mode LAB, which Pillow does not turn into RGB")
+    if mode in ("P", "PA"):
+        alpha = mode == "PA" or transparency is not None or getattr(image.palette, "mode", "") == "RGBA"
+        return "RGBA" if alpha else "RGB"
+    if (mode == "L" and isinstance(transparency, int)) or (mode == "RGB" and isinstance(transparency, tuple)):
+        return mode + "A"  # one of its values is transparent
+    if mode in ("L", "LA", "RGB", "RGBA", "I", "F") or mode.startswith("I;16"):
+        return mode
+    return {"1": "L", "La": "LA", "RGBa": "RGBA"}.get(mode, "RGB")

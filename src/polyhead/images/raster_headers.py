@@ -66,8 +66,7 @@ def read_jpeg(content: Content) -> Header:
     if size is None:
         raise Broken("a JPEG without its size")
     bits, height, width = size
-    orientation = exif_orientation(exif, xmp) if exif or xmp else 1
-    return Header("JPEG", height, width, orientation, bits, lossy=True, scans=scans)
+    return Header("JPEG", height, width, exif_orientation(exif, xmp), bits, lossy=True, scans=scans)
 
 
 def _marker(content: Content, at: int) -> int:
@@ -115,8 +114,7 @@ def read_png(content: Content) -> Header:
         at += 12 + length
     else:
         raise Broken(f"a PNG of more than {_CHUNKS:,} parts")
-    exif = exif or _unhexed(text)
-    orientation = exif_orientation(exif, xmp) if exif or xmp else 1
+    orientation = exif_orientation(exif or _unhexed(text), xmp)
     return Header("PNG", height, width, orientation, bits, kind, pages=pages, clear=clear)
 
 
@@ -177,7 +175,7 @@ def read_webp(content: Content) -> Header:
         elif name == b"XMP " and flags & 0x04 and not xmp:
             xmp = content.read(at + 8, length)
         at += 8 + length + length % 2
-    orientation = exif_orientation(exif, xmp) if exif or xmp else 1
+    orientation = exif_orientation(exif, xmp)
     return Header("WebP", height, width, orientation, lossy=lossy, pages=2 if frames > 1 else 1)
 
 
@@ -215,7 +213,7 @@ def read_gif(content: Content) -> Header:
             at = _after_blocks(content, at + 11 + (3 << (mark[9] & 7) + 1 if mark[9] & 0x80 else 0))
         else:
             break
-    return Header("GIF", height, width, exif_orientation(b"", xmp) if xmp else 1, pages=max(1, frames))
+    return Header("GIF", height, width, exif_orientation(b"", xmp), pages=max(1, frames))
 
 
 def _after_blocks(content: Content, at: int) -> int:

@@ -26,8 +26,7 @@ from polyhead.errors import (
     shown,
 )
 from polyhead.feed import Feed
-from polyhead.images.decode import header_of
-from polyhead.images.encoded import file_place, read_file
+from polyhead.images.encoded import file_place, header_of, read_file
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Origins

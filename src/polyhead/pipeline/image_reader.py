@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem, place, shown, warn
+from polyhead.images.encoded import header_of
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing
 from polyhead.pipeline.bit_depth import decoded_image, scale_by_range
@@ -60,8 +61,6 @@ class ImageReader:
     @with_remedy
     def frame(self, name: str, value: Any, row: int) -> Frame:
         """Return the size of an image from `open`."""
-        from polyhead.images.decode import header_of
-
         kind = self._images[name]
         if isinstance(value, np.ndarray):
             return Frame((int(value.shape[0]), int(value.shape[1])))

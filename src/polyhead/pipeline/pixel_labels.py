@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem
-from polyhead.images.encoded import DAMAGED
+from polyhead.images.encoded import DAMAGED, header_of
 from polyhead.kinds import Head
 from polyhead.kinds.pixels import lists_files
 from polyhead.pipeline.image_frame import File, Frame, with_remedy
@@ -32,7 +32,7 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
     Raises:
         DataError: for a file that cannot be read.
     """
-    from polyhead.images.decode import decode, decode_colors, decode_mask, header_of
+    from polyhead.images.decode import decode, decode_colors, decode_mask
 
     if hasattr(value, "segments"):  # a panoptic PNG: its colors encode the ids of segments
         return value.to_mask(decode(value.path, max_pixels=max_pixels, where=where).pixels)

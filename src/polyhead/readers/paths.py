@@ -12,7 +12,7 @@ from typing import Any
 
 from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, counted, hints, place, shown, similar
-from polyhead.images.headers import read_header
+from polyhead.images.encoded import header_of
 from polyhead.readers.findings import Findings
 
 _MOST_FOLDERS = 1000
@@ -301,7 +301,7 @@ class Files:
             return None
 
     def _of(self, path: str) -> tuple[int, int]:
-        header = read_header(path)
+        header = header_of(path)
         return header.stored if self._exif == "ignored" else header.size
 
     def sized(self, path: str, declared: tuple[int, int] | None, verify: bool) -> tuple[int, int] | None:
@@ -333,7 +333,7 @@ class Files:
         fix = "It was cropped or stretched after annotation, so the positions of its objects are unknown."
         if size == declared[::-1]:
             fix = "Height and width may be swapped in the annotation; correct them there."
-            if read_header(path).orientation > 4:
+            if header_of(path).orientation > 4:
                 other = "applied" if self._exif == "ignored" else "ignored"
                 fix = f'It was annotated with its Exif orientation {other}: say exif="{other}".'
         self._fail("size", place(file=path), expected, words, fix)

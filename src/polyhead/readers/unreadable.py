@@ -14,6 +14,7 @@ import numpy as np
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem, Report, counted, listed, place, warn
+from polyhead.images.encoded import DAMAGED, header_of
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.progress import shown_while
 from polyhead.readers.as_source import as_source
@@ -158,8 +159,6 @@ def _is_encoded(value: Any) -> bool:
 
 def _opens(value: Any) -> bool:
     """Return whether an entry of a column is an image, as far as its header tells."""
-    from polyhead.images.decode import header_of
-
     if not _is_encoded(value):
         return False
     try:
@@ -172,7 +171,6 @@ def _opens(value: Any) -> bool:
 def _damage_in(rows: Mapping[str, Any], row_ids: Sequence[int], i: int) -> Problem | None:
     """The first image of a row that is missing or broken; None if there is none."""
     from polyhead.images.decode import require_undamaged
-    from polyhead.images.encoded import DAMAGED
 
     for name, values in rows.items():
         if not _is_encoded(values[i]):

@@ -15,7 +15,7 @@ import numpy as np
 
 from polyhead.errors import ContractError, DataError, Problem, is_integer, place, shown, similar
 from polyhead.images.encode import png
-from polyhead.images.headers import read_header
+from polyhead.images.encoded import header_of
 from polyhead.kinds import Head
 from polyhead.results.boxes_kept import classes_of_boxes
 from polyhead.whole_file import writing
@@ -106,7 +106,7 @@ def write_yolo_labels(
     names = list(heads[each].names) if each else []
     stems = file_names(files, range(len(files)))
     for (row, stem), file in zip(_with_names(rows, stems, folder), files, strict=True):
-        header = read_header(file)
+        header = header_of(file)
         height, width = (header.height, header.width) if stored_sides else header.size
         lines = []
         for at, corners in enumerate(_boxes(row, heads[name], name)):
