@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.class_head import ClassHead
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
@@ -25,7 +26,7 @@ from polyhead.kinds.source_column import Column, over
 
 
 @dataclass(frozen=True, repr=False)
-class Binary(Head):
+class Binary(ClassHead):
     """A binary label: 0 or 1, or a boolean, as float32 ``(B, 1)``.
 
     Attributes:
@@ -49,13 +50,13 @@ class Binary(Head):
     # whether some rows hold text, and others numbers
     _mixed: bool = field(default=False, init=False, repr=False, compare=False)
 
-    takes_class_weight: ClassVar[bool] = True
     is_binary: ClassVar[bool] = True
     view: ClassVar[str] = "binary"
     tunable: ClassVar[tuple[str, ...]] = ("threshold", "temperature")
 
     shape = (1,)
     dtype = "float32"
+    weighted_classes = (0, 1)
     probabilities = SIGMOID
     losses = BINARY_LOSSES
 
@@ -68,9 +69,7 @@ class Binary(Head):
         if isinstance(self.positive, (np.datetime64, np.timedelta64)):
             positive = class_encoding.python_times(np.array([self.positive]))[0]
             object.__setattr__(self, "positive", positive)
-        object.__setattr__(
-            self, "class_weight", class_encoding.weights_by_class("Binary", self.class_weight, (0, 1))
-        )
+        self._check_class_weight()
 
     @property
     def meaning(self) -> dict[str, Any]:
@@ -160,14 +159,8 @@ class Binary(Head):
         require_soft(self.loss)
         return self.weight_shape
 
-    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return np.bincount(labels[valid, 0].astype(np.int64), minlength=2)
-
-    def balanced(self, class_counts: np.ndarray) -> Self:
-        return self.fixed(class_weight=dict(enumerate(class_encoding.balanced(class_counts))))
-
-    def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return class_encoding.weights_by_id((0, 1), self.class_weight)[labels[:, 0].astype(np.int64)]
+    def _ids(self, labels: np.ndarray) -> np.ndarray:
+        return labels[:, 0].astype(np.uint8)
 
     def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
         kept = labels[valid]
@@ -182,11 +175,6 @@ class Binary(Head):
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BinaryJudge:
         return BinaryJudge(name, self.threshold)
-
-    def default_loss(self, logits: bool) -> Any:
-        import keras
-
-        return keras.losses.BinaryCrossentropy(from_logits=logits)
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.accuracy import AUC, BinaryAccuracy

@@ -12,6 +12,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.class_head import ClassHead
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
@@ -36,7 +37,7 @@ from polyhead.kinds.source_column import Column, over
 
 
 @dataclass(frozen=True, repr=False)
-class Classes(Head):
+class Classes(ClassHead):
     """A head whose classes are listed by the user, known to the source, or learned from the column."""
 
     classes: int | Sequence[Any] | None = None
@@ -44,7 +45,6 @@ class Classes(Head):
     temperature: float = 1.0
 
     tunable: ClassVar[tuple[str, ...]] = ("temperature",)
-    takes_class_weight: ClassVar[bool] = True
     least: ClassVar[int] = 1
     """The least number of classes."""
 
@@ -53,10 +53,7 @@ class Classes(Head):
         kind = type(self).__name__
         require_tuning(kind, 0.5, self.temperature)
         object.__setattr__(self, "classes", class_encoding.checked_classes(kind, self.classes, self.least))
-        known = None if self.classes is None else self.names
-        object.__setattr__(
-            self, "class_weight", class_encoding.weights_by_class(kind, self.class_weight, known)
-        )
+        self._check_class_weight()
 
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
         return likelihoods(outputs, logits, self.probabilities, self.temperature)
@@ -67,6 +64,10 @@ class Classes(Head):
         known = tuple(c for c in column.about().classes or () if not is_missing(c, self.missing))
         alike = spellings(dict.fromkeys(known, 0))
         return self if len(known) < self.least else self.fixed(classes=known, _spellings=alike)
+
+    @property
+    def weighted_classes(self) -> Sequence[Any] | None:
+        return None if self.classes is None else self.names
 
     @property
     def names(self) -> tuple[Any, ...]:
@@ -152,20 +153,6 @@ class Categorical(Classes):
     def _ids(self, labels: np.ndarray) -> np.ndarray:
         return labels.argmax(-1) if self.one_hot else labels
 
-    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return np.bincount(self._ids(labels)[valid], minlength=len(self.names))
-
-    def balanced(self, class_counts: np.ndarray) -> Self:
-        return self.fixed(
-            class_weight=dict(zip(self.names, class_encoding.balanced(class_counts), strict=True))
-        )
-
-    def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return class_encoding.weights_by_id(self.names, self.class_weight)[self._ids(labels)]
-
-    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
-        return class_encoding.class_shares(self.names, self.count(labels, valid))
-
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.likely(outputs, logits)
         return {
@@ -176,13 +163,6 @@ class Categorical(Classes):
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> CategoricalJudge:
         return CategoricalJudge(name, self.names)
-
-    def default_loss(self, logits: bool) -> Any:
-        import keras
-
-        losses = keras.losses
-        loss = losses.CategoricalCrossentropy if self.one_hot else losses.SparseCategoricalCrossentropy
-        return loss(from_logits=logits)
 
     def default_metrics(self, logits: bool) -> list[Any]:
         import keras
@@ -222,6 +202,7 @@ class MultiLabel(Classes):
 
     tunable: ClassVar[tuple[str, ...]] = ("threshold", "temperature")
     view: ClassVar[str] = "classes"
+    multi = True
     dtype = "float32"
     probabilities = SIGMOID
     losses = BINARY_LOSSES
@@ -346,24 +327,6 @@ class MultiLabel(Classes):
         require_soft(self.loss)
         return self.weight_shape
 
-    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        valid = np.broadcast_to(valid if valid.ndim == 2 else valid[:, None], labels.shape)
-        return class_encoding.count_each(labels, valid)
-
-    def balanced(self, class_counts: np.ndarray) -> Self:
-        return self.fixed(
-            class_weight=dict(zip(self.names, class_encoding.balanced_each(class_counts), strict=True))
-        )
-
-    def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        return np.where(
-            labels == 1, class_encoding.weights_by_id(self.names, self.class_weight), np.float32(1)
-        )
-
-    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
-        found = self.count(labels, valid)
-        return class_encoding.class_shares(self.names, found[:, 1], found.sum(1))
-
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         found = self.likely(outputs, logits)
         values, kept = class_values(self.names), found >= self.threshold
@@ -375,11 +338,6 @@ class MultiLabel(Classes):
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MultiLabelJudge:
         return MultiLabelJudge(name, self.names, self.threshold)
-
-    def default_loss(self, logits: bool) -> Any:
-        import keras
-
-        return keras.losses.BinaryCrossentropy(from_logits=logits)
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.accuracy import BinaryAccuracy

@@ -52,34 +52,6 @@ def checked_classes(kind: str, classes: Any, least: int) -> Any:
     return classes
 
 
-def weights_by_class(kind: str, given: Any, names: Sequence[Any] | None) -> Any:
-    """Return ``class_weight`` by class, once the classes are known.
-
-    Args:
-        given: ``{class: weight}``, numbers in the order of the ids, ``"balanced"`` or None.
-        names: the names of the classes; None if they will be learned from the data.
-
-    Raises:
-        ContractError: for an unknown class, or a wrong number of weights.
-    """
-    where = f"{kind}(class_weight=)"
-    if isinstance(given, tuple):
-        if names is None:
-            fix = f"Say {kind}([...], class_weight=...) with the classes in order, or {{class: weight}}."
-            raise ContractError(Problem(where, "a dict, as no classes are declared", shown(given), fix))
-        if len(given) != len(names):
-            expected = f"one weight for each of {len(names)} classes, {shown(list(names))}"
-            raise ContractError(Problem(where, expected, f"{len(given)}"))
-        return dict(zip(names, given, strict=True))
-    if isinstance(given, Mapping) and names is not None:
-        strange = [label for label in given if label not in names]
-        if strange:
-            near = similar(strange[0], [name for name in names if name not in given])
-            expected = f"classes among {shown(list(names))}"
-            raise ContractError(Problem(where, expected, shown(strange[0]), near))
-    return dict(given) if isinstance(given, Mapping) else given
-
-
 def class_names(classes: int | Sequence[Any]) -> tuple[Any, ...]:
     """The classes in order of their ids."""
     return tuple(range(classes)) if isinstance(classes, int) else tuple(classes)
@@ -319,42 +291,6 @@ def _gone(array: np.ndarray, missing: Any) -> np.ndarray | None:
         marked = array == missing
         gone = marked if gone is None else gone | marked
     return gone
-
-
-# Weights -------------------------------------------------------------------------------------------
-
-
-def weights_by_id(classes: Sequence[Any], weights: Any) -> np.ndarray:
-    """Return ``class_weight`` as float32 by id; 1 for a class without a weight."""
-    return np.array([weights.get(c, 1.0) for c in classes], np.float32)
-
-
-def balanced(class_counts: np.ndarray) -> list[float]:
-    """Return weights from the number of labels of each class: all / (number of classes that occur * its own)."""
-    seen = int((class_counts > 0).sum())
-    return [float(class_counts.sum() / (seen * n)) if n else 1.0 for n in class_counts.tolist()]
-
-
-def count_each(labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Count the zeros and ones of each of ``n`` classes, ``(n, 2)``, among the labels ``(..., n)`` that count."""
-    axes = tuple(range(labels.ndim - 1))
-    ones = ((labels == 1) & valid).sum(axes)
-    return np.stack([valid.sum(axes) - ones, ones], 1)
-
-
-def balanced_each(class_counts: np.ndarray) -> list[float]:
-    """Return, for each class, the weight that balances its ones with its zeros, from the result of `count_each`."""
-    return [float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in class_counts.tolist()]
-
-
-def class_shares(classes: Sequence[Any], class_counts: np.ndarray, known: np.ndarray | None = None) -> str:
-    """Describe the most common classes and their shares: of all labels, or of the rows ``known`` for each class."""
-    whole = np.broadcast_to(class_counts.sum() if known is None else known, class_counts.shape)
-    if not whole.any():
-        return "no labels"
-    order = np.argsort(-class_counts, kind="stable")
-    text = ", ".join(f"{classes[i]} {class_counts[i] / max(whole[i], 1):.1%}" for i in order[:5])
-    return text if len(classes) <= 5 else f"{text}, … ({len(classes)} classes)"
 
 
 SOFT_LABELS = (

@@ -240,7 +240,7 @@ class Head(Kind, InImage):
     # Class weights ---------------------------------------------------------------------------------
 
     def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        """Return the number of labels of each class, int ``(classes,)``; for several labels a row, see `count_each`.
+        """Return the number of labels of each class, int ``(classes,)`` or, of zeros and ones, ``(classes, 2)``.
 
         Args:
             labels: ``(B, *shape)``.
@@ -249,7 +249,7 @@ class Head(Kind, InImage):
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
     def balanced(self, class_counts: np.ndarray) -> Self:
-        """Return this head with balanced class weights: rows / (number of classes that occur * rows of the class).
+        """Return this head with balanced class weights.
 
         Args:
             class_counts: the sum of what `count` returns.
@@ -360,7 +360,7 @@ class Head(Kind, InImage):
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """The Keras losses that accept its labels; empty if any loss for numbers does."""
+        """The Keras losses that accept its labels, the default first; empty if any loss for numbers does."""
         return ()
 
     @abstractmethod

@@ -13,6 +13,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_integer, shown, similar
 from polyhead.kinds import class_encoding
+from polyhead.kinds.class_head import ClassHead
 from polyhead.kinds.color_classes import Colors, as_colors
 from polyhead.kinds.conversion import Conversion, of_classes
 from polyhead.kinds.head import Head, coarser
@@ -26,7 +27,7 @@ from polyhead.kinds.source_column import Column
 
 
 @dataclass(frozen=True, repr=False)
-class Mask(Pixels):
+class Mask(ClassHead, Pixels):
     """A label for each pixel.
 
     ``Mask()`` is one binary mask, float32 ``(B, H, W, 1)``. ``Mask(n)`` is a class id per pixel, int32
@@ -60,7 +61,6 @@ class Mask(Pixels):
     # whether pixels from outside of the image have no label
     _open: bool = field(default=False, init=False, repr=False, compare=False)
 
-    takes_class_weight: ClassVar[bool] = True
     takes_colors: ClassVar[bool] = True
     layer = "mask"
 
@@ -78,9 +78,7 @@ class Mask(Pixels):
             fix = "Where it holds colors, say those of the classes as well: Mask(values=[(r, g, b), ...])."
             expected = "one number, as the mask holds numbers"
             raise ContractError(Problem("Mask(missing=)", expected, shown(self.missing), fix))
-        object.__setattr__(
-            self, "class_weight", class_encoding.weights_by_class("Mask", self.class_weight, self._weighed)
-        )
+        self._check_class_weight()
         _ = self._outside
 
     def _checked_values(self) -> tuple[Any, ...]:
@@ -131,8 +129,7 @@ class Mask(Pixels):
         return self.multi and (self.class_weight is not None or self._finer == 3)
 
     @property
-    def _weighed(self) -> tuple[Any, ...]:
-        """The classes that ``class_weight`` names: the ids 0 and 1 of a single binary mask, else the classes."""
+    def weighted_classes(self) -> tuple[Any, ...]:
         return (0, 1) if self.binary and not self.multi else self.names
 
     @property
@@ -299,8 +296,8 @@ class Mask(Pixels):
         weighed = self.missing is not None or self.class_weight is not None
         if self.in_colors or (self.multi and weighed) or not self.holds(column):
             return None
-        weights = class_encoding.weights_by_id(self._weighed, self.class_weight or {}).tolist()
-        return of_classes(self.dtype, self._held, weights if weighed else None, self.missing)
+        weights = self.weights_by_id().tolist() if weighed else None
+        return of_classes(self.dtype, self._held, weights, self.missing)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.size is not None
@@ -357,39 +354,20 @@ class Mask(Pixels):
         expected = "0 or 1 in each pixel" if self.binary else f"a class id in [0, {top}] in each pixel"
         return expected, out_of_range_fix(most, 0 if self.multi else len(self.names))
 
-    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        if self.multi:
-            return class_encoding.count_each(labels, np.broadcast_to(valid, labels.shape))
-        ids = labels[..., 0].astype(np.uint8) if self.binary else labels
-        return np.bincount(ids[np.broadcast_to(valid, ids.shape)], minlength=len(self._weighed))
-
-    def balanced(self, class_counts: np.ndarray) -> Self:
-        weigh = class_encoding.balanced_each if self.multi else class_encoding.balanced
-        return self.fixed(class_weight=dict(zip(self._weighed, weigh(class_counts), strict=True)))
-
-    def class_factor(self, labels: np.ndarray) -> np.ndarray:
-        table = class_encoding.weights_by_id(self._weighed, self.class_weight)
-        if self.multi:
-            return np.where(labels == 1, table, np.float32(1))
-        return table[labels[..., 0].astype(np.uint8) if self.binary else labels]
+    def _ids(self, labels: np.ndarray) -> np.ndarray:
+        return labels[..., 0].astype(np.uint8) if self.binary else labels
 
     def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
-        if self.binary:
-            kept = labels[np.broadcast_to(valid, labels.shape if self.elementwise else labels.shape[:3])]
-            return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
-        return class_encoding.class_shares(self.names, self.count(labels, valid))
+        if not self.binary:
+            return super().describe(labels, valid)
+        kept = labels[np.broadcast_to(valid, labels.shape if self.elementwise else labels.shape[:3])]
+        return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         return {"": label_masks(outputs, views, self.binary, self.multi, logits, self._outside or 0)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MaskJudge:
         return MaskJudge(name, self.names, self.binary)
-
-    def default_loss(self, logits: bool) -> Any:
-        import keras
-
-        name = "BinaryCrossentropy" if self.binary else "SparseCategoricalCrossentropy"
-        return getattr(keras.losses, name)(from_logits=logits)
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import MaskIoU

@@ -1,0 +1,113 @@
+"""The base of heads whose labels are classes: class weights, counts, and the cross-entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from polyhead.errors import ContractError, Problem, shown, similar
+from polyhead.kinds.head import Head
+from polyhead.kinds.missing import spread_over
+
+
+@dataclass(frozen=True, repr=False)
+class ClassHead(Head):
+    """A head whose labels are class ids, one-hot classes, or 0 and 1 for each class."""
+
+    takes_class_weight: ClassVar[bool] = True
+
+    @property
+    def multi(self) -> bool:
+        """Whether any number of classes hold at once: the last axis of labels has 0 or 1 for each."""
+        return False
+
+    @property
+    def weighted_classes(self) -> Sequence[Any] | None:
+        """The classes that ``class_weight`` names, in order of their ids; None if they will be learned."""
+        return self.names
+
+    def _ids(self, labels: np.ndarray) -> np.ndarray:
+        """The class ids of labels, if only one class holds at a time."""
+        return labels
+
+    def _check_class_weight(self) -> None:
+        """Set ``class_weight`` by class, once the classes are known.
+
+        Raises:
+            ContractError: for an unknown class, or a wrong number of weights.
+        """
+        kind, weights, classes = type(self).__name__, self.class_weight, self.weighted_classes
+        where = f"{kind}(class_weight=)"
+        if isinstance(weights, tuple):
+            if classes is None:
+                fix = f"Say {kind}([...], class_weight=...) with the classes in order, or {{class: weight}}."
+                raise ContractError(Problem(where, "a dict, as no classes are declared", shown(weights), fix))
+            if len(weights) != len(classes):
+                expected = f"one weight for each of {len(classes)} classes, {shown(list(classes))}"
+                raise ContractError(Problem(where, expected, f"{len(weights)}"))
+            weights = dict(zip(classes, weights, strict=True))
+        elif isinstance(weights, Mapping):
+            unknown = [name for name in weights if classes is not None and name not in classes]
+            if classes is not None and unknown:
+                near = similar(unknown[0], [name for name in classes if name not in weights])
+                expected = f"classes among {shown(list(classes))}"
+                raise ContractError(Problem(where, expected, shown(unknown[0]), near))
+            weights = dict(weights)
+        object.__setattr__(self, "class_weight", weights)
+
+    def weights_by_id(self) -> np.ndarray:
+        """The class weights, float32 by id; 1 for a class without a weight."""
+        weights: Any = self.class_weight or {}
+        return np.array([weights.get(name, 1.0) for name in self.weighted_classes or ()], np.float32)
+
+    def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Return the number of labels of each class, ``(n,)``; with `multi`, of its zeros and ones, ``(n, 2)``."""
+        if self.multi:
+            axes = tuple(range(labels.ndim - 1))
+            valid = spread_over(valid, labels)
+            ones = ((labels == 1) & valid).sum(axes)
+            return np.stack([valid.sum(axes) - ones, ones], 1)
+        ids = self._ids(labels)
+        return np.bincount(ids[np.broadcast_to(valid, ids.shape)], minlength=len(self.weighted_classes or ()))
+
+    def balanced(self, class_counts: np.ndarray) -> Self:
+        """Return this head with balanced class weights.
+
+        The weight of a class is labels / (number of classes that occur * labels of the class); with `multi`, the number
+        of its zeros / that of its ones.
+        """
+        if self.multi:
+            weights = [
+                float(zeros / ones) if zeros and ones else 1.0 for zeros, ones in class_counts.tolist()
+            ]
+        else:
+            occurring = int((class_counts > 0).sum())
+            weights = [
+                float(class_counts.sum() / (occurring * n)) if n else 1.0 for n in class_counts.tolist()
+            ]
+        return self.fixed(class_weight=dict(zip(self.weighted_classes or (), weights, strict=True)))
+
+    def class_factor(self, labels: np.ndarray) -> np.ndarray:
+        weights = self.weights_by_id()
+        return np.where(labels == 1, weights, np.float32(1)) if self.multi else weights[self._ids(labels)]
+
+    def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
+        """Name the most common classes and their shares: of all labels, or with `multi` of the rows labeled for it."""
+        counts = self.count(labels, valid)
+        counts, labeled = (
+            (counts[:, 1], counts.sum(1)) if self.multi else (counts, np.full(len(counts), counts.sum()))
+        )
+        if not labeled.any():
+            return "no labels"
+        order = np.argsort(-counts, kind="stable")
+        text = ", ".join(f"{self.names[i]} {counts[i] / max(labeled[i], 1):.1%}" for i in order[:5])
+        return text if len(self.names) <= 5 else f"{text}, … ({len(self.names)} classes)"
+
+    def default_loss(self, logits: bool) -> Any:
+        import keras
+
+        cross_entropy = "".join(word.title() for word in self.losses[0].split("_"))
+        return getattr(keras.losses, cross_entropy)(from_logits=logits)
