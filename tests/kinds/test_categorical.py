@@ -310,7 +310,7 @@ STEPS = (
         ),
         (
             [np.array(["a", "b", np.nan])],
-            "head `h`: expected names of classes, got 'nan'. "
+            "head `h`: expected names of classes, got 'nan' in 1 row. "
             "If it means \"no label\", say Categorical(missing='nan'); else name the classes.",
         ),
     ],

@@ -1,4 +1,4 @@
-"""Encodes classes: their names, ids and weights."""
+"""Validates the classes of a head, and encodes columns of them as ids."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, shown, similar
-from polyhead.errors import plain_scalar as plain_scalar
-from polyhead.kinds.class_types import AS_TEXT, INT64, NAMES, can_be_class, fix_of_no_name, is_large
+from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, plain_scalar, shown, similar
+from polyhead.kinds.class_types import class_problem
 from polyhead.kinds.lists_as_text import listed_fix, repeats_fix
 from polyhead.kinds.missing import is_missing
 
 MISSING, STRANGE = -1, -2
-"""Used in place of an id: for a missing label, and for a value that is not a class."""
+"""In place of an id: a missing label, and a value that is not a class."""
 
 _NOTHING = {"background", "bg", "none", "nothing", "void", "unlabeled", "unlabelled"}
 
@@ -27,24 +26,20 @@ def checked_classes(kind: str, classes: Any, least: int) -> Any:
     if classes is None:
         return None
     classes = plain_scalar(classes)
-    found = None if isinstance(classes, range) else as_list(classes)
+    names = None if isinstance(classes, range) else as_list(classes)
     if isinstance(classes, np.ndarray) and classes.dtype.kind in "mM" and classes.ndim == 1:
-        found = python_times(classes)
-    if found is not None:
-        found = [_bare(name) if isinstance(name, _OF_NUMPY) and name.ndim == 0 else name for name in found]
-        classes = tuple(found) if isinstance(classes, tuple) else found
+        names = python_times(classes)
+    if names is not None:
+        names = [_bare(name) if isinstance(name, _OF_NUMPY) and name.ndim == 0 else name for name in names]
+        classes = tuple(names) if isinstance(classes, tuple) else names
     expected = f"a number of at least {least}, or as many distinct names"
     if isinstance(classes, (str, bytes, bool)) or not isinstance(classes, (int, Sequence)):
         mask = isinstance(classes, Mapping) and kind == "Mask"
         fix = "Say Mask(list(names.values()), values=list(names))." if mask else ""
         raise ContractError(Problem(f"{kind}(classes)", expected, shown(classes), fix))
-    if not isinstance(classes, int):
-        odd = [name for name in classes if is_missing(name) or not can_be_class(name)]
-        if odd:
-            raise ContractError(Problem(f"{kind}(classes)", NAMES, shown(odd[0]), fix_of_no_name(odd[0])))
-        large = next((name for name in classes if is_large(name)), None)
-        if large is not None:
-            raise ContractError(Problem(f"{kind}(classes)", INT64, shown(large), AS_TEXT))
+    for name in () if isinstance(classes, int) else classes:
+        if problem := class_problem(name):
+            raise ContractError(Problem(f"{kind}(classes)", problem[0], shown(name), problem[1]))
     count = classes if isinstance(classes, int) else len(classes)
     if not least <= count < 2**31 or (not isinstance(classes, int) and len(set(classes)) != count):
         fix = "Two classes are a ph.Binary head." if kind == "Categorical" and count == 1 else ""
@@ -112,18 +107,14 @@ CLASS_A_STEP = (
 VOLUMES = 'say Regression((D, H, W, n), loss="categorical_crossentropy"), with one-hot labels'
 
 
-def _several(values: Any, count: int | None) -> str:
-    """Say what to do about rows with several values.
-
-    Args:
-        count: of classes, where it is known.
-    """
+def _fix_of_several(values: Any, count: int | None) -> str:
+    """Say what to do about rows with several values; ``count`` is the number of classes, if known."""
     rows = [value for value in values if isinstance(value, (list, tuple, np.ndarray))]
     try:
         array = np.asarray(rows, float)
     except (TypeError, ValueError):  # rows of other lengths, or of names
-        twice = any(len(set(map(repr, row))) < len(row) for row in rows)
-        return hints(CLASS_A_STEP if twice else _AT_ONCE, _OF_BOXES)
+        repeated = any(len(set(map(repr, row))) < len(row) for row in rows)
+        return hints(CLASS_A_STEP if repeated else _AT_ONCE, _OF_BOXES)
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if array.ndim > 2:
         return (
@@ -154,7 +145,7 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
     """Return a column with one class per row as codes, an array ``(B,)`` or a list.
 
     Args:
-        count: of classes, where it is known.
+        count: the number of classes, if known.
         keep_bytes: whether bytes are kept; otherwise they become text.
 
     Raises:
@@ -167,16 +158,16 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
     if isinstance(values, np.ndarray):
         if values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 1):
             found = f"rows of shape {values.shape[1:]}"
-            raise BadValue(None, "one class a row", found, _several(values, count))
+            raise BadValue(None, "one class a row", found, _fix_of_several(values, count))
         values = values.reshape(len(values))
         if values.dtype.kind in "mM":
             return python_times(values)
         if values.dtype != object:
             return values if keep_bytes else words_as_text(values)
     for i, value in enumerate(values):
-        many = isinstance(value, (list, tuple, set, frozenset, dict))
-        if many or (isinstance(value, np.ndarray) and value.size != 1):
-            raise BadValue(i, "one class a row", shown(value), _several(values, count))
+        several = isinstance(value, (list, tuple, set, frozenset, dict))
+        if several or (isinstance(value, np.ndarray) and value.size != 1):
+            raise BadValue(i, "one class a row", shown(value), _fix_of_several(values, count))
     bare = [_bare(value) if isinstance(value, _OF_NUMPY) else value for value in values]
     return bare if keep_bytes else words_as_text(bare)
 
@@ -237,7 +228,7 @@ def class_ids(values: Any, classes: int | Sequence[Any], missing: Any) -> np.nda
     values = one_class_a_row(values, count, keep_bytes=_in_bytes(names, missing))
     if hasattr(values, "codes"):
         table = _ids_by_lookup([*values.categories, None], classes, missing)
-        return table[values.codes]  # code -1 reads the last place: None
+        return table[values.codes]  # code -1 is the last entry: None
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufbU":
         return _array_ids(values, classes, missing)
     return _ids_by_lookup(values, classes, missing)
@@ -252,45 +243,46 @@ def value_at(values: Any, index: int) -> Any:
 
 
 def _ids_by_lookup(values: Sequence[Any], classes: int | Sequence[Any], missing: Any) -> np.ndarray:
-    place = {c: i for i, c in enumerate(class_names(classes))}
+    id_of = {name: i for i, name in enumerate(class_names(classes))}
     try:
-        found = (MISSING if is_missing(v, missing) else place.get(v, STRANGE) for v in values)
-        return np.fromiter(found, np.int32, len(values))
+        ids = (MISSING if is_missing(v, missing) else id_of.get(v, STRANGE) for v in values)
+        return np.fromiter(ids, np.int32, len(values))
     except TypeError as error:  # values that are not hashable, as rows of a structured array
         raise BadValue(None, "names or ids of classes", f"{shown(values[0])} ({error})") from None
 
 
 def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
-    gone = _gone(array, missing)
+    unlabeled = _unlabeled(array, missing)
     if isinstance(classes, int) or list(classes) == list(range(len(classes))):
         if array.dtype.kind == "U":
             return _ids_by_lookup(array.tolist(), classes, missing)
         count = classes if isinstance(classes, int) else len(classes)
         whole = array.dtype.kind in "iub"
-        if whole and gone is None and (not array.size or (array.min() >= 0 and array.max() < count)):
+        if whole and unlabeled is None and (not array.size or (array.min() >= 0 and array.max() < count)):
             return np.ascontiguousarray(array, np.int32)
         with np.errstate(invalid="ignore"):
-            found = array.astype(np.int32)
-        strange = (found != array) | (found < 0) | (found >= count)
+            ids = array.astype(np.int32)
+        strange = (ids != array) | (ids < 0) | (ids >= count)
     elif all(isinstance(c, str if array.dtype.kind == "U" else Real) for c in classes):
-        labels = np.array(classes)
-        order = np.argsort(labels)
-        near = order[np.minimum(np.searchsorted(labels[order], array), len(labels) - 1)]
-        found, strange = near.astype(np.int32), labels[near] != array
+        names = np.array(classes)
+        order = np.argsort(names)
+        nearest = order[np.minimum(np.searchsorted(names[order], array), len(names) - 1)]
+        ids, strange = nearest.astype(np.int32), names[nearest] != array
     else:
         return _ids_by_lookup(array.tolist(), classes, missing)
-    found[strange] = STRANGE
-    if gone is not None:
-        found[gone] = MISSING
-    return found
+    ids[strange] = STRANGE
+    if unlabeled is not None:
+        ids[unlabeled] = MISSING
+    return ids
 
 
-def _gone(array: np.ndarray, missing: Any) -> np.ndarray | None:
-    gone = np.isnan(array) if array.dtype.kind == "f" else None
-    if isinstance(missing, str if array.dtype.kind == "U" else Real):
-        marked = array == missing
-        gone = marked if gone is None else gone | marked
-    return gone
+def _unlabeled(array: np.ndarray, missing: Any) -> np.ndarray | None:
+    """The rows without a label, bool ``(B,)``; None if an array of this type has none."""
+    nan = np.isnan(array) if array.dtype.kind == "f" else None
+    if not isinstance(missing, str if array.dtype.kind == "U" else Real):
+        return nan
+    marked: np.ndarray = array == missing
+    return marked if nan is None else nan | marked
 
 
 SOFT_LABELS = (
@@ -316,20 +308,20 @@ def label_lists(values: Any, missing: Any, names: Iterable[Any] = ()) -> Iterabl
     """
     names = list(names)
     keep_bytes, fractions = _in_bytes(names, missing), any(map(_is_fraction, names))
-    for row, found in enumerate(values.values() if hasattr(values, "codes") else values):
-        if is_missing(found, missing):
+    for row, value in enumerate(values.values() if hasattr(values, "codes") else values):
+        if is_missing(value, missing):
             continue
-        if not isinstance(found, (list, tuple, set, frozenset, np.ndarray)):
-            raise BadValue(row, "a list of labels", shown(found), listed_fix(found))
-        labels = found.tolist() if isinstance(found, np.ndarray) else list(found)
+        if not isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
+            raise BadValue(row, "a list of labels", shown(value), listed_fix(value))
+        labels = value.tolist() if isinstance(value, np.ndarray) else list(value)
         if not keep_bytes and bytes in map(type, labels):
             labels = words_as_text(labels)
         if not fractions and any(map(_is_fraction, labels)):
             raise BadValue(row, "a list of labels", shown(labels), FRACTIONS)
         try:
-            twice = len(set(labels)) != len(labels)
+            repeated = len(set(labels)) != len(labels)
         except TypeError:
-            raise BadValue(row, "a list of labels", shown(found)) from None
-        if twice:
+            raise BadValue(row, "a list of labels", shown(value)) from None
+        if repeated:
             raise BadValue(row, "a list of distinct labels", shown(labels), repeats_fix(labels))
         yield row, labels

@@ -1,4 +1,4 @@
-"""The values that can be classes."""
+"""The values that can be classes, and what to do about others."""
 
 from __future__ import annotations
 
@@ -11,39 +11,32 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.values import EXACT
+from polyhead.kinds.missing import is_missing
 
-NAMES = "names or numbers of classes"
-_NAME_TYPES = (str, bytes, int, float, Decimal, datetime.date, datetime.timedelta, np.generic)
+_TYPES = (str, bytes, int, float, Decimal, datetime.date, datetime.timedelta, np.generic)
 
-
-def can_be_class(value: Any) -> bool:
-    """Return whether a value can be a class, which declarations, stores and tables of predictions have to hold."""
-    return isinstance(value, _NAME_TYPES)
-
-
-def fix_of_no_name(value: Any) -> str:
-    """Say what to do about classes of another type, such as members of an `enum.Enum`."""
-    if isinstance(value, Enum):
-        return "Give their names as text: [one.name for one in column]."
-    return (
-        "Give text: [str(one) for one in column]."
-        if isinstance(value, Hashable) and value is not None
-        else ""
-    )
-
-
-INT64 = "ids of classes that fit int64"
 AS_TEXT = "Give ids as text: np.asarray(column).astype(str)."
-
-
-def is_large(name: Any) -> bool:
-    """Return whether a class is an integer that tables of predictions cannot hold."""
-    return isinstance(name, int) and not -(2**63) <= name < 2**63
-
 
 IN_FLOATS = "ids that floats hold exactly"
 FROM_FLOATS = "pandas makes floats of integers beside missing ones: read them as Int64, or as text."
 """The remedy for ids beyond 2^53 in floats, of which several may be equal."""
+
+
+def class_problem(value: Any) -> tuple[str, str] | None:
+    """Return what to expect in place of a value that cannot be a class, and what to do; None for one that can.
+
+    Declarations, stores and tables of predictions have to hold it.
+    """
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "ids of classes that fit int64", AS_TEXT
+    if isinstance(value, _TYPES) and not is_missing(value):
+        return None
+    fix = ""
+    if isinstance(value, Enum):
+        fix = "Give their names as text: [one.name for one in column]."
+    elif isinstance(value, Hashable) and not is_missing(value):
+        fix = "Give text: [str(one) for one in column]."
+    return "names or numbers of classes", fix
 
 
 def is_rounded(name: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
@@ -15,25 +15,13 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, counted, plain_scalar, shown
-from polyhead.kinds.class_types import (
-    AS_TEXT,
-    FROM_FLOATS,
-    IN_FLOATS,
-    INT64,
-    NAMES,
-    can_be_class,
-    fix_of_no_name,
-    is_large,
-    is_rounded,
-)
+from polyhead.kinds.class_types import FROM_FLOATS, IN_FLOATS, class_problem, is_rounded
 from polyhead.kinds.lists_as_text import PAIRS, no_label_fix, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over
 
 Spellings = tuple[Mapping[Any, int], ...]
 """Groups of names that differ only in spaces or case, each with its count, 0 if that is not known."""
-
-_FROM_FLOATS = ("nan", "None")
 
 
 def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellings, tuple[int, int] | None]:
@@ -45,7 +33,8 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
     Args:
         pieces: pieces of the column, as from `class_encoding.one_class_a_row`.
     """
-    found: Counter[Any] = Counter()
+    counts: Counter[Any] = Counter()
+    words: tuple[str, ...] = MISSING_TEXTS
     for piece in pieces:
         if hasattr(piece, "codes"):
             if piece.ordered:
@@ -53,25 +42,17 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
                 return classes, spellings(dict.fromkeys(classes, 0)), None
             codes, times = np.unique(piece.codes, return_counts=True)
             names = [*piece.categories, None]  # code -1 is the last: None
-            found.update({names[code]: n for code, n in zip(codes.tolist(), times.tolist(), strict=True)})
+            counts.update({names[code]: n for code, n in zip(codes.tolist(), times.tolist(), strict=True)})
         elif isinstance(piece, np.ndarray) and piece.dtype != object:
             distinct, times = np.unique(piece, return_counts=True)
-            names = distinct.tolist()
-            lost = [v for v in names if piece.dtype.kind == "U" and v in _FROM_FLOATS and v != missing]
-            if lost:
-                # np.array(["cat", np.nan]) turns NaN into a word
-                fix = f'If it means "no label", say Categorical(missing={lost[0]!r}); else name the classes.'
-                raise BadValue(None, "names of classes", shown(lost[0]), fix)
-            found.update(dict(zip(names, times.tolist(), strict=True)))
+            counts.update(dict(zip(distinct.tolist(), times.tolist(), strict=True)))
+            words = (*MISSING_TEXTS, "None")  # np.array(["cat", None], str) makes a word of None
         else:
-            found.update(piece)
-    counts = {v: n for v, n in found.items() if not is_missing(v, missing)}
-    refuse_missing_texts(
-        counts,
-        lambda name: (
-            f'If it means "no label", say Categorical(missing={shown(name)}); else name the classes.'
-        ),
-    )
+            counts.update(piece)
+    counts = Counter({name: n for name, n in counts.items() if not is_missing(name, missing)})
+    for name, rows in counts.items():
+        if isinstance(name, str) and name.strip() in words:
+            raise _missing_text(name, rows, f'If it means "no label", say Categorical(missing={shown(name)})')
     classes = _at_least_two(_as_ids(ordered(counts)))
     if any(isinstance(c, float) for c in classes):
         fix = "Use ph.Regression for numbers, or name the classes."
@@ -79,56 +60,45 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
     return classes, spellings(counts), lone_negative(counts)
 
 
-def learn_labels(found: Mapping[Any, int]) -> tuple[tuple[Any, ...], Spellings, tuple[int, int] | None]:
+def learn_labels(counts: Mapping[Any, int]) -> tuple[tuple[Any, ...], Spellings, tuple[int, int] | None]:
     """Learn the classes of a column of lists, as `learn` does, from how often each label occurs."""
-    refuse_missing_texts(found, lambda name: f"{no_label_fix(name)}; else name the classes.")
-    return tuple(_as_ids(ordered(found))), spellings(found), lone_negative(found)
+    for label, rows in counts.items():
+        if is_missing(label) or (isinstance(label, str) and label.strip() in MISSING_TEXTS):
+            raise _missing_text(label, rows, no_label_fix(label))
+    return tuple(_as_ids(ordered(counts))), spellings(counts), lone_negative(counts)
 
 
 def _as_ids(classes: Sequence[Any]) -> Sequence[Any]:
     """Return integers for whole floats, as a missing label makes of integers, if all classes are whole numbers."""
     whole = all(isinstance(c, (int, float, Decimal)) and isfinite(c) and c % 1 == 0 for c in classes)
     # booleans and decimals keep their type, unless there are other numbers beside them
-    alone = any(all(isinstance(c, kind) for c in classes) for kind in (bool, Decimal))
-    return [int(c) for c in classes] if whole and not alone else classes
+    one_type = any(all(isinstance(c, kind) for c in classes) for kind in (bool, Decimal))
+    return [int(c) for c in classes] if whole and not one_type else classes
 
 
-def refuse_missing_texts(counts: Mapping[Any, int], fix: Callable[[Any], str]) -> None:
-    """Raise for a class that probably means a missing label: an empty text, or NaN as text, and None in a list.
-
-    Args:
-        counts: how often each class occurs.
-        fix: says what to do about a name.
-    """
-    for name, rows in counts.items():
-        if is_missing(name) or (isinstance(name, str) and name.strip() in MISSING_TEXTS):
-            found = f"{shown(name)} in {counted(rows, 'row')}"
-            raise BadValue(None, "names of classes", found, fix(name))
+def _missing_text(name: Any, rows: int, fix: str) -> BadValue:
+    """The error for a class that probably means a missing label."""
+    found = f"{shown(name)} in {counted(rows, 'row')}"
+    return BadValue(None, "names of classes", found, f"{fix}; else name the classes.")
 
 
 MISSING_TEXTS = ("", "nan", "NaN", "<NA>", "NaT")
 """Texts that probably mean a missing label."""
 
 
-def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
+def ordered(values: Iterable[Any]) -> tuple[Any, ...]:
     """Return the distinct values, sorted, which is the order of their ids."""
-    values = {v.item() if isinstance(v, np.generic) else v for v in found}
-    large = next((value for value in values if is_large(value)), None)
-    if large is not None:
-        raise BadValue(None, INT64, shown(large), AS_TEXT)
-    rounded = next((value for value in values if is_rounded(value)), None)
-    if rounded is not None:
-        raise BadValue(None, IN_FLOATS, shown(rounded), FROM_FLOATS)
-    odd = sorted((value for value in values if not can_be_class(value)), key=repr)
-    if odd:
-        raise BadValue(None, NAMES, shown(odd[0]), fix_of_no_name(odd[0]))
+    distinct = {value.item() if isinstance(value, np.generic) else value for value in values}
+    wrong = [value for value in distinct if is_rounded(value) or class_problem(value)]
+    if wrong:
+        value = min(wrong, key=repr)
+        expected, fix = class_problem(value) or (IN_FLOATS, FROM_FLOATS)
+        raise BadValue(None, expected, shown(value), fix)
     try:
-        return tuple(sorted(values))
+        return tuple(sorted(distinct))
     except TypeError:
-        examples = sorted(map(repr, values))[:5]
-        raise BadValue(
-            None, "classes of one type", ", ".join(examples), "Give the classes by name."
-        ) from None
+        examples = ", ".join(sorted(map(repr, distinct))[:5])
+        raise BadValue(None, "classes of one type", examples, "Give the classes by name.") from None
 
 
 def _at_least_two(classes: Sequence[Any]) -> tuple[Any, ...]:
@@ -146,10 +116,10 @@ def spellings(counts: Mapping[Any, int]) -> Spellings:
     ({' Cat': 1, 'cat': 8},)
     """
     groups: dict[str, dict[str, int]] = {}
-    for name, times in counts.items():
+    for name, count in counts.items():
         if isinstance(name, str):
             word = unicodedata.normalize("NFC", " ".join(name.split()))
-            groups.setdefault(word.casefold() if len(word) > 1 else word, {})[name] = times
+            groups.setdefault(word.casefold() if len(word) > 1 else word, {})[name] = count
     return tuple(dict(sorted(group.items())) for _, group in sorted(groups.items()) if len(group) > 1)
 
 
@@ -160,8 +130,10 @@ def lone_negative(counts: Mapping[Any, int]) -> tuple[int, int] | None:
     ((-1, 2), None)
     """
     ids = [name for name in counts if isinstance(name, Real) and not isinstance(name, bool)]
-    below: list[Any] = [name for name in ids if name < 0]
-    return (int(below[0]), counts[below[0]]) if len(below) == 1 and 2 < len(ids) == len(counts) else None
+    negative: list[Any] = [name for name in ids if name < 0]
+    if len(negative) != 1 or not 2 < len(ids) == len(counts):
+        return None
+    return int(negative[0]), counts[negative[0]]
 
 
 def is_multi_hot(
@@ -170,8 +142,7 @@ def is_multi_hot(
     """Return whether each row is a list of 0 or 1 for each label, rather than a list of labels; None if it may be both.
 
     Args:
-        column: of the head.
-        missing: as in the head.
+        missing: the head's ``missing``.
         names: the classes, if they are known.
         known: the result for other rows of the column, if there was one.
 
@@ -191,7 +162,8 @@ def is_multi_hot(
         if not all(map(rows.add, lists)):
             return False
     fits = names is None or rows.width in (0, len(names))
-    if rows.flags and rows.width and (rows.odd or (names is not None and fits and not {0, 1} <= set(names))):
+    zero_one_unnamed = names is not None and fits and not {0, 1} <= set(names)
+    if rows.flags and rows.width and (rows.no_labels or zero_one_unnamed):
         return True
     if known is None and fits and len(rows.pairs) == 2 and len(set(map(frozenset, rows.pairs))) == 1:
         raise _either(*min(rows.pairs))
@@ -205,28 +177,28 @@ class _EqualLists:
     Attributes:
         width: the length of each row; 0 before the first.
         flags: whether all values are 0, 1 or missing.
-        odd: whether a row cannot be a list of labels, because a value occurs twice or is neither an int nor a float.
+        no_labels: whether a row cannot be a list of labels: a value occurs twice, or is neither an int nor a float.
         pairs: the distinct rows of two values.
     """
 
     missing: Any
     width: int = 0
     flags: bool = True
-    odd: bool = False
+    no_labels: bool = False
     pairs: set[tuple[Any, ...]] = field(default_factory=set)
 
     def add(self, labels: Any) -> bool:
         """Add a row; return False if it shows that rows are lists of labels."""
         if not isinstance(labels, (list, tuple)) or len(labels) != (self.width or len(labels) or -1):
             return False
-        self.width, labels = len(labels), [plain_scalar(one) for one in labels]
-        self.flags = self.flags and all(is_missing(one, self.missing) or _is_flag(one) for one in labels)
-        if not self.flags and tuple(sorted({str(one).lower() for one in labels})) not in PAIRS:
+        self.width, labels = len(labels), [plain_scalar(label) for label in labels]
+        self.flags &= all(is_missing(label, self.missing) or _is_flag(label) for label in labels)
+        if not self.flags and tuple(sorted({str(label).lower() for label in labels})) not in PAIRS:
             return False
         if self.width == 2:
             self.pairs.add(tuple(labels))
-        twice = len(set(labels)) < self.width
-        self.odd = self.odd or twice or not all(type(one) in (int, float) for one in labels)
+        distinct = len(set(labels)) == self.width
+        self.no_labels |= not distinct or any(type(label) not in (int, float) for label in labels)
         return True
 
 
