@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sk
 
 import polyhead as ph
-from polyhead.kinds.judging import Judged, grouped
+from polyhead.kinds.judging import HeadBatch, grouped
 
 pytestmark = pytest.mark.once
 
@@ -16,10 +16,10 @@ ROWS = 120
 def judge(head, labels, outputs, weights=None, counts=None, logits=False, **beside):
     """The metrics of one head where rows count so many times; by default once."""
     heads = {"y": head, **{name: one[0] for name, one in beside.items()}}
-    answers = {"y": Judged.of(head, labels, outputs, weights, logits)}
-    answers |= {name: Judged.of(*one) for name, one in beside.items()}
+    answers = {"y": HeadBatch.of(head, labels, outputs, weights, logits)}
+    answers |= {name: HeadBatch.of(*one) for name, one in beside.items()}
     one = head.judge("y", heads, None)
-    items = one.look(answers)
+    items = one.items_of(answers)
     counts = np.ones((1, len(labels))) if counts is None else counts
     found = one.metrics(items, counts[:, items["row"]] * items["weight"])
     return {name: values[0] for name, values in found.items()}, items, one
@@ -227,7 +227,7 @@ def test_embedding():
 )
 def test_predictions_in_the_form_of_labels(head, labels, outputs, said):
     one = head.judge("y", {"y": head}, None)
-    found, counts = one.predicted_labels({"y": Judged.of(head, np.array(labels), np.array(outputs), None)})
+    found, counts = one.predicted_labels({"y": HeadBatch.of(head, np.array(labels), np.array(outputs), None)})
     assert found.tolist() == said
     assert counts.all()
     assert counts.shape == (len(labels), *head.weight_shape)

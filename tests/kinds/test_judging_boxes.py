@@ -9,7 +9,7 @@ import pytest
 
 import polyhead as ph
 from polyhead.kinds import for_boxes
-from polyhead.kinds.judging import Judged
+from polyhead.kinds.judging import HeadBatch
 
 pytestmark = pytest.mark.once
 
@@ -110,8 +110,8 @@ def pycocotools(arrays):
 
 def judged(arrays, kinds, counts=None):
     one = kinds["box"].judge("box", kinds, None)
-    answers = {name: Judged.of(kinds[name], *some) for name, some in arrays.items() if name in kinds}
-    items = one.look(answers)
+    answers = {name: HeadBatch.of(kinds[name], *some) for name, some in arrays.items() if name in kinds}
+    items = one.items_of(answers)
     counts = np.ones((1, len(arrays["box"][0]))) if counts is None else counts
     found = one.metrics(items, counts[:, items["row"]] * items["weight"])
     return {name: values[0] for name, values in found.items()}, items
@@ -247,4 +247,4 @@ def test_of_many_boxes_the_surest_hundred_count():
     ones = np.ones((1, count))
     arrays = {"box": (boxes, boxes, ones), "there": (ones[..., None], ones[..., None], ones)}
     _, items = judged(arrays, kinds)
-    assert (items["what"] == 0).sum() == 100
+    assert (items["sort"] == 0).sum() == 100

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sk
 
 import polyhead as ph
-from polyhead.kinds.judging import EachJudge, Judged
+from polyhead.kinds.judging import EachJudge, HeadBatch
 
 pytestmark = pytest.mark.once
 
@@ -16,9 +16,9 @@ ROWS, SIZE = 12, (4, 5)
 def judged(head, labels, outputs, weights, size=None, **others):
     heads = {"y": head, **{name: one for name, (one, _) in others.items()}}
     one = head.judge("y", heads, size)
-    answers = {"y": Judged.of(head, labels, outputs, weights)}
+    answers = {"y": HeadBatch.of(head, labels, outputs, weights)}
     answers |= {name: answer for name, (_, answer) in others.items()}
-    items = one.look(answers)
+    items = one.items_of(answers)
     found = one.metrics(items, items["weight"][None])
     return {name: values[0] for name, values in found.items()}, items
 
@@ -121,7 +121,7 @@ def test_oks_as_pycocotools_has_it(scored):
     there = (np.arange(30) % 5 > 0) | (not scored)  # where there is no object, any that is predicted is wrong
     scores = RNG.permutation(30)[:, None] / 30 if scored else np.ones((30, 1))
     head, given = ph.Keypoints(17, given="there" if scored else None), ph.Binary()
-    beside = given, Judged.of(given, there[:, None].astype(float), scores, None)
+    beside = given, HeadBatch.of(given, there[:, None].astype(float), scores, None)
     found, items = judged(head, labels, outputs, seen * there[:, None], (60, 60), there=beside)
 
     truth, said = [], []
@@ -176,6 +176,6 @@ def test_each_box_has_a_label_of_its_own():
     assert isinstance(one, EachJudge)
     labels, weights = np.array([[0, 0], [1, 0]]), np.array([[1.0, 0], [1, 1]])
     outputs = np.array([[[0.9, 0.1], [0.9, 0.1]], [[0.6, 0.4], [0.7, 0.3]]])
-    items = one.look({"kind": Judged.of(heads["kind"], labels, outputs, weights)})
+    items = one.items_of({"kind": HeadBatch.of(heads["kind"], labels, outputs, weights)})
     assert items["row"].tolist() == [0, 1, 1]
     assert one.metrics(items, items["weight"][None])["accuracy"].tolist() == pytest.approx([2 / 3])

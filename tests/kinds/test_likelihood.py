@@ -3,7 +3,7 @@ import pytest
 from sklearn import metrics as sk
 
 import polyhead as ph
-from polyhead.kinds.judging import Judged
+from polyhead.kinds.judging import HeadBatch
 from polyhead.kinds.keras_names import SIGMOID, SOFTMAX
 from polyhead.kinds.likelihood import best_temperature, best_threshold, likelihoods
 
@@ -75,7 +75,7 @@ def test_thresholds_tell_close_scores_apart(shift):
 def test_heads_use_their_temperature_and_threshold():
     logits = np.array([[1.0, 0.0]])
     head = ph.Categorical(2, temperature=2.0)
-    found = Judged.of(head, np.array([0]), logits, None, True).outputs
+    found = HeadBatch.of(head, np.array([0]), logits, None, True).outputs
     np.testing.assert_allclose(found, likelihoods(logits / 2, True, SOFTMAX))
     assert ph.Binary(threshold=0.2).judge("y", {}, None).threshold == 0.2
     assert ph.MultiLabel(2, threshold=0.2).judge("y", {}, None).threshold == 0.2

@@ -11,7 +11,7 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, counted, is_number, require_choice, shown
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
-from polyhead.kinds.judging_boxes import CROWD, BoxesJudge, beside_boxes
+from polyhead.kinds.judging_boxes import CROWD, BoxesJudge, BoxHeads
 from polyhead.kinds.missing import (
     as_float32,
     first_row,
@@ -243,7 +243,7 @@ class Boxes(Coordinates):
         return {"": PredictedColumn(self.to_column(outputs))}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BoxesJudge:
-        return BoxesJudge(name, beside_boxes(name, self.given, heads))
+        return BoxesJudge(name, BoxHeads.of(name, self.given, heads))
 
     def also_read(self, name: str, columns: Mapping[str, Any]) -> dict[str, Head]:
         from polyhead.kinds.binary import Binary

@@ -24,14 +24,13 @@ Items = dict[str, np.ndarray]
 Metrics = dict[str, np.ndarray]
 """The value of each metric in each selection, ``(R,)``; NaN if a selection has nothing to measure."""
 
-
 WEIGHT = "{}: weight"
-"""The name of the labels with the weight of each row of a head, which its labels lack in rows without any."""
+"""The name of the labels that hold a head's weight of each row, also of rows without a label."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The outputs of a model for the rows of a batch, and their labels.
+class HeadBatch:
+    """The labels and outputs of one head for the rows of a batch.
 
     Attributes:
         labels: ``(B, *shape)``, as the model gets them.
@@ -44,23 +43,27 @@ class Judged:
     weights: np.ndarray
 
     @classmethod
-    def of(cls, head: Head, labels: Any, outputs: Any, weights: Any, logits: bool = False) -> Judged:
-        """Make it from the arrays of a batch.
+    def of(cls, head: Head, labels: Any, outputs: Any, weights: Any, logits: bool = False) -> HeadBatch:
+        """Make it from arrays.
 
         Args:
-            labels: ``(B, *shape)``.
-            outputs: ``(B, *output_shape)``.
-            weights: ``(B, *weight_shape)``, or without some of the last axes; None if all labels count.
+            weights: may lack some of the last axes; None if all labels count.
+            logits: whether the outputs are logits.
         """
         # float32 for the probabilities of whole images, which are large
         dtype = np.float64 if np.prod(head.output_shape) <= 4096 else np.float32
-        found = head.likely(np.asarray(outputs, dtype).reshape(len(labels), *head.output_shape), logits)
+        outputs = head.likely(np.asarray(outputs, dtype).reshape(len(labels), *head.output_shape), logits)
         shape = (len(labels), *head.weight_shape)
-        given = np.ones(shape) if weights is None else np.asarray(weights, np.float64)
-        given = given.reshape(*given.shape, *[1] * (len(shape) - given.ndim))
-        return cls(np.asarray(labels), found, np.broadcast_to(given, shape))
+        weights = np.ones(()) if weights is None else np.asarray(weights, np.float64)
+        weights = weights.reshape(*weights.shape, *[1] * (len(shape) - weights.ndim))
+        return cls(np.asarray(labels), outputs, np.broadcast_to(weights, shape))
 
-    def masked(self, mask: np.ndarray) -> Judged:
+    def flat(self) -> HeadBatch:
+        """Join the first two axes, of rows and their boxes."""
+        arrays = (self.labels, self.outputs, self.weights)
+        return HeadBatch(*(array.reshape(-1, *array.shape[2:]) for array in arrays))
+
+    def masked(self, mask: np.ndarray) -> HeadBatch:
         """Set the weights to 0 where a Keras mask, bool ``(B, ...)``, is False."""
         axes = max(mask.ndim, self.weights.ndim)
         mask, weights = (a.reshape(*a.shape, *[1] * (axes - a.ndim)) for a in (mask, self.weights))
@@ -78,8 +81,13 @@ class Judge(ABC):
     name: str
     less_is_better: Sequence[str] = ()
 
+    @property
+    def inner(self) -> Judge:
+        """The judge of a single label: that of one box for a head with a label for each box."""
+        return self
+
     @abstractmethod
-    def look(self, judged: Mapping[str, Judged]) -> Items:
+    def items_of(self, batch: Mapping[str, HeadBatch]) -> Items:
         """Return the items of a batch; ``row`` counts the rows of the batch.
 
         Rows without a label have no item.
@@ -100,13 +108,13 @@ class Judge(ABC):
 
     def doubts(self, items: Items) -> Doubts:
         """Return the items whose label may be wrong; by default, those whose loss is an outlier."""
-        found = outlying(items["loss"])
-        return Doubts(found, items["loss"][found])
+        outliers = outlying(items["loss"])
+        return Doubts(outliers, items["loss"][outliers])
 
-    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
+    def predicted_labels(self, batch: Mapping[str, HeadBatch]) -> tuple[np.ndarray, np.ndarray]:
         """Return the predictions in the form of labels, and which of them count, bool ``(B, *weight_shape)``."""
-        found = judged[self.name]
-        return found.outputs, np.ones(found.weights.shape, bool)
+        arrays = batch[self.name]
+        return arrays.outputs, np.ones(arrays.weights.shape, bool)
 
 
 class LossJudge(Judge):
@@ -117,16 +125,13 @@ class LossJudge(Judge):
     def __init__(self, name: str, head: Head) -> None:
         self.name, self.head = name, head
 
-    def look(self, judged: Mapping[str, Judged]) -> Items:
+    def items_of(self, batch: Mapping[str, HeadBatch]) -> Items:
         import keras
 
-        found = judged[self.name]
-        tensors = [keras.ops.convert_to_tensor(a.astype("float32")) for a in (found.labels, found.outputs)]
-        values = np.asarray(
-            keras.ops.convert_to_numpy(self.head.default_loss(False).call(*tensors)), np.float64
-        )
-        weights = np.broadcast_to(by_axes(found.weights, values), values.shape)
-        return row_items(weights, loss=values)
+        arrays = batch[self.name]
+        tensors = [keras.ops.convert_to_tensor(a.astype("float32")) for a in (arrays.labels, arrays.outputs)]
+        loss = keras.ops.convert_to_numpy(self.head.default_loss(False).call(*tensors)).astype(np.float64)
+        return row_items(weights_like(arrays.weights, loss), loss=loss)
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         return {"loss": mean_of(items["loss"], weights)}
@@ -135,42 +140,43 @@ class LossJudge(Judge):
 class EachJudge(Judge):
     """Judges a head with a label for each box, each label separately."""
 
-    def __init__(self, name: str, judge: Judge) -> None:
-        self.name, self.judge, self.less_is_better = name, judge, judge.less_is_better
+    def __init__(self, name: str, inner: Judge) -> None:
+        self.name, self._inner, self.less_is_better = name, inner, inner.less_is_better
 
-    def look(self, judged: Mapping[str, Judged]) -> Items:
-        items, places = self.judge.look(self._flat(judged)), judged[self.name].outputs.shape[1]
+    @property
+    def inner(self) -> Judge:
+        return self._inner
+
+    def _flat(self, batch: Mapping[str, HeadBatch]) -> dict[str, HeadBatch]:
+        return {self.name: batch[self.name].flat()}
+
+    def items_of(self, batch: Mapping[str, HeadBatch]) -> Items:
+        items, places = self.inner.items_of(self._flat(batch)), batch[self.name].outputs.shape[1]
         return {**items, "row": items["row"] // places, "place": items["row"] % places}
 
-    def _flat(self, judged: Mapping[str, Judged]) -> dict[str, Judged]:
-        """The labels and outputs of all boxes along one axis."""
-        found = judged[self.name]
-        arrays = (found.labels, found.outputs, found.weights)
-        return {self.name: Judged(*(a.reshape(-1, *a.shape[2:]) for a in arrays))}
-
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
-        return self.judge.metrics(items, weights)
+        return self.inner.metrics(items, weights)
 
     def details(self, items: Items) -> dict[str, Any]:
-        return self.judge.details(items)
+        return self.inner.details(items)
 
     def doubts(self, items: Items) -> Doubts:
-        found = self.judge.doubts(items)
-        numbers = items["place"][found.item].tolist()
-        parts = [at if part is None else (at, part) for at, part in zip(numbers, found.part, strict=True)]
-        return replace(found, part=parts)
+        doubts = self.inner.doubts(items)
+        places = items["place"][doubts.item].tolist()
+        parts = [i if part is None else (i, part) for i, part in zip(places, doubts.part, strict=True)]
+        return replace(doubts, part=parts)
 
     def best_threshold(self, items: Items, objective: str) -> float:
         """See the judge of a single label."""
-        return self.judge.best_threshold(items, objective)  # type: ignore[attr-defined]
+        return self.inner.best_threshold(items, objective)  # type: ignore[attr-defined]
 
-    def best_temperature(self, judged: Mapping[str, Judged]) -> float:
+    def best_temperature(self, batch: Mapping[str, HeadBatch]) -> float:
         """See the judge of a single label."""
-        return self.judge.best_temperature(self._flat(judged))  # type: ignore[attr-defined]
+        return self.inner.best_temperature(self._flat(batch))  # type: ignore[attr-defined]
 
-    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        rows = len(judged[self.name].labels)
-        labels, valid = self.judge.predicted_labels(self._flat(judged))
+    def predicted_labels(self, batch: Mapping[str, HeadBatch]) -> tuple[np.ndarray, np.ndarray]:
+        rows = len(batch[self.name].labels)
+        labels, valid = self.inner.predicted_labels(self._flat(batch))
         return tuple(a.reshape(rows, len(a) // rows, *a.shape[1:]) for a in (labels, valid))  # type: ignore[return-value]
 
 
@@ -178,9 +184,9 @@ def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> It
     """Make one item for each row that counts.
 
     Args:
-        weights: ``(B, ...)``; a row's weight is their mean.
+        weights: ``(B, ...)``; a row's weight is their mean, unless ``arrays`` has a ``weight``.
         loss: ``(B, ...)``; a row's loss is the weighted mean.
-        **arrays: ``(B, ...)``.
+        **arrays: further entries of the items, ``(B, ...)``.
     """
     flat = weights.reshape(len(weights), -1)
     sums = flat.sum(1)
@@ -191,23 +197,24 @@ def row_items(weights: np.ndarray, loss: np.ndarray, **arrays: np.ndarray) -> It
     return {**items, **{name: array[rows] for name, array in arrays.items()}}
 
 
-def weights_of_rows(judged: Mapping[str, Judged], name: str, rows: int) -> np.ndarray:
+def weights_of_rows(batch: Mapping[str, HeadBatch], name: str, rows: int) -> np.ndarray:
     """The weight of each row of a head, also of rows without a label, float64 ``(rows,)``; 1 where it has none."""
-    found = judged.get(WEIGHT.format(name))
-    if found is None:
+    arrays = batch.get(WEIGHT.format(name))
+    if arrays is None:
         return np.ones(rows)
-    return np.where(found.weights.reshape(rows) > 0, found.labels.reshape(rows), 1.0)
+    return np.where(arrays.weights.reshape(rows) > 0, arrays.labels.reshape(rows), 1.0)
 
 
-def by_axes(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Give weights as many axes as values: append axes of size 1, or take the mean over surplus axes."""
+def weights_like(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Give weights the shape of values: repeat them over missing last axes, or take the mean over surplus ones."""
     if weights.ndim > values.ndim:
-        return weights.mean(axis=tuple(range(values.ndim, weights.ndim)))
-    return weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim))
+        weights = weights.mean(axis=tuple(range(values.ndim, weights.ndim)))
+    weights = weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim))
+    return np.broadcast_to(weights, values.shape)
 
 
-def together_of(parts: Sequence[Items]) -> Items:
-    """Concatenate the items of several batches."""
+def concatenated(parts: Sequence[Items]) -> Items:
+    """The items of several batches."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -241,18 +248,17 @@ def grouped(weights: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
     """
     if count <= _FEW:
         return weights @ (groups[:, None] == np.arange(count)).astype(np.float64)
-    found = np.zeros((len(weights), count))
+    sums = np.zeros((len(weights), count))
     if not len(groups):
-        return found
+        return sums
     order = np.argsort(groups, kind="stable")
-    ranked = groups[order]
-    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-    found[:, ranked[starts]] = np.add.reduceat(weights[:, order], starts, axis=1)
-    return found
+    present, starts = np.unique(groups[order], return_index=True)
+    sums[:, present] = np.add.reduceat(weights[:, order], starts, axis=1)
+    return sums
 
 
 def nan_mean(values: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """The mean over the first axis of the values that are not NaN; NaN if all are."""
-    found = np.asarray(values, np.float64)
-    there = ~np.isnan(found)
-    return ratio(np.where(there, found, 0).sum(0), there.sum(0))
+    numbers = np.asarray(values, np.float64)
+    valid = ~np.isnan(numbers)
+    return ratio(np.where(valid, numbers, 0).sum(0), valid.sum(0))

@@ -9,10 +9,20 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds.doubts import Doubts, outlying
-from polyhead.kinds.judging import Items, Judge, Judged, Metrics, mean_of, nan_mean, ratio, weights_of_rows
+from polyhead.kinds.judging import (
+    HeadBatch,
+    Items,
+    Judge,
+    Metrics,
+    concatenated,
+    mean_of,
+    nan_mean,
+    ratio,
+    weights_of_rows,
+)
 
-LEVELS_OF_IOU = np.linspace(0.5, 0.95, 10)
-"""The thresholds of overlap at which a box counts as found."""
+LEVELS = np.linspace(0.5, 0.95, 10)
+"""The thresholds of overlap, or of the similarity of keypoints, at which an object counts as found."""
 
 _RECALLS = np.linspace(0, 1, 101)
 _MOST_PREDICTED = 100
@@ -30,21 +40,35 @@ _PREDICTED, _LABELED, _PLACE = 0, 1, 2
 
 @dataclass(frozen=True)
 class BoxHeads:
-    """The heads with further information about the boxes of a head.
+    """The names of the heads with further information about the boxes of a head.
 
     Attributes:
-        score: the head for the presence of each box.
+        presence: the head for the presence of each box.
         given: the head for the presence of any box in the row.
-        kind: the head for the class of each box.
+        category: the head for the class of each box.
         crowd: the labels for which boxes are crowds.
-        classes: the classes of ``kind``.
+        classes: the classes of ``category``.
     """
 
-    score: str | None = None
+    presence: str | None = None
     given: str | None = None
-    kind: str | None = None
+    category: str | None = None
     crowd: str | None = None
     classes: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, given: str | None, heads: Mapping[str, Any]) -> BoxHeads:
+        """Find them among all heads; ``given`` is the ``given=`` of the head of boxes."""
+        crowd = CROWD.format(name) if CROWD.format(name) in heads else None
+        each = {n: head for n, head in heads.items() if head.each == name and n != crowd}
+        presence = next((n for n, head in each.items() if head.presence), None)
+        category = next((n for n, head in each.items() if head.inner.view == "class"), None)
+        return cls(presence, given, category, crowd, tuple(each[category].names) if category else ())
+
+    @property
+    def scored(self) -> bool:
+        """Whether a head predicts if a box is present."""
+        return self.presence is not None or self.given is not None
 
 
 class BoxesJudge(Judge):
@@ -53,150 +77,136 @@ class BoxesJudge(Judge):
     The score of a box is the probability of its presence, times that of ``given``; without both, the probability of its
     class, or 1. Rows without boxes count as well: any box predicted there is wrong. A box around a crowd is not a
     label, and boxes predicted inside it are not wrong.
-
-    Args:
-        beside: the heads with further information about its boxes.
     """
 
-    def __init__(self, name: str, beside: BoxHeads) -> None:
-        self.name, self.beside = name, beside
+    def __init__(self, name: str, heads: BoxHeads) -> None:
+        self.name, self.heads = name, heads
 
-    def look(self, judged: Mapping[str, Judged]) -> Items:
-        found, beside = judged[self.name], self.beside
-        labels, boxes = found.labels.astype(np.float64), found.outputs
-        there = found.weights > 0
-        known, empty = self._known(judged, there)
+    def items_of(self, batch: Mapping[str, HeadBatch]) -> Items:
+        arrays = batch[self.name]
+        labels, boxes, weights = arrays.labels.astype(np.float64), arrays.outputs, arrays.weights
+        known, empty = self._known_rows(batch)
         counting = known[:, None] & ~empty[:, None]
-        there = there & counting
+        labeled = (weights > 0) & counting
         # a box of weight 0 is a label as well: what is predicted there is no false positive
-        present = there | (counting & (labels != 0).any(2))
-        rows, places = there.shape
-        crowd = np.zeros(there.shape, bool)
-        if beside.crowd is not None:
-            crowd = judged[beside.crowd].labels.reshape(rows, places) > 0.5
-        true_kind, kind = np.zeros(there.shape, int), np.zeros(there.shape, int)
-        if beside.kind is not None:
-            true_kind, kind, known_kind = _kinds(judged[beside.kind])
-            known = known & (known_kind | ~present).all(1)
-        score = self._scores(judged)
-        of_rows = weights_of_rows(judged, self.name, rows)
-        known = known & (of_rows > 0)
-        row_weight = np.where(there.any(1), ratio(found.weights.sum(1, where=there), present.sum(1)), of_rows)
+        present = labeled | (counting & (labels != 0).any(2))
+        shape = labeled.shape
+        crowd = np.zeros(shape, bool)
+        if self.heads.crowd is not None:
+            crowd = batch[self.heads.crowd].labels.reshape(shape) > 0.5
+        true_class, box_class = np.zeros(shape, int), np.zeros(shape, int)
+        if self.heads.category is not None:
+            true_class, box_class, known_class = _classes_of_places(batch[self.heads.category])
+            known = known & (known_class | ~present).all(1)
+        score = self._scores(batch)
+        row_weight = weights_of_rows(batch, self.name, len(labels))
+        known = known & (row_weight > 0)
+        mean_weight = ratio(weights.sum(1, where=labeled), present.sum(1))
+        row_weight = np.where(labeled.any(1), mean_weight, row_weight)
         order = np.argsort(-score, axis=1, kind="stable")
+
+        def ranked(array: np.ndarray) -> np.ndarray:
+            return np.take_along_axis(array, order.reshape(*shape, *[1] * (array.ndim - 2)), 1)
+
         overlap = overlaps(boxes[:, :, None], labels[:, None], crowd[:, None])
         hit, ignored, partner = matched(
-            np.take_along_axis(overlap, order[..., None], 1),
-            np.take_along_axis(kind, order, 1),
-            np.where(present, true_kind, -1),
-            crowd,
+            ranked(overlap), ranked(box_class), np.where(present, true_class, -1), crowd
         )
-        partner_weight = np.take_along_axis(found.weights[:, None], partner, 2)
-        weight = np.where(hit, partner_weight, row_weight[:, None, None])
-        predicted = known[:, None] & _few_enough(kind, order)
-        own_overlap = np.einsum(
-            "bpp->bp", overlaps(boxes[:, :, None], labels[:, None], np.zeros((rows, 1, places), bool))
-        )
-        scores = np.take_along_axis(score, order, 1)
-        scored = beside.score is not None or beside.given is not None
-        loss = np.where(empty[:, None] & scored, scores, np.nan)
-        at = {
-            _PREDICTED: (predicted, np.take_along_axis(kind, order, 1), scores, np.ones_like(score), loss),
-            _LABELED: (
-                known[:, None] & there & ~crowd,
-                true_kind,
-                score,
-                found.weights,
-                np.full_like(score, np.nan),
-            ),
-            _PLACE: (there & ~crowd, true_kind, own_overlap, found.weights, 1 - own_overlap * score),
-        }
-        nearest = _nearest(overlap, boxes, labels, score, there)
-        own = np.take_along_axis(nearest[0], order, 1), np.take_along_axis(nearest[1], order[..., None], 1)
-        near = {_PREDICTED: own, _LABELED: own, _PLACE: nearest[2:]}
-        parts = [_items(what, *part, hit, ignored, weight, *near[what]) for what, part in at.items()]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        partner_weight = np.take_along_axis(weights[:, None], partner, 2)
+        by_level = np.where(hit, partner_weight, row_weight[:, None, None])
+        place_overlap = overlaps(boxes, labels, np.array(False))
+        near_label, box_corners, near_box, pair_corners = _nearest(overlap, boxes, labels, score, labeled)
+        levels = {"hit": hit, "ignored": ignored, "by_level": by_level}
+        of_box = levels | {"class_id": ranked(box_class), "score": ranked(score), "weight": np.ones(shape)}
+        of_box |= {"near": ranked(near_label), "corners": ranked(box_corners)}
+        of_label = levels | {"class_id": true_class, "weight": weights, "near": near_box}
+        of_label["corners"] = pair_corners
+        none, wrong = np.full(shape, np.nan), empty[:, None] & self.heads.scored
+        counted = known[:, None] & _few_enough(of_box["class_id"])
+        labeled &= ~crowd
+        parts = [
+            _items(_PREDICTED, counted, of_box, loss=np.where(wrong, of_box["score"], np.nan)),
+            _items(_LABELED, known[:, None] & labeled, of_label, score=score, loss=none),
+            _items(_PLACE, labeled, of_label, score=place_overlap, loss=1 - place_overlap * score),
+        ]
+        return concatenated(parts)
 
-    def _known(self, judged: Mapping[str, Judged], there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _known_rows(self, batch: Mapping[str, HeadBatch]) -> tuple[np.ndarray, np.ndarray]:
         """The rows whose boxes are known, and the rows known to have none, each bool ``(B,)``."""
-        labels = judged[self.name].labels
-        unknown = (labels == -1).all((1, 2)) | ((labels != 0).any((1, 2)) & ~there.any(1))
-        if self.beside.given is None:
-            return ~unknown, ~unknown & ~there.any(1)
-        given = judged[self.beside.given]
+        labels, labeled = batch[self.name].labels, (batch[self.name].weights > 0).any(1)
+        unknown = (labels == -1).all((1, 2)) | ((labels != 0).any((1, 2)) & ~labeled)
+        if self.heads.given is None:
+            return ~unknown, ~unknown & ~labeled
+        given = batch[self.heads.given]
         present = given.labels.reshape(len(labels), -1)[:, 0] > 0.5  # a missing label is 0
         empty = ~present & (given.weights.reshape(len(labels), -1)[:, 0] > 0)
         return empty | (present & ~unknown), empty
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
-        place = items["what"] == _PLACE
+        place = items["sort"] == _PLACE
         precision = self._average_precision(items, weights)
-        found = {
+        metrics = {
             "map": nan_mean(nan_mean(precision).T),
             "map_50": nan_mean(precision[0].T),
             "iou": mean_of(items["score"][place], weights[:, place]),
         }
-        if len(self.beside.classes) > 1:
-            found |= {
-                f"ap[{name}]": nan_mean(precision[:, :, i]) for i, name in enumerate(self.beside.classes)
-            }
-        return found
+        if len(self.heads.classes) > 1:
+            for i, name in enumerate(self.heads.classes):
+                metrics[f"ap[{name}]"] = nan_mean(precision[:, :, i])
+        return metrics
 
     def _average_precision(self, items: Items, weights: np.ndarray) -> np.ndarray:
         """The average precision ``(levels, R, classes)``; NaN for a class without a label."""
-        count = max(1, len(self.beside.classes))
-        found = np.full((len(LEVELS_OF_IOU), len(weights), count), np.nan)
-        what, kind = items["what"], items["kind"]
-        predicted = np.flatnonzero(what == _PREDICTED)
+        count = max(1, len(self.heads.classes))
+        precision = np.full((len(LEVELS), len(weights), count), np.nan)
+        predicted = np.flatnonzero(items["sort"] == _PREDICTED)
         # ties in the score are ordered by row
         predicted = predicted[np.lexsort((items["rank"][predicted], items["row"][predicted]))]
         predicted = predicted[np.argsort(-items["score"][predicted], kind="stable")]
-        for one in range(count):
-            labeled = weights[:, (what == _LABELED) & (kind == one)].sum(1)
-            some = predicted[kind[predicted] == one]
-            for level in range(len(LEVELS_OF_IOU)):
-                used = some[~items["ignored"][some, level]]
-                counted = weights[:, used] * items["by_level"][used, level]
-                found[level, :, one] = average_at_recalls(counted, items["hit"][used, level], labeled)
-        return found
+        for class_id in range(count):
+            of_class = items["class_id"] == class_id
+            labeled = weights[:, (items["sort"] == _LABELED) & of_class].sum(1)
+            boxes = predicted[of_class[predicted]]
+            for level in range(len(LEVELS)):
+                used = boxes[~items["ignored"][boxes, level]]
+                box_weights = weights[:, used] * items["by_level"][used, level]
+                hit = items["hit"][used, level]
+                precision[level, :, class_id] = average_at_recalls(box_weights, hit, labeled)
+        return precision
 
     def doubts(self, items: Items) -> Doubts:
-        what, near, score = items["what"], items["near"], items["score"]
-        places = np.flatnonzero(what == _PLACE)
+        sort, near, score = items["sort"], items["near"], items["score"]
+        places = np.flatnonzero(sort == _PLACE)
         moved = places[outlying(1 - near[places])]
         extra = np.zeros(0, int)
-        if self.beside.score is not None or self.beside.given is not None:
-            found = (what == _PREDICTED) & (near >= 0.5) & (score >= 0.5)
-            sure = score[found].mean() if found.any() else 0.5
-            alone = (what == _PREDICTED) & (near < _APART) & (score >= sure) & ~items["ignored"].all(1)
+        if self.heads.scored:
+            right = (sort == _PREDICTED) & (near >= 0.5) & (score >= 0.5)
+            sure = score[right].mean() if right.any() else 0.5
+            alone = (sort == _PREDICTED) & (near < _APART) & (score >= sure) & ~items["ignored"].all(1)
             extra = np.flatnonzero(alone)
         item = np.concatenate([moved, extra])
         labels, boxes = np.split(items["corners"][item], 2, axis=-1)
-        apart = (1 - near[item]) * np.where(what[item] == _PLACE, 1, score[item])
+        disagreement = (1 - near[item]) * np.where(sort[item] == _PLACE, 1, score[item])
         several = items["rank"][places].any()
-        parts = [
-            int(k) if several and one == _PLACE else None
-            for k, one in zip(items["rank"][item], what[item], strict=True)
-        ]
-        return Doubts(item, apart, _or_none(labels), _or_none(boxes), parts)
+        numbers = items["rank"][item].tolist()
+        parts = [numbers[i] if several and i < len(moved) else None for i in range(len(item))]
+        return Doubts(item, disagreement, _or_none(labels), _or_none(boxes), parts)
 
-    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        boxes, valid = super().predicted_labels(judged)
-        return boxes, valid & (self._scores(judged) >= 0.5)
+    def predicted_labels(self, batch: Mapping[str, HeadBatch]) -> tuple[np.ndarray, np.ndarray]:
+        boxes, valid = super().predicted_labels(batch)
+        return boxes, valid & (self._scores(batch) >= 0.5)
 
-    def _scores(self, judged: Mapping[str, Judged]) -> np.ndarray:
+    def _scores(self, batch: Mapping[str, HeadBatch]) -> np.ndarray:
         """The score of each predicted box, ``(B, places)``."""
-        rows, places = judged[self.name].weights.shape
+        rows, places = batch[self.name].weights.shape
         score = np.ones((rows, places))
-        if self.beside.score is not None:
-            score = score * judged[self.beside.score].outputs.reshape(rows, places)
-        if self.beside.given is not None:
-            score = score * judged[self.beside.given].outputs.reshape(rows, -1)[:, :1]
-        if self.beside.score is None and self.beside.given is None and self.beside.kind is not None:
-            score = judged[self.beside.kind].outputs.reshape(rows, places, -1).max(-1)
+        if self.heads.presence is not None:
+            score = score * batch[self.heads.presence].outputs.reshape(rows, places)
+        if self.heads.given is not None:
+            score = score * batch[self.heads.given].outputs.reshape(rows, -1)[:, :1]
+        if not self.heads.scored and self.heads.category is not None:
+            score = batch[self.heads.category].outputs.reshape(rows, places, -1).max(-1)
         return score
-
-    def details(self, items: Items) -> dict[str, Any]:
-        return {"classes": self.beside.classes}
 
 
 def _or_none(boxes: np.ndarray) -> list[list[float] | None]:
@@ -204,7 +214,7 @@ def _or_none(boxes: np.ndarray) -> list[list[float] | None]:
 
 
 def _nearest(
-    overlap: np.ndarray, boxes: np.ndarray, labels: np.ndarray, score: np.ndarray, there: np.ndarray
+    overlap: np.ndarray, boxes: np.ndarray, labels: np.ndarray, score: np.ndarray, labeled: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Find the nearest label of each predicted box, and the nearest predicted box of each label.
 
@@ -213,19 +223,19 @@ def _nearest(
         boxes: the predicted boxes, ``(B, predicted, 4)``.
         labels: the labeled boxes, ``(B, labeled, 4)``.
         score: the scores of predicted boxes, ``(B, predicted)``.
-        there: which labels are present, bool ``(B, labeled)``.
+        labeled: which labels are present, bool ``(B, labeled)``.
 
     Returns:
         For each predicted box, its largest overlap with a label, and NaN followed by its corners,
         ``(B, predicted, 8)``; for each label, its largest overlap with a box with a score of at least 0.5, and the
         corners of both, NaN without one.
     """
-    of_box = np.where(there[:, None], overlap, 0).max(2, initial=0)
-    known = np.where((score >= 0.5)[..., None], overlap, 0)
-    at, of_label = known.argmax(1), known.max(1, initial=0)
-    partner = np.where(of_label[..., None] > 0, np.take_along_axis(boxes, at[..., None], 1), np.nan)
-    extra = np.concatenate([np.full_like(boxes, np.nan), boxes], -1)
-    return of_box, extra, of_label, np.concatenate([labels, partner], -1)
+    of_box = np.where(labeled[:, None], overlap, 0).max(2, initial=0)
+    box_corners = np.concatenate([np.full_like(boxes, np.nan), boxes], -1)
+    likely = np.where((score >= 0.5)[..., None], overlap, 0)
+    of_label, best = likely.max(1, initial=0), likely.argmax(1)
+    partner = np.where(of_label[..., None] > 0, np.take_along_axis(boxes, best[..., None], 1), np.nan)
+    return of_box, box_corners, of_label, np.concatenate([labels, partner], -1)
 
 
 def overlaps(boxes: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.ndarray:
@@ -237,19 +247,19 @@ def overlaps(boxes: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.nda
     """
     sides = np.minimum(boxes[..., 2:], labels[..., 2:]) - np.maximum(boxes[..., :2], labels[..., :2])
     inter = np.maximum(sides, 0).prod(-1)
-    area, other = (np.maximum(one[..., 2:] - one[..., :2], 0).prod(-1) for one in (boxes, labels))
-    return np.nan_to_num(ratio(inter, np.where(crowd, area, area + other - inter)))
+    area, label_area = (np.maximum(b[..., 2:] - b[..., :2], 0).prod(-1) for b in (boxes, labels))
+    return np.nan_to_num(ratio(inter, np.where(crowd, area, area + label_area - inter)))
 
 
 def matched(
-    overlap: np.ndarray, kind: np.ndarray, true_kind: np.ndarray, crowd: np.ndarray
+    overlap: np.ndarray, box_class: np.ndarray, true_class: np.ndarray, crowd: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Assign to each predicted box, in the order of scores, the free label that it overlaps most, at each level.
 
     Args:
         overlap: ``(B, predicted, labeled)``.
-        kind: classes of predicted boxes, ``(B, predicted)``.
-        true_kind: classes of labeled boxes, ``(B, labeled)``; -1 without a label.
+        box_class: classes of predicted boxes, ``(B, predicted)``.
+        true_class: classes of labeled boxes, ``(B, labeled)``; -1 without a label.
         crowd: bool ``(B, labeled)``: labels that match any number of boxes, none of which counts.
 
     Returns:
@@ -257,20 +267,19 @@ def matched(
         of their label.
     """
     rows, predicted, places = overlap.shape
-    levels = np.minimum(LEVELS_OF_IOU, 1 - 1e-10)
+    levels = np.minimum(LEVELS, 1 - 1e-10)
     free = np.ones((rows, len(levels), places), bool)
     hit, ignored = np.zeros((2, rows, predicted, len(levels)), bool)
     partner = np.zeros(hit.shape, int)
     for i in range(predicted):
-        alike = (kind[:, i, None] == true_kind)[:, None]
-        near = alike & (overlap[:, i, None] >= levels[:, None]) & free
-        one = np.where(near & ~crowd[:, None], overlap[:, i, None], -1)
-        at = places - 1 - one[..., ::-1].argmax(-1)  # the last of equal ones, as in COCO
-        hit[:, i] = np.take_along_axis(one, at[..., None], 2)[..., 0] >= 0
+        same_class = (box_class[:, i, None] == true_class)[:, None]
+        near = same_class & (overlap[:, i, None] >= levels[:, None]) & free
+        candidates = np.where(near & ~crowd[:, None], overlap[:, i, None], -1)
+        best = places - 1 - candidates[..., ::-1].argmax(-1)  # the last of equal ones, as in COCO
+        hit[:, i] = np.take_along_axis(candidates, best[..., None], 2)[..., 0] >= 0
         ignored[:, i] = ~hit[:, i] & (near & crowd[:, None]).any(-1)
-        partner[:, i] = at
-        taken = hit[:, i, :, None] & (np.arange(places) == at[..., None])
-        free &= ~taken
+        partner[:, i] = best
+        free &= ~(hit[:, i, :, None] & (np.arange(places) == best[..., None]))
     return hit, ignored, partner
 
 
@@ -282,74 +291,37 @@ def average_at_recalls(weights: np.ndarray, hit: np.ndarray, labeled: np.ndarray
         hit: which boxes match a label, bool ``(n,)``.
         labeled: the weight of all labels, ``(R,)``.
     """
-    found = np.where(labeled > 0, 0.0, np.nan)
+    average = np.where(labeled > 0, 0.0, np.nan)
     if not len(hit):
-        return found
-    true, all_of_them = np.cumsum(weights * hit, axis=1), np.cumsum(weights, axis=1)
-    precision = true / (all_of_them + np.spacing(1))
+        return average
+    true = np.cumsum(weights * hit, axis=1)
+    precision = true / (np.cumsum(weights, axis=1) + np.spacing(1))
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     recall = np.nan_to_num(ratio(true, labeled[:, None]))
     for r in np.flatnonzero(labeled > 0):
-        at = np.searchsorted(recall[r], _RECALLS, side="left")
-        found[r] = precision[r][at[at < len(hit)]].sum() / len(_RECALLS)
-    return found
+        reached = np.searchsorted(recall[r], _RECALLS, side="left")
+        average[r] = precision[r][reached[reached < len(hit)]].sum() / len(_RECALLS)
+    return average
 
 
-def _kinds(classes: Judged) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _classes_of_places(category: HeadBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labeled and predicted classes of boxes, and which labels are present, each ``(B, places)``."""
-    labels, outputs = classes.labels, classes.outputs
+    labels, outputs = category.labels, category.outputs
     ids = labels.argmax(-1) if labels.ndim == outputs.ndim else labels
-    return ids.astype(int), outputs.argmax(-1), classes.weights.reshape(ids.shape) > 0
+    return ids.astype(int), outputs.argmax(-1), category.weights.reshape(ids.shape) > 0
 
 
-def _few_enough(kind: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Which predicted boxes count, in the order of scores: as many of each class as COCO takes."""
-    if kind.shape[1] <= _MOST_PREDICTED:
-        return np.ones(kind.shape, bool)
-    ranked = np.take_along_axis(kind, order, 1)
-    earlier = np.tril(np.ones((kind.shape[1],) * 2, bool), -1)
-    return ((ranked[:, :, None] == ranked[:, None]) & earlier).sum(-1) < _MOST_PREDICTED
+def _few_enough(box_class: np.ndarray) -> np.ndarray:
+    """Which predicted boxes count: as many of each class as COCO takes; ``box_class`` is in the order of scores."""
+    places = box_class.shape[1]
+    if places <= _MOST_PREDICTED:
+        return np.ones(box_class.shape, bool)
+    earlier = np.tril(np.ones((places, places), bool), -1)
+    return ((box_class[:, :, None] == box_class[:, None]) & earlier).sum(-1) < _MOST_PREDICTED
 
 
-def _items(
-    what: int,
-    chosen: np.ndarray,
-    kind: np.ndarray,
-    score: np.ndarray,
-    weight: np.ndarray,
-    loss: np.ndarray,
-    hit: np.ndarray,
-    ignored: np.ndarray,
-    by_level: np.ndarray,
-    near: np.ndarray,
-    corners: np.ndarray,
-) -> Items:
-    """Make the items of one sort; levels apply to predicted boxes only."""
+def _items(sort: int, chosen: np.ndarray, arrays: Items, **more: np.ndarray) -> Items:
+    """Make the items of one sort from the ``chosen`` places of arrays ``(B, places, ...)``."""
     rows, places = np.nonzero(chosen)
-    return {
-        "row": rows,
-        "rank": places,
-        "what": np.full(len(rows), what, np.int8),
-        "kind": kind[rows, places],
-        "score": score[rows, places],
-        "weight": weight[rows, places],
-        "loss": loss[rows, places],
-        "hit": hit[rows, places],
-        "ignored": ignored[rows, places],
-        "by_level": by_level[rows, places],
-        "near": near[rows, places],
-        "corners": corners[rows, places],
-    }
-
-
-def beside_boxes(name: str, given: str | None, heads: Mapping[str, Any]) -> BoxHeads:
-    """Find the heads with further information about the boxes of a head.
-
-    Args:
-        given: the value of its ``given=``.
-    """
-    crowd = CROWD.format(name) if CROWD.format(name) in heads else None
-    each = {other: head for other, head in heads.items() if head.each == name and other != crowd}
-    score = next((other for other, head in each.items() if head.presence), None)
-    kind = next((other for other, head in each.items() if head.inner.view == "class"), None)
-    return BoxHeads(score, given, kind, crowd, tuple(each[kind].names) if kind else ())
+    of_places = {name: array[rows, places] for name, array in {**arrays, **more}.items()}
+    return {"row": rows, "rank": places, "sort": np.full(len(rows), sort, np.int8), **of_places}

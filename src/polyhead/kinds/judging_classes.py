@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds.doubts import Doubts, confident
-from polyhead.kinds.judging import Items, Judge, Judged, Metrics, grouped, mean_of, nan_mean, ratio, row_items
+from polyhead.kinds.judging import (
+    HeadBatch,
+    Items,
+    Judge,
+    Metrics,
+    grouped,
+    mean_of,
+    nan_mean,
+    ratio,
+    row_items,
+    weights_like,
+)
 from polyhead.kinds.judging_ranks import (
     LEAST,
     Ranking,
@@ -25,31 +36,46 @@ _MOST_IN_CONFUSION = 5_000
 """The most classes for which details have a confusion matrix: its size is the square."""
 
 
-class BinaryJudge(Judge):
-    """Judges a binary head by its probability.
+class _SigmoidJudge(Judge):
+    """Judges probabilities that do not exclude each other."""
 
-    Args:
-        threshold: the least probability that counts as 1.
-    """
+    threshold: float
+    """The least probability that counts as 1."""
+
+    def best_threshold(self, items: Items, objective: str) -> float:
+        """The best threshold for an objective."""
+        weights = items.get("label_weights", items["weight"])
+        return best_threshold(items["score"].ravel(), items["label"].ravel(), weights.ravel(), objective)
+
+    def best_temperature(self, batch: Mapping[str, HeadBatch]) -> float:
+        """The factor on the temperature that gives the lowest log loss."""
+        arrays = batch[self.name]
+        weights = weights_like(arrays.weights, arrays.labels)
+        return best_temperature(arrays.outputs, arrays.labels, weights, SIGMOID)
+
+    def predicted_labels(self, batch: Mapping[str, HeadBatch]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, valid = super().predicted_labels(batch)
+        return (outputs >= self.threshold).astype(np.float32), valid
+
+
+class BinaryJudge(_SigmoidJudge):
+    """Judges a binary head by its probability."""
 
     less_is_better = ("calibration_error", "log_loss")
 
     def __init__(self, name: str, threshold: float = 0.5) -> None:
         self.name, self.threshold = name, threshold
 
-    def look(self, judged: Mapping[str, Judged]) -> Items:
-        found = judged[self.name]
-        labels, scores = (
-            array.reshape(len(array)).astype(np.float64) for array in (found.labels, found.outputs)
-        )
-        weights = found.weights.reshape(len(labels), -1).mean(1)
-        return row_items(weights, log_loss(labels, scores), label=labels > 0.5, score=scores)
+    def items_of(self, batch: Mapping[str, HeadBatch]) -> Items:
+        arrays = batch[self.name]
+        label, score = (a.reshape(len(a)).astype(np.float64) for a in (arrays.labels, arrays.outputs))
+        return row_items(arrays.weights, log_loss(label, score), label=label > 0.5, score=score)
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         label, score = items["label"], items["score"]
         predicted = score >= self.threshold
         ranking = Ranking(score, label, weights)
-        sums = [weights @ part.astype(np.float64) for part in (label & predicted, predicted, label)]
+        sums = [weights @ flags.astype(np.float64) for flags in (label & predicted, predicted, label)]
         return {
             "accuracy": mean_of((predicted == label).astype(np.float64), weights),
             "roc_auc": ranking.roc_auc(),
@@ -60,26 +86,12 @@ class BinaryJudge(Judge):
             "calibration_error": calibration_error(score, label, weights),
         }
 
-    def best_threshold(self, items: Items, objective: str) -> float:
-        """The best threshold for an objective."""
-        return best_threshold(items["score"], items["label"], items["weight"], objective)
-
-    def best_temperature(self, judged: Mapping[str, Judged]) -> float:
-        """The factor on the temperature that gives the lowest log loss."""
-        found = judged[self.name]
-        weights = np.broadcast_to(found.weights.reshape(-1, 1), found.labels.shape)
-        return best_temperature(found.outputs, found.labels, weights, SIGMOID)
-
-    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, valid = super().predicted_labels(judged)
-        return (outputs >= self.threshold).astype(np.float32), valid
-
     def doubts(self, items: Items) -> Doubts:
         label, score = items["label"], items["score"]
         predicted = score > 0.5
-        own = np.where(label, score, 1 - score)
-        found = confident(label.astype(int), predicted.astype(int), own, np.maximum(score, 1 - score))
-        return Doubts(found, 1 - own[found], label[found].tolist(), predicted[found].tolist())
+        of_label = np.where(label, score, 1 - score)
+        rows = confident(label.astype(int), predicted.astype(int), of_label, np.maximum(score, 1 - score))
+        return Doubts(rows, 1 - of_label[rows], label[rows].tolist(), predicted[rows].tolist())
 
     def details(self, items: Items) -> dict[str, Any]:
         label, score, weights = items["label"], items["score"], items["weight"]
@@ -106,16 +118,14 @@ class CategoricalJudge(Judge):
     def __init__(self, name: str, classes: Sequence[Any]) -> None:
         self.name, self.classes = name, tuple(classes)
 
-    def look(self, judged: Mapping[str, Judged]) -> Items:
-        found = judged[self.name]
-        labels, scores = found.labels, found.outputs
-        labels = (labels.argmax(-1) if labels.ndim > 1 else labels).astype(np.int64)
-        of_label, total = scores[np.arange(len(labels)), labels], np.maximum(scores.sum(-1), LEAST)
-        weights = found.weights.reshape(len(labels), -1).mean(1)
+    def items_of(self, batch: Mapping[str, HeadBatch]) -> Items:
+        arrays = batch[self.name]
+        label, scores = _class_ids(arrays.labels), arrays.outputs
+        of_label, total = scores[np.arange(len(label)), label], np.maximum(scores.sum(-1), LEAST)
         return row_items(
-            weights,
+            arrays.weights,
             -np.log(np.clip(of_label / total, LEAST, 1)),
-            label=labels,
+            label=label,
             predicted=scores.argmax(-1),
             confidence=scores.max(-1) / total,
             above=(scores > of_label[:, None]).sum(-1),
@@ -124,126 +134,109 @@ class CategoricalJudge(Judge):
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         label, predicted, count = items["label"], items["predicted"], len(self.classes)
         right = (label == predicted).astype(np.float64)
-        accuracy = mean_of(right, weights)
-        of_class = f1_of(
+        f1 = f1_of(
             grouped(weights * right, label, count),
             grouped(weights, predicted, count),
             grouped(weights, label, count),
         )
-        found = {"accuracy": accuracy}
+        metrics = {"accuracy": mean_of(right, weights)}
         if count > 5:
-            found["top_5"] = mean_of((items["above"] < 5).astype(np.float64), weights)
-        found["f1_macro"] = nan_mean(of_class.T)
-        found["f1_micro"] = accuracy
-        found["log_loss"] = mean_of(items["loss"], weights)
-        found["calibration_error"] = calibration_error(items["confidence"], right, weights)
-        return found | {f"f1[{name}]": of_class[:, i] for i, name in enumerate(self.classes)}
+            metrics["top_5"] = mean_of((items["above"] < 5).astype(np.float64), weights)
+        metrics["f1_macro"] = nan_mean(f1.T)
+        metrics["f1_micro"] = metrics["accuracy"]
+        metrics["log_loss"] = mean_of(items["loss"], weights)
+        metrics["calibration_error"] = calibration_error(items["confidence"], right, weights)
+        return metrics | {f"f1[{name}]": f1[:, i] for i, name in enumerate(self.classes)}
 
-    def best_temperature(self, judged: Mapping[str, Judged]) -> float:
+    def best_temperature(self, batch: Mapping[str, HeadBatch]) -> float:
         """The factor on the temperature that gives the lowest log loss."""
-        found = judged[self.name]
-        labels = found.labels.argmax(-1) if found.labels.ndim > 1 else found.labels
-        return best_temperature(found.outputs, labels, found.weights.reshape(len(labels)), SOFTMAX)
+        arrays = batch[self.name]
+        label = _class_ids(arrays.labels)
+        return best_temperature(arrays.outputs, label, arrays.weights.reshape(len(label)), SOFTMAX)
 
-    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, valid = super().predicted_labels(judged)
+    def predicted_labels(self, batch: Mapping[str, HeadBatch]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, valid = super().predicted_labels(batch)
         ids = outputs.argmax(-1)
-        one_hot = judged[self.name].labels.ndim == outputs.ndim
+        one_hot = batch[self.name].labels.ndim == outputs.ndim
         return (np.eye(len(self.classes), dtype=np.float32)[ids] if one_hot else ids), valid
 
     def doubts(self, items: Items) -> Doubts:
-        label, predicted, own = items["label"], items["predicted"], np.exp(-items["loss"])
-        found = confident(label, predicted, own, items["confidence"])
-        words = [[self.classes[k] for k in ids[found]] for ids in (label, predicted)]
-        return Doubts(found, 1 - own[found], *words)
+        label, predicted, of_label = items["label"], items["predicted"], np.exp(-items["loss"])
+        rows = confident(label, predicted, of_label, items["confidence"])
+        names = [[self.classes[k] for k in ids[rows]] for ids in (label, predicted)]
+        return Doubts(rows, 1 - of_label[rows], *names)
 
     def details(self, items: Items) -> dict[str, Any]:
         right = items["label"] == items["predicted"]
-        found = {
-            "classes": self.classes,
-            "reliability": reliability(items["confidence"], right, items["weight"]),
-        }
-        if (count := len(self.classes)) > _MOST_IN_CONFUSION:
-            return found
-        cells = items["label"] * count + items["predicted"]
-        matrix = np.bincount(cells, items["weight"], count * count).reshape(count, count)
-        return {**found, "confusion": matrix}
+        bins = reliability(items["confidence"], right, items["weight"])
+        details: dict[str, Any] = {"classes": self.classes, "reliability": bins}
+        if (count := len(self.classes)) <= _MOST_IN_CONFUSION:
+            cells = items["label"] * count + items["predicted"]
+            details["confusion"] = np.bincount(cells, items["weight"], count**2).reshape(count, count)
+        return details
 
 
-class MultiLabelJudge(Judge):
+def _class_ids(labels: np.ndarray) -> np.ndarray:
+    """Class ids ``(B,)`` of labels that are ids or probabilities of classes."""
+    return (labels.argmax(-1) if labels.ndim > 1 else labels).astype(np.int64)
+
+
+class MultiLabelJudge(_SigmoidJudge):
     """Judges a head that predicts any of several classes.
 
     Args:
         classes: the names of the classes, in the order of their ids.
-        threshold: the least probability at which a label is predicted.
     """
 
     def __init__(self, name: str, classes: Sequence[Any], threshold: float = 0.5) -> None:
         self.name, self.classes, self.threshold = name, tuple(classes), threshold
 
-    def look(self, judged: Mapping[str, Judged]) -> Items:
-        found = judged[self.name]
-        weights = found.weights.reshape(len(found.labels), -1)
-        weights = np.broadcast_to(weights, found.labels.shape)
-        items = row_items(
-            weights, log_loss(found.labels, found.outputs), label=found.labels > 0.5, score=found.outputs
+    def items_of(self, batch: Mapping[str, HeadBatch]) -> Items:
+        arrays = batch[self.name]
+        weights = weights_like(arrays.weights, arrays.labels)
+        return row_items(
+            weights,
+            log_loss(arrays.labels, arrays.outputs),
+            weight=np.ones(len(weights)),
+            label_weights=weights,
+            label=arrays.labels > 0.5,
+            score=arrays.outputs,
         )
-        return {**items, "weight": np.ones(len(items["row"])), "weights": weights[items["row"]]}
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
-        sums = np.zeros((5, len(self.classes), len(weights)))  # right, all, true, predicted, labeled
+        right, labeled, true, predicted, positive = np.zeros((5, len(self.classes), len(weights)))
         precision = []
         for i in range(len(self.classes)):
             label, score = items["label"][:, i], items["score"][:, i]
-            predicted, some = score >= self.threshold, weights * items["weights"][:, i]
-            precision.append(Ranking(score, label, some).average_precision())
-            for k, part in enumerate(
-                (predicted == label, np.ones_like(label), predicted & label, predicted, label)
-            ):
-                sums[k, i] = some @ part.astype(np.float64)
-        f1 = f1_of(*sums[2:])
-        found = {
+            above, class_weights = score >= self.threshold, weights * items["label_weights"][:, i]
+            precision.append(Ranking(score, label, class_weights).average_precision())
+            flags = (above == label, np.ones_like(label), above & label, above, label)
+            for sums, flag in zip((right, labeled, true, predicted, positive), flags, strict=True):
+                sums[i] = class_weights @ flag.astype(np.float64)
+        f1 = f1_of(true, predicted, positive)
+        metrics = {
             "map": nan_mean(precision),
             "f1_macro": nan_mean(f1),
-            "f1_micro": f1_of(*sums[2:].sum(1)),
-            "accuracy": ratio(sums[0].sum(0), sums[1].sum(0)),
+            "f1_micro": f1_of(true.sum(0), predicted.sum(0), positive.sum(0)),
+            "accuracy": ratio(right.sum(0), labeled.sum(0)),
         }
-        found |= {f"ap[{name}]": precision[i] for i, name in enumerate(self.classes)}
-        return found | {f"f1[{name}]": f1[i] for i, name in enumerate(self.classes)}
-
-    def best_threshold(self, items: Items, objective: str) -> float:
-        """The best threshold for an objective."""
-        return best_threshold(
-            items["score"].ravel(), items["label"].ravel(), items["weights"].ravel(), objective
-        )
-
-    def best_temperature(self, judged: Mapping[str, Judged]) -> float:
-        """The factor on the temperature that gives the lowest log loss."""
-        found = judged[self.name]
-        weights = found.weights.reshape(len(found.labels), -1)
-        return best_temperature(
-            found.outputs, found.labels, np.broadcast_to(weights, found.labels.shape), SIGMOID
-        )
-
-    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, valid = super().predicted_labels(judged)
-        return (outputs >= self.threshold).astype(np.float32), valid
+        for name, values in (("ap", precision), ("f1", f1)):
+            metrics |= {f"{name}[{label}]": values[i] for i, label in enumerate(self.classes)}
+        return metrics
 
     def doubts(self, items: Items) -> Doubts:
         label, predicted = items["label"], items["score"] > 0.5
-        own = np.where(label, items["score"], 1 - items["score"])
+        of_label = np.where(label, items["score"], 1 - items["score"])
         wrong = np.zeros(label.shape, bool)
         for k in range(label.shape[1]):
-            there = np.flatnonzero(items["weights"][:, k] > 0)
-            parts = (label[there, k].astype(int), predicted[there, k].astype(int), own[there, k])
-            wrong[there[confident(*parts, np.maximum(parts[2], 1 - parts[2]))], k] = True
-        found = np.flatnonzero(wrong.any(1))
-        far = np.where(wrong, 1 - own, 0).max(1)[found]
-        words = [
-            [[self.classes[k] for k in np.flatnonzero(row)] for row in sets[found]]
-            for sets in (label, label ^ wrong)
+            rows = np.flatnonzero(items["label_weights"][:, k] > 0)
+            share = of_label[rows, k]
+            ids = label[rows, k].astype(int), predicted[rows, k].astype(int)
+            wrong[rows[confident(*ids, share, np.maximum(share, 1 - share))], k] = True
+        rows = np.flatnonzero(wrong.any(1))
+        disagreement = np.where(wrong, 1 - of_label, 0).max(1)[rows]
+        names = [
+            [[self.classes[k] for k in np.flatnonzero(flags)] for flags in labels[rows]]
+            for labels in (label, label ^ wrong)
         ]
-        return Doubts(found, far, *words)
-
-    def details(self, items: Items) -> dict[str, Any]:
-        return {"classes": self.classes}
+        return Doubts(rows, disagreement, *names)

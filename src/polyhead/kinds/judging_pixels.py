@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.kinds.doubts import Doubts, outlying
-from polyhead.kinds.judging import Items, Judge, Judged, Metrics, by_axes, nan_mean, ratio, row_items
+from polyhead.kinds.judging import HeadBatch, Items, Judge, Metrics, nan_mean, ratio, row_items, weights_like
 
 
 class MaskJudge(Judge):
@@ -22,36 +22,30 @@ class MaskJudge(Judge):
     def __init__(self, name: str, classes: Sequence[Any], binary: bool) -> None:
         self.name, self.classes, self.binary = name, tuple(classes), binary
 
-    def look(self, judged: Mapping[str, Judged]) -> Items:
-        found = judged[self.name]
-        weights = found.weights
+    def items_of(self, batch: Mapping[str, HeadBatch]) -> Items:
+        arrays = batch[self.name]
         if self.binary:
-            true, predicted = found.labels > 0.5, found.outputs >= 0.5
-            weights = np.broadcast_to(by_axes(weights, true), true.shape)
-            right = true == predicted
-            true_sums, predicted_sums, both = (
-                np.einsum("bhwc,bhwc->bc", part, weights) for part in (true, predicted, true & predicted)
-            )
+            true, predicted = arrays.labels > 0.5, arrays.outputs >= 0.5
         else:
-            true, predicted = found.labels.astype(np.int64), found.outputs.argmax(-1)
-            weights = np.broadcast_to(by_axes(weights, true), true.shape)
-            right = true == predicted
-            true_sums, predicted_sums, both = (
-                self._counted(ids, part)
-                for ids, part in ((true, weights), (predicted, weights), (true, weights * right))
-            )
-        items = row_items(
+            true, predicted = arrays.labels.astype(np.int64), arrays.outputs.argmax(-1)
+        weights, right = weights_like(arrays.weights, true), true == predicted
+        if self.binary:
+            sums = [np.einsum("bhwc,bhwc->bc", x, weights) for x in (true, predicted, true & predicted)]
+        else:
+            pairs = ((true, weights), (predicted, weights), (true, weights * right))
+            sums = [self._class_sums(ids, pixel_weights) for ids, pixel_weights in pairs]
+        return row_items(
             weights,
             1.0 - right,
-            true=true_sums,
-            predicted=predicted_sums,
-            both=both,
+            weight=np.ones(len(true)),
+            true=sums[0],
+            predicted=sums[1],
+            both=sums[2],
             right=(weights * right).reshape(len(true), -1).sum(1),
             pixels=weights.reshape(len(true), -1).sum(1),
         )
-        return {**items, "weight": np.ones(len(items["row"]))}
 
-    def _counted(self, ids: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _class_sums(self, ids: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The sums of weights by row and class."""
         count, rows = len(self.classes), len(ids)
         cells = ids + count * np.arange(rows).reshape(-1, 1, 1)
@@ -59,34 +53,26 @@ class MaskJudge(Judge):
 
     def metrics(self, items: Items, weights: np.ndarray) -> Metrics:
         both = weights @ items["both"]
-        sides = weights @ items["true"] + weights @ items["predicted"]
-        iou, dice = ratio(both, sides - both), ratio(2 * both, sides)
-        found = {
-            "iou": nan_mean(iou.T),
-            "dice": nan_mean(dice.T),
-            "pixel_accuracy": ratio(weights @ items["right"], weights @ items["pixels"]),
-        }
+        sizes = weights @ items["true"] + weights @ items["predicted"]
+        by_class = {"iou": ratio(both, sizes - both), "dice": ratio(2 * both, sizes)}
+        metrics = {name: nan_mean(values.T) for name, values in by_class.items()}
+        metrics["pixel_accuracy"] = ratio(weights @ items["right"], weights @ items["pixels"])
         if len(self.classes) > 1:
-            for name, one in (("iou", iou), ("dice", dice)):
-                found |= {f"{name}[{label}]": one[:, i] for i, label in enumerate(self.classes)}
-        return found
+            for name, values in by_class.items():
+                metrics |= {f"{name}[{label}]": values[:, i] for i, label in enumerate(self.classes)}
+        return metrics
 
     def doubts(self, items: Items) -> Doubts:
         true, predicted, both = items["true"], items["predicted"], items["both"]
-        apart = 1 - nan_mean(ratio(both, true + predicted - both).T)
-        found = outlying(apart)
-        words = [
-            [
-                self.classes[k] if most > 0 else None
-                for k, most in zip(rest.argmax(1), rest.max(1), strict=True)
-            ]
-            for rest in ((true - both)[found], (predicted - both)[found])
+        disagreement = 1 - nan_mean(ratio(both, true + predicted - both).T)
+        rows = outlying(disagreement)
+        # the class with the most pixels that only the label, or only the prediction, has
+        largest = [
+            [self.classes[k] if counts[k] > 0 else None for counts in pixels for k in [counts.argmax()]]
+            for pixels in ((true - both)[rows], (predicted - both)[rows])
         ]
-        return Doubts(found, apart[found], *words)
+        return Doubts(rows, disagreement[rows], *largest)
 
-    def predicted_labels(self, judged: Mapping[str, Judged]) -> tuple[np.ndarray, np.ndarray]:
-        outputs, valid = super().predicted_labels(judged)
+    def predicted_labels(self, batch: Mapping[str, HeadBatch]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, valid = super().predicted_labels(batch)
         return (outputs >= 0.5).astype(np.float32) if self.binary else outputs.argmax(-1), valid
-
-    def details(self, items: Items) -> dict[str, Any]:
-        return {"classes": self.classes}

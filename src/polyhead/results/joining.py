@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, place, shown
-from polyhead.kinds.judging import Items, together_of
+from polyhead.kinds.judging import Items, concatenated
 
 
 class JoinedRows:
@@ -105,7 +105,7 @@ def joined_parts(evaluations: Sequence[Any]) -> tuple[dict[str, Any], dict[str, 
         raise ContractError(Problem("join(*others)", "evaluations of different rows", found, fix))
     starts = np.cumsum([0, *(len(e.ids) for e in evaluations)])
     items = {
-        name: together_of(
+        name: concatenated(
             [
                 {**e[name].items_of_rows, "row": e[name].items_of_rows["row"] + start}
                 for e, start in zip(evaluations, starts, strict=False)
@@ -130,5 +130,5 @@ def _require_same_heads(first: Mapping[str, Any], other: Mapping[str, Any]) -> N
 
 def kind_judged(judge: Any) -> tuple[str, Any]:
     """The kind of a judge, and the classes or columns that it judges, in their order."""
-    inner = getattr(judge, "judge", judge)
+    inner = judge.inner
     return type(inner).__name__, tuple(getattr(inner, "classes", getattr(inner, "columns", ())))

@@ -16,7 +16,7 @@ from polyhead.keras_bridge.output_masks import makes_masks, output_masks
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import COORDINATES
-from polyhead.kinds.judging import Items, Judge, Judged, together_of
+from polyhead.kinds.judging import HeadBatch, Items, Judge, concatenated
 from polyhead.kinds.missing import is_dense, plain
 from polyhead.pipeline import Batch
 from polyhead.pipeline.way_back import WayBack
@@ -76,23 +76,23 @@ class RowJudges:
         for batch in self._feed.batches():
             judged = self._outputs.of(batch, self._feed.heads)
             for name, judge in self.judges.items():
-                items = judge.look(judged)
+                items = judge.items_of(judged)
                 parts[name].append({**items, "row": items["row"] + start})
             for name, digest in sums.items():
                 digest.update(np.ascontiguousarray(batch.labels[name]).tobytes())
             ids.append(batch.ids.copy())
             start += len(batch.ids)
         self.labels = {name: digest.hexdigest() for name, digest in sums.items()}
-        return {name: together_of(pieces) for name, pieces in parts.items()}, np.concatenate(ids)
+        return {name: concatenated(pieces) for name, pieces in parts.items()}, np.concatenate(ids)
 
-    def judged(self, name: str) -> dict[str, Judged]:
+    def judged(self, name: str) -> dict[str, HeadBatch]:
         """The labels and outputs of one head for all rows; the model predicts them again."""
         if self._feed is None:
             fix = "Evaluate the model in this process."
             raise ContractError(Problem("calibrate()", "an evaluation with its model", "one without", fix))
         parts = [self._outputs.of(batch, self._feed.heads)[name] for batch in self._feed.batches()]
         arrays = zip(*((part.labels.copy(), part.outputs, part.weights) for part in parts), strict=True)
-        return {name: Judged(*map(np.concatenate, arrays))}
+        return {name: HeadBatch(*map(np.concatenate, arrays))}
 
     def names(self, rows: np.ndarray) -> dict[str, list[Any]]:
         """Further names of rows: column ``id``, the image ``file``, ``index`` of a pandas frame; empty after pickling.
@@ -194,7 +194,7 @@ class _BatchOutputs:
         self._rows = 0
         self._masked = not structure.own_loss and makes_masks(model)
 
-    def of(self, batch: Batch, heads: Mapping[str, Head]) -> dict[str, Judged]:
+    def of(self, batch: Batch, heads: Mapping[str, Head]) -> dict[str, HeadBatch]:
         """The labels and outputs of a batch by head; outputs are zeros for heads that the model does not have."""
         rows = len(batch.ids)
         self._rows = max(self._rows, rows)
@@ -213,7 +213,7 @@ class _BatchOutputs:
                 if name not in self._logits:
                     self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
                 logits = self._logits[name]
-            judged[name] = Judged.of(head, labels, outputs, weights, logits)
+            judged[name] = HeadBatch.of(head, labels, outputs, weights, logits)
             if name in masks:
                 judged[name] = judged[name].masked(masks[name][:rows])
         return judged
