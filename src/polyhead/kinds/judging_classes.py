@@ -120,7 +120,7 @@ class CategoricalJudge(Judge):
 
     def items_of(self, batch: Mapping[str, HeadBatch]) -> Items:
         arrays = batch[self.name]
-        label, scores = _class_ids(arrays.labels), arrays.outputs
+        label, scores = _ids_of_labels(arrays.labels), arrays.outputs
         of_label, total = scores[np.arange(len(label)), label], np.maximum(scores.sum(-1), LEAST)
         return row_items(
             arrays.weights,
@@ -151,7 +151,7 @@ class CategoricalJudge(Judge):
     def best_temperature(self, batch: Mapping[str, HeadBatch]) -> float:
         """The factor on the temperature that gives the lowest log loss."""
         arrays = batch[self.name]
-        label = _class_ids(arrays.labels)
+        label = _ids_of_labels(arrays.labels)
         return best_temperature(arrays.outputs, label, arrays.weights.reshape(len(label)), SOFTMAX)
 
     def predicted_labels(self, batch: Mapping[str, HeadBatch]) -> tuple[np.ndarray, np.ndarray]:
@@ -176,7 +176,7 @@ class CategoricalJudge(Judge):
         return details
 
 
-def _class_ids(labels: np.ndarray) -> np.ndarray:
+def _ids_of_labels(labels: np.ndarray) -> np.ndarray:
     """Class ids ``(B,)`` of labels that are ids or probabilities of classes."""
     return (labels.argmax(-1) if labels.ndim > 1 else labels).astype(np.int64)
 
