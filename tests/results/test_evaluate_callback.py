@@ -19,7 +19,7 @@ def compiled(dropout=0.0):
 
 
 @pytest.mark.once
-def test_epochs_log_the_metrics_of_evaluate():
+def test_epochs_log_the_metrics_of_evaluate(tmp_path):
     feed, model = compiled()
     callback = ph.Evaluate(feed.on(DATA))
     log = model.fit(feed, epochs=3, verbose=0, callbacks=[callback]).history
@@ -30,6 +30,10 @@ def test_epochs_log_the_metrics_of_evaluate():
     assert log["val_kind_f1_macro"][-1] == pytest.approx(found["kind"]["f1_macro"].value)
     assert log["val_hot_roc_auc"][-1] == pytest.approx(found["hot"]["roc_auc"].value)
     assert callback.evaluation["kind"]["log_loss"].value == pytest.approx(found["kind"]["log_loss"].value)
+    assert callback.evaluation.suspects("kind").ids == found.suspects("kind").ids
+    assert "Largest losses of kind" in callback.evaluation.save(tmp_path / "page.html").read_text("utf-8")
+    threshold = callback.evaluation.tune("hot")
+    assert ph.declaration_of(model).heads["hot"].threshold == threshold
 
 
 def test_training_goes_on_as_without_it():

@@ -166,10 +166,6 @@ class EachJudge(Judge):
         parts = [i if part is None else (i, part) for i, part in zip(places, doubts.part, strict=True)]
         return replace(doubts, part=parts)
 
-    def best_threshold(self, items: Items, objective: str) -> float:
-        """See the judge of a single label."""
-        return self.inner.best_threshold(items, objective)  # type: ignore[attr-defined]
-
     def best_temperature(self, batch: Mapping[str, HeadBatch]) -> float:
         """See the judge of a single label."""
         return self.inner.best_temperature(self._flat(batch))  # type: ignore[attr-defined]

@@ -64,9 +64,13 @@ def evaluate(
     how = _intervals(intervals, resamples, seed)
     feed, resolved = labeled_feed(model, data, declaration, batch_size)
     with in_turn(model):
-        row_judges = RowJudges(model, feed)
-        items, ids = row_judges.look()
-    return Evaluation(row_judges.judges, items, ids, how, row_judges, resolved)
+        return evaluated(RowJudges(model, feed), how, resolved)
+
+
+def evaluated(row_judges: RowJudges, how: Intervals, declaration: Declaration | None) -> Evaluation:
+    """Run the model over all rows, and return the evaluation of their labels."""
+    items, ids = row_judges.read_items()
+    return Evaluation(row_judges.judges, items, ids, how, row_judges, declaration)
 
 
 def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 
 from polyhead.errors import ContractError, Problem, require_size, shown
+from polyhead.kinds.declaration import Declaration
 from polyhead.results.bootstrap import Intervals
-from polyhead.results.evaluate import labeled_feed
+from polyhead.results.evaluate import evaluated, labeled_feed
 from polyhead.results.evaluation import Evaluation
 from polyhead.results.judge_rows import RowJudges
 
@@ -53,19 +54,20 @@ class Evaluate(keras.callbacks.Callback):
         super().__init__()
         self.data, self.every, self.prefix, self.batch_size = data, int(every), prefix, batch_size
         self.evaluation: Evaluation | None = None
-        self._judges: RowJudges | None = None
+        self._row_judges: RowJudges | None = None
+        self._declaration: Declaration | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Check that the rows fit the model."""
         self.evaluation = None
-        feed, _ = labeled_feed(self.model, self.data, None, self.batch_size)
-        self._judges = RowJudges(self.model, feed)
+        feed, self._declaration = labeled_feed(self.model, self.data, None, self.batch_size)
+        self._row_judges = RowJudges(self.model, feed)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Evaluate the model, and log its metrics."""
-        assert self._judges is not None
+        assert self._row_judges is not None
         if self.evaluation is None or (epoch + 1) % self.every == 0:
-            self.evaluation = Evaluation(self._judges.judges, *self._judges.look(), Intervals(None, 1, 0))
+            self.evaluation = evaluated(self._row_judges, Intervals(None, 1, 0), self._declaration)
         for head, metrics in self.evaluation.items():
             for name, metric in metrics.items():
                 if "[" not in name and logs is not None:

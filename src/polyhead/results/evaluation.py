@@ -126,9 +126,7 @@ class Evaluation(dict[str, HeadEvaluation]):
             if not isinstance(other, Evaluation):
                 raise ContractError(Problem("join(*others)", "Evaluations", shown(other)))
         evaluations = (self, *others)
-        rows = None
-        if all(e._rows is not None for e in evaluations):
-            rows = JoinedRows([e._rows for e in evaluations], [len(e.ids) for e in evaluations])
+        rows = JoinedRows([e._rows for e in evaluations], [len(e.ids) for e in evaluations])
         return Evaluation(*joined_parts(evaluations), self._how, rows, self.declaration)
 
     def tune(self, head: str, objective: str = "f1") -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, place, shown
-from polyhead.kinds.judging import Items, concatenated
+from polyhead.kinds.judging import Items, Judge, concatenated
 
 
 class JoinedRows:
@@ -16,6 +16,7 @@ class JoinedRows:
 
     Args:
         parts: the `RowJudges` of each evaluation.
+        counts: the number of rows of each.
 
     Attributes:
         labels: empty, as labels are not compared.
@@ -31,55 +32,40 @@ class JoinedRows:
         """The drawn heads of the first evaluation."""
         return self._parts[0].drawn_heads
 
+    def _by_part(self, rows: np.ndarray) -> Iterator[tuple[Any, list[int], np.ndarray]]:
+        """Yield each evaluation that has some of the rows: with their positions in ``rows`` and their indices there."""
+        numbers = np.searchsorted(self._starts, rows, side="right") - 1
+        for k in np.unique(numbers).tolist():
+            positions = np.flatnonzero(numbers == k)
+            yield self._parts[k], positions.tolist(), rows[positions] - self._starts[k]
+
     def samples(self, rows: Sequence[int]) -> list[Any]:
         """As `RowJudges.samples`."""
-        pair_of: dict[int, Any] = {}
-        for number, part in enumerate(self._parts):
-            of_part = [row for row in rows if self._starts[number] <= row < self._starts[number + 1]]
-            pairs = part.samples([int(row - self._starts[number]) for row in of_part])
-            pair_of.update(zip(of_part, pairs, strict=False))
-        return [pair_of[row] for row in rows if row in pair_of]
+        pairs: dict[int, Any] = {}
+        for part, positions, indices in self._by_part(np.array(rows, np.int64)):
+            pairs |= dict(zip(positions, part.samples(indices.tolist()), strict=False))
+        return [pairs[i] for i in sorted(pairs)]
 
     def names(self, rows: np.ndarray) -> dict[str, list[Any]]:
         """As `RowJudges.names`; None where an evaluation has no such name."""
         names: dict[str, list[Any]] = {}
-        number = np.searchsorted(self._starts, rows, side="right") - 1
-        for k in np.unique(number):
-            at = np.flatnonzero(number == k)
-            for name, values in self._parts[k].names(rows[at] - self._starts[k]).items():
+        for part, positions, indices in self._by_part(rows):
+            for name, values in part.names(indices).items():
                 column = names.setdefault(name, [None] * len(rows))
-                for i, value in zip(at, values, strict=True):
+                for i, value in zip(positions, values, strict=True):
                     column[i] = value
         return names
 
     def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
         """As `RowJudges.in_originals`."""
         columns = tuple(list(column) for column in values)
-        number = np.searchsorted(self._starts, rows, side="right") - 1
-        for k in np.unique(number):
-            at = np.flatnonzero(number == k)
-            selected = ([column[int(i)] for i in at] for column in values)
-            for column, mapped in zip(
-                columns, self._parts[k].in_originals(name, rows[at] - self._starts[k], *selected), strict=True
-            ):
-                for i, value in zip(at.tolist(), mapped, strict=True):
+        for part, positions, indices in self._by_part(rows):
+            selected = ([column[i] for i in positions] for column in values)
+            mapped = part.in_originals(name, indices, *selected)
+            for column, mapped_values in zip(columns, mapped, strict=True):
+                for i, value in zip(positions, mapped_values, strict=True):
                     column[i] = value
         return columns
-
-    def judged(self, name: str) -> Any:
-        """Raise an error, as there are several models."""
-        refuse_joined("calibrate")
-
-    @property
-    def model(self) -> Any:
-        """Raise an error, as there are several models."""
-        refuse_joined("tune")
-
-
-def refuse_joined(method: str) -> Any:
-    """Raise the error for methods that need a single model."""
-    fix = "Evaluate the final model on rows that it was not trained on."
-    raise ContractError(Problem(f"{method}()", "an evaluation of one model", "several that were joined", fix))
 
 
 def joined_parts(evaluations: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Items], np.ndarray]:
@@ -128,7 +114,7 @@ def _require_same_heads(first: Mapping[str, Any], other: Mapping[str, Any]) -> N
             raise ContractError(Problem(where, f"{mine[0]} with {shown(mine[1])}", shown(theirs[1]), fix))
 
 
-def kind_judged(judge: Any) -> tuple[str, Any]:
+def kind_judged(judge: Judge) -> tuple[str, Any]:
     """The kind of a judge, and the classes or columns that it judges, in their order."""
     inner = judge.inner
     return type(inner).__name__, tuple(getattr(inner, "classes", getattr(inner, "columns", ())))

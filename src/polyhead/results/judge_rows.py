@@ -65,27 +65,26 @@ class RowJudges:
         """Leave out model and data, which cannot always be pickled."""
         return {**self.__dict__, "_feed": None, "_outputs": None, "model": None}
 
-    def look(self) -> tuple[dict[str, Items], np.ndarray]:
+    def read_items(self) -> tuple[dict[str, Items], np.ndarray]:
         """Return the items that the judges keep for all rows, and the ids of the rows."""
-        parts: dict[str, list[Items]] = {name: [] for name in self.judges}
-        sums = {
-            name: hashlib.blake2b(digest_size=8) for name, head in self.heads.items() if head.scaling is None
-        }
+        items_of: dict[str, list[Items]] = {name: [] for name in self.judges}
+        unscaled = [name for name, head in self.heads.items() if head.scaling is None]
+        digests = {name: hashlib.blake2b(digest_size=8) for name in unscaled}
         ids: list[np.ndarray] = []
         start = 0
         for batch in self._feed.batches():
-            judged = self._outputs.of(batch, self._feed.heads)
+            head_batches = self._outputs.of(batch, self._feed.heads)
             for name, judge in self.judges.items():
-                items = judge.items_of(judged)
-                parts[name].append({**items, "row": items["row"] + start})
-            for name, digest in sums.items():
+                items = judge.items_of(head_batches)
+                items_of[name].append({**items, "row": items["row"] + start})
+            for name, digest in digests.items():
                 digest.update(np.ascontiguousarray(batch.labels[name]).tobytes())
             ids.append(batch.ids.copy())
             start += len(batch.ids)
-        self.labels = {name: digest.hexdigest() for name, digest in sums.items()}
-        return {name: concatenated(pieces) for name, pieces in parts.items()}, np.concatenate(ids)
+        self.labels = {name: digest.hexdigest() for name, digest in digests.items()}
+        return {name: concatenated(batches) for name, batches in items_of.items()}, np.concatenate(ids)
 
-    def judged(self, name: str) -> dict[str, HeadBatch]:
+    def all_rows(self, name: str) -> dict[str, HeadBatch]:
         """The labels and outputs of one head for all rows; the model predicts them again."""
         if self._feed is None:
             fix = "Evaluate the model in this process."
@@ -126,12 +125,12 @@ class RowJudges:
         back = WayBack(feed.source, _images_of(feed), self.heads)
         mapped: tuple[list[Any], ...] = tuple([] for _ in values)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = slice(start, start + _ROWS_AT_ONCE)
-            views: Sequence[Any] = back.views(rows[part]).get(name) or [None] * len(rows[part])
-            for out, column in zip(mapped, values, strict=True):
-                out += [
+            chunk = slice(start, start + _ROWS_AT_ONCE)
+            views: Sequence[Any] = back.views(rows[chunk]).get(name) or [None] * len(rows[chunk])
+            for mapped_column, column in zip(mapped, values, strict=True):
+                mapped_column += [
                     value if value is None or view is None else head.in_original(value, view).tolist()
-                    for value, view in zip(column[part], views, strict=True)
+                    for value, view in zip(column[chunk], views, strict=True)
                 ]
         return mapped
 
@@ -149,19 +148,19 @@ class RowJudges:
         originals = self._originals
         labeled = iter(take_samples(selection, len(rows)))
         for batch in selection.batches():
-            judged = self._outputs.of(batch, feed.heads)
-            labels = {name: judge.predicted_labels(judged) for name, judge in self.judges.items()}
-            for name, (values, valid) in labels.items():  # in the units of the data
-                head = feed.heads[name]
-                unscaled = values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
-                labels[name] = unscaled, valid
+            head_batches = self._outputs.of(batch, feed.heads)
+            predicted = {}
+            for name, judge in self.judges.items():
+                head, (values, valid) = feed.heads[name], judge.predicted_labels(head_batches)
+                in_units = values.astype(head.dtype) if head.scaling is None else head.unscaled(values)
+                predicted[name] = in_units, valid
             for i, sample in enumerate(itertools.islice(labeled, len(batch.ids))):
-                predicted = {
+                labels = {
                     name: Label(values[i], valid[i], None, LABELED if valid[i].any() else EMPTY)
-                    for name, (values, valid) in labels.items()
+                    for name, (values, valid) in predicted.items()
                 }
-                other = Sample(sample.row, sample.inputs, predicted)
-                pairs.append(originals.on_originals(rows[len(pairs)], sample, other))
+                prediction = Sample(sample.row, sample.inputs, labels)
+                pairs.append(originals.on_originals(rows[len(pairs)], sample, prediction))
         return pairs
 
     @property
@@ -201,22 +200,20 @@ class _BatchOutputs:
         x = fill(self._structure.inputs, {n: _filled_up(a, self._rows) for n, a in batch.inputs.items()})
         predicted = self._model.predict_on_batch(x)
         masks = output_masks(self._model, x, self._paths) if self._masked else {}
-        judged = {}
+        head_batches = {}
         for name, head in heads.items():
             weights = None if batch.weights is None else batch.weights[name]
-            labels = batch.labels[name]
-            if name not in self._heads:
-                outputs, logits = np.zeros((rows, *head.output_shape), np.float32), False
-            else:
+            outputs, logits = np.zeros((rows, *head.output_shape), np.float32), False
+            if name in self._heads:
                 outputs = self._output(predicted, name)[:rows]
                 require_finite_outputs("evaluate()", name, outputs, batch.ids)
                 if name not in self._logits:
                     self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
                 logits = self._logits[name]
-            judged[name] = HeadBatch.of(head, labels, outputs, weights, logits)
+            head_batches[name] = HeadBatch.of(head, batch.labels[name], outputs, weights, logits)
             if name in masks:
-                judged[name] = judged[name].masked(masks[name][:rows])
-        return judged
+                head_batches[name] = head_batches[name].masked(masks[name][:rows])
+        return head_batches
 
     def _output(self, predicted: Any, name: str) -> np.ndarray:
         if self._structure.own_loss and not (isinstance(predicted, Mapping) and name in predicted):

@@ -59,10 +59,9 @@ class Suspects(tuple[Suspect, ...]):
         doubts, items = result.judge.doubts(result.items_of_rows), result.items_of_rows
         order = np.argsort(-doubts.disagreement, kind="stable")[:n]
         numbers = items["row"][doubts.item[order]].astype(int)
-        names = rows.names(numbers) if rows is not None and len(numbers) else {}
+        names = rows.names(numbers) if len(numbers) else {}
         labels, predicted = ([v[i] for i in order.tolist()] for v in (doubts.label, doubts.predicted))
-        if rows is not None:
-            labels, predicted = rows.in_originals(head, numbers, labels, predicted)
+        labels, predicted = rows.in_originals(head, numbers, labels, predicted)
         suspects = cls(
             Suspect(
                 int(evaluation.ids[row]),

@@ -10,6 +10,7 @@ from polyhead.errors import ContractError, Problem, place, require_choice, warn
 from polyhead.kinds import Head
 from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.likelihood import COLDEST, HOTTEST, OBJECTIVES
+from polyhead.results.joining import JoinedRows
 
 _TUNABLE = {"threshold": "Binary and MultiLabel", "temperature": "Binary, Categorical and MultiLabel"}
 """The kinds of heads that have each setting."""
@@ -19,14 +20,14 @@ def tune(evaluation: Any, rows: Any, name: str, objective: str) -> float:
     """Find the threshold of a head, and put it into the declaration of the evaluation and of its model."""
     require_choice("tune(objective=)", objective, OBJECTIVES)
     head = evaluation[name]
-    _require_tunable("tune", name, head, "threshold")
+    _require_tunable("tune", head, rows, name, "threshold")
     if objective != "accuracy" and not head.items_of_rows["label"].any():
         current = float(evaluation.declaration.heads[name].inner.threshold)
         fix = f"Evaluate rows that have some. The threshold stays {current:g}."
         expected = f"positive labels, which the objective {objective} needs"
         warn(Problem(f"tune(), {place(head=name)}", expected, "none", fix))
         return current
-    threshold = float(head.judge.best_threshold(head.items_of_rows, objective))
+    threshold = float(head.judge.inner.best_threshold(head.items_of_rows, objective))
     _declare(evaluation, rows, name, threshold=threshold)
     return threshold
 
@@ -34,23 +35,34 @@ def tune(evaluation: Any, rows: Any, name: str, objective: str) -> float:
 def calibrate(evaluation: Any, rows: Any, name: str) -> float:
     """Find the temperature of a head, and put it into the declaration of the evaluation and of its model."""
     head = evaluation[name]
-    _require_tunable("calibrate", name, head, "temperature")
+    _require_tunable("calibrate", head, rows, name, "temperature")
     current = float(rows.heads[name].inner.temperature)
-    factor = head.judge.best_temperature(rows.judged(name))
+    factor = head.judge.best_temperature(rows.all_rows(name))
     if not COLDEST < factor < HOTTEST:
         why = "All labels are predicted correctly, or are of one class"
         why = "The outputs say little about the labels" if factor >= HOTTEST else why
         fix = f"{why}: evaluate more rows, which the model was not trained on. The temperature stays {current:g}."
+        expected = "a lowest log loss between the ends of the range"
         found = f"a log loss that is lowest at {factor:g}"
-        where, expected = (
-            f"calibrate(), {place(head=name)}",
-            "a lowest log loss between the ends of the range",
-        )
-        warn(Problem(where, expected, found, fix))
+        warn(Problem(f"calibrate(), {place(head=name)}", expected, found, fix))
         return current
     temperature = round(factor * current, 6)
     _declare(evaluation, rows, name, temperature=temperature)
     return temperature
+
+
+def _require_tunable(method: str, head: Any, rows: Any, name: str, parameter: str) -> None:
+    """Raise for a head without labels or without the parameter, and for an evaluation of several models."""
+    where = f"{method}(), {place(head=name)}"
+    if not head:
+        raise ContractError(Problem(where, "rows with a label", "none"))
+    if parameter not in rows.heads[name].inner.tunable:
+        fix = f"Only {_TUNABLE[parameter]} heads have a {parameter}."
+        raise ContractError(Problem(where, f"a head with a {parameter}", "one without", fix))
+    if isinstance(rows, JoinedRows):
+        fix = "Evaluate the final model on rows that it was not trained on."
+        found = "several that were joined"
+        raise ContractError(Problem(f"{method}()", "an evaluation of one model", found, fix))
 
 
 def tuned_as(head: Head, other: Head | None) -> Head:
@@ -70,17 +82,6 @@ def carried_heads(model: Any) -> dict[str, Head]:
     return heads
 
 
-def _require_tunable(method: str, name: str, head: Any, parameter: str) -> None:
-    if not head:
-        raise ContractError(Problem(f"{method}(), {place(head=name)}", "rows with a label", "none"))
-    judge = head.judge
-    kind = getattr(judge, "judge", judge)
-    if not hasattr(kind, f"best_{parameter}"):
-        fix = f"Only {_TUNABLE[parameter]} heads have a {parameter}."
-        expected = f"a head with a {parameter}"
-        raise ContractError(Problem(f"{method}(), {place(head=name)}", expected, "one without", fix))
-
-
 def _declare(evaluation: Any, rows: Any, name: str, **changes: float) -> None:
     declaration = evaluation.declaration
     heads = {**declaration.heads, name: declaration.heads[name].fixed(**changes)}
@@ -89,5 +90,5 @@ def _declare(evaluation: Any, rows: Any, name: str, **changes: float) -> None:
     loss = None if compiled is None else compiled.losses.get(name)
     if loss is not None and loss.declared:
         carried = Declaration.from_dict(json.loads(loss.declared))
-        mine = {name: carried.heads[name].fixed(**changes)}
-        loss.declared = json.dumps(Declaration(carried.inputs, mine).to_dict())
+        head = carried.heads[name].fixed(**changes)
+        loss.declared = json.dumps(Declaration(carried.inputs, {name: head}).to_dict())
