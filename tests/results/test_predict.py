@@ -185,7 +185,9 @@ def test_one_row_needs_no_batch(trained, one):
 def test_labels_are_neither_needed_nor_read(trained):
     model, _ = trained
     wrong = {**table(5), "kind": ["unicorn"] * 5, "sold": [7] * 5}
-    found = ph.predict(model, wrong, keep=["kind", "price"])
+    wrong["kind_probabilities"] = range(5)  # a name that is free without probabilities=True
+    found = ph.predict(model, wrong, keep=["kind", "price", "kind_probabilities"])
+    assert found["kind_probabilities"].tolist() == [0, 1, 2, 3, 4]
     assert found["kind_data"].tolist() == ["unicorn"] * 5
     assert np.allclose(found["price_data"], table(5)["price"])
 

@@ -44,9 +44,8 @@ def test_progress_counts_each_row_once(monkeypatch):
     data = {"x": np.zeros((22, 4), "float32"), "y": np.zeros(22)}
     feed = ph.Feed(data, inputs="x", heads={"y": ph.Regression()}, batch_size=4)
     x = keras.Input((4,), name="x")
-    outputs = Outputs(keras.Model(x, ph.outputs(x, feed)), feed, feed.heads)
-    outputs.done = told.append
-    assert [len(ids) for ids, _ in outputs] == [12, 10]
+    outputs = Outputs(keras.Model(x, ph.outputs(x, feed)), feed.inputs, feed.heads, 4)
+    assert [len(ids) for ids, *_ in outputs.of_feed(feed, told.append)] == [12, 10]
     assert told == [4, 4, 4, 4, 4, 2]
     several = RowCounter(told.append, 4, 10)  # two batches a step
     told.clear()

@@ -16,7 +16,7 @@ Predicted = Mapping[str, Mapping[str, PredictedColumn]]
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptBoxes:
     """The boxes of some rows.
 
     Attributes:
@@ -31,65 +31,49 @@ class Kept:
 def absent_rows(heads: Mapping[str, Head], predicted: Predicted) -> dict[str, np.ndarray]:
     """The rows in which a head has no prediction because its ``given`` head predicts False: bool ``(B,)`` by head."""
     absent: dict[str, np.ndarray] = {}
-
-    def of(name: str) -> np.ndarray | None:
-        given = heads[name].given if name in heads else None
-        if given is None or given not in predicted:
-            return None
-        if name not in absent:
-            excluded = ~np.asarray(predicted[given][""].values, bool)
-            before = of(given)
-            absent[name] = excluded if before is None else excluded | before
-        return absent[name]
-
     for name in predicted:
-        of(name)
+        given = heads[name].given if name in heads else None
+        while given is not None and given in predicted:
+            excluded = ~np.asarray(predicted[given][""].values, bool)
+            absent[name] = absent[name] | excluded if name in absent else excluded
+            given = heads[given].given if given in heads else None
     return absent
 
 
-def kept_boxes(name: str, heads: Mapping[str, Head], predicted: Predicted, corners: np.ndarray) -> Kept:
-    """Decide which boxes of a head to keep.
-
-    Args:
-        corners: the boxes as ``xyxy``, ``(B, max_boxes, 4)``.
-    """
-    each = [n for n, head in heads.items() if head.each == name and n in predicted]
-    presence = next((n for n in each if heads[n].presence), None)
-    classes = classes_of_boxes(name, heads)
-    kept, scores = np.ones(corners.shape[:2], bool), None
-    given = heads[name].given
+def kept_boxes(name: str, heads: Mapping[str, Head], predicted: Predicted) -> KeptBoxes:
+    """Decide which boxes of a head to keep."""
+    corners = heads[name].corners_of(predicted[name][""].values)  # (B, max_boxes, 4)
+    presence = next((n for n, h in heads.items() if h.each == name and h.presence and n in predicted), None)
+    category = classes_of_boxes(name, heads)
+    mask, scores, given = np.ones(corners.shape[:2], bool), None, heads[name].given
     if presence is not None:
-        kept = np.asarray(predicted[presence][""].values, bool).copy()
+        mask = np.asarray(predicted[presence][""].values, bool).copy()
         scores = np.asarray(predicted[presence]["probability"].values)
-    if given in predicted:
-        rows = np.repeat(
-            np.asarray(predicted[str(given)]["probability"].values)[:, None], corners.shape[1], 1
-        )
-        scores = rows if scores is None else scores * rows
-    if scores is None and classes is not None:
-        scores = np.asarray(predicted[classes]["probability"].values)
+    if given is not None and given in predicted:
+        row_scores = np.asarray(predicted[given]["probability"].values)[:, None]
+        scores = np.broadcast_to(row_scores, mask.shape) if scores is None else scores * row_scores
+    if scores is None and category is not None:
+        scores = np.asarray(predicted[category]["probability"].values)
     limit = heads[name].nms
     if limit is not None:
-        ranks = np.ones(kept.shape) if scores is None else scores  # equal ones are ordered by place
-        kinds = np.zeros(kept.shape, np.int64)
-        if classes is not None:
-            kinds = np.asarray(predicted[classes]["probabilities"].values).argmax(-1)
-        for row in range(len(kept)):
-            candidates = kept[row]
-            kept[row] &= non_maximum_suppression(
-                corners[row], np.where(candidates, ranks[row], -1), limit, kinds[row]
-            )
-    return Kept(kept, scores)
+        ranks = np.ones(mask.shape) if scores is None else scores  # equal ones are ordered by place
+        class_ids = np.zeros(mask.shape, np.int64)
+        if category is not None:
+            class_ids = np.asarray(predicted[category]["probabilities"].values).argmax(-1)
+        candidates = np.where(mask, ranks, -1)
+        for row in range(len(mask)):
+            mask[row] &= non_maximum_suppression(corners[row], candidates[row], limit, class_ids[row])
+    return KeptBoxes(mask, scores)
 
 
 def classes_of_boxes(name: str, heads: Mapping[str, Head]) -> str | None:
     """The head that predicts the class of each box; None if there is none."""
-    alike = (n for n, h in heads.items() if h.each == name and h.layer == "entry")
-    return next((n for n in alike if "softmax" in heads[n].probabilities), None)
+    entries = (n for n, h in heads.items() if h.each == name and h.layer == "entry")
+    return next((n for n in entries if "softmax" in heads[n].probabilities), None)
 
 
 def non_maximum_suppression(
-    boxes: np.ndarray, scores: np.ndarray, limit: float, kinds: np.ndarray
+    boxes: np.ndarray, scores: np.ndarray, limit: float, class_ids: np.ndarray
 ) -> np.ndarray:
     """Non-maximum suppression: keep boxes that overlap no higher-scoring box of their class by more than ``limit``.
 
@@ -97,7 +81,7 @@ def non_maximum_suppression(
         boxes: the boxes as ``xyxy``, ``(k, 4)``.
         scores: ``(k,)``; a box with a score below 0 is dropped and suppresses nothing.
         limit: the largest allowed intersection over union with a higher-scoring box, in [0, 1].
-        kinds: the class of each box, ``(k,)``.
+        class_ids: the class of each box, ``(k,)``.
 
     Returns:
         Which boxes are kept, bool ``(k,)``.
@@ -106,7 +90,7 @@ def non_maximum_suppression(
     >>> non_maximum_suppression(boxes, np.array([0.6, 0.9, 0.5]), 0.5, np.zeros(3)).tolist()
     [False, True, True]
     """
-    overlap = np.where(kinds[:, None] == kinds, overlaps(boxes[:, None], boxes, np.array(False)), 0)
+    overlap = np.where(class_ids[:, None] == class_ids, overlaps(boxes[:, None], boxes, np.array(False)), 0)
     kept = np.zeros(len(boxes), bool)
     for i in np.argsort(-scores, kind="stable").tolist():
         kept[i] = not (overlap[i, kept] > limit).any() and scores[i] >= 0

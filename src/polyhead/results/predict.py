@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.predicted_columns import PredictedColumn
 from polyhead.pipeline.way_back import WayBack
 from polyhead.progress import bar
-from polyhead.results.outputs import NoRows, Outputs, require_finite_outputs
-from polyhead.results.prediction_table import PredictionTable
+from polyhead.results.outputs import Outputs, require_finite_outputs
+from polyhead.results.prediction_table import prediction_table, with_row_columns
 from polyhead.results.predictions import Predictions
 from polyhead.results.row_columns import RowColumns
 from polyhead.results.rows import as_rows, declaration_for, require_inputs
 from polyhead.results.tta import view_spread
-from polyhead.sources.source import Source, names_in
+from polyhead.sources.source import names_in
 from polyhead.whole_file import writing
 
 _ROWS_OF_PIXELS = 16
@@ -102,34 +102,35 @@ def predict(
     require_model(model, "predict(model)")
     declared = declaration_for("predict", model, data, declaration)
     kept = [] if keep is None else names_in(keep, "predict(keep=)")
-    rows = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs, kept)
-    require_inputs(rows, declared.inputs)
+    source = data.source if isinstance(data, Feed) else as_rows(data, declared.inputs, kept)
+    require_inputs(source, declared.inputs)
     if batch_size is None:
         batch_size = data.batch_size if isinstance(data, Feed) else 32
     require_size("predict(batch_size=)", batch_size)
-    feed: Feed | NoRows = (
-        Feed(rows, inputs=declared.inputs, heads={}, batch_size=batch_size, workers=workers)
-        if len(rows)
-        else NoRows(rows, declared.inputs, batch_size)
-    )
+    feed, inputs = None, declared.inputs
+    if len(source):
+        feed = Feed(source, inputs=inputs, heads={}, batch_size=batch_size, workers=workers)
+        source, inputs = feed.source, feed.inputs
     with in_turn(model):
-        outputs = Outputs(model, feed, declared.heads, tta)
-        images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
-        way_back = WayBack(feed.source, images, outputs.heads)
+        outputs = Outputs(model, inputs, declared.heads, batch_size, tta)
+        images = {name: kind for name, kind in inputs.items() if isinstance(kind, Image)}
+        way_back = WayBack(source, images, outputs.heads)
         file = None if path is None else _new_file(path, data)
-        before = RowColumns(feed.source, feed.inputs, outputs.heads, kept)
-        tables = (_tables if len(rows) else _without_rows)(
-            outputs, feed.source, before, probabilities, way_back
-        )
-        with bar("predicting", feed.num_samples, progress) as outputs.done:
+        row_columns = RowColumns(source, inputs, outputs.heads, kept)
+        rows = 0 if feed is None else feed.num_samples
+        with bar("predicting", rows, progress) as done:
+            tables = (
+                _tables(outputs, feed, done, row_columns, probabilities, way_back)
+                if feed is not None
+                else iter([_empty_table(outputs, row_columns, probabilities, way_back)])
+            )
+            table = None
             if file is None:
-                whole = pa.concat_tables(tables, promote_options="default")
+                table = pa.concat_tables(tables, promote_options="default")
             else:
-                whole = None
                 _write_file(tables, file)
     stored_sides = way_back.turns_sides or any(kind.exif == "ignored" for kind in images.values())
-    index = feed.source.pandas_index(np.arange(feed.num_samples))
-    return Predictions(declared.heads, whole, file, stored_sides, index)
+    return Predictions(declared.heads, table, file, stored_sides, source.pandas_index(np.arange(rows)))
 
 
 def _new_file(path: Any, data: Any) -> Path:
@@ -144,63 +145,55 @@ def _new_file(path: Any, data: Any) -> Path:
 
 
 def _tables(
-    outputs: Outputs, source: Source, before: RowColumns, probabilities: bool, way_back: WayBack
+    outputs: Outputs,
+    feed: Feed,
+    done: Callable[[int], None],
+    row_columns: RowColumns,
+    probabilities: bool,
+    way_back: WayBack,
 ) -> Iterator[Any]:
     """Yield the rows as tables, one after the other."""
-    for ids, arrays in outputs:
+    for ids, arrays, tta_arrays in outputs.of_feed(feed, done):
         pixels = any(head.layer in ("mask", "map") for head in outputs.heads.values())
         step = _ROWS_OF_PIXELS if pixels else len(ids)
-        tables = PredictionTable(outputs.heads, probabilities)
         for start in range(0, len(ids), step):
-            part = ids[start : start + step]
-            views = way_back.views(part)
-            parts = {name: values[start : start + step] for name, values in arrays.items()}
-            for name, values in parts.items():
-                require_finite_outputs("predict()", name, values, source.ids_of(part))
-            every = {name: values[:, start : start + step] for name, values in outputs.views.items()}
-            columns = _predicted_columns(outputs, parts, every, views)
-            yield tables.table(columns, before.columns(part, _names_of(columns)))
+            chunk = slice(start, start + step)
+            views = way_back.views(ids[chunk])
+            of_chunk = {name: values[chunk] for name, values in arrays.items()}
+            for name, values in of_chunk.items():
+                require_finite_outputs("predict()", name, values, feed.source.ids_of(ids[chunk]))
+            of_views = {name: values[:, chunk] for name, values in tta_arrays.items()}
+            predicted = _predicted_columns(outputs, of_chunk, of_views, views)
+            table = prediction_table(outputs.heads, predicted, probabilities)
+            yield with_row_columns(row_columns.columns(ids[chunk], set(table.column_names)), table)
 
 
-def _without_rows(
-    outputs: Outputs, _: Source, before: RowColumns, probabilities: bool, way_back: WayBack
-) -> Iterator[Any]:
-    """Yield a table without rows, with the columns and types of predictions; they come from one row of zeros."""
-    zeros = outputs.of_zeros()
-    columns = _predicted_columns(outputs, zeros, outputs.views, way_back.of_whole_images())
-    first = before.columns(np.zeros(0, np.int64), _names_of(columns))
-    rest = PredictionTable(outputs.heads, probabilities).table(columns, {}).slice(0, 0)
-    fields = [pa.field(name, column.type) for name, column in first.items()]
-    yield pa.table([*first.values(), *rest.columns], schema=pa.schema([*fields, *rest.schema]))
+def _empty_table(outputs: Outputs, row_columns: RowColumns, probabilities: bool, way_back: WayBack) -> Any:
+    """A table without rows, with the columns and types of predictions; they come from one row of zeros."""
+    arrays, of_views = outputs.of_zeros()
+    predicted = _predicted_columns(outputs, arrays, of_views, way_back.of_whole_images())
+    table = prediction_table(outputs.heads, predicted, probabilities).slice(0, 0)
+    return with_row_columns(row_columns.columns(np.zeros(0, np.int64), set(table.column_names)), table)
 
 
 def _predicted_columns(
     outputs: Outputs,
     arrays: Mapping[str, np.ndarray],
-    every: Mapping[str, np.ndarray],
+    of_views: Mapping[str, np.ndarray],
     views: Mapping[str, Any],
 ) -> dict[str, dict[str, PredictedColumn]]:
-    """The predictions for some rows by head, with the spread over the views if there are any."""
-    columns = {name: dict(_columns_of_head(outputs, name, values, views)) for name, values in arrays.items()}
-    for name, values in every.items():
+    """The predictions for some rows by head, with the spread over the views of test-time augmentation."""
+    predicted = {}
+    for name, values in arrays.items():
         head = outputs.heads.get(name)
-        if head is not None:
-            spread = view_spread(head, values, arrays[name], views.get(name))
-            columns[name]["spread"] = PredictedColumn(spread)
-    return columns
-
-
-def _names_of(columns: Mapping[str, Mapping[str, PredictedColumn]]) -> set[str]:
-    return {f"{name}_{suffix}" if suffix else name for name, parts in columns.items() for suffix in parts}
-
-
-def _columns_of_head(
-    outputs: Outputs, name: str, values: np.ndarray, views: Mapping[str, Any]
-) -> Mapping[str, PredictedColumn]:
-    head = outputs.heads.get(name)
-    if head is None:
-        return {"": PredictedColumn(values[:, 0] if values.shape[1:] == (1,) else values)}
-    return head.decode(values, outputs.logits(name, values), views.get(name))
+        if head is None:
+            predicted[name] = {"": PredictedColumn(values[:, 0] if values.shape[1:] == (1,) else values)}
+            continue
+        predicted[name] = dict(head.decode(values, outputs.logits(name, values), views.get(name)))
+        if name in of_views:
+            spread = view_spread(head, of_views[name], values, views.get(name))
+            predicted[name]["spread"] = PredictedColumn(spread)
+    return predicted
 
 
 def _write_file(tables: Iterator[Any], file: Path) -> None:

@@ -12,89 +12,78 @@ from polyhead.errors import ContractError, Problem
 from polyhead.kinds import Head
 from polyhead.kinds.predicted_columns import PredictedColumn
 from polyhead.results.arrow_columns import arrow_column, field_of
-from polyhead.results.boxes_kept import Kept, absent_rows, kept_boxes
+from polyhead.results.boxes_kept import KeptBoxes, Predicted, absent_rows, kept_boxes
 
 
-class PredictionTable:
-    """Makes tables of predictions.
+def prediction_table(heads: Mapping[str, Head], predicted: Predicted, probabilities: bool) -> Any:
+    """The predictions of all heads, and of outputs that belong to no head, as a pyarrow ``Table``.
 
     Args:
         probabilities: add a column with the probability of each class.
     """
+    columns = list(_columns(heads, predicted, probabilities))
+    fields = [field_of(name, array, item) for name, array, item in columns]
+    return pa.table([array for _, array, _ in columns], schema=pa.schema(fields))
 
-    def __init__(self, heads: Mapping[str, Head], probabilities: bool) -> None:
-        self._heads, self._probabilities = heads, probabilities
 
-    def table(self, predicted: Mapping[str, Mapping[str, PredictedColumn]], first: Mapping[str, Any]) -> Any:
-        """The predictions as a pyarrow ``Table``.
+def with_row_columns(row_columns: Mapping[str, Any], table: Any) -> Any:
+    """Put columns that identify the rows before a table of predictions.
 
-        Args:
-            predicted: the predictions of all heads, and of outputs that belong to no head.
-            first: columns that come before the predictions.
-        """
-        fields = [pa.field(name, column.type) for name, column in first.items()]
-        columns = list(first.values())
-        for name, column, item in self._columns(predicted):
-            if name in {field.name for field in fields}:
-                fix = "Rename one of the heads."
-                found = f"two that are called `{name}`"
-                raise ContractError(Problem("predict()", "columns of different names", found, fix))
-            fields.append(field_of(name, column, item))
-            columns.append(column)
-        return pa.table(columns, schema=pa.schema(fields))
+    Raises:
+        ContractError: two columns have the same name.
+    """
+    names = [*row_columns, *table.column_names]
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        fix, found = "Rename one of the heads.", f"two that are called `{name}`"
+        raise ContractError(Problem("predict()", "columns of different names", found, fix))
+    fields = [pa.field(name, column.type) for name, column in row_columns.items()]
+    return pa.table([*row_columns.values(), *table.columns], schema=pa.schema([*fields, *table.schema]))
 
-    def _columns(
-        self, predicted: Mapping[str, Mapping[str, PredictedColumn]]
-    ) -> Iterator[tuple[str, Any, Any]]:
-        absent = absent_rows(self._heads, predicted)
-        kept = {
-            name: kept_boxes(
-                name, self._heads, predicted, self._heads[name].corners_of(predicted[name][""].values)
-            )
-            for name in predicted
-            if name in self._heads and self._heads[name].layer == "boxes"
-        }
-        for name, parts in predicted.items():
-            head = self._heads.get(name)
-            owner = name if name in kept else None if head is None else head.each
-            gone = absent.get(name)
-            for suffix, part in parts.items():
-                if suffix == "probabilities" and not self._probabilities:
-                    continue
-                column = f"{name}_{suffix}" if suffix else name
-                yield column, *self._column(head, suffix, part, gone, kept.get(owner or ""))
-            if name in kept and kept[name].scores is not None:
-                scores = PredictedColumn(np.asarray(kept[name].scores, np.float32))
-                yield f"{name}_score", *self._column(head, "score", scores, gone, kept[name])
 
-    def _column(
-        self,
-        head: Head | None,
-        suffix: str,
-        part: PredictedColumn,
-        gone: np.ndarray | None,
-        kept: Kept | None,
-    ) -> tuple[Any, Any]:
-        names, depth, item = () if head is None else head.names, _depth(part), part.item
-        if kept is not None:
-            if kept.mask.shape[1] == 1:
-                none = ~kept.mask[:, 0]
-                gone = none if gone is None else gone | none
-                values = part.values
-                part = PredictedColumn(
-                    values[:, 0] if isinstance(values, np.ndarray) else [row[0] for row in values],
-                    part.item,
-                )
-                depth -= 1
-            else:
-                part = PredictedColumn(
-                    [_selected(value, mask) for value, mask in zip(part.values, kept.mask, strict=True)],
-                    part.item,
-                )
-                item = "masks" if item == "mask" else item
-        if suffix == "probabilities" and depth == 1:
-            return _by_class(part.values, names, gone), "number"
-        return arrow_column(part, names, gone, depth), item
+def _columns(
+    heads: Mapping[str, Head], predicted: Predicted, probabilities: bool
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the name, the array and the kind of values of each column."""
+    absent = absent_rows(heads, predicted)
+    kept = {n: kept_boxes(n, heads, predicted) for n in predicted if n in heads and heads[n].layer == "boxes"}
+    for name, columns in predicted.items():
+        head = heads.get(name)
+        boxes = kept.get(name if head is None else head.each or name)
+        for suffix, column in columns.items():
+            if suffix != "probabilities" or probabilities:
+                full_name = f"{name}_{suffix}" if suffix else name
+                yield full_name, *_column(head, suffix, column, absent.get(name), boxes)
+        if name in kept and kept[name].scores is not None:
+            scores = PredictedColumn(np.asarray(kept[name].scores, np.float32))
+            yield f"{name}_score", *_column(head, "score", scores, absent.get(name), boxes)
+
+
+def _column(
+    head: Head | None,
+    suffix: str,
+    column: PredictedColumn,
+    absent: np.ndarray | None,
+    boxes: KeptBoxes | None,
+) -> tuple[Any, Any]:
+    names, values, depth, item = (
+        () if head is None else head.names,
+        column.values,
+        _depth(column),
+        column.item,
+    )
+    if boxes is not None and boxes.mask.shape[1] == 1:
+        no_box = ~boxes.mask[:, 0]
+        absent = no_box if absent is None else absent | no_box
+        values = values[:, 0] if isinstance(values, np.ndarray) else [row[0] for row in values]
+        depth -= 1
+    elif boxes is not None:
+        values = [_selected(value, mask) for value, mask in zip(values, boxes.mask, strict=True)]
+    column = PredictedColumn(values, column.item)
+    if suffix == "probabilities" and depth == 1:
+        return _by_class(values, names, absent), "number"
+    several_masks = item == "mask" and boxes is not None and boxes.mask.shape[1] > 1
+    return arrow_column(column, names, absent, depth), "masks" if several_masks else item
 
 
 def _selected(value: Any, mask: np.ndarray) -> Any:
@@ -103,26 +92,24 @@ def _selected(value: Any, mask: np.ndarray) -> Any:
     return [entry for entry, kept in zip(value, mask.tolist(), strict=True) if kept]
 
 
-def _depth(part: PredictedColumn) -> int:
+def _depth(column: PredictedColumn) -> int:
     """How deeply lists are nested in a column of predictions."""
-    values = part.values
+    values = column.values
     if isinstance(values, np.ndarray):
         return values.ndim - 1
-    probe = values[0]
-    depth = 0
-    while isinstance(probe, list):
+    depth, entry = 0, values[0]
+    while isinstance(entry, list):
         depth += 1
-        if not probe:
+        if not entry:
             return depth
-        probe = probe[0]
-    if part.item == "mask":
-        return depth + (probe.ndim - 2)
-    return depth + np.ndim(probe) if isinstance(probe, np.ndarray) else depth
+        entry = entry[0]
+    if column.item == "mask":
+        return depth + (entry.ndim - 2)
+    return depth + np.ndim(entry) if isinstance(entry, np.ndarray) else depth
 
 
-def _by_class(values: np.ndarray, names: Any, gone: np.ndarray | None) -> Any:
+def _by_class(values: np.ndarray, names: Any, absent: np.ndarray | None) -> Any:
     """The probability of each class, as a struct with the class names as fields."""
     columns = [pa.array(np.ascontiguousarray(values[:, k], np.float32)) for k in range(values.shape[1])]
-    return pa.StructArray.from_arrays(
-        columns, [str(name) for name in names], mask=None if gone is None else pa.array(gone)
-    )
+    mask = None if absent is None else pa.array(absent)
+    return pa.StructArray.from_arrays(columns, [str(name) for name in names], mask=mask)
