@@ -34,7 +34,15 @@ from polyhead.pipeline.feed_arguments import no_worker_count
 from polyhead.progress import bar
 from polyhead.sources.source import Source
 from polyhead.store.column_codec import Spec, dense_row_bytes, holds, spec_words
-from polyhead.store.files import JOURNAL, MANIFEST, VERSION, WITHOUT_ORIGINS, read_manifest, write_manifest
+from polyhead.store.files import (
+    JOURNAL,
+    MANIFEST,
+    VERSION,
+    WITHOUT_ORIGINS,
+    read_journal,
+    read_manifest,
+    write_manifest,
+)
 from polyhead.store.fingerprint import arrow_of
 from polyhead.store.reader import Store, open_store
 from polyhead.store.writer import Journal, on_disk
@@ -166,7 +174,7 @@ def _old(folder: Path, part: Mapping[str, Any], append: bool) -> dict[str, Any] 
         return {"rows": 0, "shards": [], "parts": []}
     old = read_manifest(folder)
     if append:
-        journal = Journal.header_of(folder) or {"part": None}
+        journal = read_journal(folder)[0] or {"part": None}
         if journal["part"] == part and old["rows"] == journal["after"] + journal["rows"]:
             (folder / JOURNAL).unlink()  # the run was killed between its last two steps
             return None

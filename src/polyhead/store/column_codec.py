@@ -12,14 +12,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from polyhead.columns.coded import Coded, coded_flags
-from polyhead.columns.lazy import Pieces, Stored, entries, gather, whole
+from polyhead.columns.lazy import Pieces, Stored, entries, gather
 from polyhead.columns.values import LIMIT_BYTES, Values, codes_in, join, take, united
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
 from polyhead.sources.scanning import first_rows, scan
 from polyhead.sources.source import Source
+from polyhead.store.value_codec import fitted, numbers_in_place, read, write
+from polyhead.store.value_types import (
+    common,
+    is_same,
+    settled,
+    type_from_text,
+    type_of,
+    type_to_text,
+    type_words,
+)
 
 Spec = dict[str, Any]
 FEW = 1 << 16
@@ -33,19 +44,21 @@ def dense(shape: tuple[int, ...], dtype: Any, nullable: bool = False) -> Spec:
     return {"is": "dense", "dtype": np.dtype(dtype).name, "shape": list(shape), "nullable": nullable}
 
 
+def _values(kind: Any) -> Spec:
+    """Describe a column of values of an Arrow type."""
+    return {"is": "values", "of": type_to_text(settled(kind))}
+
+
 def like(value: Any) -> Spec:
     """Describe a column of values like this one; an empty array of several axes means arrays of any shape."""
-    from polyhead.store.value_types import settled, type_of, type_to_text
-
-    return {"is": "values", "of": type_to_text(settled(type_of(value)))}
+    return _values(type_of(value))
 
 
 def holds(spec: Spec, other: Spec) -> bool:
     """Return whether a column can hold the values of another unchanged."""
-    from polyhead.store.value_types import common, is_same
-
+    kind, other_kind = type_from_text(spec["of"]), type_from_text(other["of"])
     try:
-        return is_same(common([_type(spec), _type(other)]), _type(spec))
+        return is_same(common([kind, other_kind]), kind)
     except BadValue:
         return False
 
@@ -84,14 +97,10 @@ class SharedType:
     """The Arrow type that holds all values that were added."""
 
     def __init__(self) -> None:
-        import pyarrow as pa
-
         self._type = pa.null()
 
     def add(self, values: Values, start: int) -> None:
         """Add the values of the rows from ``start`` on; raise a `BadValue` for one that no store can hold."""
-        from polyhead.store.value_types import common, type_of
-
         plain: Any = values.values() if isinstance(values, Coded) else values
         for i, value in enumerate(plain):
             try:
@@ -103,9 +112,7 @@ class SharedType:
     @property
     def spec(self) -> Spec:
         """The description of the column."""
-        from polyhead.store.value_types import settled, type_to_text
-
-        return {"is": "values", "of": type_to_text(settled(self._type))}
+        return _values(self._type)
 
 
 def _spec_of_array(probe: np.ndarray) -> Spec:
@@ -123,41 +130,25 @@ def _spec_of_array(probe: np.ndarray) -> Spec:
 
 
 def _spec_of_codes(source: Source, name: str) -> Spec:
-    from polyhead.store.value_types import common, settled, type_of, type_to_text
-
     parts = [part for _, part in scan(source, name) if isinstance(part, Coded)]
     categories, ordered = united(parts)
-    of = type_to_text(settled(common([type_of(category) for category in categories])))
+    spec = _values(common([type_of(category) for category in categories]))
     if len(categories) > min(FEW, max(256, len(source) // 2)):
-        return {"is": "values", "of": of}
-    return {"is": "coded", "of": of, "ordered": ordered, "categories": list(categories)}
+        return spec
+    return {**spec, "is": "coded", "ordered": ordered, "categories": list(categories)}
 
 
 def field(spec: Spec) -> Any:
     """Return the Arrow type of a column."""
-    import pyarrow as pa
-
     if spec["is"] == "values":
-        return _type(spec)
+        return type_from_text(spec["of"])
     if spec["is"] == "coded":
-        return pa.dictionary(pa.int32(), _type(spec), ordered=spec["ordered"])
-    dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
-    if shape:
-        return pa.fixed_shape_tensor(number_type(dtype), shape)
-    return pa.from_numpy_dtype(dtype)
-
-
-def _type(spec: Spec) -> Any:
-    from polyhead.store.value_types import type_from_text
-
-    return type_from_text(spec["of"])
-
-
-def number_type(dtype: np.dtype) -> Any:
-    """Return the Arrow type of numbers; booleans are stored as bytes, so that they can be memory-mapped."""
-    import pyarrow as pa
-
-    return pa.uint8() if dtype.kind == "b" else pa.from_numpy_dtype(dtype)
+        return pa.dictionary(pa.int32(), type_from_text(spec["of"]), ordered=spec["ordered"])
+    kind, shape = pa.from_numpy_dtype(np.dtype(spec["dtype"])), tuple(spec["shape"])
+    if not shape:
+        return kind
+    # arrays of booleans are stored as bytes, so that they can be memory-mapped
+    return pa.fixed_shape_tensor(pa.uint8() if pa.types.is_boolean(kind) else kind, shape)
 
 
 def spec_words(spec: Spec) -> str:
@@ -167,9 +158,8 @@ def spec_words(spec: Spec) -> str:
     'float32 of shape (4,)'
     """
     if spec["is"] in ("values", "coded"):
-        from polyhead.store.value_types import type_words
-
-        return f"{'categories of ' if spec['is'] == 'coded' else ''}{type_words(_type(spec))}"
+        words = type_words(type_from_text(spec["of"]))
+        return f"categories of {words}" if spec["is"] == "coded" else words
     return f"{spec['dtype']} of shape {tuple(spec['shape'])}"
 
 
@@ -188,15 +178,10 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     Raises:
         BadValue: for a value that does not fit, with its position.
     """
-    import pyarrow as pa
-
     if spec["is"] == "values":
-        from polyhead.store.value_codec import write
-
         plain = values.values() if isinstance(values, Coded) else values
-        return write(
-            _type(spec), plain.tolist() if isinstance(plain, np.ndarray) and plain.ndim == 1 else list(plain)
-        )
+        flat = isinstance(plain, np.ndarray) and plain.ndim == 1
+        return write(type_from_text(spec["of"]), plain.tolist() if flat else list(plain))
     if spec["is"] == "coded":
         if not isinstance(values, Coded):
             raise BadValue(0, spec_words(spec), shown(values[0]), "Convert the column.")
@@ -207,9 +192,9 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if not shape:
         return pa.array(values, mask=gone)
-    flat = np.ascontiguousarray(values).reshape(-1)
+    numbers = np.ascontiguousarray(values).reshape(-1)
     mask = pa.array(gone) if gone is not None and gone.any() else None
-    items = pa.array(flat.view(np.uint8) if dtype.kind == "b" else flat)
+    items = pa.array(numbers.view(np.uint8) if dtype.kind == "b" else numbers)
     storage = pa.FixedSizeListArray.from_arrays(items, math.prod(shape), mask=mask)
     return pa.ExtensionArray.from_storage(field(spec), storage)
 
@@ -248,35 +233,20 @@ def _fitting_array(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], i
     return converted
 
 
-def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
-    """Convert numbers to a dtype; also return the first number that it can't represent, as text for an error.
-
-    >>> fitted(np.array([1.0, 0.5]), np.dtype("uint8"))[1]
-    '0.5'
-    """
-    if np.can_cast(array.dtype, dtype):
-        return array.astype(dtype, copy=False), None
-    with np.errstate(invalid="ignore", over="ignore"):
-        converted = array.astype(dtype)
-    wrong = converted != array
-    if dtype.kind == array.dtype.kind and dtype.kind in "fmM":
-        wrong &= ~np.isnan(array)
-    return converted, shown(array[wrong].flat[0]) if wrong.any() else None
-
-
 # Read ------------------------------------------------------------------------------------------------------
 
 
 def column_from(spec: Spec, pieces: Sequence[Any]) -> Values | Stored:
     """Make a column from its Arrow arrays, one per file."""
     if spec["is"] == "values":
-        return _Objects(_type(spec), pieces)
+        return _Objects(type_from_text(spec["of"]), pieces)
     if spec["is"] == "coded":
         return _Codes(spec, pieces)
-    if spec["nullable"]:
-        return _Nullable(spec, pieces)
     parts = [view(spec, piece) for piece in pieces]
-    return parts[0] if len(parts) == 1 else Pieces(parts)
+    column = parts[0] if len(parts) == 1 else Pieces(parts)
+    if not spec["nullable"] or not any(piece.null_count for piece in pieces):
+        return column
+    return _Nullable(column, np.concatenate([np.asarray(piece.is_valid()) for piece in pieces]))
 
 
 def view(spec: Spec, array: Any) -> np.ndarray:
@@ -295,41 +265,23 @@ def view(spec: Spec, array: Any) -> np.ndarray:
     return values
 
 
-def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
-    """View the memory of an Arrow array of numbers without nulls as an array ``(n,)`` of ``dtype``."""
-    import pyarrow as pa
-
-    if pa.types.is_boolean(array.type):
-        return np.asarray(array.to_numpy(zero_copy_only=False), bool)
-    numbers = np.frombuffer(array.buffers()[1] or b"", dtype)[array.offset : array.offset + len(array)]
-    if len(numbers) != len(array):
-        raise ValueError(f"{len(numbers)} numbers of {len(array)}")
-    return numbers
-
-
 class _Nullable(Stored):
-    """A dense column in which rows may be None; if some are, booleans are read as codes, other rows as a list."""
+    """A dense column in which some rows are None: booleans are read as codes, other rows as a list."""
 
-    def __init__(self, spec: Spec, pieces: Sequence[Any]) -> None:
-        self._present = np.concatenate([np.asarray(piece.is_valid()) for piece in pieces])
-        parts = [view(spec, piece) for piece in pieces]
-        self._values: Values | Stored = parts[0] if len(parts) == 1 else Pieces(parts)
+    def __init__(self, values: np.ndarray | Pieces, present: np.ndarray) -> None:
+        self._values, self._present = values, present
 
     def __len__(self) -> int:
         return len(self._present)
 
     def take(self, ids: np.ndarray) -> Values:
         rows = entries(self._values, ids)
-        if self._present.all():
-            return rows
         assert isinstance(rows, np.ndarray)
         if rows.ndim == 1:
             return coded_flags(rows, ~self._present[ids])
         return [row if ok else None for row, ok in zip(rows, self._present[ids].tolist(), strict=True)]
 
     def whole(self) -> Values | None:
-        if self._present.all():
-            return whole(self._values)
         if isinstance(self._values, np.ndarray) and self._values.ndim == 1:
             return coded_flags(self._values, ~self._present)
         return None
@@ -378,13 +330,9 @@ class _Objects(Stored):
         return values
 
     def _rows_of(self, piece: int, rows: np.ndarray) -> list[Any]:
-        from polyhead.store.value_codec import read
-
         return read(self._kind, self._pieces[piece].take(rows))
 
     def whole(self) -> Values | None:
-        from polyhead.store.value_codec import read
-
         if self._whole is None and "large_binary" not in str(self._kind):  # encoded images
             if sum(piece.nbytes for piece in self._pieces) > LIMIT_BYTES:
                 return None

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import pyarrow as pa
+
 from polyhead.errors import Problem, StoreError, counted, hints, place, shown, similar
 from polyhead.foreign_errors import quoted_error
 from polyhead.store.manifest_validation import wrong_header, wrong_manifest, wrong_shard
@@ -143,8 +145,6 @@ def map_shard(path: Path, types: Mapping[str, Any] | None = None, rows: int | No
     Raises:
         StoreError: if the file is not a shard, or not the expected one.
     """
-    import pyarrow as pa
-
     try:
         with open(path, "rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from polyhead.columns.image_values import identity, is_pillow
 from polyhead.columns.values import Values, size, take, widened
@@ -235,8 +236,6 @@ def _hashed(rows: Source, name: str) -> Any:
 
 
 def _bytes(array: Any) -> bytes:
-    import pyarrow as pa
-
     return bytes(memoryview(pa.record_batch([array], names=["x"]).serialize()))
 
 

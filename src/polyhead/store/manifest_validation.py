@@ -15,6 +15,7 @@ import numpy as np
 
 from polyhead.errors import counted, is_size, shown
 from polyhead.store.origin_columns import wrong_origin
+from polyhead.store.value_types import type_from_text
 
 Mistakes = Iterator[tuple[str, str, str]]
 """For each mistake: the location, what was expected, what was found."""
@@ -92,8 +93,6 @@ def _dtype(name: Any) -> np.dtype | None:
 
 
 def _is_type(text: Any) -> bool:
-    from polyhead.store.value_types import type_from_text
-
     try:
         return isinstance(text, str) and type_from_text(text) is not None
     except ValueError:

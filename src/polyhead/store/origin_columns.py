@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import Problem, StoreError, place, shown
+from polyhead.errors import shown
 from polyhead.store.column_codec import Spec, dense, like
 
 FILE, PLACE = "file", "place"
-MOST_PIXELS = 1 << 32
-"""The largest original image that is accepted, as predictions create masks of its size."""
 
 
 def origin_specs(image: str, resized: bool) -> list[Spec]:
@@ -40,23 +38,3 @@ def wrong_origin(spec: Mapping[str, Any], names: Sequence[str]) -> Iterator[tupl
     expected = origin_specs(image, True)[kind == PLACE]
     if {**spec, "name": ""} != {**expected, "name": ""}:
         yield "origin", "text for files, or 8 numbers for places", shown(dict(spec))
-
-
-def believable(places: np.ndarray, folder: Any, column: str) -> np.ndarray:
-    """Validate and return places of images, ``(n, 8)``, as a damaged file may hold anything.
-
-    Raises:
-        StoreError: if a size is invalid, or a matrix cannot be inverted.
-    """
-    known = places[~np.isnan(places[:, 0])]
-    sizes, matrices = known[:, :2], known[:, 2:]
-    with np.errstate(all="ignore"):
-        area = matrices[:, 0] * matrices[:, 4] - matrices[:, 1] * matrices[:, 3]
-        good = (sizes >= 1).all(1) & (sizes.prod(1) <= MOST_PIXELS)
-        good &= (np.abs(area) > 1e-18) & np.isfinite(matrices).all(1)
-    if not good.all():
-        where = f"store {folder}, {place(column=column)}"
-        fix = "The store is damaged: polyhead pack --verify lists what is; pack it again."
-        found = shown(known[~good][0].tolist())
-        raise StoreError(Problem(where, "the sizes of images and how they were resized", found, fix))
-    return places

@@ -13,7 +13,7 @@ import numpy as np
 
 from polyhead.columns.lazy import Late, Stored, entries
 from polyhead.columns.values import Values
-from polyhead.errors import PolyheadError, Problem, StoreError, as_path, place
+from polyhead.errors import PolyheadError, Problem, StoreError, as_path, place, shown
 from polyhead.foreign_errors import quoted_error
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.arrays import Arrays
@@ -26,7 +26,10 @@ from polyhead.store.files import (
     read_manifest,
     require_sizes,
 )
-from polyhead.store.origin_columns import FILE, PLACE, believable
+from polyhead.store.origin_columns import FILE, PLACE
+
+MOST_PIXELS = 1 << 32
+"""The largest original image that is accepted, as predictions create masks of its size."""
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
@@ -106,17 +109,33 @@ class Store(Arrays):
         if not (lost or kept):
             return None
         origins = Origins.unknown(len(ids), lost)._replace(kept=kept)
-        for field_ in (FILE, PLACE):
-            column = self._origins.get((name, field_))
-            if column is None:
-                continue
-            with _sound(self.path, f"{name}: {field_}"):
-                values: Any = entries(column, ids)
-            if field_ == FILE:
-                origins = origins._replace(files=list(values))
-            else:
-                origins = origins._replace(places=believable(values, self.path, f"{name}: {field_}"))
+        if (files := self._origin(name, FILE, ids)) is not None:
+            origins = origins._replace(files=list(files))
+        if (places := self._origin(name, PLACE, ids)) is not None:
+            self._require_believable(places, f"{name}: {PLACE}")
+            origins = origins._replace(places=places)
         return origins
+
+    def _origin(self, name: str, kind: str, ids: np.ndarray) -> Any:
+        """Read an origin column of a column of images; None if the store has none."""
+        column = self._origins.get((name, kind))
+        if column is None:
+            return None
+        with _sound(self.path, f"{name}: {kind}"):
+            return entries(column, ids)
+
+    def _require_believable(self, places: np.ndarray, column: str) -> None:
+        """Raise a `StoreError` if a size is invalid or a matrix can't be inverted; ``places`` are ``(n, 8)``."""
+        known = places[~np.isnan(places[:, 0])]
+        sizes, matrices = known[:, :2], known[:, 2:]
+        with np.errstate(all="ignore"):
+            area = matrices[:, 0] * matrices[:, 4] - matrices[:, 1] * matrices[:, 3]
+            good = (sizes >= 1).all(1) & (sizes.prod(1) <= MOST_PIXELS)
+            good &= (np.abs(area) > 1e-18) & np.isfinite(matrices).all(1)
+        if not good.all():
+            where = f"store {self.path}, {place(column=column)}"
+            found = shown(known[~good][0].tolist())
+            raise StoreError(Problem(where, "the sizes of images and how they were resized", found, AGAIN))
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Values] = {}

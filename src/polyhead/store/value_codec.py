@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,42 +13,7 @@ from polyhead.columns.mask_values import Panoptic, Polygons, Rle, Segment
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.class_types import AS_TEXT
 from polyhead.kinds.missing import is_missing
-from polyhead.store.column_codec import fitted, numbers_in_place
 from polyhead.store.value_types import DICT, SCALARS, array_layout, form_of, shared_panoptic, type_words
-
-
-def _microseconds(value: Any) -> Any:
-    """Return a time or time span unchanged; raise if Arrow would cut off nanoseconds, or it is too long."""
-    if getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0):
-        raise BadValue(
-            0, "whole microseconds", shown(value), 'Give an array: np.array(column, "datetime64[ns]").'
-        )
-    if abs(getattr(value, "days", 0)) > 2**63 // 86_400_000_000 - 1:
-        raise BadValue(0, "microseconds of 64 bits", shown(value), "Convert the column.")
-    return value
-
-
-def _utf8_text(value: Any) -> str:
-    """Return text or a path as text; raise for half of a surrogate pair, which UTF-8 can't hold."""
-    text = str(os.fspath(value))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        fix = 'Replace it: text.encode(errors="replace").decode().'
-        raise BadValue(0, "text that UTF-8 can hold", shown(text), fix) from None
-    return text
-
-
-_CONVERTED: dict[Any, Callable[[Any], Any]] = {
-    pa.bool_(): bool,
-    pa.int64(): int,
-    pa.float64(): float,
-    pa.large_string(): _utf8_text,
-    pa.large_binary(): bytes,
-    pa.timestamp("us"): _microseconds,
-    pa.date32(): lambda value: value,
-    pa.duration("us"): _microseconds,
-}
 
 
 def write(kind: Any, values: Sequence[Any]) -> Any:
@@ -116,14 +80,14 @@ def _plainer(kind: Any) -> Callable[[Any], Any]:
 
 
 def _scalar_plainer(kind: Any) -> Callable[[Any], Any]:
-    types = SCALARS[kind][0]
+    types, _, convert = SCALARS[kind]
     if kind in (pa.int64(), pa.float64()):
         types = (*types, int, np.integer, bool, np.bool_)
 
     def plain(value: Any) -> Any:
         if not isinstance(value, types):
             raise _wrong_value(kind, value)
-        converted = _CONVERTED[kind](value)
+        converted = convert(value)
         if kind == pa.int64() and not -(2**63) <= converted < 2**63:
             raise BadValue(0, "integers of 64 bits", shown(converted))
         if kind == pa.float64() and isinstance(value, (int, np.integer)) and converted != value:
@@ -243,3 +207,29 @@ def _put_together(form: str, fields: dict[str, Any]) -> Any:
     if fields["counts"] is None:
         return Polygons(size, tuple(fields["rings"]))
     return Rle(size, fields["counts"])
+
+
+def fitted(array: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, str | None]:
+    """Convert numbers to a dtype; also return the first number that it can't represent, as text for an error.
+
+    >>> fitted(np.array([1.0, 0.5]), np.dtype("uint8"))[1]
+    '0.5'
+    """
+    if np.can_cast(array.dtype, dtype):
+        return array.astype(dtype, copy=False), None
+    with np.errstate(invalid="ignore", over="ignore"):
+        converted = array.astype(dtype)
+    wrong = converted != array
+    if dtype.kind == array.dtype.kind and dtype.kind in "fmM":
+        wrong &= ~np.isnan(array)
+    return converted, shown(array[wrong].flat[0]) if wrong.any() else None
+
+
+def numbers_in_place(array: Any, dtype: np.dtype) -> np.ndarray:
+    """View the memory of an Arrow array of numbers without nulls as an array ``(n,)`` of ``dtype``."""
+    if pa.types.is_boolean(array.type):
+        return np.asarray(array.to_numpy(zero_copy_only=False), bool)
+    numbers = np.frombuffer(array.buffers()[1] or b"", dtype)[array.offset : array.offset + len(array)]
+    if len(numbers) != len(array):
+        raise ValueError(f"{len(numbers)} numbers of {len(array)}")
+    return numbers

@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import datetime
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,16 +29,47 @@ DICT = "fields:"
 NAN = pa.float16()
 """Represents the type of NaN while types are merged: a number among numbers, otherwise a missing value."""
 
-SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
-    pa.bool_(): ((bool, np.bool_), "booleans"),
-    pa.int64(): ((int, np.integer), "whole numbers"),
-    pa.float64(): ((float, np.floating, Decimal), "numbers"),
-    pa.large_string(): ((str, os.PathLike), "text"),
-    pa.large_binary(): ((bytes, bytearray, memoryview), "bytes"),
-    pa.timestamp("us"): ((datetime.datetime,), "times"),
-    pa.date32(): ((datetime.date,), "dates"),  # after times, which are dates, too
-    pa.duration("us"): ((datetime.timedelta,), "time spans"),
-    pa.null(): ((), "nothing"),
+
+def _microseconds(value: Any) -> Any:
+    """Return a time or time span unchanged; raise if Arrow would cut off nanoseconds, or it is too long."""
+    if getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0):
+        fix = 'Give an array: np.array(column, "datetime64[ns]").'
+        raise BadValue(0, "whole microseconds", shown(value), fix)
+    if abs(getattr(value, "days", 0)) > 2**63 // 86_400_000_000 - 1:
+        raise BadValue(0, "microseconds of 64 bits", shown(value), "Convert the column.")
+    return value
+
+
+def _utf8_text(value: Any) -> str:
+    """Return text or a path as text; raise for half of a surrogate pair, which UTF-8 can't hold."""
+    text = str(os.fspath(value))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        fix = 'Replace it: text.encode(errors="replace").decode().'
+        raise BadValue(0, "text that UTF-8 can hold", shown(text), fix) from None
+    return text
+
+
+class Scalar(NamedTuple):
+    """The values that are stored as a simple Arrow type: their Python types, their name, and their conversion."""
+
+    types: tuple[type, ...]
+    words: str
+    convert: Callable[[Any], Any]
+
+
+SCALARS: dict[Any, Scalar] = {
+    pa.bool_(): Scalar((bool, np.bool_), "booleans", bool),
+    pa.int64(): Scalar((int, np.integer), "whole numbers", int),
+    pa.float64(): Scalar((float, np.floating, Decimal), "numbers", float),
+    pa.large_string(): Scalar((str, os.PathLike), "text", _utf8_text),
+    pa.large_binary(): Scalar((bytes, bytearray, memoryview), "bytes", bytes),
+    pa.timestamp("us"): Scalar((datetime.datetime,), "times", _microseconds),
+    # after times, which are dates, too
+    pa.date32(): Scalar((datetime.date,), "dates", lambda date: date),
+    pa.duration("us"): Scalar((datetime.timedelta,), "time spans", _microseconds),
+    pa.null(): Scalar((), "nothing", lambda value: value),
 }
 
 
@@ -125,9 +156,9 @@ def type_of(value: Any) -> Any:
     """
     if is_missing(value):
         return NAN if isinstance(value, (float, np.floating)) else pa.null()
-    for kind, (types, _) in SCALARS.items():
+    for kind, scalar in SCALARS.items():
         # np.timedelta64 is an np.integer, too
-        if isinstance(value, types) and not _is_zoned(value) and not isinstance(value, np.timedelta64):
+        if isinstance(value, scalar.types) and not _is_zoned(value) and not isinstance(value, np.timedelta64):
             return kind
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.ndim:
         row = value.shape[1:]
@@ -260,4 +291,4 @@ def type_words(kind: Any) -> str:
         return f"arrays of {dtype} of {shape}"
     names = {"mask": "masks", "panoptic": "panoptic PNGs", "segment": "segments of panoptic PNGs"}
     names |= {"segments": "lists of segments", "fields": "dicts"}
-    return names.get(form) or SCALARS.get(kind, ((), str(kind)))[1]
+    return names.get(form) or (SCALARS[kind].words if kind in SCALARS else str(kind))

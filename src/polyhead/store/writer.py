@@ -66,11 +66,6 @@ class Journal:
             self._file.close()
             raise
 
-    @staticmethod
-    def header_of(folder: Path) -> dict[str, Any] | None:
-        """Return the header of an interrupted run."""
-        return read_journal(folder)[0]
-
     def _lock(self) -> None:
         try:
             import fcntl
