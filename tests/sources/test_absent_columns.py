@@ -305,3 +305,12 @@ def test_a_strict_join_names_what_is_lacking_and_the_way_out():
         one.concat(Arrays({"x": ["a"]}), join="outer")
     with pytest.raises(DataError, match="the sources have no column in common"):
         Arrays({"a": [1]}).concat(Arrays({"b": [1]}), join="inner")
+
+
+@pytest.mark.parametrize("first", ["whole", "masks"])
+def test_an_error_counts_sources_without_rows_and_does_not_depend_on_their_order(first):
+    second = {"whole": "masks", "masks": "whole"}[first]
+    none, lacking = Arrays({"y": COLUMNS["whole"]}).select([]), Arrays({"x": np.arange(2)})
+    sources = [Arrays({"y": COLUMNS[name]}) for name in (first, second)]
+    with pytest.raises(DataError, match=r"as in source 1, got \(.*\) in source 2"):
+        none.concat(*sources, lacking, join="outer")

@@ -10,7 +10,8 @@ import polyhead as ph
 from polyhead.columns.values import Coded
 from polyhead.errors import DataError
 from polyhead.sources.arrays import Arrays
-from polyhead.sources.combining import Concat, Mix, Rows, row_numbers
+from polyhead.sources.combining import Concat, Mix, Rows
+from polyhead.sources.selection import row_numbers
 from polyhead.sources.source import Source
 
 WHAT_ROWS = "rows: expected row numbers, a boolean array, a slice, or a function of the columns, got "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -21,50 +21,93 @@ class Form:
     """How pieces of a column from several sources become one column.
 
     If some sources hold images of uint8 and others of floats, the rows stay arrays in a list, so that each keeps its
-    scale.
+    scale. If a source lacks the column, its rows are missing: NaN among numbers, which become floats, NaT among times,
+    code -1 among categories and booleans, None among everything else. Masks and images of uint8 then stay arrays in a
+    list, too, because as floats they would have another scale.
+
+    Args:
+        firsts: the first row of each source that has the column, by the number of the source.
+        gaps: whether a source lacks the column.
+
+    >>> form = Form("x", {0: np.array([3])}, gaps=True)
+    >>> form.join(3, [np.array([0, 2]), np.array([1])], [np.array([3, 4]), None]).tolist()
+    [3.0, nan, 4.0]
     """
 
-    def __init__(self, name: str, firsts: Sequence[Values]) -> None:
-        firsts = joinable(firsts)
-        _check_alike(name, firsts)
-        arrays = [f for f in firsts if isinstance(f, np.ndarray) and f.dtype.kind in NUMBERS]
-        self._listed = any(f.ndim > 2 for f in arrays) and not one_scale(f.dtype for f in arrays)
-        numbers = not self._listed and arrays and len(arrays) == len(firsts)
-        self._dtype = None
-        if numbers:
-            self._dtype = np.dtype(np.int64) if signed_beside_unsigned(arrays) else np.result_type(*arrays)
-        self._categories = None
-        if firsts and all(isinstance(f, Coded) for f in firsts):
-            self._categories = _Categories([f for f in firsts if isinstance(f, Coded)])
-        self._flags = self._categories is not None and any(isinstance(f, Coded) and f.boolean for f in firsts)
+    def __init__(self, name: str, firsts: Mapping[int, Values], gaps: bool) -> None:
+        pieces: Sequence[Any] = list(firsts.values())
+        if gaps:
+            pieces = [coded_flags(p) if _is_flags(p) else p for p in pieces]
+        pieces = joinable(pieces)
+        arrays = [p for p in pieces if _is_number_array(p)]
+        numbers = bool(arrays) and len(arrays) == len(pieces)
+        images = any(array.ndim > 2 for array in arrays)
+        dtype = np.result_type(*arrays) if numbers else None
+        self._listed = images and not one_scale(array.dtype for array in arrays)
+        if gaps and (not numbers or (images and dtype in (np.uint8, np.bool_))):
+            self._listed = True  # an array of integers would mean that no row is missing
+        _check_alike(name, firsts, pieces, any_size=gaps and self._listed)
+        self._dtype = None if self._listed else dtype
+        if self._dtype is not None and signed_beside_unsigned(arrays) and not gaps:
+            self._dtype = np.dtype(np.int64)
+        if self._dtype is not None and gaps and any(array.dtype.kind not in "fc" for array in arrays):
+            self._dtype = np.result_type(self._dtype, np.float64)
+        coded = [p for p in pieces if isinstance(p, Coded)]
+        self._categories = _Categories(coded) if coded and len(coded) == len(pieces) else None
+        self._flags = self._categories is not None and any(p.boolean for p in coded)
+        self._missing = self._missing_row(pieces)
 
-    def join(self, count: int, positions: Sequence[np.ndarray], parts: Sequence[Values]) -> Values:
-        """Join the pieces to a column of ``count`` rows, with piece ``i`` at ``places[i]``."""
-        if self._dtype is not None:
-            parts = [p.floats() if isinstance(p, Coded) and p.boolean else p for p in parts]
-        elif self._flags:
-            parts = [
-                coded_flags(p) if isinstance(p, np.ndarray) and p.dtype.kind == "b" else p for p in parts
-            ]
-        pieces = [list(p) if self._listed and isinstance(p, np.ndarray) else p for p in parts]
-        numbers = [p for p in parts if isinstance(p, np.ndarray) and p.dtype.kind in NUMBERS]
-        coded = [p for p in parts if isinstance(p, Coded)]
-        if self._categories is not None and len(coded) == len(parts):
-            merged = [self._categories.merged(p) for p in coded]
-            fitting = [m for m in merged if m is not None]
-            if len(fitting) == len(parts):
-                pieces = list(fitting)
-                codes = scatter(list(zip(positions, pieces, strict=True)), count)
-                return Coded(np.asarray(codes), self._categories.all, self._categories.ordered)
-        if self._dtype is not None and len(numbers) == len(parts):
+    def _missing_row(self, pieces: Sequence[Values]) -> Values:
+        """Return a column of one row that is missing."""
+        if self._categories is not None:
+            return Coded(np.array([-1], np.int32), self._categories.all, self._categories.ordered)
+        arrays = [p for p in pieces if isinstance(p, np.ndarray)]
+        if self._dtype is not None and self._dtype.kind in "fc":
+            return np.full((1, *arrays[0].shape[1:]), np.nan, self._dtype)
+        if len(arrays) == len(pieces) and {array.dtype.kind for array in arrays} in ({"M"}, {"m"}):
+            return np.full((1, *arrays[0].shape[1:]), "NaT", np.result_type(*arrays))
+        return [None]
+
+    def join(self, count: int, positions: Sequence[np.ndarray], parts: Sequence[Values | None]) -> Values:
+        """Join the pieces to a column of ``count`` rows.
+
+        Args:
+            positions: the rows of each piece; together they are ``[0, count)``.
+            parts: the pieces, None from a source that lacks the column.
+        """
+        pieces: list[Any] = [
+            take(self._missing, np.zeros(len(at), np.int64)) if part is None else self._fitting(part)
+            for at, part in zip(positions, parts, strict=True)
+        ]
+        if self._categories is not None and all(isinstance(p, Coded) for p in pieces):
+            codes = [self._categories.merged(p) for p in pieces]
+            if all(c is not None for c in codes):
+                merged = scatter(list(zip(positions, codes, strict=True)), count)  # type: ignore[arg-type]
+                return Coded(np.asarray(merged), self._categories.all, self._categories.ordered)
+        if self._dtype is not None and all(map(_is_number_array, pieces)):
             if self._dtype.kind in "iu":
-                signed = np.empty(0, self._dtype)
-                numbers = list(joinable([signed, *numbers]))[1:]
-                pieces = list(numbers)
-            if would_round(numbers, self._dtype):  # ids, which have to stay what they are
-                return scatter([(at, list(p)) for at, p in zip(positions, numbers, strict=True)], count)
-            pieces[0] = numbers[0].astype(np.result_type(self._dtype, numbers[0]), copy=False)
+                pieces = list(joinable([np.empty(0, self._dtype), *pieces]))[1:]
+            if would_round(pieces, self._dtype):  # ids, which have to stay what they are
+                pieces = [list(p) for p in pieces]
+            elif any(p.dtype != self._dtype for p in pieces):
+                pieces = [p.astype(np.result_type(self._dtype, p), copy=False) for p in pieces]
         return scatter(list(zip(positions, pieces, strict=True)), count)
+
+    def _fitting(self, part: Values) -> Values:
+        """Convert booleans, which may have gaps in one source only, and list the rows of images of several scales."""
+        if self._dtype is not None and isinstance(part, Coded) and part.boolean:
+            return part.floats()
+        if self._flags and _is_flags(part):
+            return coded_flags(np.asarray(part))
+        return list(np.asarray(part)) if self._listed and _is_number_array(part) else part
+
+
+def _is_number_array(values: Values) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind in NUMBERS
+
+
+def _is_flags(values: Values) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind == "b" and values.ndim == 1
 
 
 class _Categories:
@@ -75,7 +118,8 @@ class _Categories:
         self.all = list(categories)
         self._index = {category: code for code, category in enumerate(self.all)}
         # by identity, because comparing all categories for each batch is slow; the reference keeps the id valid
-        self._tables = {id(f.categories): (f.categories, self._table(f.categories)) for f in firsts}
+        known = [self.all, *(f.categories for f in firsts)]
+        self._tables = {id(part): (part, self._table(part)) for part in known}
 
     def _table(self, categories: Sequence[Any]) -> np.ndarray | None:
         """Map codes of these categories to ours; the last entry, which code -1 indexes, is -1."""
@@ -90,19 +134,24 @@ class _Categories:
         return None if table is None else table[part.codes]
 
 
-def forms(sources: Sequence[Source], names: Sequence[str]) -> dict[str, Form]:
+def forms(sources: Sequence[Source], columns: Sequence[Set[str]], names: Sequence[str]) -> dict[str, Form]:
     """Find the form of each column from the first row of each source.
+
+    Args:
+        columns: the columns of each source.
+        names: the columns of all sources.
 
     Raises:
         DataError: for each column whose shape or kind differs between sources.
     """
     first = np.zeros(1, np.int64)
-    rows = [checked_rows(source, first) for source in sources if len(source)]
+    rows = {i: checked_rows(source, first) for i, source in enumerate(sources) if len(source)}
     form_of: dict[str, Form] = {}
     problems: list[Problem] = []
     for name in names:
+        firsts = {i: row[name] for i, row in rows.items() if name in row}
         try:
-            form_of[name] = Form(name, [row[name] for row in rows])
+            form_of[name] = Form(name, firsts, any(name not in available for available in columns))
         except DataError as error:
             problems += error.problems
     if problems:
@@ -110,15 +159,22 @@ def forms(sources: Sequence[Source], names: Sequence[str]) -> dict[str, Form]:
     return form_of
 
 
-def _check_alike(name: str, firsts: Sequence[Values]) -> None:
-    shaped = [(i, f) for i, f in enumerate(firsts) if isinstance(f, np.ndarray) and f.dtype != object]
+def _check_alike(name: str, numbers: Iterable[int], firsts: Sequence[Values], any_size: bool) -> None:
+    """Raise if the first rows of the sources of these numbers differ in shape or kind.
+
+    Args:
+        any_size: images may differ in size, as their rows are listed.
+    """
+    by_number = list(zip(numbers, firsts, strict=True))
+    shaped = [(i, f) for i, f in by_number if isinstance(f, np.ndarray) and f.dtype != object]
     for i, values in shaped[1:]:
         at, first = shaped[0]
-        if values.shape[1:] != first.shape[1:] and not _lists_alike(first, values):
+        other_size = any_size and values.ndim == first.ndim
+        if values.shape[1:] != first.shape[1:] and not (other_size or _lists_alike(first, values)):
             expected = f"one shape in all sources, {first.shape[1:]} as in source {at}"
             fix = "Bring the arrays to one shape, or give lists of arrays."
             raise DataError(Problem(place(column=name), expected, f"{values.shape[1:]} in source {i}", fix))
-    kinds = [(i, kind, value) for i, f in enumerate(firsts) for kind, value in [_kind(f)] if kind]
+    kinds = [(i, kind, value) for i, f in by_number for kind, value in [_kind(f)] if kind]
     for i, kind, value in kinds[1:]:
         at, first_kind, _ = kinds[0]
         if kind != first_kind:
@@ -164,7 +220,7 @@ JOINS = ("exact", "outer", "inner")
 def same_columns(
     sources: Sequence[Any], join: str = "exact", how: str = "concat(other"
 ) -> tuple[Source, ...]:
-    """Give all sources the same columns, without those that have neither rows nor columns.
+    """Return the sources that have rows or columns; their columns are the same unless ``join`` is ``"outer"``.
 
     Args:
         join: one of `JOINS`.
@@ -188,9 +244,7 @@ def same_columns(
     nonempty = tuple(source for _, source in kept)
     columns = [source.columns for source in nonempty]
     if join == "outer":
-        from polyhead.sources.absent_columns import filled
-
-        return filled(nonempty)
+        return nonempty
     if join == "inner":
         column_sets = [set(names) for names in columns]
         common = [name for name in columns[0] if all(name in names for names in column_sets)]

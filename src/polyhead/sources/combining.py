@@ -6,20 +6,17 @@ import copy
 import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
-from polyhead.columns.frames import family_of, in_other_order, index_of, moved_label, partly_shared
-from polyhead.columns.values import LIMIT_BYTES, Coded, Values, join, objects, take
-from polyhead.errors import DataError, Problem, as_list, is_integer, is_number, is_size, shown, warn
-from polyhead.kinds.missing import plain
+from polyhead.columns.values import LIMIT_BYTES, Coded, Values, take
+from polyhead.errors import DataError, Problem, as_list, is_number, is_size, shown
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.column_merge import forms, merged_facts, same_columns
 from polyhead.sources.interleave import Interleaving
-from polyhead.sources.scanning import scan
 from polyhead.sources.source import OwnSource, Source, checked_rows, columns_of
 
 
@@ -143,8 +140,9 @@ class Concat(_CachingView):
         self.sources = same_columns(sources, join, how)
         self.sequential = any(source.sequential for source in self.sources)
         self.starts = np.cumsum([0, *(len(source) for source in self.sources)], dtype=np.int64)
-        self._names = self.sources[0].columns
-        self._forms = forms(self.sources, self._names)
+        self._available = [set(source.columns) for source in self.sources]
+        self._names = tuple(dict.fromkeys(name for source in self.sources for name in source.columns))
+        self._forms = forms(self.sources, self._available, self._names)
         self._cache: dict[str, Values] = {}
 
     def __len__(self) -> int:
@@ -155,17 +153,18 @@ class Concat(_CachingView):
         return self._names
 
     def _whole(self, name: str) -> Values | None:
-        parts: list[Values] = []
-        for source in self.sources:
-            part = source.column(name)
-            if part is None or _copied_row_bytes(part) * len(self) > LIMIT_BYTES:
+        parts: list[Values | None] = []
+        for source, available in zip(self.sources, self._available, strict=True):
+            part = source.column(name) if name in available else None
+            if name in available and (part is None or _copied_row_bytes(part) * len(self) > LIMIT_BYTES):
                 return None
             parts.append(part)
-        places = [np.arange(a, b) for a, b in itertools.pairwise(self.starts)]
-        return self._forms[name].join(len(self), places, parts)
+        positions = [np.arange(a, b) for a, b in itertools.pairwise(self.starts)]
+        return self._forms[name].join(len(self), positions, parts)
 
     def about(self, name: str) -> About:
-        return merged_facts(name, [source.about(name) for source in self.sources])
+        sources = zip(self.sources, self._available, strict=True)
+        return merged_facts(name, [source.about(name) if name in has else About() for source, has in sources])
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         which = np.searchsorted(self.starts, ids, side="right") - 1
@@ -185,27 +184,38 @@ class Concat(_CachingView):
     def only(self, columns: Sequence[str]) -> Concat:
         self._require(columns)
         view = self._only(columns)
-        view.sources = tuple(source.only(columns) for source in self.sources)
+        view._available = [available.intersection(columns) for available in self._available]
+        view.sources = tuple(
+            source.only([name for name in columns if name in available]) if available else source
+            for source, available in zip(self.sources, view._available, strict=True)
+        )
         view._names = tuple(columns)
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         which = np.searchsorted(self.starts, ids, side="right") - 1
-        positions, parts = [], []
+        positions: list[np.ndarray] = []
+        parts: list[dict[str, Values]] = []
         for s in np.unique(which).tolist() or [0]:
             at = np.flatnonzero(which == s)
-            source = self.sources[s]
-            try:
-                rows = checked_rows(source, ids[at] - self.starts[s])
-            except DataError as error:  # its row numbers are those of this source, so name it
-                problems = [replace(p, place=f"source {s}, {p.place}") for p in error.problems]
-                raise DataError(*problems) from error
             positions.append(at)
-            parts.append(columns_of(source, rows, self._names))
+            parts.append(self._part(s, ids[at] - self.starts[s]))
         return {
-            name: self._forms[name].join(len(ids), positions, [part[name] for part in parts])
+            name: self._forms[name].join(len(ids), positions, [part.get(name) for part in parts])
             for name in self._names
         }
+
+    def _part(self, number: int, ids: np.ndarray) -> dict[str, Values]:
+        """Read rows of one source."""
+        source, available = self.sources[number], self._available[number]
+        if not available:
+            return {}
+        try:
+            rows = checked_rows(source, ids)
+        except DataError as error:  # its row numbers are those of this source, so name it
+            problems = [replace(p, place=f"source {number}, {p.place}") for p in error.problems]
+            raise DataError(*problems) from error
+        return columns_of(source, rows, [name for name in self._names if name in available])
 
 
 class Mix(_Reordered):
@@ -286,106 +296,3 @@ def _run(ids: np.ndarray) -> slice | None:
     if not len(ids) or int(ids[-1]) - int(ids[0]) + 1 != len(ids) or not (np.diff(ids) == 1).all():
         return None
     return slice(int(ids[0]), int(ids[-1]) + 1)
-
-
-def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
-    """Convert the argument of `Source.select` to row numbers, int64 ``(n,)``, each in ``[0, len(source))``.
-
-    Raises:
-        DataError: for anything else, a row number out of range, or a boolean array of another length.
-    """
-    count = len(source)
-    if isinstance(rows, slice) and _is_whole(rows):
-        return np.arange(*rows.indices(count), dtype=np.int64)
-    if callable(rows):
-        rows = rows(_Loaded(source))
-        if callable(rows):
-            expected = "a function that returns row numbers or booleans"
-            raise DataError(Problem(where, expected, "another function"))
-        return row_numbers(source, rows, where)
-    array = _as_array(rows)
-    if array is None:
-        expected = "row numbers, a boolean array, a slice, or a function of the columns"
-        fix = f"For one row, use [{int(rows)}]." if isinstance(rows, (int, np.integer)) else ""
-        raise DataError(Problem(where, expected, shown(rows), fix))
-    if array.dtype == bool:
-        if len(array) != count:
-            expected = f"one boolean for each of {count:,} rows"
-            raise DataError(Problem(where, expected, f"{len(array):,} booleans"))
-        _require_index(where, source.pandas_index(np.arange(count)), index_of(rows))
-        return np.flatnonzero(array)
-    frame_index = source.pandas_index(np.arange(count)) if "Index" in family_of(rows)[1] else None
-    if moved := moved_label(frame_index, rows, array):
-        words = f"labels of its index: {moved[0]} is row {moved[1]}"
-        fix = "Give row numbers, frame.index.get_indexer(rows); if they are, rows.to_numpy()."
-        raise DataError(Problem(where, "row numbers of the frame", words, fix))
-    outside = (array < 0) | (array >= count)
-    if outside.any():
-        at = int(outside.argmax())
-        expected = f"row numbers from 0 to {count - 1:,}" if count else "no row numbers, as there are no rows"
-        fix = ""
-        if np.isin(array, source.ids_of(np.arange(count))).all():
-            fix = "These are ids, which count the rows of the whole source: select them there, not in a part of it."
-        raise DataError(Problem(where, expected, f"{int(array[at])} at position {at:,}", fix))
-    return array.astype(np.int64)
-
-
-def _require_index(where: str, frame_index: Any, index: Any) -> None:
-    expected, plain = "the index of the frame", "rows.to_numpy()"
-    if frame_index is not None and index is not None and in_other_order(frame_index, index):
-        fix = f"Align them, rows.loc[frame.index], or give values without index: {plain}."
-        raise DataError(Problem(where, f"{expected}, in its order", "the same in another order", fix))
-    if frame_index is not None and index is not None and (found := partly_shared(frame_index, index)):
-        fix = "To match them by label: rows.reindex(frame.index, fill_value=False)."
-        warn(Problem(where, expected, found, f"{fix} If positions are right, give {plain}."))
-
-
-def _is_whole(rows: slice) -> bool:
-    return rows.step != 0 and all(n is None or is_integer(n) for n in (rows.start, rows.stop, rows.step))
-
-
-def _as_array(rows: Any) -> np.ndarray | None:
-    """Return a flat array of integers or booleans; None for anything else."""
-    if isinstance(rows, (str, bytes, Mapping, set, frozenset)) or not hasattr(rows, "__len__"):
-        return None
-    try:
-        array = np.asarray(list(rows) if isinstance(rows, (KeysView, ValuesView)) else rows)
-    except (TypeError, ValueError):
-        return None
-    if array.ndim != 1:
-        return None
-    if not len(array):
-        return array.astype(bool if array.dtype == bool else np.int64)
-    if array.dtype == object:  # the extension types of frames
-        if all(isinstance(v, (bool, np.bool_)) for v in array):
-            return array.astype(bool)
-        if all(is_size(v, -(2**63)) for v in array):
-            return array.astype(np.int64)
-    return array if array.dtype.kind in "iub" else None
-
-
-class _Loaded(Mapping[str, Any]):
-    """All columns as whole arrays, each read when it is first used."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._values: dict[str, np.ndarray] = {}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._values:
-            self._source._require([name])
-            values = join([values for _, values in scan(self._source, name)] or [[]])
-            values = plain(values)
-            if isinstance(values, list):  # so that == compares each row
-                values = objects(values)
-            self._values[name] = values
-        return self._values[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._source.columns
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._source.columns)
-
-    def __len__(self) -> int:
-        return len(self._source.columns)

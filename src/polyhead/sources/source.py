@@ -121,7 +121,8 @@ class Source(ABC):
         >>> Squares().select(slice(0, 9, 4)).read(np.array([2, 1]))["x"].tolist()
         [8, 4]
         """
-        from polyhead.sources.combining import Rows, row_numbers
+        from polyhead.sources.combining import Rows
+        from polyhead.sources.selection import row_numbers
 
         return Rows(self, row_numbers(self, rows))
 
@@ -232,11 +233,10 @@ class Source(ABC):
         names_in(columns, "only(columns)")
         names = self.columns  # may cost a read
         available = set(names)
-        missing = [c for c in columns if c not in available]
-        expected = f"a column of the data ({listed(names) or 'it has none'})"
-        problems = [Problem(place(column=n), expected, "no such column", similar(n, names)) for n in missing]
-        if problems:
-            raise DataError(*problems)
+        if missing := [c for c in columns if c not in available]:
+            expected = f"a column of the data ({listed(names) or 'it has none'})"
+            found = "no such column"
+            raise DataError(*(Problem(place(column=n), expected, found, similar(n, names)) for n in missing))
 
     def __dir__(self) -> list[str]:
         """Hide the attributes for the library's own use."""
@@ -302,7 +302,7 @@ class OwnSource(Source):
         return None
 
     def read(self, ids: Any) -> dict[str, Values]:
-        from polyhead.sources.combining import row_numbers
+        from polyhead.sources.selection import row_numbers
 
         rows = self.coded(row_numbers(self, ids, "read(ids)"))
         return {name: v.values().tolist() if isinstance(v, Coded) else v for name, v in rows.items()}

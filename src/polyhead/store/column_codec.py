@@ -44,14 +44,14 @@ def dense(shape: tuple[int, ...], dtype: Any, nullable: bool = False) -> Spec:
     return {"is": "dense", "dtype": np.dtype(dtype).name, "shape": list(shape), "nullable": nullable}
 
 
-def _values(kind: Any) -> Spec:
+def _spec_of_type(kind: Any) -> Spec:
     """Describe a column of values of an Arrow type."""
     return {"is": "values", "of": type_to_text(settled(kind))}
 
 
 def like(value: Any) -> Spec:
     """Describe a column of values like this one; an empty array of several axes means arrays of any shape."""
-    return _values(type_of(value))
+    return _spec_of_type(type_of(value))
 
 
 def holds(spec: Spec, other: Spec) -> bool:
@@ -112,7 +112,7 @@ class SharedType:
     @property
     def spec(self) -> Spec:
         """The description of the column."""
-        return _values(self._type)
+        return _spec_of_type(self._type)
 
 
 def _spec_of_array(probe: np.ndarray) -> Spec:
@@ -132,7 +132,7 @@ def _spec_of_array(probe: np.ndarray) -> Spec:
 def _spec_of_codes(source: Source, name: str) -> Spec:
     parts = [part for _, part in scan(source, name) if isinstance(part, Coded)]
     categories, ordered = united(parts)
-    spec = _values(common([type_of(category) for category in categories]))
+    spec = _spec_of_type(common([type_of(category) for category in categories]))
     if len(categories) > min(FEW, max(256, len(source) // 2)):
         return spec
     return {**spec, "is": "coded", "ordered": ordered, "categories": list(categories)}

@@ -1,0 +1,115 @@
+"""Converts the argument of `Source.select` to row numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, KeysView, Mapping, ValuesView
+from typing import Any
+
+import numpy as np
+
+from polyhead.columns.frames import family_of, in_other_order, index_of, moved_label, partly_shared
+from polyhead.columns.values import join, objects
+from polyhead.errors import DataError, Problem, is_integer, is_size, shown, warn
+from polyhead.kinds.missing import plain
+from polyhead.sources.scanning import scan
+from polyhead.sources.source import Source
+
+
+def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
+    """Convert the argument of `Source.select` to row numbers, int64 ``(n,)``, each in ``[0, len(source))``.
+
+    Raises:
+        DataError: for anything else, a row number out of range, or a boolean array of another length.
+    """
+    count = len(source)
+    bounds = [rows.start, rows.stop, rows.step] if isinstance(rows, slice) else [None]
+    if isinstance(rows, slice) and rows.step != 0 and all(n is None or is_integer(n) for n in bounds):
+        return np.arange(*rows.indices(count), dtype=np.int64)
+    if callable(rows):
+        rows = rows(_Loaded(source))
+        if callable(rows):
+            expected = "a function that returns row numbers or booleans"
+            raise DataError(Problem(where, expected, "another function"))
+        return row_numbers(source, rows, where)
+    array = _as_array(rows)
+    if array is None:
+        expected = "row numbers, a boolean array, a slice, or a function of the columns"
+        fix = f"For one row, use [{int(rows)}]." if isinstance(rows, (int, np.integer)) else ""
+        raise DataError(Problem(where, expected, shown(rows), fix))
+    if array.dtype == bool:
+        if len(array) != count:
+            expected = f"one boolean for each of {count:,} rows"
+            raise DataError(Problem(where, expected, f"{len(array):,} booleans"))
+        _require_index(where, source.pandas_index(np.arange(count)), index_of(rows))
+        return np.flatnonzero(array)
+    frame_index = source.pandas_index(np.arange(count)) if "Index" in family_of(rows)[1] else None
+    if moved := moved_label(frame_index, rows, array):
+        words = f"labels of its index: {moved[0]} is row {moved[1]}"
+        fix = "Give row numbers, frame.index.get_indexer(rows); if they are, rows.to_numpy()."
+        raise DataError(Problem(where, "row numbers of the frame", words, fix))
+    outside = (array < 0) | (array >= count)
+    if outside.any():
+        at = int(outside.argmax())
+        expected = f"row numbers from 0 to {count - 1:,}" if count else "no row numbers, as there are no rows"
+        fix = ""
+        if np.isin(array, source.ids_of(np.arange(count))).all():
+            fix = "These are ids, which count the rows of the whole source: select them there, not in a part of it."
+        raise DataError(Problem(where, expected, f"{int(array[at])} at position {at:,}", fix))
+    return array.astype(np.int64)
+
+
+def _require_index(where: str, frame_index: Any, index: Any) -> None:
+    expected, plain = "the index of the frame", "rows.to_numpy()"
+    if frame_index is not None and index is not None and in_other_order(frame_index, index):
+        fix = f"Align them, rows.loc[frame.index], or give values without index: {plain}."
+        raise DataError(Problem(where, f"{expected}, in its order", "the same in another order", fix))
+    if frame_index is not None and index is not None and (found := partly_shared(frame_index, index)):
+        fix = "To match them by label: rows.reindex(frame.index, fill_value=False)."
+        warn(Problem(where, expected, found, f"{fix} If positions are right, give {plain}."))
+
+
+def _as_array(rows: Any) -> np.ndarray | None:
+    """Return a flat array of integers or booleans; None for anything else."""
+    if isinstance(rows, (str, bytes, Mapping, set, frozenset)) or not hasattr(rows, "__len__"):
+        return None
+    try:
+        array = np.asarray(list(rows) if isinstance(rows, (KeysView, ValuesView)) else rows)
+    except (TypeError, ValueError):
+        return None
+    if array.ndim != 1:
+        return None
+    if not len(array):
+        return array.astype(bool if array.dtype == bool else np.int64)
+    if array.dtype == object:  # the extension types of frames
+        if all(isinstance(v, (bool, np.bool_)) for v in array):
+            return array.astype(bool)
+        if all(is_size(v, -(2**63)) for v in array):
+            return array.astype(np.int64)
+    return array if array.dtype.kind in "iub" else None
+
+
+class _Loaded(Mapping[str, Any]):
+    """All columns as whole arrays, each read when it is first used."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._values: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._values:
+            self._source._require([name])
+            values = join([values for _, values in scan(self._source, name)] or [[]])
+            values = plain(values)
+            if isinstance(values, list):  # so that == compares each row
+                values = objects(values)
+            self._values[name] = values
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._source.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._source.columns)
+
+    def __len__(self) -> int:
+        return len(self._source.columns)
