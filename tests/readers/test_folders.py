@@ -186,11 +186,13 @@ def test_whole_numbers_stay_whole_where_none_is_missing(root, put):
         "vector": np.ones((1, 3)),
         "day": np.array(["2020-01-01"], "M8[D]"),
         "big": [2**60],
+        "flag": [True],
     }
     rows = read_folder(root, table=many)
     assert np.isnan(column(rows, "vector")[1]).all()
     assert np.isnat(column(rows, "day")[1])
     assert column(rows, "big") == [2**60, None]
+    assert column(rows, "flag") == [True, None]  # as floats, its classes would be 0.0 and 1.0
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from polyhead.columns.coded import Coded, coded_flags
 from polyhead.columns.lazy import Pieces, Stored
-from polyhead.columns.values import EXACT, LIMIT_BYTES, EvenRows, Values
+from polyhead.columns.values import LIMIT_BYTES, EvenRows, Values, with_gaps
 
 LARGE_ROW = 1024  # with this many numbers in a row, a null becomes None in a list instead of a row of NaN
 
@@ -55,10 +55,10 @@ def from_arrow(data: Any) -> Values:
     if is_a.is_time(kind):
         bits = pa.int32() if is_a.is_time32(kind) else pa.int64()
         return from_arrow(data.cast(bits).cast(pa.int64()).cast(pa.duration(kind.unit)))
-    if is_a.is_boolean(kind) and data.null_count:
-        return coded_flags(_numpy(data.fill_null(False)), _numpy(data.is_null()))
+    if (is_a.is_boolean(kind) or is_a.is_integer(kind)) and data.null_count:
+        return with_gaps(_numpy(data.fill_null(pa.scalar(0).cast(kind))), _numpy(data.is_null()))
     if is_a.is_boolean(kind) or is_a.is_integer(kind) or is_a.is_floating(kind):
-        return _numbers_of_arrow(data)
+        return _numpy(data)  # a float's null is NaN
     if is_a.is_date(kind):
         return _numpy(data.cast(pa.date32()))  # date64 would become times
     if is_a.is_timestamp(kind) or is_a.is_duration(kind):
@@ -91,16 +91,6 @@ def _single(data: Any) -> Any:
 def _numpy(data: Any) -> np.ndarray:
     data = _single(data)
     return np.asarray(data.to_numpy(zero_copy_only=False) if isinstance(data, pa.Array) else data)
-
-
-def _numbers_of_arrow(data: Any) -> Values:
-    if not data.null_count or pa.types.is_floating(data.type):  # a float's null is NaN
-        return _numpy(data)
-    ends = pc.min_max(data).as_py()
-    if ends["min"] is not None and not -EXACT < ends["min"] <= ends["max"] < EXACT:
-        exact: list[Any] = data.to_pylist()
-        return exact
-    return _numpy(data.cast(pa.float64()))
 
 
 def _coded(data: Any) -> Coded:

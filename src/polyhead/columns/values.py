@@ -310,26 +310,43 @@ def _in_units_of_arrow(times: np.ndarray) -> np.ndarray:
 
 
 def unmasked(values: Any) -> Values:
-    """Convert a masked array: masked entries become NaN, NaT, None, or code -1 for strings and booleans.
+    """Convert a masked array, see `with_gaps`.
 
     >>> unmasked(np.ma.array([1, 2], mask=[0, 1])).tolist()
     [1.0, nan]
     """
-    data = np.asarray(values.data)
     mask = np.ma.getmaskarray(values)
-    if not mask.any():
-        return data
-    if data.dtype.kind in "US" and data.ndim == 1:
-        categories, codes = np.unique(data, return_inverse=True)
-        return Coded(np.where(mask, -1, codes.reshape(mask.shape)).astype(np.int32), categories.tolist())
-    if data.dtype.kind == "b" and data.ndim == 1:
-        return coded_flags(data, mask)
-    if data.dtype.kind in "fcmM":
-        return np.where(mask, data.dtype.type("NaT" if data.dtype.kind in "mM" else "nan"), data)
-    if data.dtype.kind in "biu":
-        seen = data[~mask]
+    return with_gaps(np.asarray(values.data), mask) if mask.any() else np.asarray(values.data)
+
+
+def with_gaps(values: Values, gone: np.ndarray) -> Values:
+    """Make entries of a column missing: NaN, NaT, None, or code -1 for strings and booleans.
+
+    Numbers become floats, unless that would change an integer.
+
+    Args:
+        gone: bool, of the shape of an array, or one for each row.
+
+    >>> with_gaps(np.array([1, 2]), np.array([False, True])).tolist()
+    [1.0, nan]
+    """
+    if isinstance(values, Coded):
+        return Coded(np.where(gone, np.int32(-1), values.codes), values.categories, values.ordered)
+    if not isinstance(values, np.ndarray):
+        return [None if g else value for g, value in zip(gone.tolist(), values, strict=True)]
+    kind = values.dtype.kind
+    if kind in "US" and values.ndim == 1:
+        categories, codes = np.unique(values, return_inverse=True)
+        return with_gaps(Coded(codes.reshape(-1).astype(np.int32), categories.tolist()), gone)
+    if kind == "b" and values.ndim == 1:
+        return coded_flags(values, gone)
+    gone = gone.reshape((*gone.shape, *[1] * (values.ndim - gone.ndim)))
+    if kind in "fcmM":
+        return np.where(gone, values.dtype.type("NaT" if kind in "mM" else "nan"), values)
+    if kind in "biu":
+        seen = values[np.broadcast_to(~gone, values.shape)]
         if not seen.size or max(abs(int(seen.max())), abs(int(seen.min()))) <= EXACT:
-            return np.where(mask, np.nan, data.astype(np.float64))
-    plain = data.astype(object)
-    plain[mask] = None
+            return np.where(gone, np.nan, values.astype(np.float64))
+    plain = values.astype(object)
+    plain[np.broadcast_to(gone, values.shape)] = None
     return plain.tolist() if plain.ndim == 1 else plain

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.image_values import ENDINGS
-from polyhead.columns.values import EXACT, Coded, Values
+from polyhead.columns.values import Coded, Values, with_gaps
 from polyhead.errors import DataError, Problem, counted, listed, place, shown, similar
 from polyhead.kinds.source_column import About
 from polyhead.progress import shown_each
@@ -307,7 +307,7 @@ def _table_columns(
         raise DataError(Problem(where, "a row for at least one image", "none", code="no-rows"))
     others = [column for column in source.columns if column != key]
     rows = source.only(others).coded(np.maximum(at, 0)) if others else {}
-    return {column: _with_gaps(values, at < 0) for column, values in rows.items()}
+    return {name: with_gaps(values, at < 0) if missing else values for name, values in rows.items()}
 
 
 def _opened_table(home: Root, table: Any) -> tuple[Source, str]:
@@ -359,25 +359,3 @@ def _numbered(names: Sequence[str]) -> dict[int, str]:
         if stem.isascii() and stem.isdigit():
             by_number.setdefault(int(stem), []).append(name)
     return {number: named[0] for number, named in by_number.items() if len(named) == 1}
-
-
-def _with_gaps(values: Values, gone: np.ndarray) -> Values:
-    """Set some rows of a column to missing.
-
-    >>> _with_gaps(np.array([1, 2]), np.array([False, True])).tolist()
-    [1.0, nan]
-    """
-    if not gone.any():
-        return values
-    if isinstance(values, Coded):
-        return Coded(np.where(gone, np.int32(-1), values.codes), values.categories, values.ordered)
-    if isinstance(values, np.ndarray):
-        if values.dtype.kind in "biu" and (
-            not values.size or np.abs(values.astype(np.float64)).max() <= EXACT
-        ):
-            values = values.astype(np.float64)
-        if values.dtype.kind in "fmM":
-            values = values.copy()
-            values[gone] = np.nan if values.dtype.kind == "f" else np.array("NaT", values.dtype)
-            return values
-    return [None if g else v for g, v in zip(gone.tolist(), values, strict=True)]

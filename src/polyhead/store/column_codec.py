@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from polyhead.columns.coded import Coded, coded_flags
+from polyhead.columns.coded import Coded
 from polyhead.columns.lazy import Pieces, Stored, entries, gather
-from polyhead.columns.values import LIMIT_BYTES, Values, codes_in, join, take, united
+from polyhead.columns.values import LIMIT_BYTES, Values, codes_in, join, take, united, with_gaps
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.missing import is_missing
 from polyhead.sources.scanning import first_rows, scan
@@ -277,13 +277,11 @@ class _Nullable(Stored):
     def take(self, ids: np.ndarray) -> Values:
         rows = entries(self._values, ids)
         assert isinstance(rows, np.ndarray)
-        if rows.ndim == 1:
-            return coded_flags(rows, ~self._present[ids])
-        return [row if ok else None for row, ok in zip(rows, self._present[ids].tolist(), strict=True)]
+        return with_gaps(rows if rows.ndim == 1 else list(rows), ~self._present[ids])
 
     def whole(self) -> Values | None:
         if isinstance(self._values, np.ndarray) and self._values.ndim == 1:
-            return coded_flags(self._values, ~self._present)
+            return with_gaps(self._values, ~self._present)
         return None
 
 
