@@ -120,7 +120,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     Raises:
         ContractError: the feed does not fit the model, or an argument belongs to a head.
     """
-    from polyhead.keras_bridge.metrics import HeadMetrics, resolve, wrapped
+    from polyhead.keras_bridge.metrics import HeadMetrics, fitted_to, resolve
     from polyhead.keras_bridge.model_losses import HeadLosses, install
     from polyhead.keras_bridge.saving import save_for_every_backend
 
@@ -139,7 +139,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     outputs_at = {name: path for path, name in leaves(structure.outputs)}
     paths = {name: outputs_at[name] for name in feed.heads}
     logits, contradictions = logits_by_head(model, feed, paths)
-    losses = _losses(feed, logits, normalize)
+    losses = _labeled_losses(feed, logits, normalize)
     metrics = {
         name: head.default_metrics(logits[name]) if head.metrics is None else as_metrics(head.metrics)
         for name, head in feed.heads.items()
@@ -150,7 +150,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     }
     _require_suited(feed, losses, metrics, logits, contradictions)
     metrics = {
-        name: [wrapped(metric, feed.heads[name]) for metric in of_head] for name, of_head in metrics.items()
+        name: [fitted_to(metric, feed.heads[name]) for metric in of_head] for name, of_head in metrics.items()
     }
     weights = {name: float(head.weight) for name, head in feed.heads.items()}
     template = structure.outputs
@@ -168,7 +168,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     return model
 
 
-def _losses(feed: Any, logits: Mapping[str, bool], normalize: str) -> dict[str, Any]:
+def _labeled_losses(feed: Any, logits: Mapping[str, bool], normalize: str) -> dict[str, Any]:
     from polyhead.keras_bridge.losses import LabeledMean
 
     return {

@@ -589,11 +589,13 @@ def _specs():
 def test_a_step_over_several_devices_or_of_several_batches_gets_a_dataset(monkeypatch):
     import tensorflow as tf
 
-    from polyhead.keras_bridge import adapter
+    from polyhead.keras_bridge import tensorflow_iterator
 
     answers = []
-    draws = adapter._draws
-    monkeypatch.setattr(adapter, "_draws", lambda call: answers.append(draws(call)) or answers[-1])
+    draws = tensorflow_iterator._draws_in_step
+    monkeypatch.setattr(
+        tensorflow_iterator, "_draws_in_step", lambda call: answers.append(draws(call)) or answers[-1]
+    )
     rows = {"x": np.arange(16.0).reshape(8, 2), "y": np.arange(8) % 2}
 
     def trained(**options):

@@ -7,7 +7,7 @@ imported here: a feed claims to be an instance only once Keras has loaded the cl
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from polyhead.keras_bridge.jax_state import keep_weights, with_kept_weights
 from polyhead.keras_bridge.keras_call import Call, Convert, caller, calling_epochs, refuse_split
 from polyhead.keras_bridge.step_trace import build_optimizer
 from polyhead.keras_bridge.tensorflow_errors import Raised
-from polyhead.keras_bridge.tensorflow_iterator import StepDataset
+from polyhead.keras_bridge.tensorflow_iterator import dataset_for
 
 _ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
 
@@ -120,25 +120,11 @@ class KerasInput:
 
         On one device, it is a `StepDataset`, from which compiled steps draw batches directly.
         """
-        import keras
-        import tensorflow as tf
-
         call, raised = caller(self), Raised()
         if call.use != "predict" and sharing_replicas(call.model) > 1:
             _require_shared(self, call, sharing_replicas(call.model), first=True)
         raised.raise_in(calling_epochs())
-        batches = raised.watch(lambda: self._batches(call))
-        specs = keras.tree.map_structure(
-            lambda spec: None if spec is None else tf.TensorSpec((None, *spec.shape), spec.dtype),
-            self._specs(call),
-        )
-        if _draws(call):
-            return StepDataset(batches, specs)
-        dataset = _dataset(batches, specs)
-        options = tf.data.Options()
-        options.autotune.enabled = False  # the feed itself prefetches, and counts the batches used
-        options.experimental_optimization.inject_prefetch = False
-        return dataset.with_options(options)
+        return dataset_for(call, raised.watch(lambda: self._batches(call)), self._specs(call))
 
 
 def _require_shared(feed: KerasInput, call: Call, devices: int, first: bool = False) -> None:
@@ -148,48 +134,12 @@ def _require_shared(feed: KerasInput, call: Call, devices: int, first: bool = Fa
         first: whether only the first batch has to be shared, as by the replicas of TensorFlow: Keras averages its parts
             to build the model.
     """
-    asked: dict[str, dict[str, int]] = {call.use: feed._sizes(call)}
-    rows, kind = call.validation, type(call.validation)
-    if issubclass(kind, KerasInput):  # `isinstance` would call `__class__`, and so come back here
-        asked["validation"] = rows._sizes(Call("evaluate", call.model, call.validation_steps))
-    for use, sizes in asked.items():
+    sizes_by_use: dict[str, dict[str, int]] = {call.use: feed._sizes(call)}
+    validation = call.validation
+    if issubclass(type(validation), KerasInput):  # `isinstance` would call `__class__`, and so come back here
+        sizes_by_use["validation"] = validation._sizes(Call("evaluate", call.model, call.validation_steps))
+    for use, sizes in sizes_by_use.items():
         require_shares(use, dict([*sizes.items()][:1]) if first else sizes, devices)
-
-
-def _dataset(batches: Callable[[], Iterator[Any]], specs: Any) -> Any:
-    """Return a ``tf.data.Dataset`` of batches in the structure of ``specs``, where None is an omitted input."""
-    import keras
-    import tensorflow as tf
-
-    flat = keras.tree.flatten(specs)
-    there = [i for i, spec in enumerate(flat) if spec is not None]
-    if len(there) == len(flat):
-        return tf.data.Dataset.from_generator(batches, output_signature=specs)
-
-    def arrays() -> Iterator[Any]:
-        for batch in batches():
-            parts = keras.tree.flatten(batch)
-            yield tuple(parts[i] for i in there)
-
-    @tf.autograph.experimental.do_not_convert
-    def pack(*tensors: Any) -> Any:
-        found = dict(zip(there, tensors, strict=True))
-        return keras.tree.pack_sequence_as(specs, [found.get(i) for i in range(len(flat))])
-
-    # a generator cannot yield None
-    dataset = tf.data.Dataset.from_generator(arrays, output_signature=tuple(flat[i] for i in there))
-    return dataset.map(pack)
-
-
-def _draws(call: Call) -> bool:
-    """Return whether a `StepDataset` can be used: for single steps, on one device."""
-    if call.model is None or (call.use != "predict" and (call.model.steps_per_execution or 1) > 1):
-        return False
-    strategy, probe = call.model.distribute_strategy, object()
-    try:
-        return strategy.experimental_distribute_dataset(probe) is probe  # like the default strategy
-    except Exception:  # a strategy that accepts only datasets
-        return False
 
 
 @dataclass(frozen=True)

@@ -283,7 +283,7 @@ def ignores_shifts(metric: keras.metrics.Metric) -> bool:
     return _same_result(metric, (true, pred), (true + 4, pred + 4), 1e-2)  # Keras's R2 rounds much
 
 
-def wrapped(metric: keras.metrics.Metric, head: Head) -> keras.metrics.Metric:
+def fitted_to(metric: keras.metrics.Metric, head: Head) -> keras.metrics.Metric:
     """Wrap a metric so that it takes a weight for each number of a label, and numbers in the units of the data."""
     if head.elementwise and not isinstance(metric, MaskIoU):
         metric = ElementwiseMetric(metric)

@@ -1,4 +1,4 @@
-"""A dataset from which a compiled TensorFlow step draws batches directly.
+"""Datasets of batches for TensorFlow, such as one from which a compiled step draws batches directly.
 
 A dataset from ``from_generator`` runs a function for each batch in the runtime's threads, which takes longer than all
 the work of a feed for a batch in memory. Here the step calls Python directly, and uses the arrays' memory without a
@@ -8,9 +8,12 @@ of the same structure.
 
 import itertools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
+
+from polyhead.keras_bridge.fit_epochs import steps_per_execution
+from polyhead.keras_bridge.keras_call import Call
 
 _DRAWING: weakref.WeakValueDictionary[int, Iterator[Any]] = weakref.WeakValueDictionary()
 """The batches of each iterator in use. The references are weak, as the batches refer back to their iterator."""
@@ -19,6 +22,65 @@ _SPECS: dict[str, Any] = {}
 """The structure of ``TensorSpec`` for each form."""
 
 _NUMBERS = itertools.count()
+
+
+def dataset_for(call: Call, batches: Callable[[], Iterator[Any]], specs: Any) -> Any:
+    """Return a dataset for a call of Keras: a `StepDataset`, or one of TensorFlow's where no `StepDataset` can be used.
+
+    Args:
+        batches: returns an iterator over batches, structures of NumPy arrays.
+        specs: the `Spec` of each array in the same structure, with None for an omitted input.
+    """
+    import tensorflow as tf
+
+    flat = [
+        None if spec is None else tf.TensorSpec((None, *spec.shape), spec.dtype)
+        for spec in tf.nest.flatten(specs)
+    ]
+    specs = tf.nest.pack_sequence_as(specs, flat)
+    if _draws_in_step(call):
+        return StepDataset(batches, specs)
+    if any(spec is None for spec in flat):  # which a generator of TensorFlow's cannot yield
+        there = tuple(_given_leaves(specs))
+        tuples = tf.data.Dataset.from_generator(
+            lambda: map(tuple, map(_given_leaves, batches())), output_signature=there
+        )
+        pack = tf.autograph.experimental.do_not_convert(lambda *tensors: _packed(specs, tensors))
+        dataset = tuples.map(pack)
+    else:
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=specs)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # the feed itself prefetches, and counts the batches used
+    options.experimental_optimization.inject_prefetch = False
+    return dataset.with_options(options)
+
+
+def _draws_in_step(call: Call) -> bool:
+    """Return whether a `StepDataset` can be used: for single steps, on one device."""
+    if call.model is None or (call.use != "predict" and steps_per_execution(call.model) > 1):
+        return False
+    strategy, probe = call.model.distribute_strategy, object()
+    try:
+        return strategy.experimental_distribute_dataset(probe) is probe  # like the default strategy
+    except Exception:  # a strategy that accepts only datasets
+        return False
+
+
+def _given_leaves(structure: Any) -> list[Any]:
+    """Return the leaves of a structure, without those of omitted inputs."""
+    import tensorflow as tf
+
+    return [leaf for leaf in tf.nest.flatten(structure) if leaf is not None]
+
+
+def _packed(specs: Any, tensors: Iterable[Any]) -> Any:
+    """Return tensors in the structure of their specs, with None for an omitted input."""
+    import tensorflow as tf
+
+    left = iter(tensors)
+    return tf.nest.pack_sequence_as(
+        specs, [None if spec is None else next(left) for spec in tf.nest.flatten(specs)]
+    )
 
 
 class StepDataset:
@@ -38,9 +100,9 @@ class StepDataset:
         form, key = repr(self._specs), next(_NUMBERS)
         _SPECS[form] = self._specs
         _DRAWING[key] = batches = _begun(self._batches)
-        found = _iterator()(key=tf.constant(key, tf.int64), form=form)
-        object.__setattr__(found, "batches", batches)
-        return found
+        iterator = _iterator()(key=tf.constant(key, tf.int64), form=form)
+        object.__setattr__(iterator, "batches", batches)
+        return iterator
 
 
 class _Holds:
@@ -55,10 +117,7 @@ def _begun(batches: Callable[[], Iterator[Any]]) -> Iterator[Any]:
 
 
 def _draw(key: Any) -> list[Any]:
-    import tensorflow as tf
-
-    flat = tf.nest.flatten(next(_DRAWING[int(key)]))
-    return [array for array in flat if array is not None]
+    return _given_leaves(next(_DRAWING[int(key)]))
 
 
 def _tensor(array: Any) -> Any:
@@ -84,13 +143,11 @@ def _iterator() -> Any:
             if tf.executing_eagerly():
                 return tf.nest.map_structure(_tensor, next(self.batches))
             specs = _SPECS[self.form]
-            flat = tf.nest.flatten(specs)
-            there = [spec for spec in flat if spec is not None]  # None is an omitted input
-            drawn = tf.numpy_function(_draw, [self.key], [spec.dtype for spec in there])
-            for tensor, spec in zip(drawn, there, strict=True):
+            flat = _given_leaves(specs)
+            tensors = tf.numpy_function(_draw, [self.key], [spec.dtype for spec in flat])
+            for tensor, spec in zip(tensors, flat, strict=True):
                 tensor.set_shape(spec.shape)
-            tensors = iter(drawn)
-            return tf.nest.pack_sequence_as(specs, [None if spec is None else next(tensors) for spec in flat])
+            return _packed(specs, tensors)
 
         def get_next_as_optional(self) -> Any:
             """Return the next batch, or an empty optional; Keras 3.16 calls this, outside of a step."""
