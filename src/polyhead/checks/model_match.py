@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,43 +50,39 @@ def match_model(
     """
     if trains and _lacks_call(model) and makes_own_loss(model):
         taken = {name: name for name in inputs} if len(inputs) > 1 else next(iter(inputs))
-        structure = Structure(taken, {name: name for name in heads}, own_loss=True)
         labels = f"; it gets the labels as a dict of {', '.join(heads)}" if heads else ""
         note = f"{type(model).__name__} has no call(), so nothing is compared with it{labels}"
-        return Fit((), (note,), structure, structure)
+        return _fit_of_own_loss(taken, heads, note)
     x, y, failure = _signature(model, inputs, batch_size)
     if failure is not None:
         return Fit((failure,))
-    problems: list[Problem] = []
-    notes: list[str] = []
-    matched_inputs = _match_names(
-        "input", model_tensors(leaves(x), model), {n: k.shape for n, k in inputs.items()}, problems, notes
-    )
-    shapes = {n: h.output_shape for n, h in heads.items()}
-    unlike: list[Problem] = []
-    head_notes: list[str] = []
+    input_shapes = {name: kind.shape for name, kind in inputs.items()}
+    input_names, problems, notes = _match_names("input", model_tensors(leaves(x), model), input_shapes)
+    taken = rebuild(x, lambda path, _: input_names.get(path))
+    if not heads:
+        structure = Structure(taken, {})
+        return Fit(tuple(problems), tuple(notes), None if problems else structure, structure)
     outputs = model_tensors(leaves(y), model)
+    shapes = {name: head.output_shape for name, head in heads.items()}
     naming = _NAME_LAYER if symbolic(model) is not None else _NAME_KEY
-    matched_heads = _match_names("head", outputs, shapes, unlike, head_notes, naming) if heads else {}
-    if unlike and outputs and not any(leaf.names for leaf in outputs):
-        unlike = [_unnamed_outputs(heads, y)]
-    elif unlike and len(heads) > 1 and (shared := _shared_layer(outputs)):
-        unlike = [_outputs_of_one_layer(heads, shared)]
+    head_names, unlike, head_notes = _match_names("head", outputs, shapes, naming)
+    if unlike and (nameless := _nameless_outputs(heads, outputs, y)):
+        unlike = [nameless]
     if unlike and not problems and makes_own_loss(model):
-        notes.append(
+        note = (
             f"{type(model).__name__} makes its loss itself: it gets the labels as a dict of {', '.join(heads)}; "
             "its outputs are not compared with them"
         )
-        taken = rebuild(x, lambda path, _: matched_inputs.get(path))
-        structure = Structure(taken, {name: name for name in heads}, own_loss=True)
-        return Fit((), tuple(notes), structure, structure)
+        return _fit_of_own_loss(taken, heads, *notes, note)
     problems += unlike
-    notes += head_notes
-    structure = Structure(
-        rebuild(x, lambda path, _: matched_inputs.get(path)),
-        rebuild(y, lambda path, _: matched_heads.get(path)) if heads else {},
-    )
-    return Fit(tuple(problems), tuple(notes), None if problems else structure, structure)
+    structure = Structure(taken, rebuild(y, lambda path, _: head_names.get(path)))
+    return Fit(tuple(problems), (*notes, *head_notes), None if problems else structure, structure)
+
+
+def _fit_of_own_loss(taken: Any, heads: Mapping[str, Head], *notes: str) -> Fit:
+    """Return the report on a model that makes its own loss, with the template of the inputs that it takes."""
+    structure = Structure(taken, {name: name for name in heads}, own_loss=True)
+    return Fit((), notes, structure, structure)
 
 
 def _lacks_call(model: Any) -> bool:
@@ -133,13 +129,15 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
 
 def _called_with(model: Any, x: Any) -> tuple[Any, bool]:
     """Return what a model gives, and whether a functional model in it warns that its inputs are nested otherwise."""
-    with WARNINGS, warnings.catch_warnings(record=True) as told:
+    with WARNINGS, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         y = model(x)
-    nesting = [one for one in told if "The structure of `inputs` doesn't match" in str(one.message)]
-    for one in told:
-        if one not in nesting:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    nesting = [
+        warning for warning in caught if "The structure of `inputs` doesn't match" in str(warning.message)
+    ]
+    for warning in caught:
+        if warning not in nesting:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return y, bool(nesting)
 
 
@@ -151,91 +149,100 @@ def first_line(error: Exception) -> str:
     return lines[0].rstrip(".") if lines else ""
 
 
-def _unnamed_outputs(heads: Mapping[str, Head], outputs: Any) -> Problem:
-    """Return the problem of a model whose outputs have no names, as a subclassed model that returns a tuple."""
-    returned = ", ".join(f'"{name}": ...' for name in heads)
-    count = sum(1 for _ in leaves(outputs))
-    found = (
-        f"a {type(outputs).__name__} of {count}"
-        if isinstance(outputs, (tuple, list))
-        else "one without a name"
-    )
+def _nameless_outputs(heads: Mapping[str, Head], tensors: list[ModelTensor], outputs: Any) -> Problem | None:
+    """Return the problem of outputs that names cannot tell apart; None if they can.
+
+    They have no names if a subclassed model returns a tuple, and the same name if one layer makes several.
+    """
+    named = ", ".join(f'"{name}": ...' for name in heads)
+    if tensors and not any(tensor.names for tensor in tensors):
+        several = isinstance(outputs, (tuple, list))
+        found = f"a {type(outputs).__name__} of {len(tensors)}" if several else "one without a name"
+        fix = f"Return a dict from call(): return {{{named}}}."
+    else:
+        layers = [tensor.layer for tensor in tensors if tensor.layer and not tensor.key]
+        shared = [layer for layer in layers if layers.count(layer) > 1]
+        if len(heads) == 1 or not shared:
+            return None
+        found, fix = f"several of the layer `{shared[0]}`", f"Name them: keras.Model(inputs, {{{named}}})."
     expected = f"outputs by the names of the heads, {', '.join(f'`{name}`' for name in heads)}"
-    fix = f"Return a dict from call(): return {{{returned}}}."
     return Problem("model", expected, found, fix, "nameless-outputs")
 
 
-def _shared_layer(outputs: list[ModelTensor]) -> str:
-    """Return the layer of several outputs that have no other name; empty without one."""
-    made = [tensor.layer or "" for tensor in outputs if not tensor.key]
-    return next((layer for layer in made if made.count(layer) > 1), "")
-
-
-def _outputs_of_one_layer(heads: Mapping[str, Head], layer: str) -> Problem:
-    returned = ", ".join(f'"{name}": ...' for name in heads)
-    expected = f"outputs by the names of the heads, {', '.join(f'`{name}`' for name in heads)}"
-    fix = f"Name them: keras.Model(inputs, {{{returned}}})."
-    return Problem("model", expected, f"several of the layer `{layer}`", fix, "nameless-outputs")
-
-
 def _match_names(
-    word: str,
-    tensors: list[ModelTensor],
-    shapes: Mapping[str, tuple[int, ...]],
-    problems: list[Problem],
-    notes: list[str],
-    naming: str = _NAME_LAYER,
-) -> dict[Path, str]:
-    """Assign declared names to the tensors of a model by name, else in order if the shapes are unambiguous."""
+    word: str, tensors: list[ModelTensor], shapes: Mapping[str, tuple[int, ...]], naming: str = _NAME_LAYER
+) -> tuple[dict[Path, str], list[Problem], list[str]]:
+    """Assign declared names to the tensors of a model by name, else in order if the shapes are unambiguous.
+
+    Args:
+        word: ``"input"`` or ``"head"``.
+
+    Returns:
+        The names by the path of their tensor, where the shape fits; the problems; the notes.
+    """
+    side = "input" if word == "input" else "output"
+    notes: list[str] = []
     matched: dict[Path, str] = {}
-    left = dict(shapes)
+    missing = dict(shapes)
     layers = dict(zip(layer_names(shapes), shapes, strict=True))
     for tensor in tensors:
-        for name in (layers.get(name, name) for name in tensor.names):
-            if name in left:
-                matched[tensor.path] = name
-                left.pop(name)
-                break
-    rest = [t for t in tensors if t.path not in matched]
-    required = [t for t in rest if not t.optional]
-    if not left or len(required) == len(left):
-        left_out = ", ".join(str(t) for t in rest if t.optional)
+        names = [layers.get(name, name) for name in tensor.names]
+        if found := [name for name in names if name in missing]:
+            matched[tensor.path] = found[0]
+            missing.pop(found[0])
+    free = [tensor for tensor in tensors if tensor.path not in matched]
+    required = [tensor for tensor in free if not tensor.optional]
+    if not missing or len(required) == len(missing):
+        left_out = ", ".join(str(tensor) for tensor in free if tensor.optional)
         notes += [f"{word} {left_out} is optional and left out: the model gets None"] if left_out else []
-        rest = required
-    if len(rest) == len(left) and rest:
-        sure = len(rest) == 1 or (not matched and _is_unambiguous(rest, left))
-        if sure and (len(tensors) == 1 or not matched):
-            for tensor, name in zip(rest, list(left), strict=True):
-                matched[tensor.path] = name
-                if len(tensors) > 1:
-                    notes.append(f"{word} `{name}` taken for {tensor}, by order and shape")
-            rest, left = [], {}
-    other = "input" if word == "input" else "output"
-    for name in left:
-        expected = f"a model with an {other} `{name}` {shapes[name]}"
-        found = f"{other}s {', '.join(str(t) for t in tensors)}"
-        near = similar(name, [names for t in rest for names in t.names])
+        free = required
+    if not matched and len(free) == len(missing) and (len(free) == 1 or _is_unambiguous(free, missing)):
+        for tensor, name in zip(free, missing, strict=True):
+            matched[tensor.path] = name
+            if len(tensors) > 1:
+                notes.append(f"{word} `{name}` taken for {tensor}, by order and shape")
+        free, missing = [], {}
+    problems = _unmatched(word, tensors, free, shapes, missing, naming)
+    fitting: dict[Path, str] = {}
+    for tensor in tensors:
+        name = matched.get(tensor.path, "")
+        if name and fits(shapes[name], tensor.shape):
+            notes.append(f"{word} `{name}` -> {side} {tensor}")
+            fitting[tensor.path] = name
+        elif name:
+            problems.append(_shape_problem(word, name, tensor, shapes[name]))
+    return fitting, problems, notes
+
+
+def _unmatched(
+    word: str,
+    tensors: list[ModelTensor],
+    free: list[ModelTensor],
+    shapes: Mapping[str, tuple[int, ...]],
+    missing: Iterable[str],
+    naming: str,
+) -> list[Problem]:
+    """Return the problems of names without a tensor, and of tensors without a name."""
+    side, problems = "input" if word == "input" else "output", []
+    for name in missing:
+        expected = f"a model with an {side} `{name}` {shapes[name]}"
+        found = f"{side}s {', '.join(str(tensor) for tensor in tensors)}"
+        near = similar(name, [known for tensor in free for known in tensor.names])
         fix = hints(near, f"{naming.format(name)}, or give the {word} the name that the model has.")
-        if not rest:
-            fix = f"The model has no more {other}s: add one, or leave the {word} out of the declaration."
-        where = place(input=name) if word == "input" else place(head=name)
-        problems.append(Problem(where, expected, found, fix))
-    for tensor in rest:
+        if not free:
+            fix = f"The model has no more {side}s: add one, or leave the {word} out of the declaration."
+        problems.append(Problem(_declared_at(word, name), expected, found, fix))
+    for tensor in free:
         fix = "Declare a head for it, or leave the output out of the model."
         fix = "Declare it, or name an input after it." if word == "input" else fix
-        article = "an input" if word == "input" else "a head"
-        declared = f"{word}s {', '.join(f'`{n}`' for n in shapes)}"
-        problems.append(Problem(f"model, {other} {tensor}", f"{article} for it", declared, fix))
-    by_path = {t.path: t for t in tensors}
-    fitting: dict[Path, str] = {}
-    for path, name in matched.items():
-        tensor, wanted = by_path[path], shapes[name]
-        if fits(wanted, tensor.shape):
-            notes.append(f"{word} `{name}` -> {other} {tensor}")
-            fitting[path] = name
-        else:
-            problems.append(_shape_problem(word, name, tensor, wanted))
-    return fitting
+        expected = f"{'an input' if word == 'input' else 'a head'} for it"
+        declared = f"{word}s {', '.join(f'`{name}`' for name in shapes)}"
+        problems.append(Problem(f"model, {side} {tensor}", expected, declared, fix))
+    return problems
+
+
+def _declared_at(word: str, name: str) -> str:
+    return place(input=name) if word == "input" else place(head=name)
 
 
 def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
@@ -255,13 +262,12 @@ def _is_unambiguous(tensors: list[ModelTensor], shapes: Mapping[str, tuple[int, 
 
 
 def _shape_problem(word: str, name: str, tensor: ModelTensor, wanted: tuple[int, ...]) -> Problem:
-    other = "input" if word == "input" else "output"
+    side = "input" if word == "input" else "output"
     fix = _shape_fix(tensor.shape, wanted) if word == "head" else f"Say keras.Input({wanted})."
     if len(wanted) == 3 and fits((*wanted[1:], wanted[0]), tensor.shape):
         fix = "These are channels first: give array.transpose(0, 2, 3, 1)."
-    where = place(input=name) if word == "input" else place(head=name)
     found = f"`{tensor.names[0] if tensor.names else tensor.path}` of shape {tensor.shape}"
-    return Problem(where, f"an {other} of shape {wanted}", found, fix)
+    return Problem(_declared_at(word, name), f"an {side} of shape {wanted}", found, fix)
 
 
 def _shape_fix(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> str:
