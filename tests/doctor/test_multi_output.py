@@ -306,6 +306,12 @@ MISTAKES = {
         "list-of-numbers",
         "Give NumPy arrays: np.asarray(y['a'][0], \"float32\").",
     ),
+    "an input in a nesting": (
+        lambda i: ({"x": {"left": X[i]}}, by_tuple(i)[1]),
+        three,
+        "input-keys",
+        "input `x`: expected an array, got a dict. Yield one array for each keras.Input.",
+    ),
     "weights of one output in a tuple": (
         lambda i: (PHOTO[i], (KIND[i], MASK[i]), (np.ones((SIZE, 8, 8)),)),
         photos,

@@ -77,9 +77,8 @@ def declaration(
 
 def steps_of(reading: Reading, matches: Matches) -> Iterator[str]:
     """Return the outputs with a class for each step of a sequence, for which there is no head."""
-    for path, slot in matches.outputs.items():
-        stats = reading.stats.get(("y", path))
-        if stats is not None and stats.rows and class_a_step(slot, stats):
+    for _, slot, stats in matches.labels(reading):
+        if stats.rows and class_a_step(slot, stats):
             yield slot.name
 
 

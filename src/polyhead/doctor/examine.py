@@ -17,7 +17,7 @@ from polyhead.doctor.leaf_names import Matches, with_article
 from polyhead.doctor.model_signature import Model, signature_of
 from polyhead.doctor.reading import Clock, ReadBatch, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, recognize
-from polyhead.doctor.weight_checks import check_weights
+from polyhead.doctor.weight_checks import check_weights, zero_weight_notes
 from polyhead.doctor.workers import check_item, check_workers, restored_random_state
 from polyhead.errors import ContractError, PolyheadError, Problem, counted, is_number, require_size, shown
 from polyhead.feed import Feed
@@ -210,7 +210,7 @@ def _value_notes(reading: Reading, matches: Matches) -> list[str]:
     return [
         *(f"output `{name}`: {CLASS_A_STEP}" for name in declare.steps_of(reading, matches)),
         *batch_layout.omitted_inputs(reading, matches),
-        *value_checks.zero_weight_notes(reading, matches),
+        *zero_weight_notes(reading, matches),
         *value_checks.flat_label_notes(reading, matches),
         *shared_columns.equal_label_notes(reading, matches),
     ]

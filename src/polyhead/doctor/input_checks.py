@@ -97,8 +97,8 @@ def _given(nested: Any, slots: Sequence[ExaminedTensor]) -> Iterator[tuple[Exami
 
 def check_inputs(reading: Reading, matches: Matches, model: Any) -> list[Problem]:
     """Compare the inputs with those of the model; inputs that fit each other's place are reported as exchanged."""
-    read = {path: reading.stats.get(("x", path)) for path in matches.inputs}
-    stats = {path: leaf for path, leaf in read.items() if leaf is not None and leaf.odd is None and leaf.rows}
+    read = {path: reading.stats["x", path] for path in matches.inputs}
+    stats = {path: leaf for path, leaf in read.items() if leaf.odd is None and leaf.rows}
     slots = {path: matches.inputs[path] for path in stats}
 
     def mismatches(path: Path, slot: ExaminedTensor, name: str) -> list[Problem]:

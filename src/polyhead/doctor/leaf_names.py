@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from polyhead.doctor.leaf_statistics import Spot
+from polyhead.doctor.leaf_statistics import LeafStatistics, Spot
 from polyhead.doctor.model_signature import ExaminedTensor
-from polyhead.doctor.reading import LeafPath
+from polyhead.doctor.reading import LeafPath, Reading
 from polyhead.keras_bridge.structure import Path
 
 CHANNELS_LAST = "{0}.transpose(0, 2, 3, 1), in torch {0}.permute(0, 2, 3, 1)"
@@ -42,6 +43,11 @@ class Matches:
         else:
             text = f"{_WORDS[part]} {part}{''.join(f'[{key!r}]' for key in path)}"
         return text if spot is None else in_row(text, spot)
+
+    def labels(self, reading: Reading) -> Iterator[tuple[str, ExaminedTensor, LeafStatistics]]:
+        """Yield each output with the name and the statistics of its labels."""
+        for path, slot in self.outputs.items():
+            yield self.name(("y", path)), slot, reading.stats["y", path]
 
 
 def in_row(text: str, spot: Spot) -> str:

@@ -165,6 +165,11 @@ def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ExaminedTensor], list
     if model.input_form == "nested" and {path for path, _ in in_order(x)} == set(by_path):
         return by_path, []
     if isinstance(x, Mapping):
+        nested = [name for name in names if isinstance(x.get(name), (Mapping, list, tuple))]
+        if nested:
+            found = f"a {type(x[nested[0]]).__name__}"
+            fix = "Yield one array for each keras.Input."
+            return {}, [Problem(f"input `{nested[0]}`", "an array", found, fix, "input-keys")]
         matched: dict[Path, ExaminedTensor] = {(slot.name,): slot for slot in inputs if slot.name in x}
         missing, extra = [n for n in names if n not in x], [n for n in x if n not in names]
         if missing:

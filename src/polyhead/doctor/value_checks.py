@@ -25,94 +25,48 @@ from polyhead.doctor.leaf_names import CHANNELS_LAST, Matches, batch_of, in_row
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.model_signature import ExaminedTensor
 from polyhead.doctor.reading import Reading
-from polyhead.doctor.weight_checks import are_row_numbers
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
 
 _ROUNDED = 1e-3
 
 
-def check_finite(reading: Reading, matches: Matches, parts: str = "xyw") -> Iterator[Problem]:
+def check_finite(reading: Reading, matches: Matches, parts: str) -> Iterator[Problem]:
     """Find NaN and infinity in parts of the batches, with the first row of each array that has one."""
-    for leaf_path, stats in reading.stats.items():
-        if leaf_path[0] not in parts:
-            continue
+    fixes = {"x": "Leave the row out, or fill it in.", "w": "Give 0 where a row does not count."}
+    for (part, path), stats in reading.stats.items():
         for spot, code, word in ((stats.nan, "nan", "NaN"), (stats.infinite, "infinity", "infinity")):
-            if spot is None:
+            if spot is None or part not in parts:
                 continue
-            fix = "Leave the row out, or fill it in."
-            if leaf_path[0] == "y":
-                fix = f"{word[0].upper()}{word[1:]} times a weight of 0 is NaN: give 0 and a weight of 0, or declare "
-                fix += "the data as a ph.Feed, where NaN means that there is no label."
-            elif leaf_path[0] == "w":
-                fix = "Give 0 where a row does not count."
+            of_labels = f"{word[0].upper()}{word[1:]} times a weight of 0 is NaN: give 0 and a weight of 0, or declare "
+            of_labels += "the data as a ph.Feed, where NaN means that there is no label."
             found = f"{word} ({counted(stats.not_finite, 'row')} in all)"
-            yield Problem(matches.name(leaf_path, spot), "finite numbers", found, fix, code)
-        if leaf_path[0] == "w" and are_row_numbers(stats):
-            found = f"whole numbers from 0 to {stats.high[0]:g}, as row ids are"
-            fix = "The third part of a batch is weights: leave the ids out."
-            yield Problem(matches.name(leaf_path), "weights", found, fix, "weights-structure", warning=True)
-        if leaf_path[0] == "w" and stats.usable and stats.low[0] < 0:
-            value, spot = stats.low
-            fix = "A negative weight trains away from the label."
-            if not leaf_path[1]:
-                fix = f"{fix} The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
-            yield Problem(
-                matches.name(leaf_path, spot), "a weight of at least 0", f"{value:g}", fix, "negative-weight"
-            )
-
-
-def zero_weight_notes(reading: Reading, matches: Matches) -> list[str]:
-    """Return a note on weights of 0, and how Keras counts them."""
-    names = [
-        matches.name(leaf_path)
-        for leaf_path, stats in reading.stats.items()
-        if leaf_path[0] == "w" and stats.low[0] == 0 and not stats.constant
-    ]
-    return [
-        f"{name} are 0 in some rows: Keras's default loss still divides by all rows, and plain metrics count them; "
-        "say weighted_metrics="
-        for name in names
-    ]
+            where, fix = matches.name((part, path), spot), fixes.get(part, of_labels)
+            yield Problem(where, "finite numbers", found, fix, code)
 
 
 def flat_label_notes(reading: Reading, matches: Matches) -> list[str]:
     """Return a note on labels without the last axis of their output, and how Keras reads them."""
-    names = [
-        matches.name(("y", path))
-        for path, slot in matches.outputs.items()
-        if not slot.own_loss and ("y", path) in reading.stats
-        if _lacks_last_axis(reading.stats["y", path].shape, slot.shape)
-        and reading.stats["y", path].odd is None
-    ]
     return [
         f"the labels of {name} lack the last axis: Keras's own losses add it, a loss or metric class of your own "
         "would compare each row with each other row"
-        for name in names
+        for name, slot, stats in matches.labels(reading)
+        if not slot.own_loss and _lacks_last_axis(stats.shape, slot.shape) and stats.odd is None
     ]
 
 
 def check_constant(reading: Reading, matches: Matches) -> Iterator[Problem]:
-    """Find arrays that are the same in every row."""
-    for leaf_path, stats in reading.stats.items():
-        name, part = matches.name(leaf_path), leaf_path[0]
-        if part == "w":
-            if stats.constant and stats.low[0] == 0:
-                fix, found = "Nothing would be learned from it.", f"0 in all {counted(stats.rows, 'row')}"
-                yield Problem(name, "weights above 0", found, fix, "constant", warning=True)
-            continue
-        if (
-            not (stats.constant or stats.alike)
-            or not stats.usable
-            or stats.rows < (FEW if part == "y" else 2)
-        ):
+    """Find inputs and labels that are the same in every row."""
+    for (part, path), stats in reading.stats.items():
+        fewest = {"x": 2, "y": FEW}.get(part, math.inf)
+        if not (stats.constant or stats.alike) or not stats.usable or stats.rows < fewest:
             continue
         value = f"{stats.low[0] + 0.0:g}" if stats.constant else "the same values"  # no -0
-        found = "only zeros" if value == "0" and len(stats.shape) > 1 else value
+        value = "only zeros" if value == "0" and len(stats.shape) > 1 else value
+        found = f"{value} in all {counted(stats.rows, 'row')} read"
         fix = "Is the right column read, and are the rows in a random order?"
         expected = "labels that vary" if part == "y" else "inputs that vary"
-        found = f"{found} in all {counted(stats.rows, 'row')} read"
-        yield Problem(name, expected, found, fix, "constant", warning=True)
+        yield Problem(matches.name((part, path)), expected, found, fix, "constant", warning=True)
 
 
 def check_outputs(reading: Reading, matches: Matches) -> tuple[list[Problem], dict[Path, ExaminedTensor]]:
@@ -122,7 +76,7 @@ def check_outputs(reading: Reading, matches: Matches) -> tuple[list[Problem], di
         The problems, and the outputs for which the labels are intended.
     """
     outputs = dict(matches.outputs)
-    stats = {path: reading.stats[("y", path)] for path in outputs if ("y", path) in reading.stats}
+    stats = {path: reading.stats["y", path] for path in outputs}
     flaws = {p: check_label_values(matches.name(("y", p)), outputs[p], stats[p]) for p in stats}
 
     def suit(meant: dict[Path, ExaminedTensor]) -> bool:
@@ -137,24 +91,23 @@ def check_outputs(reading: Reading, matches: Matches) -> tuple[list[Problem], di
 
     problems: list[Problem] = []
     for taken in cycles(list(stats)):
-        current = {path: outputs[path] for path in stats}
-        meant = one_further(taken, current)
-        told = [  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
+        meant = one_further(taken, outputs)
+        wrong = [  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
             path
             for path in taken
             if _wrong(flaws[path])
             and not (outputs[path].own_loss and _lacks_last_axis(stats[path].shape, outputs[path].shape))
         ]
-        if not told or not suit(meant) or softer(taken):
+        if not wrong or not suit(meant) or softer(taken):
             continue
         as_it_is = {path: outputs[path] for path in taken}
         if len(taken) == 3 and any(
-            suit(as_it_is | one_further(two, current)) for two in itertools.combinations(taken, 2)
+            suit(as_it_is | one_further(two, outputs)) for two in itertools.combinations(taken, 2)
         ):
             continue  # two of them are exchanged
-        if len(told) == 1 and _may_be_scaled(flaws[told[0]][0], told[0], meant, outputs, stats):
+        if len(wrong) == 1 and _may_be_scaled(flaws[wrong[0]][0], wrong[0], meant, outputs, stats):
             if len(taken) == 2:
-                flaws[told[0]][0] = _or_exchanged(flaws[told[0]][0], meant, as_it_is)
+                flaws[wrong[0]][0] = _or_exchanged(flaws[wrong[0]][0], meant, as_it_is)
             continue
         reason = next(p for path in taken for p in flaws[path] if not p.warning)
         problems.append(exchanged("y", outputs, meant, reason))
@@ -174,10 +127,9 @@ def _reads_as_it_likes(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
 def unread_shapes(reading: Reading, matches: Matches) -> list[str]:
     """Return which labels only a loss of the user's own can tell to be right."""
     return [
-        f"whether {matches.name(('y', path))} fits labels of shape {batch_of(reading.stats['y', path].shape)}: "
-        f"{slot.loss} is a loss of your own"
-        for path, slot in matches.outputs.items()
-        if ("y", path) in reading.stats and _reads_as_it_likes(slot, reading.stats["y", path])
+        f"whether {name} fits labels of shape {batch_of(stats.shape)}: {slot.loss} is a loss of your own"
+        for name, slot, stats in matches.labels(reading)
+        if _reads_as_it_likes(slot, stats)
     ]
 
 
@@ -215,7 +167,6 @@ def in_sorted_order(reading: Reading, matches: Matches) -> Matches | None:
         any(
             _wrong(check_label_values("", slot, reading.stats["y", path]))
             for path, slot in zip(matches.outputs, order, strict=True)
-            if ("y", path) in reading.stats
         )
         for order in orders
     )
@@ -230,20 +181,19 @@ def _wrong(problems: list[Problem]) -> bool:
 
 def check_losses(reading: Reading, matches: Matches, problems: list[Problem]) -> Iterator[Problem]:
     """Compare activations and losses of outputs whose labels have no problem yet."""
-    for path, slot in matches.outputs.items():
-        name = matches.name(("y", path))
+    for name, slot, stats in matches.labels(reading):
         if any(p.place.startswith(name) and not p.warning for p in problems):
             continue
         better = "linear" if slot.loss is not None and slot.from_logits is None else "sigmoid"
-        unfit = one_unit_softmax(name, slot.activation, slot.classes, better)
-        unfit = unfit or _activation_problem(name, slot, reading.stats.get(("y", path)))
-        unlike = logits_problem(name, slot.activation, slot.loss or "", slot.from_logits)
-        yield from [problem for problem in (unfit, unlike) if problem is not None]
+        of_activation = one_unit_softmax(name, slot.activation, slot.classes, better)
+        of_activation = of_activation or _activation_problem(name, slot, stats)
+        of_logits = logits_problem(name, slot.activation, slot.loss or "", slot.from_logits)
+        yield from filter(None, (of_activation, of_logits))
 
 
-def _activation_problem(name: str, slot: ExaminedTensor, stats: LeafStatistics | None) -> Problem | None:
+def _activation_problem(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Problem | None:
     """Return the problem of an activation that does not suit its loss; softmax suits one-hot labels with any."""
-    if slot.activation in ONE_CLASS and stats is not None and stats.ones:
+    if slot.activation in ONE_CLASS and stats.ones:
         return None
     loss = slot.loss or ""
     return no_probabilities(name, slot.activation, PROBABILITIES_OF.get(loss, ()), loss)

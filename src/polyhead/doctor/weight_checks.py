@@ -18,6 +18,21 @@ from polyhead.keras_bridge.structure import rebuild
 
 
 def check_weights(reading: Reading, model: Model | None, matches: Matches) -> list[Problem]:
+    """Check the nesting, the shapes and the numbers of weights."""
+    return [*_check_structure(reading, model, matches), *_check_numbers(reading, matches)]
+
+
+def zero_weight_notes(reading: Reading, matches: Matches) -> list[str]:
+    """Return a note on weights of 0, and how Keras counts them."""
+    return [
+        f"{matches.name(leaf_path)} are 0 in some rows: Keras's default loss still divides by all rows, and plain "
+        "metrics count them; say weighted_metrics="
+        for leaf_path, stats in reading.stats.items()
+        if leaf_path[0] == "w" and stats.low[0] == 0 and not stats.constant
+    ]
+
+
+def _check_structure(reading: Reading, model: Model | None, matches: Matches) -> list[Problem]:
     """Compare the nesting of weights with the outputs, and each array with its labels."""
     w = reading.first.parts.get("w")
     if w is None:
@@ -39,9 +54,30 @@ def check_weights(reading: Reading, model: Model | None, matches: Matches) -> li
     return problems
 
 
-def are_row_numbers(stats: LeafStatistics) -> bool:
+def _check_numbers(reading: Reading, matches: Matches) -> Iterator[Problem]:
+    """Find weights that are negative, 0 everywhere, or the ids of the rows."""
+    for leaf_path, stats in reading.stats.items():
+        if leaf_path[0] != "w" or not stats.usable:
+            continue
+        name, (low, spot), high = matches.name(leaf_path), stats.low, stats.high[0]
+        if _are_row_numbers(stats):
+            found = f"whole numbers from 0 to {high:g}, as row ids are"
+            fix = "The third part of a batch is weights: leave the ids out."
+            yield Problem(name, "weights", found, fix, "weights-structure", warning=True)
+        if low < 0:
+            fix = "A negative weight trains away from the label."
+            if not leaf_path[1]:
+                fix = f"{fix} The third part of a batch is weights: nest the labels of several outputs, x, (y0, y1)."
+            where = matches.name(leaf_path, spot)
+            yield Problem(where, "a weight of at least 0", f"{low:g}", fix, "negative-weight")
+        if low == high == 0:
+            fix, found = "Nothing would be learned from it.", f"0 in all {counted(stats.rows, 'row')}"
+            yield Problem(name, "weights above 0", found, fix, "constant", warning=True)
+
+
+def _are_row_numbers(stats: LeafStatistics) -> bool:
     """Return whether weights may be the ids of the rows, from 0 on."""
-    whole = stats.usable and stats.whole and stats.low[0] == 0 and stats.high[0] >= FEW
+    whole = stats.whole and stats.low[0] == 0 and stats.high[0] >= FEW
     many = stats.distinct is None or len(stats.distinct) > stats.high[0]
     return bool(whole and many and stats.rows % (stats.high[0] + 1) == 0)
 
