@@ -35,7 +35,7 @@ def check_epochs(
     out = CheckResult()
     if not first.steps or first.failure is not None:
         return out
-    streams = not first.ended and (subject.runs_out or subject.endless or subject.length is None)
+    streams = not first.ended and subject.length is None
     x_period = period([rows[:, 0] for rows in first.rows]) if streams else None
     _check_ends(subject, first, steps, x_period, streams, out)
     if first.uneven is not None:  # rows of inputs and labels do not belong together

@@ -234,17 +234,17 @@ def _is_plain(values: Any) -> bool:
 
 def row_hashes(batch: ReadBatch) -> tuple[np.ndarray, dict[Path, np.ndarray]]:
     """Return two hashes per row, of its inputs and labels, uint64 ``(n, 2)``; and one per row of each label array."""
-    found: dict[LeafPath, np.ndarray] = {}
+    hashes: dict[LeafPath, np.ndarray] = {}
     for leaf_path, leaf in batch.arrays():
         if leaf_path[0] != "w" and not isinstance(leaf, Odd) and leaf.ndim and leaf.dtype != object:
             digests = b"".join(hashlib.blake2b(unpadded_bytes(row), digest_size=8).digest() for row in leaf)
-            found[leaf_path] = np.frombuffer(digests, "<u8")
-    rows = np.zeros((min(map(len, found.values()), default=0), 2), np.uint64)
-    for (part, _), leaf in found.items():
+            hashes[leaf_path] = np.frombuffer(digests, "<u8")
+    rows = np.zeros((min(map(len, hashes.values()), default=0), 2), np.uint64)
+    for (part, _), of_leaf in hashes.items():
         column = rows[:, PARTS.index(part)]
         column *= np.uint64(0x9E3779B97F4A7C15)  # equal numbers in different arrays are different rows
-        column += leaf[: len(rows)]
-    return rows, {path: leaf for (part, path), leaf in found.items() if part == "y"}
+        column += of_leaf[: len(rows)]
+    return rows, {path: of_leaf for (part, path), of_leaf in hashes.items() if part == "y"}
 
 
 class Clock:
@@ -319,7 +319,7 @@ def read_batches(
     subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pairs | None = None
 ) -> Reading:
     """Read up to ``limit`` batches, and whether there are more; ``pairs`` are from an earlier reading."""
-    time_left, found = Clock(seconds), Reading(pairs=pairs)
+    time_limit, reading = Clock(seconds), Reading(pairs=pairs)
     opened: list[Iterator[Any]] = []
 
     def fetch() -> tuple[Any, float]:
@@ -329,49 +329,46 @@ def read_batches(
         item = next(opened[0], _END)
         return item, clock() - start
 
-    before: tuple[ReadBatch, np.ndarray] | None = None
+    previous: ReadBatch | None = None
     for step in range(limit + 1):
-        if step == limit and not (subject.runs_out or subject.length is None):
-            found.ended = subject.length == limit
+        if step == limit and subject.length is not None:
+            reading.ended = subject.length == limit
             break
-        asked = time_left.left
-        if not asked:  # the time went into looking at the batches, so the object is not to blame
-            found.late = step
+        seconds_left = time_limit.left
+        if not seconds_left:  # the time went into looking at the batches, so the object is not to blame
+            reading.late = step
             break
         try:
-            item, taken = worker.do(fetch, asked)
+            item, taken = worker.do(fetch, seconds_left)
         except TimeoutError:
-            found.late, found.waited = step, asked
-            return found
+            reading.late, reading.waited = step, seconds_left
+            return reading
         except (Exception, SystemExit) as error:  # user code may also end the program
-            found.failure = (step, error)
+            reading.failure = (step, error)
             break
         if item is _END:
-            found.ended = True
+            reading.ended = True
             break
         if step == limit:
             break
-        batch = found.take(step, item, taken)
-        shared = _in_same_memory(before[0], batch) if before is not None and found.reused is None else []
-        if before is not None and shared and not np.array_equal(row_hashes(before[0])[0], before[1]):
-            found.reused = (step - 1, shared)
-        before = (batch, found.rows[-1])
+        batch = reading.take(step, item, taken)
+        if previous is not None and reading.reused is None:
+            shared = _in_same_memory(previous, batch)
+            if shared and not np.array_equal(row_hashes(previous)[0], reading.rows[-2]):
+                reading.reused = (step - 1, shared)
+        previous = batch
     close = getattr(opened[0], "close", None) if opened and subject.again else None
     if callable(close):
         try:
-            worker.do(close, time_left.left)
+            worker.do(close, time_limit.left)
         except (Exception, SystemExit):  # all batches were read, so closing does not matter
-            return found
-    return found
+            return reading
+    return reading
 
 
-def _in_same_memory(one: ReadBatch, other: ReadBatch) -> list[LeafPath]:
+def _in_same_memory(batch: ReadBatch, following: ReadBatch) -> list[LeafPath]:
     """Return the arrays of two batches that may share memory."""
-    theirs = dict(other.arrays())
-    return [
-        leaf_path
-        for leaf_path, leaf in one.arrays()
-        if isinstance(leaf, np.ndarray)
-        and isinstance(theirs.get(leaf_path), np.ndarray)
-        and np.may_share_memory(leaf, theirs[leaf_path])
-    ]
+    arrays, others = (
+        {path: leaf for path, leaf in b.arrays() if isinstance(leaf, np.ndarray)} for b in (batch, following)
+    )
+    return [path for path in arrays if path in others and np.may_share_memory(arrays[path], others[path])]

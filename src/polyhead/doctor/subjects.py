@@ -133,7 +133,7 @@ def recognize(obj: Any, model: Any = None, batches: int = 50) -> Subject:
     if hasattr(obj, "__iter__") and not isinstance(obj, (str, bytes, Mapping)):
         return Subject(type(obj).__name__, "dataset", lambda: iter(obj), refused=True)
     if hasattr(obj, "__getitem__") and hasattr(obj, "__len__") and not isinstance(obj, (str, bytes, Mapping)):
-        return _indexed(obj)
+        return _numbered(obj)
     expected = (
         "a generator, a function that makes one, a PyDataset, a tf.data, torch or grain dataset, or arrays"
     )
@@ -173,12 +173,14 @@ def _function(function: Any, model: Any, batches: int) -> Subject:
     if inspect.ismethod(function):  # code cannot call it by its name
         name = "generator"
     returned = function()
-    iterates = not inspect.isgenerator(returned)
-    if iterates and recognize(returned, model, batches).kind != "iterator":
-        return recognize(returned, model, batches)
-    first = [returned]  # reuse for the first reading the one that was made to recognize it
-    kind = _ITERATORS if iterates else "generator function"
-    return Subject(kind, name, lambda: first.pop() if first else function(), runs_out=True, refused=iterates)
+    refused = not inspect.isgenerator(returned)
+    if refused:
+        subject = recognize(returned, model, batches)
+        if subject.kind != "iterator":
+            return subject
+    unread = [returned]  # the first reading uses the one that was made to recognize it
+    kind = _ITERATORS if refused else "generator function"
+    return Subject(kind, name, lambda: unread.pop() if unread else function(), runs_out=True, refused=refused)
 
 
 def _length(dataset: Any, declared: Callable[[], int | None]) -> tuple[int | None, str]:
@@ -192,65 +194,45 @@ def _length(dataset: Any, declared: Callable[[], int | None]) -> tuple[int | Non
         return math.ceil(length), repr(float(length))
 
 
-def _pydataset(dataset: Any) -> Subject:
-    length, bad = _length(dataset, lambda: getattr(dataset, "num_batches", None))
-    workers = int(getattr(dataset, "workers", 1) or 0)
+def _numbered(dataset: Any) -> Subject:
+    """Return a dataset whose batches are read by number: a ``PyDataset``, or an object of a class like it."""
+    derived = from_module(dataset, ("PyDataset",), "keras")
+    length, bad_length = _length(
+        dataset, lambda: getattr(dataset, "num_batches", None) if derived else len(dataset)
+    )
+    workers = int(getattr(dataset, "workers", 1) or 0) if derived else 0
+    count = length if bad_length else "dataset.num_batches" if derived else "len(dataset)"
 
     def one_epoch() -> Iterator[Any]:
         return (dataset[i] for i in (itertools.count() if length is None else range(length)))
 
     def next_epoch() -> None:
-        dataset.on_epoch_end()
-        begin = getattr(dataset, "on_epoch_begin", None)  # the oldest supported Keras does not have it
-        if begin is not None:
-            begin()
+        for name in ("on_epoch_end", "on_epoch_begin"):  # the oldest supported Keras has no `on_epoch_begin`
+            getattr(dataset, name, lambda: None)()
 
     return Subject(
-        "PyDataset",
+        "PyDataset" if derived else type(dataset).__name__,
         "dataset",
         one_epoch,
         length=length,
+        bad_length=bad_length,
         endless=length is None,
         item=lambda i: dataset[i],
         next_epoch=next_epoch,
         workers=workers,
         processes=bool(getattr(dataset, "use_multiprocessing", False)) and workers > 0,
         samples=dataset,
+        refused=not derived,
         # iterating over a flow of `ImageDataGenerator` has no end
-        listed=f"[dataset[i] for i in range({length if bad else 'dataset.num_batches'})]"
-        if length is not None
-        else "",
-        bad_length=bad,
-    )
-
-
-def _indexed(obj: Any) -> Subject:
-    """Return an object of a class like a ``PyDataset``, which is not derived from it."""
-
-    length, bad = _length(obj, lambda: len(obj))
-
-    def one_epoch() -> Iterator[Any]:
-        return (obj[i] for i in range(length or 0))
-
-    end = getattr(obj, "on_epoch_end", lambda: None)
-    return Subject(
-        type(obj).__name__,
-        "dataset",
-        one_epoch,
-        length=length,
-        bad_length=bad,
-        item=lambda i: obj[i],
-        next_epoch=end,
-        refused=True,
-        listed=f"[dataset[i] for i in range({length if bad else 'len(dataset)'})]",
+        listed="" if length is None else f"[dataset[i] for i in range({count})]",
     )
 
 
 def _torch_dataset(dataset: Any) -> Subject:
-    fix, rows = "Give torch.utils.data.DataLoader(dataset, batch_size=32).", "which has single rows"
+    fix, has = "Give torch.utils.data.DataLoader(dataset, batch_size=32).", "has"
     if from_module(dataset, ("IterableDataset",), "torch"):
-        fix, rows = f"{fix[:-1]}, or batch_size=None if it yields batches.", "which may have single rows"
-    found = f"a torch {type(dataset).__name__}, {rows}"
+        fix, has = f"{fix[:-1]}, or batch_size=None if it yields batches.", "may have"
+    found = f"a torch {type(dataset).__name__}, which {has} single rows"
     raise ContractError(Problem("examine(obj)", "batches", found, fix))
 
 
@@ -294,7 +276,7 @@ def _grain(dataset: Any) -> Subject:
 
 
 _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Subject]], ...] = (
-    (partial(from_module, names=("PyDataset",), module="keras"), _pydataset),
+    (partial(from_module, names=("PyDataset",), module="keras"), _numbered),
     (partial(from_module, names=("DatasetV2",), module="tensorflow"), _tf),
     (partial(from_module, names=("DataLoader",), module="torch"), _loader),
     (partial(from_module, names=("Dataset",), module="torch"), _torch_dataset),
