@@ -180,7 +180,8 @@ def _data(
         return ["import polyhead as ph", "", *lines]
     if subject.whole is not None:
         lines = [
-            f"    {as_literal(c.key)}: {_index_code('arrays', c.leaf_path)}{c.guess.change}," for c in columns
+            f"    {as_literal(c.key)}: {_index_code(subject.name, c.leaf_path)}{c.guess.change},"
+            for c in columns
         ]
         return ["import polyhead as ph", "", "data = {", *lines, "}"]
     read, remark = subject.listed or f"list({subject.name})", "an epoch in memory"
@@ -219,7 +220,8 @@ def _converting(name: str, columns: list[_DeclaredColumn], y: Any) -> str:
         unpacked, converted = (f"({', '.join(texts)}{',' * (len(y) == 1)})" for texts in (names, parts))
     else:
         unpacked, converted = "y", f"y{changes[()]}"
-    return f"lambda: ((x, {converted}, *w) for x, {unpacked}, *w in {name}())"
+    called = name.removeprefix("lambda: ") if name.startswith("lambda: ") else f"{name}()"
+    return f"lambda: ((x, {converted}, *w) for x, {unpacked}, *w in {called})"
 
 
 def _index_code(name: str, leaf_path: LeafPath) -> str:

@@ -79,21 +79,24 @@ def examine(
     return _read_and_compare(obj, model, batches, steps_per_epoch, seconds)
 
 
-def examine_first(obj: Any, model: Any, batches: int = 8, seconds: float = 5.0) -> Examination:
+def examine_first(
+    obj: Any, model: Any, batches: int = 8, seconds: float = 5.0, code: str = ""
+) -> Examination:
     """Examine only the first batches: read nothing twice, measure nothing, and end no epoch.
 
     Args:
         obj: as for `examine`.
         model: as for `examine`.
+        code: the object as code, for the declaration of a feed.
 
     Raises:
         ContractError: if no batches can be read from ``obj``.
     """
-    return _read_and_compare(obj, model, batches, None, seconds, once=True)
+    return _read_and_compare(obj, model, batches, None, seconds, once=True, code=code)
 
 
 def _read_and_compare(
-    obj: Any, model: Any, batches: int, steps: int | None, seconds: float, once: bool = False
+    obj: Any, model: Any, batches: int, steps: int | None, seconds: float, once: bool = False, code: str = ""
 ) -> Examination:
     with Worker() as worker, restored_random_state():
         clock = Clock(seconds)
@@ -105,6 +108,8 @@ def _read_and_compare(
             return _maker_failed(obj, error)
         if once:
             subject = replace(subject, again=False, item=None, workers=0, timed=False)
+        if code:
+            subject = replace(subject, name=code, listed=subject.listed.replace("dataset", code))
         return _examine(subject, model, batches, steps, clock, worker)
 
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from polyhead.migrating.script import DATA, WINDOWS, Found, call_argument, called, literal, nodes, statements
+from polyhead.migrating.slicing import bound_anywhere
 
 _FIT = {"fit": "x", "fit_generator": "generator"}
 
@@ -16,7 +17,7 @@ def with_fed_data(tree: ast.Module, pipelines: Sequence[Found]) -> list[Found]:
     A dataset that is derived from one of them, as ``data = made.map(...).batch(32)``, takes its place.
     """
     kept, more = list(pipelines), list[Found]()
-    bound = _names_bound(tree)
+    bound = bound_anywhere(tree)
     for function, node in _fed(tree):
         parts = list(_behind(tree, node))
         used = {part.id for part in parts if isinstance(part, ast.Name)}
@@ -94,14 +95,6 @@ def _imported_from(tree: ast.Module, package: str) -> set[str]:
             names |= {alias.asname or alias.name for alias in node.names}
     whole = [alias for node in nodes(tree, ast.Import) for alias in node.names]
     return names | {a.asname or package for a in whole if a.name.partition(".")[0] == package}
-
-
-def _names_bound(tree: ast.Module) -> set[str]:
-    """Return the names that a script assigns, imports or takes as arguments."""
-    imports: list[ast.Import | ast.ImportFrom] = [*nodes(tree, ast.Import), *nodes(tree, ast.ImportFrom)]
-    names = {alias.asname or alias.name for node in imports for alias in node.names}
-    names |= {name.id for name in nodes(tree, ast.Name) if isinstance(name.ctx, ast.Store)}
-    return names | {node.arg for node in nodes(tree, ast.arg)}
 
 
 def _behind(tree: ast.Module, node: ast.AST) -> Iterator[ast.AST]:

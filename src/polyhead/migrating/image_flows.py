@@ -8,7 +8,7 @@ from typing import Any
 from polyhead.doctor.column_survey import survey_values
 from polyhead.doctor.feed_code import Guess, as_literal, feed_code
 from polyhead.doctor.kind_guess import guess_head
-from polyhead.migrating.script import call_argument, called, literal, named_arguments
+from polyhead.migrating.script import assigned_values, call_argument, called, literal, named_arguments
 
 FOLDER = ("directory", "target_size", "color_mode", "classes", "class_mode", "batch_size", "shuffle")
 FRAME = ("dataframe", "directory", "x_col", "y_col", "weight_col", *FOLDER[1:])
@@ -28,12 +28,7 @@ def generator_arguments(tree: ast.Module, call: ast.Call) -> dict[str, Any]:
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     generator: ast.AST | None = owner
     if isinstance(owner, ast.Name):
-        assigned = [
-            node.value
-            for node in tree.body
-            if isinstance(node, ast.Assign) and owner.id in [getattr(t, "id", "") for t in node.targets]
-        ]
-        generator = assigned[-1] if assigned else None
+        generator = next(reversed(assigned_values(tree.body, owner.id)), None)
     if not isinstance(generator, ast.Call) or called(generator) != "ImageDataGenerator":
         return {}
     return {name: literal(value, ast.unparse(value)) for name, value in named_arguments(generator).items()}

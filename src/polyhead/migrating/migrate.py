@@ -26,6 +26,7 @@ from polyhead.migrating.script import (
     LOADER,
     WINDOWS,
     Found,
+    assigned_values,
     call_argument,
     nodes,
     parse_script,
@@ -187,22 +188,20 @@ def _with_code(
     if object_ is None:
         why = draft.why or "its lines were not run, and its code alone does not say what it yields"
         return replace(draft, why=why)
-    report = examine_first(object_, None, batches=50, seconds=30.0)
+    expression = pipeline.name or pipeline.expression
+    if inspect.isfunction(object_):
+        expression = _again(pipeline, tree)
+        expression = pipeline.name if expression == f"{pipeline.name}()" else f"lambda: {expression}"
+    report = examine_first(object_, None, batches=50, seconds=30.0, code=expression)
     mistakes = tuple(str(problem) for problem in report.problems if problem.code not in _OF_FIT)
     mistakes += (_SPLIT,) * (report.kind == "tf.data dataset" and splits_anew(tree, pipeline.expression))
     if not report.declaration:
         reasons = [str(problem) for problem in report.errors]
         return replace(draft, why=reasons[0] if reasons else "its batches are of a form that no feed has")
-    subject = recognize(object_)
-    expression = pipeline.name or pipeline.expression
-    if inspect.isfunction(object_):
-        expression = _again(pipeline, tree)
-        expression = pipeline.name if expression == f"{pipeline.name}()" else f"lambda: {expression}"
-    code = _under_own_name(report.declaration, expression, subject.name)
-    draft = replace(draft, kind=subject.kind) if pipeline.kind == DATA else draft
-    changed = [_NAMES] if re.search(r'"y\d?": ph\.', code) else []
+    draft = replace(draft, kind=report.kind) if pipeline.kind == DATA else draft
+    changed = [_NAMES] if re.search(r'"y\d?": ph\.', report.declaration) else []
     changed += [_IMAGES] * draws_from(tree, pipeline.expression, "image_dataset_from_directory")
-    return replace(draft, code=code, changed=tuple(changed), mistakes=mistakes)
+    return replace(draft, code=report.declaration, changed=tuple(changed), mistakes=mistakes)
 
 
 def _created(pipeline: Found, tree: ast.Module, path: Path) -> tuple[dict[str, Any], Any, Slice]:
@@ -212,13 +211,13 @@ def _created(pipeline: Found, tree: ast.Module, path: Path) -> tuple[dict[str, A
         pipeline = replace(pipeline, name="", expression=f"({', '.join(pair)})", masks=None)
     expression = ast.parse(pipeline.expression, mode="eval")
     end = max(node.lineno for node in tree.body)
-    named = pipeline.name and pipeline.kind not in ("generator",)
-    last = max(
-        (n.lineno for n in tree.body if isinstance(n, ast.Assign) and pipeline.name in map(_id, n.targets)),
-        default=end,
-    )
-    target = ast.Name(pipeline.name, ast.Load()) if named else expression
-    part = slice_for(tree, target, last if named else end)
+    named = pipeline.name and pipeline.kind != "generator"
+    if named:
+        assigned = assigned_values(tree.body, pipeline.name)
+        target = ast.Name(pipeline.name, ast.Load())
+        part = slice_for(tree, target, assigned[-1].lineno if assigned else end)
+    else:
+        part = slice_for(tree, expression, end)
     if training := trains(part):
         raise RuntimeError(f"{training} stands among them, and was not run")
     predefined = {}
@@ -238,14 +237,8 @@ def _created(pipeline: Found, tree: ast.Module, path: Path) -> tuple[dict[str, A
 
 def _again(pipeline: Found, tree: ast.Module) -> str:
     """The code that makes the object of a pipeline anew: what is assigned to its name, or its own expression."""
-    assignments = (n for n in tree.body if isinstance(n, ast.Assign))
-    values = [n.value for n in assignments if pipeline.name in map(_id, n.targets)]
-    named = pipeline.name and pipeline.kind != "generator" and values
-    return ast.unparse(values[-1]) if named else pipeline.expression
-
-
-def _id(node: ast.expr) -> str:
-    return getattr(node, "id", "")
+    values = assigned_values(tree.body, pipeline.name) if pipeline.kind != "generator" else []
+    return ast.unparse(values[-1]) if values else pipeline.expression
 
 
 def _targets_of(call: ast.Call, names: dict[str, Any], argument: str = "targets") -> Any:
@@ -269,14 +262,6 @@ def _flow(
         frame = eval(compile(ast.Expression(node), "<frame>", "eval"), names) if node and names else None
         return image_flows.frame_feed(pipeline.call, settings, frame, chosen)
     return image_flows.array_feed(pipeline.call, settings, _targets_of(pipeline.call, names, "y"))
-
-
-def _under_own_name(code: str, expression: str, name: str) -> str:
-    """Replace the name that `examine` gives to its subject in the code by the expression in the script."""
-    code = re.sub(rf"(from_generator\(\s*){name}\b", lambda match: match[1] + expression, code)
-    called = expression.removeprefix("lambda: ") if expression.startswith("lambda: ") else f"{expression}()"
-    code = re.sub(rf"\bin {name}\(\)", lambda _: f"in {called}", code)
-    return re.sub(rf"\b{name}\b(?=[\[.),])", lambda _: expression, code)
 
 
 def _comparison(pipeline: Found, code: str, names: dict[str, Any], object_: Any, rows: int) -> list[str]:

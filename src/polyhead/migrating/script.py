@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -129,6 +129,16 @@ def pipelines(tree: ast.Module) -> list[Found]:
     never = [n for n in nodes(tree, ast.ClassDef) if n.name in classes - used]
     result += [Found("PyDataset", node.name, node.lineno) for node in never]
     return sorted(result, key=lambda pipeline: pipeline.line)
+
+
+def assigned_values(body: Iterable[ast.stmt], name: str) -> list[ast.expr]:
+    """Return the values that these statements assign to a name, in order."""
+    return [
+        node.value
+        for node in body
+        if isinstance(node, ast.Assign)
+        and any(isinstance(t, ast.Name) and t.id == name for t in node.targets)
+    ]
 
 
 def call_argument(call: ast.Call, position: int | None, name: str) -> ast.expr | None:

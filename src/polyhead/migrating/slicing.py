@@ -62,7 +62,7 @@ def slice_for(tree: ast.Module, expression: ast.AST, before: int) -> Slice:
         late = _read_later(chosen) & (_defined(statement) | _changed(statement))
         if late and statement not in chosen:
             chosen |= {statement, *slice_for(tree, statement, statement.lineno - 1).statements}
-    bound = set().union(*map(_bound_anywhere, above))
+    bound = set().union(*map(bound_anywhere, above))
     if needed - bound - set(dir(builtins)):
         chosen |= {node for node in above if "*" in _defined(node)}
     return Slice(tuple(node for node in above if node in chosen))
@@ -71,7 +71,7 @@ def slice_for(tree: ast.Module, expression: ast.AST, before: int) -> Slice:
 def _read_later(statements: Collection[ast.stmt]) -> set[str]:
     """The names that the bodies of functions and classes read from their module."""
     definitions = [s for s in statements if isinstance(s, (ast.FunctionDef, ast.ClassDef))]
-    return set().union(*(_used(d) - _bound_anywhere(d) for d in definitions))
+    return set().union(*(_used(d) - bound_anywhere(d) for d in definitions))
 
 
 def trains(code: Slice) -> str:
@@ -105,7 +105,7 @@ def _used(node: ast.AST) -> set[str]:
     return {n.id for n in nodes(node, ast.Name) if isinstance(n.ctx, ast.Load)}
 
 
-def _defined(statement: ast.stmt) -> set[str]:
+def _defined(statement: ast.AST) -> set[str]:
     """The names that a statement binds."""
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
         return {statement.name}
@@ -118,11 +118,11 @@ def _defined(statement: ast.stmt) -> set[str]:
     return names
 
 
-def _bound_anywhere(statement: ast.stmt) -> set[str]:
-    """The names that a statement binds, including arguments and local variables of functions."""
-    arguments = {node.arg for node in nodes(statement, ast.arg)}
-    stored = {n.id for n in nodes(statement, ast.Name) if isinstance(n.ctx, ast.Store)}
-    return _defined(statement) | arguments | stored
+def bound_anywhere(tree: ast.AST) -> set[str]:
+    """The names that a script or a statement binds, including arguments and local variables of functions."""
+    arguments = {node.arg for node in nodes(tree, ast.arg)}
+    stored = {n.id for n in nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)}
+    return _defined(tree) | arguments | stored
 
 
 def _changed(statement: ast.stmt) -> set[str]:
