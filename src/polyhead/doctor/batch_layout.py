@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from polyhead.checks.model_match import fits
+from polyhead.doctor.environment import current_backend
 from polyhead.doctor.leaf_names import Matches, with_article
 from polyhead.doctor.leaf_statistics import MASKED, NONE, LeafStatistics
 from polyhead.doctor.misread import is_frame
@@ -24,7 +23,7 @@ from polyhead.keras_bridge.structure import Path, leaves
 def check_batches(reading: Reading, subject: Subject, matches: Matches, shape: str = "") -> list[Problem]:
     """Find problems in the layout; ``shape`` is what to yield for the model, if there is one."""
     return [
-        *_check_container(reading, subject, shape),
+        *_check_container(reading.first, subject, shape),
         *_frames_in_batches(reading, subject, matches),
         *_arrays_in_loader(reading, subject),
         *_check_drift(reading, matches),
@@ -35,79 +34,62 @@ def check_batches(reading: Reading, subject: Subject, matches: Matches, shape: s
     ]
 
 
-def _check_container(reading: Reading, subject: Subject, shape: str) -> list[Problem]:
-    first = reading.first
-    if first.size > 3:
+def _check_container(batch: ReadBatch, subject: Subject, shape: str) -> Iterator[Problem]:
+    where, expected = "batch 0", "a tuple (x, y) or (x, y, weights)"
+    if batch.size > 3:
         nest = f"{shape}, and weights in the same way" if shape else "x, (y0, y1), (w0, w1)"
         fix = f"Nest what belongs together: {nest}."
-        found = f"a {first.container} of {first.size}"
-        return [Problem("batch 0", "a tuple (x, y) or (x, y, weights)", found, fix, "not-a-tuple")]
-    if subject.kind.startswith("generator") and first.container != "tuple":
-        return [
-            Problem(
-                "batch 0",
-                "a tuple (x, y) or (x, y, weights)",
-                with_article(first.container),
-                f"Keras accepts nothing else from a generator: yield {shape or 'x, y'}.",
-                "not-a-tuple",
-            )
-        ]
-    return []
+        yield Problem(where, expected, f"a {batch.container} of {batch.size}", fix, "not-a-tuple")
+    elif subject.kind.startswith("generator") and batch.container != "tuple":
+        fix = f"Keras accepts nothing else from a generator: yield {shape or 'x, y'}."
+        yield Problem(where, expected, with_article(batch.container), fix, "not-a-tuple")
 
 
-def _frames_in_batches(reading: Reading, subject: Subject, matches: Matches) -> list[Problem]:
+def _frames_in_batches(reading: Reading, subject: Subject, matches: Matches) -> Iterator[Problem]:
     """Find frames in batches, whose missing ``dtype`` TensorFlow's pipeline reads."""
-    expected, found = "an array", "a DataFrame (works on JAX and torch, AttributeError on TensorFlow)"
-    fix, safe = 'Say frame.to_numpy("float32").', _backend() not in ("tensorflow", "")
-    return [
-        Problem(f"{matches.name(leaf_path)}, batch 0", expected, found, fix, "not-an-array", safe)
-        for leaf_path, leaf in reading.given.items()
-        if subject.yields and is_frame(leaf) and hasattr(leaf, "columns")
-    ]
+    found, fix = (
+        "a DataFrame (works on JAX and torch, AttributeError on TensorFlow)",
+        'Say frame.to_numpy("float32").',
+    )
+    for leaf_path, leaf in reading.given.items():
+        if subject.yields and is_frame(leaf) and hasattr(leaf, "columns"):
+            where = f"{matches.name(leaf_path)}, batch 0"
+            yield Problem(where, "an array", found, fix, "not-an-array", warning=_spares_tensorflow())
 
 
-def _arrays_in_loader(reading: Reading, subject: Subject) -> list[Problem]:
+def _arrays_in_loader(reading: Reading, subject: Subject) -> Iterator[Problem]:
     """Find NumPy arrays in the batches of a DataLoader, of which Keras asks ``cpu()`` on JAX and TensorFlow."""
     arrays = any(isinstance(leaf, np.ndarray) for leaf in reading.given.values())
-    if subject.kind != "torch DataLoader" or not arrays or _backend() not in ("jax", "tensorflow"):
-        return []
-    found = "NumPy arrays (AttributeError on JAX and TensorFlow)"
-    fix = "Let collate_fn give torch.as_tensor(array)."
-    return [Problem("batch 0", "torch tensors, as it is a DataLoader", found, fix, "not-an-array")]
+    if subject.kind == "torch DataLoader" and arrays and current_backend() in ("jax", "tensorflow"):
+        found = "NumPy arrays (AttributeError on JAX and TensorFlow)"
+        fix = "Let collate_fn give torch.as_tensor(array)."
+        yield Problem("batch 0", "torch tensors, as it is a DataLoader", found, fix, "not-an-array")
 
 
 def _check_drift(reading: Reading, matches: Matches) -> Iterator[Problem]:
     if len(reading.layouts) > 1:
-        step, layout, _ = reading.layouts[1]
-        expected = f"the nesting of the batches before, {nesting(reading.layouts[0][1])}"
+        (_, usual), (step, layout), *_ = reading.layouts
+        expected = f"the nesting of the batches before, {layout_of(usual)}"
         fix = "Yield the same structure each time; Keras learns it from the first batches."
-        yield Problem(f"batch {step}", expected, nesting(layout), fix, "structure-drift")
+        yield Problem(f"batch {step}", expected, layout_of(layout), fix, "structure-drift")
     for leaf_path, stats in reading.stats.items():
+        name = matches.name(leaf_path)
         if len(stats.dtypes) > 1:
             (first, _), (then, step), *_ = stats.dtypes.items()
             stable = "float32" if "float" in first + then else "int32"
             harm = "TensorFlow would truncate the fractions. " if first[0] in "iu" and then[0] == "f" else ""
-            yield Problem(
-                f"{matches.name(leaf_path)}, batch {step}",
-                f"{first}, as in batch 0",
-                then,
-                f'{harm}Fix the dtype: values.astype("{stable}").',
-                "dtype-drift",
-            )
+            fix = f'{harm}Fix the dtype: values.astype("{stable}").'
+            yield Problem(f"{name}, batch {step}", f"{first}, as in batch 0", then, fix, "dtype-drift")
         if len(stats.shapes) > 1:
             (shape, _), (other, step), *_ = stats.shapes.items()
-            taken = _takes_all(matches, leaf_path, stats)
-            if taken and _backend() != "jax":
+            fits_model = _takes_all(matches, leaf_path, stats)
+            if fits_model and current_backend() != "jax":
                 continue
-            yield Problem(
-                f"{matches.name(leaf_path)}, batch {step}",
-                f"rows of shape {shape}, as in batch 0",
-                f"rows of shape {other}",
-                f"{'JAX compiles the model for each shape. ' * taken}Pad or cut the rows to one shape.",
-                "shape-drift",
-                # inputs of varying lengths are common, as long as the rank is the same
-                warning=taken or (leaf_path[0] == "x" and len(shape) == len(other)),
-            )
+            expected, found = f"rows of shape {shape}, as in batch 0", f"rows of shape {other}"
+            fix = "JAX compiles the model for each shape. " * fits_model + "Pad or cut the rows to one shape."
+            # inputs of varying lengths are common, as long as the rank is the same
+            warning = fits_model or (leaf_path[0] == "x" and len(shape) == len(other))
+            yield Problem(f"{name}, batch {step}", expected, found, fix, "shape-drift", warning)
 
 
 def _takes_all(matches: Matches, leaf_path: LeafPath, stats: LeafStatistics) -> bool:
@@ -183,135 +165,116 @@ def _check_none(reading: Reading, matches: Matches) -> Iterator[Problem]:
         where = f"{matches.name(leaf_path)}, batch {stats.none}"
         if slot is None:
             fix = "Keras takes None where the model has keras.Input(..., optional=True), and nowhere else."
-            yield Problem(
-                where, "an array of numbers", NONE.words, fix, "not-an-array", warning=not stats.rows
-            )
+            yield Problem(where, "an array of numbers", NONE.words, fix, "not-an-array", not stats.rows)
         elif not slot.optional:
             fix = "Give an array, or make the input keras.Input(..., optional=True)."
             yield Problem(where, "an array, as the input is not optional", NONE.words, fix, "not-an-array")
         if stats.rows and (slot is None or slot.optional):
-            fix = "Yield None in every batch or in none: TensorFlow learns the structure from the first batches."
+            expected = "the structure of the batches before"
             found = (
                 "None in some batches and arrays in others (works on JAX and torch, an error on TensorFlow)"
             )
-            safe = _backend() not in ("tensorflow", "")
-            expected = "the structure of the batches before"
-            yield Problem(where, expected, found, fix, "structure-drift", safe)
+            fix = "Yield None in every batch or in none: TensorFlow learns the structure from the first batches."
+            yield Problem(where, expected, found, fix, "structure-drift", warning=_spares_tensorflow())
 
 
 def omitted_inputs(reading: Reading, matches: Matches) -> list[str]:
     """Note the optional inputs that no batch has."""
+    stats = {path: reading.stats["x", path] for path, slot in matches.inputs.items() if slot.optional}
     return [
         f"{matches.name(('x', path))} is optional, and None in every batch"
-        for path, slot in matches.inputs.items()
-        if slot.optional and ("x", path) in reading.stats
-        if reading.stats["x", path].none is not None and not reading.stats["x", path].rows
+        for path, leaf in stats.items()
+        if leaf.none is not None and not leaf.rows
     ]
 
 
-def _check_row_counts(reading: Reading, subject: Subject, matches: Matches) -> list[Problem]:
+def _check_row_counts(reading: Reading, subject: Subject, matches: Matches) -> Iterator[Problem]:
     if reading.uneven is None:
-        return []
+        return
     step, counts = reading.uneven
     where = f"batch {step}"
     if subject.whole is not None:
-        where = "arrays"
-        counts = {
-            ("xyw"[path[0]], path[1:]): len(leaf) for path, leaf in leaves(subject.whole) if leaf is not None
-        }
+        where, arrays = "arrays", ((path, leaf) for path, leaf in leaves(subject.whole) if leaf is not None)
+        counts = {("xyw"[path[0]], path[1:]): len(leaf) for path, leaf in arrays}
     usual = max(counts.values(), key=list(counts.values()).count)
-    found = ", ".join(
-        f"{rows} in {matches.name(leaf_path)}" for leaf_path, rows in counts.items() if rows != usual
-    )
+    others = {leaf_path: rows for leaf_path, rows in counts.items() if rows != usual}
+    found = ", ".join(f"{rows} in {matches.name(leaf_path)}" for leaf_path, rows in others.items())
     fix = "Cut inputs, labels and weights with the same ids."
-    if any(one == 1 and reading.stats[leaf_path].shape[:1] == (usual,) for leaf_path, one in counts.items()):
+    if any(rows == 1 and reading.stats[path].shape[:1] == (usual,) for path, rows in others.items()):
         fix = "The first axis must be the rows: give array[0]."
-    return [Problem(where, f"{counted(usual, 'row')} in every array", found, fix, "row-count")]
+    yield Problem(where, f"{counted(usual, 'row')} in every array", found, fix, "row-count")
 
 
-def _check_reuse(reading: Reading, matches: Matches) -> list[Problem]:
-    if reading.reused is None:
-        return []
-    step, shared = reading.reused
-    where = f"{', '.join(map(matches.name, shared))}, batch {step}"
-    expected = "an array that does not change after it was yielded"
-    found = "one that was overwritten by the next batch"
-    fix = "Make a new array for each batch, or yield array.copy(): Keras holds batches before it trains on them."
-    return [Problem(where, expected, found, fix, "buffer-reused")]
+def _check_reuse(reading: Reading, matches: Matches) -> Iterator[Problem]:
+    if reading.reused is not None:
+        step, shared = reading.reused
+        where = f"{', '.join(map(matches.name, shared))}, batch {step}"
+        expected = "an array that does not change after it was yielded"
+        found = "one that was overwritten by the next batch"
+        fix = "Make a new array for each batch, or yield array.copy(): Keras holds batches before it trains on them."
+        yield Problem(where, expected, found, fix, "buffer-reused")
 
 
-def check_turned(turned: tuple[int, Turned] | None, matches: Matches) -> list[Problem]:
-    """Return the problem of an image that was turned without a mask, given its batch and what is turned."""
-    if turned is None:
-        return []
-    step, (path, row, how) = turned
-    where = f"{matches.name(('y', path))}, batch {step}, row {row}"
-    expected = "image and masks that are turned together"
-    fix = "Draw once, and apply it to both: image[:, ::-1], mask[:, ::-1]."
-    got = f"an image that was turned {how} beside the same labels"
-    return [Problem(where, expected, got, fix, "augmented-apart")]
+def check_turned(turned: tuple[int, Turned] | None, matches: Matches) -> Iterator[Problem]:
+    """Find an image that was turned without a mask, given its batch and what is turned."""
+    if turned is not None:
+        step, (path, row, how) = turned
+        where = f"{matches.name(('y', path))}, batch {step}, row {row}"
+        found = f"an image that was turned {how} beside the same labels"
+        fix = "Draw once, and apply it to both: image[:, ::-1], mask[:, ::-1]."
+        yield Problem(where, "image and masks that are turned together", found, fix, "augmented-apart")
 
 
-def nesting(layout: Any) -> str:
-    """Describe a nesting in words.
+def layout_of(parts: dict[str, Any]) -> str:
+    """Describe the nesting of a batch in words.
 
-    >>> nesting({"x": "*", "y": ("*", "*")})
+    >>> layout_of({"x": 0, "y": (1, 2)})
     '(x, (array, array))'
     """
-    if isinstance(layout, Mapping) and set(layout) <= {"x", "y", "w"} and "x" in layout:
-        parts = [shown_nesting(layout["x"]), *(shown_nesting(layout[k]) for k in ("y", "w") if k in layout)]
-        return f"({', '.join(['x' if parts[0] == 'array' else parts[0], *parts[1:]])})"
-    return shown_nesting(layout)
+    x, *labels = (nesting_of(parts[part]) for part in ("x", "y", "w") if part in parts)
+    return f"({', '.join(['x' if x == 'array' else x, *labels])})"
 
 
-def shown_nesting(layout: Any) -> str:
-    """Describe a nesting in which each array is `"*"`."""
-    if isinstance(layout, Mapping):
-        return "{" + ", ".join(f"{key}: {shown_nesting(part)}" for key, part in layout.items()) + "}"
-    if isinstance(layout, (list, tuple)):
-        inner = ", ".join(shown_nesting(part) for part in layout)
-        inner += "," * (isinstance(layout, tuple) and len(layout) == 1)
-        return f"[{inner}]" if isinstance(layout, list) else f"({inner})"
-    return "array" if layout == "*" else "nothing"
+def nesting_of(nested: Any) -> str:
+    """Describe a nesting of arrays in words."""
+    if isinstance(nested, Mapping):
+        return "{" + ", ".join(f"{key}: {nesting_of(part)}" for key, part in nested.items()) + "}"
+    if isinstance(nested, (list, tuple)):
+        inner = ", ".join(map(nesting_of, nested))
+        inner += "," * (isinstance(nested, tuple) and len(nested) == 1)
+        return f"[{inner}]" if isinstance(nested, list) else f"({inner})"
+    return "array"
 
 
-def list_targets(first: ReadBatch, subject: Subject, shape: str = "") -> list[Problem]:
-    """Find labels in a list, which TensorFlow's pipeline refuses; ``shape`` is what to yield for the model."""
-    y = first.parts.get("y")
-    x = first.parts.get("x")
-    held = [
-        name for name, part in (("x", x), ("y", y), ("weights", first.parts.get("w"))) if _has_lists(part)
-    ]
+def list_targets(batch: ReadBatch, subject: Subject, shape: str = "") -> Iterator[Problem]:
+    """Find lists in batches, which TensorFlow's pipeline refuses; ``shape`` is what to yield for the model."""
+    names = {"x": "x", "y": "y", "w": "weights"}
+    lists = [names[part] for part, nested in batch.parts.items() if _has_lists(nested)]
     loads = subject.kind == "torch DataLoader"
-    if not held or not (subject.yields or loads):
-        return []
-    by_torch = (
-        "The default collate_fn of a DataLoader makes lists: give dicts from the dataset, or a collate_fn"
-    )
-    makes = "dicts" if shape.endswith("}") else "tuples"
-    fix = f"{by_torch} that gives {makes}." if loads else f"Yield {shape or 'a tuple: x, (y0, y1)'}."
-    if "y" not in held and not loads:
+    if not lists or not (subject.yields or loads):
+        return
+    fix = f"Yield {shape or 'a tuple: x, (y0, y1)'}."
+    if loads:
+        fix = "The default collate_fn of a DataLoader makes lists: give dicts from the dataset, or a collate_fn that "
+        fix += f"gives {'dicts' if shape.endswith('}') else 'tuples'}."
+    elif "y" not in lists:
         fix = "Yield tuples or dicts in its place; rows in a list: np.stack(rows)."
-    return [
-        Problem(
-            f"batch 0, {' and '.join(held)}",
-            "a tuple or a dict of arrays",
-            "a list (works on JAX and torch, TypeError on TensorFlow)",
-            fix,
-            "list-targets" if "y" in held else "list-structure",
-            warning=loads and _backend() != "tensorflow",
-        )
-    ]
+    where, found = (
+        f"batch 0, {' and '.join(lists)}",
+        "a list (works on JAX and torch, TypeError on TensorFlow)",
+    )
+    code, warning = (
+        "list-targets" if "y" in lists else "list-structure",
+        loads and current_backend() != "tensorflow",
+    )
+    yield Problem(where, "a tuple or a dict of arrays", found, fix, code, warning)
 
 
 def _has_lists(nested: Any) -> bool:
-    if isinstance(nested, Mapping):
-        return any(_has_lists(part) for part in nested.values())
-    return isinstance(nested, list) or (
-        isinstance(nested, tuple) and any(_has_lists(part) for part in nested)
-    )
+    parts = nested.values() if isinstance(nested, Mapping) else nested if isinstance(nested, tuple) else ()
+    return isinstance(nested, list) or any(map(_has_lists, parts))
 
 
-def _backend() -> str:
-    keras = sys.modules.get("keras")
-    return str(keras.config.backend()) if keras is not None else os.environ.get("KERAS_BACKEND", "")
+def _spares_tensorflow() -> bool:
+    """Return whether another backend than TensorFlow is chosen."""
+    return current_backend() not in ("tensorflow", "")

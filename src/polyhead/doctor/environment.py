@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -157,6 +158,12 @@ class Environment:
         lines = [f"{versions}; backend {self.backend}", *(f"  {note}" for note in self.notes), ""]
         lines += [f"what this Keras does with several outputs ({len(self.facts)} things are known):"]
         return "\n".join([*lines, *(f"  - {fact.words} ({fact.source})" for fact in self.facts)])
+
+
+def current_backend() -> str:
+    """Return the backend of Keras, without importing it; empty if it is not known yet."""
+    keras = sys.modules.get("keras")
+    return str(keras.config.backend()) if keras is not None else os.environ.get("KERAS_BACKEND", "")
 
 
 def environment() -> Environment:

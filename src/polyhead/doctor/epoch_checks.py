@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -20,6 +21,13 @@ _BARELY = 1 / 12
 _MANY = 10
 _ALL_NEW = 0.9
 """If more of the rows are new in the second epoch, they are drawn or augmented anew."""
+
+_SHUFFLE = {
+    "": "order = rng.permutation(rows) at the start of each epoch.",
+    "tf.data dataset": "dataset.shuffle(rows) before batch().",
+    "torch DataLoader": "DataLoader(shuffle=True).",
+    "grain dataset": "dataset.shuffle(seed).repeat() before batch(), as each reading starts with the same order.",
+}
 
 
 def check_epochs(
@@ -110,57 +118,44 @@ def _check_ends(
     """Check whether epochs end, and whether a second one follows."""
     count = counted(first.steps, "batch")
     if first.ended and subject.runs_out and not subject.refused:
-        out.add(
-            subject.kind,
-            "batches for as long as fit asks for them",
-            f"an end after {count}: a second epoch would train on the 2 batches that Keras read first",
-            f"Put `while True:` round the loop and say fit(steps_per_epoch={first.steps}), or write a "
-            "keras.utils.PyDataset.",
-            "exhausted",
-        )
+        found = f"an end after {count}: a second epoch would train on the 2 batches that Keras read first"
+        fix = f"Put `while True:` round the loop and say fit(steps_per_epoch={first.steps}), or write a "
+        fix += "keras.utils.PyDataset."
+        out.add(subject.kind, "batches for as long as fit asks for them", found, fix, "exhausted")
         return
     if first.ended and subject.length is not None and subject.length != first.steps:
         expected = f"{first.steps}, as many batches as it gives"
         fix = "Keras trusts the length: return the right one."
         out.add(f"len({subject.name})", expected, str(subject.length), fix, "wrong-length")
     length = first.steps if first.ended else subject.length
-    counted_here = not subject.runs_out and subject.whole is None  # fit itself cuts arrays into batches
-    if steps is not None and length is not None and steps != length and counted_here:
+    cut_by_fit = subject.whole is not None
+    if steps is not None and length is not None and steps != length and not (subject.runs_out or cut_by_fit):
         _check_steps(steps, length, out, "the data ends before")
     if streams and not subject.refused:
         _check_endless(subject, first, steps, cycle, out)
     elif first.ended:
         out.notes.append(f"an epoch is {count}, {counted(first.row_count, 'row')}")
-    if first.ended and len(first.rows) > 1 and len(first.rows[-1]) < len(first.rows[0]):
-        out.notes.append(
-            f"the last batch has {counted(len(first.rows[-1]), 'row')}, the others {len(first.rows[0])}"
-        )
+    most, last = len(first.rows[0]), len(first.rows[-1])
+    if first.ended and last < most:
+        out.notes.append(f"the last batch has {counted(last, 'row')}, the others {most}")
 
 
 def _check_endless(
     subject: Subject, first: Reading, steps: int | None, cycle: int | None, out: CheckResult
 ) -> None:
     count = counted(first.steps, "batch")
-    rows = sum(len(batch) for batch in first.rows[: cycle or 0])
     if cycle is not None:
+        rows = sum(map(len, first.rows[:cycle]))
         out.notes.append(f"an epoch is {counted(cycle, 'batch')}, {counted(rows, 'row')}: then rows repeat")
     if cycle is None and first.late is not None:
         out.unseen.append(f"whether it has an end: time ran out after {count}")
     elif steps is None:
-        how = (
-            f"steps_per_epoch={cycle}"
-            if cycle
-            else "steps_per_epoch=, the number of rows over the batch size"
-        )
-        out.add(
-            subject.kind,
-            "an end, or a number of steps for an epoch",
-            "no end" if subject.endless or cycle else f"no end within {count}",
-            f"Say fit({how}), else the first epoch never ends; here: examine(steps_per_epoch=...)."
-            + " Every batch has the same rows: if there are more, move on after each yield." * (cycle == 1),
-            "endless",
-            warning=True,
-        )
+        argument = f"steps_per_epoch={cycle or ', the number of rows over the batch size'}"
+        found = "no end" if subject.endless or cycle else f"no end within {count}"
+        fix = f"Say fit({argument}), else the first epoch never ends; here: examine(steps_per_epoch=...)."
+        fix += " Every batch has the same rows: if there are more, move on after each yield." * (cycle == 1)
+        expected = "an end, or a number of steps for an epoch"
+        out.add(subject.kind, expected, found, fix, "endless", warning=True)
     elif cycle is not None and steps % cycle:
         _check_steps(steps, cycle, out, "rows come twice")
     elif cycle == 1 and steps > 1 and len(np.unique(first.rows[0][:, 0])) > 1:
@@ -168,12 +163,12 @@ def _check_endless(
         out.add("batch 1", "other rows than in batch 0", "the same rows", fix, "repeated-rows", warning=True)
 
 
-def _check_steps(steps: int, length: int, out: CheckResult, more: str) -> None:
-    """Report a number of steps other than that of an epoch; ``more`` says what happens with too many."""
-    never = "the last rows are left for the next epoch" if steps < length else more
+def _check_steps(steps: int, length: int, out: CheckResult, too_many: str) -> None:
+    """Report a number of steps other than that of an epoch; ``too_many`` says what happens with more."""
+    result = "the last rows are left for the next epoch" if steps < length else too_many
     expected = f"{length}, after which every row was read once"
     fix = f"Say steps_per_epoch={length}."
-    out.add(f"steps_per_epoch={steps}", expected, f"{steps}: {never}", fix, "steps", warning=True)
+    out.add(f"steps_per_epoch={steps}", expected, f"{steps}: {result}", fix, "steps", warning=True)
 
 
 def _telling_hash(epoch: EpochPart, later: EpochPart | None, cycle: int | None) -> tuple[int, bool]:
@@ -194,51 +189,30 @@ def _check_order(
     """Check whether rows, identified by the hashes of a ``column``, are shuffled between epochs."""
     if later is None or subject.shuffled or len(epoch.rows) < 2:
         return
-    a, b, by_number = epoch.keys(column), later.keys(column), subject.item is not None
+    a, b, where = epoch.keys(column), later.keys(column), "order of the rows"
     complete = epoch.complete and later.complete
     same = np.array_equal(a[: len(b)], b[: len(a)]) or (complete and not _mean_move(a, b))
     # rows of one small number are often equal
     batches, later_batches = (
         [np.sort(rows[:, column]).tobytes() for rows in part.rows] for part in (epoch, later)
     )
-    if not same and not (set(later_batches) <= set(batches) and len(later_batches) > 1):
+    same_batches = set(later_batches) <= set(batches) and len(later_batches) > 1
+    if not same and not same_batches:
         if complete and _mean_move(a, b) < _BARELY:
-            out.add(
-                "order of the rows",
-                "a new order in each epoch",
-                f"rows that move by {_mean_move(a, b):.0%} of the epoch on average, where 33% are usual",
-                "Shuffle with a larger buffer, best one of all rows, or before batching.",
-                "not-shuffled",
-                warning=True,
-            )
-        return
-    if by_number or not same:
-        if max(map(len, epoch.rows)) == 1:
-            return
-        how = "fit(shuffle=True) changes the order of the batches alone. " if by_number else ""
-        fix = (
-            "Draw a new order of the rows in on_epoch_end and cut the batches from it."
-            if by_number
-            else "Shuffle the rows before they are cut into batches."
-        )
-        out.add(
-            "order of the rows",
-            "different batches in each epoch",
-            "the same rows in each batch, in every epoch",
-            how + fix,
-            "batches-shuffled",
-            warning=True,
-        )
-        return
-    fix = {
-        "tf.data dataset": "dataset.shuffle(rows) before batch().",
-        "torch DataLoader": "DataLoader(shuffle=True).",
-        "grain dataset": "dataset.shuffle(seed).repeat() before batch(), as each reading starts with the same order.",
-    }.get(
-        "" if subject.iterated else subject.kind, "order = rng.permutation(rows) at the start of each epoch."
-    )
-    where, expected, found = "order of the rows", "a new order in each epoch", "the same order in two epochs"
-    out.add(where, expected, found, f"For training, shuffle: {fix}", "not-shuffled", warning=True)
+            found = f"rows that move by {_mean_move(a, b):.0%} of the epoch on average, where 33% are usual"
+            fix = "Shuffle with a larger buffer, best one of all rows, or before batching."
+            out.add(where, "a new order in each epoch", found, fix, "not-shuffled", warning=True)
+    elif subject.item is None and same:
+        fix = _SHUFFLE.get("" if subject.iterated else subject.kind, _SHUFFLE[""])
+        expected, found = "a new order in each epoch", "the same order in two epochs"
+        out.add(where, expected, found, f"For training, shuffle: {fix}", "not-shuffled", warning=True)
+    elif max(map(len, epoch.rows)) > 1:
+        fix = "Shuffle the rows before they are cut into batches."
+        if subject.item is not None:
+            fix = "fit(shuffle=True) changes the order of the batches alone. Draw a new order of the rows in "
+            fix += "on_epoch_end and cut the batches from it."
+        expected, found = "different batches in each epoch", "the same rows in each batch, in every epoch"
+        out.add(where, expected, found, fix, "batches-shuffled", warning=True)
 
 
 def _mean_move(a: np.ndarray, b: np.ndarray) -> float:
@@ -257,10 +231,7 @@ def _check_repeats(
 ) -> None:
     """Find rows that occur twice in an epoch, and rows that only one of two epochs has."""
     rows = np.concatenate([batch[:, 0] * np.uint64(31) + batch[:, 1] for batch in epoch.rows])
-    distinct = np.unique(rows)
-    twice = len(rows) - len(distinct)
-    if unknown:
-        twice = _drawn_again(rows)
+    twice = _drawn_again(rows) if unknown else len(rows) - len(np.unique(rows))
     batch_rows = max(map(len, epoch.rows))
     missed = 0
     if later is not None and epoch.complete and later.complete:
@@ -271,8 +242,7 @@ def _check_repeats(
         out.unseen.append(
             f"whether {counted(twice, 'row')} of small numbers are the same rows, or only equal"
         )
-        return
-    if twice:
+    elif twice:
         where, before = _first_repeat(rows, epoch.rows)
         more = f", {counted(missed, 'row')} of another epoch in none" if missed > batch_rows else ""
         expected = "each row once in an epoch"
@@ -290,14 +260,8 @@ def _check_repeats(
         if subject.kind == "tf.data dataset":
             fix = "A take() or skip() after shuffle() splits anew in each epoch, so rows for validation are trained "
             fix += "on: say shuffle(rows, reshuffle_each_iteration=False) before the split."
-        out.add(
-            "rows",
-            "the same rows in each epoch",
-            f"{counted(missed, 'row')} of the second epoch that were not in the first",
-            fix,
-            "rereading-differs",
-            warning=True,
-        )
+        found = f"{counted(missed, 'row')} of the second epoch that were not in the first"
+        out.add("rows", "the same rows in each epoch", found, fix, "rereading-differs", warning=True)
 
 
 def _drawn_again(rows: np.ndarray) -> int:
@@ -313,7 +277,7 @@ def _drawn_again(rows: np.ndarray) -> int:
 
 def _by_chance(first: Reading) -> bool:
     inputs = [stats for (part, _), stats in first.stats.items() if part == "x"]
-    return all(stats.whole for stats in inputs) and sum(int(np.prod(f.shape)) for f in inputs) <= _SMALL
+    return all(x.whole for x in inputs) and sum(math.prod(x.shape) for x in inputs) <= _SMALL
 
 
 def _relabeled(first: Reading, epoch: EpochPart, later: EpochPart, missed: int) -> bool:

@@ -134,7 +134,10 @@ def _examine(
     ]
     out.notes.append(f"{with_article(subject.kind)}: {_amount_read(reading)}")
     if reading.first.parts.get("x") is None:
-        return Examination(tuple(out.problems or _no_batches(subject)), tuple(out.notes), kind=subject.kind)
+        if not out.problems:
+            fix = "Keras needs a first batch: is the data there, and does the loop run?"
+            out.add(subject.kind, "at least one batch", "none", fix, "empty")
+        return Examination(tuple(out.problems), tuple(out.notes), kind=subject.kind)
     item = check_item(subject, reading, worker, clock.left * 0.3)
     second = _read_again(subject, batches, worker, clock, reading, out)
     side, free = _tensors_of(model, reading, out)
@@ -288,21 +291,17 @@ def _read_again(
     return second
 
 
-def _not_for_keras(subject: Subject) -> list[Problem]:
-    problems = []
+def _not_for_keras(subject: Subject) -> Iterator[Problem]:
     if subject.bad_length:
         where, fix = f"len({subject.name})", "Return an integer from __len__: math.ceil(rows / batch_size)."
-        problems.append(Problem(where, "an integer", subject.bad_length, fix, "wrong-length"))
-    if not subject.refused:
-        return problems
-    expected = "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays"
-    fix = "Wrap it in a generator function: for batch in it: yield batch."
-    if subject.listed:  # as it is read by number
-        fix = "Derive its class from keras.utils.PyDataset, and call super().__init__() in its __init__."
-    return [
-        *problems,
-        Problem(f"examine({subject.name})", expected, with_article(subject.kind), fix, "not-for-keras"),
-    ]
+        yield Problem(where, "an integer", subject.bad_length, fix, "wrong-length")
+    if subject.refused:
+        expected = "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays"
+        fix = "Wrap it in a generator function: for batch in it: yield batch."
+        if subject.item is not None:
+            fix = "Derive its class from keras.utils.PyDataset, and call super().__init__() in its __init__."
+        where, found = f"examine({subject.name})", with_article(subject.kind)
+        yield Problem(where, expected, found, fix, "not-for-keras")
 
 
 def _stopped_early(
@@ -315,13 +314,9 @@ def _stopped_early(
         fix = f"Fix {line_of_user(error)}: training would stop there, or continue without the batch."
         yield Problem(f"batch {step}{where}", "a batch", quoted_error(error), fix, "raises")
     if reading.waited > 0.3 * budget:
-        yield Problem(
-            f"batch {reading.late}{where}",
-            "a batch within seconds",
-            f"none after {reading.waited:.0f} s",
-            "It may wait forever. If it is only slow, say examine(seconds=...).",
-            "hangs",
-        )
+        found = f"none after {reading.waited:.0f} s"
+        fix = "It may wait forever. If it is only slow, say examine(seconds=...)."
+        yield Problem(f"batch {reading.late}{where}", "a batch within seconds", found, fix, "hangs")
     empty = next((i for i, rows in enumerate(reading.rows) if not len(rows)), None)
     if empty is not None and not any(stats.odd for stats in reading.stats.values()):
         found = "None" if empty == reading.nothing else "none"
@@ -329,11 +324,6 @@ def _stopped_early(
         fix = f"return {empty} from __len__" if ends else "leave it out"
         fix = f"TensorFlow would wait for it or stop, JAX skip it: {fix}."
         yield Problem(f"batch {empty}{where}", "a batch of at least 1 row", found, fix, "empty-batch")
-
-
-def _no_batches(subject: Subject) -> list[Problem]:
-    fix = "Keras needs a first batch: is the data there, and does the loop run?"
-    return [Problem(subject.kind, "at least one batch", "none", fix, "empty")]
 
 
 def _amount_read(reading: Reading) -> str:

@@ -59,9 +59,8 @@ def no_batch(reading: Reading, matches: Matches, subject: Subject, side: Model |
         return None
     found = f"single rows, {shapes[path]}"
     fix = _GROUPS.get(subject.kind, "Yield many rows at once: x[rows], or np.stack(rows).")
-    return Problem(
-        matches.name(("x", path)), f"batches of rows, {batch_of(shapes[path])}", found, fix, "single-rows"
-    )
+    expected = f"batches of rows, {batch_of(shapes[path])}"
+    return Problem(matches.name(("x", path)), expected, found, fix, "single-rows")
 
 
 def rows_in_a_list(batch: ReadBatch, side: Model | None) -> Problem | None:
@@ -138,25 +137,25 @@ def _check_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics, matches
 
 
 def _check_numbers(name: str, slot: ExaminedTensor, stats: LeafStatistics, model: Any) -> list[Problem]:
-    problems: list[Problem | None] = []
+    cut = None
     if stats.fraction is not None:
         value, spot = stats.fraction
-        fix = "Give whole numbers"
-        problems.append(fractions_cut(in_row(name, spot), slot.dtype, f"{value:g}", fix))
-    if not any(problems):
-        problems.append(unknown_ids(slot.takers, stats, lambda spot: in_row(name, spot)))
-    shape = stats.shape
-    if len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) >= _SIDE and stats.low[0] >= 0:
-        if _BRIGHT < stats.high[0] <= 255:
-            fix = "Divide by 255, or begin the model with keras.layers.Rescaling(1 / 255)."
-            problems.append(unscaled_images(name, slot.takers, fix))
-        elif 0 < stats.high[0] <= _DIVIDED_ONCE / 255:
-            fix = "They were divided by 255 twice: do it once."
-            problems.append(
-                Problem(
-                    name, "pixels near 0–1", f"pixels of 0–{stats.high[0]:.2g}", fix, "rescaled-twice", True
-                )
-            )
-        elif stats.high[0] <= 1:
-            problems.append(rescaled_twice(name, model, "pixels of 0–1", "Give the bytes"))
-    return [problem for problem in problems if problem is not None]
+        cut = fractions_cut(in_row(name, spot), slot.dtype, f"{value:g}", "Give whole numbers")
+    problem = cut or unknown_ids(slot.takers, stats, lambda spot: in_row(name, spot))
+    return [p for p in (problem, _check_scale(name, slot, stats, model)) if p is not None]
+
+
+def _check_scale(name: str, slot: ExaminedTensor, stats: LeafStatistics, model: Any) -> Problem | None:
+    """Return the problem of pixels in another scale than the model reads."""
+    shape, high = stats.shape, stats.high[0]
+    if len(shape) != 3 or shape[2] not in (1, 3, 4) or min(shape[:2]) < _SIDE or stats.low[0] < 0:
+        return None
+    if _BRIGHT < high <= 255:
+        fix = "Divide by 255, or begin the model with keras.layers.Rescaling(1 / 255)."
+        return unscaled_images(name, slot.takers, fix)
+    if 0 < high <= _DIVIDED_ONCE / 255:
+        fix = "They were divided by 255 twice: do it once."
+        return Problem(
+            name, "pixels near 0–1", f"pixels of 0–{high:.2g}", fix, "rescaled-twice", warning=True
+        )
+    return rescaled_twice(name, model, "pixels of 0–1", "Give the bytes") if high <= 1 else None

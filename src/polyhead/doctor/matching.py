@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polyhead.doctor.batch_layout import shown_nesting
-from polyhead.doctor.leaf_names import quoted
+from polyhead.doctor.batch_layout import nesting_of
+from polyhead.doctor.leaf_names import batch_of, quoted
 from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nested_code, nesting_form
 from polyhead.errors import Problem, counted
-from polyhead.keras_bridge.structure import Path, rebuild
+from polyhead.keras_bridge.structure import Path
 
 
 def match_outputs(
@@ -30,9 +30,7 @@ def match_outputs(
             return {(): outputs[0]}, []
         words = getattr(y, "words", "")
         shape = getattr(y, "shape", None) or ()
-        found = words or (
-            f"one array of shape {('B', *shape[1:])}".replace("'", "") if shape else "one array"
-        )
+        found = words or (f"one array of shape {batch_of(shape[1:])}" if shape else "one array")
         fix = "One array for all outputs would be taken apart along the batch, or given to each output. "
         fix += "The third part of a batch is weights, not labels. " * third
         split = _split_code(model, shape)
@@ -48,9 +46,8 @@ def match_outputs(
         return _match_alone(y, model) if alone else _match_keys(y, model, names)
     if len(y) != len(outputs):
         expected = f"{counted(len(outputs), 'array')}, for {listed}"
-        return {}, [
-            Problem("y", expected, counted(len(y), "array"), f"Yield {example_yield(model)}.", "target-count")
-        ]
+        fix = f"Yield {example_yield(model)}."
+        return {}, [Problem("y", expected, counted(len(y), "array"), fix, "target-count")]
     problems = _by_sorted_key(model) if model.output_form == "dict" and len(outputs) > 1 else []
     return {(i,): slot for i, slot in enumerate(outputs)}, problems
 
@@ -141,18 +138,12 @@ def _match_nested(y: Any, model: Model, listed: str) -> tuple[dict[Path, Examine
         expected = f"an array for each of {listed}"
         found = "these in another tuple, which Keras takes apart, but only for a list of outputs"
         fix = f"Yield {example_yield(model)}."
-        return {(0, *path): slot for path, slot in by_path.items()}, [
-            Problem("y", expected, found, fix, "structure", warning=True)
-        ]
-    return {path: slot for path, slot in by_path.items() if path in paths}, [
-        Problem(
-            "y",
-            f"the nesting of the model's outputs, {listed}",
-            shown_nesting(rebuild(y, lambda _, __: "*")),
-            "Yield the labels nested as the model nests its outputs.",
-            "structure",
-        )
-    ]
+        matched = {(0, *path): slot for path, slot in by_path.items()}
+        return matched, [Problem("y", expected, found, fix, "structure", warning=True)]
+    expected = f"the nesting of the model's outputs, {listed}"
+    found, fix = nesting_of(y), "Yield the labels nested as the model nests its outputs."
+    matched = {path: slot for path, slot in by_path.items() if path in paths}
+    return matched, [Problem("y", expected, found, fix, "structure")]
 
 
 def match_inputs(x: Any, model: Model) -> tuple[dict[Path, ExaminedTensor], list[Problem]]:

@@ -83,7 +83,7 @@ class Reading:
 
     first: ReadBatch = ReadBatch({}, "")
     stats: dict[LeafPath, LeafStatistics] = field(default_factory=dict)
-    layouts: list[tuple[int, Any, str]] = field(default_factory=list)
+    layouts: list[tuple[int, Any]] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
     labels: list[dict[Path, np.ndarray]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -132,8 +132,8 @@ class Reading:
             parts = dict(zip(PARTS, item, strict=False)) if isinstance(item, (tuple, list)) else {}
             self.given = {(path[0], path[1:]): leaf for path, leaf in leaves(parts)}
         layout = rebuild(batch.parts, lambda _, __: "*")
-        if not self.layouts or all(layout != known for _, known, _ in self.layouts):
-            self.layouts.append((step, layout, batch.container))
+        if all(layout != known for _, known in self.layouts):
+            self.layouts.append((step, layout))
         counts: dict[LeafPath, int] = {}
         for leaf_path, leaf in batch.arrays():
             stats = self.stats.setdefault(leaf_path, LeafStatistics())

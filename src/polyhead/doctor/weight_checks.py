@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.checks.output_rules import FEW
-from polyhead.doctor.batch_layout import shown_nesting
+from polyhead.doctor.batch_layout import nesting_of
 from polyhead.doctor.leaf_names import Matches, quoted
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.matching import example_yield, key_difference
 from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
-from polyhead.keras_bridge.structure import rebuild
 
 
 def check_weights(reading: Reading, model: Model | None, matches: Matches) -> list[Problem]:
@@ -156,9 +155,7 @@ def _weights_nesting(w: Any, model: Model) -> list[Problem]:
             missing, extra = [n for n in names if n not in w], [n for n in w if n not in names]
             return problem(expected, key_difference(missing, extra))
     if model.output_form == "nested" and {path for path, _ in in_order(w)} != {s.path for s in model.outputs}:
-        return problem(
-            f"the nesting of the outputs, {quoted(names)}", shown_nesting(rebuild(w, lambda *_: "*"))
-        )
+        return problem(f"the nesting of the outputs, {quoted(names)}", nesting_of(w))
     return []
 
 

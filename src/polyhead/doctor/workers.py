@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.doctor.environment import current_backend
 from polyhead.doctor.examination import CheckResult
 from polyhead.doctor.leaf_names import Matches
 from polyhead.doctor.reading import Reading, Worker, as_batch, row_hashes
@@ -63,13 +64,11 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResu
         out.unseen.append("what workers do: reading a few items took too long")
     except (Exception, SystemExit) as error:  # the reading has reported it
         out.unseen.append(f"what workers do: {quoted_error(error)}")
-    if subject.kind == "PyDataset":
-        keras = sys.modules.get("keras")
-        if keras is not None and keras.config.backend() in ("jax", "torch"):
-            where = f"{subject.name}, workers={subject.workers}"
-            found = "more, with which Keras repeats queued batches in epoch 0 of the first fit"
-            fix = "Say workers=1, or leave out the first epoch's figures."
-            out.add(where, "workers=1 on JAX and torch", found, fix, "worker-replay", warning=True)
+    if subject.kind == "PyDataset" and current_backend() in ("jax", "torch"):
+        where = f"{subject.name}, workers={subject.workers}"
+        found = "more, with which Keras repeats queued batches in epoch 0 of the first fit"
+        fix = "Say workers=1, or leave out the first epoch's figures."
+        out.add(where, "workers=1 on JAX and torch", found, fix, "worker-replay", warning=True)
     return out
 
 
@@ -199,23 +198,15 @@ def check_item(subject: Subject, first: Reading, worker: Worker, seconds: float)
             for path, array in labels.items()
             if not np.array_equal(array, first.labels[0].get(path, array))
         ]
-        out.add(
-            ", ".join([*(moved if len(moved) < len(labels) else []), "item 0"]),
-            "the same labels whenever it is read",
-            "other labels beside the same inputs",
-            "Draw inputs and labels together, by the index alone.",
-            "labels-move",
-        )
+        where = ", ".join([*(moved if len(moved) < len(labels) else []), "item 0"])
+        expected, found = "the same labels whenever it is read", "other labels beside the same inputs"
+        fix = "Draw inputs and labels together, by the index alone."
+        out.add(where, expected, found, fix, "labels-move")
     elif np.isin(again[:, 0], others).any():
-        out.add(
-            "item 0",
-            "the same rows whenever it is read in an epoch",
-            "other rows each time",
-            "Take the rows by the index: order[index * size : (index + 1) * size], and draw the order in "
-            "on_epoch_end.",
-            "rereading-differs",
-            warning=True,
-        )
+        expected, found = "the same rows whenever it is read in an epoch", "other rows each time"
+        fix = "Take the rows by the index: order[index * size : (index + 1) * size], and draw the order in "
+        fix += "on_epoch_end."
+        out.add("item 0", expected, found, fix, "rereading-differs", warning=True)
     else:
         out.notes.append("item 0 differs each time it is read: it is augmented, or drawn again")
     return out
