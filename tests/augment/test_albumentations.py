@@ -11,7 +11,7 @@ import pytest
 
 from polyhead.augment import Apply
 from polyhead.augment.joint import Joint
-from polyhead.augment.sample_transform import transform_sample
+from polyhead.augment.sample_transform import TransformOptions, transform_sample
 from polyhead.errors import ContractError
 
 pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -289,7 +289,9 @@ def test_pairs_of_points_change_places_in_a_mirrored_image(transform, mirrors):
     found = {}
     for swaps in ({}, {"face": [(0, 1)], "hands": [(0, 1)]}):
         plan = Joint([Apply(pipeline(transform))]).plan(0, [0], [IMAGE.shape[:2]], (30, 30))
-        moved = transform_sample(plan, 0, images={"image": IMAGE}, points=points, swaps=swaps)
+        moved = transform_sample(
+            plan, 0, images={"image": IMAGE}, points=points, options=TransformOptions(swaps=swaps)
+        )
         found[bool(swaps)] = {name: at for name, (at, _) in moved.points.items()}
     for name in points:
         plain, paired = found[False][name], found[True][name]

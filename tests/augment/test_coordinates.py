@@ -18,7 +18,7 @@ from polyhead.augment import (
     Shear,
     Translate,
 )
-from polyhead.augment.sample_transform import transform_sample
+from polyhead.augment.sample_transform import TransformOptions, transform_sample
 from polyhead.images import geometry
 from polyhead.images.decode import Decoded
 
@@ -112,9 +112,7 @@ def run(number):
         masks={"mask": mask},
         boxes={"box": [box]},
         points={"points": points},
-        swaps={"points": SWAPS},
-        photometric={"x"},
-        fills={"where": -1e6},
+        options=TransformOptions(swaps={"points": SWAPS}, photometric={"x"}, fills={"where": -1e6}),
     )
     where = found.images["where"].astype(float)
     parts = [plan.matrices[0]]

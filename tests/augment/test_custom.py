@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from polyhead.augment import Apply, Color, Flip, Joint, Rotate
-from polyhead.augment.sample_transform import transform_sample
+from polyhead.augment.sample_transform import TransformOptions, transform_sample
 from polyhead.errors import ContractError, DataError, PolyheadWarning
 
 RNG = np.random.default_rng(8)
@@ -94,7 +94,7 @@ def test_a_function_of_images_alone_may_return_the_bare_array():
     given = {
         **EVERYTHING,
         "images": {"x": IMAGE, "other": IMAGE[::-1], "depth": depth},
-        "photometric": ["x", "other"],
+        "options": TransformOptions(photometric=["x", "other"]),
     }
     for negative in (lambda image: 255 - image, lambda image: {"image": 255 - image}):
         found = run(Apply(negative), **given)
@@ -136,7 +136,7 @@ def test_several_images_and_masks_come_under_their_names():
         "images": {"x": IMAGE, "right": IMAGE},
         "masks": {"m": MASK, "instances": instances},
     }
-    found = run(Apply(look), **given, of_boxes={"instances"})
+    found = run(Apply(look), **given, options=TransformOptions(boxes_of={"instances": "b"}))
     assert sorted(seen) == ["boxes", "masks", "points", "right", "rng"]
     assert len(seen["masks"]) == 4
     assert np.array_equal(found.masks["m"], MASK)

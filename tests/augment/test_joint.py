@@ -9,7 +9,6 @@ import pytest
 import simplejpeg
 
 from polyhead.augment import (
-    Apply,
     Blur,
     Color,
     Crop,
@@ -240,11 +239,6 @@ def test_what_is_no_augmentation_is_refused():
     with pytest.raises(ContractError, match=r"min_visible: expected a number in \[0, 1\], got 2"):
         Joint(min_visible=2)
     assert repr(Joint([Flip(), Rotate(3)], seed=2)) == "Joint([Flip(), Rotate(3)], seed=2)"
-    plan = Joint([Apply(lambda image: image)]).plan(0, [0], [(4, 4)], (4, 4))
-    with pytest.raises(
-        ContractError, match=r"expected the whole sample at once, as Apply needs it, got a part of it\."
-    ):
-        plan.image(0, IMAGE)
 
 
 def test_decoded_images_of_another_size_show_the_same_frame():

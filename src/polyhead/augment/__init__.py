@@ -7,7 +7,7 @@ from polyhead.augment.geometric import Crop, Flip, RandomResizedCrop, Rotate, Sc
 from polyhead.augment.joint import Joint
 from polyhead.augment.mix import CutMix, MixUp, Mosaic
 from polyhead.augment.plan import Plan
-from polyhead.augment.sample_transform import TransformedSample, transform_sample
+from polyhead.augment.sample_transform import TransformedSample, TransformOptions, transform_sample
 
 __all__ = [
     "Apply",
@@ -27,6 +27,7 @@ __all__ = [
     "Rotate",
     "Scale",
     "Shear",
+    "TransformOptions",
     "TransformedSample",
     "Translate",
     "transform_sample",

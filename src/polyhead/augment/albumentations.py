@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from polyhead.augment.albumentations_moves import CUTS, correct, is_one_of, note
 from polyhead.errors import ContractError, Problem, shown, warn
 
 _STAYS = {"BaseDropout", "Lambda", "MaskDropout", "Morphological", "OverlayElements", "PixelDropout"}
-"""Transforms that change masks without kept them; a 0 that they write is the user's label."""
+"""Transforms that change masks without moving them; a 0 that they write is the user's label."""
 
 _UNCOVERS = {"GridElasticDeform"}
 """Transforms that uncover pixels from outside a mask but have no argument for their fill value."""
@@ -37,6 +37,12 @@ _TO_TENSORS = {"ToTensorV2", "ToTensor3D"}
 
 SCALES = {"Normalize", "ToFloat", "FromFloat"}
 """Transforms that change the range or dtype of pixels."""
+
+TARGETS = ("mask", "masks", "maps", "boxes", "points")
+"""The keywords under which `Apply` gets labels."""
+
+_ARGUMENTS = {"boxes": "bboxes", "points": "keypoints"}
+"""How pipelines call boxes and points."""
 
 _local = threading.local()
 
@@ -78,8 +84,9 @@ def run_pipeline(
     place: str,
     key: int,
     targets: Mapping[str, Any],
+    *,
     fills: Sequence[float] = (),
-    geometric_only: frozenset[str] = frozenset(),
+    geometric_only: Collection[str] = (),
     min_visible: float = 0.0,
     swaps: Sequence[tuple[int, int]] = (),
 ) -> dict[str, Any]:
@@ -87,6 +94,7 @@ def run_pipeline(
 
     Args:
         pipeline: the user's pipeline, which is not changed.
+        place: its name in errors.
         key: the sample's seed, 64 bits.
         targets: the layers of the sample, under the keywords of `Apply`.
         fills: the value of each mask outside the image; 0 where the list is shorter.
@@ -100,68 +108,64 @@ def run_pipeline(
     Raises:
         ContractError: if the pipeline does not move one of the layers.
     """
-    copied = _copy_for_thread(pipeline)
+    copied = _copy_for_thread(pipeline, place)
     copied.begin(key, min_visible)
     masks = [targets["mask"]] if "mask" in targets else list(targets.get("masks", ()))
     maps = list(targets.get("maps", ()))
-    images = {name: value for name, value in targets.items() if name not in _TARGETS}
-    call = {copied.image(name, name in geometric_only, place): value for name, value in images.items()}
-    # some transforms look for the first mask, so a map must not be number 0
-    numbers = [*range(len(masks)), *range(len(masks) + 1, len(masks) + 1 + len(maps))]
     planes = [*masks, *maps]
-    layers = {copied.mask(i, place): _as_taken(plane) for i, plane in zip(numbers, planes, strict=True)}
-    ones = copied.ones(layers.values(), place) if copied.fills else {}
-    result = copied.pipeline(**call, **layers, **ones, **copied.coordinates(targets, place))
-    moved: dict[str, Any] = {
-        name: _shaped(result[key], value) for (name, value), key in zip(images.items(), call, strict=True)
+    images = {name: value for name, value in targets.items() if name not in TARGETS}
+    image_targets = {copied.image(name, name in geometric_only): image for name, image in images.items()}
+    # some transforms look for the first mask, so a map must not be number 0
+    numbered = enumerate(planes, start=0 if masks else 1)
+    layers = {
+        copied.mask(number): plane.astype(_dtype_taken(plane), copy=False) for number, plane in numbered
     }
-    warped = [_as_before(result[key], plane) for key, plane in zip(layers, planes, strict=True)]
+    ones = copied.ones(layers.values()) if copied.fills else {}
+    result = copied.pipeline(**image_targets, **layers, **ones, **copied.coordinates(targets))
+    moved: dict[str, Any] = {
+        name: _as_before(result[target], image)
+        for name, (target, image) in zip(images, image_targets.items(), strict=True)
+    }
+    moved_planes = [_as_before(result[target], plane) for target, plane in zip(layers, planes, strict=True)]
     if ones:
         fills = [*fills, *[0.0] * (len(masks) - len(fills)), *[np.nan] * len(maps)]
-        warped = [
-            _with_fill(layer, result[copied.inside(mask)], fill)
-            for layer, mask, fill in zip(warped, layers.values(), fills, strict=True)
+        moved_planes = [
+            _with_fill(plane, result[_name_of_ones(taken)], fill)
+            for plane, taken, fill in zip(moved_planes, layers.values(), fills, strict=True)
         ]
     if "mask" in targets:
-        moved["mask"] = warped[0]
+        moved["mask"] = moved_planes[0]
     elif "masks" in targets:
-        moved["masks"] = warped[: len(masks)]
+        moved["masks"] = moved_planes[: len(masks)]
     if "maps" in targets:
-        moved["maps"] = warped[len(masks) :]
+        moved["maps"] = moved_planes[len(masks) :]
     return {**moved, **copied.moved(targets, result, swaps)}
-
-
-_TARGETS = ("mask", "masks", "maps", "boxes", "points")
-_THEIRS = {"boxes": "bboxes", "points": "keypoints"}
 
 
 class _PipelineCopy:
     """A thread's copy of a pipeline, adapted to polyhead's coordinates."""
 
-    def __init__(self, pipeline: Any) -> None:
-        self.pipeline = copy.deepcopy(pipeline)
-        self._leaves = list(_transforms_of(self.pipeline))
-        self._ready: set[str] = set()
-        self._skipped: dict[
-            str, list[Any]
-        ] = {}  # target -> functions removed from the photometric transforms
-        self._photometric_only = bool(self._leaves) and not any(
-            "mask" in leaf.available_keys for leaf in self._leaves
-        )
+    def __init__(self, pipeline: Any, place: str) -> None:
+        self.pipeline, self._place = copy.deepcopy(pipeline), place
+        self._transforms = list(_transforms_of(self.pipeline))
+        self._photometric = [t for t in self._transforms if "mask" not in t.available_keys]
+        self._added: set[str] = set()
+        self._skipped: dict[str, list[Any]] = {}  # by target, the functions taken from photometric transforms
         self.fills = any(
-            (hasattr(leaf, "fill_mask") and not is_one_of(leaf, _STAYS)) or is_one_of(leaf, _UNCOVERS)
-            for leaf in self._leaves
+            (hasattr(transform, "fill_mask") and not is_one_of(transform, _STAYS))
+            or is_one_of(transform, _UNCOVERS)
+            for transform in self._transforms
         )
         boxes = self.pipeline.processors.get("bboxes")
-        self._least = getattr(getattr(boxes, "params", None), "min_visibility", None)
+        self._min_visibility = getattr(getattr(boxes, "params", None), "min_visibility", None)
         points = self.pipeline.processors.get("keypoints")
         if hasattr(getattr(points, "params", None), "remove_invisible"):
             removes, points.params.remove_invisible = points.params.remove_invisible, False
             points.filter = seen if removes else lambda points, shape: points
         self._mirrored = False
-        for leaf in self._leaves:
-            correct(leaf)
-            note_mirrors(leaf, self._mirror)
+        for transform in self._transforms:
+            correct(transform)
+            note_mirrors(transform, self._mirror)
 
     def _mirror(self) -> None:
         self._mirrored = not self._mirrored
@@ -171,133 +175,114 @@ class _PipelineCopy:
         self._mirrored = False
         if hasattr(self.pipeline, "set_random_seed"):
             self.pipeline.set_random_seed(key & 0xFFFFFFFF)
-        if self._least is not None:
-            self.pipeline.processors["bboxes"].params.min_visibility = max(self._least, min_visible)
+        if self._min_visibility is not None:
+            least = max(self._min_visibility, min_visible)
+            self.pipeline.processors["bboxes"].params.min_visibility = least
 
-    def image(self, name: str, geometric_only: bool, place: str) -> str:
+    def image(self, name: str, geometric_only: bool) -> str:
         """The target name of an image; photometric transforms skip the target if ``geometric_only``."""
         target = name
         if name != "image" and name not in getattr(self.pipeline, "additional_targets", {}):
-            target = self._target(f"polyhead_image_{name}", "image", place, f"a second image, `{name}`")
-        if geometric_only != (target in self._skipped):  # one pipeline may serve several feeds
-            self._switch(target, geometric_only)
+            target = self._add_target(f"polyhead_image_{name}", "image", f"a second image, `{name}`")
+        if geometric_only and target not in self._skipped:
+            self._skipped[target] = [t._key2func.pop(target, None) for t in self._photometric]
+        elif not geometric_only and target in self._skipped:  # one pipeline may serve several feeds
+            for transform, function in zip(self._photometric, self._skipped.pop(target), strict=True):
+                if function is not None:
+                    transform._key2func[target] = function
         return target
 
-    def _switch(self, target: str, geometric_only: bool) -> None:
-        """Turn photometric transforms (those that do not accept masks) off or on for a target."""
-        photometric = [leaf for leaf in self._leaves if "mask" not in leaf.available_keys]
-        if geometric_only:
-            self._skipped[target] = [leaf._key2func.pop(target, None) for leaf in photometric]
-            return
-        for leaf, function in zip(photometric, self._skipped.pop(target), strict=True):
-            if function is not None:
-                leaf._key2func[target] = function
-
-    def mask(self, index: int, place: str) -> str:
+    def mask(self, number: int) -> str:
         """The target name of a mask; the first is always ``mask``, which some transforms look up."""
-        if index == 0:
-            return "mask"
-        return self._target(f"polyhead_mask_{index}", "mask", place, "several masks")
+        return "mask" if number == 0 else self._add_target(f"polyhead_mask_{number}", "mask", "several masks")
 
-    def inside(self, mask: np.ndarray) -> str:
-        """The target name of the mask of ones with a mask's dtype and channels; OpenCV's rounding depends on both."""
-        return f"polyhead_inside_{mask.dtype}_{mask.shape[2:]}"
-
-    def ones(self, masks: Iterable[np.ndarray], place: str) -> dict[str, np.ndarray]:
+    def ones(self, masks: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
         """One mask of ones for each combination of dtype and channels among the masks."""
-        ones = {}
-        for mask in masks:
-            name = self.inside(mask)
-            if name not in ones:
-                ones[name] = np.ones_like(mask)
-                self._target(name, "mask", place, "masks")
-                for leaf in self._leaves:
-                    if is_one_of(leaf, _STAYS):
-                        leaf._key2func.pop(name, None)
+        ones = {_name_of_ones(mask): np.ones_like(mask) for mask in masks}
+        for name in ones:
+            self._add_target(name, "mask", "masks")
+            for transform in self._transforms:
+                if is_one_of(transform, _STAYS):
+                    transform._key2func.pop(name, None)
         return ones
 
-    def _target(self, name: str, like: str, place: str, item: str) -> str:
-        if name not in self._ready:
+    def _add_target(self, name: str, like: str, item: str) -> str:
+        if name not in self._added:
             if not hasattr(self.pipeline, "add_targets"):
                 fix = "Use albumentations 1.4.19 or newer, or your own function."
-                raise ContractError(Problem(place, f"a pipeline that moves {item}", "one that does not", fix))
-            for leaf in self._leaves:
-                leaf.add_targets({name: like})
+                expected = f"a pipeline that moves {item}"
+                raise ContractError(Problem(self._place, expected, "one that does not", fix))
+            for transform in self._transforms:
+                transform.add_targets({name: like})
             self.pipeline._additional_targets[name] = like
             self.pipeline._available_keys.add(name)
-            self._ready.add(name)
+            self._added.add(name)
         return name
 
-    def coordinates(self, targets: Mapping[str, Any], place: str) -> dict[str, Any]:
+    def coordinates(self, targets: Mapping[str, Any]) -> dict[str, Any]:
         """The boxes and points that are not NaN, each with its index; empty arrays if only the pipeline has them."""
-        cuts = (
-            [type(leaf).__name__ for leaf in self._leaves if is_one_of(leaf, CUTS)]
-            if "boxes" in targets
-            else []
-        )
-        if cuts:
+        cuts = next((t for t in self._transforms if is_one_of(t, CUTS)), None)
+        if cuts is not None and "boxes" in targets:
             fix = "Leave it out of the pipeline, or leave the boxes out of the feed."
-            cut = f"{cuts[0]}, which cuts boxes apart"
-            raise ContractError(Problem(place, "transforms that keep a box in one piece", cut, fix))
-        call: dict[str, Any] = {}
-        for name, their in _THEIRS.items():
-            if their not in self.pipeline.processors:
-                if name not in targets or self._photometric_only:
+            found = f"{type(cuts).__name__}, which cuts boxes apart"
+            raise ContractError(Problem(self._place, "transforms that keep a box in one piece", found, fix))
+        arguments: dict[str, Any] = {}
+        for name, argument in _ARGUMENTS.items():
+            if argument not in self.pipeline.processors:
+                if name not in targets or len(self._photometric) == len(self._transforms) > 0:
                     continue
                 params = 'BboxParams("pascal_voc")' if name == "boxes" else 'KeypointParams("xy")'
-                expected = f"a pipeline that moves {name}"
-                raise ContractError(
-                    Problem(place, expected, "one that does not", f"Give the pipeline {params}.")
-                )
+                expected, fix = f"a pipeline that moves {name}", f"Give the pipeline {params}."
+                raise ContractError(Problem(self._place, expected, "one that does not", fix))
             values = targets.get(name, np.zeros((0, 4 if name == "boxes" else 2)))
-            labeled = np.flatnonzero(~np.isnan(values).any(1))
-            kept = values[labeled]
-            kept = thick(kept, targets["image"].shape) if name == "boxes" else kept - 0.5
-            fields = self._fields(their)
+            indices = np.flatnonzero(~np.isnan(values).any(1))
+            values = values[indices]
+            values = thick(values, targets["image"].shape) if name == "boxes" else values - 0.5
+            fields = self._label_fields(argument)
             if fields:
-                call.update({field: labeled.tolist() for field in fields})
+                arguments.update({field: indices.tolist() for field in fields})
             else:  # additional columns are kept
-                kept = np.column_stack([kept, labeled])
-            call[their] = kept
-        return call
+                values = np.column_stack([values, indices])
+            arguments[argument] = values
+        return arguments
 
     def moved(
         self, targets: Mapping[str, Any], result: Mapping[str, Any], swaps: Sequence[tuple[int, int]]
     ) -> dict[str, np.ndarray]:
         """The boxes and points at their old indices, NaN where dropped; pairs are swapped if the image is mirrored."""
-        out: dict[str, np.ndarray] = {}
-        for name, their in _THEIRS.items():
+        moved: dict[str, np.ndarray] = {}
+        for name, argument in _ARGUMENTS.items():
             if name not in targets:
                 continue
-            if their not in self.pipeline.processors:
-                out[name] = targets[name]
+            if argument not in self.pipeline.processors:
+                moved[name] = targets[name]
                 continue
-            out[name] = np.full_like(targets[name], np.nan)
-            kept = np.asarray(result[their], np.float64)
-            if len(kept) == 0:
+            moved[name] = np.full_like(targets[name], np.nan)
+            values = np.asarray(result[argument], np.float64)
+            if len(values) == 0:
                 continue
-            fields, width = self._fields(their), out[name].shape[1]
-            ids = np.asarray(result[fields[0]]) if fields else kept[:, width:].reshape(-1)
-            out[name][ids.astype(int)] = kept[:, :width] + (0.5 if name == "points" else 0)
-        for i, j in swaps if self._mirrored and "points" in out else ():
-            out["points"][[i, j]] = out["points"][[j, i]]
-        return out
+            fields, width = self._label_fields(argument), moved[name].shape[1]
+            indices = np.asarray(result[fields[0]]) if fields else values[:, width:].reshape(-1)
+            moved[name][indices.astype(int)] = values[:, :width] + (0.5 if name == "points" else 0)
+        for i, j in swaps if self._mirrored and "points" in moved else ():
+            moved["points"][[i, j]] = moved["points"][[j, i]]
+        return moved
 
-    def _fields(self, their: str) -> Sequence[str]:
-        return getattr(self.pipeline.processors[their].params, "label_fields", None) or ()
+    def _label_fields(self, argument: str) -> Sequence[str]:
+        return getattr(self.pipeline.processors[argument].params, "label_fields", None) or ()
 
 
 def first_of(pipeline: Any, names: set[str]) -> str:
     """The class name of the first transform in the pipeline that is one of ``names``, or an empty string."""
-    return next((type(leaf).__name__ for leaf in _transforms_of(pipeline) if is_one_of(leaf, names)), "")
+    return next((type(t).__name__ for t in _transforms_of(pipeline) if is_one_of(t, names)), "")
 
 
-def _copy_for_thread(pipeline: Any) -> _PipelineCopy:
+def _copy_for_thread(pipeline: Any, place: str) -> _PipelineCopy:
     """This thread's copy of a pipeline; threads cannot share one, as seeding changes it."""
     copies = _local.__dict__.setdefault("copies", {})
     if id(pipeline) not in copies:
         # the original is kept so that its id is not reused
-        copies[id(pipeline)] = pipeline, _PipelineCopy(pipeline)
+        copies[id(pipeline)] = pipeline, _PipelineCopy(pipeline, place)
     copied: _PipelineCopy = copies[id(pipeline)][1]
     return copied
 
@@ -313,36 +298,32 @@ def _transforms_of(pipeline: Any) -> Iterator[Any]:
 # Pixels -------------------------------------------------------------------------------------------------------
 
 
-def _as_taken(mask: np.ndarray) -> np.ndarray:
-    """Convert a mask to a dtype that all OpenCV functions accept and that holds its ids exactly."""
+def _name_of_ones(mask: np.ndarray) -> str:
+    """The target name of the mask of ones with a mask's dtype and channels; OpenCV's rounding depends on both."""
+    return f"polyhead_ones_{mask.dtype}_{mask.shape[2:]}"
+
+
+def _dtype_taken(mask: np.ndarray) -> Any:
+    """A dtype that all OpenCV functions accept and that holds the ids of a mask exactly."""
     if mask.dtype in (np.uint8, np.uint16, np.int16, np.float32, np.float64):
-        return mask
-    return mask.astype(
-        np.uint8 if mask.dtype == np.bool_ else np.int16 if mask.dtype == np.int8 else np.float64
-    )
+        return mask.dtype
+    return np.uint8 if mask.dtype == np.bool_ else np.int16 if mask.dtype == np.int8 else np.float64
 
 
 def _as_before(moved: Any, before: np.ndarray) -> Any:
-    if (
-        isinstance(moved, np.ndarray)
-        and moved.dtype != before.dtype
-        and moved.dtype == _as_taken(before).dtype
-    ):
-        moved = moved.astype(before.dtype)
-    return _shaped(moved, before)
+    """Restore the dtype, and the axis of a single channel, which some transforms drop."""
+    if not isinstance(moved, np.ndarray):
+        return moved
+    if moved.dtype == _dtype_taken(before):
+        moved = moved.astype(before.dtype, copy=False)
+    return moved[..., None] if moved.ndim == 2 and before.shape[2:] == (1,) else moved
 
 
-def _with_fill(mask: Any, inside: Any, fill: float) -> Any:
+def _with_fill(mask: Any, ones: Any, fill: float) -> Any:
     """Set the pixels of a mask that come from outside the image to ``fill``."""
-    outside = np.asarray(inside) == 0
+    outside = np.asarray(ones) == 0
     if not outside.any() or np.shape(mask) != outside.shape:
         return mask
     filled = np.array(mask)
     filled[outside] = fill
     return filled
-
-
-def _shaped(moved: Any, before: np.ndarray) -> Any:
-    """Restore the axis of a single channel, which some transforms drop."""
-    dropped = isinstance(moved, np.ndarray) and moved.ndim == 2 and before.shape[2:] == (1,)
-    return moved[..., None] if dropped else moved

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from polyhead.augment import albumentations
+from polyhead.augment.albumentations import TARGETS
 from polyhead.augment.augmentation import Augmentation
 from polyhead.errors import ContractError, DataError, PolyheadError, Problem, counted, shown
 from polyhead.foreign_errors import line_of_user, quoted_error
-
-TARGETS = ("mask", "masks", "maps", "boxes", "points")
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +64,7 @@ class Apply(Augmentation):
             expected = "a function or an albumentations pipeline"
             raise ContractError(Problem("Apply(function)", expected, shown(self.function), fix))
         albumentations.check_pipeline(self.function, self.place)
-        if albumentations.is_pipeline(self.function):
+        if self.is_pipeline:
             return
         try:
             parameters = inspect.signature(self.function).parameters.values()
@@ -90,13 +89,8 @@ class Apply(Augmentation):
         return f"Apply({getattr(self.function, '__name__', type(self.function).__name__)})"
 
     @property
-    def moves_maps(self) -> bool:
-        """Whether maps can be moved: pipelines can, functions cannot."""
-        return albumentations.is_pipeline(self.function)
-
-    @property
-    def takes_floats(self) -> bool:
-        """Whether images of more than 8 bits are passed as floats in 0–1, as pipelines expect."""
+    def is_pipeline(self) -> bool:
+        """Whether it is a pipeline, which can move maps, and gets images of more than 8 bits as floats in 0–1."""
         return albumentations.is_pipeline(self.function)
 
     @property
@@ -107,24 +101,18 @@ class Apply(Augmentation):
     def run(
         self,
         key: int,
-        given: Mapping[str, Any],
+        targets: Mapping[str, Any],
         *,
         where: str = "",
-        fills: Sequence[float] = (),
-        geometric_only: frozenset[str] = frozenset(),
-        min_visible: float = 0.0,
-        swaps: Sequence[tuple[int, int]] = (),
+        **pipeline_options: Any,
     ) -> dict[str, Any]:
         """Run the function or pipeline on a sample.
 
         Args:
             key: the sample's seed, 64 bits.
-            given: the layers of the sample, under the keywords above.
+            targets: the layers of the sample, under the keywords above.
             where: the name of the sample in errors.
-            fills: the value of each mask outside the image, for pipelines.
-            geometric_only: the keywords of images that photometric transforms of a pipeline skip.
-            min_visible: the smallest share of a box that must stay inside the image for a pipeline to keep it.
-            swaps: pairs of indices of points that change places if a pipeline mirrors.
+            **pipeline_options: the options of `run_pipeline`; functions ignore them.
 
         Returns:
             The transformed layers under the same keys.
@@ -134,13 +122,13 @@ class Apply(Augmentation):
             DataError: if it raises.
         """
         try:
-            if albumentations.is_pipeline(self.function):
+            if self.is_pipeline:
                 returned = albumentations.run_pipeline(
-                    self.function, self.place, key, given, fills, geometric_only, min_visible, swaps
+                    self.function, self.place, key, targets, **pipeline_options
                 )
             else:
-                returned = self._called(key, given)
-            return self._checked(returned, given)
+                returned = self._call_function(key, targets)
+            return self._checked(returned, targets)
         except (PolyheadError, StopIteration) as error:
             if not where or not isinstance(error, ContractError):
                 raise
@@ -149,22 +137,21 @@ class Apply(Augmentation):
         except Exception as error:
             place = f"{self.place}, {where}" if where else self.place
             fix = "Fix the function for rows like this one, or leave the row out with source.select(...)."
-            absent = self._absent(given) if isinstance(error, TypeError) else []
+            absent = self._absent(targets) if isinstance(error, TypeError) else []
             if absent:
                 fix = f"A row without labels has no {' and no '.join(absent)}: give them a default, "
                 fix += f"{', '.join(f'{name}=None' for name in absent)}, and return None for them."
             raised = f"{quoted_error(error)} ({line_of_user(error)})"
             raise DataError(Problem(place, "a sample returned", raised, fix)) from error
 
-    def _called(self, key: int, targets: Mapping[str, Any]) -> Any:
-        """Call the function on a sample."""
+    def _call_function(self, key: int, targets: Mapping[str, Any]) -> Any:
         if self.photometric_only:
-            results = dict(targets)
+            returned = dict(targets)
             for name in targets:
                 if name not in TARGETS:
-                    result = self._call({"image": targets[name]}, key)
-                    results[name] = result["image"] if isinstance(result, Mapping) else result
-            return results
+                    image = self._call({"image": targets[name]}, key)
+                    returned[name] = image["image"] if isinstance(image, Mapping) else image
+            return returned
         missing = sorted(set(targets) - self.takes) if self.takes is not None else []
         if missing:
             fix = f"Take {' and '.join(f'`{m}`' for m in missing)} as well, and move them with the image."
@@ -199,15 +186,11 @@ class Apply(Augmentation):
         image = np.shape((targets if self.photometric_only else result)["image"])
         size = image[1:3] if _channels_first(image, targets["image"].shape) else image[:2]
         for name, before in targets.items():
-            pairs = (
-                list(zip(before, result[name], strict=False))
-                if name in ("masks", "maps")
-                else [(before, result[name])]
-            )
-            if name == "masks" and len(result[name]) != len(before):
-                raise ContractError(
-                    Problem(self.place, f"{counted(len(before), 'mask')} returned", str(len(result[name])))
-                )
+            several = name in ("masks", "maps")
+            if several and len(result[name]) != len(before):
+                expected = f"{counted(len(before), name[:-1])} returned"
+                raise ContractError(Problem(self.place, expected, str(len(result[name]))))
+            pairs = zip(before, result[name], strict=True) if several else [(before, result[name])]
             for old, new in pairs:
                 if name in ("boxes", "points"):
                     good, expected = np.shape(new) == old.shape, f"{name} of shape {old.shape}"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.augment.custom import TARGETS, Apply
+from polyhead.augment.albumentations import TARGETS
+from polyhead.augment.custom import Apply
 from polyhead.augment.plan import Pair, Plan, Size
 from polyhead.errors import ContractError, Problem, place
 
@@ -39,6 +40,30 @@ class TransformedSample:
     points: dict[str, Pair]
 
 
+class TransformOptions(NamedTuple):
+    """How layers are transformed, by name; the same for all samples.
+
+    Attributes:
+        sizes: (height, width) of transformed images, masks and maps, and of the image of boxes and points; those left
+            out have the target's.
+        photometric: the images that photometric augmentations change; None for all.
+        fills: the value outside of each mask or image, 0 for those left out.
+        nearest: the maps that take the nearest pixel instead of interpolating.
+        swaps: the pairs of keypoints that are swapped when mirrored.
+        boxes_of: for each layer with one entry per box, the layer of the boxes.
+    """
+
+    sizes: Mapping[str, Size] = {}
+    photometric: Collection[str] | None = None
+    fills: Mapping[str, float] = {}
+    nearest: Collection[str] = ()
+    swaps: Mapping[str, Sequence[tuple[int, int]]] = {}
+    boxes_of: Mapping[str, str] = {}
+
+
+_DEFAULTS = TransformOptions()
+
+
 def transform_sample(
     plan: Plan,
     i: int,
@@ -48,12 +73,7 @@ def transform_sample(
     maps: Mapping[str, np.ndarray] | None = None,
     boxes: Mapping[str, Any] | None = None,
     points: Mapping[str, Any] | None = None,
-    swaps: Mapping[str, Sequence[tuple[int, int]]] | None = None,
-    of_boxes: Collection[str] = (),
-    sizes: Mapping[str, Size] | None = None,
-    fills: Mapping[str, float] | None = None,
-    nearest: Collection[str] = (),
-    photometric: Collection[str] | None = None,
+    options: TransformOptions = _DEFAULTS,
     where: str = "",
 ) -> TransformedSample:
     """Transform all layers of a sample together; the only way to run a plan with an `Apply`.
@@ -61,16 +81,12 @@ def transform_sample(
     Args:
         i: the index of the sample in the batch.
         images: arrays, or `Decoded`, by name; `Apply` gets the image called ``image``, or the first, under that name.
-        masks: by name, ``(H, W)`` or ``(H, W, C)``; ``(k, H, W)`` for names in ``of_boxes``, one mask for each box.
+        masks: by name, ``(H, W)`` or ``(H, W, C)``; ``(k, H, W)`` for names in ``boxes_of``, one mask for each box.
         maps: by name, as `Plan.map` takes them; an `Apply` of a function that moves the image cannot move them.
         boxes: by name, ``(k, 4)``.
         points: by name, ``(n, 2)`` or ``(k, n, 2)``.
-        swaps: pairs of keypoints that are swapped when mirrored, by name.
-        of_boxes: the names of masks that belong to boxes, one mask for each box.
-        sizes: (height, width) of the result by name, if not the target's.
-        fills: the value outside the image, by name.
-        nearest: the names of the maps that take the nearest pixel instead of interpolating.
-        photometric: the names of the images that photometric augmentations change; None for all.
+        options: how the layers are transformed.
+        where: the name of the sample in errors.
 
     Raises:
         ContractError: if an `Apply` does not return the required layers.
@@ -82,135 +98,143 @@ def transform_sample(
         maps=dict(maps or {}),
         boxes={name: np.asarray(b, np.float64).reshape(-1, 4) for name, b in (boxes or {}).items()},
         points={name: np.asarray(p, np.float64) for name, p in (points or {}).items()},
-        swaps=swaps or {},
-        of_boxes=of_boxes,
-        fills=fills or {},
-        nearest=nearest,
-        photometric=set(images) if photometric is None else set(photometric),
+        options=options,
     )
-    options = {"where": where, "min_visible": plan.min_visible}
     last = len(plan.stages) - 1
     for number, stage in enumerate(plan.stages):
-        stage_plan, row = replace(plan, stages=[stage]) if last else plan, i
+        stage_plan, row = plan, i
         if number:  # a later stage starts from the result of the previous one
-            first = next(iter(layers.images.values()))
-            now, stage, row = np.array([first.shape[:2]], np.int64), stage.row(i), 0
-            matrices = np.broadcast_to(stage.matrices(now, plan.target, plan.fit), (1, 3, 3))
-            stage_plan = replace(plan, sizes=now, matrices=matrices, turns=[1], stages=[stage])
-        kept, visible = layers.move(stage_plan, row, (sizes or {}) if number == last else {})
+            first_image = next(iter(layers.images.values()))
+            size, stage, row = np.array([first_image.shape[:2]], np.int64), stage.row(i), 0
+            matrices = np.broadcast_to(stage.matrices(size, plan.target, plan.fit), (1, 3, 3))
+            stage_plan = replace(plan, sizes=size, matrices=matrices, turns=[1], stages=[stage])
+        kept, visible = layers.move(stage_plan, row, options.sizes if number == last else {})
         if number < last:
-            for name, points_ in layers.points.items():
-                points_[~visible[name]] = np.nan
+            for name, coordinates in layers.points.items():
+                coordinates[~visible[name]] = np.nan
         key = stage.keys[row]
         if stage.apply is not None and key is not None:
-            layers.apply(stage.apply, key, options)
-    coordinates = (
-        {name: (box, kept[name]) for name, box in layers.boxes.items()},
-        {name: (p, visible[name]) for name, p in layers.points.items()},
+            layers.apply(stage.apply, key, where, plan.min_visible)
+    return TransformedSample(
+        layers.images,
+        layers.masks,
+        layers.maps,
+        {name: (coordinates, kept[name]) for name, coordinates in layers.boxes.items()},
+        {name: (coordinates, visible[name]) for name, coordinates in layers.points.items()},
     )
-    return TransformedSample(layers.images, layers.masks, layers.maps, *coordinates)
 
 
 @dataclass
 class _Layers:
-    """The layers of a sample by name, in their state between two stages, and the arguments of `transform_sample`."""
+    """The layers of a sample by name, in their state between two stages."""
 
     images: dict[str, Any]
     masks: dict[str, np.ndarray]
     maps: dict[str, np.ndarray]
     boxes: dict[str, np.ndarray]
     points: dict[str, np.ndarray]
-    swaps: Mapping[str, Sequence[tuple[int, int]]]
-    of_boxes: Collection[str]
-    fills: Mapping[str, float]
-    nearest: Collection[str]
-    photometric: set[str]
+    options: TransformOptions
 
     def move(
         self, plan: Plan, i: int, sizes: Mapping[str, Size]
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Transform all layers by row ``i`` of a plan; return which boxes are kept and which points are visible."""
-        kept, visible, fill = {}, {}, self.fills.get
-        for name, box in self.boxes.items():
-            self.boxes[name], kept[name] = plan.boxes(i, box, size=sizes.get(name))
+        kept, visible, fills = {}, {}, self.options.fills
+        for name, boxes in self.boxes.items():
+            self.boxes[name], kept[name] = plan.boxes(i, boxes, size=sizes.get(name))
         for name, points in self.points.items():
-            swaps, size = self.swaps.get(name, ()), sizes.get(name)
+            swaps, size = self.options.swaps.get(name, ()), sizes.get(name)
             self.points[name], visible[name] = plan.points(i, points, swaps=swaps, size=size)
         for name, image in self.images.items():
-            photometric, size = name in self.photometric, sizes.get(name)
-            self.images[name] = plan.image(i, image, size=size, photometric=photometric, fill=fill(name, 0))
+            recolors, fill = self._recolors(name), fills.get(name, 0)
+            self.images[name] = plan.image(i, image, size=sizes.get(name), photometric=recolors, fill=fill)
         for name, mask in self.masks.items():
-            size, outside = sizes.get(name), fill(name, 0)
-            moved = [plan.mask(i, single, size=size, fill=outside) for single in self._singles(name, mask)]
-            self.masks[name] = np.array(moved, mask.dtype) if name in self.of_boxes else moved[0]
+            size, fill = sizes.get(name), fills.get(name, 0)
+            moved = [plan.mask(i, single, size=size, fill=fill) for single in self._singles(name, mask)]
+            self.masks[name] = np.array(moved, mask.dtype) if name in self.options.boxes_of else moved[0]
         for name, numbers in self.maps.items():
-            self.maps[name] = plan.map(i, numbers, size=sizes.get(name), nearest=name in self.nearest)
+            nearest = name in self.options.nearest
+            self.maps[name] = plan.map(i, numbers, size=sizes.get(name), nearest=nearest)
         return kept, visible
 
-    def apply(self, apply: Apply, key: int, options: Mapping[str, Any]) -> None:
-        """Run an `Apply` on all layers that it accepts; ``options`` are passed to `Apply.run`."""
+    def apply(self, apply: Apply, key: int, where: str, min_visible: float) -> None:
+        """Run an `Apply` on all layers that it accepts."""
         if apply.photometric_only:
-            colors = {name: image for name, image in self.images.items() if name in self.photometric}
+            colors = {name: image for name, image in self.images.items() if self._recolors(name)}
             if colors:
-                keys = _keywords(colors)
-                result = apply.run(key, dict(zip(keys, colors.values(), strict=True)), **options)
-                self.images |= {name: result[k] for name, k in zip(colors, keys, strict=True)}
+                keywords = _keywords(colors)
+                result = apply.run(
+                    key, {keywords[name]: image for name, image in colors.items()}, where=where
+                )
+                self.images |= {name: result[keyword] for name, keyword in keywords.items()}
             return
-        names = _keywords(self.images)
-        geometric_only = frozenset(
-            k for name, k in zip(self.images, names, strict=True) if name not in self.photometric
-        )
+        keywords = _keywords(self.images)
         masks = [(name, single) for name, mask in self.masks.items() for single in self._singles(name, mask)]
-        fills = [self.fills.get(name, 0) for name, _ in masks]
-        targets = self._targets(apply, names, [mask for _, mask in masks])
         result = apply.run(
-            key, targets, fills=fills, geometric_only=geometric_only, swaps=self._swaps(), **options
+            key,
+            self._targets(apply, keywords, [mask for _, mask in masks]),
+            where=where,
+            fills=[self.options.fills.get(name, 0) for name, _ in masks],
+            geometric_only={keyword for name, keyword in keywords.items() if not self._recolors(name)},
+            min_visible=min_visible,
+            swaps=self._swaps(),
         )
-        self.images = {name: _in_range(result[k]) for name, k in zip(self.images, names, strict=True)}
-        turned = iter([result["mask"]] if len(masks) == 1 else result.get("masks", ()))
-        shape = result["image"].shape[:2]
+        self.images = {name: _in_range(result[keyword]) for name, keyword in keywords.items()}
+        moved_masks = iter([result["mask"]] if len(masks) == 1 else result.get("masks", ()))
+        size = result["image"].shape[:2]
         for name, mask in self.masks.items():
-            if name in self.of_boxes:
-                whole = (len(mask), *shape, *mask.shape[3:])
-                self.masks[name] = np.array([next(turned) for _ in mask], mask.dtype).reshape(whole)
+            if name in self.options.boxes_of:
+                shape = (len(mask), *size, *mask.shape[3:])
+                self.masks[name] = np.array([next(moved_masks) for _ in mask], mask.dtype).reshape(shape)
             else:
-                self.masks[name] = next(turned)
+                self.masks[name] = next(moved_masks)
         self.maps = dict(zip(self.maps, result.get("maps", self.maps.values()), strict=True))
-        for layers, moved, width in (
-            (self.boxes, result.get("boxes"), 4),
-            (self.points, result.get("points"), 2),
-        ):
-            at = 0
-            for name, before in layers.items():
-                part = np.asarray(moved, np.float64)[at : at + before.size // width]
-                layers[name], at = part.reshape(before.shape), at + len(part)
+        self.boxes = _parted(self.boxes, result.get("boxes"), 4)
+        self.points = _parted(self.points, result.get("points"), 2)
+
+    def _recolors(self, name: str) -> bool:
+        """Whether photometric augmentations change an image."""
+        return self.options.photometric is None or name in self.options.photometric
 
     def _swaps(self) -> list[tuple[int, int]]:
         """The pairs that are swapped when mirrored, by their indices among the points of all layers."""
         swaps, start = [], 0
         for name, points in self.points.items():
-            end, pairs = start + points.size // 2, self.swaps.get(name, ())
+            end, pairs = start + points.size // 2, self.options.swaps.get(name, ())
             objects = range(start, end, points.shape[-2]) if len(pairs) else ()
             swaps += [(first + i, first + j) for first in objects for i, j in pairs]
             start = end
         return swaps
 
     def _singles(self, name: str, mask: np.ndarray) -> Sequence[np.ndarray]:
-        return list(mask) if name in self.of_boxes else [mask]
+        return list(mask) if name in self.options.boxes_of else [mask]
 
-    def _targets(self, apply: Apply, names: Sequence[str], masks: Sequence[np.ndarray]) -> dict[str, Any]:
-        """The layers under the keywords of `Apply`; ``names`` are the keywords of the images."""
-        images = map(_as_floats, self.images.values()) if apply.takes_floats else self.images.values()
-        targets: dict[str, Any] = dict(zip(names, images, strict=True))
+    def _targets(
+        self, apply: Apply, keywords: Mapping[str, str], masks: Sequence[np.ndarray]
+    ) -> dict[str, Any]:
+        """The layers under the keywords of `Apply`."""
+        targets: dict[str, Any] = {
+            keywords[name]: _as_floats(image) if apply.is_pipeline else image
+            for name, image in self.images.items()
+        }
         if masks:
             targets["mask" if len(masks) == 1 else "masks"] = masks[0] if len(masks) == 1 else masks
-        if self.maps and apply.moves_maps:
+        if self.maps and apply.is_pipeline:
             targets["maps"] = list(self.maps.values())
         if self.boxes:
             targets["boxes"] = np.concatenate(list(self.boxes.values()))
         if self.points:
             targets["points"] = np.concatenate([p.reshape(-1, 2) for p in self.points.values()])
         return targets
+
+
+def _parted(before: Mapping[str, np.ndarray], moved: Any, width: int) -> dict[str, np.ndarray]:
+    """Part boxes or points, ``(n, width)``, into those of each layer, in their original shapes."""
+    layers, start = {}, 0
+    for name, coordinates in before.items():
+        end = start + coordinates.size // width
+        layers[name], start = np.asarray(moved, np.float64)[start:end].reshape(coordinates.shape), end
+    return layers
 
 
 def _as_floats(image: np.ndarray) -> np.ndarray:
@@ -229,13 +253,12 @@ def _in_range(image: Any) -> Any:
     return np.clip(image, 0, 1) if beyond and least > -OVERSHOT and most < 1 + OVERSHOT else image
 
 
-def _keywords(images: Mapping[str, Any]) -> list[str]:
+def _keywords(images: Mapping[str, Any]) -> dict[str, str]:
     """The keywords of images in `Apply`: ``image`` for one of them, and their own names for the others."""
     first = "image" if "image" in images else next(iter(images))
-    names = ["image" if name == first else name for name in images]
-    taken = [name for name in names if name in (*TARGETS, "rng")]
+    taken = [name for name in images if name != first and name in (*TARGETS, "rng")]
     if taken:
         fix = 'Give it another name, with column= for where it is: {"lit": ph.Image(column=...)}.'
         expected = f"another name, as Apply calls its own keywords {', '.join(TARGETS)} and rng"
         raise ContractError(Problem(place(input=taken[0]), expected, f"`{taken[0]}`", fix))
-    return names
+    return {name: "image" if name == first else name for name in images}

@@ -84,7 +84,7 @@ class DecodedRows(MadeColumns):
             # the effect of a user's function is unknown until it gets the image
             moves = [a for a in augment if not isinstance(a, Apply)]
             self._setup = repr((list(self._images.items()), moves, seed, EPOCHS))
-            self._deep = all(a.takes_floats for a in augment if isinstance(a, Apply))
+            self._deep = all(a.is_pipeline for a in augment if isinstance(a, Apply))
             self._scene = _DecodingScene(self._source, self._images, {}, moves, seed)
             sample = sample_rows(self._source)
             self._dtypes = {name: self._dtype(name, sample) for name in self.converted}

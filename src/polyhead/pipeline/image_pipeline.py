@@ -97,7 +97,7 @@ class Scene:
         self.stores = False
         applied = [apply for apply in self.joint.augmentations if isinstance(apply, Apply)]
         self.moves_together = bool(applied)
-        self.reader = ImageReader(self.images, [repr(apply) for apply in applied if not apply.takes_floats])
+        self.reader = ImageReader(self.images, [repr(apply) for apply in applied if not apply.is_pipeline])
         self.columns = tuple(
             dict.fromkeys(c for n, k in {**self.images, **self.raw}.items() for c in k.columns(n))
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,27 +13,7 @@ from polyhead.pipeline.label_layers import Layers
 from polyhead.pipeline.target_images import HeadImages
 
 if TYPE_CHECKING:
-    from polyhead.augment import TransformedSample
-
-
-class TransformOptions(NamedTuple):
-    """The parameters for transforming images and labels, by name; the same for all rows.
-
-    Attributes:
-        sizes: (height, width) of transformed images, masks and maps; for boxes and points, of their image.
-        photometric: the images that photometric augmentations change.
-        fills: the value outside of each mask.
-        nearest: the maps that are resampled by nearest neighbor.
-        swaps: the pairs of keypoints to swap when the image is flipped.
-        boxes_of: for each head with a label per box, the head of the boxes.
-    """
-
-    sizes: dict[str, Any]
-    photometric: set[str]
-    fills: dict[str, float]
-    nearest: set[str]
-    swaps: dict[str, Any]
-    boxes_of: dict[str, str]
+    from polyhead.augment import TransformedSample, TransformOptions
 
 
 def transform_options(
@@ -42,18 +22,21 @@ def transform_options(
     encoding: Mapping[str, Head],
     head_images: HeadImages,
 ) -> TransformOptions:
-    """Collect the parameters; ``encoding`` are the heads set to encode transformed labels."""
-    sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in images.items()}
+    """How images and labels are transformed; ``encoding`` are the heads set to encode transformed labels."""
+    from polyhead.augment import TransformOptions
+
     inner = {name: encoding[name].inner for name in heads}
     pixels = {name: head for name, head in inner.items() if head.layer in PIXELS}
-    image_sizes = {name: images[head_images[name]].shape[:2] for name in heads if name not in pixels}
+    sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in images.items()}
+    sizes |= {name: images[head_images[name]].shape[:2] for name in heads if name not in pixels}
+    sizes |= {name: head.size for name, head in pixels.items()}
     return TransformOptions(
-        {**sizes, **image_sizes, **{name: head.size for name, head in pixels.items()}},
-        {name for name, kind in images.items() if kind.photometric},
-        {name: head.fill for name, head in pixels.items() if head.layer == "mask"},
-        {name for name, head in pixels.items() if head.nearest},
-        {name: head.inner.pairs for name, head in heads.items() if head.layer == "points"},
-        {name: head.each for name, head in heads.items() if head.each is not None},
+        sizes=sizes,
+        photometric={name for name, kind in images.items() if kind.photometric},
+        fills={name: head.fill for name, head in pixels.items() if head.layer == "mask"},
+        nearest={name for name, head in pixels.items() if head.nearest},
+        swaps={name: head.inner.pairs for name, head in heads.items() if head.layer == "points"},
+        boxes_of={name: head.each for name, head in heads.items() if head.each is not None},
     )
 
 
@@ -66,18 +49,13 @@ def move(
     return transform_sample(
         plan,
         i,
-        where=where,
         images=images,
         masks=layers["mask"],
         maps=layers["map"],
         boxes=layers["boxes"],
         points=layers["points"],
-        swaps=options.swaps,
-        of_boxes=options.boxes_of,
-        sizes=options.sizes,
-        fills=options.fills,
-        nearest=options.nearest,
-        photometric=options.photometric,
+        options=options,
+        where=where,
     )
 
 

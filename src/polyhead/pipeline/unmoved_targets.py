@@ -74,7 +74,7 @@ def require_moving(
             fix = "If they are coordinates in the image, leave the augmentation out."
             warn(Problem(place(input=name), expected, found, fix, "still", warning=True))
     for name, head in heads.items():
-        fixed = [repr(a) for a in moves if isinstance(a, Apply) and not a.moves_maps]
+        fixed = [repr(a) for a in moves if isinstance(a, Apply) and not a.is_pipeline]
         if head.layer == "map" and fixed:
             fix = (
                 "Use ph.Flip, ph.Rotate and the like, or a pipeline of albumentations, which move maps; or leave the "
