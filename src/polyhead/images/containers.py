@@ -26,26 +26,26 @@ class _ContainerBox(NamedTuple):
     stop: int
 
 
-def _boxes_between(content: Content, at: int, stop: int) -> Iterator[_ContainerBox]:
+def _boxes_between(content: Content, offset: int, stop: int) -> Iterator[_ContainerBox]:
     """Iterate over the boxes between two positions. Raises `Broken` for a box longer than its container."""
     for _ in range(_MOST_BOXES):
-        if at + 8 > stop:
+        if offset + 8 > stop:
             return
-        length, name = content.unpack(">I4s", at)
-        start = at + 8
+        length, name = content.unpack(">I4s", offset)
+        start = offset + 8
         if length == 1:
             (length,) = content.unpack(">Q", start)
             start += 8
-        end = stop if length == 0 else at + length
+        end = stop if length == 0 else offset + length
         if end < start or end > stop:
             raise Broken(f"a part {name!r} that claims {length:,} bytes, more than the file has")
         yield _ContainerBox(name, start, end)
-        at = end
+        offset = end
 
 
-def _find(content: Content, at: int, stop: int, *path: bytes) -> _ContainerBox | None:
+def _find(content: Content, offset: int, stop: int, *path: bytes) -> _ContainerBox | None:
     """Find the first box at a path of names, or None."""
-    box: _ContainerBox | None = _ContainerBox(b"", at, stop)
+    box: _ContainerBox | None = _ContainerBox(b"", offset, stop)
     for name in path:
         if box is None:
             return None
@@ -78,8 +78,10 @@ def read_heif(content: Content) -> Header | None:
             width, height = content.unpack(">II", box.start + 4)
             size = (height, width)
         elif box.name == b"clap":
-            wide, by, high, of = content.unpack(">IIII", box.start)
-            cropped = (high // of, wide // by) if by and of else None
+            wide, width_divisor, high, height_divisor = content.unpack(">IIII", box.start)
+            cropped = None
+            if width_divisor and height_divisor:
+                cropped = high // height_divisor, wide // width_divisor
         elif box.name == b"irot":
             turns = content.read(box.start, 1)[0] & 3
         elif box.name == b"imir":
@@ -125,13 +127,13 @@ def _properties(content: Content, meta: _ContainerBox, item: int) -> list[_Conta
     properties = list(_boxes_between(content, contents.start, contents.stop))
     version, flags = content.read(associations.start, 1)[0], content.read(associations.start + 3, 1)[0]
     (count,) = content.unpack(">I", associations.start + 4)
-    at, wide = associations.start + 8, 2 if flags & 1 else 1
+    offset, wide = associations.start + 8, 2 if flags & 1 else 1
     for _ in range(min(count, _MOST_BOXES)):
-        (number,) = content.unpack(">I" if version else ">H", at)
-        at += 4 if version else 2
-        (links,) = content.read(at, 1)
-        entries = content.read(at + 1, links * wide)
-        at += 1 + links * wide
+        (number,) = content.unpack(">I" if version else ">H", offset)
+        offset += 4 if version else 2
+        (links,) = content.read(offset, 1)
+        entries = content.read(offset + 1, links * wide)
+        offset += 1 + links * wide
         if number == item:
             chosen = [
                 int.from_bytes(entries[i : i + wide], "big") & (0x7FFF if wide == 2 else 0x7F)
@@ -157,15 +159,15 @@ def is_jpeg2000(start: bytes) -> bool:
 
 def read_jpeg2000(content: Content) -> Header:
     """Read the header of a JPEG 2000. Raises `Broken` for an invalid codestream."""
-    at = 0
+    offset = 0
     if content.peek(0, 4) != _CODESTREAM:
         box = next((b for b in _boxes_between(content, 0, content.size) if b.name == b"jp2c"), None)
         if box is None:
             raise Broken("a JPEG 2000 without pixels")
-        at = box.start
-    if content.peek(at, 4) != _CODESTREAM:
+        offset = box.start
+    if content.peek(offset, 4) != _CODESTREAM:
         raise Broken("a JPEG 2000 without pixels")
-    right, low, left, top, wide, high, begin, start, bands, depth = content.unpack(">8IHB", at + 8)
+    right, low, left, top, wide, high, begin, start, bands, depth = content.unpack(">8IHB", offset + 8)
     tiles = -(-(right - begin) // max(1, wide)) * -(-(low - start) // max(1, high))
     if tiles * _TILE > content.size:
         raise Broken(f"a JPEG 2000 that is too short for its {tiles:,} tiles")

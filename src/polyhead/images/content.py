@@ -23,31 +23,31 @@ class Content:
         self._file = None if isinstance(data, bytes) else data
         self.size = len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
 
-    def peek(self, at: int, count: int) -> bytes:
-        """Up to ``count`` bytes from ``at``; fewer at the end."""
+    def peek(self, offset: int, count: int) -> bytes:
+        """Up to ``count`` bytes from ``offset``; fewer at the end."""
         if self._file is None:
-            return self._data[at : at + count]
-        if at >= self.size:
+            return self._data[offset : offset + count]
+        if offset >= self.size:
             return b""
-        self._file.seek(at)
-        return self._file.read(min(count, self.size - at))
+        self._file.seek(offset)
+        return self._file.read(min(count, self.size - offset))
 
-    def read(self, at: int, count: int) -> bytes:
-        """Exactly ``count`` bytes from ``at``.
+    def read(self, offset: int, count: int) -> bytes:
+        """Exactly ``count`` bytes from ``offset``.
 
         Raises:
             Broken: if there are fewer.
         """
-        data = self.peek(at, count)
+        data = self.peek(offset, count)
         if len(data) != count:
             raise Broken(ENDS)
         return data
 
-    def unpack(self, form: str, at: int) -> tuple[Any, ...]:
+    def unpack(self, form: str, offset: int) -> tuple[Any, ...]:
         """Unpack numbers with a ``struct`` format. Raises `Broken` if the content ends too early."""
         if self._file is not None:
-            return struct.unpack(form, self.read(at, struct.calcsize(form)))
+            return struct.unpack(form, self.read(offset, struct.calcsize(form)))
         try:
-            return struct.unpack_from(form, self._data, min(at, self.size))
+            return struct.unpack_from(form, self._data, min(offset, self.size))
         except struct.error:
             raise Broken(ENDS) from None

@@ -8,12 +8,13 @@ orientation differently, depending on version and format, so it comes from polyh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from polyhead.errors import DataError
-from polyhead.images import pillow_files
+from polyhead.images import geometry, pillow_files
 from polyhead.images.channels import Samples, Unfit, choose_channels, in_8_bits
 from polyhead.images.content import Broken
 from polyhead.images.encoded import (
@@ -25,7 +26,6 @@ from polyhead.images.encoded import (
     read_encoded,
     refusal,
 )
-from polyhead.images.geometry import orient, scale, turned
 from polyhead.images.image_header import TURNED, Header, NoPage
 from polyhead.images.libraries import opencv, simplejpeg
 from polyhead.images.netpbm import read_pnm
@@ -64,9 +64,12 @@ class Decoded:
         """
         if self.scale == 1:
             return np.eye(3)
-        stored, less = (turned(self.orientation, size) for size in (self.size, self.pixels.shape[:2]))
-        back = np.linalg.inv(orient(self.orientation, stored))
-        return orient(self.orientation, less) @ scale(self.scale, self.scale) @ back
+        stored, less = (
+            geometry.turned(self.orientation, size) for size in (self.size, self.pixels.shape[:2])
+        )
+        back = np.linalg.inv(geometry.orient(self.orientation, stored))
+        scaling = geometry.scale(self.scale, self.scale)
+        return geometry.orient(self.orientation, less) @ scaling @ back
 
 
 def decode(
@@ -99,14 +102,12 @@ def decode(
     """
     data, where = read_encoded(source, where)
     header = checked_header(data, max_pixels, page, where, layer)
+    scale = 1.0
     if header.format == "JPEG" and isinstance(data, bytes) and channels in (None, 1, 3, 4):
-        pixels, factor = _decode_jpeg(data, header, channels, at_least, where)
+        pixels, scale = _decode_jpeg(data, header, channels, at_least, where)
     else:
-        pixels, factor = (
-            _with_channels(_decode_other(data, header, page or 0, where), channels, deep, where),
-            1.0,
-        )
-    return Decoded(upright(pixels, header.orientation), header.size, factor, header.orientation)
+        pixels = _with_channels(_decode_other(data, header, page or 0, where), channels, deep, where)
+    return Decoded(upright(pixels, header.orientation), header.size, scale, header.orientation)
 
 
 def decode_mask(
@@ -215,10 +216,9 @@ def _decode_jpeg(
         raise _undecoded(header, f"one of {data.count(bytes([255, 218])):,} scans", where)
     eighths = 8
     if at_least is not None:
-        need = turned(header.orientation, at_least)
+        least = geometry.turned(header.orientation, at_least)
         while eighths > 1 and all(
-            -(-side * eighths // 16) >= least
-            for side, least in zip((header.height, header.width), need, strict=True)
+            -(-side * eighths // 16) >= needed for side, needed in zip(header.stored, least, strict=True)
         ):
             eighths //= 2
     try:
@@ -228,22 +228,20 @@ def _decode_jpeg(
             return _with_channels(Samples(pixels, "rgb"), channels, False, where), 1.0
         gray = channels == 1 or (channels is None and space.upper() == "GRAY")
         color = "GRAY" if gray else "RGBA" if channels == 4 else "RGB"
-        smaller = {}
-        if eighths < 8:
-            smaller = {
-                "min_height": -(-header.height * eighths // 8),
-                "min_width": -(-header.width * eighths // 8),
-            }
+        height, width = (-(-side * eighths // 8) for side in header.stored)
+        decoded = partial(simplejpeg().decode_jpeg, data, color, min_height=height, min_width=width)
         try:
-            pixels = simplejpeg().decode_jpeg(data, color, **smaller)
+            pixels = decoded()
         except ValueError as error:
             if "extraneous" not in str(error):  # harmless extra bytes between segments
                 raise
-            pixels = simplejpeg().decode_jpeg(data, color, strict=False, **smaller)
+            pixels = decoded(strict=False)
     except ValueError as error:
-        raise damage(where, "a whole JPEG", f"one that does not decode ({error})") from error
-    if eighths < 8 and pixels.shape[:2] != (smaller["min_height"], smaller["min_width"]):
-        raise AssertionError(f"decoded to {pixels.shape[:2]} rather than {smaller}")
+        raise _undecoded(header, f"one that does not decode ({error})", where) from error
+    if pixels.shape[:2] != (height, width):
+        raise _undecoded(
+            header, f"one of {pixels.shape[0]} x {pixels.shape[1]} at {eighths}/8 of its size", where
+        )
     return pixels, eighths / 8
 
 

@@ -25,7 +25,7 @@ class Tag(NamedTuple):
 
     type: int
     length: int
-    at: int
+    offset: int
 
 
 class Directory(NamedTuple):
@@ -50,27 +50,32 @@ class Directories:
         if not self.order or start[2:4] not in (b"*\0", b"\0*", b"+\0", b"\0+"):
             raise Broken("no directory of tags")
         self.big = b"+" in start[2:4]
-        self.first: int = content.unpack(self.order + ("Q" if self.big else "I"), 8 if self.big else 4)[0]
+        self.first = self.pointer(8 if self.big else 4)
 
-    def directory(self, at: int, only: int | None = None) -> Directory:
+    def pointer(self, offset: int) -> int:
+        """The position stored at a position. Raises `Broken` beyond the end of the file."""
+        return int(self.content.unpack(self.order + ("Q" if self.big else "I"), offset)[0])
+
+    def directory(self, offset: int, only: int | None = None) -> Directory:
         """Read the directory at a position, or only one of its tags; entries beyond the end of the file are skipped.
 
         Raises:
             Broken: if there is no directory.
         """
         head, form, field = (8, "HHQ8x", 12) if self.big else (2, "HHI4x", 8)
-        count = self.content.unpack(self.order + ("Q" if self.big else "H"), at)[0]
+        count = self.content.unpack(self.order + ("Q" if self.big else "H"), offset)[0]
         size = 20 if self.big else 12
-        block = self.content.peek(at + head, min(count, 1 << 16) * size)
+        block = self.content.peek(offset + head, min(count, 1 << 16) * size)
         block, tags = block[: len(block) // size * size], {}
         for i, (tag, type_, number) in enumerate(struct.iter_unpack(self.order + form, block)):
             if only is None or tag == only:
-                tags[tag] = Tag(type_, number, at + head + i * size + field)
+                tags[tag] = Tag(type_, number, offset + head + i * size + field)
         if only is not None:
             return Directory(tags, 0, len(block) // size)
-        after = self.content.peek(at + head + count * size, head if self.big else 4)
-        whole = len(after) == (8 if self.big else 4)
-        (next_,) = struct.unpack(self.order + ("Q" if self.big else "I"), after) if whole else (0,)
+        try:
+            next_ = self.pointer(offset + head + count * size)
+        except Broken:
+            next_ = 0
         return Directory(tags, next_, len(block) // size)
 
     def __iter__(self) -> Iterator[Directory]:
@@ -79,17 +84,17 @@ class Directories:
         Raises:
             Broken: if the first cannot be read, or there are too many.
         """
-        at, seen, tags = self.first, set[int](), 0
-        while at and at not in seen and len(seen) < _MOST_DIRECTORIES:
-            seen.add(at)
+        offset, seen, tags = self.first, set[int](), 0
+        while offset and offset not in seen and len(seen) < _MOST_DIRECTORIES:
+            seen.add(offset)
             try:
-                directory = self.directory(at)
+                directory = self.directory(offset)
             except Broken:
                 if len(seen) == 1:
                     raise
                 return
             yield directory
-            at, tags = directory.next, tags + directory.read
+            offset, tags = directory.next, tags + directory.read
             if tags > _MOST_TAGS:
                 raise Broken(f"a TIFF of more than {_MOST_TAGS:,} tags")
 
@@ -112,10 +117,10 @@ class Directories:
         size, room = struct.calcsize("=" + form) * entry.length, 8 if self.big else 4
         if entry.length > _MOST_VALUES or size > self.content.size:
             raise Broken(f"a TIFF whose tag {tag} claims {entry.length:,} values")
-        at = entry.at
+        offset = entry.offset
         if size > room:
-            at = self.content.unpack(self.order + ("Q" if self.big else "I"), at)[0]
-        return self.content.unpack(f"{self.order}{entry.length}{form}", at)
+            offset = self.pointer(offset)
+        return self.content.unpack(f"{self.order}{entry.length}{form}", offset)
 
     def number(self, directory: Directory, tag: int, default: int) -> int:
         """The number in a tag with a single value, else ``default``."""

@@ -203,17 +203,14 @@ def checked_header(
 ) -> Header:
     """Read the header of an image or mask, and check that it is safe to decode."""
     header = header_in(data, page or 0, where)
-    if isinstance(data, Held):
-        _require_one(header, page, where, layer)
-        return header
-    if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
+    if not isinstance(data, Held):
         found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "If the size is right, say ph.Image(max_pixels=...), or shrink the image first."
-        raise refusal(where, f"at most {max_pixels or MAX_PIXELS:,} pixels", found, fix)
-    if max_pixels is None and _cost(header) > max(_FREE, _LEAST_SHARE * len(data)):
-        found = f"{header.width} x {header.height} in {len(data)} bytes"
-        fix = "The file is damaged, or has a single color; then say ph.Image(max_pixels=...)."
-        raise refusal(where, "a file as large as its image", found, fix)
+        if header.height * header.width > (MAX_PIXELS if max_pixels is None else max_pixels):
+            fix = "If the size is right, say ph.Image(max_pixels=...), or shrink the image first."
+            raise refusal(where, f"at most {max_pixels or MAX_PIXELS:,} pixels", found, fix)
+        if max_pixels is None and _cost(header) > max(_FREE, _LEAST_SHARE * len(data)):
+            fix = "The file is damaged, or has a single color; then say ph.Image(max_pixels=...)."
+            raise refusal(where, "a file as large as its image", found, fix)
     _require_one(header, page, where, layer)
     return header
 
@@ -231,12 +228,12 @@ def _require_one(header: Header, page: int | None, where: str, layer: str) -> No
 
 def _cost(header: Header) -> int:
     """Estimate the bytes that decoding needs."""
-    deep = -(-header.bits // 8)
+    sample = -(-header.bits // 8)
     if header.format == "PNG":
-        each = (1, 1, 3, 4, 2, 1, 4)[min(header.kind or 0, 6)] * deep
+        pixel = (1, 1, 3, 4, 2, 1, 4)[min(header.kind or 0, 6)] * sample
     else:
-        each = max(_BYTES_A_PIXEL.get(header.format, 8), 2 * (header.bands or 1) * deep)
-    return header.height * header.width * each
+        pixel = max(_BYTES_A_PIXEL.get(header.format, 8), 2 * (header.bands or 1) * sample)
+    return header.height * header.width * pixel
 
 
 _BYTES_A_PIXEL = {"JPEG": 9, "BMP": 4, "PNM": 4, "TIFF": 2, "JPEG 2000": 16}

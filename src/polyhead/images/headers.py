@@ -47,8 +47,8 @@ def _tiff(content: Content, page: int) -> Header:
     orientation = valid(tiff.number(first, ORIENTATION, 1))
     if ORIENTATION not in first.tags and 700 in first.tags:
         xmp = first.tags[700]
-        (at,) = content.unpack(tiff.order + ("Q" if tiff.big else "I"), xmp.at)
-        orientation = exif_orientation(b"", content.peek(at, min(xmp.length, LARGEST_TEXT)))
+        text = content.peek(tiff.pointer(xmp.offset), min(xmp.length, LARGEST_TEXT))
+        orientation = exif_orientation(b"", text)
     return Header("TIFF", height, width, orientation, max(bits), bands=bands, lossy=lossy, pages=len(pages))
 
 

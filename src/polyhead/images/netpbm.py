@@ -25,8 +25,8 @@ class NetpbmHeader(NamedTuple):
     Attributes:
         magic: ``b"P1"`` to ``b"P7"``, ``b"Pf"`` or ``b"PF"``.
         top: the value of white: 1 for bitmaps and floats.
-        little: whether floats are little-endian.
         start: the position of the first number.
+        dtype: of numbers that are stored as bytes.
     """
 
     magic: bytes
@@ -34,15 +34,13 @@ class NetpbmHeader(NamedTuple):
     width: int
     bands: int
     top: int
-    little: bool
     start: int
+    dtype: np.dtype
 
     @property
     def bits(self) -> int:
         """Bits per stored number."""
-        if self.magic in (b"Pf", b"PF"):
-            return 32
-        return 1 if self.magic in (b"P1", b"P4") else 8 if self.top < 256 else 16
+        return 1 if self.magic in (b"P1", b"P4") else 8 * self.dtype.itemsize
 
 
 def is_netpbm(start: bytes) -> bool:
@@ -57,19 +55,19 @@ def read_netpbm_header(content: Content) -> NetpbmHeader:
     if magic == b"P7":
         return _pam(text)
     count = 2 if magic in (b"P1", b"P4") else 3
-    words, at = [], 2
+    words, start = [], 2
     for _ in range(count):
-        token = _TOKEN.match(text, at)
+        token = _TOKEN.match(text, start)
         if token is None or token.end() == len(text):
             raise Broken(ENDS)
         words.append(token[1])
-        at = token.end()
+        start = token.end()
     width, height = _whole_number(words[0]), _whole_number(words[1])
     if magic in (b"Pf", b"PF"):
-        scale = _real(words[2])
-        return NetpbmHeader(magic, height, width, _BANDS[magic], 1, scale < 0, at + 1)
-    top = _whole_number(words[2]) if count == 3 else 1
-    return NetpbmHeader(magic, height, width, _BANDS[magic], _checked_top(top), False, at + 1)
+        top, dtype = 1, np.dtype("<f4" if _real(words[2]) < 0 else ">f4")
+    else:
+        top, dtype = _top(words[2] if count == 3 else b"1")
+    return NetpbmHeader(magic, height, width, _BANDS[magic], top, start + 1, dtype)
 
 
 def _pam(text: bytes) -> NetpbmHeader:
@@ -79,10 +77,11 @@ def _pam(text: bytes) -> NetpbmHeader:
     fields = dict(re.findall(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+([^\s]+)", text[: end.start()]))
     if len(fields) < 4:
         raise Broken("a PAM without its size")
-    width, height, bands, top = (_whole_number(fields[w]) for w in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+    width, height, bands = (_whole_number(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH"))
     if not 1 <= bands <= 4096:
         raise Broken(f"a PAM of {bands} numbers a pixel")
-    return NetpbmHeader(b"P7", height, width, bands, _checked_top(top), False, end.end())
+    top, dtype = _top(fields[b"MAXVAL"])
+    return NetpbmHeader(b"P7", height, width, bands, top, end.end(), dtype)
 
 
 def _whole_number(word: bytes) -> int:
@@ -101,10 +100,12 @@ def _real(word: bytes) -> float:
     return number
 
 
-def _checked_top(top: int) -> int:
+def _top(word: bytes) -> tuple[int, np.dtype]:
+    """The largest number, and the dtype that it needs."""
+    top = _whole_number(word)
     if not 0 < top < 65536:
         raise Broken(f"a header whose largest number is {top}")
-    return top
+    return top, np.dtype(">u2" if top > 255 else "u1")
 
 
 def read_pnm(data: bytes, ids: bool = False) -> Samples:
@@ -117,36 +118,34 @@ def read_pnm(data: bytes, ids: bool = False) -> Samples:
         Broken: for a truncated file, or numbers above the stated maximum.
     """
     head = read_netpbm_header(Content(data))
-    count = head.height * head.width * head.bands
-    if head.magic in (b"P1", b"P4"):
-        numbers = 1 - _bitmap(data, head)
+    if head.bits == 1:
+        numbers = 1 - _bits(data, head)
     elif head.magic in (b"P2", b"P3"):
-        numbers = _written_numbers(data, head, count)
+        numbers = _written_numbers(data, head)
     else:
-        numbers = _raw(data, head, count)
+        numbers = _raw_numbers(data, head)
+    is_float = head.dtype.kind == "f"
+    if not is_float:
+        if numbers.size and numbers.max() > head.top:
+            raise Broken(f"a file with the number {numbers.max():.0f}, above its largest of {head.top}")
+        numbers = numbers.astype(head.dtype.newbyteorder("="), copy=False)
+        numbers = numbers if ids else over_full_range(numbers, head.top)
     pixels = numbers.reshape(head.height, head.width, head.bands)
-    if head.magic in (b"Pf", b"PF"):
-        pixels = pixels[::-1]  # rows are stored bottom-up
-    elif pixels.size and int(pixels.max()) > head.top:
-        raise Broken(f"a file with the number {int(pixels.max())}, above its largest of {head.top}")
-    elif not ids:
-        pixels = over_full_range(pixels, head.top)
-    pixels = np.ascontiguousarray(pixels)
+    pixels = np.ascontiguousarray(pixels[::-1] if is_float else pixels)  # floats are stored bottom-up
     if head.bands > 4:
         return Samples(pixels, "bands")
     return Samples(pixels, "gray" if head.bands < 3 else "rgb", head.bands in (2, 4))
 
 
-def _raw(data: bytes, head: NetpbmHeader, count: int) -> np.ndarray:
-    form = f"{'<' if head.little else '>'}f4" if head.bits == 32 else ">u2" if head.top > 255 else "u1"
-    dtype = np.dtype(form)
-    if head.start + count * dtype.itemsize > len(data):
-        raise Broken(f"a file that ends within its pixels, at {len(data):,} bytes")
-    numbers = np.frombuffer(data, dtype, count, head.start)
-    return numbers.astype(dtype.newbyteorder("="), copy=False)
+def _raw_numbers(data: bytes, head: NetpbmHeader) -> np.ndarray:
+    count = head.height * head.width * head.bands
+    if head.start + count * head.dtype.itemsize > len(data):
+        raise _truncated(data)
+    numbers = np.frombuffer(data, head.dtype, count, head.start)
+    return numbers.astype(head.dtype.newbyteorder("="), copy=False)
 
 
-def _bitmap(data: bytes, head: NetpbmHeader) -> np.ndarray:
+def _bits(data: bytes, head: NetpbmHeader) -> np.ndarray:
     if head.magic == b"P1":
         digits = _without_comments(data[head.start :]).translate(None, b" \t\n\v\f\r")
         count = head.height * head.width
@@ -155,22 +154,25 @@ def _bitmap(data: bytes, head: NetpbmHeader) -> np.ndarray:
         return np.frombuffer(digits, np.uint8, count) - np.uint8(48)
     row = -(-head.width // 8)
     if head.start + row * head.height > len(data):
-        raise Broken(f"a file that ends within its pixels, at {len(data):,} bytes")
+        raise _truncated(data)
     rows = np.frombuffer(data, np.uint8, row * head.height, head.start).reshape(head.height, row)
     return np.unpackbits(rows, axis=1)[:, : head.width]
 
 
-def _written_numbers(data: bytes, head: NetpbmHeader, count: int) -> np.ndarray:
+def _written_numbers(data: bytes, head: NetpbmHeader) -> np.ndarray:
     """Parse numbers that are stored as text."""
     text = _without_comments(data[head.start :])
     if text.translate(None, b"0123456789 \t\n\v\f\r"):
         raise Broken("a file with characters that are not numbers")
+    count = head.height * head.width * head.bands
     numbers = np.fromstring(text.decode("ascii"), sep=" ")[:count] if text.strip() else np.empty(0)
     if len(numbers) < count:
-        raise Broken(f"a file that ends within its pixels, at {len(data):,} bytes")
-    if numbers.size and numbers.max() > head.top:
-        raise Broken(f"a file with the number {numbers.max():g}, above its largest of {head.top}")
-    return numbers.astype(np.uint16 if head.top > 255 else np.uint8)
+        raise _truncated(data)
+    return numbers
+
+
+def _truncated(data: bytes) -> Broken:
+    return Broken(f"a file that ends within its pixels, at {len(data):,} bytes")
 
 
 def _without_comments(text: bytes) -> bytes:

@@ -30,9 +30,9 @@ def read_jpeg(content: Content) -> Header:
     """The header of a JPEG."""
     size: tuple[int, int, int] | None = None
     bands, scans = b"", False
-    exif, xmp, at, peek = b"", b"", 2, content.peek
+    exif, xmp, offset, peek = b"", b"", 2, content.peek
     for _ in range(_SEGMENTS):
-        head = peek(at, 4)
+        head = peek(offset, 4)
         if len(head) < 4:
             if size is not None:
                 break
@@ -40,13 +40,13 @@ def read_jpeg(content: Content) -> Header:
                 raise Broken(ENDS)
         marker = head[1]
         if head[0] != 0xFF:  # decoders skip bytes between segments
-            at = _marker(content, at)
+            offset = _marker(content, offset)
             continue
         if marker == 0xFF or marker <= 1 or 0xD0 <= marker <= 0xD8:
-            at += 1 if marker == 0xFF else 2
+            offset += 1 if marker == 0xFF else 2
             continue
         if marker in (0xD9, 0xDA):  # the pixels begin, or the file ends
-            scans = scans or peek(at + 4, 1) != bands
+            scans = scans or peek(offset + 4, 1) != bands
             break
         if len(head) < 4:
             raise Broken(ENDS)
@@ -54,31 +54,31 @@ def read_jpeg(content: Content) -> Header:
         if length < 2:
             raise Broken("a JPEG with a segment of no length")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            size, bands = size or content.unpack(">BHH", at + 4), peek(at + 9, 1)
+            size, bands = size or content.unpack(">BHH", offset + 4), peek(offset + 9, 1)
             scans = marker & 3 == 2  # progressive
         elif marker == 0xE1:
-            body = content.read(at + 4, length - 2)
+            body = content.read(offset + 4, length - 2)
             if body.startswith(_EXIF) and len(exif) < LARGEST_TEXT:
                 exif += body[6:]  # Exif may be split over several segments
             elif body.startswith(_XMP):
                 xmp = body[len(_XMP) :]
-        at += 2 + length
+        offset += 2 + length
     if size is None:
         raise Broken("a JPEG without its size")
     bits, height, width = size
     return Header("JPEG", height, width, exif_orientation(exif, xmp), bits, lossy=True, scans=scans)
 
 
-def _marker(content: Content, at: int) -> int:
+def _marker(content: Content, offset: int) -> int:
     """Find the next marker, skipping bytes that do not belong to a segment.
 
     Raises:
         Broken: if there is none nearby.
     """
-    start = content.peek(at, _GAP).find(b"\xff")
+    start = content.peek(offset, _GAP).find(b"\xff")
     if start < 0:
         raise Broken("a JPEG with a gap in its header")
-    return at + start
+    return offset + start
 
 
 # PNG ------------------------------------------------------------------------------------------------
@@ -89,29 +89,29 @@ def read_png(content: Content) -> Header:
     if content.peek(12, 4) not in (b"IHDR", b"IHDR"[: max(0, content.size - 12)]):
         raise Broken("a PNG that does not begin with its size")
     width, height, bits, kind = content.unpack(">IIBB", 16)
-    exif, text, xmp, pages, clear, at = b"", b"", b"", 1, None, 33
+    exif, text, xmp, pages, clear, offset = b"", b"", b"", 1, None, 33
     for _ in range(_CHUNKS):
-        head = content.peek(at, 8)
+        head = content.peek(offset, 8)
         if len(head) < 8:
             break
         length, name = int.from_bytes(head[:4], "big"), head[4:]
-        if at + 8 + length > content.size:
+        if offset + 8 + length > content.size:
             raise Broken(f"a PNG whose part {name!r} claims {length:,} bytes, more than the file has")
         if name == b"IEND":
             break
         if name == b"eXIf":
-            exif = content.read(at + 8, length)
+            exif = content.read(offset + 8, length)
         elif name == b"tRNS" and kind == 0 and length == 2:
-            (clear,) = content.unpack(">H", at + 8)
+            (clear,) = content.unpack(">H", offset + 8)
         elif name == b"acTL" and length >= 4:
-            pages = 2 if content.unpack(">I", at + 8)[0] > 1 else 1
+            pages = 2 if content.unpack(">I", offset + 8)[0] > 1 else 1
         elif name in (b"iTXt", b"zTXt", b"tEXt"):
-            start = content.peek(at + 8, min(length, 24))
+            start = content.peek(offset + 8, min(length, 24))
             if start.startswith(_RAW_EXIF):
-                text = _text(name, content.read(at + 8, length))
+                text = _text(name, content.read(offset + 8, length))
             elif name == b"iTXt" and start.startswith(_PNG_XMP):
-                xmp = _text(name, content.read(at + 8, length))
-        at += 12 + length
+                xmp = _text(name, content.read(offset + 8, length))
+        offset += 12 + length
     else:
         raise Broken(f"a PNG of more than {_CHUNKS:,} parts")
     orientation = exif_orientation(exif or _unhexed(text), xmp)
@@ -160,21 +160,21 @@ def read_webp(content: Content) -> Header:
     size = content.read(24, 6)
     width, height = (int.from_bytes(size[i : i + 3], "little") + 1 for i in (0, 3))
     stop = min(content.size, content.unpack("<I", 4)[0] + 8)
-    exif, xmp, lossy, frames, at = b"", b"", False, 0, 30
+    exif, xmp, lossy, frames, offset = b"", b"", False, 0, 30
     for _ in range(_CHUNKS):  # Exif comes after the pixels
-        if at + 8 > stop:
+        if offset + 8 > stop:
             break
-        name, length = content.unpack("<4sI", at)
+        name, length = content.unpack("<4sI", offset)
         if name in (b"VP8 ", b"VP8L", b"ANMF"):
             frames += 1
             lossy |= name != b"VP8L"
-        if at + 8 + length > content.size:
+        if offset + 8 + length > content.size:
             raise Broken(f"a WebP whose part {name!r} claims {length:,} bytes, more than the file has")
         if name == b"EXIF" and flags & 0x08 and not exif:
-            exif = content.read(at + 8, length)
+            exif = content.read(offset + 8, length)
         elif name == b"XMP " and flags & 0x04 and not xmp:
-            xmp = content.read(at + 8, length)
-        at += 8 + length + length % 2
+            xmp = content.read(offset + 8, length)
+        offset += 8 + length + length % 2
     orientation = exif_orientation(exif, xmp)
     return Header("WebP", height, width, orientation, lossy=lossy, pages=2 if frames > 1 else 1)
 
@@ -196,31 +196,31 @@ def read_gif(content: Content) -> Header:
     """The header of a GIF."""
     width, height = content.unpack("<HH", 6)
     flags = content.peek(10, 1)
-    at = 13 + (3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0)
+    offset = 13 + (3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0)
     frames, xmp = 0, b""
     for _ in range(_CHUNKS):
-        mark = content.peek(at, 10)
+        mark = content.peek(offset, 10)
         if mark[:1] == b"\x21":
-            if mark[1:2] == b"\xff" and not frames and content.peek(at + 3, 11) == b"XMP DataXMP":
-                xmp = content.peek(at + 14, LARGEST_TEXT)
-            at = _after_blocks(content, at + 2)
+            if mark[1:2] == b"\xff" and not frames and content.peek(offset + 3, 11) == b"XMP DataXMP":
+                xmp = content.peek(offset + 14, LARGEST_TEXT)
+            offset = _after_blocks(content, offset + 2)
         elif mark[:1] == b"\x2c" and len(mark) == 10:
             frames += 1
             if frames > 1:
                 break
             left, top, wide, high = (int.from_bytes(mark[i : i + 2], "little") for i in (1, 3, 5, 7))
             width, height = max(width, left + wide), max(height, top + high)
-            at = _after_blocks(content, at + 11 + (3 << (mark[9] & 7) + 1 if mark[9] & 0x80 else 0))
+            offset = _after_blocks(content, offset + 11 + (3 << (mark[9] & 7) + 1 if mark[9] & 0x80 else 0))
         else:
             break
     return Header("GIF", height, width, exif_orientation(b"", xmp), pages=max(1, frames))
 
 
-def _after_blocks(content: Content, at: int) -> int:
-    """The end of the chain of sub-blocks that begins at ``at``."""
+def _after_blocks(content: Content, offset: int) -> int:
+    """The end of the chain of sub-blocks that begins at ``offset``."""
     for _ in range(_CHUNKS):
-        length = content.peek(at, 1)
+        length = content.peek(offset, 1)
         if not length or not length[0]:
             break
-        at += 1 + length[0]
-    return at + 1
+        offset += 1 + length[0]
+    return offset + 1

@@ -60,6 +60,11 @@ class TiffLayout(NamedTuple):
         return -(-self.columns * (self.bands // self.planes) * self.bits // 8)
 
     @property
+    def tiled(self) -> bool:
+        """Whether there are several side by side; tiles as wide as the image are read as strips."""
+        return self.columns != self.width
+
+    @property
     def across(self) -> int:
         """Strips or tiles side by side."""
         return -(-self.width // self.columns)
@@ -109,8 +114,8 @@ def _layout(tiff: Directories, directory: Directory) -> TiffLayout | None:
             raise Broken(f"a TIFF of {bits[0]} bits with compression {compression}, colors {photometric}")
         return None
     kind = _KINDS.get(formats[0], "")
-    whole = bits[0] in (8, 16, 32, 64) and (kind != "f" or bits[0] > 8)
-    if not kind or not (whole or (bits[0] in _PACKED and kind == "u")):
+    fills_bytes = bits[0] in (8, 16, 32, 64) and (kind != "f" or bits[0] > 8)
+    if not kind or not (fills_bytes or (bits[0] in _PACKED and kind == "u")):
         raise Broken(f"a TIFF with {bits[0]} bits a sample of format {formats[0]}")
     planes = bands if number(284, 1) == 2 else 1
     tiled = 322 in directory.tags
@@ -154,61 +159,63 @@ def _samples_in(data: bytes, layout: TiffLayout) -> np.ndarray:
     return planes[0] if len(planes) == 1 else np.concatenate(planes, 2)
 
 
-def _plane(data: bytes, layout: TiffLayout, which: slice) -> np.ndarray:
-    tiled = layout.columns != layout.width or layout.across > 1
-    last = layout.rows if tiled else layout.height - (layout.down - 1) * layout.rows
-    size = layout.rows * layout.row_bytes
-    offsets, counts = layout.offsets[which], layout.counts[which]
+def _plane(data: bytes, layout: TiffLayout, part: slice) -> np.ndarray:
+    """Read the samples of some strips or tiles."""
+    offsets, counts = layout.offsets[part], layout.counts[part]
+    sizes = [layout.rows * layout.row_bytes] * len(offsets)
+    if not layout.tiled:  # the last strip has the remaining rows
+        sizes[-1] = (layout.height - (layout.down - 1) * layout.rows) * layout.row_bytes
+    if layout.compression == _PLAIN or len(counts) != len(offsets):
+        counts = tuple(sizes)
     chunks = []
-    for i, at in enumerate(offsets):
-        whole = size if tiled or i < len(offsets) - 1 else last * layout.row_bytes
-        stored = counts[i] if len(counts) == len(offsets) and layout.compression != _PLAIN else whole
-        if at + stored > len(data) or not stored:
-            raise Broken(f"a TIFF that ends within its pixels, at {at + stored:,} of {len(data):,} bytes")
-        chunk = data[at : at + stored]
-        chunks.append((chunk.translate(_REVERSED) if layout.reversed else chunk, whole))
-    rows = _unpacked(chunks, layout).reshape(-1, layout.row_bytes)
-    return _assembled(_samples(rows, layout), layout, tiled)
+    for offset, count in zip(offsets, counts, strict=True):
+        if offset + count > len(data) or not count:
+            found = f"{offset + count:,} of {len(data):,} bytes"
+            raise Broken(f"a TIFF that ends within its pixels, at {found}")
+        chunk = data[offset : offset + count]
+        chunks.append(chunk.translate(_REVERSED) if layout.reversed else chunk)
+    rows = _decompressed(chunks, sizes, layout).reshape(-1, layout.row_bytes)
+    return _assembled(_samples(rows, layout), layout)
 
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def _unpacked(chunks: list[tuple[bytes, int]], layout: TiffLayout) -> np.ndarray:
-    """Decompress all strips or tiles and concatenate their bytes.
+def _decompressed(chunks: list[bytes], sizes: list[int], layout: TiffLayout) -> np.ndarray:
+    """Decompress all strips or tiles and concatenate their bytes; ``sizes`` are their decompressed sizes.
 
     Raises:
         Broken: if a strip or tile is damaged or too short.
     """
     if layout.compression in (_LZW, _PACKBITS):
-        return _by_pillow([chunk for chunk, _ in chunks], sum(whole for _, whole in chunks), layout)
-    parts = []
+        return _decompressed_by_pillow(chunks, sum(sizes), layout)
+    expanded = []
     try:
-        for chunk, whole in chunks:
-            parts.append(_expanded(chunk, whole, layout.compression))
-            if len(parts[-1]) < whole:
-                raise Broken(f"a TIFF with {len(parts[-1]):,} of {whole:,} bytes in a strip or tile")
+        for chunk, size in zip(chunks, sizes, strict=True):
+            expanded.append(_expanded(chunk, size, layout.compression))
+            if len(expanded[-1]) < size:
+                raise Broken(f"a TIFF with {len(expanded[-1]):,} of {size:,} bytes in a strip or tile")
     except (zlib.error, lzma.LZMAError, OSError, EOFError, MemoryError) as error:
         raise Broken(f"a TIFF that does not decode ({error})") from None
-    return np.frombuffer(parts[0] if len(parts) == 1 else b"".join(parts), np.uint8)
+    return np.frombuffer(expanded[0] if len(expanded) == 1 else b"".join(expanded), np.uint8)
 
 
-def _expanded(chunk: bytes, whole: int, compression: int) -> bytes:
+def _expanded(chunk: bytes, size: int, compression: int) -> bytes:
     if compression == _PLAIN:
         return chunk
     if compression == _LZMA:
-        return lzma.LZMADecompressor(memlimit=_LARGEST_DICTIONARY).decompress(chunk, whole)
+        return lzma.LZMADecompressor(memlimit=_LARGEST_DICTIONARY).decompress(chunk, size)
     if compression == _ZSTD:
         import pyarrow as pa
 
-        return bytes(pa.Codec("zstd").decompress(chunk, whole))
-    return zlib.decompressobj().decompress(chunk, whole)
+        return bytes(pa.Codec("zstd").decompress(chunk, size))
+    return zlib.decompressobj().decompress(chunk, size)
 
 
-def _by_pillow(chunks: Sequence[bytes], whole: int, layout: TiffLayout) -> np.ndarray:
+def _decompressed_by_pillow(chunks: Sequence[bytes], size: int, layout: TiffLayout) -> np.ndarray:
     """Decompress strips or tiles with Pillow, by presenting them as the strips of an 8-bit gray image."""
     count = len(chunks)
-    rows, start = whole // layout.row_bytes, 8
+    rows, start = size // layout.row_bytes, 8
     table = 8 + 2 + 9 * 12 + 4
     offsets = np.cumsum([table + 8 * count, *map(len, chunks[:-1])], dtype=np.uint32)
     counts = np.array([len(chunk) for chunk in chunks], np.uint32)
@@ -229,9 +236,9 @@ def _samples(rows: np.ndarray, layout: TiffLayout) -> np.ndarray:
         return _unpacked_bits(rows, layout, bands)
     size = layout.bits // 8
     if layout.predictor == 3:
-        changed = np.cumsum(rows.reshape(len(rows), -1, bands), axis=1, dtype=np.uint8)
-        ordered = changed.reshape(len(rows), size, -1).transpose(0, 2, 1)
-        samples = np.ascontiguousarray(ordered).view(f">f{size}")
+        summed = np.cumsum(rows.reshape(len(rows), -1, bands), axis=1, dtype=np.uint8)
+        by_sample = summed.reshape(len(rows), size, -1).transpose(0, 2, 1)
+        samples = np.ascontiguousarray(by_sample).view(f">f{size}")
     elif layout.predictor == 2:
         stored = rows.view(f"{layout.order}u{size}").reshape(len(rows), layout.columns, bands)
         summed = np.cumsum(stored, axis=1, dtype=f"u{size}")
@@ -256,13 +263,14 @@ def _unpacked_bits(rows: np.ndarray, layout: TiffLayout, bands: int) -> np.ndarr
     return samples
 
 
-def _assembled(samples: np.ndarray, layout: TiffLayout, tiled: bool) -> np.ndarray:
-    if not tiled:
+def _assembled(samples: np.ndarray, layout: TiffLayout) -> np.ndarray:
+    """Put tiles side by side."""
+    if not layout.tiled:
         return samples
     shape = (layout.down, layout.across, layout.rows, layout.columns, samples.shape[2])
-    side = samples.reshape(shape).transpose(0, 2, 1, 3, 4)
-    whole = side.reshape(layout.down * layout.rows, layout.across * layout.columns, -1)
-    return np.ascontiguousarray(whole[: layout.height, : layout.width])
+    tiles = samples.reshape(shape).transpose(0, 2, 1, 3, 4)
+    pixels = tiles.reshape(layout.down * layout.rows, layout.across * layout.columns, -1)
+    return np.ascontiguousarray(pixels[: layout.height, : layout.width])
 
 
 # What the numbers mean ------------------------------------------------------------------------------
@@ -311,7 +319,7 @@ def _through_pillow(data: bytes, tiff: Directories, directory: Directory, index:
         tag = directory.tags[ORIENTATION]
         size = struct.calcsize("=" + {3: "H", 4: "I"}.get(tag.type, "B"))
         upright = (1).to_bytes(size, "little" if tiff.order == "<" else "big")
-        data = data[: tag.at] + upright + data[tag.at + size :]
+        data = data[: tag.offset] + upright + data[tag.offset + size :]
     height, width = tiff.number(directory, 257, 0), tiff.number(directory, 256, 0)
     image: Any = opened(data, "TIFF", (height, width), index)
     return samples_of(image, ids)
