@@ -115,7 +115,7 @@ def test_a_value_of_a_class_that_also_means_no_label():
 def test_pixels_that_are_nan_without_a_marker():
     words = message(Mask(size=(1, 2)).encode, np.array([[[0, 1]], [[np.nan, np.nan]], [[0, np.nan]]]))
     assert words == (
-        "head `h`, row 2: expected a mask without NaN, or all NaN where it is missing, got NaN in some pixels. "
+        "head `h`, row 2: expected a label that is there as a whole or missing as a whole, got 1 of 2 missing. "
         "Say Mask(missing=255) and mark such pixels with 255."
     )
 

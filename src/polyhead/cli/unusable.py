@@ -9,8 +9,7 @@ from polyhead.doctor.column_description import ColumnDescription
 from polyhead.doctor.feed_code import Guess
 from polyhead.doctor.kind_guess import has_word, holds_files, nearly_unique, words_of
 from polyhead.kinds.lists_as_text import labels_mark, leaving_gaps, lists_fix, split_labels
-from polyhead.kinds.missing import conversion_fix, means_no_number
-from polyhead.kinds.times import times_fix
+from polyhead.kinds.number_advice import conversion_fix, means_no_number, times_fix
 from polyhead.kinds.vocabulary import are_texts
 
 _ID = re.compile(r"id|ids|uuid|guid|index|idx|key|unnamed|row|filename|file|path|name|respondent")

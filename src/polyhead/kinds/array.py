@@ -18,7 +18,6 @@ from polyhead.kinds.kind import Input
 from polyhead.kinds.missing import (
     as_float32,
     as_one_array,
-    conversion_fix,
     even_rows,
     is_dense,
     is_missing,
@@ -28,6 +27,7 @@ from polyhead.kinds.missing import (
     require_whole,
 )
 from polyhead.kinds.mixed_labels import PATCH
+from polyhead.kinds.number_advice import conversion_fix
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
 from polyhead.kinds.source_column import Column

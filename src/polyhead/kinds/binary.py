@@ -116,7 +116,7 @@ class Binary(ClassHead):
             return self._positives(values)
         expected = "0, 1, True or False"
         fix = "Say Binary(positive=...) to name the value that means 1."
-        array, there = numbers(values, self.missing, (1,), expected, fix, _for_several)
+        array, present = numbers(values, self.missing, (1,), expected, fix, _for_several)
         if check and array.dtype.kind != "b":
             row = first_row((array != 0) & (array != 1))
             if row is not None:
@@ -128,7 +128,7 @@ class Binary(ClassHead):
                 elif 0 < value < 1:
                     fix = 'For soft labels say ph.Regression(loss="binary_crossentropy").'
                 raise BadValue(row, expected, shown(value), fix)
-        return as_float32(array, check=False), collapse(there)
+        return as_float32(array, check=False), collapse(present)
 
     def _positives(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         found = class_encoding.class_ids(values, self._known, self.missing)
@@ -140,8 +140,8 @@ class Binary(ClassHead):
         if self._met:
             self._require_same_type(values, np.flatnonzero(found == class_encoding.STRANGE))
         labels = (found == 0).astype(np.float32)[:, None]
-        there = found != class_encoding.MISSING
-        return labels, None if there.all() else there
+        present = found != class_encoding.MISSING
+        return labels, None if present.all() else present
 
     def _require_same_type(self, values: Any, rows: np.ndarray) -> None:
         """Raise for a number where other rows hold words, or a number as text where they hold numbers."""

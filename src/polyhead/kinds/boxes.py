@@ -12,13 +12,7 @@ from polyhead.errors import BadValue, ContractError, Problem, counted, is_number
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_boxes import CROWD, BoxesJudge, BoxHeads
-from polyhead.kinds.missing import (
-    as_float32,
-    first_row,
-    is_dense,
-    is_missing,
-    plain,
-)
+from polyhead.kinds.missing import as_float32, first_row, is_dense, is_missing, plain
 from polyhead.kinds.mixed_labels import Mixing, choose, take_places, together
 from polyhead.kinds.predicted_columns import Move, PredictedColumn, Views
 
@@ -93,12 +87,9 @@ class Boxes(Coordinates):
         Raises:
             BadValue: for values that are not boxes, or a box with a negative size.
         """
-        found = self._laid_out(value, "boxes (k, 4)")
-        boxes = found if self.format == "xyxy" else _as_xyxy(found, self.format)
-        with np.errstate(invalid="ignore"):
-            turned = (boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])
-        if turned.any():
-            raise self._turned(0, found[turned][0])
+        row = self._present_entries(value, "boxes (k, 4)")
+        boxes = self.corners_of(row)
+        self._require_sides(boxes[None], row[None])
         return boxes
 
     def chosen(self, boxes: np.ndarray, index: int = 0) -> np.ndarray:
@@ -131,61 +122,77 @@ class Boxes(Coordinates):
         """Return whether a row was not annotated: it has boxes ``(k, 4)``, all of them NaN."""
         return bool(len(boxes)) and bool(np.isnan(boxes).any(1).all())
 
-    def from_pixels(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
-        boxes = found if kept is None else found[kept]
+    def from_pixels(self, label: np.ndarray, visible: np.ndarray | None, size: tuple[int, int]) -> Any:
+        boxes = label if visible is None else label[visible]
         return boxes / np.tile(size[::-1], 2) if self.normalized else boxes
 
     def to_column(self, boxes: np.ndarray) -> np.ndarray:
-        """Convert boxes ``(k, 4)`` from ``xyxy`` to the format of the column."""
-        return boxes if self.format == "xyxy" else _from_xyxy(boxes, self.format)
+        """Convert boxes ``(..., 4)`` from ``xyxy`` to the format of the column."""
+        if self.format == "xyxy":
+            return boxes
+        x0, y0, x1, y1 = np.moveaxis(boxes, -1, 0)
+        if self.format == "yxyx":
+            return np.stack((y0, x0, y1, x1), -1)
+        first = (x0, y0) if self.format == "xywh" else ((x0 + x1) / 2, (y0 + y1) / 2)
+        return np.stack((*first, x1 - x0, y1 - y0), -1)
 
-    def corners_of(self, written: np.ndarray) -> np.ndarray:
-        return written if self.format == "xyxy" else _as_xyxy(written, self.format)
+    def corners_of(self, boxes: np.ndarray) -> np.ndarray:
+        if self.format == "xyxy":
+            return boxes
+        a, b, c, d = np.moveaxis(boxes, -1, 0)
+        if self.format == "yxyx":
+            return np.stack((b, a, d, c), -1)
+        if self.format == "xywh":
+            return np.stack((a, b, a + c, b + d), -1)
+        return np.stack((a - c / 2, b - d / 2, a + c / 2, b + d / 2), -1)
 
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(format="xyxy", missing=None, column_normalized=None)
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
-        return row[self.chosen(row if self.format == "xyxy" else _as_xyxy(row, self.format), index)]
+        return row[self.chosen(self.corners_of(row), index)]
 
-    def _turned(self, index: int, box: np.ndarray) -> BadValue:
-        fix = f"If the column has another format, say Boxes(format=...): {', '.join(_FORMATS)}."
-        return BadValue(index, f"a box as {self.format} with a size of at least 0", shown(box.tolist()), fix)
+    def _require_sides(self, boxes: np.ndarray, values: np.ndarray) -> None:
+        """Raise for the first of the boxes ``(B, k, 4)`` with a negative side; ``values`` are as in the column."""
+        with np.errstate(invalid="ignore"):
+            turned = (boxes[..., 2] < boxes[..., 0]) | (boxes[..., 3] < boxes[..., 1])
+        row = first_row(turned)
+        if row is not None:
+            box = shown(values[row][turned[row]][0].tolist())
+            fix = f"If the column has another format, say Boxes(format=...): {', '.join(_FORMATS)}."
+            raise BadValue(row, f"a box as {self.format} with a size of at least 0", box, fix)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        array, there = self._entries(values, f"boxes of shape {self.shape}")
-        if there is not None:
-            array = np.where(there[..., None], array, array.dtype.type(0))
-        boxes = array if self.format == "xyxy" else _as_xyxy(array.astype(np.float64), self.format)
+        array, present = self._entries(values, f"boxes of shape {self.shape}")
+        if present is not None:
+            array = np.where(present[..., None], array, array.dtype.type(0))
+        boxes = array if self.format == "xyxy" else self.corners_of(array.astype(np.float64))
         if check:
             self._check(boxes, "corners of boxes")
-            turned = (boxes[..., 2] < boxes[..., 0]) | (boxes[..., 3] < boxes[..., 1])
-            row = first_row(turned)
-            if row is not None:
-                raise self._turned(row, array[row][int(turned[row].argmax())])
+            self._require_sides(boxes, array)
         labels = as_float32(boxes, check)
-        unknown = None if there is None else self._unknown(values, there)
+        unknown = None if present is None else self._unknown(values, present)
         if unknown is not None and unknown.any():
             labels = np.where(unknown[:, None, None], UNKNOWN, labels)
-        return labels, there
+        return labels, present
 
-    def _unknown(self, values: Any, there: np.ndarray) -> np.ndarray:
+    def _unknown(self, values: Any, present: np.ndarray) -> np.ndarray:
         """The rows that were not annotated, bool ``(B,)``: those without a box that are not an empty list."""
-        found: np.ndarray = ~np.any(there, axis=1)
+        unknown: np.ndarray = ~np.any(present, axis=1)
         values = plain(values)
         if is_dense(values):
-            return found & (values.size > 0)
-        for i in np.flatnonzero(found).tolist():
-            found[i] = is_missing(values[i], self.missing) or np.size(values[i]) > 0
-        return found
+            return unknown & (values.size > 0)
+        for i in np.flatnonzero(unknown).tolist():
+            unknown[i] = is_missing(values[i], self.missing) or np.size(values[i]) > 0
+        return unknown
 
     def empty(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        found: np.ndarray = ~np.any(valid, axis=1) & np.all(labels == 0, axis=(1, 2))
-        return found
+        empty: np.ndarray = ~np.any(valid, axis=1) & np.all(labels == 0, axis=(1, 2))
+        return empty
 
     def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        found: np.ndarray = np.all(labels[..., :2] == labels[..., 2:], axis=2) & valid
-        return found
+        without_size: np.ndarray = np.all(labels[..., :2] == labels[..., 2:], axis=2)
+        return without_size & valid
 
     def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
         empty = int(self.empty(labels, valid).sum())
@@ -232,14 +239,14 @@ class Boxes(Coordinates):
         return found, take_places(together(parts), places), places
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
-        found = super().unmoved(outputs, move)
-        ends = found.reshape(*found.shape[:-1], 2, 2)
+        boxes = super().unmoved(outputs, move)
+        ends = boxes.reshape(*boxes.shape[:-1], 2, 2)
         return np.concatenate([ends.min(-2), ends.max(-2)], -1)
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         if views is not None:
-            found = self._in_pixels(outputs, views)
-            outputs = np.stack([view.boxes(boxes) for view, boxes in zip(views, found, strict=True)])
+            rows = zip(views, self._in_pixels(outputs, views), strict=True)
+            outputs = np.stack([view.boxes(boxes) for view, boxes in rows])
         return {"": PredictedColumn(self.to_column(outputs))}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BoxesJudge:
@@ -249,33 +256,12 @@ class Boxes(Coordinates):
         from polyhead.kinds.binary import Binary
 
         crowd = columns.get("crowd")
-        known = isinstance(crowd, np.ndarray) and crowd.ndim == 1 and crowd.dtype == bool
-        crowds = {CROWD.format(name): Binary(column="crowd", each=name)} if known else {}
-        return super().also_read(name, columns) | crowds
+        heads = super().also_read(name, columns)
+        if isinstance(crowd, np.ndarray) and crowd.ndim == 1 and crowd.dtype == bool:
+            heads[CROWD.format(name)] = Binary(column="crowd", each=name)
+        return heads
 
     def default_metrics(self, logits: bool) -> list[Any]:
         from polyhead.kinds.iou import BoxIoU
 
         return [BoxIoU()]
-
-
-def _as_xyxy(boxes: np.ndarray, form: str) -> np.ndarray:
-    a, b, c, d = np.moveaxis(boxes, -1, 0)
-    if form == "xywh":
-        corners = (a, b, a + c, b + d)
-    elif form == "cxcywh":
-        corners = (a - c / 2, b - d / 2, a + c / 2, b + d / 2)
-    else:
-        corners = (b, a, d, c)
-    return np.stack(corners, -1)
-
-
-def _from_xyxy(boxes: np.ndarray, form: str) -> np.ndarray:
-    a, b, c, d = np.moveaxis(boxes, -1, 0)
-    if form == "xywh":
-        found = (a, b, c - a, d - b)
-    elif form == "cxcywh":
-        found = ((a + c) / 2, (b + d) / 2, c - a, d - b)
-    else:
-        found = (b, a, d, c)
-    return np.stack(found, -1)

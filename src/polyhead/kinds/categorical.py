@@ -20,15 +20,16 @@ from polyhead.kinds.learned_classes import holds_labels, is_multi_hot, learn, le
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.lists_as_text import no_label_fix, require_lists
 from polyhead.kinds.missing import (
+    ELEMENTWISE_FIX,
     as_float32,
-    collapse,
     is_missing,
+    is_partly_missing,
     may_hold_missing,
     numbers,
-    partly_missing,
     plain,
     require_range,
     require_whole,
+    whole_rows,
 )
 from polyhead.kinds.mixed_labels import require_soft, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
@@ -132,10 +133,10 @@ class Categorical(Classes):
         least = found.min(initial=0)
         if least == class_encoding.STRANGE:
             raise self._no_class(values, int((found == class_encoding.STRANGE).argmax()))
-        there = found >= 0 if least == class_encoding.MISSING else None
+        present = found >= 0 if least == class_encoding.MISSING else None
         if self.one_hot:
-            return (found[:, None] == np.arange(len(self.names))).astype(np.float32), there
-        return found if there is None else np.maximum(found, 0), there
+            return (found[:, None] == np.arange(len(self.names))).astype(np.float32), present
+        return found if present is None else np.maximum(found, 0), present
 
     def _no_class(self, values: Any, index: int) -> BadValue:
         assert self.classes is not None
@@ -252,10 +253,8 @@ class MultiLabel(Classes):
         if head._flags is None and dense and probe.shape[1:] == head.shape and not head._lists(probe):
             head = head.fixed(_flags=True)
         if head.elementwise is None:
-            may_miss = (dense or head._flags) and may_hold_missing(probe, head.missing)
-            present = over(column, lambda p: head._encode(p)[1])
-            partly = may_miss and any(t is not None and collapse(t) is None for t in present)
-            head = head.fixed(elementwise=partly)
+            may_miss = bool(dense or head._flags) and may_hold_missing(probe, head.missing)
+            head = head.fixed(elementwise=may_miss and is_partly_missing(column, head._encode))
         head.encode(probe)
         return head
 
@@ -277,18 +276,15 @@ class MultiLabel(Classes):
         return found
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        array, there = self._encode(values)
+        array, present = self._encode(values)
         if check:
             expected, fix = "0 or 1 for each label", "Use ph.Regression for other numbers."
             require_range(array, 0, 1, expected, fix)
             require_whole(array, expected, class_encoding.SOFT_LABELS)
         labels = as_float32(array, check=False)
-        if there is None or self.elementwise:
-            return labels, there
-        rows = collapse(there)
-        if rows is None:
-            raise partly_missing("MultiLabel", there)
-        return labels, rows
+        if present is None or self.elementwise:
+            return labels, present
+        return labels, whole_rows(present, f"Say MultiLabel{ELEMENTWISE_FIX}")
 
     def _encode(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         values = plain(values)
@@ -297,9 +293,9 @@ class MultiLabel(Classes):
         assert self.classes is not None
         places = {name: i for i, name in enumerate(self.names)}
         labels = np.zeros((len(values), len(places)), np.float32)
-        there = np.zeros(labels.shape, bool)
+        present = np.zeros(labels.shape, bool)
         for row, found in class_encoding.label_lists(values, self.missing, places):
-            there[row] = True
+            present[row] = True
             for label in found:
                 if label not in places:
                     filler = is_missing(label) or label in ("", -1)
@@ -307,7 +303,7 @@ class MultiLabel(Classes):
                     fix = hints(similar(label, self.names), fix)
                     raise BadValue(row, class_encoding.classes_in_words(self.classes), shown(label), fix)
                 labels[row, places[label]] = 1
-        return labels, None if there.all() else there
+        return labels, None if present.all() else present
 
     def _lists(self, rows: np.ndarray) -> bool:
         """Return whether rows of one length are lists of labels rather than 0 or 1 for each label."""

@@ -252,7 +252,7 @@ def _ids_by_lookup(values: Sequence[Any], classes: int | Sequence[Any], missing:
 
 
 def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) -> np.ndarray:
-    unlabeled = _unlabeled(array, missing)
+    unlabeled = _without_label(array, missing)
     if isinstance(classes, int) or list(classes) == list(range(len(classes))):
         if array.dtype.kind == "U":
             return _ids_by_lookup(array.tolist(), classes, missing)
@@ -276,7 +276,7 @@ def _array_ids(array: np.ndarray, classes: int | Sequence[Any], missing: Any) ->
     return ids
 
 
-def _unlabeled(array: np.ndarray, missing: Any) -> np.ndarray | None:
+def _without_label(array: np.ndarray, missing: Any) -> np.ndarray | None:
     """The rows without a label, bool ``(B,)``; None if an array of this type has none."""
     nan = np.isnan(array) if array.dtype.kind == "f" else None
     if not isinstance(missing, str if array.dtype.kind == "U" else Real):

@@ -13,6 +13,7 @@ from polyhead.errors import BadValue, require_size, shown
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging import WEIGHT
 from polyhead.kinds.missing import (
+    both_present,
     is_dense,
     is_missing,
     nested_lists,
@@ -52,21 +53,26 @@ class Coordinates(Head):
         super().__post_init__()
         require_size(f"{type(self).__name__}()", self.places)
 
-    def _laid_out(self, value: Any, what: str) -> np.ndarray:
-        """A row's entries, float64 ``(k, width)``, NaN for missing ones."""
-        row = row_array(_without_none(value), 0, what)
-        row = np.asarray(row, np.float64)
+    def _row_entries(self, value: Any, index: int, expected: str) -> np.ndarray:
+        """A row's entries as the column has them, ``(k, width)``; NaN for None."""
+        row = row_array(_without_none(value), index, expected)
         row = self._in_entries(row) if row.ndim == 1 else row
-        row = row.reshape(1, -1) if row.ndim == 1 and row.size else row
         if not row.size:
             return np.zeros((0, self._widths[0]))
+        row = row[None] if row.ndim == 1 else row
         if row.ndim != 2 or row.shape[1] not in self._widths:
-            raise BadValue(0, what, f"shape {row.shape}", self._shape_fix(row.shape))
+            raise BadValue(index, expected, f"shape {row.shape}", self._shape_fix(row.shape))
+        return row
+
+    def _present_entries(self, value: Any, expected: str) -> np.ndarray:
+        """A row's entries, float64 ``(k, width)``, NaN for missing ones."""
+        row = np.asarray(self._row_entries(value, 0, expected), np.float64)
         if isinstance(self.missing, Real):
             row = np.where((row[:, : self._widths[0]] == self.missing).all(1)[:, None], np.nan, row)
-        bad = np.isinf(row).any(1)
-        if bad.any():
-            raise BadValue(0, f"finite {what}", shown(row[bad][0].tolist()), "Put NaN where there is none.")
+        infinite = np.isinf(row).any(1)
+        if infinite.any():
+            found = shown(row[infinite][0].tolist())
+            raise BadValue(0, f"finite {expected}", found, "Put NaN where there is none.")
         return row
 
     @property
@@ -90,23 +96,23 @@ class Coordinates(Head):
     def for_store(self) -> Self:
         return self.fixed(normalized=not self.column_in_pixels, column_normalized=None)
 
-    def _in_image(self, found: np.ndarray, size: tuple[int, int], what: str) -> np.ndarray:
+    def _in_image(self, coordinates: np.ndarray, size: tuple[int, int], entries: str) -> np.ndarray:
         """Convert coordinates ``(k, 2)`` or ``(k, 4)`` of the column to pixels of an image of ``size``.
 
         Raises:
             BadValue: for coordinates far outside of 0–1, if they should be in it.
         """
         if self.column_in_pixels:
-            return found
+            return coordinates
         with np.errstate(invalid="ignore"):
-            far = ((found < -1) | (found > 2)).any(-1)
+            far = ((coordinates < -1) | (coordinates > 2)).any(-1)
         if far.any():
-            raise BadValue(0, self._shares(what), shown(found[far][0].tolist()), _PIXELS)
-        return found * np.tile(size[::-1], found.shape[-1] // 2)
+            raise BadValue(0, self._shares(entries), shown(coordinates[far][0].tolist()), _PIXELS)
+        return coordinates * np.tile(size[::-1], coordinates.shape[-1] // 2)
 
-    def _shares(self, what: str) -> str:
+    def _shares(self, entries: str) -> str:
         argument = "normalized" if self.column_normalized is None else "column_normalized"
-        return f"{what} in 0–1, as {argument}=True says"
+        return f"{entries} in 0–1, as {argument}=True says"
 
     def also_read(self, name: str, columns: Mapping[str, Any]) -> dict[str, Head]:
         from polyhead.kinds.regression import Regression
@@ -130,7 +136,7 @@ class Coordinates(Head):
         self.encode(column.probe())
         return self
 
-    def _entries(self, values: Any, what: str) -> tuple[np.ndarray, np.ndarray | None]:
+    def _entries(self, values: Any, expected: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Return boxes or keypoints ``(B, places, width)``, and which of them are present: bool ``(B, places)``.
 
         An entry is missing if a coordinate is NaN, or if all of them equal the marker: a single 0 or -1 can be a valid
@@ -141,42 +147,36 @@ class Coordinates(Head):
         if is_dense(values) and values.ndim == 2 and values.shape[1] in self._widths:
             values = values[:, None] if self.places == 1 or self._may_be_fewer else values
         # lists of boxes may become a dense array if all rows have the same number of them
-        lists = is_dense(values) and values.ndim == 3 and values.shape[1] != self.places
-        if not is_dense(values) or (lists and values.shape[2] in self._widths):
-            values = self._padded(values, what)
+        even_lists = is_dense(values) and values.ndim == 3 and values.shape[1] != self.places
+        if not is_dense(values) or (even_lists and values.shape[2] in self._widths):
+            values = self._padded(values, expected)
         width = values.shape[2] if values.ndim == 3 and values.shape[2] in self._widths else self._widths[0]
-        array, found = numbers(values, None, (self.places, width), what, shape_fix=self._shape_fix)
+        array, known = numbers(values, None, (self.places, width), expected, shape_fix=self._shape_fix)
         coordinates = self._widths[0]
-        there = None if found is None else np.all(found[..., :coordinates], axis=2)
+        present = None if known is None else np.all(known[..., :coordinates], axis=2)
         if isinstance(self.missing, Real):
-            kept = np.any(array[..., :coordinates] != self.missing, axis=2)
-            if not kept.all():
-                there = kept if there is None else there & kept
-        return array, there
+            present = both_present(present, np.any(array[..., :coordinates] != self.missing, axis=2))
+        return array, present
 
     def _in_entries(self, numbers: np.ndarray) -> np.ndarray:
         """Divide numbers ``(..., n)`` of several columns into ``(..., places, width)``; return others unchanged."""
-        width, rest = divmod(numbers.shape[-1], self.places)
-        if isinstance(self.column, (str, type(None))) or rest or width not in self._widths:
+        width, remainder = divmod(numbers.shape[-1], self.places)
+        if isinstance(self.column, (str, type(None))) or remainder or width not in self._widths:
             return numbers
         return numbers.reshape(*numbers.shape[:-1], self.places, width)
 
-    def _padded(self, values: Any, what: str) -> np.ndarray:
+    def _padded(self, values: Any, expected: str) -> np.ndarray:
         """Pad rows of up to ``places`` entries with NaN to one array."""
         rows = np.full((len(values), self.places, self._widths[-1]), np.nan)
         for i, value in enumerate(values):
             if is_missing(value, self.missing):
                 continue
-            row = row_array(_without_none(value), i, what)
-            if not row.size:
+            row = self._row_entries(value, i, expected)
+            if not len(row):
                 continue
-            row = row[None] if row.ndim == 1 else row
-            if row.ndim != 2 or row.shape[1] not in self._widths:
-                raise BadValue(i, what, f"shape {row.shape}", self._shape_fix(row.shape))
-            count, width = row.shape
-            if count > self.places:
+            if len(row) > self.places:
                 row = self._fewer(row, i)
-                count = len(row)
+            count, width = row.shape
             if count < self.places and not self._may_be_fewer:
                 fix = "Put None in the place of one that has no label."
                 raise BadValue(i, f"{self.places} of them", str(count), fix)
@@ -186,13 +186,10 @@ class Coordinates(Head):
 
     def _shape_fix(self, shape: tuple[int, ...]) -> str:
         """What to do about the entries of a row that have another shape."""
-        flat = [
-            width for width in self._widths if shape in ((self.places * width,), (1, self.places * width))
-        ]
-        if flat and self.places > 1:
-            return (
-                f"If all of a row are in one list, give np.reshape(column, (-1, {self.places}, {flat[0]}))."
-            )
+        sizes = {self.places * width: width for width in self._widths}
+        if self.places > 1 and shape in {form for size in sizes for form in ((size,), (1, size))}:
+            entries = f"(-1, {self.places}, {sizes[shape[-1]]})"
+            return f"If all of a row are in one list, give np.reshape(column, {entries})."
         if self.layer == "boxes" and len(shape) == 2 and shape[1] in (5, 6):
             return (
                 "Give the coordinates alone, boxes[:, :4], or boxes[:, 1:5] if the class comes first; classes are a "
@@ -205,14 +202,14 @@ class Coordinates(Head):
         fix = f"Say {type(self).__name__}({len(row)})."
         raise BadValue(index, f"at most {self.places} of them", str(len(row)), fix)
 
-    def _check(self, array: np.ndarray, what: str) -> None:
-        require_finite(array, f"finite {what}", "Put NaN where there is none.")
+    def _check(self, array: np.ndarray, entries: str) -> None:
+        require_finite(array, f"finite {entries}", "Put NaN where there is none.")
         if self.needs_rendering(array):
             fix = "Declare the image that they lie in as a ph.Image, or convert the column."
             found = "pixels" if self.column_in_pixels else "shares of its sides"
             raise BadValue(None, "an image among the inputs, by whose size they are converted", found, fix)
         if self.normalized:
-            require_range(array, -1e-4, 1 + 1e-4, self._shares(what), _PIXELS)
+            require_range(array, -1e-4, 1 + 1e-4, self._shares(entries), _PIXELS)
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
         scale = np.array(move.size[::-1] if self.normalized else (1, 1), np.float64)
@@ -221,11 +218,11 @@ class Coordinates(Head):
 
     def _in_pixels(self, outputs: np.ndarray, views: Sequence[InOriginal]) -> np.ndarray:
         """Convert outputs to pixels of the image as the model gets it, float64."""
-        found = outputs.astype(np.float64)
+        coordinates = outputs.astype(np.float64)
         if not self.normalized:
-            return found
+            return coordinates
         sides = np.array([view.target[::-1] for view in views], np.float64)
-        return found * np.tile(sides, found.shape[-1] // 2)[:, None]
+        return coordinates * np.tile(sides, coordinates.shape[-1] // 2)[:, None]
 
     def in_original(self, found: Any, view: InOriginal) -> np.ndarray:
         """Map a box or point to pixels of the original image, in the format of the column, without clipping.

@@ -43,11 +43,11 @@ def outlying(values: np.ndarray) -> np.ndarray:
     >>> outlying(np.array([1.0, 2.0, 1.5, 2.5, 9.0])).tolist()
     [4]
     """
-    there = values[~np.isnan(values)]
-    if not len(there):
+    numbers = values[~np.isnan(values)]
+    if not len(numbers):
         return np.zeros(0, int)
-    middle = np.median(there)
-    limit = middle + FAR * 1.4826 * np.median(np.abs(there - middle))
+    middle = np.median(numbers)
+    limit = middle + FAR * 1.4826 * np.median(np.abs(numbers - middle))
     with np.errstate(invalid="ignore"):
         return np.flatnonzero(values > limit)
 

@@ -60,8 +60,8 @@ class InImage:
         """Whether its weight column has weights for pixels."""
         return False
 
-    def stored_dtype(self, some: Any) -> str:
-        """The smallest dtype that can represent all values of a mask or map; ``some`` are the first values."""
+    def stored_dtype(self, values: Any) -> str:
+        """The smallest dtype that can represent all values of a mask or map, given the first ones."""
         return "float32"
 
     # Boxes and points ------------------------------------------------------------------------------
@@ -101,17 +101,17 @@ class InImage:
         """The largest overlap of a predicted box with a higher-scoring one of its class; None for any."""
         return None
 
-    def corners_of(self, written: np.ndarray) -> np.ndarray:
+    def corners_of(self, boxes: np.ndarray) -> np.ndarray:
         """Convert boxes ``(..., 4)`` from the format of the column to ``xyxy``."""
-        return written
+        return boxes
 
-    def not_annotated(self, found: np.ndarray) -> bool:
+    def not_annotated(self, label: np.ndarray) -> bool:
         """Return whether a row was not annotated, given the result of `to_pixels`."""
         return False
 
-    def fitting(self, found: np.ndarray) -> np.ndarray:
+    def fitting(self, label: np.ndarray) -> np.ndarray:
         """The indices of the boxes to keep; all of them if a row with too many is an error anyway."""
-        return np.arange(len(found))
+        return np.arange(len(label))
 
     # There and back --------------------------------------------------------------------------------
 
@@ -135,15 +135,15 @@ class InImage:
         """
         raise NotImplementedError(f"{type(self).__name__} has no labels in an image")
 
-    def from_pixels(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
+    def from_pixels(self, label: np.ndarray, visible: np.ndarray | None, size: tuple[int, int]) -> Any:
         """Return a row's value for `encode` from the transformed result of `to_pixels`.
 
         Args:
-            found: as from `to_pixels`, in pixels of the image as the model gets it.
-            kept: which boxes or points are still visible, bool ``(k,)`` or ``(n,)``; None for a mask.
+            label: as from `to_pixels`, in pixels of the image as the model gets it.
+            visible: which boxes or points are still visible, bool ``(k,)`` or ``(n,)``; None for a mask.
             size: (height, width) of that image.
         """
-        return found
+        return label
 
     def to_column(self, label: Any) -> Any:
         """Convert the result of `to_pixels` to the form of the column."""

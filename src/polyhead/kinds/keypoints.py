@@ -15,7 +15,7 @@ from polyhead.errors import BadValue, ContractError, Problem, as_list, counted, 
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_points import KeypointsJudge
-from polyhead.kinds.missing import as_float32
+from polyhead.kinds.missing import as_float32, both_present
 from polyhead.kinds.mixed_labels import unmixable
 from polyhead.kinds.predicted_columns import Move, PredictedColumn, Views
 from polyhead.kinds.source_column import Column
@@ -38,11 +38,11 @@ def left_and_right(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
     if len(places) < len(names):  # equal names are ambiguous
         return ()
     words = {name.lower(): _WORDS.findall(name) for name in names}
-    often = Counter(_with_letters_as(".", some) for some in words.values())
+    alike = Counter(_with_letters_as(".", parts) for parts in words.values())
     pairs = []
-    for name, some in words.items():
-        numbered = often[_with_letters_as(".", some)] > _SIDES  # by letters, as a to z
-        right = (name if numbered else _with_letters_as("r", some, "l")).replace("left", "right")
+    for name, parts in words.items():
+        lettered = alike[_with_letters_as(".", parts)] > _SIDES  # numbered by letters, as a to z
+        right = (name if lettered else _with_letters_as("r", parts, "l")).replace("left", "right")
         if right != name and right in places:
             pairs.append((places[name], places[right]))
     return tuple(pairs)
@@ -106,10 +106,10 @@ class Keypoints(Coordinates):
         object.__setattr__(self, "point_names", tuple(names))
 
     def _pairs_of_points(self, argument: str) -> tuple[tuple[int, int], ...]:
-        given = as_list(getattr(self, argument))
-        found = [as_list(pair) or [] for pair in given or []]
-        whole = given is not None and all(len(p) == 2 and all(map(is_integer, p)) for p in found)
-        pairs = tuple((int(a), int(b)) for a, b in found) if whole else ((-1, -1),)
+        listed = as_list(getattr(self, argument))
+        rows = [as_list(pair) or [] for pair in listed or []]
+        integers = listed is not None and all(len(row) == 2 and all(map(is_integer, row)) for row in rows)
+        pairs = tuple((int(a), int(b)) for a, b in rows) if integers else ((-1, -1),)
         if any(a == b or not 0 <= min(a, b) <= max(a, b) < self.points for a, b in pairs):
             expected = f"pairs of distinct points in [0, {self.points - 1}]"
             raise ContractError(Problem(f"Keypoints({argument}=)", expected, shown(getattr(self, argument))))
@@ -126,71 +126,65 @@ class Keypoints(Coordinates):
     def with_facts(self, column: Column) -> Self:
         changes: dict[str, Any] = {}
         if not (self.point_names and self.skeleton):
-            known = column.about()
-            if not self.point_names and len(known.points or ()) == self.points:
-                changes["point_names"] = known.points
-            if not self.skeleton and all(max(line) < self.points for line in known.skeleton or ()):
-                changes["skeleton"] = known.skeleton or ()
+            about = column.about()
+            if not self.point_names and len(about.points or ()) == self.points:
+                changes["point_names"] = about.points
+            if not self.skeleton and all(max(line) < self.points for line in about.skeleton or ()):
+                changes["skeleton"] = about.skeleton or ()
         if not self.pairs:
             changes["pairs"] = left_and_right(changes.get("point_names", self.point_names))
         return self.fixed(**changes)
 
     def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:
-        found = self._laid_out(value, f"keypoints of shape {self.shape}")
-        if len(found) != self.points:
+        row = self._present_entries(value, f"keypoints of shape {self.shape}")
+        if len(row) != self.points:
             fix = "Put None in the place of one that has no label."
-            raise BadValue(0, f"{self.points} of them", str(len(found)), fix)
-        points = found[:, :2].copy()
-        if found.shape[1] == 3:
-            points[~(found[:, 2] > 0)] = np.nan
+            raise BadValue(0, f"{self.points} of them", str(len(row)), fix)
+        points = row[:, :2].copy()
+        if row.shape[1] == 3:
+            points[~(row[:, 2] > 0)] = np.nan
         return self._in_image(points, size, "keypoints")
 
-    def from_pixels(self, found: np.ndarray, kept: np.ndarray | None, size: tuple[int, int]) -> Any:
-        points = found if kept is None else np.where(kept[:, None], found, np.nan)
+    def from_pixels(self, label: np.ndarray, visible: np.ndarray | None, size: tuple[int, int]) -> Any:
+        points = label if visible is None else np.where(visible[:, None], label, np.nan)
         return points / np.array(size[::-1]) if self.normalized else points
 
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(missing=None, column_normalized=None)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        array, there = self._entries(values, f"keypoints of shape {self.shape}")
+        array, present = self._entries(values, f"keypoints of shape {self.shape}")
         if array.shape[2] == 3:
-            seen = array[..., 2] > 0
-            if not seen.all():
-                there = seen if there is None else there & seen
+            present = both_present(present, array[..., 2] > 0)
             array = array[..., :2]
-        if there is not None:
-            array = np.where(there[..., None], array, array.dtype.type(0))
+        if present is not None:
+            array = np.where(present[..., None], array, array.dtype.type(0))
         if check:
             self._check(array, "keypoints")
-        return as_float32(array, check), there
+        return as_float32(array, check), present
 
     def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        found: np.ndarray = (np.all(labels == 0, axis=2) | np.all(labels == -1, axis=2)) & valid
-        return found
+        constant: np.ndarray = np.all(labels == 0, axis=2) | np.all(labels == -1, axis=2)
+        return constant & valid
 
     def mixable(self, way: str) -> tuple[int, ...]:
         fix = "Leave the augmentation out, or the head."
         raise unmixable("one set of points a row, which has no room for another", fix)
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
-        found = super().unmoved(outputs, move)
+        points = super().unmoved(outputs, move)
         if not move.mirrors:
-            return found
+            return points
         order = np.arange(self.points)
-        for one, other in self.pairs:
-            order[one], order[other] = other, one
-        return found[:, order]
+        for left, right in self.pairs:
+            order[left], order[right] = right, left
+        return points[:, order]
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
-        if views is None:
-            return {"": PredictedColumn(outputs)}
-        found = self._in_pixels(outputs, views)
-        return {
-            "": PredictedColumn(
-                np.stack([view.points(points) for view, points in zip(views, found, strict=True)])
-            )
-        }
+        if views is not None:
+            rows = zip(views, self._in_pixels(outputs, views), strict=True)
+            outputs = np.stack([view.points(points) for view, points in rows])
+        return {"": PredictedColumn(outputs)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> KeypointsJudge:
         return KeypointsJudge(name, self.points, size, self.normalized, self.given)

@@ -70,8 +70,8 @@ def listed_fix(found: Any) -> str:
 
 def split_labels(mark: str, gaps: bool = False) -> str:
     """Return code that makes lists of labels of the texts in ``column``, of which some are missing if ``gaps``."""
-    there = " if isinstance(text, str) else None" * gaps
-    return f'[[label for label in text.split("{mark}") if label]{there} for text in column]'
+    condition = " if isinstance(text, str) else None" * gaps
+    return f'[[label for label in text.split("{mark}") if label]{condition} for text in column]'
 
 
 def require_lists(values: Sequence[Any]) -> None:
@@ -111,8 +111,8 @@ def leaving_gaps(fix: str, none: str = "None") -> str:
         return fix
 
     def complete(found: re.Match[str]) -> str:
-        there = "isinstance(text, str)" if found[1] == "text" else f"{found[1]} is not None"
-        return f" if {there} else {none}{found[0]}"
+        condition = "isinstance(text, str)" if found[1] == "text" else f"{found[1]} is not None"
+        return f" if {condition} else {none}{found[0]}"
 
     fix = re.sub(r" for (text|time|one) in column\]", complete, fix)
     return re.sub(

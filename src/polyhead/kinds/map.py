@@ -11,18 +11,16 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, is_number, require_choice, require_size, shown
 from polyhead.kinds.conversion import Conversion
-from polyhead.kinds.head import Head, coarser
+from polyhead.kinds.head import Head
 from polyhead.kinds.judging_numbers import MapJudge
 from polyhead.kinds.missing import (
     as_float32,
-    collapse,
     is_dense,
     numbers,
-    partly_missing,
-    plain,
+    refuse_first,
     require_finite,
+    whole_rows,
 )
-from polyhead.kinds.mixed_labels import BLEND
 from polyhead.kinds.pixels import Pixels, as_pixels
 from polyhead.kinds.predicted_columns import PredictedColumn, Views, view_of_each
 from polyhead.kinds.regression import Quantities
@@ -31,6 +29,9 @@ from polyhead.kinds.scales import FactorScaling, Scaling, require_scale
 from polyhead.kinds.source_column import Column
 
 _INTERPOLATIONS = ("bilinear", "nearest")
+_INFINITE_FIX = (
+    'Put NaN where there is no label; if infinity means "no label", say Map(missing=float("inf")).'
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,8 +80,7 @@ class Map(Quantities, Pixels):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_size("Map(channels)", self.channels)
-        expected = " or ".join(f'"{one}"' for one in _INTERPOLATIONS)
-        require_choice("Map(interpolation=)", self.interpolation, _INTERPOLATIONS, expected)
+        require_choice("Map(interpolation=)", self.interpolation, _INTERPOLATIONS, '"bilinear" or "nearest"')
         if isinstance(self.scale, Real):
             if not (is_number(self.scale) and self.scale):
                 raise ContractError(Problem("Map(scale=)", "a finite number other than 0", shown(self.scale)))
@@ -101,8 +101,7 @@ class Map(Quantities, Pixels):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        assert self.size is not None
-        return (*self.size, self.channels)
+        return (*self.sides, self.channels)
 
     @property
     def elementwise(self) -> bool:
@@ -111,21 +110,9 @@ class Map(Quantities, Pixels):
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        assert self.size is not None
         if self.elementwise:
             return self.shape
-        return (1, 1) if self._whole and not self._finer else self.size
-
-    @property
-    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
-        assert self.size is not None
-        return (self.size, self.shape) if self.channels > 1 else (self.size,)
-
-    def weighed(self, shape: tuple[int, ...]) -> Self:
-        axes = min(len(shape), 3 if self.channels > 1 else 2)
-        if axes == 3 and self._finer is not None and not self.elementwise:
-            raise coarser(shape)
-        return self if self._finer == 3 else self.fixed(_finer=axes)
+        return (1, 1) if self._whole and not self._finer else self.sides
 
     @property
     def unit_said(self) -> bool:
@@ -149,18 +136,13 @@ class Map(Quantities, Pixels):
             marked = array == np.float32(self.missing)
             if marked.any():
                 array = np.where(marked, np.float32(np.nan), array)
-        if np.isinf(array).any():
-            raise BadValue(0, "finite numbers", shown(array[np.isinf(array)].flat[0]), self._inf_fix)
+        refuse_first(np.isinf(array)[None], array[None], "finite numbers", _INFINITE_FIX)
         return array
 
     @property
     def _rows(self) -> str:
         """The expected form of a row, for errors."""
         return "numbers (H, W)" if self.channels == 1 else f"numbers (H, W, {self.channels})"
-
-    @property
-    def _inf_fix(self) -> str:
-        return 'Put NaN where there is no label; if infinity means "no label", say Map(missing=float("inf")).'
 
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(size=self.size or size, missing=None, _whole=False)
@@ -171,59 +153,55 @@ class Map(Quantities, Pixels):
     # Labels ----------------------------------------------------------------------------------------
 
     def resolve(self, column: Column) -> Self:
-        head = self.sized(column, "map")
-        some: Any = column.probe()
-        whole = is_dense(some) and some.dtype.kind in "iub" and head.missing is None  # so none can be missing
+        head = self.sized(column)
+        probe: Any = column.probe()
+        whole = (
+            is_dense(probe) and probe.dtype.kind in "iub" and head.missing is None
+        )  # so none can be missing
         each = self.channels > 1 and not whole if self._each is None else self._each
         head = head.fixed(_whole=whole, _each=each)
         if head.to_be_fitted:
             head = head.fixed(scale=fit_scale(head.scale, pieces_of(column, head._numbers), head.channels))
-        head.encode(column.probe())
+        head.encode(probe)
         return head
 
     def conversion(self, column: np.ndarray) -> Conversion | None:
-        sure = column.dtype.kind != "f" and self._whole and self.scale in (None, 1)
-        return Conversion("float32") if sure and self.holds(column) else None
+        cast_only = column.dtype.kind != "f" and self._whole and self.scale in (None, 1)
+        return Conversion("float32") if cast_only and self.holds(column) else None
 
     def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        what = f"numbers of shape {self.size if self.channels == 1 else self.shape}"
-        return numbers(plain(values), self.missing, self.shape, what)
+        expected = f"numbers of shape {self.size if self.channels == 1 else self.shape}"
+        return numbers(values, self.missing, self.shape, expected)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        array, there = self._numbers(values)
+        array, present = self._numbers(values)
         if check:
-            require_finite(array, "finite numbers", self._inf_fix)
+            require_finite(array, "finite numbers", _INFINITE_FIX)
         if isinstance(self.scale, Real):
-            array = array * np.float64(self.scale)
+            array = array * np.float64(self.scale)  # 0 stays 0, so missing numbers need no second pass
         elif self.scaling is not None:
-            array = self.scaling.scaled(array, there, check)
+            array = self.scaling.scaled(array, present, check)
         labels = as_float32(array, check)
-        if there is None:
+        if present is None:
             return labels, None
         if self.weight_shape == self.shape:
-            return labels, there
+            return labels, present
         if self.weight_shape == self.size:
-            return labels, np.all(there, axis=-1)
-        rows = collapse(there)
-        if rows is None:
-            raise partly_missing("Map", there)
-        return labels, rows.reshape(-1, 1, 1)
+            return labels, np.all(present, axis=-1)
+        fix = 'Give floats in all rows, or say Map(missing=float("nan")): then each pixel has a weight.'
+        return labels, whole_rows(present, fix).reshape(-1, 1, 1)
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
-        found: list[Any] = []
+        maps: list[Any] = []
         for row, view in view_of_each(self.unscaled(outputs), views):
-            channels = [
-                one if view is None else view.pixels(one.astype(np.float32), np.nan, self.nearest, finer=True)
-                for one in np.moveaxis(row, -1, 0)
-            ]
-            found.append(channels[0] if self.channels == 1 else np.stack(channels, -1))
-        return {"": PredictedColumn(found, "map")}
-
-    def mixable(self, way: str) -> tuple[int, ...]:
-        assert self.size is not None
-        if way == BLEND:
-            return self.weight_shape
-        return self.shape if self.elementwise else self.size
+            channels = list(np.moveaxis(row, -1, 0))
+            if view is not None:
+                channels = [
+                    view.pixels(channel.astype(np.float32), np.nan, self.nearest, finer=True)
+                    for channel in channels
+                ]
+            maps.append(channels[0] if self.channels == 1 else np.stack(channels, -1))
+        return {"": PredictedColumn(maps, "map")}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MapJudge:
         return MapJudge(name, self)

@@ -16,10 +16,10 @@ from polyhead.kinds import class_encoding
 from polyhead.kinds.class_head import ClassHead
 from polyhead.kinds.color_classes import Colors, as_colors
 from polyhead.kinds.conversion import Conversion, of_classes
-from polyhead.kinds.head import Head, coarser
+from polyhead.kinds.head import Head
 from polyhead.kinds.judging_pixels import MaskJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
-from polyhead.kinds.missing import as_float32, collapse, first_row, require_range, require_whole
+from polyhead.kinds.missing import as_float32, refuse_first, require_range, require_whole, whole_rows
 from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
 from polyhead.kinds.pixels import Pixels, as_pixels, holding, mask_numbers, narrowest, out_of_range_fix
 from polyhead.kinds.predicted_columns import PredictedColumn, Views, label_masks
@@ -147,8 +147,7 @@ class Mask(ClassHead, Pixels):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        assert self.size is not None
-        return (*self.size, len(self.names)) if self.binary else self.size
+        return (*self.sides, len(self.names)) if self.binary else self.sides
 
     @property
     def dtype(self) -> str:
@@ -156,38 +155,27 @@ class Mask(ClassHead, Pixels):
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        assert self.size is not None
-        return (*self.size, len(self.names))
+        return (*self.sides, len(self.names))
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        assert self.size is not None
         if self.elementwise:
             return self.shape
         if self.class_weight is not None or self.missing is not None or self.fine_weights or self._open:
-            return self.size
+            return self.sides
         return (1, 1)
 
     @property
-    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
-        assert self.size is not None
-        return (self.size, (*self.size, len(self.names))) if self.multi else (self.size,)
-
-    def weighed(self, shape: tuple[int, ...]) -> Self:
-        axes = min(len(shape), 3 if self.multi else 2)
-        if axes == 3 and self._finer is not None and not self.elementwise:
-            raise coarser(shape)
-        return self if self._finer == 3 else self.fixed(_finer=axes)
+    def channelwise(self) -> bool:
+        return self.multi
 
     def mixable(self, way: str) -> tuple[int, ...]:
-        assert self.size is not None
-        if way != BLEND:
-            return self.shape if self.elementwise else self.size
-        if not self.binary:
+        if way == BLEND and not self.binary:
             fix = "Use ph.CutMix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
             raise unmixable("a class id in each pixel: between two ids lies another class", fix)
-        require_soft(self.loss)
-        return self.weight_shape
+        if way == BLEND:
+            require_soft(self.loss)
+        return super().mixable(way)
 
     def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         array = as_pixels(value, "a mask (H, W) or (H, W, n)")
@@ -276,19 +264,21 @@ class Mask(ClassHead, Pixels):
         """Convert the result of `to_pixels` to the form of the column: ids back to colors."""
         return mask if self._colors is None else self._colors.painted(mask)
 
-    def stored_dtype(self, some: Any) -> str:
+    def stored_dtype(self, values: Any) -> str:
         if self.in_colors:
             return "uint8"
         marker = [float(self.missing)] if isinstance(self.missing, Real) else []
-        floats = any(np.asarray(mask).dtype.kind == "f" for mask in some)
+        floats = any(np.asarray(mask).dtype.kind == "f" for mask in values)
         if floats or not all(m.is_integer() for m in marker):
             return "float32"
-        held = [0, len(self.names) - 1, *(self.values or ()), *map(int, marker)]
-        held += [int(end) for mask in some if np.size(mask) for end in (np.min(mask), np.max(mask))]
-        return narrowest(held)
+        numbers = [0, len(self.names) - 1, *(self.values or ()), *map(int, marker)]
+        numbers += [
+            int(extreme) for mask in values if np.size(mask) for extreme in (np.min(mask), np.max(mask))
+        ]
+        return narrowest(numbers)
 
     def resolve(self, column: Column) -> Self:
-        head = self.sized(column, "mask")
+        head = self.sized(column)
         head.encode(column.probe())
         return head
 
@@ -300,43 +290,35 @@ class Mask(ClassHead, Pixels):
         return of_classes(self.dtype, self._held, weights, self.missing)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        assert self.size is not None
         if self._colors is not None:
             return self._of_ids.encode(self._colors.column(values), check)
-        array, there = mask_numbers(values, self.missing, self.size, self.channels)
+        array, present = mask_numbers(values, self.missing, self.sides, self.channels)
         if self.values is not None:
-            array = self._classes_of(array, there)
+            array = self._classes_of(array, present)
         elif check:
             self._check(array)
         labels = as_float32(array, check=False) if self.binary else array[..., 0].astype(np.int32, copy=False)
-        return np.ascontiguousarray(labels), None if there is None else self._there(there)
+        return np.ascontiguousarray(labels), None if present is None else self._of_weights(present)
 
-    def _classes_of(self, array: np.ndarray, there: np.ndarray | None) -> np.ndarray:
+    def _classes_of(self, array: np.ndarray, present: np.ndarray | None) -> np.ndarray:
         """Convert the column's values to class ids; 0 without a label."""
         order = np.argsort(self.values)
         ranked = np.asarray(self.values)[order]
         at = np.minimum(np.searchsorted(ranked, array), len(ranked) - 1)
         unknown = ranked[at] != array
         ids = order[at].astype(np.uint8 if len(ranked) <= 256 else np.int32)
-        if there is not None:
-            unknown, ids = unknown & there, np.where(there, ids, 0)
-        if (row := first_row(unknown)) is not None:
-            expected, fix = self._wanted(None)
-            raise BadValue(row, expected, shown(array[row][unknown[row]].flat[0]), fix)
+        if present is not None:
+            unknown, ids = unknown & present, np.where(present, ids, 0)
+        refuse_first(unknown, array, *self._wanted(None))
         return ids
 
-    def _there(self, there: np.ndarray) -> np.ndarray:
+    def _of_weights(self, present: np.ndarray) -> np.ndarray:
+        """Reduce which numbers are present to the shape of weights."""
         if self.missing is not None:
-            return np.all(there, axis=3, keepdims=self.elementwise)
-        whole = collapse(there)
-        if whole is None:
-            flat = there.reshape(len(there), -1)
-            row = int((flat.any(1) & ~flat.all(1)).argmax())
-            fix = "Say Mask(missing=255) and mark such pixels with 255."
-            expected = "a mask without NaN, or all NaN where it is missing"
-            raise BadValue(row, expected, "NaN in some pixels", fix)
+            return np.all(present, axis=3, keepdims=self.elementwise)
+        rows = whole_rows(present, "Say Mask(missing=255) and mark such pixels with 255.")
         shape = self.weight_shape
-        return np.broadcast_to(whole.reshape(-1, *[1] * len(shape)), (len(whole), *shape))
+        return np.broadcast_to(rows.reshape(-1, *[1] * len(shape)), (len(rows), *shape))
 
     def _check(self, array: np.ndarray) -> None:
         if not array.size or array.dtype.kind == "b":

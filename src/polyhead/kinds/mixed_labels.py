@@ -155,8 +155,8 @@ class Mixing:
                 across = reach_low & reach_high
                 for axis in (0, 1):
                     # only a patch that spans the whole box moves one of its sides
-                    there = across[..., 1 - axis] & (hidden_high >= hidden_low).all(-1)
-                    first, last = there & reach_low[..., axis], there & reach_high[..., axis]
+                    spans = across[..., 1 - axis] & (hidden_high >= hidden_low).all(-1)
+                    first, last = spans & reach_low[..., axis], spans & reach_high[..., axis]
                     new_low = np.where(first, hidden_high[..., axis], low[k][..., axis])
                     new_high = np.where(last, hidden_low[..., axis], high[k][..., axis])
                     low[k, ..., axis], high[k, ..., axis] = new_low, new_high

@@ -121,10 +121,8 @@ class Each(Head):
     def needs_rendering(self, values: Any) -> bool:
         if self.layer not in ("mask", "points"):
             return False
-        there = [value for value in plain(values) if not is_missing(value, self.missing)]
-        return self.head.needs_rendering(
-            [entry for value in there for entry in as_entries(value, 0, self.places)]
-        )
+        rows = [row for row in plain(values) if not is_missing(row, self.missing)]
+        return self.head.needs_rendering([entry for row in rows for entry in as_entries(row, 0, self.places)])
 
     def to_column(self, labels: Any) -> Any:
         return [None if one is None else self.head.to_column(one) for one in labels]
@@ -218,16 +216,16 @@ class Each(Head):
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         flat, rows = self._padded(values)
         try:
-            labels, there = self.head.encode(flat, check)
+            labels, present = self.head.encode(flat, check)
         except BadValue as bad:
             if bad.index is not None:
                 bad.found += f" (box {bad.index % self.places})"
                 bad.index //= self.places
             raise
         labels = labels.reshape(rows, *self.shape)
-        if there is None:
+        if present is None:
             return labels, None
-        whole = np.broadcast_to(there, (rows * self.places, *self.head.weight_shape))
+        whole = np.broadcast_to(present, (rows * self.places, *self.head.weight_shape))
         return labels, whole.reshape(rows, *self.weight_shape)
 
     def _padded(self, values: Any) -> tuple[Any, int]:

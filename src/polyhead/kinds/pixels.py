@@ -12,9 +12,9 @@ import numpy as np
 from polyhead.errors import BadValue, ContractError, Problem, hints, place, shown
 from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.class_encoding import VOLUMES
-from polyhead.kinds.head import Head
+from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.missing import even_rows, is_dense, is_missing, nested_lists, numbers, plain, row_array
-from polyhead.kinds.mixed_labels import Mixing
+from polyhead.kinds.mixed_labels import BLEND, Mixing
 from polyhead.kinds.output_layers import output_dtype
 from polyhead.kinds.predicted_columns import Move, unmoved_pixels
 from polyhead.kinds.source_column import Column
@@ -46,28 +46,47 @@ class Pixels(Head):
         object.__setattr__(self, "size", size)
 
     @property
+    def sides(self) -> tuple[int, int]:
+        """(height, width), known once this head is resolved."""
+        assert self.size is not None
+        return self.size
+
+    @property
+    def channelwise(self) -> bool:
+        """Whether the weight column may have a weight for each channel of a pixel."""
+        return self.channels > 1
+
+    @property
     def fine_weights(self) -> bool:
         return bool(self._finer)
+
+    @property
+    def weight_forms(self) -> tuple[tuple[int, ...], ...]:
+        return (self.sides, self.shape) if self.channelwise else (self.sides,)
+
+    def weighed(self, shape: tuple[int, ...]) -> Self:
+        axes = min(len(shape), 3 if self.channelwise else 2)
+        if axes == 3 and self._finer is not None and not self.elementwise:
+            raise coarser(shape)
+        return self if self._finer == 3 else self.fixed(_finer=axes)
 
     def needs_rendering(self, values: Any) -> bool:
         values = plain(values)
         if is_dense(values) and values.dtype.kind in "iufb":
             return self.size is not None and values.shape[1:3] != self.size
-        there = [value for value in values if not is_missing(value, self.missing)]
-        if any(not isinstance(value, (np.ndarray, list, tuple)) or lists_files(value) for value in there):
+        labels = [value for value in values if not is_missing(value, self.missing)]
+        if any(not isinstance(label, (np.ndarray, list, tuple)) or lists_files(label) for label in labels):
             return True  # a file, encoded bytes, or something still to be drawn
-        sizes = {_image_shape(value)[:2] for value in there}
+        sizes = {_image_shape(label)[:2] for label in labels}
         return len(sizes) > 1 or (self.size is not None and sizes != {self.size})
 
     def holds(self, column: np.ndarray) -> bool:
         """Return whether rows of a column are of this head's shape, with or without an axis of length 1."""
-        found, wanted = (
-            (*shape, 1) if len(shape) == 2 else shape for shape in (column.shape[1:], self.shape)
-        )
-        return found == wanted
+        shapes = {(*shape, 1) if len(shape) == 2 else shape for shape in (column.shape[1:], self.shape)}
+        return len(shapes) == 1
 
-    def sized(self, column: Column, what: str) -> Self:
-        """Return this head with the size of the first labels, if none is declared.
+    def sized(self, column: Column) -> Self:
+        """Return this head with the size of the first label, if none is declared.
 
         Raises:
             BadValue: if the first rows have no label with two or three axes.
@@ -75,21 +94,26 @@ class Pixels(Head):
         if self.size is not None:
             return self
         probe = plain(column.probe())
-        there = [] if is_dense(probe) else [(i, v) for i, v in enumerate(probe) if not is_missing(v)]
-        shapes = [probe.shape[1:]] if is_dense(probe) else [_image_shape(v) for _, v in there]
-        if not shapes:
-            fix = f"Say {type(self).__name__}(size=(height, width))."
-            raise BadValue(None, f"a {what} among the first rows", "none", fix)
-        if not shapes[0] and there and isinstance(there[0][1], (list, tuple)):
-            row_array(there[0][1], there[0][0], f"a {what} (H, W) or (H, W, n)")
-        if len(shapes[0]) not in (2, 3):
-            fix = (
-                "For steps of a sequence, give (N, 1, T): np.asarray(column)[:, None, :]."
-                if len(shapes[0]) == 1
-                else ""
-            )
-            raise BadValue(None, f"{what}s (H, W) or (H, W, n)", f"rows of shape {shapes[0]}", fix)
-        return self.fixed(size=(int(shapes[0][0]), int(shapes[0][1])))
+        if is_dense(probe):
+            shape = probe.shape[1:]
+        else:
+            row = next((i for i, value in enumerate(probe) if not is_missing(value)), None)
+            if row is None:
+                fix = f"Say {type(self).__name__}(size=(height, width))."
+                raise BadValue(None, f"a {self.layer} among the first rows", "none", fix)
+            shape = _image_shape(probe[row])
+            if not shape and isinstance(probe[row], (list, tuple)):
+                row_array(probe[row], row, f"a {self.layer} (H, W) or (H, W, n)")
+        if len(shape) not in (2, 3):
+            steps = "For steps of a sequence, give (N, 1, T): np.asarray(column)[:, None, :]."
+            fix = steps if len(shape) == 1 else ""
+            raise BadValue(None, f"{self.layer}s (H, W) or (H, W, n)", f"rows of shape {shape}", fix)
+        return self.fixed(size=(int(shape[0]), int(shape[1])))
+
+    def mixable(self, way: str) -> tuple[int, ...]:
+        if way == BLEND:
+            return self.weight_shape
+        return self.shape if self.elementwise else self.sides
 
     def mix(
         self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
@@ -97,9 +121,8 @@ class Pixels(Head):
         if mixing.patches is None:
             return mixing.mean(labels, weights)
         if weights is not None:
-            weights = mixing.cut(
-                np.broadcast_to(weights, labels.shape if self.elementwise else labels.shape[:4])
-            )
+            shape = labels.shape if self.elementwise else labels.shape[:4]
+            weights = mixing.cut(np.broadcast_to(weights, shape))
         return mixing.cut(labels), weights
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
@@ -109,21 +132,19 @@ class Pixels(Head):
         """Upsample a feature map to the size of the labels, and apply a 1 x 1 convolution."""
         import keras
 
-        assert self.size is not None
         where = f"outputs(), {place(head=name)}"
-        found = tuple(features.shape)
-        if len(found) != 4 or None in found[1:3]:
-            raise ContractError(
-                Problem(where, "a feature map (B, h, w, c) of known size", f"features of shape {found}")
-            )
-        up = (self.size[0] // found[1], self.size[1] // found[2])
-        if (found[1] * up[0], found[2] * up[1]) != self.size:
-            expected = f"a feature map whose size divides the {type(self).__name__.lower()}'s, {self.size}"
-            raise ContractError(Problem(where, expected, str(found[1:3])))
-        if up != (1, 1):
-            features = keras.layers.UpSampling2D(up, interpolation="bilinear")(features)
-        dtype = output_dtype()
-        layer = keras.layers.Conv2D(channels, 1, activation=activation, name=name, dtype=dtype)
+        shape = tuple(features.shape)
+        if len(shape) != 4 or None in shape[1:3]:
+            expected = "a feature map (B, h, w, c) of known size"
+            raise ContractError(Problem(where, expected, f"features of shape {shape}"))
+        height, width = shape[1:3]
+        factors = (self.sides[0] // height, self.sides[1] // width)
+        if (height * factors[0], width * factors[1]) != self.size:
+            expected = f"a feature map whose size divides the {self.layer}'s, {self.size}"
+            raise ContractError(Problem(where, expected, str((height, width))))
+        if factors != (1, 1):
+            features = keras.layers.UpSampling2D(factors, interpolation="bilinear")(features)
+        layer = keras.layers.Conv2D(channels, 1, activation=activation, name=name, dtype=output_dtype())
         return layer(features)
 
 
@@ -134,27 +155,25 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
         BadValue: for nested lists of unequal length, and run lengths.
     """
     if isinstance(value, dict):
-        fix = (
-            "Run lengths are drawn by pycocotools.mask; ph.read_coco reads a file with them."
-            if "counts" in value
-            else ""
-        )
-        raise BadValue(0, expected, shown(value), fix)
+        run_lengths = "Run lengths are drawn by pycocotools.mask; ph.read_coco reads a file with them."
+        raise BadValue(0, expected, shown(value), run_lengths if "counts" in value else "")
     try:
-        found = np.asarray(nested_lists(value))
+        array = np.asarray(nested_lists(value))
     except ValueError:
         raise BadValue(0, expected, f"lists of unequal length ({shown(value)})") from None
-    if found.dtype == object and found.ndim == 1 and len(found):
+    if array.dtype == object and array.ndim == 1 and len(array):
         fix = "For a mask of each object, say Mask(each=...) with the name of the head of their boxes."
-        raise BadValue(0, expected, f"a list of {len(found)} {type(found[0]).__name__}", fix)
-    return found
+        raise BadValue(0, expected, f"a list of {len(array)} {type(array[0]).__name__}", fix)
+    return array
 
 
 def narrowest(numbers: Sequence[int]) -> str:
     """The narrowest of uint8, int16 and int32 that can represent all numbers."""
     low, high = min(numbers), max(numbers)
-    fits = (d for d in ("uint8", "int16") if np.iinfo(d).min <= low and high <= np.iinfo(d).max)
-    return next(fits, "int32")
+    fitting = (
+        dtype for dtype in ("uint8", "int16") if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max
+    )
+    return next(fitting, "int32")
 
 
 def holding(array: np.ndarray, value: float) -> np.ndarray:
@@ -174,7 +193,7 @@ def lists_files(value: Any) -> bool:
     (True, False, False)
     """
     rows = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype.kind in "OU")
-    return rows and any(isinstance(one, (str, bytes, os.PathLike)) for one in value)
+    return rows and any(isinstance(entry, (str, bytes, os.PathLike)) for entry in value)
 
 
 def _image_shape(value: Any) -> tuple[int, ...]:
@@ -193,20 +212,18 @@ def mask_numbers(
     Raises:
         BadValue: for masks of another shape, with what to do about one-hot classes, colors and volumes.
     """
-    what = f"a mask of shape {size if channels == 1 else (*size, channels)}"
+    expected = f"a mask of shape {size if channels == 1 else (*size, channels)}"
     try:
-        return numbers(values, marker, (*size, channels), what)
+        return numbers(values, marker, (*size, channels), expected)
     except BadValue as bad:
         rows = even_rows(plain(values))
-        found = rows.shape[1:] if is_dense(rows) else _image_shape(rows[bad.index or 0])
-        if len(found) == 3 and found[0] < min(found[1:]) // 2:
-            fix = "If channels come first, put them last: np.moveaxis(column, 1, -1)."
-            thick = _VOLUMES if channels == 1 and found[0] > 4 else ""
-            raise BadValue(bad.index, bad.expected, bad.found, hints(fix, thick)) from None
-        if channels > 1 or len(found) != 3 or found[:2] != size:
-            raise
-        fix = _COLORS if found[2] in (3, 4) else _VOLUMES
-        raise BadValue(bad.index, bad.expected, bad.found, f"{_ONE_HOT} {fix}") from None
+        shape = rows.shape[1:] if is_dense(rows) else _image_shape(rows[bad.index or 0])
+        if len(shape) == 3 and shape[0] < min(shape[1:]) // 2:
+            first = "If channels come first, put them last: np.moveaxis(column, 1, -1)."
+            bad.fix = hints(first, _VOLUMES if channels == 1 and shape[0] > 4 else "")
+        elif channels == 1 and len(shape) == 3 and shape[:2] == size:
+            bad.fix = f"{_ONE_HOT} {_COLORS if shape[2] in (3, 4) else _VOLUMES}"
+        raise
 
 
 _ONE_HOT = "If each pixel is one-hot, give column.argmax(axis=-1)."

@@ -16,21 +16,22 @@ from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging import Judge
 from polyhead.kinds.judging_numbers import EmbeddingJudge, RegressionJudge
 from polyhead.kinds.missing import (
+    ELEMENTWISE_FIX,
     as_float32,
-    collapse,
     first_row,
+    is_partly_missing,
     may_hold_missing,
     numbers,
-    partly_missing,
     require_finite,
     spread_over,
+    whole_rows,
 )
 from polyhead.kinds.mixed_labels import PATCH, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.predicted_columns import PredictedColumn, Views
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
-from polyhead.kinds.source_column import Column, over
+from polyhead.kinds.source_column import Column
 
 _MARKERS = (-999, -9999, -99999)
 """Numbers by which tables say that there is none."""
@@ -140,14 +141,8 @@ class Regression(Quantities, Head):
         head = self
         if head.elementwise is None:
             # neither a single number nor integers can be missing in part, so the column need not be read
-            partly = (
-                head.shape != (1,)
-                and may_hold_missing(column.probe(), head.missing)
-                and any(
-                    t is not None and collapse(t) is None for t in over(column, lambda p: head._numbers(p)[1])
-                )
-            )
-            head = head.fixed(elementwise=partly)
+            may_miss = head.shape != (1,) and may_hold_missing(column.probe(), head.missing)
+            head = head.fixed(elementwise=may_miss and is_partly_missing(column, head._numbers))
         if head.to_be_fitted:
             head = head.fixed(scale=fit_scale(head.scale, pieces_of(column, head._numbers), head.shape[-1]))
         head.encode(column.probe())
@@ -163,18 +158,16 @@ class Regression(Quantities, Head):
         return f"Say {type(self).__name__}({size})." if shape else "Say Regression()."
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        array, there = self._numbers(values)
+        array, present = self._numbers(values)
         if check:
             fix = "Fix the row, or put NaN where there is no label."
             require_finite(array, "finite numbers", fix)
         if self.scaling is not None:
-            array = self.scaling.scaled(array, there, check)
+            array = self.scaling.scaled(array, present, check)
         labels = as_float32(array, check)
-        if there is None or self.elementwise:
-            return labels, there
-        rows = collapse(there)
-        if rows is None:
-            raise partly_missing(type(self).__name__, there, self.whole_fix)
+        if present is None or self.elementwise:
+            return labels, present
+        rows = whole_rows(present, self.whole_fix or f"Say {type(self).__name__}{ELEMENTWISE_FIX}")
         return labels, rows.reshape((-1,) + (1,) * (len(self.shape) - 1))
 
     def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -238,14 +231,14 @@ class Embedding(Regression):
         return replace(FINITE, checked_by_encode=True)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-        labels, there = super().encode(values, check)
+        labels, present = super().encode(values, check)
         if check:
             zero = ~np.any(labels, axis=1)
-            row = first_row(zero if there is None else zero & there)
+            row = first_row(zero if present is None else zero & present)
             if row is not None:
                 fix = "Put NaN where there is no label."
                 raise BadValue(row, "a vector with a direction", "only zeros", fix)
-        return labels, there
+        return labels, present
 
     def mixable(self, way: str) -> tuple[int, ...]:
         fix = "Leave the augmentation out, or the head."

@@ -80,12 +80,12 @@ def weights_shape(head: Head, values: Any) -> tuple[int, ...]:
     raise BadValue(None, expected, f"rows of shape {shape}")
 
 
-def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) -> np.ndarray:
+def read_weights(values: Any, shape: tuple[int, ...], present: np.ndarray | None) -> np.ndarray:
     """Return a weight column as float32 ``(B, *shape)``.
 
     Args:
         shape: the shape of a row, from `weights_shape`.
-        there: which labels are present, bool ``(B, ...)``, None if all are; missing labels need no weight.
+        present: which labels are present, bool ``(B, ...)``, None if all are; missing labels need no weight.
 
     Raises:
         BadValue: with the row of the first invalid weight.
@@ -97,17 +97,17 @@ def read_weights(values: Any, shape: tuple[int, ...], there: np.ndarray | None) 
         wrong: np.ndarray = ~np.isfinite(array) | (array < 0)
         wrong = wrong if found is None else wrong | ~found
         labeled = np.ones((len(array), 1), bool)
-        if there is not None:
-            labeled = np.any(there.reshape(len(there), -1), axis=1, keepdims=True)
+        if present is not None:
+            labeled = np.any(present.reshape(len(present), -1), axis=1, keepdims=True)
         row = first_row(wrong & labeled)
         if row is not None:
             value = array[row, 0].item() if found is None or found[row, 0] else None
             raise BadValue(row, "a finite weight of at least 0", shown(value), _ZERO)
         return np.where(wrong, 0, array)[:, 0].astype(np.float32)
     array, needed = _padded(values, shape)
-    if there is not None:
-        axes = min(there.ndim - 1, len(shape))
-        within = there.reshape(*there.shape[: axes + 1], -1).any(-1)
+    if present is not None:
+        axes = min(present.ndim - 1, len(shape))
+        within = present.reshape(*present.shape[: axes + 1], -1).any(-1)
         needed = needed & within.reshape(*within.shape, *[1] * (len(shape) - axes))
     with np.errstate(invalid="ignore"):
         bad: np.ndarray = needed & ~(np.isfinite(array) & (array >= 0))

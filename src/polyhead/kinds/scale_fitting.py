@@ -67,7 +67,7 @@ def pieces_of(
     """Yield the rows of a column that count, in the form for `fit_scale`.
 
     Args:
-        read: returns the numbers ``(B, ..., n)`` of some values, and which of them are not missing, or None.
+        read: returns the numbers ``(B, ..., n)`` of some values, and which of them are present, or None.
     """
     for values in column.counting():
         step = max(1, PIECE_NUMBERS // max(1, size(values) // max(1, len(values)) // 8))
@@ -92,9 +92,9 @@ def _right_rows(
             yield _with_nan(*read(take(values, np.array([i]))))
 
 
-def _with_nan(numbers: np.ndarray, there: np.ndarray | None) -> np.ndarray:
+def _with_nan(numbers: np.ndarray, present: np.ndarray | None) -> np.ndarray:
     found = np.asarray(numbers, np.float64)
-    found = found if there is None else np.where(there, found, np.nan)
+    found = found if present is None else np.where(present, found, np.nan)
     return found.reshape(-1, found.shape[-1])
 
 
@@ -118,18 +118,18 @@ class _Moments:
         self._low, self._high = np.full(numbers, np.inf), np.full(numbers, -np.inf)
 
     def add(self, rows: np.ndarray) -> None:
-        there = np.isfinite(rows)
-        count = there.sum(0)
-        given = np.where(there, rows, 0.0)
+        present = np.isfinite(rows)
+        count = present.sum(0)
+        given = np.where(present, rows, 0.0)
         some = np.maximum(count, 1)
         mean = given.sum(0) / some
-        squares = np.square(np.where(there, rows - mean, 0.0)).sum(0)
+        squares = np.square(np.where(present, rows - mean, 0.0)).sum(0)
         apart, total = mean - self._mean, np.maximum(self._count + count, 1)
         self._squares += squares + np.square(apart) * self._count * count / total
         self._mean += apart * count / total
         self._count += count
-        self._low = np.minimum(self._low, np.where(there, rows, np.inf).min(0, initial=np.inf))
-        self._high = np.maximum(self._high, np.where(there, rows, -np.inf).max(0, initial=-np.inf))
+        self._low = np.minimum(self._low, np.where(present, rows, np.inf).min(0, initial=np.inf))
+        self._high = np.maximum(self._high, np.where(present, rows, -np.inf).max(0, initial=-np.inf))
 
     @property
     def mean(self) -> np.ndarray:

@@ -19,7 +19,7 @@ from polyhead.errors import (
     shown,
     similar,
 )
-from polyhead.kinds.missing import first_row
+from polyhead.kinds.missing import has_finite_sum, refuse_first
 
 SCALES = ("standard", "minmax", "robust", "log")
 
@@ -55,27 +55,24 @@ class Scaling(ABC):
     def inverse(self) -> dict[str, Any]:
         """The inverse as plain values, for metrics: a center and a width, or a table."""
 
-    def scaled(self, values: np.ndarray, there: np.ndarray | None, check: bool) -> np.ndarray:
+    def scaled(self, values: np.ndarray, present: np.ndarray | None, check: bool) -> np.ndarray:
         """Scale the numbers that are not missing; missing ones become 0.
 
         Args:
             values: ``(B, ..., numbers)``.
-            there: which numbers are not missing, bool of that shape; None if none is missing.
+            present: which numbers are not missing, bool of that shape; None if none is missing.
             check: raise for numbers outside its range.
 
         Raises:
             BadValue: for such a number, if ``check``.
         """
         with np.errstate(all="ignore"):
-            found = self.transform(np.asarray(values, np.float64))
-        found = found if there is None else np.where(there, found, 0.0)
-        if check:
-            bad = ~np.isfinite(found)
-            row = first_row(bad)
-            if row is not None:
-                fix = 'Say scale="standard", or leave the row out.'
-                raise BadValue(row, self.takes, shown(np.asarray(values)[row][bad[row]].flat[0]), fix)
-        return found
+            scaled = self.transform(values)
+        scaled = scaled if present is None else np.where(present, scaled, 0.0)
+        if check and not has_finite_sum(scaled):
+            fix = 'Say scale="standard", or leave the row out.'
+            refuse_first(~np.isfinite(scaled), np.asarray(values), self.takes, fix)
+        return scaled
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,8 @@ from polyhead.errors import BadValue, DataError, Problem, hints, listed, place, 
 from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.lists_as_text import leaving_gaps
-from polyhead.kinds.missing import conversion_fix, is_dense, is_missing, plain
+from polyhead.kinds.missing import is_dense, is_missing, plain
+from polyhead.kinds.number_advice import conversion_fix
 from polyhead.kinds.source_column import About
 from polyhead.pipeline.faults import NAMED, every_wrong_row, file_at
 from polyhead.progress import shown_while
