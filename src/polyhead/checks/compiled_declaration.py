@@ -94,7 +94,7 @@ def _other_kind(where: str, known: Kind, found: Kind) -> Iterator[Problem]:
         return
     meaning = found.meaning
     for name, value in known.meaning.items():
-        if value is not None and meaning[name] is not None and value != meaning[name]:
+        if name in meaning and value != meaning[name]:
             expected = f"{name}={shown(value)}, as the model was compiled for"
             say = f"Say {name}={shown(value)}, as train.on(rows) does."
             fix = f"{say} If this column is not like that, convert it first."

@@ -5,14 +5,13 @@ from polyhead.kinds.binary import Binary
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.categorical import Categorical, MultiLabel
 from polyhead.kinds.class_encoding import CLASS_A_STEP
-from polyhead.kinds.for_each_box import for_boxes, is_each
 from polyhead.kinds.head import Head
 from polyhead.kinds.inputs import Image
 from polyhead.kinds.keypoints import Keypoints
 from polyhead.kinds.kind import Input, Kind
 from polyhead.kinds.map import Map
 from polyhead.kinds.mask import Mask
-from polyhead.kinds.per_element import Each
+from polyhead.kinds.per_element import Each, for_boxes, is_each
 from polyhead.kinds.regression import Embedding, Regression
 
 __all__ = [

@@ -29,7 +29,7 @@ from polyhead.kinds.missing import (
 from polyhead.kinds.mixed_labels import PATCH
 from polyhead.kinds.number_advice import conversion_fix
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
-from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
+from polyhead.kinds.scales import Scaling, require_scale
 from polyhead.kinds.source_column import Column
 from polyhead.kinds.vocabulary import NOTHING, UNKNOWN, checked_vocabulary, learned_vocabulary, word_ids
 
@@ -107,10 +107,7 @@ class Array(Input):
 
     @property
     def meaning(self) -> dict[str, Any]:
-        return {
-            "scale": UNSCALED if self.scale is None else self.scale,
-            "vocabulary": UNSCALED if self.vocabulary is None else self.vocabulary,
-        }
+        return {"scale": self.scale, "vocabulary": self.vocabulary}
 
     def resolve(self, column: Column) -> Array:
         if self.vocabulary is not None:

@@ -73,7 +73,7 @@ class Binary(ClassHead):
 
     @property
     def meaning(self) -> dict[str, Any]:
-        return {"positive": self.positive}
+        return {} if self.positive is None else {"positive": self.positive}
 
     def resolve(self, column: Column) -> Self:
         self.encode(column.probe())

@@ -210,33 +210,28 @@ class Boxes(Coordinates):
         return self.weight_shape
 
     def mix(
-        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        return self.mix_places(labels, weights, mixing)[:2]
-
-    def mix_places(
         self,
         labels: np.ndarray,
         weights: np.ndarray | None,
         mixing: Mixing,
-        along: np.ndarray | None = None,
+        boxes: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         scale = np.tile(mixing.size[::-1], 2) if self.normalized else 1
-        boxes, seen = mixing.boxes(labels.astype(np.float64) * scale)
-        parts = np.ones(seen.shape, np.float32) if weights is None else weights
+        clipped, visible = mixing.boxes(labels.astype(np.float64) * scale)
+        weights = np.ones(visible.shape, np.float32) if weights is None else weights
         if mixing.patches is None:
-            parts = parts * mixing.shares[..., None].astype(np.float32)
-        kept = (parts > 0) & (seen > 1e-6) & (seen >= self.min_visible - 1e-6)  # corners are rounded
-        beside, sides = together(boxes), None
+            weights = weights * mixing.shares[..., None].astype(np.float32)
+        corners, areas = together(clipped), None
         if self.overflow == "largest":
-            sides = (beside[..., 2] - beside[..., 0]) * (beside[..., 3] - beside[..., 1])
+            areas = (corners[..., 2] - corners[..., 0]) * (corners[..., 3] - corners[..., 1])
             if mixing.patches is None:  # a box with a small share ranks lower
-                sides = sides * np.repeat(mixing.shares.T, self.max_boxes, 1)
-        places = choose(together(kept), self.max_boxes, sides)
-        found = take_places(beside / scale, places).astype(np.float32)
+                areas = areas * np.repeat(mixing.shares.T, self.max_boxes, 1)
+        kept = (weights > 0) & (visible > 1e-6) & (visible >= self.min_visible - 1e-6)  # corners are rounded
+        places = choose(together(kept), self.max_boxes, areas)
+        mixed = take_places(corners / scale, places).astype(np.float32)
         unknown = ((labels == UNKNOWN).all((2, 3)) | (mixing.shares == 0)).all(0)
-        found[unknown] = UNKNOWN
-        return found, take_places(together(parts), places), places
+        mixed[unknown] = UNKNOWN
+        return mixed, take_places(together(weights), places), places
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
         boxes = super().unmoved(outputs, move)

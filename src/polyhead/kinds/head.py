@@ -201,8 +201,12 @@ class Head(Kind, InImage):
         raise unmixable(f"a {type(self).__name__}, which does not say how", fix)
 
     def mix(
-        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+        self,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        mixing: Mixing,
+        boxes: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """Mix labels and weights of rows; by default, take their mean weighted by share and weight.
 
         Args:
@@ -210,32 +214,14 @@ class Head(Kind, InImage):
             weights: the weights of the components, including missing labels, ``given`` and class weights: float32
                 ``(K, B, *weight_shape)``; None if no head has any.
             mixing: how they are mixed.
+            boxes: for a label per box, the third result for the head of the boxes, to reorder labels alike.
 
         Returns:
-            ``(B, *shape)``, and ``(B, *mixable(way))`` or None.
+            Labels ``(B, *shape)``; weights ``(B, *mixable(way))`` or None; and for boxes the index of each among the
+            boxes of all components, int64 ``(B, max_boxes)``: ``k * max_boxes + place``, or -1 without a box. None for
+            all other heads.
         """
-        return mixing.mean(labels, weights)
-
-    def mix_places(
-        self,
-        labels: np.ndarray,
-        weights: np.ndarray | None,
-        mixing: Mixing,
-        along: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Mix like `mix`, and also return which box is in each place, so that labels of boxes can be reordered alike.
-
-        Args:
-            labels: as for `mix`.
-            weights: as for `mix`.
-            mixing: how they are mixed.
-            along: the places of the head that ``each`` names.
-
-        Returns:
-            Labels, weights, and for boxes the index of each among the boxes of all components, int64
-            ``(B, max_boxes)``: ``k * max_boxes + place``, or -1 without a box; None for all other heads.
-        """
-        return *self.mix(labels, weights, mixing), None
+        return *mixing.mean(labels, weights), None
 
     # Class weights ---------------------------------------------------------------------------------
 

@@ -119,9 +119,9 @@ class Kind(ABC):
 
     @property
     def meaning(self) -> dict[str, Any]:
-        """What its numbers mean, besides their shape, as ``{argument: value}``; None leaves it open.
+        """What its numbers mean, besides their shape, as ``{argument: value}``.
 
-        A model made for one declaration fits another if their meanings are equal.
+        A model made for one declaration fits another if the values of arguments that both have are equal.
         """
         return {}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
 
-from polyhead.errors import BadValue, counted
+from polyhead.errors import BadValue, ContractError, Problem, counted, place, shown, similar
 from polyhead.kinds.box_entries import Entries, as_entries
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
@@ -22,7 +22,7 @@ from polyhead.kinds.source_column import Column
 
 
 def forwarded(path: str) -> Any:
-    """A property that is that of a part: ``names = forwarded("head.names")``."""
+    """A property that reads an attribute of a part: ``names = forwarded("head.names")``."""
     return property(attrgetter(path))
 
 
@@ -61,13 +61,6 @@ class Each(Head):
     probabilities = forwarded("head.probabilities")
     losses = forwarded("head.losses")
 
-    @classmethod
-    def wrapping(cls, head: Head, boxes: Boxes, boxes_column: str) -> Self:
-        """Wrap a head for each box; its ``given`` is by default that of the boxes."""
-        common = {f.name: getattr(head, f.name) for f in fields(Head) if f.init}
-        common["given"] = head.given or boxes.given
-        return cls(head, boxes, boxes_column, **common)
-
     def __repr__(self) -> str:
         return repr(self.head)
 
@@ -77,9 +70,10 @@ class Each(Head):
         return self.head.is_binary and self.head.columns("") == (self.boxes_column,)
 
     def fixed(self, **changes: Any) -> Self:
-        own = {f.name for f in fields(self)}
-        inner = {name: changes[name] for name in changes if name in _COMMON or name not in own}
-        changes = {name: value for name, value in changes.items() if name in own}
+        """Return a copy with some fields changed, of this head or of the inner one; common fields change in both."""
+        outer = {f.name for f in fields(self)}
+        inner = {name: changes[name] for name in changes if name in _COMMON or name not in outer}
+        changes = {name: value for name, value in changes.items() if name in outer}
         if inner and "head" not in changes:
             changes["head"] = self.head.fixed(**inner)
         return super().fixed(**changes)
@@ -125,7 +119,7 @@ class Each(Head):
         return self.head.needs_rendering([entry for row in rows for entry in as_entries(row, 0, self.places)])
 
     def to_column(self, labels: Any) -> Any:
-        return [None if one is None else self.head.to_column(one) for one in labels]
+        return [None if label is None else self.head.to_column(label) for label in labels]
 
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         return self.fixed(head=self.head.for_image(size, uncovered))
@@ -151,12 +145,12 @@ class Each(Head):
         """
         if self.presence:
             return [1] * count
-        found = as_entries(value, index, self.places)
-        if len(found) != count:
+        entries = as_entries(value, index, self.places)
+        if len(entries) != count:
             fix = "Put None in the place of a box that has no label."
             expected = f"{counted(count, 'entry', 'entries')}, one for each box in `{self.boxes_column}`"
-            raise BadValue(index, expected, str(len(found)), fix)
-        return found
+            raise BadValue(index, expected, str(len(entries)), fix)
+        return entries
 
     def of_kept_boxes(self, values: Any, boxes: Any) -> Any:
         """Return the entries of the boxes that are kept, for rows without a transformed image.
@@ -174,28 +168,30 @@ class Each(Head):
         values, boxes = plain(values), plain(boxes)
         if not self.presence and is_dense(values) and is_dense(boxes) and boxes.dtype.kind == "f":
             boxes = boxes[:, None] if boxes.ndim == 2 else boxes
-            alike = boxes.shape[1] == self.places and (
-                values.shape[1:2] == (self.places,) or (values.ndim == 1 and self.places == 1)
-            )
-            if alike and self.boxes.missing is None and not np.isnan(boxes).any():
+            full = boxes.shape[1] == self.places and self._is_full(values)
+            if full and self.boxes.missing is None and not np.isnan(boxes).any():
                 return values
-        found: list[Any] = []
-        for i, (value, some) in enumerate(zip(values, boxes, strict=True)):
-            if is_missing(value, self.missing) or is_missing(some, self.boxes.missing):
-                found.append(None)
+        rows: list[Any] = []
+        for i, (value, boxes_of_row) in enumerate(zip(values, boxes, strict=True)):
+            if is_missing(value, self.missing) or is_missing(boxes_of_row, self.boxes.missing):
+                rows.append(None)
                 continue
             try:
-                corners = self.boxes.corners(some)
+                corners = self.boxes.corners(boxes_of_row)
             except BadValue as bad:
                 bad.index = i
                 raise
             if self.boxes.not_annotated(corners):
-                found.append(None)
+                rows.append(None)
                 continue
             entries = self.entries(value, len(corners), i)
-            gone = np.isnan(corners).any(1)
-            found.append([None if gone[j] else entries[j] for j in self.boxes.chosen(corners, i)])
-        return found
+            missing = np.isnan(corners).any(1)
+            rows.append([None if missing[j] else entries[j] for j in self.boxes.chosen(corners, i)])
+        return rows
+
+    def _is_full(self, values: np.ndarray) -> bool:
+        """Return whether an array has an entry in each place of all rows."""
+        return values.shape[1:2] == (self.places,) or values.ndim == 1 == self.places
 
     # Labels ----------------------------------------------------------------------------------------
 
@@ -209,9 +205,9 @@ class Each(Head):
         except BadValue as bad:
             bad.index = None if bad.index is None else entries.row(bad.index)
             raise
-        found = self.fixed(head=head)
-        found.encode(column.probe())
-        return found
+        resolved = self.fixed(head=head)
+        resolved.encode(column.probe())
+        return resolved
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         flat, rows = self._padded(values)
@@ -225,24 +221,24 @@ class Each(Head):
         labels = labels.reshape(rows, *self.shape)
         if present is None:
             return labels, None
-        whole = np.broadcast_to(present, (rows * self.places, *self.head.weight_shape))
-        return labels, whole.reshape(rows, *self.weight_shape)
+        present = np.broadcast_to(present, (rows * self.places, *self.head.weight_shape))
+        return labels, present.reshape(rows, *self.weight_shape)
 
     def _padded(self, values: Any) -> tuple[Any, int]:
         """Concatenate all entries, with None for places without one; also return the number of rows."""
         values, filler = plain(values), 0 if self.presence else None
-        if is_dense(values) and (values.shape[1:2] == (self.places,) or values.ndim == 1 == self.places):
+        if is_dense(values) and self._is_full(values):
             return values.reshape(-1, *values.shape[2:]), len(values)
         flat: list[Any] = [None] * (len(values) * self.places)
         for i, value in enumerate(values):
             if is_missing(value, self.missing):
                 continue
-            found = as_entries(value, i, self.places)
-            if len(found) > self.places:
+            entries = as_entries(value, i, self.places)
+            if len(entries) > self.places:
                 expected = f"at most {self.places} of them, as there is room for so many boxes"
-                raise BadValue(i, expected, str(len(found)))
-            rest = [filler] * (self.places - len(found))
-            flat[i * self.places : (i + 1) * self.places] = [*found, *rest]
+                raise BadValue(i, expected, str(len(entries)))
+            unused = [filler] * (self.places - len(entries))
+            flat[i * self.places : (i + 1) * self.places] = [*entries, *unused]
         return flat, len(values)
 
     def _flat(self, labels: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -253,16 +249,16 @@ class Each(Head):
     def mixable(self, way: str) -> tuple[int, ...]:
         return self.weight_shape  # labels are not mixed with each other: each follows its box
 
-    def mix_places(
+    def mix(
         self,
         labels: np.ndarray,
         weights: np.ndarray | None,
         mixing: Mixing,
-        along: np.ndarray | None = None,
+        boxes: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, None]:
         assert weights is not None  # boxes always have weights
-        assert along is not None
-        rest = self._nowhere(weights, mixing) if self.presence else None
+        assert boxes is not None
+        weight_without_box = self._weight_without_box(weights, mixing) if self.presence else None
         if mixing.patches is None:
             weights = weights * mixing.shares.reshape(*weights.shape[:2], *[1] * (weights.ndim - 2))
         elif self.layer == "mask":
@@ -271,19 +267,19 @@ class Each(Head):
                 weights = mixing.alone(weights)
         elif self.layer == "points":
             scale = np.array((1, 1) if self.head.labels_in_pixels else mixing.size[::-1])
-            points, seen = mixing.points(labels.astype(np.float64) * scale)
-            weights = weights * seen
+            points, visible = mixing.points(labels.astype(np.float64) * scale)
+            weights = weights * visible
             labels = np.where(weights[..., None] > 0, points / scale, 0).astype(np.float32)
-        found = take_places(together(weights), along)
-        if rest is not None:
-            found = np.where(along < 0, rest, found)
-        return take_places(together(labels), along), found.astype(np.float32), None
+        mixed = take_places(together(weights), boxes)
+        if weight_without_box is not None:
+            mixed = np.where(boxes < 0, weight_without_box, mixed)
+        return take_places(together(labels), boxes), mixed.astype(np.float32), None
 
-    def _nowhere(self, weights: np.ndarray, mixing: Mixing) -> np.ndarray:
+    def _weight_without_box(self, weights: np.ndarray, mixing: Mixing) -> np.ndarray:
         """The weight of a place without a box, ``(B, 1)``; 0 if a visible component was not annotated."""
-        rows = weights.max(2)
-        known = ((rows > 0) | (mixing.shares == 0)).all(0)
-        return np.asarray(np.where(known, (rows * mixing.shares).sum(0), 0)[:, None])
+        of_rows = weights.max(2)
+        annotated = ((of_rows > 0) | (mixing.shares == 0)).all(0)
+        return np.asarray(np.where(annotated, (of_rows * mixing.shares).sum(0), 0)[:, None])
 
     def unseen(self, boxes: np.ndarray) -> list[None]:
         """For a head of presence, one None for each missing box; empty for other heads."""
@@ -301,8 +297,7 @@ class Each(Head):
         return factor.reshape(len(labels), self.places, *factor.shape[1:])
 
     def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
-        flat, kept = self._flat(labels, valid)
-        return self.head.describe(flat, kept)
+        return self.head.describe(*self._flat(labels, valid))
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
         return self.head.unmoved(outputs.reshape(-1, *self.head.output_shape), move).reshape(outputs.shape)
@@ -332,3 +327,46 @@ class Each(Head):
 
 
 _COMMON = {f.name for f in fields(Head) if f.init}
+
+
+def is_each(head: Head) -> TypeGuard[Each]:
+    """Return whether a head, as returned by `for_boxes`, has one label for each box."""
+    return head.each is not None
+
+
+def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
+    """Return the heads, with those with ``each=`` wrapped as heads for each box.
+
+    The ``given`` of such a head is by default that of the boxes.
+
+    Raises:
+        ContractError: if ``each=`` does not name a head of boxes, or is set on one.
+    """
+    wrapped: dict[str, Head] = {}
+    problems = []
+    for name, head in heads.items():
+        if head.each is None:
+            wrapped[name] = head
+            continue
+        boxes, inner = heads.get(head.each), head.inner
+        columns = () if boxes is None else boxes.columns(head.each)
+        if isinstance(boxes, Boxes) and not isinstance(inner, Boxes) and len(columns) == 1:
+            common = {field: getattr(inner, field) for field in _COMMON}
+            common["given"] = inner.given or boxes.given
+            wrapped[name] = Each(inner, boxes, columns[0], **common)
+            continue
+        fix = ""
+        if isinstance(inner, Boxes):
+            expected, found = "no each= for boxes themselves", repr(head.each)
+        elif isinstance(boxes, Boxes):
+            expected, found = "boxes in one column, a list of them in each row", shown(list(columns))
+            fix = "If each row has one box, leave out each=."
+        else:
+            names = [n for n, other in heads.items() if isinstance(other, Boxes)]
+            expected = f"the name of a head of boxes ({', '.join(names) or 'there is none'})"
+            found = "no head of that name" if boxes is None else type(boxes).__name__
+            fix = similar(head.each, names) if boxes is None else ""
+        problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, found, fix))
+    if problems:
+        raise ContractError(*problems)
+    return wrapped

@@ -116,14 +116,18 @@ class Pixels(Head):
         return self.shape if self.elementwise else self.sides
 
     def mix(
-        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+        self,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        mixing: Mixing,
+        boxes: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None, None]:
         if mixing.patches is None:
-            return mixing.mean(labels, weights)
+            return *mixing.mean(labels, weights), None
         if weights is not None:
             shape = labels.shape if self.elementwise else labels.shape[:4]
             weights = mixing.cut(np.broadcast_to(weights, shape))
-        return mixing.cut(labels), weights
+        return mixing.cut(labels), weights, None
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
         return unmoved_pixels(outputs, move)

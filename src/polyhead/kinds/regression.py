@@ -30,7 +30,7 @@ from polyhead.kinds.mixed_labels import PATCH, unmixable
 from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.predicted_columns import PredictedColumn, Views
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
-from polyhead.kinds.scales import UNSCALED, Scaling, require_scale
+from polyhead.kinds.scales import Scaling, require_scale
 from polyhead.kinds.source_column import Column
 
 _MARKERS = (-999, -9999, -99999)
@@ -115,7 +115,7 @@ class Regression(Quantities, Head):
 
     @property
     def meaning(self) -> dict[str, Any]:
-        return {"scale": UNSCALED if self.scale is None else self.scale}
+        return {"scale": self.scale}
 
     @property
     def weight_shape(self) -> tuple[int, ...]:

@@ -274,15 +274,6 @@ class OwnScaling(Scaling):
         return np.stack(columns, axis=1)
 
 
-class _Unscaled:
-    """The declaration of a column without a scale."""
-
-    def __repr__(self) -> str:
-        return "None"
-
-
-UNSCALED = _Unscaled()
-
 _OWN = "an object with fit, transform and inverse_transform, or a pair of functions"
 
 

@@ -158,8 +158,8 @@ class Mixers:
             parts.labels, key=lambda name: self._heads[name].each is not None
         ):  # boxes come first
             head, old = self._heads[name], None if parts.weights is None else parts.weights[name][at]
-            along = places.get(head.each or "")
-            labels[name], weight, places[name] = head.mix_places(parts.labels[name][at], old, mixing, along)
+            boxes = places.get(head.each or "")
+            labels[name], weight, places[name] = head.mix(parts.labels[name][at], old, mixing, boxes)
             if weights is not None and weight is not None:
                 weights[name] = weight
         return Parts(inputs, labels, weights)
