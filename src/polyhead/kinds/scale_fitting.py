@@ -72,18 +72,18 @@ def pieces_of(
     for values in column.counting():
         step = max(1, PIECE_NUMBERS // max(1, size(values) // max(1, len(values)) // 8))
         for start in range(0, len(values), step):
-            some = values
+            piece = values
             if step < len(values):
-                some = take(values, np.arange(start, min(start + step, len(values))))
+                piece = take(values, np.arange(start, min(start + step, len(values))))
             try:
-                yield _with_nan(*read(some))
+                yield _with_nan(*read(piece))
             except BadValue as bad:
                 if bad.index is None:
                     raise
-                yield from _right_rows(some, read)
+                yield from _valid_rows(piece, read)
 
 
-def _right_rows(
+def _valid_rows(
     values: Any, read: Callable[[Any], tuple[np.ndarray, np.ndarray | None]]
 ) -> Iterator[np.ndarray]:
     """Read rows one by one and skip invalid ones: encoding reports them."""
@@ -93,9 +93,9 @@ def _right_rows(
 
 
 def _with_nan(numbers: np.ndarray, present: np.ndarray | None) -> np.ndarray:
-    found = np.asarray(numbers, np.float64)
-    found = found if present is None else np.where(present, found, np.nan)
-    return found.reshape(-1, found.shape[-1])
+    rows = np.asarray(numbers, np.float64)
+    rows = rows if present is None else np.where(present, rows, np.nan)
+    return rows.reshape(-1, rows.shape[-1])
 
 
 def _finite_runs(pieces: Iterable[np.ndarray], numbers: int) -> Iterator[np.ndarray]:
@@ -120,13 +120,11 @@ class _Moments:
     def add(self, rows: np.ndarray) -> None:
         present = np.isfinite(rows)
         count = present.sum(0)
-        given = np.where(present, rows, 0.0)
-        some = np.maximum(count, 1)
-        mean = given.sum(0) / some
+        mean = np.where(present, rows, 0.0).sum(0) / np.maximum(count, 1)
         squares = np.square(np.where(present, rows - mean, 0.0)).sum(0)
-        apart, total = mean - self._mean, np.maximum(self._count + count, 1)
-        self._squares += squares + np.square(apart) * self._count * count / total
-        self._mean += apart * count / total
+        difference, total = mean - self._mean, np.maximum(self._count + count, 1)
+        self._squares += squares + np.square(difference) * self._count * count / total
+        self._mean += difference * count / total
         self._count += count
         self._low = np.minimum(self._low, np.where(present, rows, np.inf).min(0, initial=np.inf))
         self._high = np.maximum(self._high, np.where(present, rows, -np.inf).max(0, initial=-np.inf))
@@ -145,8 +143,7 @@ class _Moments:
 
     @property
     def deviation(self) -> np.ndarray:
-        found: np.ndarray = np.sqrt(self._squares / np.maximum(self._count, 1))
-        return found
+        return np.asarray(np.sqrt(self._squares / np.maximum(self._count, 1)))
 
 
 class _SampledRows:
@@ -156,26 +153,27 @@ class _SampledRows:
         self._most = max(64, min(SAMPLED_ROWS, SAMPLED_NUMBERS // numbers))
         self._rows: list[np.ndarray] = [np.zeros((0, numbers))]
         self._keys: list[np.ndarray] = [np.zeros(0, np.uint64)]
-        self._seen = self._held = 0
-        self._bound = np.uint64(np.iinfo(np.uint64).max)
+        self._seen = self._sampled = 0
+        self._highest_key = np.uint64(np.iinfo(np.uint64).max)
 
     def add(self, rows: np.ndarray) -> None:
         keys = mixed(np.arange(self._seen, self._seen + len(rows), dtype=np.uint64))
         self._seen += len(rows)
-        kept = keys <= self._bound
-        self._rows.append(rows[kept])
-        self._keys.append(keys[kept])
-        self._held += int(kept.sum())
-        if self._held > 2 * self._most:
+        low = keys <= self._highest_key
+        self._rows.append(rows[low])
+        self._keys.append(keys[low])
+        self._sampled += int(low.sum())
+        if self._sampled > 2 * self._most:
             self._shorten()
 
     def _shorten(self) -> None:
+        """Concatenate the pieces, and leave out all but the rows with the smallest keys."""
         rows, keys = np.concatenate(self._rows), np.concatenate(self._keys)
         if len(keys) > self._most:
-            first = np.sort(np.argpartition(keys, self._most)[: self._most])
-            rows, keys = rows[first], keys[first]
-            self._bound = keys.max()
-        self._rows, self._keys, self._held = [rows], [keys], len(keys)
+            lowest = np.sort(np.argpartition(keys, self._most)[: self._most])
+            rows, keys = rows[lowest], keys[lowest]
+            self._highest_key = keys.max()
+        self._rows, self._keys, self._sampled = [rows], [keys], len(keys)
 
     def rows(self) -> np.ndarray:
         """The rows of the sample, in the order of the column."""
@@ -185,39 +183,37 @@ class _SampledRows:
     def quantiles(self, shares: tuple[float, ...]) -> np.ndarray:
         """Quantiles of each number, ``(shares, numbers)``; 0 without values."""
         rows = self.rows()
-        found = np.zeros((len(shares), rows.shape[1]))
-        some = np.isfinite(rows).any(0)
-        if some.any():
-            found[:, some] = np.nanquantile(rows[:, some], shares, axis=0)
-        return found
+        quantiles = np.zeros((len(shares), rows.shape[1]))
+        present = np.isfinite(rows).any(0)
+        if present.any():
+            quantiles[:, present] = np.nanquantile(rows[:, present], shares, axis=0)
+        return quantiles
 
 
 def _fit_own(scale: Any, pieces: Iterable[np.ndarray], numbers: int) -> OwnScaling:
     """Fit a copy of a custom scale on the rows in which no number is missing."""
     pair = isinstance(scale, (list, tuple))
-    fresh: Any = tuple(scale) if pair else _unfitted(scale)
-    in_parts = (
-        not pair and fresh is not scale and hasattr(scale, "get_params") and hasattr(fresh, "partial_fit")
-    )
+    scaler: Any = tuple(scale) if pair else _unfitted(scale)
+    in_parts = not pair and hasattr(scale, "get_params") and hasattr(scaler, "partial_fit")
     moments, sample = _Moments(numbers), _SampledRows(numbers)
     try:
         for rows in _finite_runs(pieces, numbers):
             moments.add(rows)
-            whole = rows[~np.isnan(rows).any(1)]
-            sample.add(whole)
-            if in_parts and len(whole):
-                fresh.partial_fit(whole)
-        kept = sample.rows()
-        if not pair and not (in_parts and len(kept)):
-            fresh.fit(kept if len(kept) else np.zeros((1, numbers)))
-        found = OwnScaling(fresh, tuple(moments.low), tuple(moments.high))
-        _require_inverse(found, kept)
+            complete = rows[~np.isnan(rows).any(1)]
+            sample.add(complete)
+            if in_parts and len(complete):
+                scaler.partial_fit(complete)
+        sampled = sample.rows()
+        if not pair and not (in_parts and len(sampled)):
+            scaler.fit(sampled if len(sampled) else np.zeros((1, numbers)))
+        scaling = OwnScaling(scaler, tuple(moments.low), tuple(moments.high))
+        _require_inverse(scaling, sampled)
     except BadValue:
         raise
     except Exception as error:  # a custom scale may raise anything
         fix = "It gets an array of float64 (rows, numbers)."
         raise BadValue(None, "a scale that can be fitted and undone", quoted_error(error), fix) from error
-    return found
+    return scaling
 
 
 def _unfitted(scaler: Any) -> Any:
@@ -227,23 +223,23 @@ def _unfitted(scaler: Any) -> Any:
     return copy.deepcopy(scaler)
 
 
-def _require_inverse(found: OwnScaling, rows: np.ndarray) -> None:
+def _require_inverse(scaling: OwnScaling, rows: np.ndarray) -> None:
     """Raise if the inverse of a scale does not give the numbers back, or if it mixes them."""
     with np.errstate(all="ignore"):
-        scaled = found.transform(rows) if len(rows) else rows
-    right = np.isfinite(scaled).all(1)  # encoding reports numbers that the scale cannot take
-    if not right.any():
+        scaled = scaling.transform(rows) if len(rows) else rows
+    valid = np.isfinite(scaled).all(1)  # encoding reports numbers that the scale cannot take
+    if not valid.any():
         return
-    given, scaled = rows[right], scaled[right]
-    reach = np.array(found.high) - found.low
-    slack = 1e-2 * reach + 1e-6 * np.maximum(np.abs(found.low), np.abs(found.high))
-    for way, expected in (
-        (found.inverse_transform, "a scale whose inverse gives the numbers back"),
-        (found.tabulated, "a scale that takes each number by itself"),
+    rows, scaled = rows[valid], scaled[valid]
+    low, high = np.array(scaling.low), np.array(scaling.high)
+    tolerance = 1e-2 * (high - low) + 1e-6 * np.maximum(np.abs(low), np.abs(high))
+    for inverse, expected in (
+        (scaling.inverse_transform, "a scale whose inverse gives the numbers back"),
+        (scaling.tabulated, "a scale that takes each number by itself"),
     ):
-        back = way(scaled)
-        wrong = ~(np.abs(back - given) <= slack)
+        unscaled = inverse(scaled)
+        wrong = ~(np.abs(unscaled - rows) <= tolerance)
         if wrong.mean() > 0.1:
-            row, place = (int(one[0]) for one in np.nonzero(wrong))
-            words = f"{back[row, place]:.6g} for {given[row, place]:.6g} by {shown(found.scaler)}"
+            first = tuple(np.argwhere(wrong)[0])
+            words = f"{unscaled[first]:.6g} for {rows[first]:.6g} by {shown(scaling.scaler)}"
             raise BadValue(None, expected, words)

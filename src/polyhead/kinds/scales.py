@@ -46,9 +46,9 @@ class Scaling(ABC):
         """Convert scaled numbers, ``(..., numbers)``, to the units of the data, as float64 of the same shape."""
 
     @property
-    @abstractmethod
     def takes(self) -> str:
         """The numbers that it accepts, for errors."""
+        return "numbers"
 
     @property
     @abstractmethod
@@ -99,36 +99,25 @@ class NamedScaling(Scaling):
 
     def __post_init__(self) -> None:
         require_choice("name", self.name, SCALES)
-        for word in ("center", "width"):
-            given = getattr(self, word)
-            right = isinstance(given, (list, tuple)) and given and all(map(is_number, given))
-            if not right or (word == "width" and not all(v > 0 for v in given)):
-                expected = "finite numbers" if word == "center" else "finite numbers above 0"
-                raise ContractError(Problem(word, f"a list of {expected}", shown(given)))
-            object.__setattr__(self, word, tuple(float(v) for v in given))
-        if len(self.center) != len(self.width):
-            raise ContractError(
-                Problem(
-                    "width", f"{counted(len(self.center), 'number')}, as center has", f"{len(self.width)}"
-                )
-            )
+        _check_numbers(self, "center", "width", positive=True)
 
     @property
     def numbers(self) -> int:
         return len(self.center)
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        given = np.asarray(values, np.float64)
-        found: np.ndarray = ((np.log1p(given) if self.name == "log" else given) - self.center) / self.width
-        return found
+        numbers = np.asarray(values, np.float64)
+        numbers = np.log1p(numbers) if self.name == "log" else numbers
+        return np.asarray((numbers - self.center) / self.width)
 
     def inverse_transform(self, scaled: np.ndarray) -> np.ndarray:
-        found: np.ndarray = np.asarray(scaled, np.float64) * self.width + self.center
-        return np.expm1(found) if self.name == "log" else found
+        numbers: np.ndarray = np.asarray(scaled, np.float64) * self.width + self.center
+        return np.expm1(numbers) if self.name == "log" else numbers
 
     @property
     def takes(self) -> str:
-        return 'numbers above -1, as scale="log" takes log(1 + number)' if self.name == "log" else "numbers"
+        log = 'numbers above -1, as scale="log" takes log(1 + number)'
+        return log if self.name == "log" else super().takes
 
     @property
     def inverse(self) -> dict[str, Any]:
@@ -138,8 +127,8 @@ class NamedScaling(Scaling):
         if not isinstance(other, NamedScaling) or (self.name, self.numbers) != (other.name, other.numbers):
             return False
         width = np.array(self.width)
-        near = np.abs(np.array(self.center) - other.center) <= _CLOSE * width
-        return bool(near.all() and (np.abs(width - other.width) <= _CLOSE * width).all())
+        differences = np.abs([np.array(self.center) - other.center, width - other.width])
+        return bool((differences <= _CLOSE * width).all())
 
     def __hash__(self) -> int:
         return hash((self.name, self.numbers))
@@ -171,10 +160,6 @@ class FactorScaling(Scaling):
         return np.asarray(scaled, np.float64) / self.factor
 
     @property
-    def takes(self) -> str:
-        return "numbers"
-
-    @property
     def inverse(self) -> dict[str, Any]:
         return {"log": False, "center": [0.0] * self.channels, "width": [1 / self.factor] * self.channels}
 
@@ -197,38 +182,31 @@ class OwnScaling(Scaling):
     def __post_init__(self) -> None:
         if not is_own(self.scaler):
             raise ContractError(Problem("scaler", _OWN, shown(self.scaler)))
-        for word in ("low", "high"):
-            given = getattr(self, word)
-            if not (isinstance(given, (list, tuple)) and given and all(map(is_number, given))):
-                raise ContractError(Problem(word, "a list of finite numbers", shown(given)))
-            object.__setattr__(self, word, tuple(float(v) for v in given))
-        if len(self.low) != len(self.high):
-            expected = f"{counted(len(self.low), 'number')}, as low has"
-            raise ContractError(Problem("high", expected, f"{len(self.high)}"))
+        _check_numbers(self, "low", "high")
 
     @property
     def numbers(self) -> int:
         return len(self.low)
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        return self._applied(0, "transform", values)
+        return self._apply(0, "transform", values)
 
     def inverse_transform(self, scaled: np.ndarray) -> np.ndarray:
-        return self._applied(1, "inverse_transform", scaled)
+        return self._apply(1, "inverse_transform", scaled)
 
-    def _applied(self, place: int, name: str, values: Any) -> np.ndarray:
-        given = np.array(values, np.float64)  # a copy, as StandardScaler(copy=False) writes into its argument
+    def _apply(self, index: int, name: str, values: Any) -> np.ndarray:
+        """Call the function ``index`` of a pair, or the method ``name`` of an object."""
+        numbers = np.array(
+            values, np.float64
+        )  # a copy, as StandardScaler(copy=False) writes into its argument
         if isinstance(self.scaler, (list, tuple)):
-            found = np.asarray(self.scaler[place](given), np.float64)
+            result = np.asarray(self.scaler[index](numbers), np.float64)
         else:
-            found = np.asarray(getattr(self.scaler, name)(given.reshape(-1, self.numbers)), np.float64)
-        if found.size != given.size:
-            raise BadValue(
-                None,
-                f"a scale whose {name} gives as many numbers as it gets",
-                f"{shown(self.scaler)}: {found.size} of {given.size}",
-            )
-        return found.reshape(given.shape)
+            result = np.asarray(getattr(self.scaler, name)(numbers.reshape(-1, self.numbers)), np.float64)
+        if result.size != numbers.size:
+            expected = f"a scale whose {name} gives as many numbers as it gets"
+            raise BadValue(None, expected, f"{shown(self.scaler)}: {result.size} of {numbers.size}")
+        return result.reshape(numbers.shape)
 
     @property
     def takes(self) -> str:
@@ -240,22 +218,21 @@ class OwnScaling(Scaling):
         with np.errstate(all="ignore"):
             ends = self.transform(np.array([self.low, self.high]))
         ends = np.where(np.isfinite(ends), ends, 0.0)
-        least, most = ends.min(0), ends.max(0)
-        span = np.where(most > least, most - least, 1.0)
-        near = np.abs(least) <= 4 * span  # outputs start near 0
-        start = np.where(near, np.minimum(least - span, 0), least - span)
-        stop = np.where(near, np.maximum(most + span, 0), most + span)
-        places = np.linspace(start, stop, KNOTS)
+        low, high = ends.min(0), ends.max(0)
+        span = np.where(high > low, high - low, 1.0)
+        near_zero = np.abs(low) <= 4 * span  # where the outputs of an untrained model are
+        start = np.where(near_zero, np.minimum(low - span, 0), low - span)
+        stop = np.where(near_zero, np.maximum(high + span, 0), high + span)
+        knots = np.linspace(start, stop, KNOTS)
         with np.errstate(all="ignore"):
-            values = self.inverse_transform(places)
+            values = self.inverse_transform(knots)
         for i in range(self.numbers):  # beyond the domain of the inverse, repeat its last value
-            good = np.isfinite(values[:, i])
-            values[:, i] = np.interp(places[:, i], places[good, i], values[good, i]) if good.any() else 0.0
-        return {
-            "start": start.tolist(),
-            "step": (places[1] - places[0]).tolist(),
-            "values": values.T.tolist(),
-        }
+            finite = np.isfinite(values[:, i])
+            values[:, i] = (
+                np.interp(knots[:, i], knots[finite, i], values[finite, i]) if finite.any() else 0.0
+            )
+        step = knots[1] - knots[0]
+        return {"start": start.tolist(), "step": step.tolist(), "values": values.T.tolist()}
 
     def __eq__(self, other: Any) -> bool:
         if not isinstance(other, OwnScaling) or self.numbers != other.numbers:
@@ -268,10 +245,9 @@ class OwnScaling(Scaling):
     def tabulated(self, scaled: np.ndarray) -> np.ndarray:
         """Apply the inverse to ``(n, numbers)`` as metrics do, by its table."""
         table = self.inverse
-        at = (scaled - table["start"]) / table["step"]
-        places = np.arange(KNOTS)
-        columns = [np.interp(at[:, i], places, table["values"][i]) for i in range(self.numbers)]
-        return np.stack(columns, axis=1)
+        positions = (scaled - table["start"]) / table["step"]
+        columns = zip(positions.T, table["values"], strict=True)
+        return np.stack([np.interp(column, np.arange(KNOTS), values) for column, values in columns], axis=1)
 
 
 _OWN = "an object with fit, transform and inverse_transform, or a pair of functions"
@@ -281,34 +257,47 @@ def is_own(scale: Any) -> bool:
     """Return whether a scale is custom: an object like those of scikit-learn, or a function and its inverse."""
     if isinstance(scale, (list, tuple)):
         return len(scale) == 2 and all(map(callable, scale))
-    ways = ("fit", "transform", "inverse_transform")
-    return not isinstance(scale, type) and all(callable(getattr(scale, way, None)) for way in ways)
+    methods = ("fit", "transform", "inverse_transform")
+    return not isinstance(scale, type) and all(callable(getattr(scale, name, None)) for name in methods)
 
 
-def require_scale(scale: Any, where: str, numbers: int | None, more: str = "") -> None:
+def require_scale(scale: Any, where: str, numbers: int | None, alternative: str = "") -> None:
     """Raise a `ContractError` if ``scale`` is not a scale, fitted or not.
 
     Args:
-        scale: what was given, not None.
+        scale: the argument, not None.
         numbers: the length of the last axis, if known.
-        more: what else is allowed, for errors.
+        alternative: what else is allowed, for errors.
     """
     if isinstance(scale, Scaling):
-        if numbers not in (None, scale.numbers):
-            several = "numbers" if numbers != 1 else "number"
-            expected = f"a scale of {numbers} {several}, as the shape says"
+        if numbers is not None and numbers != scale.numbers:
+            expected = f"a scale of {counted(numbers, 'number')}, as the shape says"
             raise ContractError(Problem(where, expected, f"a scale of {scale.numbers}"))
         return
     if not ((isinstance(scale, str) and scale in SCALES) or is_own(scale)):
         names = ", ".join(f'"{name}"' for name in SCALES)
         near = similar(scale, SCALES) if isinstance(scale, str) else ""
-        raise ContractError(Problem(where, f"{names}, {more}{_OWN}", shown(scale), near))
+        raise ContractError(Problem(where, f"{names}, {alternative}{_OWN}", shown(scale), near))
 
 
 def usable_width(low: np.ndarray, high: np.ndarray, *widths: np.ndarray) -> np.ndarray:
-    """For each number, the first of several widths above 0; 1 if all its values are equal."""
-    least = 10 * np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high))
-    found = np.ones_like(low)
+    """For each number, the first of several widths above 0, else the range; 1 if all its values are equal."""
+    rounding = 10 * np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high))
+    usable = np.ones_like(low)
     for width in (high - low, *reversed(widths)):
-        found = np.where((high - low > least) & (width > 0) & np.isfinite(width), width, found)
-    return found
+        usable = np.where((high - low > rounding) & (width > 0) & np.isfinite(width), width, usable)
+    return usable
+
+
+def _check_numbers(scaling: Scaling, first: str, second: str, positive: bool = False) -> None:
+    """Turn two fields into tuples of floats of one length; ``positive`` if the second are above 0."""
+    for name in (first, second):
+        numbers, above_0 = getattr(scaling, name), positive and name == second
+        valid = isinstance(numbers, (list, tuple)) and numbers and all(map(is_number, numbers))
+        if not valid or (above_0 and min(numbers) <= 0):
+            expected = f"a list of finite numbers{' above 0' * above_0}"
+            raise ContractError(Problem(name, expected, shown(numbers)))
+        object.__setattr__(scaling, name, tuple(map(float, numbers)))
+    length, found = len(getattr(scaling, first)), len(getattr(scaling, second))
+    if length != found:
+        raise ContractError(Problem(second, f"{counted(length, 'number')}, as {first} has", f"{found}"))
