@@ -244,6 +244,14 @@ def test_a_feed_of_arrays_is_stored_as_it_is(tmp_path):
     same(feed, feed.on(store))
 
 
+def test_an_input_and_a_head_of_one_name_are_both_stored(tmp_path):
+    arrays = {"a": RNG.random((4, 2), np.float32), "b": np.arange(4.0)}
+    feed = ph.Feed(
+        arrays, inputs={"x": ph.Array(column="a")}, heads={"x": ph.Regression(column="b")}, batch_size=2
+    )
+    same(feed, feed.on(ph.pack(feed, tmp_path / "s")))
+
+
 def test_a_generator_is_stored(tmp_path):
     def batches():
         for start in range(0, 10, 5):

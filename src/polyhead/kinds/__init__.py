@@ -8,7 +8,7 @@ from polyhead.kinds.class_encoding import CLASS_A_STEP
 from polyhead.kinds.head import Head
 from polyhead.kinds.inputs import Image
 from polyhead.kinds.keypoints import Keypoints
-from polyhead.kinds.kind import Input, Kind
+from polyhead.kinds.kind import Input, Kind, columns_read
 from polyhead.kinds.map import Map
 from polyhead.kinds.mask import Mask
 from polyhead.kinds.per_element import Each, for_boxes, is_each
@@ -31,6 +31,7 @@ __all__ = [
     "Mask",
     "MultiLabel",
     "Regression",
+    "columns_read",
     "for_boxes",
     "is_each",
 ]

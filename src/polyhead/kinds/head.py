@@ -104,7 +104,7 @@ class Head(Kind, InImage):
         object.__setattr__(self, "class_weight", as_class_weight(self.class_weight, where))
 
     def reads(self, name: str) -> tuple[str, ...]:
-        """All columns that this head reads: of labels and of weights."""
+        """All columns that a head called ``name`` reads: of labels and of weights."""
         return (*self.columns(name), *([self.sample_weight] if self.sample_weight else []))
 
     @property

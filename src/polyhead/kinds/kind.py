@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
@@ -78,6 +79,10 @@ class Kind(ABC):
             return (name,)
         return (self.column,) if isinstance(self.column, str) else tuple(self.column)
 
+    def reads(self, name: str) -> tuple[str, ...]:
+        """All columns that an input or head called ``name`` reads, also those of weights."""
+        return self.columns(name)
+
     def with_facts(self, column: Column) -> Self:
         """Return this unresolved kind with the fields that the user left out and the source of its column knows.
 
@@ -144,6 +149,12 @@ class Kind(ABC):
         for name, value in learned.items():
             object.__setattr__(found, name, value)
         return found
+
+
+def columns_read(*kinds: Mapping[str, Kind]) -> tuple[str, ...]:
+    """All columns that some inputs and heads read, each once."""
+    pairs = (pair for kinds_by_name in kinds for pair in kinds_by_name.items())
+    return tuple(dict.fromkeys(column for name, kind in pairs for column in kind.reads(name)))
 
 
 @dataclass(frozen=True, repr=False)

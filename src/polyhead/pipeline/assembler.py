@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, DataError
-from polyhead.kinds import Head, Input
+from polyhead.kinds import Head, Input, columns_read
 from polyhead.kinds.declaration import KnownHeads
 from polyhead.kinds.missing import even_rows
 from polyhead.kinds.sample_weights import weights_key
@@ -82,9 +82,9 @@ class Assembler:
     def _part_columns(self) -> None:
         """Divide the columns into those in memory and those to read from the source."""
         source, labels = self.source, self._labels
-        in_inputs = dict.fromkeys(c for n, k in self.inputs.items() for c in k.columns(n))
-        in_labels = dict.fromkeys(c for n, k in self.heads.items() if not labels[n].ready for c in k.reads(n))
-        columns = {c: _in_memory(source, c) for c in in_inputs | in_labels}
+        in_inputs = columns_read(self.inputs)
+        to_encode = {name: head for name, head in self.heads.items() if not labels[name].ready}
+        columns = {c: _in_memory(source, c) for c in columns_read(self.inputs, to_encode)}
         self._whole = {c: values for c, values in columns.items() if values is not None}
         gathered = self._gathered(source)
         inputs = {key: whole for key, whole in gathered.items() if not key[0]}
@@ -138,9 +138,8 @@ class Assembler:
     @property
     def in_memory(self) -> bool:
         """Whether inputs are only gathered from memory, without any change to their pixels."""
-        read = [c for n, k in self.inputs.items() for c in k.columns(n)]
-        done = self._scene is not None or self._mixers is not None
-        return not done and all(column in self._whole for column in read)
+        changed = self._scene is not None or self._mixers is not None
+        return not changed and all(column in self._whole for column in columns_read(self.inputs))
 
     @property
     def labels(self) -> Mapping[str, Labels]:

@@ -20,7 +20,7 @@ import numpy as np
 from polyhead.columns.lazy import Stored, entries, gather
 from polyhead.columns.values import Values, join, size, take
 from polyhead.errors import ContractError, DataError, Problem, StoreError, counted
-from polyhead.kinds import Head, Input
+from polyhead.kinds import Head, Input, columns_read
 from polyhead.pipeline.decoded import DecodedRows
 from polyhead.pipeline.faults import readable_rows
 from polyhead.pipeline.made_columns import MadeColumns, sample_rows
@@ -62,9 +62,7 @@ def cached(
     Raises:
         ContractError: if nothing is decoded or resized.
     """
-    names = [c for n, k in inputs.items() for c in k.columns(n)]
-    names += [c for n, head in heads.items() for c in head.reads(n)]
-    source = source.only(tuple(dict.fromkeys(names)))
+    source = source.only(columns_read(inputs, heads))
     rows: ResizedRows | DecodedRows
     rows = DecodedRows(source, inputs, augment, seed) if augment else ResizedRows(source, inputs, heads)
     if not rows.converted:

@@ -23,7 +23,7 @@ from polyhead.errors import (
     shown,
     similar,
 )
-from polyhead.kinds import Array, Head, Image, Input, for_boxes
+from polyhead.kinds import Array, Head, Image, Input, columns_read, for_boxes
 from polyhead.kinds.declaration import KnownHeads
 from polyhead.kinds.kind import Kind
 from polyhead.pipeline.kind_columns import absent_columns
@@ -116,12 +116,9 @@ def lacking_columns(source: Source, heads: Mapping[str, Head]) -> Lacking:
             _ = head.output_shape
     except AssertionError:
         return Lacking()
-    box_heads = for_boxes(heads)
-    names = dict.fromkeys(c for name, head in box_heads.items() for c in head.reads(name))
-    columns = set(source.columns)
-    return Lacking(
-        tuple(name for name in names if name not in columns), tuple(absent_columns(source, {}, box_heads))
-    )
+    box_heads, columns = for_boxes(heads), set(source.columns)
+    absent = tuple(name for name in columns_read(box_heads) if name not in columns)
+    return Lacking(absent, tuple(absent_columns(source, {}, box_heads)))
 
 
 def _did_you_mean(fix: str) -> str:
@@ -131,16 +128,12 @@ def _did_you_mean(fix: str) -> str:
 
 def columns_asked_for(inputs: Any, heads: Any) -> tuple[str, ...]:
     """The columns that a declaration reads; invalid parts of it are ignored."""
-    kinds = inputs.items() if isinstance(inputs, Mapping) else ()
-    columns = [] if kinds or isinstance(inputs, Mapping) else names_in(inputs, "Feed(inputs=)")
-    columns += [c for name, kind in kinds if isinstance(kind, Input) for c in kind.columns(name)]
-    known_heads = (
-        {name: head for name, head in heads.items() if isinstance(head, Head)}
-        if isinstance(heads, Mapping)
-        else {}
-    )
-    columns += [c for name, head in for_boxes(known_heads).items() for c in head.reads(name)]
-    return tuple(dict.fromkeys(columns))
+    if not isinstance(inputs, Mapping):
+        inputs = {name: Array() for name in names_in(inputs, "Feed(inputs=)")}
+    valid_inputs = {name: kind for name, kind in inputs.items() if isinstance(kind, Input)}
+    named_heads = heads.items() if isinstance(heads, Mapping) else ()
+    valid_heads = {name: head for name, head in named_heads if isinstance(head, Head)}
+    return columns_read(valid_inputs, for_boxes(valid_heads))
 
 
 def as_inputs(source: Source, inputs: Any) -> dict[str, Input]:

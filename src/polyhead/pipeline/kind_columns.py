@@ -216,7 +216,7 @@ def absent_columns(
     for word, kinds in (("input", inputs), ("head", heads)):
         for name, used in kinds.items():
             kind = used.inner  # the head of the boxes itself reports a missing column of boxes
-            for column in kind.reads(name) if isinstance(kind, Head) else kind.columns(name):
+            for column in kind.reads(name):
                 if column in available:
                     continue
                 fix = f'Say {type(kind).__name__}({_argument(kind, name, column)}="...") for a column of another name.'

@@ -19,7 +19,7 @@ import numpy as np
 from polyhead.columns.image_values import path_in
 from polyhead.columns.values import Values
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
-from polyhead.kinds import Head, Image, Input
+from polyhead.kinds import Head, Image, Input, columns_read
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.kind import Kind
 from polyhead.kinds.missing import plain
@@ -69,9 +69,8 @@ class ResizedRows(MadeColumns):
         also: Sequence[str] = (),
     ) -> None:
         kinds: dict[str, Input | Head] = {**inputs, **heads}
-        names = [c for n, k in kinds.items() for c in (k.reads(n) if isinstance(k, Head) else k.columns(n))]
-        self._read = tuple(dict.fromkeys(names))
-        self._names = tuple(dict.fromkeys([*names, *also]))
+        self._read = columns_read(inputs, heads)
+        self._names = tuple(dict.fromkeys([*self._read, *also]))
         super().__init__(source.only(self._names))
         images = {name: _at_size(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
         kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Head) and k.presence)}

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from polyhead.errors import ContractError, Problem, is_integer, listed, place, shown, warn
-from polyhead.kinds import Head, Input
-from polyhead.kinds.kind import Kind
+from polyhead.kinds import Head, Input, Kind, columns_read
 from polyhead.order import Order
 from polyhead.pipeline.assembler import Assembler
 from polyhead.sources.source import Source
@@ -43,9 +42,7 @@ class Identity:
     def _fingerprints(self) -> dict[str, Any]:
         inputs, heads = self._assembler.inputs, self._assembler.heads
         if self._data is None:
-            columns = [column for name, kind in inputs.items() for column in kind.columns(name)]
-            columns += [column for name, head in heads.items() for column in head.reads(name)]
-            self._data = of_some_rows(self._source, list(dict.fromkeys(columns)))
+            self._data = of_some_rows(self._source, columns_read(inputs, heads))
         return {"data": self._data, "declaration": _declaration_digests(inputs, heads)}
 
     def require(self, state: Mapping[str, Any]) -> None:
@@ -127,19 +124,17 @@ def _declaration_digests(inputs: Mapping[str, Input], heads: Mapping[str, Head])
     >>> {place: list(digests) for place, digests in _declaration_digests({}, {"sold": Binary()}).items()}
     {'head `sold`': ['kind', 'columns', 'shape', 'dtype', 'classes']}
     """
-    kinds: list[tuple[str, Kind, tuple[str, ...]]] = [
-        (place(input=name), kind, kind.columns(name)) for name, kind in inputs.items()
-    ]
-    kinds += [(place(head=name), head, head.reads(name)) for name, head in heads.items()]
+    kinds: list[tuple[str, str, Kind]] = [(place(input=name), name, kind) for name, kind in inputs.items()]
+    kinds += [(place(head=name), name, head) for name, head in heads.items()]
     return {
         where: {
             "kind": _digest(type(kind).__name__),
-            "columns": _digest(columns),
+            "columns": _digest(kind.reads(name)),
             "shape": _digest(kind.shape),
             "dtype": _digest(kind.dtype),
             "classes": _digest(json_form(kind.names)),
         }
-        for where, kind, columns in kinds
+        for where, name, kind in kinds
     }
 
 
@@ -150,11 +145,12 @@ def _weighing_digests(heads: Mapping[str, Head]) -> dict[str, dict[str, str]]:
     >>> list(_weighing_digests({"sold": Binary(class_weight={0: 1.0, 1: 5.0}), "late": Binary()})["sold"])
     ['class_weight']
     """
-    all_digests = {}
+    digests: dict[str, dict[str, str]] = {}
     for name, head in heads.items():
-        arguments = {word: getattr(head, word) for word in ("class_weight", "given", "missing")}
-        all_digests[name] = {word: _digest(json_form(v)) for word, v in arguments.items() if v is not None}
-    return {name: digests for name, digests in all_digests.items() if digests}
+        for argument in ("class_weight", "given", "missing"):
+            if (value := getattr(head, argument)) is not None:
+                digests.setdefault(name, {})[argument] = _digest(json_form(value))
+    return digests
 
 
 def _digest(value: Any) -> str:
