@@ -31,17 +31,16 @@ def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> It
     >>> [chunk.sum(1).tolist() for chunk in bootstrap_counts(5, 3, seed=0)]
     [[5.0, 5.0, 5.0]]
     """
-    at_once = max(1, min(resamples, _NUMBERS // max(1, rows * width)))
-    together, stream_id = max(1, _DRAWN // max(1, rows)), stream("evaluate")
-    for begin in range(0, resamples, at_once):
-        size = min(at_once, resamples - begin)
-        counts = np.empty((size, rows))
-        for first in range(0, size, together):
-            part = counts[first : first + together]
-            samples = range(begin + first, begin + first + len(part))
+    chunk = max(1, min(resamples, _NUMBERS // max(1, rows * width)))
+    block, stream_id = max(1, _DRAWN // max(1, rows)), stream("evaluate")
+    for begin in range(0, resamples, chunk):
+        counts = np.empty((min(chunk, resamples - begin), rows))
+        for first in range(0, len(counts), block):
+            block_counts = counts[first : first + block]
+            samples = range(begin + first, begin + first + len(block_counts))
             drawn = (uniform_in(samples, seed, stream_id, rows) * rows).astype(np.int64)
-            drawn += rows * np.arange(len(part))[:, None]
-            part[:] = np.bincount(drawn.ravel(), minlength=part.size).reshape(part.shape)
+            drawn += rows * np.arange(len(drawn))[:, None]
+            block_counts[:] = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
         yield counts
 
 
@@ -56,11 +55,6 @@ class Intervals:
     level: float | None
     resamples: int
     seed: int
-
-    @property
-    def draws(self) -> tuple[int, int]:
-        """The settings that two evaluations must share to use the same samples."""
-        return self.resamples, self.seed
 
 
 class RowSamples:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ from polyhead.kinds.judging import Items, Judge
 from polyhead.notebook import html_table
 from polyhead.results.bootstrap import Intervals, RowSamples
 from polyhead.results.comparison import Comparison, compared
-from polyhead.results.head_evaluation import HeadEvaluation, Metric, measured, no_such
+from polyhead.results.head_evaluation import HeadEvaluation, Metric, measured, no_such, titles_of
 from polyhead.results.joining import JoinedRows, joined_parts, kind_judged
 from polyhead.results.suspects import Suspects
-from polyhead.results.text_table import one_line, short_number, text_table
+from polyhead.results.text_table import text_table
 from polyhead.results.tuning import calibrate, tune
 
 _MOST_SHOWN = 24
@@ -212,18 +213,18 @@ class Evaluation(dict[str, HeadEvaluation]):
         """
         if not isinstance(other, Evaluation):
             raise ContractError(Problem("compare(other)", "an Evaluation", shown(other)))
-        mine, theirs = (getattr(e._rows, "labels", {}) for e in (self, other))
-        unlike = [name for name in mine if name in theirs and mine[name] != theirs[name]]
+        labels, other_labels = (getattr(e._rows, "labels", {}) for e in (self, other))
+        unlike = [n for n in labels if n in other_labels and labels[n] != other_labels[n]]
         for name in unlike:
-            (kind, classes), (kind_there, others) = (kind_judged(e[name].judge) for e in (self, other))
-            if kind == kind_there and classes != others:
-                expected, found = f"the classes {shown(list(classes))}", shown(list(others))
+            (kind, classes), (other_kind, other_classes) = (kind_judged(e[name].judge) for e in (self, other))
+            if kind == other_kind and classes != other_classes:
+                expected, found = f"the classes {shown(list(classes))}", shown(list(other_classes))
                 fix = "Declare the same classes in the same order for both models."
                 raise ContractError(Problem(f"compare(other), {place(head=name)}", expected, found, fix))
         if unlike or not np.array_equal(self.ids, other.ids):
             found, fix = "other rows, or another order", "Evaluate both models on the same data."
             raise ContractError(Problem("compare(other)", "an evaluation of the same rows", found, fix))
-        if self._how.draws != other._how.draws:
+        if replace(self._how, level=None) != replace(other._how, level=None):
             found, fix = "other seed= or resamples=", "Pass the same ones to both calls of ph.evaluate."
             raise ContractError(Problem("compare(other)", "an evaluation of the same samples", found, fix))
         return compared(self, other, self._how.level or 0.95)
@@ -277,17 +278,14 @@ class Evaluation(dict[str, HeadEvaluation]):
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """The titles of the columns, and the rows."""
+        titles = ["head", *titles_of(self._how.level)]
         rows = [
-            [name, one_line(metric, 64), short_number(result.value), result.between, f"{head.rows:,}"]
+            [name, *cells]
             for name, head in self.items()
-            for metric, result in head.items()
-            if len(head) <= _MOST_SHOWN or "[" not in metric
+            for cells in head.cells(parts=len(head) <= _MOST_SHOWN)
         ]
-        rows += [[name, "no labels", "", "", "0"] for name, head in self.items() if not head]
-        titles = ["head", "metric", "value", f"{self._how.level or 0:.0%} interval", "rows"]
-        shown_columns = [0, 1, 2, 4] if self._how.level is None else [0, 1, 2, 3, 4]
-        titles, *rows = ([row[i] for i in shown_columns] for row in (titles, *rows))
-        return titles, rows
+        empty = [""] * (len(titles) - 3)
+        return titles, rows + [[name, "no labels", *empty, "0"] for name, head in self.items() if not head]
 
     __repr__ = __str__
 

@@ -89,8 +89,8 @@ class HeadEvaluation(dict[str, Metric]):
 
     def loss_of(self, row: int) -> float:
         """The loss of the row with this id; NaN if it has no label."""
-        at = np.flatnonzero(self.ids == row)
-        return float(self._losses[at[0]]) if len(at) else float("nan")
+        indices = np.flatnonzero(self.ids == row)
+        return float(self._losses[indices[0]]) if len(indices) else float("nan")
 
     def __missing__(self, name: str) -> Metric:
         raise ContractError(no_such("metric", f"evaluation[{self.judge.name!r}]", name, self))
@@ -98,7 +98,7 @@ class HeadEvaluation(dict[str, Metric]):
     def __str__(self) -> str:
         if not self:
             return f"No row has a label of head `{self.judge.name}`."
-        tables = [text_table(titles, rows, 1, repeats=True) for titles, rows in self._tables() if rows]
+        tables = [text_table(titles, rows, left=[0], repeats=True) for titles, rows in self._tables() if rows]
         return "\n\n".join(tables)
 
     __repr__ = __str__
@@ -112,27 +112,34 @@ class HeadEvaluation(dict[str, Metric]):
 
     def _tables(self) -> list[tuple[list[str], list[list[str]]]]:
         """Titles and rows of two tables: metrics of the whole head, and metrics of single classes or columns."""
-        whole = [
-            [name, short_number(metric.value), metric.between, f"{self.rows:,}"]
-            for name, metric in self.items()
-            if "[" not in name
-        ]
-        titles = ["metric", "value", f"{self.level or 0:.0%} interval", "rows"]
-        if self.level is None:
-            titles, whole = [*titles[:2], "rows"], [[*row[:2], row[3]] for row in whole]
         kinds, rows = self.by_part()
-        return [(titles, whole), (["", *kinds], rows)]
+        return [(titles_of(self.level), self.cells(parts=False)), (["", *kinds], rows)]
+
+    def cells(self, parts: bool) -> list[list[str]]:
+        """A row of text for each metric, see `titles_of`; with ``parts``, also for those of classes and columns."""
+        return [
+            [one_line(name, 64), short_number(metric.value)]
+            + [metric.between] * (self.level is not None)
+            + [f"{self.rows:,}"]
+            for name, metric in self.items()
+            if parts or "[" not in name
+        ]
 
     def by_part(self) -> tuple[list[str], list[list[str]]]:
         """The metrics that single classes or columns have, and a row for each with its name and values."""
         parts: dict[str, dict[str, Metric]] = {}
         for name, metric in self.items():
-            if "[" in name:
-                kind, _, part = name.partition("[")
+            kind, bracket, part = name.partition("[")
+            if bracket:
                 parts.setdefault(part[:-1], {})[kind] = metric
         kinds = list(dict.fromkeys(kind for metrics in parts.values() for kind in metrics))
         cells = ([str(metrics.get(kind, "")) for kind in kinds] for metrics in parts.values())
         return kinds, [[one_line(part, 60), *row] for part, row in zip(parts, cells, strict=True)]
+
+
+def titles_of(level: float | None) -> list[str]:
+    """The titles of a table of metrics, with intervals of this confidence level if there are any."""
+    return ["metric", "value", *([] if level is None else [f"{level:.0%} interval"]), "rows"]
 
 
 def measured(judge: Judge, items: Items, counts: np.ndarray) -> Values:

@@ -21,7 +21,7 @@ def prediction_table(heads: Mapping[str, Head], predicted: Predicted, probabilit
     Args:
         probabilities: add a column with the probability of each class.
     """
-    columns = list(_columns(heads, predicted, probabilities))
+    columns = list(_columns_of_heads(heads, predicted, probabilities))
     fields = [field_of(name, array, item) for name, array, item in columns]
     return pa.table([array for _, array, _ in columns], schema=pa.schema(fields))
 
@@ -41,7 +41,7 @@ def with_row_columns(row_columns: Mapping[str, Any], table: Any) -> Any:
     return pa.table([*row_columns.values(), *table.columns], schema=pa.schema([*fields, *table.schema]))
 
 
-def _columns(
+def _columns_of_heads(
     heads: Mapping[str, Head], predicted: Predicted, probabilities: bool
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yield the name, the array and the kind of values of each column."""
@@ -53,13 +53,13 @@ def _columns(
         for suffix, column in columns.items():
             if suffix != "probabilities" or probabilities:
                 full_name = f"{name}_{suffix}" if suffix else name
-                yield full_name, *_column(head, suffix, column, absent.get(name), boxes)
+                yield full_name, *_arrow_and_item(head, suffix, column, absent.get(name), boxes)
         if name in kept and kept[name].scores is not None:
             scores = PredictedColumn(np.asarray(kept[name].scores, np.float32))
-            yield f"{name}_score", *_column(head, "score", scores, absent.get(name), boxes)
+            yield f"{name}_score", *_arrow_and_item(head, "score", scores, absent.get(name), boxes)
 
 
-def _column(
+def _arrow_and_item(
     head: Head | None,
     suffix: str,
     column: PredictedColumn,

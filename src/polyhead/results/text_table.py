@@ -32,19 +32,18 @@ def one_line(text: str, longest: int) -> str:
 def text_table(
     titles: Sequence[str],
     rows: Sequence[Sequence[str]],
-    words: int = 2,
     *,
-    left: Collection[int] | None = None,
+    left: Collection[int] = (0, 1),
     repeats: bool = False,
 ) -> str:
-    """Lay out rows of text in columns: the first ``words`` aligned left, the others right.
+    """Lay out rows of text in columns, aligned right unless they are among ``left``.
 
     Args:
         rows: the text of each cell; line breaks become spaces.
-        left: the indices of the columns to align left, instead of ``words``.
+        left: the indices of the columns to align left.
         repeats: keep a cell in the first column that equals the one above it.
 
-    >>> print(text_table(["head", "rows"], [["a", "1"], ["a", "20"]], 1))
+    >>> print(text_table(["head", "rows"], [["a", "1"], ["a", "20"]], left=[0]))
       head   rows
      ─────────────
       a         1
@@ -56,13 +55,12 @@ def text_table(
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD)
-    left = range(words) if left is None else left
     for i, title in enumerate(titles):
         table.add_column(Text(title), justify="left" if i in left else "right", no_wrap=True)
     above = None
-    for first, *rest in rows:
-        words_of_row = ("" if first == above and not repeats else first, *rest)
-        table.add_row(*(Text(" ".join(word.splitlines())) for word in words_of_row))
+    for first, *others in rows:
+        cells = ("" if first == above and not repeats else first, *others)
+        table.add_row(*(Text(" ".join(cell.splitlines())) for cell in cells))
         above = first
     text = io.StringIO()
     Console(file=text, width=10_000, color_system=None).print(table)
