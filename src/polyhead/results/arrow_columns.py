@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,25 +16,25 @@ KIND = b"polyhead"
 
 
 def arrow_column(
-    predicted: PredictedColumn, names: Sequence[Any], gone: np.ndarray | None, depth: int
+    predicted: PredictedColumn, names: Sequence[Any], absent: np.ndarray | None, depth: int
 ) -> Any:
     """A column of predictions as a pyarrow ``Array``.
 
     Args:
         predicted: the values, one entry per row.
-        gone: the rows without a prediction, bool ``(B,)``; None if every row has one.
+        names: the names of the head's classes.
+        absent: the rows without a prediction, bool ``(B,)``; None if every row has one.
         depth: how deeply lists are nested in a row.
     """
-    values = predicted.values
-    if predicted.item == "map":
-        return _maps(values, gone)
-    if predicted.item == "mask":
-        values = [None if _is_gone(gone, i) else _pngs(value) for i, value in enumerate(values)]
-        return pa.array(values, lists_of(pa.binary(), depth))
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
-        return _of_array(values, gone)
-    base = _value_type(predicted, names)
-    rows = [None if _is_gone(gone, i) else _as_lists(value) for i, value in enumerate(values)]
+    values, item = predicted.values, predicted.item
+    lacks = [False] * len(values) if absent is None else absent.tolist()
+    if item == "map":
+        return _maps(values, lacks)
+    if item != "mask" and isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return _of_array(values, absent)
+    base = pa.binary() if item == "mask" else _value_type(predicted, names)
+    convert: Callable[[Any], Any] = _pngs if item == "mask" else _as_lists
+    rows = [None if lack else convert(value) for value, lack in zip(values, lacks, strict=True)]
     return pa.array(rows, lists_of(base, depth))
 
 
@@ -48,10 +48,6 @@ def lists_of(base: Any, depth: int) -> Any:
     for _ in range(depth):
         base = pa.list_(base)
     return base
-
-
-def _is_gone(gone: np.ndarray | None, row: int) -> bool:
-    return gone is not None and bool(gone[row])
 
 
 def _value_type(predicted: PredictedColumn, names: Sequence[Any]) -> Any:
@@ -74,28 +70,25 @@ def _as_lists(value: Any) -> Any:
     return [_as_lists(entry) for entry in value] if isinstance(value, list) else value
 
 
-def _of_array(values: np.ndarray, gone: np.ndarray | None) -> Any:
-    mask = None if gone is None else np.ascontiguousarray(gone)
+def _of_array(values: np.ndarray, absent: np.ndarray | None) -> Any:
+    mask = None if absent is None else np.ascontiguousarray(absent)
     if values.ndim == 1:
         return pa.array(values, mask=mask)
     array = pa.array(np.ascontiguousarray(values).reshape(-1))
     for axis in range(values.ndim - 1, 0, -1):
-        count, step = int(np.prod(values.shape[:axis])), values.shape[axis]
-        offsets = np.arange(0, count * step + 1, max(step, 1), dtype=np.int32)
-        last = pa.array(mask) if axis == 1 and mask is not None else None
-        array = pa.ListArray.from_arrays(pa.array(offsets), array, mask=last)
+        count, length = int(np.prod(values.shape[:axis])), values.shape[axis]
+        offsets = np.arange(0, count * length + 1, max(length, 1), dtype=np.int32)
+        row_mask = pa.array(mask) if axis == 1 and mask is not None else None
+        array = pa.ListArray.from_arrays(pa.array(offsets), array, mask=row_mask)
     return array
 
 
-def _maps(values: Sequence[np.ndarray], gone: np.ndarray | None) -> Any:
-    depth = values[0].ndim
-    parts = [
-        pa.nulls(1, lists_of(pa.float32(), depth))
-        if _is_gone(gone, i)
-        else _of_array(row.astype(np.float32)[None], None)
-        for i, row in enumerate(values)
-    ]
-    return pa.concat_arrays(parts)
+def _maps(values: Sequence[np.ndarray], lacks: Sequence[bool]) -> Any:
+    missing = pa.nulls(1, lists_of(pa.float32(), values[0].ndim))
+    rows = zip(values, lacks, strict=True)
+    return pa.concat_arrays(
+        [missing if lack else _of_array(row.astype(np.float32)[None], None) for row, lack in rows]
+    )
 
 
 def _pngs(mask: Any) -> Any:
@@ -127,19 +120,18 @@ def values_of_column(column: Any, item: str, shape: tuple[int, ...] = ()) -> Any
         return [None if value is None else np.array(value, np.float32) for value in column.to_pylist()]
     if isinstance(column.type, pa.BaseExtensionType):  # its storage lacks the meaning, as the bytes of a UUID
         return column.to_pylist()
-    kind = str(column.type)
-    if not kind.startswith("list"):
-        whole = not column.null_count or kind in ("float", "double")
+    arrow_type = str(column.type)
+    if not arrow_type.startswith("list"):
+        whole = not column.null_count or arrow_type in ("float", "double")
         return column.to_numpy(zero_copy_only=False) if whole else column.to_pylist()
-    rows, depth = column.to_pylist(), kind.count("list<")
+    rows, depth = column.to_pylist(), arrow_type.count("list<")
     if item == "class":
         return rows
     entry = shape[len(shape) - depth + 1 :] if 1 < depth <= len(shape) else ()
-    none = np.zeros((0, *entry), bool if "bool" in kind else np.float64)
-    if any(row is None for row in rows):
-        return [None if row is None else np.array(row) if row else none.copy() for row in rows]
-    arrays = [np.array(row) if row else none.copy() for row in rows]
-    return np.stack(arrays) if arrays and len({array.shape for array in arrays}) == 1 else arrays
+    no_entries = np.zeros((0, *entry), bool if "bool" in arrow_type else np.float64)
+    arrays = [None if row is None else np.array(row) if row else no_entries.copy() for row in rows]
+    shapes = {None if array is None else array.shape for array in arrays}
+    return arrays if None in shapes or len(shapes) != 1 else np.array(arrays)
 
 
 def has_gaps_in_large(column: Any) -> bool:

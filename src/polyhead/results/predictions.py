@@ -55,30 +55,18 @@ class Predictions:
         self.heads, self.path = dict(heads), path
         self._index = index  # of the pandas frame that was predicted
         self._stored_sides = stored_sides  # coordinates are in pixels of the image before Exif rotation
-        self._held = table
-
-    @property
-    def _table(self) -> Any:
-        if self._held is None:
-            return pq.read_table(str(self.path), memory_map=True)
-        return self._held
-
-    @property
-    def _schema(self) -> Any:
-        if self._held is None:
-            return pq.read_schema(str(self.path))
-        return self._held.schema
+        self._table = table  # None if the predictions are in a file
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of all columns."""
-        return tuple(self._schema.names)
+        return tuple(self._items())
 
     def __len__(self) -> int:
         """The number of rows."""
-        if self._held is None:
+        if self._table is None:
             return int(pq.read_metadata(str(self.path)).num_rows)
-        return int(self._held.num_rows)
+        return int(self._table.num_rows)
 
     def __getitem__(self, key: str | int | slice) -> Any:
         """A column by its name, a row by its number, or a slice of rows.
@@ -89,23 +77,26 @@ class Predictions:
         """
         if isinstance(key, slice):
             rows = range(len(self))[key]
-            ends = (min(rows[0], rows[-1]), max(rows[0], rows[-1]) + 1) if rows else (0, 0)
-            table = self._between(*ends)
+            start, stop = (min(rows[0], rows[-1]), max(rows[0], rows[-1]) + 1) if rows else (0, 0)
+            table = self._between(start, stop)
             if rows.step != 1:
-                table = table.take([row - ends[0] for row in rows])
+                table = table.take([row - start for row in rows])
             index = None if self._index is None else self._index[key]
             return Predictions(self.heads, table, stored_sides=self._stored_sides, index=index)
         if isinstance(key, str):
-            self._require(key)
-            column = self._only([key]).column(key).combine_chunks()
-            return values_of_column(column, self._item(key), self._shape(key))
+            items = self._items()
+            if key not in items:
+                expected, fix = f"one of the columns {', '.join(items)}", similar(key, tuple(items))
+                raise ContractError(Problem("predictions[...]", expected, shown(key), fix))
+            column = self._read([key]).column(key).combine_chunks()
+            return values_of_column(column, items[key], self._shape(key))
         if not is_integer(key):
             expected = "the name of a column, the number of a row, or a slice"
             raise ContractError(Problem("predictions[...]", expected, shown(key)))
         if not -len(self) <= key < len(self):
             raise IndexError(f"row {key} of {len(self)} predictions")
-        at = range(len(self))[key]
-        return next(self._row_dicts(self._between(at, at + 1), self._items()))
+        row = range(len(self))[key]
+        return next(self._row_dicts(self._between(row, row + 1), self._items()))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         items = self._items()
@@ -122,9 +113,9 @@ class Predictions:
 
     def _batches(self) -> Iterator[Any]:
         """Yield the table in parts that fit into memory."""
-        if self._held is not None:
+        if self._table is not None:
             for start in range(0, len(self), 1024):
-                yield self._held.slice(start, 1024)
+                yield self._table.slice(start, 1024)
             return
         with pq.ParquetFile(str(self.path)) as file:
             for batch in file.iter_batches(1024):
@@ -132,8 +123,8 @@ class Predictions:
 
     def _between(self, start: int, stop: int) -> Any:
         """The rows from ``start`` to ``stop``, exclusive; only the row groups of a file with these rows are read."""
-        if self._held is not None:
-            return self._held.slice(start, stop - start)
+        if self._table is not None:
+            return self._table.slice(start, stop - start)
         with pq.ParquetFile(str(self.path), memory_map=True) as file:
             sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
             ends = np.cumsum(sizes, dtype=np.int64)
@@ -143,25 +134,19 @@ class Predictions:
             begin = int(ends[groups[0]] - sizes[groups[0]])
             return file.read_row_groups(groups.tolist()).slice(start - begin, stop - start)
 
-    def _only(self, names: list[str]) -> Any:
-        if self._held is None:
+    def _read(self, names: list[str] | None = None) -> Any:
+        """The table, or some columns of it."""
+        if self._table is None:
             return pq.read_table(str(self.path), columns=names, memory_map=True)
-        return self._held.select(names)
+        return self._table if names is None else self._table.select(names)
 
-    def _item(self, name: str) -> str:
-        return str(((self._schema.field(name).metadata or {}).get(KIND) or b"").decode())
+    def _items(self) -> dict[str, str]:
+        """The kind of the values of each column, see `PredictedColumn`; empty for columns of the data."""
+        schema = pq.read_schema(str(self.path)) if self._table is None else self._table.schema
+        return {field.name: ((field.metadata or {}).get(KIND) or b"").decode() for field in schema}
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return self.heads[name].shape if name in self.heads else ()
-
-    def _items(self) -> dict[str, str]:
-        return {name: self._item(name) for name in self.columns}
-
-    def _require(self, name: str) -> None:
-        if name not in self.columns:
-            expected = f"one of the columns {', '.join(self.columns)}"
-            fix = similar(name, self.columns)
-            raise ContractError(Problem("predictions[...]", expected, shown(name), fix))
 
     @property
     def _first(self) -> FirstRows:
@@ -178,7 +163,7 @@ class Predictions:
 
     def to_arrow(self) -> Any:
         """A pyarrow ``Table``. Masks are PNG files of class ids."""
-        return self._table
+        return self._read()
 
     def to_pandas(self) -> Any:
         """A pandas ``DataFrame``, with the index of the predicted data if that was a pandas frame.
@@ -191,7 +176,7 @@ class Predictions:
         """
         with requiring("to_pandas()", "pandas", "pandas"):
             import pandas
-        table, items = self._table, self._items()
+        table, items = self._read(), self._items()
         frame = table.to_pandas()
         for name in filter(lambda name: has_gaps_in_large(table.column(name)), table.column_names):
             dtype = str(table.column(name).type).replace("int", "Int").replace("u", "U")
@@ -215,7 +200,7 @@ class Predictions:
         with requiring("to_polars()", "polars", "polars"):
             import polars
 
-        return polars.from_arrow(self._table)
+        return polars.from_arrow(self._read())
 
     def write_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write a Parquet file. Masks are PNG files of class ids.
@@ -225,7 +210,7 @@ class Predictions:
         """
         file = as_path(path, "write_parquet(path)")
         with writing(file) as temporary:
-            pq.write_table(self._table, str(temporary))
+            pq.write_table(self._read(), str(temporary))
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write a CSV file. Lists are JSON; masks and maps are left out.
@@ -235,13 +220,13 @@ class Predictions:
         """
         file = as_path(path, "write_csv(path)")
         items = self._items()
-        names = [name for name in self.columns if items[name] not in ("mask", "masks", "map")]
+        names = [name for name, item in items.items() if item not in ("mask", "masks", "map")]
         with writing(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
-            table = csv.writer(out)
-            table.writerow(names)
-            for part in self._batches():
-                rows = zip(*(part.column(name).to_pylist() for name in names), strict=True)
-                table.writerows([_csv_value(value) for value in row] for row in rows)
+            writer = csv.writer(out)
+            writer.writerow(names)
+            for batch in self._batches():
+                rows = zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+                writer.writerows([_csv_value(value) for value in row] for row in rows)
 
     def write_coco(
         self,
@@ -284,14 +269,14 @@ class Predictions:
         """
         name = head_of("boxes", self.heads, head, "write_yolo")
         ids, files = self._ids_and_files()
-        if all(file is None for file in files) and files:
+        without_file = [row for row, file in zip(ids, files, strict=True) if file is None]
+        if files and len(without_file) == len(files):
             fix = "Predict files: YOLO's coordinates are fractions of the image size."
             raise DataError(Problem("write_yolo()", "rows with image files", "images in memory", fix))
-        lost = next((row for row, file in zip(ids, files, strict=True) if file is None), None)
-        if lost is not None:
+        if without_file:
             fix = "Write the rows with files alone: predict(model, source.select(...))."
-            found = "an image in memory"
-            raise DataError(Problem("write_yolo(), row " + shown(lost), "an image file", found, fix))
+            where = f"write_yolo(), row {shown(without_file[0])}"
+            raise DataError(Problem(where, "an image file", "an image in memory", fix))
         target = as_path(folder, "write_yolo(folder)")
         write_yolo_labels(iter(self), self.heads, name, target, files, self._stored_sides)
 
@@ -317,10 +302,10 @@ class Predictions:
 
     def _ids_and_files(self) -> tuple[list[Any], list[Any]]:
         """The id of each row, and its image file or None; their columns have other names beside heads of these."""
-        at = [f"row_{name}" if name in self.heads else name for name in ("id", "file")]
-        table = self._only([name for name in at if name in self.columns])
-        ids = table.column(at[0]).to_pylist()
-        return ids, table.column(at[1]).to_pylist() if at[1] in self.columns else [None] * len(ids)
+        ids, files = (f"row_{name}" if name in self.heads else name for name in ("id", "file"))
+        table = self._read([name for name in (ids, files) if name in self.columns])
+        in_files = files in table.column_names
+        return table[ids].to_pylist(), table[files].to_pylist() if in_files else [None] * len(table)
 
 
 def _csv_value(value: Any) -> Any:

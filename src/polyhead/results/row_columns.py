@@ -16,10 +16,6 @@ from polyhead.pipeline.way_back import any_file, files_of
 from polyhead.sources.source import Source
 
 
-def _uncoded(column: Any) -> Any:
-    return column.values() if isinstance(column, Coded) else column
-
-
 class RowColumns:
     """The columns before the predictions: row ids, image files, and columns copied from the data."""
 
@@ -32,13 +28,14 @@ class RowColumns:
     ) -> None:
         self._source = source
         images = [(kind.columns(name)[0], kind) for name, kind in inputs.items() if isinstance(kind, Image)]
-        self._files = images[0][0] if images and self._holds_files(*images[0]) else None
-        read = {c for name, kind in inputs.items() for c in kind.columns(name)}
-        read |= {c for name, head in heads.items() for c in head.columns(name)}
-        self._own_ids = "id" in source.columns and "id" not in read
-        self._names = [name for name in dict.fromkeys(kept) if not (name == "id" and self._own_ids)]
-        wanted = [*self._names, *(["id"] if self._own_ids else [])]
-        self._kept = source.only(wanted) if wanted else None
+        self._file_column = images[0][0] if images and self._holds_files(*images[0]) else None
+        declared = {
+            c for kinds in (inputs, heads) for name, kind in kinds.items() for c in kind.columns(name)
+        }
+        self._has_ids = "id" in source.columns and "id" not in declared
+        self._kept = [name for name in dict.fromkeys(kept) if not (name == "id" and self._has_ids)]
+        copied = [*self._kept, *["id"] * self._has_ids]
+        self._copied = source.only(copied) if copied else None
         self._types: dict[str, Any] = {}
 
     def _holds_files(self, column: str, kind: Image) -> bool:
@@ -58,40 +55,41 @@ class RowColumns:
 
     def columns(self, ids: np.ndarray, taken: set[str]) -> dict[str, Any]:
         """The columns of some rows as pyarrow arrays, renamed if their name is in ``taken``."""
-        rows = {} if self._kept is None else self._kept.coded(ids)
-        numbers = pa.array(self._source.ids_of(ids), pa.int64())
-        leading = {"id": self._column("id", _uncoded(rows["id"])) if self._own_ids else numbers}
-        if self._files is not None:
-            leading["file"] = pa.array(files_of(self._source, self._files, ids), pa.string())
+        copied = {} if self._copied is None else self._copied.coded(ids)
+        leading = {"id": pa.array(self._source.ids_of(ids), pa.int64())}
+        if self._has_ids:
+            leading["id"] = self._column("id", copied["id"])
+        if self._file_column is not None:
+            leading["file"] = pa.array(files_of(self._source, self._file_column, ids), pa.string())
         columns = {f"row_{name}" if name in taken else name: column for name, column in leading.items()}
-        for name in self._names:
+        for name in self._kept:
             free = f"{name}_data" if name in columns or name in taken else name
-            columns[free] = self._column(name, _uncoded(rows[name]))
+            columns[free] = self._column(name, copied[name])
         return columns
 
     def _column(self, name: str, values: Any) -> Any:
         """Convert values to an Arrow array, with the type of earlier rows."""
-        kind = self._types.get(name)
-        dense = isinstance(values, np.ndarray) and values.ndim == 1
+        values = values.values() if isinstance(values, Coded) else values
+        known = self._types.get(name)
         try:
-            if dense and kind is None:
-                array = pa.array(values)
+            if isinstance(values, np.ndarray) and values.ndim == 1:
+                array = pa.array(values) if known is None else _in_arrow(values, known)
             else:
                 rows = [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
-                array = _in_arrow(values if dense else rows, kind)
+                array = _in_arrow(rows, known)
         except (pa.ArrowException, TypeError, OverflowError) as error:
             fix = "Give text, [str(one) for one in column], or leave it out of the data and of keep=."
-            got = " ".join(str(error).split())[:120]
-            raise DataError(Problem(place(column=name), "values of one type", got, fix)) from None
+            cause = " ".join(str(error).split())[:120]
+            raise DataError(Problem(place(column=name), "values of one type", cause, fix)) from None
         if not pa.types.is_null(array.type):
             self._types.setdefault(name, array.type)
         return array
 
 
-def _in_arrow(rows: Any, kind: Any) -> Any:
+def _in_arrow(rows: Any, known: Any) -> Any:
     try:
-        return pa.array(rows, kind)
+        return pa.array(rows, known)
     except OverflowError:  # integers beyond int64
-        if kind is not None:
+        if known is not None:
             raise
         return pa.array(rows, pa.uint64())
