@@ -38,32 +38,31 @@ def coco_results(
     Raises:
         ContractError: a class has no id.
     """
-    each = _classes_of(name, heads)
-    names = heads[each].names if each else ()
+    category = _category_head(name, heads)
+    classes = heads[category].names if category else ()
+    where = "write_coco(category_ids=)"
     if category_ids is not None and not isinstance(category_ids, Mapping):
-        expected = "a dict, {class: id}"
-        raise ContractError(Problem("write_coco(category_ids=)", expected, shown(category_ids)))
-    ids = dict(category_ids or {label: number for number, label in enumerate(names, 1)})
-    lacking = [label for label in names if label not in ids]
-    if lacking:
-        expected = f"an id of each class, {shown(list(names))}"
-        raise ContractError(Problem("write_coco(category_ids=)", expected, f"none of {shown(lacking[0])}"))
-    if wrong := [ids[label] for label in names if not is_integer(ids[label])]:
-        raise ContractError(Problem("write_coco(category_ids=)", "integers", shown(wrong[0])))
+        raise ContractError(Problem(where, "a dict, {class: id}", shown(category_ids)))
+    ids = dict(category_ids or {label: number for number, label in enumerate(classes, 1)})
+    if lacking := [label for label in classes if label not in ids]:
+        expected = f"an id of each class, {shown(list(classes))}"
+        raise ContractError(Problem(where, expected, f"none of {shown(lacking[0])}"))
+    if wrong := [ids[label] for label in classes if not is_integer(ids[label])]:
+        raise ContractError(Problem(where, "integers", shown(wrong[0])))
     points = next((n for n, h in heads.items() if h.layer == "points" and name in (n, h.each)), None)
     for row in rows:
-        for at, corners in enumerate(_boxes(row, heads[name], name)):
+        for number, corners, label, score in _boxes_of_row(row, heads, name, category):
             x, y, right, bottom = corners.tolist()
             result = {
                 "image_id": _json_id(row["row_id" if "id" in heads else "id"]),
-                "category_id": int(ids[_entry(row, each, at, heads[name])]) if each else 1,
+                "category_id": int(ids[label]) if category else 1,
                 "bbox": [round(value, 3) for value in (x, y, right - x, bottom - y)],
                 # all digits of a float32, so that the order of close scores stays
-                "score": float(str(np.float32(_score(row, name, each, at, heads[name])))),
+                "score": float(str(np.float32(score))),
             }
             if points is not None:
-                entry = np.asarray(_entry(row, points, at, heads[name]))
-                flat = np.column_stack([entry, np.ones(len(entry))]).reshape(-1)
+                xy = np.asarray(_of_box(row[points], number, heads[name]))
+                flat = np.column_stack([xy, np.ones(len(xy))]).reshape(-1)
                 result["keypoints"] = [round(value, 3) for value in flat.tolist()]
             yield result
 
@@ -102,22 +101,17 @@ def write_yolo_labels(
     Raises:
         DataError: an image is not a file, or the folder cannot be written.
     """
-    each = _classes_of(name, heads)
-    names = list(heads[each].names) if each else []
+    category = _category_head(name, heads)
+    class_ids = {label: i for i, label in enumerate(heads[category].names if category else (None,))}
     stems = file_names(files, range(len(files)))
     for (row, stem), file in zip(_with_names(rows, stems, folder), files, strict=True):
         header = header_of(file)
         height, width = (header.height, header.width) if stored_sides else header.size
         lines = []
-        for at, corners in enumerate(_boxes(row, heads[name], name)):
+        for _, corners, label, score in _boxes_of_row(row, heads, name, category):
             x, y, right, bottom = (corners / (width, height, width, height)).tolist()
-            number = names.index(_entry(row, each, at, heads[name])) if each else 0
-            box = ((x + right) / 2, (y + bottom) / 2, right - x, bottom - y)
-            parts = [
-                str(number),
-                *(f"{value:.6f}" for value in (*box, _score(row, name, each, at, heads[name]))),
-            ]
-            lines.append(" ".join(parts) + "\n")
+            numbers = ((x + right) / 2, (y + bottom) / 2, right - x, bottom - y, score)
+            lines.append(" ".join([str(class_ids[label]), *(f"{number:.6f}" for number in numbers)]) + "\n")
         (folder / f"{stem}.txt").write_text("".join(lines), encoding="utf-8")
 
 
@@ -147,8 +141,8 @@ def write_mask_images(
             continue
         layers = mask if heads[name].each else np.moveaxis(mask, -1, 0)
         for number, layer in enumerate(layers):
-            kind = str(number) if heads[name].each else _SAFE.sub("_", str(heads[name].names[number]))
-            file = folder / f"{_free_name(f'{stem}_{kind}', taken)}.png"
+            suffix = str(number) if heads[name].each else _SAFE.sub("_", str(heads[name].names[number]))
+            file = folder / f"{_free_name(f'{stem}_{suffix}', taken)}.png"
             file.write_bytes(png(np.ascontiguousarray(layer), colors))
 
 
@@ -182,40 +176,41 @@ def head_of(layer: str, heads: Mapping[str, Head], head: str | None, method: str
         fix = "write_parquet(path) and write_csv(path) write predictions of every kind."
         raise ContractError(Problem(f"{method}()", kind, "none", fix))
     expected = f"{kind} ({', '.join(candidates) or 'there is none'})"
-    found = "none" if head is None else shown(head)
-    near = similar(head, candidates) if head is not None else ""
-    raise ContractError(
-        Problem(f"{method}(head=)", expected, found, near or ("Name one of them." if candidates else ""))
-    )
+    found, fix = ("none", "") if head is None else (shown(head), similar(head, candidates))
+    fix = fix or ("Name one of them." if candidates else "")
+    raise ContractError(Problem(f"{method}(head=)", expected, found, fix))
 
 
-def _classes_of(name: str, heads: Mapping[str, Head]) -> str | None:
+def _category_head(name: str, heads: Mapping[str, Head]) -> str | None:
     """The head that predicts the class of each box, or of the only box of a row; None if there is none."""
-    each = classes_of_boxes(name, heads)
-    if each is not None or heads[name].places > 1:
-        return each
-    alike = [
+    category = classes_of_boxes(name, heads)
+    if category is not None or heads[name].places > 1:
+        return category
+    of_rows = [
         n for n, h in heads.items() if h.layer is None and h.each is None and "softmax" in h.probabilities
     ]
-    return alike[0] if len(alike) == 1 else None
+    return of_rows[0] if len(of_rows) == 1 else None
 
 
-def _boxes(row: Mapping[str, Any], head: Head, name: str) -> np.ndarray:
-    boxes = row[name]
+def _boxes_of_row(
+    row: Mapping[str, Any], heads: Mapping[str, Head], name: str, category: str | None
+) -> Iterator[tuple[int, np.ndarray, Any, float]]:
+    """Yield number, corners, class and score of each box of a row.
+
+    The score is that of the box, or else the probability of its class, or 1.
+    """
+    head, boxes = heads[name], row[name]
     if boxes is None:
-        return np.zeros((0, 4))
-    return head.corners_of(np.asarray(boxes, np.float64).reshape(-1, 4))
+        return
+    scores = row.get(f"{name}_score", row.get(f"{category}_probability"))
+    for i, corners in enumerate(head.corners_of(np.asarray(boxes, np.float64).reshape(-1, 4))):
+        label = None if category is None else _of_box(row[category], i, head)
+        yield i, corners, label, 1.0 if scores is None else _of_box(scores, i, head)
 
 
-def _entry(row: Mapping[str, Any], name: str | None, at: int, head: Head) -> Any:
-    value = row[str(name)]
-    return value if head.places == 1 else value[at]
-
-
-def _score(row: Mapping[str, Any], name: str, each: str | None, at: int, head: Head) -> float:
-    """The score of a box, or else the probability of the class of its row; 1 if nothing tells."""
-    scores = row.get(f"{name}_score", row.get(f"{each}_probability"))
-    return 1.0 if scores is None else scores if head.places == 1 else scores[at]
+def _of_box(values: Any, number: int, head: Head) -> Any:
+    """The value of a box; a head of single boxes has it without a list."""
+    return values if head.places == 1 else values[number]
 
 
 def file_names(files: Sequence[str | None], ids: Sequence[Any]) -> list[str]:
@@ -237,12 +232,12 @@ def file_names(files: Sequence[str | None], ids: Sequence[Any]) -> list[str]:
     images: dict[tuple[str, ...], None] = dict.fromkeys(path for path in paths if path)
     names = {path: _visible(Path(path[-1]).stem) for path in images}
     if len(set(names.values())) < len(names):
-        shared = (set(parts) for parts in zip(*(path[:-1] for path in images), strict=False))
-        depth = sum(1 for _ in itertools.takewhile(lambda parts: len(parts) == 1, shared))
+        levels = (set(folders) for folders in zip(*(path[:-1] for path in images), strict=False))
+        depth = sum(1 for _ in itertools.takewhile(lambda folders: len(folders) == 1, levels))
         names = {path: "/".join((*path[depth:-1], name)) for path, name in names.items()}
-        alike = Counter(names.values())
+        counts = Counter(names.values())
         for image in images:
-            if alike[names[image]] > 1:
+            if counts[names[image]] > 1:
                 names[image] = "/".join((*image[depth:-1], _visible(image[-1])))
     taken, unique = dict[str, int](), list[str]()
     names = {path: _free_name(name, taken) for path, name in names.items()}
