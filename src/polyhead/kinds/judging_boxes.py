@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -249,6 +249,19 @@ def overlaps(boxes: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.nda
     inter = np.maximum(sides, 0).prod(-1)
     area, label_area = (np.maximum(b[..., 2:] - b[..., :2], 0).prod(-1) for b in (boxes, labels))
     return np.nan_to_num(ratio(inter, np.where(crowd, area, area + label_area - inter)))
+
+
+def one_to_one(overlap: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield pairs of a row and a column, those that overlap most first, until all rows or all columns have one.
+
+    >>> list(one_to_one(np.array([[0.5, 0.9], [0.4, 0.8]])))
+    [(0, 1), (1, 0)]
+    """
+    remaining = overlap.copy()
+    for _ in range(min(overlap.shape)):
+        row, column = divmod(int(remaining.argmax()), overlap.shape[1])
+        yield row, column
+        remaining[row] = remaining[:, column] = -1
 
 
 def matched(

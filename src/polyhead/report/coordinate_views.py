@@ -6,7 +6,7 @@ import numpy as np
 
 from polyhead.errors import counted
 from polyhead.kinds import Head
-from polyhead.kinds.judging_boxes import overlaps
+from polyhead.kinds.judging_boxes import one_to_one, overlaps
 from polyhead.report.marks import Bones, Box, Canvas, Mark, Point, Style
 from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import Label
@@ -83,11 +83,7 @@ class BoxView(_CoordinateView):
         overlap = overlaps(true[:, None], predicted[None], np.array(False))
         if same is not None:
             overlap = np.where(same[np.ix_(labeled, guessed)], overlap, 0)
-        total = 0.0
-        for _ in range(min(overlap.shape)):
-            best = np.unravel_index(int(overlap.argmax()), overlap.shape)
-            total += float(overlap[best])
-            overlap[best[0], :] = overlap[:, best[1]] = 0
+        total = sum(float(overlap[pair]) for pair in one_to_one(overlap))
         return 1 - total / max(len(labeled), len(guessed))
 
     def charts(self) -> list[Chart]:
@@ -101,12 +97,7 @@ class BoxView(_CoordinateView):
         high, wide = self.image_size or (1, 1)
         charts += histogram("size: the root of the share of the image", np.sqrt(sides.prod(axis=1)))
         aspects = np.log2(sides[:, 0] * wide / (sides[:, 1] * high))
-        counts, edges = np.histogram(aspects, bins=24)
-        charts.append(
-            Histogram(
-                "width / height, on a log scale", tuple(edges.tolist()), tuple(counts.tolist()), log=True
-            )
-        )
+        charts.append(Histogram.of("width / height, on a log scale", aspects, log=True))
         return [*charts, Heat("where boxes are", _density(boxes))]
 
 

@@ -51,6 +51,12 @@ class Histogram:
     counts: tuple[int, ...]
     log: bool = False
 
+    @classmethod
+    def of(cls, title: str, numbers: np.ndarray, bins: int = 24, log: bool = False) -> Histogram:
+        """Count numbers in bins of equal width; with ``log``, they are logarithms already."""
+        counts, edges = np.histogram(numbers, bins)
+        return cls(title, tuple(edges.tolist()), tuple(counts.tolist()), log)
+
 
 @dataclass(frozen=True)
 class Heat:
@@ -191,7 +197,7 @@ class View:
         return histogram("values", np.concatenate(self._kept)) if self._kept else []
 
 
-def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
+def histogram(title: str, numbers: np.ndarray) -> list[Chart]:
     """A histogram of numbers, or bars for at most 12 distinct integers."""
     if not numbers.size:
         return []
@@ -199,8 +205,7 @@ def histogram(title: str, numbers: np.ndarray, bins: int = 24) -> list[Chart]:
     if len(values) <= 12 and np.array_equal(values, np.rint(values)):
         names = tuple(shortly(v) for v in values)
         return [Bars(title, names, tuple(counts.tolist()), int(counts.sum()))]
-    heights, edges = np.histogram(numbers.astype(np.float64), bins=bins)
-    return [Histogram(title, tuple(edges.tolist()), tuple(heights.tolist()))]
+    return [Histogram.of(title, numbers.astype(np.float64))]
 
 
 class _Counted(View):

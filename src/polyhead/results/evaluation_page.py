@@ -46,9 +46,8 @@ def evaluation_page(
     drawing = Drawing(inputs, drawn, views(dict(drawn)))
     drawing.see(sample for pairs in worst.values() for pair in pairs for sample in pair)
     parts = [f"<header><h1>Evaluation</h1><p>{escape(_subtitle(evaluation, rows))}</p></header>"]
+    parts += [_head_panel(name, repr(heads[name]), head) for name, head in evaluation.items()]
     number = 0
-    for name, head in evaluation.items():
-        parts.append(_head_panel(name, repr(heads[name]), head))
     for name, pairs in worst.items():
         words = [f"loss {short_number(evaluation[name].loss_of(pair[0].row))}" for pair in pairs]
         parts.append(_pair_section(f"Largest losses of {name}", pairs, words, number, drawing))
@@ -98,8 +97,8 @@ def _subtitle(evaluation: Mapping[str, Any], rows: int) -> str:
 
 def _head_panel(name: str, kind: str, head: Any) -> str:
     """Render the metrics and charts of a head."""
-    counted = f'<p class="words">{head.rows:,} of {len(head.ids):,} rows have a label</p>'
-    body = _metrics(head) if head else ""
+    labeled = f'<p class="words">{head.rows:,} of {len(head.ids):,} rows have a label</p>'
+    metrics = _metrics(head) if head else ""
     details = head.details
     plots = [
         _curve_plot(details.get("curves"), "ROC", "false_positive_rate", "recall"),
@@ -107,10 +106,9 @@ def _head_panel(name: str, kind: str, head: Any) -> str:
         _reliability_plot(details.get("reliability")),
         _error_histogram(details.get("errors")),
     ]
-    drawn = "".join(plot for plot in plots if plot)
-    drawn = f'<div class="plots">{drawn}</div>' if drawn else ""
+    drawn = f'<div class="plots">{"".join(plots)}</div>' if any(plots) else ""
     return (
-        f'<section class="panel"><h2>{escape(name)}</h2><code>{escape(kind)}</code>{counted}{body}'
+        f'<section class="panel"><h2>{escape(name)}</h2><code>{escape(kind)}</code>{labeled}{metrics}'
         f"{_class_table(head)}{drawn}{_confusion(details)}</section>"
     )
 
@@ -197,30 +195,33 @@ def _confusion(details: Mapping[str, Any]) -> str:
 # Charts ----------------------------------------------------------------------------------------------
 
 
-def _square(title: str, body: str) -> str:
+_DIAGONAL = '<line class="even" x1="0" y1="100" x2="100" y2="0"/>'
+_AXES = {"false_positive_rate": "false positives", "recall": "recall", "precision": "precision"}
+
+
+def _plot(title: str, across: str, up: str, body: str) -> str:
+    """Render a square plot with the names of its axes."""
     return (
         f'<figure><figcaption>{escape(title)}</figcaption><svg class="plot" viewBox="-2 -2 104 104" role="img" '
-        f'aria-label="{escape(title)}"><rect class="frame" width="100" height="100"/>{body}</svg></figure>'
+        f'aria-label="{escape(title)}"><rect class="frame" width="100" height="100"/>{body}</svg>'
+        f'<p class="axis"><span>{across} →</span><span>{up} ↑</span></p></figure>'
     )
 
 
 def _polyline(x: np.ndarray, y: np.ndarray) -> str:
     valid = ~(np.isnan(x) | np.isnan(y))
-    return " ".join(f"{100 * a:.1f},{100 - 100 * b:.1f}" for a, b in zip(x[valid], y[valid], strict=True))
+    points = " ".join(f"{100 * a:.1f},{100 - 100 * b:.1f}" for a, b in zip(x[valid], y[valid], strict=True))
+    return f'<polyline class="line" points="{points}"/>'
 
 
 def _curve_plot(curves: Mapping[str, np.ndarray] | None, title: str, across: str, up: str) -> str:
     if curves is None:
         return ""
     x, y = curves[across], curves[up]
-    even = ""
+    body = _polyline(x, y)
     if across == "false_positive_rate":
-        x, y = np.r_[0, x], np.r_[0, y]
-        even = '<line class="even" x1="0" y1="100" x2="100" y2="0"/>'
-    words = {"false_positive_rate": "false positives", "recall": "recall", "precision": "precision"}
-    axes = f'<p class="axis"><span>{words[across]} →</span><span>{words[up]} ↑</span></p>'
-    drawn = _square(title, f'{even}<polyline class="line" points="{_polyline(x, y)}"/>')
-    return drawn.replace("</figure>", f"{axes}</figure>")
+        body = _DIAGONAL + _polyline(np.r_[0, x], np.r_[0, y])
+    return _plot(title, _AXES[across], _AXES[up], body)
 
 
 def _reliability_plot(bins: Mapping[str, np.ndarray] | None) -> str:
@@ -233,21 +234,15 @@ def _reliability_plot(bins: Mapping[str, np.ndarray] | None) -> str:
         f"<title>predicted {x:.0%}, right {y:.0%}, {s:.1%} of rows</title></circle>"
         for x, y, s in zip(bins["confidence"][filled], bins["frequency"][filled], share[filled], strict=True)
     )
-    line = f'<polyline class="line" points="{_polyline(bins["confidence"], bins["frequency"])}"/>'
-    axes = '<p class="axis"><span>probability →</span><span>share that is right ↑</span></p>'
-    even = '<line class="even" x1="0" y1="100" x2="100" y2="0"/>'
-    return _square("Reliability", even + line + dots).replace("</figure>", f"{axes}</figure>")
+    body = f"{_DIAGONAL}{_polyline(bins['confidence'], bins['frequency'])}{dots}"
+    return _plot("Reliability", "probability", "share that is right", body)
 
 
 def _error_histogram(errors: np.ndarray | None) -> str:
     if errors is None or not np.size(errors):
         return ""
-    flat = np.ravel(errors)
-    flat = flat[np.isfinite(flat)]
-    counts, edges = np.histogram(flat, 30)
-    return charts.chart(
-        Histogram("Errors (predicted less labeled)", tuple(edges.tolist()), tuple(counts.tolist()))
-    )
+    finite = errors[np.isfinite(errors)]
+    return charts.chart(Histogram.of("Errors (predicted less labeled)", finite, bins=30))
 
 
 # Rows ------------------------------------------------------------------------------------------------

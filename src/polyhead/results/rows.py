@@ -48,16 +48,16 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
     """
     columns = {c: kind for name, kind in inputs.items() for c in kind.columns(name)}
     shared = {c for name, kind in inputs.items() for c in kind.columns(name) if len(kind.columns(name)) > 1}
-    asked = (*columns, *labels)
+    wanted = (*columns, *labels)
     if _holds_nothing(data):
-        return as_source({column: [] for column in asked})
+        return as_source({column: [] for column in wanted})
     if isinstance(data, ReadableRows) and len(columns) == 1:
         data = data.of_column(*columns)
     if isinstance(data, Source) or is_table(data):
-        return as_source(data, asked, least=0)
-    if not isinstance(data, (Sequence, np.ndarray)) and (words := fix_for_rows(data)):
+        return as_source(data, wanted, least=0)
+    if not isinstance(data, (Sequence, np.ndarray)) and (fix := fix_for_rows(data)):
         expected = "a mapping of arrays, a Source, a table or a path"
-        raise DataError(Problem("data", expected, shown(type(data).__name__), words))
+        raise DataError(Problem("data", expected, shown(type(data).__name__), fix))
     if hasattr(data, "to_dict") and getattr(data, "ndim", 0) == 1 and set(columns) <= set(data.index):
         data = data.to_dict()  # a row of a frame
     if are_rows(data):
@@ -66,7 +66,7 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         # a column that is absent is an error later
         present = {c: kind for c, kind in columns.items() if c in data}
         single = bool(present) and all(_is_one(data[c], kind, c in shared) for c, kind in present.items())
-        return as_source({c: [data[c]] for c in data} if single else data, asked)
+        return as_source({c: [data[c]] for c in data} if single else data, wanted)
     one_input = len(columns) == 1
     if one_input and not _holds_columns(data, *columns.values()):
         ((column, kind),) = columns.items()
@@ -74,12 +74,12 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
         if values is not None:
             return as_source({column: values})
     elif not isinstance(data, (str, os.PathLike)) or names_image(os.fspath(data)):
-        names = ", ".join(f'"{c}": ...' for c in dict.fromkeys(asked))
-        fix = f"Give {{{names}}}, or a table with them."
-        fix = fix if one_input else f"The model reads several columns. {fix}"
+        names = ", ".join(f'"{c}": ...' for c in dict.fromkeys(wanted))
+        several = "" if one_input else "The model reads several columns. "
+        fix = f"{several}Give {{{names}}}, or a table with them."
         found = data if isinstance(data, (str, os.PathLike)) else type(data).__name__
         raise DataError(Problem("data", "columns by name", shown(found), fix))
-    return as_source(data, asked, least=0)
+    return as_source(data, wanted, least=0)
 
 
 def _holds_nothing(data: Any) -> bool:
@@ -125,10 +125,9 @@ def _is_one(value: Any, kind: Input, shared: bool = False) -> bool:
     shape = _shape(value)
     if not shape:
         return shape == ()
-    expected = () if shared else kind.shape
-    return (isinstance(kind, Image) is False and shape == expected) or (
-        isinstance(kind, Image) and isinstance(value, np.ndarray) and _is_image(shape, expected)
-    )
+    if isinstance(kind, Image):
+        return isinstance(value, np.ndarray) and _is_image(shape, kind.shape)
+    return not shared and shape == kind.shape
 
 
 def _is_image(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:

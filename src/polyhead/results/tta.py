@@ -16,7 +16,7 @@ from polyhead.errors import ContractError, Problem, require_size
 from polyhead.images import geometry
 from polyhead.kinds import Head, Image, Input
 from polyhead.kinds.in_image import COORDINATES, PIXELS
-from polyhead.kinds.judging_boxes import overlaps
+from polyhead.kinds.judging_boxes import one_to_one, overlaps
 from polyhead.kinds.predicted_columns import Views
 
 _SCALES = (1.0, 0.9, 1.1, 0.8)
@@ -117,32 +117,32 @@ def merge_views(
         for name in views[0]
         if name in heads and heads[name].layer == "boxes" and heads[name].places > 1
     }
-    means, every = {}, {}
+    means, stacks = {}, {}
     for name in views[0]:
         head = heads.get(name)
         order = orders.get(name) or (None if head is None else orders.get(head.each or ""))
-        parts = [view[name] for view in views]
+        outputs = [view[name] for view in views]
         if order is not None:
             absent = 0.0 if head is not None and head.presence else np.nan
-            parts = [_reordered(part, indices, absent) for part, indices in zip(parts, order, strict=True)]
-        every[name] = np.stack(parts)
-        seen = ~np.isnan(every[name])
-        total = np.where(seen, every[name], 0).sum(0)
+            outputs = [
+                _reordered(values, indices, absent) for values, indices in zip(outputs, order, strict=True)
+            ]
+        stacks[name] = np.stack(outputs)
+        seen = ~np.isnan(stacks[name])
+        total = np.where(seen, stacks[name], 0).sum(0)
         means[name] = (total / np.maximum(seen.sum(0), 1)).astype(np.float32)
-    return means, every
+    return means, stacks
 
 
 def _matches(base: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The index of each box of the first view in another view, ``(B, places)``; -1 if there is no match."""
     matches = np.full(base.shape[:2], -1)
-    for row, (mine, boxes) in enumerate(zip(base, other, strict=True)):
-        overlap = overlaps(mine.astype(np.float64)[:, None], boxes.astype(np.float64), np.array(False))
-        for _ in range(len(mine)):
-            i, best = np.unravel_index(overlap.argmax(), overlap.shape)
-            if overlap[i, best] < SAME_BOX:
+    for row, (boxes, other_boxes) in enumerate(zip(base, other, strict=True)):
+        overlap = overlaps(boxes.astype(np.float64)[:, None], other_boxes.astype(np.float64), np.array(False))
+        for i, match in one_to_one(overlap):
+            if overlap[i, match] < SAME_BOX:
                 break
-            matches[row, i] = best
-            overlap[i], overlap[:, best] = -1, -1
+            matches[row, i] = match
     return matches
 
 
@@ -152,27 +152,28 @@ def _reordered(values: np.ndarray, order: np.ndarray, absent: float) -> np.ndarr
     return np.where((order < 0).reshape(indices.shape), np.float32(absent), reordered)
 
 
-def view_spread(head: Head, every: np.ndarray, mean: np.ndarray, views: Views) -> np.ndarray:
+def view_spread(head: Head, outputs: np.ndarray, mean: np.ndarray, views: Views) -> np.ndarray:
     """The standard deviation over the views.
 
     For classes it is computed on the probability of the predicted class, for numbers in the units of the data, for
     boxes and points in pixels of the original image. For several numbers it is their mean.
 
     Args:
-        every: the outputs of all views, ``(views, B, *output_shape)``.
+        outputs: the outputs of all views, ``(views, B, *output_shape)``.
+        mean: the merged outputs.
         views: the transformation of each row's image to the original.
 
     Returns:
         One number per row, ``(B,)``; for boxes, and heads that belong to them, one per box, ``(B, places)``.
     """
     if head.layer in COORDINATES:
-        values = np.stack([head.decode(view, False, views)[""].values for view in every])
+        values = np.stack([head.decode(view, False, views)[""].values for view in outputs])
     elif "softmax" in head.probabilities and head.layer not in PIXELS:
-        values = np.take_along_axis(every, mean.argmax(-1)[None, ..., None], -1)
+        values = np.take_along_axis(outputs, mean.argmax(-1)[None, ..., None], -1)
     else:
-        values = np.stack([head.unscaled(view) for view in every])
-    keep = 3 if head.each is not None or head.layer == "boxes" else 2
+        values = np.stack([head.unscaled(view) for view in outputs])
+    axes = 2 if head.each is not None or head.layer == "boxes" else 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # for boxes and pixels that no view has
         spread = np.nanstd(values.astype(np.float64), 0)
-        return np.asarray(np.nanmean(spread.reshape(*spread.shape[: keep - 1], -1), -1), np.float32)
+        return np.asarray(np.nanmean(spread.reshape(*spread.shape[:axes], -1), -1), np.float32)
