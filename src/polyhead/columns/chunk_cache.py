@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.lazy import OnDisk, Stored
-from polyhead.columns.values import Values, scatter, size, take
+from polyhead.columns.lazy import OnDisk, Stored, gather
+from polyhead.columns.values import Values, size, take
 
-KEPT_BYTES = 1 << 28
+CACHED_BYTES = 1 << 28
 MOST, LEAST = 128, 16
 
 
@@ -23,43 +23,40 @@ class Chunked(Stored):
     """
 
     def __init__(self, column: OnDisk, rows: int) -> None:
-        self._column, self._rows = column, rows
-        self.chunk_rows = rows
-        self._kept: OrderedDict[int, Values] = OrderedDict()
+        self._column, self.chunk_rows = column, rows
+        self._ends = np.arange(
+            rows, len(column) + rows, rows
+        )  # as no row is beyond the last, it needs no exact end
+        self._cached: OrderedDict[int, Values] = OrderedDict()
         self._lock = threading.Lock()
         self._reading: dict[int, threading.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle without the cached chunks."""
-        return Chunked, (self._column, self._rows)
+        return Chunked, (self._column, self.chunk_rows)
 
     def __len__(self) -> int:
         return len(self._column)
 
     def take(self, ids: np.ndarray) -> Values:
-        numbers, at = np.unique(ids // self._rows, return_inverse=True)
-        parts = []
-        for k, number in enumerate(numbers.tolist()):
-            here = np.flatnonzero(at == k)
-            parts.append((here, take(self._chunk(number), ids[here] - number * self._rows)))
-        return scatter(parts, len(ids))
+        return gather(self._ends, ids, lambda number, rows: take(self._chunk(number), rows))
 
     def _chunk(self, number: int) -> Values:
         with self._lock:
-            if number in self._kept:
-                self._kept.move_to_end(number)
-                return self._kept[number]
+            if number in self._cached:
+                self._cached.move_to_end(number)
+                return self._cached[number]
             lock = self._reading.setdefault(number, threading.Lock())
         with lock:
             with self._lock:
-                if number in self._kept:
-                    return self._kept[number]
-            first = number * self._rows
-            chunk = self._column.take(np.arange(first, min(first + self._rows, len(self._column))))
+                if number in self._cached:
+                    return self._cached[number]
+            first = number * self.chunk_rows
+            chunk = self._column.take(np.arange(first, min(first + self.chunk_rows, len(self._column))))
             with self._lock:
-                self._kept[number] = chunk
+                self._cached[number] = chunk
                 self._reading.pop(number, None)
-                most = min(MOST, max(LEAST, KEPT_BYTES // max(1, size(chunk))))
-                while len(self._kept) > most:
-                    self._kept.popitem(last=False)
+                most = min(MOST, max(LEAST, CACHED_BYTES // max(1, size(chunk))))
+                while len(self._cached) > most:
+                    self._cached.popitem(last=False)
         return chunk

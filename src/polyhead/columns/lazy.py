@@ -6,7 +6,6 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -66,8 +65,14 @@ class OnDisk(Stored):
         self.chunk_rows = int(chunks[0]) if isinstance(chunks, tuple) and chunks else 0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle a column in a file as its location; unpickling opens it again."""
-        return _opened_again, (self._name, *_reopening(self._origin))
+        """Pickle a memory map or HDF5 dataset as its location; unpickling opens it again."""
+        values = self._origin
+        if isinstance(values, np.memmap) and values.filename is not None and values.flags.c_contiguous:
+            path = os.path.abspath(values.filename)
+            return _memory_map, (self._name, path, values.dtype, "r", _offset(values), values.shape)
+        if type(values).__module__.startswith("h5py") and hasattr(values, "file"):
+            return _hdf5_dataset, (self._name, os.path.abspath(values.file.filename), values.name)
+        return OnDisk, (self._name, values)
 
     def __len__(self) -> int:
         return self._length
@@ -190,7 +195,7 @@ class Late(Stored):
         self._loaded: Values | Stored | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Late, (self._rows, partial(_same, self._column()))
+        return _same, (self._column(),)
 
     def __len__(self) -> int:
         return self._rows
@@ -214,7 +219,7 @@ def _same(values: Values | Stored) -> Values | Stored:
     return values
 
 
-def gather(ends: np.ndarray, ids: np.ndarray, read: Any) -> Any:
+def gather(ends: np.ndarray, ids: np.ndarray, read: Callable[[int, np.ndarray], Values]) -> Values:
     """Return rows of several pieces end to end, calling ``read(piece, rows)`` for each piece that is needed."""
     which = np.searchsorted(ends, ids, side="right")
     parts = []
@@ -282,26 +287,14 @@ def _decoded(values: Any) -> Any:
     return values
 
 
-def _reopening(values: Any) -> tuple[str, Any]:
-    """Return the kind of a memory map or HDF5 dataset and the arguments to reopen it; other objects as they are."""
-    if isinstance(values, np.memmap) and values.filename is not None and values.flags.c_contiguous:
-        return "memmap", (os.path.abspath(values.filename), values.dtype, _offset(values), values.shape)
-    if type(values).__module__.startswith("h5py") and hasattr(values, "file"):
-        return "h5py", (os.path.abspath(values.file.filename), values.name)
-    return "object", values
+def _memory_map(name: str, *arguments: Any) -> OnDisk:
+    return OnDisk(name, np.memmap(*arguments))
 
 
-def _opened_again(name: str, how: str, arguments: Any) -> OnDisk:
-    """Reopen a column from the result of `_reopening`."""
-    if how == "memmap":
-        path, dtype, offset, shape = arguments
-        return OnDisk(name, np.memmap(path, dtype, "r", offset, shape))
-    if how == "h5py":
-        import h5py
+def _hdf5_dataset(name: str, path: str, inside: str) -> OnDisk:
+    import h5py
 
-        path, inside = arguments
-        return OnDisk(name, h5py.File(path, "r")[inside])
-    return OnDisk(name, arguments)
+    return OnDisk(name, h5py.File(path, "r")[inside])
 
 
 def _offset(values: np.memmap) -> int:

@@ -6,11 +6,11 @@ import codecs
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,8 +25,6 @@ from polyhead.columns.values import LIMIT_BYTES, Values
 from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.foreign_errors import GIT_LFS, quoted_error
 from polyhead.sources.tables import Opened
-
-T = TypeVar("T")
 
 _PACKED = (".gz", ".bz2", ".zst")
 _ENDINGS = ".parquet, .pq, .csv, .tsv, .arrow, .feather or .ipc"
@@ -69,11 +67,11 @@ def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) 
     parts = dict(enumerate(table.columns))
 
     def load(at: int) -> Values | Stored:
-        if check:
-            _with_clear_errors(where, lambda: parts[at].validate(full=True))
-        values = _with_clear_errors(where, lambda: column_of(parts[at])) if check else column_of(parts[at])
-        del parts[at]
-        return values
+        if not check:
+            return column_of(parts.pop(at))
+        with _clear_errors(where):
+            parts[at].validate(full=True)
+            return column_of(parts.pop(at))
 
     return Opened(where, list(table.schema.names), table.num_rows, load)
 
@@ -97,7 +95,8 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
             near = "Give the folder of the Parquet files, or join tables: ph.read_table(a).concat(ph.read_table(b))."
         raise DataError(Problem(where, "a file or a folder of Parquet files", "nothing at this path", near))
     if path.is_dir():
-        return _with_clear_errors(where, lambda: _open_folder(path, where))
+        with _clear_errors(where):
+            return _open_folder(path, where)
     opener = _opener(path)
     if opener is None:
         fix = next(advice for endings, advice in _WAYS if path.name.lower().endswith(endings))
@@ -111,7 +110,8 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
         raise DataError(Problem(where, "text in UTF-8", "UTF-16", fix, "text"))
     if start == GIT_LFS:
         raise DataError(Problem(where, "a table", "a pointer of Git LFS", "Run git lfs pull."))
-    return _with_clear_errors(where, lambda: opener(path, where, wanted))
+    with _clear_errors(where):
+        return opener(path, where, wanted)
 
 
 def _opener(path: Path) -> Callable[[Path, str, list[str] | None], Opened] | None:
@@ -128,10 +128,11 @@ def _opener(path: Path) -> Callable[[Path, str, list[str] | None], Opened] | Non
     return None
 
 
-def _with_clear_errors(where: str, work: Callable[[], T]) -> T:
-    """Call ``work``, and turn errors from Arrow into one clear error."""
+@contextlib.contextmanager
+def _clear_errors(where: str) -> Iterator[None]:
+    """Turn errors from Arrow into one clear error."""
     try:
-        return work()
+        yield
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
@@ -175,22 +176,19 @@ def _require_separated(name: str, first: Any, where: str, delimiter: str) -> Non
 def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
     with pq.ParquetFile(path) as file:
         names, about = list(file.schema_arrow.names), file.metadata
-    rows = about.num_rows
     total = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
     # reading one column parses the metadata of all, so if there are many, reading the file at once is much faster
     whole = _ReadAtOnce(path) if len(names) > MANY and total <= LIMIT_BYTES else None
 
     def load(at: int) -> Values | Stored:
-        def column() -> Values | Stored:
-            array = None if whole is None else whole.column(at)
-            if array is not None:
-                return column_of(array)
-            with pq.ParquetFile(path) as file:
-                return column_of(file.read(columns=[names[at]]).column(names[at]))
+        with _clear_errors(where):
+            column = None if whole is None else whole.column(at)
+            if column is None:
+                with pq.ParquetFile(path) as file:
+                    column = file.read(columns=[names[at]]).column(names[at])
+            return column_of(column)
 
-        return _with_clear_errors(where, column)
-
-    return Opened(where, names, rows, load)
+    return Opened(where, names, about.num_rows, load)
 
 
 class _ReadAtOnce:
@@ -238,7 +236,8 @@ def _open_folder(path: Path, where: str) -> Opened:
     names = list(data.schema.names)
 
     def load(at: int) -> Values | Stored:
-        return _with_clear_errors(where, lambda: column_of(data.to_table(columns=[names[at]]).column(0)))
+        with _clear_errors(where):
+            return column_of(data.to_table(columns=[names[at]]).column(0))
 
     return Opened(where, names, data.count_rows(), load)
 
@@ -275,16 +274,15 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
     if take is not None and len(take) < len(wanted or ()):
         return Opened(
             where, names, 1, lambda at: []
-        )  # a missing column: the caller's error needs only the names
-    how = csv.ConvertOptions(strings_can_be_null=True, include_columns=take)
+        )  # the caller's error for the missing column needs only names
+    options = csv.ConvertOptions(strings_can_be_null=True, include_columns=take)
     read = partial(csv.read_csv, path, parse_options=shape)
     try:
-        table = read(convert_options=how)
+        table = read(convert_options=options)
     except pa.ArrowInvalid:
         # Arrow infers a column's type from the first block, so make the whole file one block
-        whole = csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False)
-        read = partial(read, read_options=whole)
-        table = read(convert_options=how)
+        read = partial(read, read_options=csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False))
+        table = read(convert_options=options)
     _require_text(table, where)
     return opened_arrow(_with_exact_integers(table, read), where)
 

@@ -324,8 +324,7 @@ class _Objects(Stored):
     def take(self, ids: np.ndarray) -> Values:
         if self._whole is not None:
             return take(self._whole, ids)
-        values: Values = gather(self._ends, ids, self._rows_of)
-        return values
+        return gather(self._ends, ids, self._rows_of)
 
     def _rows_of(self, piece: int, rows: np.ndarray) -> list[Any]:
         return read(self._kind, self._pieces[piece].take(rows))
