@@ -174,8 +174,7 @@ class Rle:
         return np.array([first[0] // height, top, last[-1] // height + 1, bottom], np.float64)
 
     def __repr__(self) -> str:
-        area = self.area()
-        return f"Rle({self.size}, {counted(area, 'pixel')})"
+        return f"Rle({self.size}, {counted(self.area(), 'pixel')})"
 
 
 def _run_lengths(counts: Any) -> np.ndarray:
@@ -266,8 +265,7 @@ class Panoptic:
         return table[positions.reshape(self.size)]
 
     def __repr__(self) -> str:
-        count = len(self.classes)
-        return f"Panoptic({_name(self.path)!r}, {self.size}, {count} segment{'s' * (count != 1)})"
+        return f"Panoptic({_name(self.path)!r}, {self.size}, {counted(len(self.classes), 'segment')})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

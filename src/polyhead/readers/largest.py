@@ -107,18 +107,23 @@ class _Largest(DerivedSource):
         return view if set(view.columns) == set(columns) else Source.only(view, columns)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows = checked_rows(self._source, ids)
-        entries, row_ids = plain(rows[self._boxes]), self.ids_of(ids).tolist()
-        chosen = [self._choose(entries[i], row) for i, row in enumerate(row_ids)]
+        rows, row_ids = checked_rows(self._source, ids), self.ids_of(ids).tolist()
+        boxes = [self._boxes_in(v, row) for v, row in zip(plain(rows[self._boxes]), row_ids, strict=True)]
+        indices = [None if b is None or not len(b) else _index_of_largest(b) for b in boxes]
         out: dict[str, Values] = dict(rows)
-        out[PRESENT] = [None if f is None else f[1] > 0 for f in chosen]
-        out[self._boxes] = [None if f is None or not f[1] else f[0][f[2]] for f in chosen]
-        for name in self._along:
-            out[name] = self._taken(name, plain(rows[name]), chosen, row_ids)
+        out[PRESENT] = [None if b is None else len(b) > 0 for b in boxes]
+        for name in (self._boxes, *self._along):
+            values = boxes if name == self._boxes else plain(rows[name])
+            out[name] = [
+                None
+                if b is None or index is None or is_missing(value)
+                else _entry(value, index, len(b), name, row)
+                for value, b, index, row in zip(values, boxes, indices, row_ids, strict=True)
+            ]
         return out
 
-    def _choose(self, value: Any, row: int) -> tuple[np.ndarray, int, int] | None:
-        """Return a row's boxes, their number, and the index of the largest; None if the row has no label."""
+    def _boxes_in(self, value: Any, row: int) -> np.ndarray | None:
+        """Return the boxes of a row, float64 ``(k, 4)``; None if it has no label."""
         if is_missing(value):
             return None
         try:
@@ -129,23 +134,21 @@ class _Largest(DerivedSource):
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             where = place(column=self._boxes, row=row)
             raise DataError(Problem(where, "boxes (k, 4)", f"shape {boxes.shape}"))
-        area = np.nan_to_num((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), nan=-1.0)
-        return boxes, len(boxes), int(area.argmax()) if len(boxes) else -1
+        return boxes
 
-    def _taken(self, name: str, values: Any, chosen: list[Any], row_ids: list[int]) -> list[Any]:
-        """The entries of a column for the chosen objects."""
-        out: list[Any] = []
-        for value, choice, row in zip(values, chosen, row_ids, strict=True):
-            if choice is None or not choice[1] or is_missing(value):
-                out.append(None)
-                continue
-            if not hasattr(value, "__len__") or isinstance(value, str) or len(value) != choice[1]:
-                expected = f"one entry for each of {choice[1]} boxes"
-                got = (
-                    f"{len(value)}"
-                    if hasattr(value, "__len__") and not isinstance(value, str)
-                    else shown(value)
-                )
-                raise DataError(Problem(place(column=name, row=row), expected, got))
-            out.append(value[choice[2]])
-        return out
+
+def _index_of_largest(boxes: np.ndarray) -> int:
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return int(np.nan_to_num(area, nan=-1.0).argmax())
+
+
+def _entry(values: Any, index: int, boxes: int, name: str, row: int) -> Any:
+    """Return an entry of a row that has one for each box."""
+    listed = hasattr(values, "__len__") and not isinstance(values, str)
+    if not listed or len(values) != boxes:
+        expected, found = (
+            f"one entry for each of {boxes} boxes",
+            str(len(values)) if listed else shown(values),
+        )
+        raise DataError(Problem(place(column=name, row=row), expected, found))
+    return values[index]

@@ -207,9 +207,8 @@ class _Generator:
             raise DataError(Problem(where, "a batch (x, y)", "None", "Remove the yield, or yield a batch."))
         if isinstance(batch, list) and (fix := columns_of_rows(batch, self.names)):
             raise DataError(Problem(where, "a batch (x, y), or a dict of columns", "a list of rows", fix))
-        if (
-            self.names is None and hasattr(batch, "columns") and hasattr(batch, "shape")
-        ):  # a frame, or of Arrow
+        # a frame, or a table of Arrow
+        if self.names is None and hasattr(batch, "columns") and hasattr(batch, "shape"):
             names = batch.schema.names if family_of(batch)[0] == "pyarrow" else batch.columns
             batch = {name: batch[name] for name in names}
         leaves = dict(batch_parts(batch, like=self.names, rows=rows_of_batch(batch)))
@@ -220,10 +219,7 @@ class _Generator:
             raise DataError(Problem(where, expected, outline(list(leaves))))
         parts = {self._name_of[path]: leaf for path, leaf in leaves.items()}
         require_one_order(parts, f"{where}, ", warns=number == 0)
-        columns = {
-            (name := self._name_of[path]): part_array(f"{where}, column `{name}`", leaf)
-            for path, leaf in leaves.items()
-        }
+        columns = {name: part_array(f"{where}, column `{name}`", leaf) for name, leaf in parts.items()}
         scalars = [name for name, values in columns.items() if not values.ndim]
         if scalars:
             fix = "Yield batches: arrays with one entry per row."
@@ -231,11 +227,9 @@ class _Generator:
             raise DataError(Problem(at, "an array (B, ...)", "a single value", fix))
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
-            counted = ", ".join(f"`{name}` {n}" for name, n in lengths.items())
-            fix = (
-                "" if number else "If these are single rows, yield batches: x[None], y[None] is one of 1 row."
-            )
-            raise DataError(Problem(where, "parts of one length", counted, fix))
+            found = ", ".join(f"`{name}` {n}" for name, n in lengths.items())
+            fix = "If these are single rows, yield batches: x[None], y[None] is one of 1 row."
+            raise DataError(Problem(where, "parts of one length", found, "" if number else fix))
         if 0 in lengths.values():
             raise DataError(Problem(where, "at least one row", "none", "Don't yield empty batches."))
         return columns
@@ -255,15 +249,13 @@ class _Generator:
             fix = f'{fix} If they are x, y1, y2: names=("x", "y1", "y2").'
             fix = fix if parts == 3 else 'Name each part: names=("x", "y1", "y2", ...).'
             raise DataError(Problem(where, "(x, y)", counted(parts, "part"), fix))
-        original_paths = paths
-        if not whole and not named:
-            paths = [(0, *path) for path in paths]
-        names = [named[path] for path in paths] if named else [default_name(path, paths) for path in paths]
+        in_tuple = paths if whole else [(0, *path) for path in paths]
+        names = [named[path] for path in paths] if named else [default_name(p, in_tuple) for p in in_tuple]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             fix = "Give names=, nested like the batches."
             raise DataError(Problem(where, "distinct names for its parts", f"`{twice[0]}` twice", fix))
-        return dict(zip(original_paths, map(str, names), strict=True))
+        return dict(zip(paths, map(str, names), strict=True))
 
 
 class _Cursor:
@@ -307,10 +299,8 @@ class _Cursor:
         except StopIteration:
             rows = self.position + sum(_rows(piece) for piece in self._pieces)
             fix = f"Set length={rows}, or yield more rows." if rows else "It must yield batches (x, y)."
-            where, expected = (
-                f"generator `{generator.name}`",
-                f"{counted(generator.length, 'row')}, as given by length=",
-            )
+            expected = f"{counted(generator.length, 'row')}, as given by length="
+            where = f"generator `{generator.name}`"
             raise DataError(Problem(where, expected, f"{rows:,}", fix)) from None
         except DataError:
             raise

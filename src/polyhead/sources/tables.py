@@ -39,6 +39,15 @@ class Opened(NamedTuple):
     rows: int
     load: Callable[[int], Values | Stored]
 
+    def column(self, at: int) -> Values | Stored:
+        """Load a column; raise a `DataError` if it does not have the rows that were there when it was opened."""
+        values = self.load(at)
+        if len(values) != self.rows:
+            where = f"{self.where}, column `{self.names[at]}`"
+            expected = f"{counted(self.rows, 'row')}, as when the file was opened"
+            raise DataError(Problem(where, expected, f"{len(values):,}"))
+        return values
+
 
 def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
     """Read the rows of a table.
@@ -162,18 +171,5 @@ def _table(opened: Opened, wanted: list[str] | None, least: int = 1, path: Path 
     if opened.rows < least:  # the count in a damaged file may be negative
         raise DataError(Problem(opened.where, "at least one row", str(opened.rows or "none")))
     at = {name: i for i, name in enumerate(names)}
-    columns = {name: Late(opened.rows, _checked_length(opened, name, at[name])) for name in wanted}
+    columns = {name: Late(opened.rows, partial(opened.column, at[name])) for name in wanted}
     return Table(columns, opened.rows, path)
-
-
-def _checked_length(opened: Opened, name: str, at: int) -> Callable[[], Values | Stored]:
-    load, where, rows = opened.load, f"{opened.where}, column `{name}`", opened.rows
-
-    def column() -> Values | Stored:
-        values = load(at)
-        if len(values) != rows:
-            expected = f"{counted(rows, 'row')}, as when the file was opened"
-            raise DataError(Problem(where, expected, f"{len(values):,}"))
-        return values
-
-    return column
