@@ -612,6 +612,11 @@ def test_panoptic_mistakes(panoptic):
     assert message(lambda: panoptic([segments(1, (1, 4))])).startswith(
         f"{panoptic.file}, segment 1 of image 1: expected the id of a category of the file (3 cat, 9 sky), got 4"
     )
+    broken = segments(1, (1, 3))
+    broken["segments_info"][0]["bbox"] = [0, 0, 5]
+    assert message(lambda: panoptic([broken])).startswith(
+        f"{panoptic.file}, segment 1 of image 1: expected a bbox of four numbers (x, y, width, height), got 3 numbers"
+    )
     assert message(lambda: panoptic([segments(1, (1, 3), (1, 3))])) == (
         f"{where}: expected a unique id for each segment, got one that is taken."
     )

@@ -237,7 +237,7 @@ class CocoCategories(NamedTuple):
     names: list[str]
     ids: list[int]
     entries: list[dict[str, Any]]
-    place: dict[Any, int]
+    index_of: dict[Any, int]
 
 
 def categories_of(content: Mapping[str, Any], path: Path, findings: Findings) -> CocoCategories:
@@ -249,13 +249,13 @@ def categories_of(content: Mapping[str, Any], path: Path, findings: Findings) ->
         if not isinstance(number, int) or not 0 <= number < 2**31 or not isinstance(name, str):
             expected = "an id, a whole number of at least 0, and a name"
             findings.add("category-form", where, expected, f"id {shown(entry.get('id'))}, name {shown(name)}")
-        elif number in categories.place:
+        elif number in categories.index_of:
             findings.add("category-twice", where, "a unique id for each category", "one that is taken")
         elif name in names:
             expected = "a unique name for each category"
             findings.add("category-twice", where, expected, shown(name), "Rename one of them.")
         else:
-            categories.place[number] = len(categories.names)
+            categories.index_of[number] = len(categories.names)
             categories.names.append(name)
             names.add(name)
             categories.ids.append(number)

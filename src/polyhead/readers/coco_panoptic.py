@@ -10,7 +10,7 @@ from polyhead.columns.mask_values import VOID, Panoptic, Segment
 from polyhead.errors import shown
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import by_image, missing_images
-from polyhead.readers.coco_columns import Reader
+from polyhead.readers.coco_columns import ROW, Reader
 from polyhead.readers.coco_json import id_of
 from polyhead.readers.coco_objects import extras_of
 from polyhead.readers.paths import Files, Root
@@ -21,7 +21,7 @@ class _Segments(NamedTuple):
 
     Attributes:
         masks: the panoptic mask of each image, or None.
-        parts: the segments of all readable masks, with ``image_id`` and ``row``.
+        parts: the segments of all readable masks, with ``image_id`` and `ROW`.
         unread: the rows of images whose mask cannot be read.
     """
 
@@ -34,18 +34,18 @@ def panoptic_of(
     reader: Reader, entries: list[dict[str, Any]], root: Root, keep: np.ndarray, files: Files, verify: bool
 ) -> dict[str, Any]:
     """The columns of panoptic segments."""
-    findings, categories = reader.findings, reader.known
+    findings, categories = reader.findings, reader.categories
     rows = reader.rows(entries)
     wanted_ids = {number for number, k in zip(categories.ids, keep.tolist(), strict=True) if k}
     masks, parts, unread = _segments_of(reader, entries, rows, root, wanted_ids, files, verify)
-    positions = reader.classes(parts, reader.segment)
+    positions = reader.classes(parts)
     findings.note(f"{sum(p is not None for p in masks):,} panoptic masks of {len(parts):,} segments")
-    at_row = np.array([part["row"] for part in parts], np.int64)
+    at_row = np.array([part[ROW] for part in parts], np.int64)
     thing = np.array([e.get("isthing") is None or bool(e["isthing"]) for e in categories.entries], bool)
     stuff = int((~np.append(thing, True)[positions]).sum())
     findings.note(f"{stuff:,} of them stuff, without boxes")
     boxed = np.append(thing, False)[positions]
-    crowd, strange = reader.crowded(parts, reader.segment)
+    crowd, strange = reader.crowded(parts)
     odd = boxed & strange | (positions < 0)
     wanted, skipped = reader.select(np.where(boxed & ~odd, at_row, -1), positions, crowd, keep)
     at = np.flatnonzero(wanted)
@@ -64,11 +64,11 @@ def panoptic_of(
     columns: dict[str, Any] = {
         "boxes": boxes[fit] * np.tile(scale, 2).astype(np.float32),
         "labels": [categories.names[c] for c in positions[at].tolist()],
-        "masks": [Segment(masks[parts[i]["row"]], parts[i]["id"]) for i in at.tolist()],
+        "masks": [Segment(masks[parts[i][ROW]], parts[i]["id"]) for i in at.tolist()],
     }
     if reader.crowds == "keep":
         columns["crowd"] = crowd[at]
-    columns |= extras_of([parts[i] for i in at.tolist()], scale.prod(axis=1), reader.segment, findings)
+    columns |= extras_of([parts[i] for i in at.tolist()], scale.prod(axis=1), reader.where, findings)
     return {"panoptic": masks, **by_image(columns, at_row[at], missing)}
 
 
@@ -102,16 +102,13 @@ def _segments_of(
         classes = {s["id"]: id_of(s.get("category_id")) for s in infos}
         if len(classes) < len(infos):
             findings.add("id-twice", where, "a unique id for each segment", "one that is taken")
-        exists = path is not None and files.exists(path, where)
-        size = (
-            files.sized(path, reader.pictures.declared_sizes[row], verify)
-            if path is not None and exists
-            else None
-        )
+        size = None
+        if path is not None and files.exists(path, where):
+            size = files.sized(path, reader.pictures.declared_sizes[row], verify)
         if path is None or size is None:
             segments.unread.append(row)
             continue
-        segments.parts.extend({**segment, "image_id": entry["image_id"], "row": row} for segment in infos)
+        segments.parts.extend({**segment, "image_id": entry["image_id"], ROW: row} for segment in infos)
         kept = {i: c if isinstance(c, int) and c in wanted else VOID for i, c in classes.items()}
         segments.masks[row] = Panoptic(path, size, kept)
     files.note()
