@@ -316,6 +316,15 @@ class TestYaml:
         assert column(rows, "labels") == [["dog"]]
         assert column(rows, "file") == ["images/a.gif"]
 
+    def test_a_label_file_without_image_is_counted_once(self, written):
+        (written.root / "more").mkdir()
+        (written.root / "more" / "b.gif").write_bytes(gif(40, 60))
+        (written.root / "labels" / "gone.txt").write_text("")
+        rows = written(
+            "train: [images, more]\nnames: [cat, dog]", labels=written.root / "labels", unannotated="empty"
+        )
+        assert "1 label file without image" in rows.report.notes
+
     def test_a_folder_with_its_yaml(self, data):
         (data.root / "data.yaml").write_text("train: images\nnames: [cat, dog]")
         assert column(data("1 0.5 0.5 0.5 0.5"), "labels") == [["dog"]]

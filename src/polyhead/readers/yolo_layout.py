@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,17 +67,14 @@ def layout_of(
     path = Path(os.path.abspath(os.path.expanduser(os.fspath(data))))
     file = _yaml_in(path) if path.is_dir() else path
     content: dict[str, Any] = {} if file is None else _yaml_content(file)
-    where = place(file=str(file if file is not None else path))
+    where = place(file=str(path if file is None else file))
     base = path if path.is_dir() else path.parent
     if root is None and content.get("path") not in (None, ""):
         base = _base(Root(base, "read_yolo(data)", findings), content["path"], where)
-    home = Root(
-        base if root is None else root, "read_yolo(data)" if root is None else "read_yolo(root=)", findings
+    home = (
+        Root(base, "read_yolo(data)", findings) if root is None else Root(root, "read_yolo(root=)", findings)
     )
-    by_argument = names is not None
-    class_names = _names_in_yaml(
-        names if by_argument else content.get("names"), by_argument, content, where, file, path
-    )
+    class_names = _class_names(names, content, where, file, path)
     if list(class_names) != list(range(len(class_names))):
         fix = "Heads number the classes in this order from 0. To keep the numbers of the files, name every class."
         found = listed([f"{number} {name}" for number, name in class_names.items()], 4)
@@ -86,12 +84,14 @@ def layout_of(
     else:
         parts = _image_parts(content, split, home, where, file, path)
     findings.stop()
-    label_root = (
-        None if labels is None else Root(_here_or_in(home, labels), "read_yolo(labels=)", findings).path
-    )
-    return _layout_of_parts(
-        parts, label_root, home, where, class_names, _points(content, where), findings, images is not None
-    )
+    label_root = labels if labels is None else Root(_here_or_in(home, labels), "read_yolo(labels=)", findings)
+    points = _points(content, where)
+    image_paths, label_paths, orphans = _files_of(parts, label_root, home, findings)
+    if not image_paths:
+        expected = f"images, files that end in {', '.join(ENDINGS)}"
+        raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))
+    folder = home.path if images is None else parts[0]
+    return Layout(folder, where, image_paths, label_paths, orphans, class_names, points)
 
 
 def _here_or_in(home: Root, folder: Any) -> Any:
@@ -152,17 +152,19 @@ def _as_plain_names(names: Any) -> Any:
     return names if as_list(names) is None else as_list(names)
 
 
-def _names_in_yaml(
-    value: Any, by_argument: bool, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
+def _class_names(
+    names: Any, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
-    if value is None and file is None and (folder / "classes.txt").is_file():
+    """Return the names of the classes by their numbers: as given, of the data YAML, or of a classes.txt."""
+    value = content.get("names")
+    if names is not None:
+        where, value = "read_yolo(names=)", _as_plain_names(names)
+    elif file is None and (folder / "classes.txt").is_file():
         where = place(file=str(folder / "classes.txt"))
         value = [
             line.strip() for line in lines_of(folder / "classes.txt", "names of classes") if line.strip()
         ]
     expected = "names, a list of the classes or {number: name}"
-    if by_argument:
-        where, value = "read_yolo(names=)", _as_plain_names(value)
     if value is None:
         fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
         fix = hints(fix_for_path(file, "read_yolo") if file is not None else "", fix)
@@ -170,17 +172,17 @@ def _names_in_yaml(
     listed = isinstance(value, (Mapping, Sequence)) and not isinstance(value, (str, bytes))
     pairs = list(value.items() if isinstance(value, Mapping) else enumerate(value)) if listed else []
     pairs = [(int(n) if isinstance(n, str) and n.isdecimal() else n, name) for n, name in pairs]
-    names = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}
-    if not pairs or len(names) < len(pairs):
+    by_number = {number: str(name) for number, name in pairs if type(number) is int and _is_name(name)}
+    if not pairs or len(by_number) < len(pairs):
         raise DataError(Problem(where, expected, shown(value), code="names"))
-    twice = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
-    if twice:
+    if len(set(by_number.values())) < len(by_number):
+        twice = sorted(name for name, count in Counter(by_number.values()).items() if count > 1)
         raise DataError(Problem(where, "a unique name for each class", shown(twice), code="names"))
-    names = dict(sorted(names.items()))
     total = content.get("nc")
-    if total is not None and total != len(names):
-        raise DataError(Problem(where, f"as many names as nc, {shown(total)}", str(len(names)), code="names"))
-    return names
+    if total is not None and total != len(by_number):
+        expected = f"as many names as nc, {shown(total)}"
+        raise DataError(Problem(where, expected, str(len(by_number)), code="names"))
+    return dict(sorted(by_number.items()))
 
 
 def _is_name(name: Any) -> bool:
@@ -255,62 +257,46 @@ def _path_within(home: Root, name: Any, where: str) -> str | None:
     return home.inside(name) or home.find(name, where, fix)
 
 
-def _layout_of_parts(
-    parts: Sequence[str],
-    label_root: str | None,
-    home: Root,
-    where: str,
-    names: dict[int, str],
-    points: tuple[int, int] | None,
-    findings: Findings,
-    elsewhere: bool,
-) -> Layout:
+def _files_of(
+    parts: Sequence[str], label_root: Root | None, home: Root, findings: Findings
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the paths of the images, of their label files, and of label files without an image."""
     images: list[str] = []
     labels: list[str] = []
-    orphans: list[str] = []
+    label_folders: list[str] = []
     others = 0
+    root, label_base = label_root or home, None if label_root is None else label_root.path
     for part in parts:
         if os.path.isfile(part):
             paths, base = _listed_in(part, home), home.path
         else:
-            inner = Root(part, "read_yolo(images=)", findings)
-            files, more = inner.files()
-            paths, base = [os.path.join(part, *name.split("/")) for name in files], part
+            names, more = Root(part, "read_yolo(images=)", findings).files()
+            paths, base = [os.path.join(part, *name.split("/")) for name in names], part
             others += more
-        texts = [_label_of(path, base, label_root) for path in paths]
-        inside = home if label_root is None else Root(label_root, "read_yolo(labels=)", findings)
-        for text in texts:
-            if text.startswith(inside.path + os.sep):
-                inside.find(os.path.relpath(text, inside.path), place(file=text))
+            label_folders.append(
+                label_base or os.path.dirname(_label_of(os.path.join(part, "x"), part, None))
+            )
         images += paths
-        labels += texts
-        if os.path.isdir(part):
-            orphans += _orphans(
-                label_root or os.path.dirname(_label_of(os.path.join(part, "x"), part, None)), texts
-            )
+        labels += [_label_of(path, base, label_base) for path in paths]
+    for label in labels:
+        if label.startswith(root.path + os.sep):
+            root.find(os.path.relpath(label, root.path), place(file=label))
     findings.stop()
-    beside = [path for path in orphans if path not in set(labels)]
     if others and not all(label.startswith(tuple(parts)) for label in labels):
-        findings.note(
-            counted(
-                others,
-                "file in the folder of images is not an image",
-                "files in the folder of images are not images",
-            )
+        one, several = (
+            "file in the folder of images is not an image",
+            "files in the folder of images are not images",
         )
-    if not images:
-        expected = f"images, files that end in {', '.join(ENDINGS)}"
-        raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))
-    twice = sorted({os.path.splitext(path)[0] for path in images}) if len(set(labels)) < len(labels) else []
-    if twice:
-        seen: set[str] = set()
-        for image, label in zip(images, labels, strict=True):
-            if label in seen:
-                expected = "unique names of images, without their extensions"
-                findings.add("file-twice", place(file=image), expected, f"the label file {label} twice")
-            seen.add(label)
-        findings.stop()
-    return Layout(parts[0] if elsewhere else home.path, where, images, labels, beside, names, points)
+        findings.note(counted(others, one, several))
+    with_image: set[str] = set()
+    for image, label in zip(images, labels, strict=True):
+        if label in with_image:
+            expected = "unique names of images, without their extensions"
+            findings.add("file-twice", place(file=image), expected, f"the label file {label} twice")
+        with_image.add(label)
+    findings.stop()
+    files = [path for folder in dict.fromkeys(label_folders) for path in _text_files(folder)]
+    return images, labels, [path for path in files if path not in with_image]
 
 
 def _listed_in(file: str, home: Root) -> list[str]:
@@ -337,13 +323,10 @@ def _label_of(image: str, base: str, label_root: str | None) -> str:
     return f"{head}{os.sep}labels{os.sep}{tail}" if middle else stem
 
 
-def _orphans(folder: str, labels: Sequence[str]) -> list[str]:
-    """Find label files without an image."""
-    if not os.path.isdir(folder):
-        return []
-    with_image = set(labels)
+def _text_files(folder: str) -> list[str]:
+    """List the text files below a folder, except lists of classes."""
     files = []
-    for at, folders, names in os.walk(folder):
+    for path, folders, names in os.walk(folder):
         folders.sort()
-        files += [os.path.join(at, n) for n in sorted(names) if n.endswith(".txt") and n != "classes.txt"]
-    return [path for path in files if path not in with_image]
+        files += [os.path.join(path, n) for n in sorted(names) if n.endswith(".txt") and n != "classes.txt"]
+    return files
