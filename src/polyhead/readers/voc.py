@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -26,9 +26,12 @@ from polyhead.readers.annotations import (
 )
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root, lines_of
-from polyhead.readers.voc_layout import VocFolders, parsed, voc_folders
+from polyhead.readers.voc_layout import VocEntry, VocFolders, parsed, voc_folders
 from polyhead.readers.voc_objects import VocObject, mark_columns, objects_of
 from polyhead.sources.source import names_in
+
+Sizes = dict[int, tuple[tuple[int, int], tuple[int, int]]]
+"""Two sizes of each usable image, in the annotation and of the file, by the number of its entry."""
 
 
 def read_voc(
@@ -117,20 +120,20 @@ def read_voc(
     home = Root(root, "read_voc(root)", findings)
     folders = voc_folders(home, images, annotations, findings)
     entries = _image_entries(home, folders, split, findings)
-    objects, dropped = objects_of([(n, e.xml, e.tree) for n, e in enumerate(entries)], known, findings)
+    objects, dropped = objects_of(entries, known, findings)
     names = sorted({o.name for o in objects}) if known is None else known
     keep = wanted_categories("read_voc(categories=)", names, categories, findings)
     wanted = [name for name, k in zip(names, keep.tolist(), strict=True) if k]
-    sized = _readable_images(entries, Files(findings, missing_files, exif=exif), verify)
-    kept_entries = [entries[e] for e in sized.entries]
+    sizes = _sizes_of_images(entries, Files(findings, missing_files, exif=exif), verify)
+    kept_entries = [entries[number] for number in sizes]
     columns = _voc_columns(
-        objects, dropped, sized, kept_entries, set(wanted), findings, difficult, one_based, unannotated
+        objects, dropped, sizes, kept_entries, set(wanted), findings, difficult, one_based, unannotated
     )
     return Images(
         {
             "image": [entry.image for entry in kept_entries],
             "file": [os.path.basename(entry.image) for entry in kept_entries],
-            "size": sized.sizes,
+            "size": sizes_of([size for _, size in sizes.values()]),
             **columns,
             **_masks(home, folders.images, kept_entries, findings),
         },
@@ -140,15 +143,7 @@ def read_voc(
     )
 
 
-class _Entry(NamedTuple):
-    """An image: its path, and its XML file with the root element, or None."""
-
-    image: str
-    xml: str | None
-    tree: Element | None
-
-
-def _image_entries(home: Root, folders: VocFolders, split: str | None, findings: Findings) -> list[_Entry]:
+def _image_entries(home: Root, folders: VocFolders, split: str | None, findings: Findings) -> list[VocEntry]:
     """Collect the images in the list of the split, or in the folders."""
     images = folders.images
     files, others = images.files()
@@ -162,7 +157,7 @@ def _image_entries(home: Root, folders: VocFolders, split: str | None, findings:
     xmls = {name[:-4] for name in folders.xmls()}
     stems, where = (sorted(xmls), None) if split is None else _listed_stems(home, folders, split, findings)
     findings.stop()
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, VocEntry] = {}
     for stem in stems:
         xml = folders.xml(stem) if stem in xmls else None
         tree = None if xml is None else parsed(xml, findings)
@@ -175,10 +170,10 @@ def _image_entries(home: Root, folders: VocFolders, split: str | None, findings:
         if image in entries:
             at = place(file=xml or image)
             findings.add("file-twice", at, "a separate image for each XML file", image)
-        entries[image] = _Entry(image, xml, tree)
+        entries[image] = VocEntry(image, xml, tree)
     if split is None:  # also include images without an XML file
         paths = [os.path.join(images.path, name) for name in files]
-        bare = {path: _Entry(path, None, None) for path in paths if path not in entries}
+        bare = {path: VocEntry(path, None, None) for path in paths if path not in entries}
         entries = dict(sorted({**entries, **bare}.items()))
     others -= len(xmls) if folders.beside else 0
     if others > 0:
@@ -238,23 +233,8 @@ def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findin
     return by_stem
 
 
-class _Sized(NamedTuple):
-    """The images that exist and are kept.
-
-    Attributes:
-        entries: the indices of their entries.
-        declared_sizes: int32 ``(N, 2)``, the sizes to which boxes refer.
-        sizes: int32 ``(N, 2)``, the sizes of the image files.
-    """
-
-    entries: list[int]
-    declared_sizes: np.ndarray
-    sizes: np.ndarray
-
-
-def _readable_images(entries: Sequence[_Entry], files: Files, verify: bool) -> _Sized:
-    """Find the entries whose image exists and can be used."""
-    kept, declared_sizes, sizes = [], [], []
+def _sizes_of_images(entries: Sequence[VocEntry], files: Files, verify: bool) -> Sizes:
+    sizes: Sizes = {}
     for number, entry in enumerate(shown_each("reading images", entries)):
         if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
             continue
@@ -265,18 +245,16 @@ def _readable_images(entries: Sequence[_Entry], files: Files, verify: bool) -> _
                 declared = (int(sides[0]), int(sides[1]))
         size = files.sized(entry.image, declared, verify)
         if size is not None:
-            kept.append(number)
-            declared_sizes.append(declared or size)
-            sizes.append(size)
+            sizes[number] = (declared or size, size)
     files.note()
-    return _Sized(kept, sizes_of(declared_sizes), sizes_of(sizes))
+    return sizes
 
 
 def _voc_columns(
     objects: Sequence[VocObject],
     dropped: Sequence[int],
-    images: _Sized,
-    entries: Sequence[_Entry],
+    sizes: Sizes,
+    entries: Sequence[VocEntry],
     names: set[str],
     findings: Findings,
     difficult: str,
@@ -284,7 +262,8 @@ def _voc_columns(
     unannotated: str | None,
 ) -> dict[str, Any]:
     """Make the columns of objects; ``names`` are the categories to keep."""
-    row_of = {entry: row for row, entry in enumerate(images.entries)}
+    row_of = {number: row for row, number in enumerate(sizes)}
+    declared_sizes, actual_sizes = (sizes_of([pair[i] for pair in sizes.values()]) for i in range(2))
     objects = [o for o in objects if o.entry in row_of]
     rows = np.array([row_of[o.entry] for o in objects], np.int64)
     unread = np.array([row_of[entry] for entry in dropped if entry in row_of], np.int64)
@@ -299,9 +278,9 @@ def _voc_columns(
         findings.note(f"{int(hard[at].sum()):,} difficult objects left out")
         at = at[~hard[at]]
     kept = [objects[i] for i in at.tolist()]
-    boxes, fit = _clipped_boxes(kept, images.declared_sizes[rows[at]], one_based, findings)
+    boxes, usable = _clipped_boxes(kept, declared_sizes[rows[at]], one_based, findings)
     findings.stop_if_most(len(objects) + len(dropped))
-    at, kept = at[fit], [kept[i] for i in np.flatnonzero(fit).tolist()]
+    at, kept = at[usable], [kept[i] for i in np.flatnonzero(usable).tolist()]
     missing = missing_images(
         findings,
         len(entries),
@@ -315,9 +294,9 @@ def _voc_columns(
     findings.note(
         f"{counted(len(at), 'box')} of {counted(len({o.name for o in kept}), 'category', 'categories')}"
     )
-    scale = np.tile((images.sizes / images.declared_sizes)[rows[at]][:, ::-1], 2).astype(np.float32)
+    scale = np.tile((actual_sizes / declared_sizes)[rows[at]][:, ::-1], 2).astype(np.float32)
     columns: dict[str, Any] = {
-        "boxes": boxes[fit] * scale,
+        "boxes": boxes[usable] * scale,
         "labels": [o.name for o in kept],
         "difficult": hard[at],
         **mark_columns(kept),
@@ -343,7 +322,7 @@ def _clipped_boxes(
 
 
 def _masks(
-    home: Root, images: Root, entries: Sequence[_Entry], findings: Findings
+    home: Root, images: Root, entries: Sequence[VocEntry], findings: Findings
 ) -> dict[str, list[str | None]]:
     """Make the columns of paths of masks."""
     columns: dict[str, list[str | None]] = {}

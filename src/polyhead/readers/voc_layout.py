@@ -38,6 +38,14 @@ class VocFolders(NamedTuple):
         return os.path.join(self.annotations.path, f"{stem}.xml")
 
 
+class VocEntry(NamedTuple):
+    """An image: its path, and its XML file with the root element, or None."""
+
+    image: str
+    xml: str | None
+    tree: Element | None
+
+
 def voc_folders(home: Root, images: Any, annotations: Any, findings: Findings) -> VocFolders:
     """Find the folders that the user gave, or the usual ones. Raises `DataError` if none of these exists."""
     with os.scandir(home.path) as entries:

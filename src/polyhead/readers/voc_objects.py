@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 from polyhead.errors import listed, place, shown, similar
 from polyhead.readers.annotations import number_of
 from polyhead.readers.findings import Findings
+from polyhead.readers.voc_layout import VocEntry
 
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 _TRUTHS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -28,24 +29,23 @@ class VocObject(NamedTuple):
 
 
 def objects_of(
-    trees: Sequence[tuple[int, str | None, Element | None]], names: Sequence[str] | None, findings: Findings
+    entries: Sequence[VocEntry], names: Sequence[str] | None, findings: Findings
 ) -> tuple[list[VocObject], list[int]]:
     """Read the objects of XML files; also return the index of the entry of each unusable object.
 
     Args:
-        trees: for each entry its index, the path of its XML file and its tree.
         names: the valid names, or None.
     """
     objects: list[VocObject] = []
     dropped: list[int] = []
     empty = 0
-    for number, xml, tree in trees:
-        nodes = [] if tree is None else tree.findall("object")
+    for number, entry in enumerate(entries):
+        nodes = [] if entry.tree is None else entry.tree.findall("object")
         for i, node in enumerate(nodes, 1):
             if not len(node) and not (node.text or "").strip():
                 empty += 1
                 continue
-            voc_object = _object(number, f"{place(file=xml)}, object {i}", node, names, findings)
+            voc_object = _object(number, f"{place(file=entry.xml)}, object {i}", node, names, findings)
             if voc_object is None:
                 dropped.append(number)
             else:
