@@ -30,7 +30,7 @@ from polyhead.readers.voc_layout import VocEntry, VocFolders, parsed, voc_folder
 from polyhead.readers.voc_objects import VocObject, mark_columns, objects_of
 from polyhead.sources.source import names_in
 
-Sizes = dict[int, tuple[tuple[int, int], tuple[int, int]]]
+ImageSizes = dict[int, tuple[tuple[int, int], tuple[int, int]]]
 """Two sizes of each usable image, in the annotation and of the file, by the number of its entry."""
 
 
@@ -233,8 +233,8 @@ def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findin
     return by_stem
 
 
-def _sizes_of_images(entries: Sequence[VocEntry], files: Files, verify: bool) -> Sizes:
-    sizes: Sizes = {}
+def _sizes_of_images(entries: Sequence[VocEntry], files: Files, verify: bool) -> ImageSizes:
+    sizes: ImageSizes = {}
     for number, entry in enumerate(shown_each("reading images", entries)):
         if not files.exists(entry.image, place(file=entry.xml) if entry.xml else "the list of images"):
             continue
@@ -253,7 +253,7 @@ def _sizes_of_images(entries: Sequence[VocEntry], files: Files, verify: bool) ->
 def _voc_columns(
     objects: Sequence[VocObject],
     dropped: Sequence[int],
-    sizes: Sizes,
+    sizes: ImageSizes,
     entries: Sequence[VocEntry],
     names: set[str],
     findings: Findings,

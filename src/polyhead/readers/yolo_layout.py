@@ -74,7 +74,7 @@ def layout_of(
     home = (
         Root(base, "read_yolo(data)", findings) if root is None else Root(root, "read_yolo(root=)", findings)
     )
-    class_names = _class_names(names, content, where, file, path)
+    class_names = _numbered_names(names, content, where, file, path)
     if list(class_names) != list(range(len(class_names))):
         fix = "Heads number the classes in this order from 0. To keep the numbers of the files, name every class."
         found = listed([f"{number} {name}" for number, name in class_names.items()], 4)
@@ -86,7 +86,7 @@ def layout_of(
     findings.stop()
     label_root = labels if labels is None else Root(_here_or_in(home, labels), "read_yolo(labels=)", findings)
     points = _points(content, where)
-    image_paths, label_paths, orphans = _files_of(parts, label_root, home, findings)
+    image_paths, label_paths, orphans = _files_in_parts(parts, label_root, home, findings)
     if not image_paths:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))
@@ -152,7 +152,7 @@ def _as_plain_names(names: Any) -> Any:
     return names if as_list(names) is None else as_list(names)
 
 
-def _class_names(
+def _numbered_names(
     names: Any, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
     """Return the names of the classes by their numbers: as given, of the data YAML, or of a classes.txt."""
@@ -257,7 +257,7 @@ def _path_within(home: Root, name: Any, where: str) -> str | None:
     return home.inside(name) or home.find(name, where, fix)
 
 
-def _files_of(
+def _files_in_parts(
     parts: Sequence[str], label_root: Root | None, home: Root, findings: Findings
 ) -> tuple[list[str], list[str], list[str]]:
     """Return the paths of the images, of their label files, and of label files without an image."""
