@@ -117,7 +117,7 @@ class _Largest(DerivedSource):
             out[name] = [
                 None
                 if b is None or index is None or is_missing(value)
-                else _entry(value, index, len(b), name, row)
+                else _entry_for_box(value, index, len(b), name, row)
                 for value, b, index, row in zip(values, boxes, indices, row_ids, strict=True)
             ]
         return out
@@ -142,7 +142,7 @@ def _index_of_largest(boxes: np.ndarray) -> int:
     return int(np.nan_to_num(area, nan=-1.0).argmax())
 
 
-def _entry(values: Any, index: int, boxes: int, name: str, row: int) -> Any:
+def _entry_for_box(values: Any, index: int, boxes: int, name: str, row: int) -> Any:
     """Return an entry of a row that has one for each box."""
     listed = hasattr(values, "__len__") and not isinstance(values, str)
     if not listed or len(values) != boxes:
