@@ -125,7 +125,7 @@ _WITH_KERAS = (
 def _register(module: Any) -> None:
     """Register losses and metrics with Keras and add notes to its errors, unless such a module is being imported."""
     others = [sys.modules.get(name) for name in _WITH_KERAS if name != module.__name__]
-    if any(getattr(one.__spec__, "_initializing", False) for one in others if one):
+    if any(getattr(other.__spec__, "_initializing", False) for other in others if other):
         return
     if module.__name__ != "keras" or hasattr(module, "saving"):
         import_module("polyhead.keras_bridge.saving")

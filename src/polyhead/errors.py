@@ -97,14 +97,14 @@ def similar(name: Any, names: Iterable[Any]) -> str:
     originals: dict[str, Any] = {}
     for candidate in names:
         originals.setdefault(str(candidate).lower(), candidate)
-    near = difflib.get_close_matches(str(name).lower(), originals, n=1)
-    if not near:
+    matches = difflib.get_close_matches(str(name).lower(), originals, n=1)
+    if not matches:
         return ""
-    match = originals[near[0]]
+    match = originals[matches[0]]
     if isinstance(name, str) and isinstance(match, str):
         return f"Did you mean `{match}`?"
-    other = type(name) is not type(match) and near[0] == str(name).lower()
-    return f"Did you mean {shown(match)}, not {shown(name)}?" if other else ""
+    other_type = type(name) is not type(match) and matches[0] == str(name).lower()
+    return f"Did you mean {shown(match)}, not {shown(name)}?" if other_type else ""
 
 
 def listed(names: Sequence[str], most: int = 40) -> str:

@@ -44,8 +44,10 @@ def line_of_text(text: str) -> str:
     >>> line_of_text('File "/home/me/train.py", line 7, in batches')
     '/home/me/train.py, line 7'
     """
-    own = [(name, line) for name, line in re.findall(r'File "(.+)", line (\d+)', text) if _from_user(name)]
-    return f"{own[-1][0]}, line {own[-1][1]}" if own else ""
+    user_lines = [
+        (name, line) for name, line in re.findall(r'File "(.+)", line (\d+)', text) if _from_user(name)
+    ]
+    return f"{user_lines[-1][0]}, line {user_lines[-1][1]}" if user_lines else ""
 
 
 def _from_user(filename: str) -> bool:
@@ -55,8 +57,8 @@ def _from_user(filename: str) -> bool:
 def line_of_user(error: BaseException) -> str:
     """Name the innermost line of the user's own code that led to an error, or else the innermost line."""
     frames = traceback.extract_tb(origin(error).__traceback__)
-    own = [frame for frame in frames if _from_user(frame.filename)]
+    user_frames = [frame for frame in frames if _from_user(frame.filename)]
     if not frames:
         return "the code that raised it"
-    last = (own or frames)[-1]
+    last = (user_frames or frames)[-1]
     return f"{last.filename}, line {last.lineno}"

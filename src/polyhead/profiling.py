@@ -282,17 +282,17 @@ class Speed:
         """The bottleneck, the remedy and any further mistake, in words."""
         stage, remedy = self.bottleneck, self.remedy
         if stage == "model" and (self.slower or 0) > SLOWER:
-            found = f"A step takes {self.slower:.0%} longer with the feed than on one batch, though it hardly waits: "
-            found += f"on a CPU, a feed takes cores from the step. {remedy}"
+            text = f"A step takes {self.slower:.0%} longer with the feed than on one batch, though it hardly waits: "
+            text += f"on a CPU, a feed takes cores from the step. {remedy}"
         elif stage == "model":
-            found = remedy
+            text = remedy
         elif self.waiting is None:
             share = self.seconds.get(stage, 0.0) / (sum(self.seconds.values()) or 1)
-            found = f"{STAGES[stage].capitalize()} takes most of the feed's time, {share:.0%}. "
-            found += f"If the model waits for data: {_lower(remedy)}"
+            text = f"{STAGES[stage].capitalize()} takes most of the feed's time, {share:.0%}. "
+            text += f"If the model waits for data: {_lower(remedy)}"
         else:
-            found = f"Training waits for data {self.waiting:.0%} of its time, most of it for {STAGES[stage]}. {remedy}"
-        return f"{found} {self.also}".strip()
+            text = f"Training waits for data {self.waiting:.0%} of its time, most of it for {STAGES[stage]}. {remedy}"
+        return f"{text} {self.also}".strip()
 
     @property
     def line(self) -> str:

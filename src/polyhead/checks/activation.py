@@ -78,8 +78,8 @@ def _activation_alone(operation: Any) -> str | None:
     """Return the activation that an operation or layer of Keras is by itself, as ``ops.tanh(x)``; None for others."""
     kind = type(operation)
     name = {"Exp": "exponential"}.get(kind.__name__, snake_name(kind.__name__))
-    own = not str(kind.__module__).startswith("keras.")
-    return None if own or name not in RANGES or getattr(operation, "alpha", 1) != 1 else name
+    of_user = not str(kind.__module__).startswith("keras.")
+    return None if of_user or name not in RANGES or getattr(operation, "alpha", 1) != 1 else name
 
 
 def _relu(operation: Any) -> str | None:

@@ -60,7 +60,7 @@ class Binding:
         """Return whether the user was warned before, by `polyhead.compile` (label scale) or by the feed (one class)."""
         if problem.code == "constant":
             labels = self._assembler.labels.items()
-            return any(one.of_one_class and problem.place == place(head=name) for name, one in labels)
+            return any(label.of_one_class and problem.place == place(head=name) for name, label in labels)
         return by_polyhead and problem.code == "label-scale"
 
     def structure_to_predict(self, model: Any) -> Structure:

@@ -45,22 +45,23 @@ def declaration_of(model: Any) -> Declaration:
     """
     losses = _declared_by_head(model)
     if not losses:
-        bare = loaded_bare(model)
-        fix = hints(bare, "Compile it with ph.compile(model, feed, optimizer=...) before it is saved.")
+        loaded_hint = loaded_bare(model)
+        fix = hints(loaded_hint, "Compile it with ph.compile(model, feed, optimizer=...) before it is saved.")
         expected = "a model that ph.compile compiled"
-        found = shown(type(model).__name__) + (", which is not compiled" if bare else "")
+        found = shown(type(model).__name__) + (", which is not compiled" if loaded_hint else "")
         raise ContractError(Problem("declaration_of(model)", expected, found, fix))
-    parts = [
-        one if isinstance(one, Declaration) else Declaration.from_dict(json.loads(one))
-        for one in losses.values()
+    declarations = [
+        declared if isinstance(declared, Declaration) else Declaration.from_dict(json.loads(declared))
+        for declared in losses.values()
     ]
-    return Declaration(parts[0].inputs, {name: head for part in parts for name, head in part.heads.items()})
+    heads = {name: head for declaration in declarations for name, head in declaration.heads.items()}
+    return Declaration(declarations[0].inputs, heads)
 
 
 def _declared_by_head(model: Any) -> dict[str, str | Declaration]:
     compiled = head_losses(model)
-    found = {} if compiled is None else compiled.losses
-    ordered = sorted(found.items(), key=lambda item: item[1].position)
+    losses = {} if compiled is None else compiled.losses
+    ordered = sorted(losses.items(), key=lambda item: item[1].position)
     return {name: loss.declared for name, loss in ordered if loss.declared}
 
 
@@ -86,15 +87,15 @@ def _other_classes(where: str, known: tuple[Any, ...], found: tuple[Any, ...]) -
 
 
 def _other_kind(where: str, known: Kind, found: Kind) -> Iterator[Problem]:
-    mine, other = type(known.inner), type(found.inner)
-    if mine is not other:
-        expected = f"the kind that the model was compiled for, {mine.__name__}"
+    known_class, found_class = type(known.inner), type(found.inner)
+    if known_class is not found_class:
+        expected = f"the kind that the model was compiled for, {known_class.__name__}"
         fix = "Say train.on(rows), or ph.declaration_of(model).feed(rows)."
-        yield Problem(where, expected, other.__name__, fix, "other-meaning")
+        yield Problem(where, expected, found_class.__name__, fix, "other-meaning")
         return
-    meaning = found.meaning
+    found_meaning = found.meaning
     for name, value in known.meaning.items():
-        if name in meaning and value != meaning[name]:
+        if name in found_meaning and value != found_meaning[name]:
             expected = f"{name}={shown(value)}, as the model was compiled for"
             say = f"Say {name}={shown(value)}, as train.on(rows) does."
             fix = f"{say} If this column is not like that, convert it first."
@@ -102,7 +103,7 @@ def _other_kind(where: str, known: Kind, found: Kind) -> Iterator[Problem]:
                 fix = (
                     "It was fitted on other rows: say train.on(rows), or ph.declaration_of(model).feed(rows)."
                 )
-            yield Problem(where, expected, f"{name}={shown(meaning[name])}", fix, "other-meaning")
+            yield Problem(where, expected, f"{name}={shown(found_meaning[name])}", fix, "other-meaning")
 
 
 def without_effect(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:

@@ -77,8 +77,8 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
     problems = list(fit.problems)
     images = [kind for kind in declared.inputs.values() if isinstance(kind, Image)]
     size = images[0].shape[:2] if len(images) == 1 else None
-    for name, one in rows.labels.items():
-        problems += check_labels(name, declared.heads[name], one, declared.shuffled, size)
+    for name, statistics in rows.labels.items():
+        problems += check_labels(name, declared.heads[name], statistics, declared.shuffled, size)
     if compiled:
         problems += other_meaning(model, declared.inputs, declared.heads)
         problems += without_effect(model, declared.heads)

@@ -34,22 +34,24 @@ def first_layers(model: Any, tensor: Any) -> list[Any]:
     >>> [layer.name for layer in first_layers(keras.Model(x, h), x)]
     ['first']
     """
-    found: list[Any] = []
+    layers: list[Any] = []
     todo = [(model, tensor)]
     while todo:
-        owner, given = todo.pop()
+        owner, read_tensor = todo.pop()
         owner = getattr(owner, "_functional", None) or owner
         for layer in getattr(owner, "operations", ()):
             for node in layer._inbound_nodes:
-                at = [i for i, one in enumerate(node.input_tensors) if one is given]
+                positions = [
+                    i for i, input_tensor in enumerate(node.input_tensors) if input_tensor is read_tensor
+                ]
                 inner = getattr(layer, "inputs", None) if hasattr(layer, "layers") else None
-                if at and isinstance(inner, list) and at[0] < len(inner):
-                    todo.append((layer, inner[at[0]]))
-                elif at and type(layer).__name__ in _MOVES:
+                if positions and isinstance(inner, list) and positions[0] < len(inner):
+                    todo.append((layer, inner[positions[0]]))
+                elif positions and type(layer).__name__ in _MOVES:
                     todo += [(owner, output) for output in node.outputs]
-                elif at:
-                    found.append(layer)
-    return found
+                elif positions:
+                    layers.append(layer)
+    return layers
 
 
 def unscaled_images(where: str, layers: Iterable[Any], fix: str) -> Problem | None:
@@ -82,7 +84,7 @@ def fractions_cut(where: str, dtype: str, found: str, fix: str) -> Problem | Non
 
 def _rows_of_embedding(layers: Iterable[Any]) -> tuple[int, str] | None:
     """Return the smallest number of ids of an embedding among these layers, and its name; None without one."""
-    sizes = [(int(one.input_dim), one.name) for one in layers if type(one).__name__ == "Embedding"]
+    sizes = [(int(layer.input_dim), layer.name) for layer in layers if type(layer).__name__ == "Embedding"]
     return min(sizes, default=None)
 
 

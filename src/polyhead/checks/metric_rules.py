@@ -81,9 +81,9 @@ def metric_kind(metric: Any) -> str:
     if not str(getattr(owner, "__module__", "")).startswith(("keras.", "polyhead.")):
         return ""
     name = getattr(owner, "__name__", type(owner).__name__)
-    found = snake_name(name)
-    found = {"kldivergence": "kl_divergence", "fbeta_score": "f_beta_score"}.get(found, found)
-    return found if found in _KNOWN else ""
+    kind = snake_name(name)
+    kind = {"kldivergence": "kl_divergence", "fbeta_score": "f_beta_score"}.get(kind, kind)
+    return kind if kind in _KNOWN else ""
 
 
 def check_metrics(
@@ -156,8 +156,8 @@ def _averaged_function(metric: Any) -> Callable[[Any, Any], Any] | None:
 
 def _check_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]:
     """Find metrics that take no weights, for a feed whose batches have weights."""
-    for head, some in metrics.items():
-        for metric in some:
+    for head, of_head in metrics.items():
+        for metric in of_head:
             if not weights_parameter(type(metric).update_state):
                 expected = "a metric that takes weights, as labels are missing or weighted in this feed"
                 found = f"{type(metric).__name__}, whose update_state has no sample_weight"
@@ -169,8 +169,8 @@ def _check_metric_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool) -> 
     """Find metrics with the same name, of which only one would be logged, and metrics shared by several heads."""
     owners: dict[int, str] = {}
     logged = {f"{head}_loss": head for head in metrics}
-    for head, some in metrics.items():
-        for metric in some:
+    for head, of_head in metrics.items():
+        for metric in of_head:
             name = f"{head}_{metric.name}"
             owner = owners.setdefault(id(metric), head)
             if owner != head:
@@ -181,10 +181,10 @@ def _check_metric_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool) -> 
                 fix = "It would count the rows of both heads together: make one for each."
                 yield Problem(place(head=head), expected, found, fix, "metric-shared", warning=by_hand)
             elif name in logged:
-                other = "" if logged[name] == head else f', as head `{logged[name]}` logs "{name}" as well'
+                and_head = "" if logged[name] == head else f', as head `{logged[name]}` logs "{name}" as well'
                 expected = 'metrics with different names, other than "loss"'
                 fix = "Only one of them would be logged: say name= in the other."
-                found = f"{metric.name}{other}"
+                found = f"{metric.name}{and_head}"
                 yield Problem(place(head=head), expected, found, fix, "metric-name", warning=by_hand)
             logged.setdefault(name, head)
 
@@ -285,7 +285,7 @@ def _thresholds(kind: str, config: Mapping[str, Any]) -> list[float]:
     """The thresholds that a metric applies to the output."""
     if kind not in _CUTS or config.get("top_k") is not None:
         return []
-    found = config.get("thresholds", config.get("threshold"))
-    if found is None:
+    thresholds = config.get("thresholds", config.get("threshold"))
+    if thresholds is None:
         return [] if kind in _F_SCORES else [0.5]
-    return [float(cut) for cut in (found if isinstance(found, (list, tuple)) else [found])]
+    return [float(cut) for cut in (thresholds if isinstance(thresholds, (list, tuple)) else [thresholds])]

@@ -51,11 +51,11 @@ def model_tensors(places: Iterable[tuple[Path, Any]], model: Any) -> list[ModelT
     >>> str(model_tensors([((), x)], keras.Model(x, keras.layers.Dense(1)(x)))[0])
     '`x` (4,)'
     """
-    found = []
+    tensors = []
     for path, tensor in places:
         operation = made_by(tensor)
         layer = getattr(tensor, "name", None) if operation is None else operation.name
-        found.append(
+        tensors.append(
             ModelTensor(
                 path,
                 tuple(tensor.shape[1:]),
@@ -64,7 +64,7 @@ def model_tensors(places: Iterable[tuple[Path, Any]], model: Any) -> list[ModelT
                 bool(getattr(operation, "optional", False)),
             )
         )
-    return found
+    return tensors
 
 
 def made_by(tensor: Any) -> Any:

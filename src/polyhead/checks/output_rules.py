@@ -140,14 +140,14 @@ def _check_loss(
             "loss",
         )
         return
-    found = None
+    outside = None
     if not head.losses and seen is not None and loss.name in UNIT_LOSSES:
-        found = first_outside(seen, (0, 1))
-    if found is not None:
+        outside = first_outside(seen, (0, 1))
+    if outside is not None:
         yield Problem(
-            f"{where}, row {found[1]}",
+            f"{where}, row {outside[1]}",
             f"labels in 0–1, as {loss.name} expects",
-            f"{found[0]:.6g}",
+            f"{outside[0]:.6g}",
             'Say loss="mean_squared_error" for numbers.',
             "loss",
         )
@@ -177,17 +177,17 @@ def _why_not(loss: str, head: Head, units: int) -> str:
 def _check_reach(where: str, head: Head, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:
     """Find a label outside of the output's range."""
     low, high, why = bounds_of(applied, None) or (-math.inf, math.inf, "")
-    found = first_outside(seen, (low, high))
-    if found is not None:
+    outside = first_outside(seen, (low, high))
+    if outside is not None:
         expected = f"labels {span(low, high)}, as {why}"
         in_pixels = getattr(head.inner, "normalized", None) is False
-        other = (
+        instead = (
             "say normalized=True, column_normalized=False for coordinates in 0–1"
             if in_pixels
             else "scale the labels"
         )
-        fix = f"Give the output layer no activation, or {other}."
-        yield Problem(f"{where}, row {found[1]}", expected, f"{found[0]:.6g}", fix, "label-range")
+        fix = f"Give the output layer no activation, or {instead}."
+        yield Problem(f"{where}, row {outside[1]}", expected, f"{outside[0]:.6g}", fix, "label-range")
 
 
 def half_precision(name: str, tensor: Any) -> Iterator[Problem]:
@@ -205,16 +205,16 @@ def exchanged_heads(
     """Find two heads of one shape whose labels fit each other's outputs but not their own."""
     # an id is no number of the output
     names = [n for n in heads if n in seen and seen[n].labeled and heads[n].shape == heads[n].output_shape]
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            if heads[one].output_shape != heads[other].output_shape:
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            if heads[first].output_shape != heads[second].output_shape:
                 continue
-            straight = suits(applied[one], seen[one]) and suits(applied[other], seen[other])
-            crossed = suits(applied[other], seen[one]) and suits(applied[one], seen[other])
+            straight = suits(applied[first], seen[first]) and suits(applied[second], seen[second])
+            crossed = suits(applied[second], seen[first]) and suits(applied[first], seen[second])
             if crossed and not straight:
-                where = f"{place(head=one)} and {place(head=other)}"
+                where = f"{place(head=first)} and {place(head=second)}"
                 expected = "the labels of each head at its own output"
-                found = f"labels of `{one}` that fit the output of `{other}`, and the reverse"
+                found = f"labels of `{first}` that fit the output of `{second}`, and the reverse"
                 fix = "They look exchanged: check the columns of the two heads, and the names of the two layers."
                 yield Problem(where, expected, found, fix, "exchanged", warning=True)
 
@@ -297,10 +297,10 @@ def _check_strays(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Prob
 
 def _check_shared(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
     """Find classes of which nearly every row has its own, such as ids and free text; all of them have to occur."""
-    found = len(seen.distinct or ()) if seen.most_distinct and seen.complete else 0
-    if found < max(FEW, len(head.names)) or 2 * found <= seen.labeled:
+    distinct = len(seen.distinct or ()) if seen.most_distinct and seen.complete else 0
+    if distinct < max(FEW, len(head.names)) or 2 * distinct <= seen.labeled:
         return
-    words = f"{found:,} different ones in {counted(seen.labeled, 'row')}"
+    words = f"{distinct:,} different ones in {counted(seen.labeled, 'row')}"
     fix = "Look at its column: ids and free text are no classes, and numbers are ph.Regression()."
     yield Problem(place(head=name), "classes that several rows share", words, fix, "unshared", warning=True)
 
@@ -344,25 +344,30 @@ def check_spelling(name: str, head: Head) -> Iterator[Problem]:
     """Find learned classes whose names differ only in spaces or case, which are likely one class."""
     column, kind = head.columns(name)[0], head.inner
     what = "values" if kind.is_binary else "classes"
-    other = (
+    instead = (
         "turn the column into 0 and 1"
         if kind.is_binary
         else f"list the classes: {type(kind).__name__}([...])"
     )
     groups = []
     for names in kind.spellings:
-        often = {0: "", 1: " once"}
-        found = [f"{shown(one)}{often.get(times, f' {times:,} times')}" for one, times in names.items()]
-        groups.append(f"{', '.join(found[:-1])} and {found[-1]}")
+        times_in_words = {0: "", 1: " once"}
+        spelled = [
+            f"{shown(spelling)}{times_in_words.get(times, f' {times:,} times')}"
+            for spelling, times in names.items()
+        ]
+        groups.append(f"{', '.join(spelled[:-1])} and {spelled[-1]}")
     if not groups:
         return
-    spaces = all(len({one.strip() for one in names}) < len(names) for names in kind.spellings)
-    composed = all(len({normalize("NFC", one) for one in names}) < len(names) for names in kind.spellings)
+    spaces = all(len({spelling.strip() for spelling in names}) < len(names) for names in kind.spellings)
+    composed = all(
+        len({normalize("NFC", spelling) for spelling in names}) < len(names) for names in kind.spellings
+    )
     clean = ".str.strip()" if spaces else '.str.normalize("NFC")' if composed else ".str.strip().str.lower()"
     more = f"; … ({len(groups):,} in all)" if len(groups) > _NAMED else ""
     where = place(head=name, column=None if column == name else column)
     expected = (
         f"{what} that differ in more than {'how accents are encoded' if composed else 'spaces and case'}"
     )
-    fix = f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {other}."
+    fix = f"If they mean the same, spell them alike in the data, for example with {clean}; if not, {instead}."
     yield Problem(where, expected, "; ".join(groups[:_NAMED]) + more, fix, "class-spelling", warning=True)

@@ -57,10 +57,10 @@ def unscaled_heads(
         if head.weight > 0 and (loss := _first_loss(head, losses.get(name), seen.get(name))) is not None
     }
     for name, loss in first.items():
-        one, head = seen.get(name), heads[name].inner
-        if not head.unit_fix or one is None or loss <= 0:
+        labels, head = seen.get(name), heads[name].inner
+        if not head.unit_fix or labels is None or loss <= 0:
             continue
-        if applied.get(name) in BOUNDED or _begins_there(outputs.get(name), one):
+        if applied.get(name) in BOUNDED or _begins_there(outputs.get(name), labels):
             continue
         apart = {other: _times_apart(name, other, first, heads) for other in first if other != name}
         other = max(apart, key=lambda key: apart[key], default=name)
@@ -72,7 +72,7 @@ def unscaled_heads(
         yield Problem(
             place(head=name),
             "labels near unit scale, as it is trained together with other heads",
-            f"a mean of {one.mean:.4g} and a deviation of {one.deviation:.4g}, by which {share}",
+            f"a mean of {labels.mean:.4g} and a deviation of {labels.deviation:.4g}, by which {share}",
             head.unit_fix,
             "label-scale",
             warning=True,

@@ -38,10 +38,10 @@ def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dic
         ContractError: for another structure. Keras would split a single array for several heads by its rows, and
             drop the rest.
     """
-    given = list(leaves(nested))
-    if len(paths) == len(given) == 1:
-        return dict.fromkeys(paths, given[0][1])
-    structured = {path for path, _ in given} == set(paths.values())
+    flat = list(leaves(nested))
+    if len(paths) == len(flat) == 1:
+        return dict.fromkeys(paths, flat[0][1])
+    structured = {path for path, _ in flat} == set(paths.values())
     if not structured and not (isinstance(nested, Mapping) and set(nested) == set(paths)):
         keys = list(nested) if isinstance(nested, Mapping) else []
         near = [hint for key in keys if key not in paths and (hint := similar(key, set(paths) - set(keys)))]
@@ -102,25 +102,25 @@ def checked_labels(name: str, true: Any, pred: Any) -> Any:
     shape = tuple(pred.shape)
     classes = len(shape) > 1 and shape[-1] != 1
     unknown = _rank(true) is None
-    found = () if unknown else tuple(true.shape)
-    ids = classes and "float" not in kind and (unknown or len(found) == len(shape) - 1)
+    label_shape = () if unknown else tuple(true.shape)
+    ids = classes and "float" not in kind and (unknown or len(label_shape) == len(shape) - 1)
     wanted = shape[:-1] if ids else shape
-    if unknown or (len(found) == len(wanted) and None in found[1:]):
+    if unknown or (len(label_shape) == len(wanted) and None in label_shape[1:]):
         # TensorFlow traced other shapes before and leaves this one unknown: check it in the step
         import tensorflow as tf
 
         return tf.ensure_shape(true, wanted)
-    if len(found) == len(wanted) and all(
-        f is None or w is None or f == w for f, w in zip(found, wanted, strict=True)
+    if len(label_shape) == len(wanted) and all(
+        f is None or w is None or f == w for f, w in zip(label_shape, wanted, strict=True)
     ):
         return true
-    if None in (*found[:1], *shape[:1]) or found[:1] == shape[:1]:
-        found, shape = (None, *found[1:]), (None, *shape[1:])
+    if None in (*label_shape[:1], *shape[:1]) or label_shape[:1] == shape[:1]:
+        label_shape, shape = (None, *label_shape[1:]), (None, *shape[1:])
     expected = f"labels of shape {_dims(shape)}, like the output"
     if classes:
         expected += f", or class ids of shape {_dims(shape[:-1])}"
-    fix = "Give labels[:, None]." if len(found) == len(shape) - 1 and shape[-1] == 1 else ""
-    raise ContractError(Problem(place(head=name), expected, f"{kind} {_dims(found)}", fix))
+    fix = "Give labels[:, None]." if len(label_shape) == len(shape) - 1 and shape[-1] == 1 else ""
+    raise ContractError(Problem(place(head=name), expected, f"{kind} {_dims(label_shape)}", fix))
 
 
 def _dims(shape: tuple[int | None, ...]) -> str:

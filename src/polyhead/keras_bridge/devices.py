@@ -26,13 +26,13 @@ def require_shares(use: str, sizes: Mapping[str, int], devices: int) -> None:
     Raises:
         ContractError: naming the number of rows that cannot be divided, and what to do.
     """
-    for place, size in sizes.items():
+    for batch, size in sizes.items():
         if size % devices:
-            if place == BATCH_SIZE:
+            if batch == BATCH_SIZE:
                 fix = _nearest_sizes(size, devices)
             else:
                 fix = _shared_by(devices, use, size, alone=len(sizes) == 1)
-            where = f"fit(validation_data=), {place}" if use == "validation" else place
+            where = f"fit(validation_data=), {batch}" if use == "validation" else batch
             expected = f"a number of rows that {devices} devices divide"
             raise ContractError(Problem(where, expected, str(size), fix))
 
@@ -44,8 +44,8 @@ def _nearest_sizes(size: int, devices: int) -> str:
     ('Say batch_size=28 or batch_size=32.', 'Say batch_size=4.')
     """
     below = size - size % devices
-    found = [f"batch_size={one}" for one in (below, below + devices) if one]
-    return f"Say {' or '.join(found)}."
+    choices = [f"batch_size={size}" for size in (below, below + devices) if size]
+    return f"Say {' or '.join(choices)}."
 
 
 def _shared_by(devices: int, use: str, last: int, alone: bool) -> str:

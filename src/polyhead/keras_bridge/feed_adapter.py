@@ -72,8 +72,8 @@ class FeedAdapter(KerasInput):
 
     def _instead(self, name: str, rows: str) -> str:
         """Say how to make a feed with another value of an argument."""
-        kept = ("shuffle", "augment", "drop_remainder")  # what `on` does not take over
-        same = [f", {one}=feed.{one}" for one in kept if one != name and getattr(self, one)]
+        not_taken_over = ("shuffle", "augment", "drop_remainder")  # by `on`
+        same = [f", {arg}=feed.{arg}" for arg in not_taken_over if arg != name and getattr(self, arg)]
         return f"Make another feed: feed.on({rows}{''.join(same)})."
 
     def _fixed(self, name: str, kinds: Mapping[str, Any]) -> FixedKinds:

@@ -169,7 +169,7 @@ class FeedIterator:
             return
         trained_before = 0
         if run.requested is None:
-            require_one_thread([(one, other.thread) for one, other in self._runs.items() if other.requested])
+            require_one_thread([(key, known.thread) for key, known in self._runs.items() if known.requested])
             position.finish_last_run()
             run.requested, run.steps = fit_epochs.counter_of_batches(keras_run), call.steps
             trained_before = self._start_run(call, call.steps or len(self.order))

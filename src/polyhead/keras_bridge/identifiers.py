@@ -127,26 +127,40 @@ def _unknown_name(
 def _containing(given: str, names: Iterable[str]) -> str:
     """Return a hint at the names that contain a word, as "focal"; empty if none does."""
     word = given.lower().removesuffix("loss").strip("_ ")
-    found = [f"`{name}`" for name in names if len(word) > 1 and word in name]
-    return f"Did you mean {' or '.join(found[:3])}?" if found else ""
+    similar_names = [f"`{name}`" for name in names if len(word) > 1 and word in name]
+    return f"Did you mean {' or '.join(similar_names[:3])}?" if similar_names else ""
 
 
-def _arguments_needed(made: Any) -> list[str]:
+def _arguments_needed(keras_class: Any) -> list[str]:
     """The required arguments of a Keras class."""
-    if not isinstance(made, type):
+    if not isinstance(keras_class, type):
         return []
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(made).parameters.values()
-    return [one.name for one in parameters if one.default is one.empty and one.kind in kinds]
+    parameters = inspect.signature(keras_class).parameters.values()
+    return [
+        parameter.name
+        for parameter in parameters
+        if parameter.default is parameter.empty and parameter.kind in kinds
+    ]
 
 
 @functools.cache
 def weights_parameter(update_state: Any) -> str:
     """The name of the weights in ``update_state`` of a class of metrics, ``"*"`` by position; empty for none."""
     parameters = list(inspect.signature(update_state).parameters.values())
-    if any(one.name == "sample_weight" or one.kind is one.VAR_KEYWORD for one in parameters):
+    if any(
+        parameter.name == "sample_weight" or parameter.kind is parameter.VAR_KEYWORD
+        for parameter in parameters
+    ):
         return "sample_weight"
-    return "*" if any("weight" in one.name or one.kind is one.VAR_POSITIONAL for one in parameters) else ""
+    return (
+        "*"
+        if any(
+            "weight" in parameter.name or parameter.kind is parameter.VAR_POSITIONAL
+            for parameter in parameters
+        )
+        else ""
+    )
 
 
 def snake_name(name: str) -> str:
@@ -176,9 +190,9 @@ def require_model(model: Any, where: str) -> None:
 def unknown_arguments(model: Any, given: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for each argument that ``model.compile`` does not have."""
     parameters = inspect.signature(model.compile).parameters.values()
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
-    known = [one.name for one in parameters]
+    known = [parameter.name for parameter in parameters]
     for name in given:
         if name not in known:
             found, near = "none of that name", similar(name, [*known, "normalize"])

@@ -134,18 +134,20 @@ def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: 
         if iterator is not None and names.get("epoch_iterator", iterator) is not iterator:
             return Call("evaluate", model, steps, probing=probing)
         start = getattr(model, "_initial_epoch", None) or names.get("initial_epoch") or 0
-        given = names.get("callbacks")
-        given = getattr(given, "callbacks", given)  # Keras wraps them in a `CallbackList`
-        callbacks = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+        callback_list = names.get("callbacks")
+        callback_list = getattr(
+            callback_list, "callbacks", callback_list
+        )  # Keras wraps them in a `CallbackList`
+        callbacks = tuple(callback_list) if isinstance(callback_list, (list, tuple)) else (callback_list,)
         verbose = bool(names.get("verbose", True))
-        left = None if steps else names.get("epochs", 1) - names.get("epoch", start)
+        epochs_left = None if steps else names.get("epochs", 1) - names.get("epoch", start)
         within = None if iterator is None else weakref.ref(iterator)
         return Call(
             "fit",
             model,
             steps,
             initial_epoch=start,
-            epochs=left,
+            epochs=epochs_left,
             probing=probing,
             within=within,
             verbose=verbose,
@@ -176,29 +178,29 @@ _SPLIT_OF_STREAM = (
 
 def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...]:
     # for its validation, `fit` passes on the batch size of its arrays
-    meant = [name for name in _REMEDY if name != "batch_size" or not names.get("use_cached_eval_dataset")]
+    arguments = [name for name in _REMEDY if name != "batch_size" or not names.get("use_cached_eval_dataset")]
     streams = getattr(getattr(names.get("x"), "source", None), "sequential", False)
     remedies = _REMEDY | {"validation_split": _SPLIT_OF_STREAM} if streams else _REMEDY
-    found = tuple(
+    problems = tuple(
         Problem(f"{method}({name}=)", f"no {name}= together with a Feed", shown(names[name]), remedies[name])
-        for name in meant
+        for name in arguments
         if names.get(name) is not None and not (name == "validation_split" and names[name] == 0)
     )
-    order = names.get("shuffle", True)
+    shuffle = names.get("shuffle", True)
     shuffles = getattr(names.get("x"), "shuffle", False)
-    if method == "fit" and (order == "batch" or (not order and shuffles)):
-        other = 'Say Feed(shuffle="blocks").' if order else "Say Feed(shuffle=False)."
+    if method == "fit" and (shuffle == "batch" or (not shuffle and shuffles)):
+        fix = 'Say Feed(shuffle="blocks").' if shuffle else "Say Feed(shuffle=False)."
         expected = "no shuffle= together with a Feed, which orders its rows"
-        found += (Problem("fit(shuffle=)", expected, shown(order), other),)
+        problems += (Problem("fit(shuffle=)", expected, shown(shuffle), fix),)
     # it is asked for batches only after an epoch; `isinstance` would call its `__class__`, and so come back here
     validation = names.get("validation_data")
     unlabeled = getattr(type(validation), "_unlabeled", None)
     where = f"{method}(validation_data=)"
     if unlabeled is not None:
-        return found + tuple(unlabeled(validation, where))
+        return problems + tuple(unlabeled(validation, where))
     model = names.get("self")
     free = makes_own_loss(model) and getattr(model, "_compile_loss", None) is None
-    return found + _rows_of_no_feed(
+    return problems + _rows_of_no_feed(
         where, validation, bool(getattr(names.get("x"), "heads", ())) and not free
     )
 
@@ -216,8 +218,8 @@ def _rows_of_no_feed(where: str, rows: Any, labeled: bool) -> tuple[Problem, ...
     if rows is None or any(base.__name__ in _LOADERS for base in type(rows).__mro__):
         return ()
     if isinstance(rows, (tuple, list)):
-        feeds = any(hasattr(type(one), "_unlabeled") for one in rows)
-        wrong = feeds or not 1 <= len(rows) <= 3 or (labeled and (len(rows) == 1 or rows[1] is None))
+        has_feed = any(hasattr(type(part), "_unlabeled") for part in rows)
+        wrong = has_feed or not 1 <= len(rows) <= 3 or (labeled and (len(rows) == 1 or rows[1] is None))
     else:
         columns = any(hasattr(rows, name) for name in ("shape", "column_names", "columns"))
         batches = hasattr(rows, "__iter__") or hasattr(rows, "__getitem__")

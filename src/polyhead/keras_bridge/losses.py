@@ -82,8 +82,8 @@ class LabeledMean(keras.losses.Loss):
     @property
     def ignored(self) -> int | None:
         """The class that the loss itself leaves out, ``ignore_class=``; None for other losses."""
-        found: int | None = getattr(self.loss, "ignore_class", None)
-        return found
+        ignored_class: int | None = getattr(self.loss, "ignore_class", None)
+        return ignored_class
 
     def _raw_loss(self, y_true: Any, y_pred: Any) -> Any:
         axis = _cosine_axis(self.loss)
@@ -103,8 +103,8 @@ class LabeledMean(keras.losses.Loss):
         ignored = self.ignored
         if ignored is not None and len(y_true.shape) == len(y_pred.shape) - 1:
             # outputs of ignored labels get NaN as gradients with Keras 3.10 on PyTorch
-            kept = ops.not_equal(y_true, ops.cast(ignored, y_true.dtype))[..., None]
-            y_pred = ops.where(kept, y_pred, ops.stop_gradient(y_pred))
+            labeled = ops.not_equal(y_true, ops.cast(ignored, y_true.dtype))[..., None]
+            y_pred = ops.where(labeled, y_pred, ops.stop_gradient(y_pred))
         sparse = isinstance(self.loss, keras.losses.SparseCategoricalCrossentropy)
         sparse = sparse or self.loss is keras.losses.sparse_categorical_crossentropy
         if sparse and len(y_pred.shape) > 2:
@@ -176,13 +176,13 @@ class LabeledMean(keras.losses.Loss):
         Raises:
             ContractError: if weights are finer than the values.
         """
-        found = with_axes_of(weight, values)
-        fits = len(found.shape) == len(values.shape) and all(
-            w in (1, v, None) or v is None for w, v in zip(found.shape, values.shape, strict=True)
+        aligned = with_axes_of(weight, values)
+        fits = len(aligned.shape) == len(values.shape) and all(
+            w in (1, v, None) or v is None for w, v in zip(aligned.shape, values.shape, strict=True)
         )
         if not fits:
             raise ContractError(finer(self.head or self.name, weight.shape, values.shape))
-        return found
+        return aligned
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss of a batch, a scalar."""
@@ -272,8 +272,8 @@ def _is_of_batch(values: Any, y_pred: Any) -> bool:
     """
     if len(values.shape) == 0:
         return True
-    found = values.shape[0]
-    return found is not None and found != y_pred.shape[0]
+    count = values.shape[0]
+    return count is not None and count != y_pred.shape[0]
 
 
 def _cosine_axis(loss: Any) -> int | None:

@@ -29,11 +29,11 @@ _ACCURACIES = {
 }
 
 
-def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
-    """Return the metric that ``model.compile(metrics={head: [asked]})`` would make, with its name.
+def resolve(given: Any, head: Head, logits: bool) -> keras.metrics.Metric:
+    """Return the metric that ``model.compile(metrics={head: [given]})`` would make, with its name.
 
     Args:
-        asked: a Keras metric, its name, or a function of ``(y_true, y_pred)``. ``"accuracy"`` is chosen by the shapes
+        given: a Keras metric, its name, or a function of ``(y_true, y_pred)``. ``"accuracy"`` is chosen by the shapes
             of labels and output. The default metrics of the head may be given by name, too.
         logits: whether outputs are logits; a metric given by name is made for them.
 
@@ -41,28 +41,28 @@ def resolve(asked: Any, head: Head, logits: bool) -> keras.metrics.Metric:
     >>> [resolve(name, Binary(), False).name for name in ("accuracy", "mae", keras.metrics.AUC(name="roc"))]
     ['accuracy', 'mae', 'roc']
     """
-    if not isinstance(asked, str):
-        found = keras.metrics.get(asked)
-        if isinstance(found, keras.metrics.Metric):
-            return _of_floats(found)
-        name = getattr(found, "__name__", None) or type(found).__name__
-        return FunctionMean(found, name=name)
-    found = _ACCURACIES[form_of_labels(head)]() if is_by_shape("metric", asked) else _by_name(asked, head)
-    if not isinstance(found, keras.metrics.Metric):
-        options = {"from_logits": True} if logits and "from_logits" in signature(found).parameters else {}
-        return keras.metrics.MeanMetricWrapper(found, name=asked, **options)
-    config = {**found.get_config(), "name": asked}
+    if not isinstance(given, str):
+        metric = keras.metrics.get(given)
+        if isinstance(metric, keras.metrics.Metric):
+            return _of_floats(metric)
+        name = getattr(metric, "__name__", None) or type(metric).__name__
+        return FunctionMean(metric, name=name)
+    metric = _ACCURACIES[form_of_labels(head)]() if is_by_shape("metric", given) else _by_name(given, head)
+    if not isinstance(metric, keras.metrics.Metric):
+        options = {"from_logits": True} if logits and "from_logits" in signature(metric).parameters else {}
+        return keras.metrics.MeanMetricWrapper(metric, name=given, **options)
+    config = {**metric.get_config(), "name": given}
     if logits and "from_logits" in config:
         config["from_logits"] = True
     elif logits and head.probabilities == SIGMOID:  # a logit of 0 is a probability of 0.5
         at_half = {"threshold": (0.5,), "thresholds": (None, 0.5)}
         config |= {key: 0.0 for key, default in at_half.items() if config.get(key, 1) in default}
     if head.probabilities:  # these support labels between 0 and 1
-        if type(found) is keras.metrics.BinaryAccuracy:
-            return BinaryAccuracy(name=asked, threshold=0.0 if logits else 0.5)
-        if type(found) is keras.metrics.AUC:
-            return AUC(from_logits=logits, name=asked)
-    return _of_floats(type(found).from_config(config))
+        if type(metric) is keras.metrics.BinaryAccuracy:
+            return BinaryAccuracy(name=given, threshold=0.0 if logits else 0.5)
+        if type(metric) is keras.metrics.AUC:
+            return AUC(from_logits=logits, name=given)
+    return _of_floats(type(metric).from_config(config))
 
 
 def _by_name(name: str, head: Head) -> Any:
@@ -108,17 +108,17 @@ def add_batch(metric: keras.metrics.Metric, true: Any, pred: Any, weight: Any) -
             metric.update_state(true, pred, **{parameter: weight})
         return
     values = metric._fn(true, pred, **metric._fn_kwargs)
-    kept = with_axes_of(weight, values)
-    if keras_mask(values) is not None or len(kept.shape) != len(values.shape):
+    weights = with_axes_of(weight, values)
+    if keras_mask(values) is not None or len(weights.shape) != len(values.shape):
         metric.update_state(true, pred, weight)
         return
-    values = ops.where(kept > 0, values, ops.zeros_like(values))
-    if tuple(kept.shape) != tuple(values.shape) or len(kept.shape) > 1:
-        keras.metrics.Mean.update_state(metric, values, sample_weight=kept)
+    values = ops.where(weights > 0, values, ops.zeros_like(values))
+    if tuple(weights.shape) != tuple(values.shape) or len(weights.shape) > 1:
+        keras.metrics.Mean.update_state(metric, values, sample_weight=weights)
         return
-    kept = ops.cast(kept, metric.dtype)
-    metric.total.assign_add(ops.sum(ops.cast(values, metric.dtype) * kept))
-    metric.count.assign_add(ops.sum(kept))
+    weights = ops.cast(weights, metric.dtype)
+    metric.total.assign_add(ops.sum(ops.cast(values, metric.dtype) * weights))
+    metric.count.assign_add(ops.sum(weights))
 
 
 def _means(metric: keras.metrics.Metric) -> bool:
@@ -159,14 +159,14 @@ def counts_elements(metric: keras.metrics.Metric) -> bool:
 
 def _same_result(
     metric: keras.metrics.Metric,
-    one: tuple[np.ndarray, np.ndarray],
-    other: tuple[np.ndarray, np.ndarray],
+    first: tuple[np.ndarray, np.ndarray],
+    second: tuple[np.ndarray, np.ndarray],
     rtol: float,
 ) -> bool:
     """Return whether a metric gives the same result for two pairs of labels and outputs."""
     try:
-        found = [result_of_metric(_copy(metric), *rows) for rows in (one, other)]
-        return bool(np.allclose(found[0], found[1], rtol=rtol, equal_nan=True))
+        results = [result_of_metric(_copy(metric), *rows) for rows in (first, second)]
+        return bool(np.allclose(results[0], results[1], rtol=rtol, equal_nan=True))
     except Exception:  # a user's metric may raise anything for these rows
         return False
 
@@ -251,11 +251,11 @@ class UnscaledMetric(_Wrapper):
         }
         if "values" in part:
             return _interpolate(scaled, part["start"], part["step"], part["values"])
-        found = scaled * part["width"]
+        numbers = scaled * part["width"]
         # float32 is coarse far from 0, so leave out an offset of both sides if the metric does not depend on it
         if self._moved or self._inverse["log"]:
-            found = found + part["center"]
-        return ops.expm1(found) if self._inverse["log"] else found
+            numbers = numbers + part["center"]
+        return ops.expm1(numbers) if self._inverse["log"] else numbers
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this metric again."""
@@ -268,8 +268,8 @@ def _interpolate(scaled: Any, start: Any, step: Any, values: Any) -> Any:
     at = (scaled - start) / step
     near = ops.where(ops.isfinite(at), at, ops.zeros_like(at))
     low = ops.cast(ops.floor(ops.clip(near, 0, knots - 2)), "int32")
-    flat, place = ops.reshape(values, (-1,)), low + ops.arange(numbers, dtype="int32") * knots
-    first, second = ops.take(flat, place), ops.take(flat, place + 1)
+    flat, index = ops.reshape(values, (-1,)), low + ops.arange(numbers, dtype="int32") * knots
+    first, second = ops.take(flat, index), ops.take(flat, index + 1)
     return first + (at - ops.cast(low, at.dtype)) * (second - first)
 
 
@@ -308,12 +308,12 @@ class HeadMetrics(keras.metrics.Metric):
         super().__init__(name="compile_metrics")
         self.built = True
         self._paths, self._losses = dict(paths), losses
-        self._heads = {name: list(found) for name, found in metrics.items()}
+        self._heads = {name: list(of_head) for name, of_head in metrics.items()}
 
     @property
     def metrics(self) -> list[Any]:
         """The metrics of all heads."""
-        return [metric for found in self._heads.values() for metric in found]
+        return [metric for of_head in self._heads.values() for metric in of_head]
 
     @property
     def variables(self) -> list[Any]:
@@ -338,8 +338,8 @@ class HeadMetrics(keras.metrics.Metric):
         for name, metrics in self._heads.items():
             gap = self._losses.heads[name].gap() if metrics else 0
             for metric in metrics:
-                found = metric.result()
-                for key, value in (found if isinstance(found, Mapping) else {"": found}).items():
+                result = metric.result()
+                for key, value in (result if isinstance(result, Mapping) else {"": result}).items():
                     value = ops.cast(value, keras.backend.floatx()) + gap
                     logs["_".join(filter(None, (name, metric.name, key)))] = value
         return logs

@@ -18,13 +18,13 @@ class HeadLoss(keras.metrics.Metric):
     """The loss of one head over an epoch: the mean over the labeled values in it.
 
     Attributes:
-        asked: whether a step has computed it; a model with its own ``compute_loss`` may never do so.
+        computed: whether a step has computed it; a model with its own ``compute_loss`` may never do so.
         mean_weight: the mean sample weight over the training rows, a variable, so that a compiled step follows it.
     """
 
     def __init__(self, name: str, loss: LabeledMean) -> None:
         super().__init__(name=name)
-        self.asked = False
+        self.computed = False
         self.summed = loss.summed
         # one variable for total, weight, stepped and rows: a step takes half as long to trace as with four
         self.sums = self.add_weight(shape=(4,), initializer="zeros", name="sums")
@@ -36,7 +36,7 @@ class HeadLoss(keras.metrics.Metric):
 
     def count(self, step: Any, total: Any, weight: Any, rows: Any) -> None:
         """Count a batch of ``rows``, by its loss and the sums for the mean over labeled values."""
-        self.asked = True  # set while the step is traced, before any result is read
+        self.computed = True  # set while the step is traced, before any result is read
         rows = ops.cast(rows, step.dtype)
         sums = [ops.cast(value, self.dtype) for value in (total, weight, step * rows, rows)]
         self.sums.assign_add(ops.stack(sums))
@@ -54,7 +54,7 @@ class HeadLoss(keras.metrics.Metric):
 
         There is no log if no step has computed the loss.
         """
-        if not self.asked:
+        if not self.computed:
             return {}
         total, weight, stepped, rows = self.parts()
         return ops.divide_no_nan(*((stepped, rows) if self.summed else (total, weight))) + self.gap()
@@ -65,7 +65,7 @@ class HeadLoss(keras.metrics.Metric):
         Only the loss knows that. In an epoch that does not compute it, as after ``model.compile`` with a Keras loss,
         it is 0.
         """
-        if not self.asked:
+        if not self.computed:
             return 0
         _, weight, _, rows = self.parts()
         return nan_unless((weight > 0) | (rows <= 0))
@@ -117,14 +117,14 @@ class HeadLosses:
 
         JAX computes a loss inside its gradient, and passes the output to metrics as a new array without the mask.
         """
-        before = self._masks.pop(name, None)
-        found = keras_mask(pred)
-        return before if found is None and keras.backend.backend() == "jax" else found
+        stored = self._masks.pop(name, None)
+        mask = keras_mask(pred)
+        return stored if mask is None and keras.backend.backend() == "jax" else mask
 
     def rows(self) -> Any:
         """Return the number of rows of the batch whose loss was just computed, once; None without one."""
-        found, self._rows = self._rows, None
-        return found
+        rows, self._rows = self._rows, None
+        return rows
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the total loss of a batch; on several TensorFlow replicas, the part of this one."""
@@ -133,10 +133,10 @@ class HeadLosses:
         count, rows = replicas(), None
         for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self.paths):
             self._masks[name] = keras_mask(pred)
-            found = self.heads[name]
-            step, total, weights = self.losses[name].measure(true, pred, weight, found.mean_weight)
+            head = self.heads[name]
+            step, total, weights = self.losses[name].measure(true, pred, weight, head.mean_weight)
             rows = rows if parts else ops.shape(pred)[0]
-            found.count(step if count == 1 else step * count, total, weights, rows)
+            head.count(step if count == 1 else step * count, total, weights, rows)
             parts.append(step if self.weights[name] == 1 else self.weights[name] * step)
         self._rows = rows
         return sum(parts[1:], parts[0])
@@ -175,7 +175,7 @@ class EpochLoss(keras.metrics.Mean):
         """Count a step's total by the number of its rows, also in a ``train_step`` that does not pass it."""
         rows = self._losses.rows()
         rows = rows if sample_weight is None else sample_weight
-        if rows is None or any(len(getattr(one, "shape", ())) for one in (values, rows)):
+        if rows is None or any(len(getattr(value, "shape", ())) for value in (values, rows)):
             super().update_state(values, rows)
         else:
             rows = ops.cast(rows, self.dtype)
@@ -189,16 +189,16 @@ class EpochLoss(keras.metrics.Mean):
 
     def result(self) -> Any:
         """Return the mean of the steps' totals, with each head's part replaced by its mean over labeled values."""
-        found, labels = super().result(), []
+        mean, labels = super().result(), []
         for name, head in self._losses.heads.items():
             share = self._losses.weights[name]
-            if not (head.asked and share):
+            if not (head.computed and share):
                 continue
             total, weight, stepped, rows = head.parts()
             if not head.summed:
-                found += share * (ops.divide_no_nan(total, weight) - ops.divide_no_nan(stepped, rows))
+                mean += share * (ops.divide_no_nan(total, weight) - ops.divide_no_nan(stepped, rows))
             labels.append(weight)
-        return found + nan_unless(sum(labels, self.trains) > 0) if labels else found
+        return mean + nan_unless(sum(labels, self.trains) > 0) if labels else mean
 
 
 def begin_epoch(model: Any, use: str) -> None:

@@ -18,9 +18,9 @@ def makes_masks(model: Any) -> bool:
 def _makes_mask(layer: Any) -> bool:
     import keras
 
-    own = not type(layer).compute_mask.__module__.startswith("keras.")
-    zero = bool(getattr(layer, "mask_zero", False))  # an Embedding
-    return own or zero or isinstance(layer, keras.layers.Masking)
+    of_user = not type(layer).compute_mask.__module__.startswith("keras.")
+    masks_zero = bool(getattr(layer, "mask_zero", False))  # an Embedding
+    return of_user or masks_zero or isinstance(layer, keras.layers.Masking)
 
 
 def output_masks(model: Any, x: Any, paths: Mapping[str, Path]) -> dict[str, np.ndarray]:

@@ -37,8 +37,8 @@ def result(function: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
             return np.asarray(jax.jit(function)(*arrays))
         except Exception:  # a function that needs numbers cannot be compiled
             pass
-    found: np.ndarray = ops.convert_to_numpy(function(*map(ops.convert_to_tensor, arrays)))
-    return found
+    values: np.ndarray = ops.convert_to_numpy(function(*map(ops.convert_to_tensor, arrays)))
+    return values
 
 
 def result_of_metric(metric: keras.metrics.Metric, *arrays: np.ndarray) -> np.ndarray:

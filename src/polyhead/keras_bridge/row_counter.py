@@ -17,10 +17,10 @@ class RowCounter(keras.callbacks.Callback):
 
     def __init__(self, done: Callable[[int], None], batch_size: int, rows: int) -> None:
         super().__init__()
-        self._done, self._batch_size, self._rows, self._told = done, batch_size, rows, 0
+        self._done, self._batch_size, self._rows, self._reported = done, batch_size, rows, 0
 
     def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the rows up to this batch."""
-        now = min((batch + 1) * self._batch_size, self._rows)
-        self._done(now - self._told)
-        self._told = now
+        rows = min((batch + 1) * self._batch_size, self._rows)
+        self._done(rows - self._reported)
+        self._reported = rows

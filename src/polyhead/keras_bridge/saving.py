@@ -32,21 +32,21 @@ def restore(model: Any) -> None:
             model._compile_config.config.update(compiled.given)
             save_for_every_backend(model)
         return
-    given = getattr(compiled, "_user_loss", None)
-    found = list(leaves(given))
-    if not found or not all(isinstance(loss, LabeledMean) and loss.head for _, loss in found):
+    user_loss = getattr(compiled, "_user_loss", None)
+    flat = list(leaves(user_loss))
+    if not flat or not all(isinstance(loss, LabeledMean) and loss.head for _, loss in flat):
         return
-    found.sort(key=lambda leaf: leaf[1].position)  # `evaluate` returns losses in this order
-    paths = {loss.head: path for path, loss in found}
+    flat.sort(key=lambda leaf: leaf[1].position)  # `evaluate` returns losses in this order
+    paths = {loss.head: path for path, loss in flat}
     shares = compiled._user_loss_weights
     metrics = getattr(model._compile_metrics, "_user_weighted_metrics", None)
     losses = HeadLosses(
         paths,
-        {loss.head: loss for _, loss in found},
+        {loss.head: loss for _, loss in flat},
         {head: 1.0 if shares is None else float(at(shares, path)) for head, path in paths.items()},
     )
-    kept = {head: list(at(metrics, path) or ()) if metrics else [] for head, path in paths.items()}
-    install(model, losses, HeadMetrics(paths, kept, losses))
+    metrics_by_head = {head: list(at(metrics, path) or ()) if metrics else [] for head, path in paths.items()}
+    install(model, losses, HeadMetrics(paths, metrics_by_head, losses))
     save_for_every_backend(model)
 
 
@@ -83,7 +83,7 @@ def _of_every_backend(saved: Any) -> Any:
         return [_of_every_backend(part) for part in saved]
     if not isinstance(saved, dict):
         return saved
-    found = {name: _of_every_backend(part) for name, part in saved.items()}
-    if str(found.get("module", "")).startswith("keras.src.backend.torch.optimizers."):
-        found |= {"module": "keras.optimizers", "registered_name": None}
-    return found
+    config = {name: _of_every_backend(part) for name, part in saved.items()}
+    if str(config.get("module", "")).startswith("keras.src.backend.torch.optimizers."):
+        config |= {"module": "keras.optimizers", "registered_name": None}
+    return config

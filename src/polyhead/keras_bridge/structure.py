@@ -36,20 +36,22 @@ class Structure:
 
     def as_state(self) -> dict[str, Any]:
         """The structure as JSON values, with lists for tuples; batches have tuples in either case."""
-        parts = {"inputs": self.inputs, "outputs": self.outputs}
-        templates = {name: rebuild(part, lambda _, leaf: leaf) for name, part in parts.items()}
-        return {**templates, "own_loss": self.own_loss}
+        inputs, outputs = (
+            rebuild(template, lambda _, leaf: leaf) for template in (self.inputs, self.outputs)
+        )
+        return {"inputs": inputs, "outputs": outputs, "own_loss": self.own_loss}
 
     @classmethod
     def of_state(cls, state: Any, inputs: Iterable[str], heads: Iterable[str]) -> Structure | None:
         """Return the structure from `as_state`; None for any other value, or for other inputs or heads."""
         if not isinstance(state, Mapping):
             return None
-        found = cls(state.get("inputs"), state.get("outputs"), bool(state.get("own_loss")))
+        structure = cls(state.get("inputs"), state.get("outputs"), bool(state.get("own_loss")))
         x, y = (
-            [name for _, name in leaves(part) if name is not None] for part in (found.inputs, found.outputs)
+            [name for _, name in leaves(template) if name is not None]
+            for template in (structure.inputs, structure.outputs)
         )
-        return found if set(x) <= set(inputs) and sorted(y) == sorted(heads) else None
+        return structure if set(x) <= set(inputs) and sorted(y) == sorted(heads) else None
 
 
 def leaves(template: Template, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -142,8 +144,7 @@ def makes_own_loss(model: Any) -> bool:
     """Return whether a model's class overrides ``compute_loss`` or ``train_step``."""
     import keras
 
-    own = type(model)
     return any(
-        getattr(own, name, None) is not getattr(keras.Model, name, None)
-        for name in ("compute_loss", "train_step")
+        getattr(type(model), method, None) is not getattr(keras.Model, method, None)
+        for method in ("compute_loss", "train_step")
     )

@@ -48,20 +48,20 @@ class StepTimer:
 
     def timed(self, batches: Iterator[Any]) -> Iterator[Any]:
         """Yield the batches, timing them until the measurement is over."""
-        here, left = 0, 0.0
+        yielded, yielded_at = 0, 0.0
         while not self.over:
             entered = self.meter.clock()
             self._settle()
-            asked = self.meter.clock()
+            requested = self.meter.clock()
             try:
                 batch = next(batches)
             except StopIteration:
                 return
             now = self.meter.clock()
             # the model may take several batches per execution; nothing is known before the first
-            stepped = here > 0 and here % self._each == 0
-            self._note(asked - left if stepped else None, asked - entered, now - asked)
-            here, left = here + 1, now
+            stepped = yielded > 0 and yielded % self._each == 0
+            self._note(requested - yielded_at if stepped else None, requested - entered, now - requested)
+            yielded, yielded_at = yielded + 1, now
             self._last = now
             yield batch
         yield from batches
@@ -140,14 +140,14 @@ def step_timer(call: Call, setup: Callable[[], Setup], warn: bool) -> StepTimer 
         return None
     from polyhead.keras_bridge.profile_callback import Profile
 
-    found = _RUNS.get(call.run)
-    if found is None:
-        profile = next((one for one in call.callbacks if isinstance(one, Profile)), None)
+    timer = _RUNS.get(call.run)
+    if timer is None:
+        profile = next((callback for callback in call.callbacks if isinstance(callback, Profile)), None)
         if profile is not None:
-            found = profile.timer = StepTimer(setup(), call.model, profile.steps)
+            timer = profile.timer = StepTimer(setup(), call.model, profile.steps)
         elif warn and call.verbose:
-            found = StepTimer(setup(), call.model)
+            timer = StepTimer(setup(), call.model)
         else:
             return None
-        _RUNS[call.run] = found
-    return None if found.over else found
+        _RUNS[call.run] = timer
+    return None if timer.over else timer
