@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from polyhead.checks.model_match import fits
@@ -77,10 +77,7 @@ def check_outputs(reading: Reading, matches: Matches) -> tuple[list[Problem], di
     """
     outputs = dict(matches.outputs)
     stats = {path: reading.stats["y", path] for path in outputs}
-    flaws = {p: check_label_values(matches.name(("y", p)), outputs[p], stats[p]) for p in stats}
-
-    def suit(meant: dict[Path, ExaminedTensor]) -> bool:
-        return not any(_wrong(check_label_values("", slot, stats[path])) for path, slot in meant.items())
+    flaws = {p: check_label_values(matches.name(("y", p)), slot, stats[p]) for p, slot in outputs.items()}
 
     def softer(taken: tuple[Path, ...]) -> bool:
         """Return whether fractions would replace whole numbers where a loss reads 0 and 1."""
@@ -91,30 +88,35 @@ def check_outputs(reading: Reading, matches: Matches) -> tuple[list[Problem], di
 
     problems: list[Problem] = []
     for taken in cycles(list(stats)):
-        meant = one_further(taken, outputs)
-        wrong = [  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
-            path
-            for path in taken
-            if _wrong(flaws[path])
-            and not (outputs[path].own_loss and _lacks_last_axis(stats[path].shape, outputs[path].shape))
-        ]
-        if not wrong or not suit(meant) or softer(taken):
+        meant, current = one_further(taken, outputs), {path: outputs[path] for path in taken}
+        wrong = {  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
+            path: flaw
+            for path, slot in current.items()
+            if (flaw := flaws[path]) is not None and not flaw.warning
+            if not (slot.own_loss and _lacks_last_axis(stats[path].shape, slot.shape))
+        }
+        if not wrong or not _suit(meant, reading) or softer(taken):
             continue
-        as_it_is = {path: outputs[path] for path in taken}
-        if len(taken) == 3 and any(
-            suit(as_it_is | one_further(two, outputs)) for two in itertools.combinations(taken, 2)
-        ):
+        pairs = itertools.combinations(taken, 2) if len(taken) == 3 else ()
+        if any(_suit(current | one_further(pair, outputs), reading) for pair in pairs):
             continue  # two of them are exchanged
-        if len(wrong) == 1 and _may_be_scaled(flaws[wrong[0]][0], wrong[0], meant, outputs, stats):
+        (path, flaw), *others = wrong.items()
+        fitting = next(path_ for path_, slot in meant.items() if slot is outputs[path])
+        if not others and _may_be_scaled(flaw, stats[fitting]):
             if len(taken) == 2:
-                flaws[wrong[0]][0] = _or_exchanged(flaws[wrong[0]][0], meant, as_it_is)
+                flaws[path] = _or_exchanged(flaw, meant, current)
             continue
-        reason = next(p for path in taken for p in flaws[path] if not p.warning)
-        problems.append(exchanged("y", outputs, meant, reason))
+        problems.append(exchanged("y", outputs, meant, flaw))
         outputs |= meant
-        flaws |= {path: [] for path in taken}
-    flaws = {path: ps for path, ps in flaws.items() if not _reads_as_it_likes(outputs[path], stats[path])}
-    return problems + [p for path in flaws for p in flaws[path]], outputs
+        flaws |= dict.fromkeys(taken)
+    left = (flaw for path, flaw in flaws.items() if not _reads_as_it_likes(outputs[path], stats[path]))
+    return [*problems, *filter(None, left)], outputs
+
+
+def _suit(slots: Mapping[Path, ExaminedTensor], reading: Reading) -> bool:
+    """Return whether the labels at these paths may be for these outputs."""
+    flaws = (check_label_values("", slot, reading.stats["y", path]) for path, slot in slots.items())
+    return all(flaw is None or flaw.warning for flaw in flaws)
 
 
 def _reads_as_it_likes(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
@@ -133,50 +135,30 @@ def unread_shapes(reading: Reading, matches: Matches) -> list[str]:
     ]
 
 
-def _may_be_scaled(
-    problem: Problem,
-    leaf_path: Path,
-    meant: dict[Path, ExaminedTensor],
-    outputs: dict[Path, ExaminedTensor],
-    stats: dict[Path, LeafStatistics],
-) -> bool:
-    """Return whether labels out of reach of their output may be its own: those that would fit are no classes."""
-    other = next(path for path, slot in meant.items() if slot is outputs[leaf_path])
-    few = set(stats[other].distinct or (math.inf,)) <= {-1, 0, 1}
-    return problem.code == "mask-255" or (problem.code == "label-range" and not few)
+def _may_be_scaled(flaw: Problem, fitting: LeafStatistics) -> bool:
+    """Return whether labels out of reach of their output may be its own: the ``fitting`` ones are no classes."""
+    few = set(fitting.distinct or (math.inf,)) <= {-1, 0, 1}
+    return flaw.code == "mask-255" or (flaw.code == "label-range" and not few)
 
 
 def _or_exchanged(
-    problem: Problem, meant: dict[Path, ExaminedTensor], slots: dict[Path, ExaminedTensor]
+    flaw: Problem, meant: dict[Path, ExaminedTensor], slots: dict[Path, ExaminedTensor]
 ) -> Problem:
     """Return the problem of labels out of reach that would also fit another output."""
-    if "each other's" in problem.fix:
-        return problem
+    if "each other's" in flaw.fix:
+        return flaw
     names = " and ".join(f"`{slot.name}`" for slot in slots.values())
     fix = exchange_fix("y", meant)
-    return replace(
-        problem, fix=f"{problem.fix} If {names} have each other's labels, {fix[0].lower()}{fix[1:]}"
-    )
+    return replace(flaw, fix=f"{flaw.fix} If {names} have each other's labels, {fix[0].lower()}{fix[1:]}")
 
 
 def in_sorted_order(reading: Reading, matches: Matches) -> Matches | None:
     """Match a tuple of labels by the sorted names of the outputs, if only that order fits."""
-    slots = list(matches.outputs.values())
-    orders = [slots, sorted(slots, key=lambda slot: slot.name)]
-    declared, by_name = (
-        any(
-            _wrong(check_label_values("", slot, reading.stats["y", path]))
-            for path, slot in zip(matches.outputs, order, strict=True)
-        )
-        for order in orders
-    )
-    if not declared or by_name:
+    in_order = sorted(matches.outputs.values(), key=lambda slot: slot.name)
+    by_name = dict(zip(matches.outputs, in_order, strict=True))
+    if _suit(matches.outputs, reading) or not _suit(by_name, reading):
         return None
-    return Matches(matches.inputs, dict(zip(matches.outputs, orders[1], strict=True)))
-
-
-def _wrong(problems: list[Problem]) -> bool:
-    return any(not p.warning for p in problems)
+    return Matches(matches.inputs, by_name)
 
 
 def check_losses(reading: Reading, matches: Matches, problems: list[Problem]) -> Iterator[Problem]:
@@ -199,20 +181,18 @@ def _activation_problem(name: str, slot: ExaminedTensor, stats: LeafStatistics) 
     return no_probabilities(name, slot.activation, PROBABILITIES_OF.get(loss, ()), loss)
 
 
-def check_label_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
-    """Find problems of labels for an output."""
+def check_label_values(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Problem | None:
+    """Return the problem of labels for an output; None without one."""
     if stats.odd is not None:
-        return []
+        return None
     if _are_ids(slot, stats):
         return _bad_ids(name, slot, stats)
-    if not fits(stats.shape, slot.shape):
-        problem = _bad_shape(name, slot, stats)
-        if problem is not None:
-            return [problem]
+    if not fits(stats.shape, slot.shape) and (problem := _bad_shape(name, slot, stats)) is not None:
+        return problem
     if slot.sparse and stats.one_hot and slot.classes not in (None, 1):
         expected = f"ids {batch_of(slot.shape[:-1])}, as its loss is {slot.loss}"
         fix = 'Give labels.argmax(-1), or compile with "categorical_crossentropy".'
-        return [Problem(name, expected, f"one-hot labels {batch_of(stats.shape)}", fix, "one-hot-for-sparse")]
+        return Problem(name, expected, f"one-hot labels {batch_of(stats.shape)}", fix, "one-hot-for-sparse")
     return _out_of_reach(name, slot, stats)
 
 
@@ -236,37 +216,27 @@ def class_a_step(slot: ExaminedTensor, stats: LeafStatistics) -> bool:
     return len(slot.shape) == 2 and stats.odd is None and _are_ids(slot, stats)
 
 
-def _bad_ids(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
+def _bad_ids(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Problem | None:
+    classes = slot.classes
     if slot.one_hot:
-        return [
-            Problem(
-                name,
-                f"one number for each of {slot.classes} classes, as its loss is {slot.loss}",
-                "ids",
-                'Compile with "sparse_categorical_crossentropy", or give keras.utils.to_categorical(labels, '
-                f"{slot.classes}).",
-                "ids-for-one-hot",
-            )
-        ]
+        expected = f"one number for each of {classes} classes, as its loss is {slot.loss}"
+        fix = 'Compile with "sparse_categorical_crossentropy", or give keras.utils.to_categorical(labels, '
+        return Problem(name, expected, "ids", f"{fix}{classes}).", "ids-for-one-hot")
     if stats.fraction is not None:
         value, spot = stats.fraction
         expected, fix = "a class id, a whole number", "Numbers that are no ids need another loss."
-        return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")]
-    classes = slot.classes
+        return Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")
     highest = classes - 1 if classes else math.inf
     outside = first_outside(stats, (0, highest))
     wrong = [value for value in stats.distinct or () if not 0 <= value <= highest and value != slot.ignored]
     if outside is None or (slot.ignored is not None and stats.distinct is not None and not wrong):
-        return []
+        return None
     value, spot = outside
-    fix = "JAX adds nothing for such a row, TensorFlow and torch stop. "
-    fix += (
-        'If it means "no label", give 0 and a weight of 0.'
-        if value < 0
-        else "Count classes from 0, or give the layer more units."
-    )
+    fix = "Count classes from 0, or give the layer more units."
+    fix = 'If it means "no label", give 0 and a weight of 0.' if value < 0 else fix
+    fix = f"JAX adds nothing for such a row, TensorFlow and torch stop. {fix}"
     expected = f"a class id in [0, {classes - 1}]" if classes else "a class id of at least 0"
-    return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "id-out-of-range")]
+    return Problem(in_row(name, spot), expected, f"{value:g}", fix, "id-out-of-range")
 
 
 def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Problem | None:
@@ -276,9 +246,8 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
     ids_first = len(shape) > 1 and shape[0] == 1 != wanted[-1] and fits(shape[1:], wanted[:-1])
     if slot.sparse and len(wanted) > 1:
         expected = f"ids of shape {batch_of(wanted[:-1])}, as its loss is {slot.loss}"
-        fix = (
-            "The channels are first: give labels[:, 0]." if ids_first else "Give one class id for each place."
-        )
+        fix = "Give one class id for each place."
+        fix = "The channels are first: give labels[:, 0]." if ids_first else fix
         return Problem(name, expected, found, fix, "target-shape")
     if _lacks_last_axis(shape, wanted):
         if not slot.own_loss:
@@ -293,9 +262,8 @@ def _bad_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Proble
         fix = f"A loss would not fail but compare {into}. "
         if slot.sparse is None and stats.whole and wanted[-1] != 1 and shape in ((), (1,)):
             fix += "If they are class ids, compile with a sparse loss; else "
-        return Problem(
-            name, expected, found, f"{fix}Give the layer or the labels the same shape.", "broadcast"
-        )
+        fix += "Give the layer or the labels the same shape."
+        return Problem(name, expected, found, fix, "broadcast")
     fix = f"These are channels first: give {CHANNELS_LAST.format('labels')}." if turned else ""
     if ids_first and stats.whole:
         fix = "If these are class ids with the channels first, give labels[:, 0]."
@@ -318,16 +286,16 @@ def _spreads(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     return all(s == w or w is None or 1 in (s, w) for s, w in zip(shape, wanted, strict=True))
 
 
-def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> list[Problem]:
+def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Problem | None:
     if slot.range is None:
-        return []
+        return None
     low, high, why = slot.range
     if high == 1 and stats.zero_255:
         where, fix = in_row(name, stats.high[1]), "Divide by 255, or give mask > 127."
-        return [Problem(where, f"labels of 0 and 1, as {why}", "0 and 255", fix, "mask-255")]
+        return Problem(where, f"labels of 0 and 1, as {why}", "0 and 255", fix, "mask-255")
     if high == 1 and stats.low[0] == 0 and abs(255 * stats.high[0] - 1) < _ROUNDED:
         where, fix = in_row(name, stats.high[1]), "They were 0 and 1 already: leave out the division by 255."
-        return [Problem(where, f"labels of 0 and 1, as {why}", "at most 1 / 255", fix, "mask-255")]
+        return Problem(where, f"labels of 0 and 1, as {why}", "at most 1 / 255", fix, "mask-255")
     outside = first_outside(stats, (low, high))
     marks = [value for value in stats.distinct or () if not low <= value <= high]
     if outside is not None and not (slot.unknown_loss and len(marks) == 1):  # which that loss may leave out
@@ -335,11 +303,10 @@ def _out_of_reach(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> lis
         fix = "The output cannot reach it, or the loss falls without bound: "
         fix += "scale the labels, or give the output layer no activation and a loss for numbers."
         expected = f"labels {span(low, high)}, as {why}"
-        return [Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")]
-    several = slot.classes not in (None, 1) and not stats.ones
-    alone = _activation_problem(name, slot, stats) is not None
-    if (slot.activation in ONE_CLASS or slot.one_hot) and several and not alone:
-        expected = "labels that sum to 1 in each row, as one class is chosen"
-        fix = 'For any number of classes a row use a sigmoid and "binary_crossentropy".'
-        return [Problem(name, expected, "rows with other sums", fix, "not-one-class", warning=True)]
-    return []
+        return Problem(in_row(name, spot), expected, f"{value:g}", fix, "label-range")
+    one_class = (slot.activation in ONE_CLASS or slot.one_hot) and slot.classes not in (None, 1)
+    if not one_class or stats.ones or _activation_problem(name, slot, stats) is not None:
+        return None
+    expected = "labels that sum to 1 in each row, as one class is chosen"
+    fix = 'For any number of classes a row use a sigmoid and "binary_crossentropy".'
+    return Problem(name, expected, "rows with other sums", fix, "not-one-class", warning=True)

@@ -16,9 +16,10 @@ from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 
 
-def check_weights(reading: Reading, model: Model | None, matches: Matches) -> list[Problem]:
+def check_weights(reading: Reading, model: Model | None, matches: Matches) -> Iterator[Problem]:
     """Check the nesting, the shapes and the numbers of weights."""
-    return [*_check_structure(reading, model, matches), *_check_numbers(reading, matches)]
+    yield from _check_structure(reading, model, matches)
+    yield from _check_numbers(reading, matches)
 
 
 def zero_weight_notes(reading: Reading, matches: Matches) -> list[str]:
@@ -31,26 +32,27 @@ def zero_weight_notes(reading: Reading, matches: Matches) -> list[str]:
     ]
 
 
-def _check_structure(reading: Reading, model: Model | None, matches: Matches) -> list[Problem]:
+def _check_structure(reading: Reading, model: Model | None, matches: Matches) -> Iterator[Problem]:
     """Compare the nesting of weights with the outputs, and each array with its labels."""
     w = reading.first.parts.get("w")
     if w is None:
-        return []
+        return
     if reading.weighs_outputs:
-        return [_single_numbers(w, matches)]
-    problems = _weights_nesting(w, model) if model is not None else []
-    if model is not None and model.output_form == "list" and any(not p.warning for p in problems):
-        return problems  # places in it are not those of the outputs
+        yield _single_numbers(w, matches)
+        return
+    problem = _nesting_problem(w, model) if model is not None else None
     alone = reading.stats.get(("w", ()))
-    if alone is not None and ("y", ()) not in reading.stats:
-        return _for_every_output(reading, model, matches, alone) or problems
-    for leaf_path, stats in reading.stats.items():
-        part, path = leaf_path
-        labels = reading.stats.get(("y", path))
-        if part == "w" and stats.odd is None and labels is not None and labels.odd is None:
-            slot = matches.outputs.get(path)
-            problems += _check_weights_shape(matches.name(leaf_path), stats.shape, labels.shape, slot)
-    return problems
+    if problem is not None and not problem.warning and model is not None and model.output_form == "list":
+        yield problem  # places in it are not those of the outputs
+    elif alone is not None and ("y", ()) not in reading.stats:
+        yield from filter(None, [_for_every_output(reading, model, matches, alone) or problem])
+    else:
+        shapes = (
+            _shape_problem(matches.name(("w", path)), stats, labels, matches.outputs.get(path))
+            for (part, path), stats in reading.stats.items()
+            if part == "w" and (labels := reading.stats.get(("y", path))) is not None
+        )
+        yield from filter(None, [problem, *shapes])
 
 
 def _check_numbers(reading: Reading, matches: Matches) -> Iterator[Problem]:
@@ -107,78 +109,74 @@ def _dicts_in(nested: Any) -> Iterator[Mapping[Any, Any]]:
 
 def _for_every_output(
     reading: Reading, model: Model | None, matches: Matches, weights: LeafStatistics
-) -> list[Problem]:
-    """Check one array of weights for several outputs, which Keras uses for each of them."""
-    several = model is not None and len(model.outputs) > 1
-    for leaf_path, labels in reading.stats.items():
-        if leaf_path[0] != "y" or labels.odd is not None or weights.odd is not None:
-            continue
-        name = matches.name(("w", leaf_path[1]))
-        problems = _check_weights_shape(name, weights.shape, labels.shape, matches.outputs.get(leaf_path[1]))
-        if problems and several and model is not None:
-            where = f"{problems[0].found}, one array for every output"
+) -> Problem | None:
+    """Return the problem of one array of weights for several outputs, which Keras uses for each of them."""
+    for (part, path), labels in reading.stats.items():
+        problem = None
+        if part == "y":
+            problem = _shape_problem(matches.name(("w", path)), weights, labels, matches.outputs.get(path))
+        if problem is not None and model is not None and len(model.outputs) > 1:
+            found = f"{problem.found}, one array for every output"
             fix = f"Give each output weights of its own: yield x, y, {example_yield(model)[3:]}."
-            problems = [replace(problems[0], found=where, fix=fix)]
-        if problems:
-            return problems
-    return []
+            return replace(problem, found=found, fix=fix)
+        if problem is not None:
+            return problem
+    return None
 
 
-def _weights_nesting(w: Any, model: Model) -> list[Problem]:
-    names = [slot.name for slot in model.outputs]
+def _nesting_problem(w: Any, model: Model) -> Problem | None:
+    """Return the problem of weights that are nested in another way than the outputs."""
+    names, form = [slot.name for slot in model.outputs], model.output_form
     fix = f"Yield x, y, {example_yield(model)[3:]}; an array of ones where all rows count."
-
-    def problem(expected: str, found: str, warning: bool = False) -> list[Problem]:
-        return [Problem("weights", expected, found, fix, "weights-structure", warning)]
-
+    expected, found, warning = "", counted(len(w), "array") if isinstance(w, (list, tuple)) else "", False
     if nesting_form(w) == "one":
-        found = "one array, which counts for every output"
-        return problem(f"weights for each of {quoted(names)}", found, True) if len(names) > 1 else []
-    if model.output_form == "one":
-        fix = "Yield x, y, weights."
-        if isinstance(w, Mapping):
-            found = f"a dict with the {'key' if len(w) == 1 else 'keys'} {quoted(w)}"
-            return problem("one array, as the model has one output", found)
-        return (
-            problem("one array, as the model has one output", counted(len(w), "array")) if len(w) != 1 else []
-        )
-    if model.output_form == "list":
-        expected = f"a tuple of {len(names)} arrays, for {quoted(names)}"
-        if isinstance(w, Mapping):
-            return problem(expected, "a dict (KeyError: 0 in Keras)")
-        return problem(expected, counted(len(w), "array")) if len(w) != len(names) else []
-    if model.output_form == "dict":
-        expected = f"a dict with the keys {quoted(names)}"
-        if not isinstance(w, Mapping):
-            return problem(expected, f"a {type(w).__name__}")
-        if set(w) != set(names):
-            missing, extra = [n for n in names if n not in w], [n for n in w if n not in names]
-            return problem(expected, key_difference(missing, extra))
-    if model.output_form == "nested" and {path for path, _ in in_order(w)} != {s.path for s in model.outputs}:
-        return problem(f"the nesting of the outputs, {quoted(names)}", nesting_of(w))
-    return []
-
-
-def _check_weights_shape(
-    name: str, shape: tuple[int, ...], labels: tuple[int, ...], slot: ExaminedTensor | None
-) -> list[Problem]:
-    ids = slot is not None and len(labels) < len(slot.shape)
-    loss = labels if ids else labels[:-1]  # a loss has a value for each label, or for each vector of labels
-    spatial = len(loss) > 0
-    if shape == () and spatial:
-        ones = ", ".join("1" for _ in loss)
-        return [
-            Problem(
-                name,
-                f"rows of shape {loss} or ({ones}{',' * (len(loss) == 1)})",
-                "one number a row, (B,)",
-                f"It would be spread along the last axis, or refused: give weights.reshape(-1, {ones}).",
-                "weights-shape",
+        if len(names) > 1:
+            expected, found = (
+                f"weights for each of {quoted(names)}",
+                "one array, which counts for every output",
             )
-        ]
-    rest = shape[:-1] if len(shape) == len(loss) + 1 and shape[-1] == 1 else shape
-    if rest == () or (len(rest) == len(loss) and all(r in (1, n) for r, n in zip(rest, loss, strict=True))):
-        return []
-    expected = f"rows of shape {loss}" if spatial else "one number a row, (B,) or (B, 1)"
-    fix = "A loss has one value for each row." if not spatial else "A loss has one value for each place."
-    return [Problem(name, expected, f"rows of shape {shape}", fix, "weights-shape")]
+            warning = True
+    elif form == "one":
+        fix = "Yield x, y, weights."
+        if isinstance(w, Mapping) or len(w) != 1:
+            expected = "one array, as the model has one output"
+            found = found or f"a dict with the {'key' if len(w) == 1 else 'keys'} {quoted(w)}"
+    elif form == "list":
+        if isinstance(w, Mapping) or len(w) != len(names):
+            expected = f"a tuple of {len(names)} arrays, for {quoted(names)}"
+            found = found or "a dict (KeyError: 0 in Keras)"
+    elif form == "dict":
+        if not isinstance(w, Mapping) or set(w) != set(names):
+            expected = f"a dict with the keys {quoted(names)}"
+            found = f"a {type(w).__name__}"
+        if isinstance(w, Mapping):
+            found = key_difference([n for n in names if n not in w], [n for n in w if n not in names])
+    elif {path for path, _ in in_order(w)} != {slot.path for slot in model.outputs}:
+        expected, found = f"the nesting of the outputs, {quoted(names)}", nesting_of(w)
+    return Problem("weights", expected, found, fix, "weights-structure", warning) if expected else None
+
+
+def _shape_problem(
+    name: str, weights: LeafStatistics, labels: LeafStatistics, slot: ExaminedTensor | None
+) -> Problem | None:
+    """Return the problem of weights that are no weight for each value of the loss."""
+    if weights.odd is not None or labels.odd is not None:
+        return None
+    shape, ids = weights.shape, slot is not None and len(labels.shape) < len(slot.shape)
+    # a loss has a value for each label, or for each vector of labels
+    values = labels.shape if ids else labels.shape[:-1]
+    if shape == () and values:
+        ones = ", ".join("1" for _ in values)
+        expected = f"rows of shape {values} or ({ones}{',' * (len(values) == 1)})"
+        fix = f"It would be spread along the last axis, or refused: give weights.reshape(-1, {ones})."
+        return Problem(name, expected, "one number a row, (B,)", fix, "weights-shape")
+    axes = shape[:-1] if len(shape) == len(values) + 1 and shape[-1] == 1 else shape
+    if axes == () or (
+        len(axes) == len(values) and all(a in (1, n) for a, n in zip(axes, values, strict=True))
+    ):
+        return None
+    expected, each = (
+        (f"rows of shape {values}", "place") if values else ("one number a row, (B,) or (B, 1)", "row")
+    )
+    fix = f"A loss has one value for each {each}."
+    return Problem(name, expected, f"rows of shape {shape}", fix, "weights-shape")
