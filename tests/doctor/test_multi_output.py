@@ -306,6 +306,7 @@ MISTAKES = {
         "list-of-numbers",
         "Give NumPy arrays: np.asarray(y['a'][0], \"float32\").",
     ),
+    "no inputs": (lambda i: ((), by_tuple(i)[1]), three, "input-count", "for `x` (4,), got 0 arrays"),
     "an input in a nesting": (
         lambda i: ({"x": {"left": X[i]}}, by_tuple(i)[1]),
         three,

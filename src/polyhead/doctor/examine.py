@@ -253,19 +253,18 @@ def _match_batch(
     alone = subject.kind.startswith("generator") and batch.container != "tuple" and batch.size == 1
     if side is None or batch.size > 3 or alone:  # `check_batches` reports the container
         return Matches(), []
-    inputs, problems = matching.match_inputs(batch.parts["x"], side)
-    if free:
-        return Matches(inputs), problems
-    outputs, more = matching.match_outputs(batch.parts.get("y"), side, batch.size == 3)
-    matches = Matches(inputs, outputs)
-    if isinstance(batch.parts["x"], Mapping) and more and more[0].code == "no-targets":
-        fix = f"To Keras, a batch that is one dict is inputs alone. {more[0].fix}"
-        return matches, [replace(more[0], fix=fix)]
-    if any(problem.code == "swapped-targets" for problem in more):
-        in_order = value_checks.in_sorted_order(reading, matches)
-        if in_order is not None:
-            return in_order, [*problems, matching.sorted_by_luck(side)]
-    return matches, [*problems, *more]
+    inputs, of_inputs = matching.match_inputs(batch.parts["x"], side)
+    outputs, of_outputs = (
+        ({}, None) if free else matching.match_outputs(batch.parts.get("y"), side, batch.size == 3)
+    )
+    matches, code = Matches(inputs, outputs), of_outputs.code if of_outputs is not None else ""
+    if of_outputs is not None and isinstance(batch.parts["x"], Mapping) and code == "no-targets":
+        fix = f"To Keras, a batch that is one dict is inputs alone. {of_outputs.fix}"
+        return matches, [replace(of_outputs, fix=fix)]
+    in_order = value_checks.in_sorted_order(reading, matches) if code == "swapped-targets" else None
+    if in_order is not None:
+        matches, of_outputs = in_order, matching.sorted_by_luck(side)
+    return matches, [problem for problem in (of_inputs, of_outputs) if problem is not None]
 
 
 def _read_again(
