@@ -320,6 +320,13 @@ def test_another_choice_of_rows_in_each_epoch():
     assert problem.code == "rereading-differs"
     assert "of the second epoch that were not in the first" in str(problem)
 
+    class Drifting(Part):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return x, y[: 2 - index % 2]
+
+    assert "structure-drift" in [problem.code for problem in examine(Drifting(), steps=None).problems]
+
 
 @pytest.mark.once
 @pytest.mark.parametrize("kept", [slice(0, 45), slice(None)], ids=["some of the rows", "all rows, augmented"])

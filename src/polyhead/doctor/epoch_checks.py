@@ -266,13 +266,11 @@ def _check_repeats(
 
 def _drawn_again(rows: np.ndarray) -> int:
     """Count the rows of an endless stream that were repeated before all others had occurred."""
-    _, at = np.unique(rows, return_index=True)
+    _, first = np.unique(rows, return_index=True)
     again = np.ones(len(rows), bool)
-    again[at] = False
-    if not again.any():
-        return 0
-    late = int((at > int(again.argmax())).sum())
-    return int(again[: int(at.max())].sum()) if late > _UNEVEN * len(at) else 0
+    again[first] = False
+    late = int((first > int(again.argmax())).sum())
+    return int(again[: int(first.max())].sum()) if again.any() and late > _UNEVEN * len(first) else 0
 
 
 def _by_chance(first: Reading) -> bool:
@@ -287,17 +285,14 @@ def _relabeled(first: Reading, epoch: EpochPart, later: EpochPart, missed: int) 
     values. Without any, vectors are taken for other rows.
     """
     vectors = all(len(stats.shape) <= 1 for (part, _), stats in first.stats.items() if part == "x")
-    alone = [
-        path
-        for path in epoch.labels[0]
-        if first.stats["y", path].shape in ((), (1,)) and (vectors or first.stats["y", path].whole)
-    ]
     labels = [
-        [np.sort(np.concatenate([b[path] for b in part.labels])) for part in (epoch, later)] for path in alone
+        keys
+        for path, keys in epoch.label_keys(later).items()
+        if first.stats["y", path].shape in ((), (1,)) and (vectors or first.stats["y", path].whole)
     ]
     values = [len(np.unique(before)) for before, _ in labels]
     same = [
-        np.array_equal(before, after)
+        np.array_equal(np.sort(before), np.sort(after))
         for (before, after), count in zip(labels, values, strict=True)
         if count >= min(_MANY, max(values))
     ]
@@ -321,26 +316,26 @@ def _batch_and_row(batches: list[np.ndarray], position: int) -> tuple[int, int]:
 
 
 def _check_labels_of_epochs(
-    epoch: EpochPart, later: EpochPart | None, matches: Matches, but: set[LeafPath], out: CheckResult
+    epoch: EpochPart, later: EpochPart | None, matches: Matches, drifting: set[LeafPath], out: CheckResult
 ) -> None:
-    """Find equal inputs with different labels, except for labels of drifting dtype, whose hashes differ."""
+    """Find equal inputs with different labels, except for labels of ``drifting`` dtype, whose hashes differ."""
     if later is None or not later.rows:
         return
     (a, first, often), (b, second, again) = (
         np.unique(part.keys(0), return_index=True, return_counts=True) for part in (epoch, later)
     )
     _, i, j = np.intersect1d(a[often == 1], b[again == 1], assume_unique=True, return_indices=True)
-    at, other_at = first[often == 1][i], second[again == 1][j]
-    if len(at) < 2 or len(a) < 0.9 * sum(often):
+    same, later_same = first[often == 1][i], second[again == 1][j]  # the rows with equal inputs
+    if len(same) < 2 or len(a) < 0.9 * sum(often):
         return
-    moved = epoch.labels_that_moved(at, later, other_at)
-    moved = {path: rows for path, rows in moved.items() if ("y", path) not in but}
+    moved = epoch.labels_that_moved(same, later, later_same)
+    moved = {path: rows for path, rows in moved.items() if ("y", path) not in drifting}
     if moved:
         rows = np.any(list(moved.values()), axis=0)
-        batch, row = _batch_and_row(epoch.rows, int(at[rows].min()))
+        batch, row = _batch_and_row(epoch.rows, int(same[rows].min()))
         named = moved if len(moved) < len(epoch.labels[0]) else {}
         names = [f"{matches.name(('y', path))}, " for path in named]
         where = f"{''.join(names)}batch {batch}, row {row}"
-        found = f"different labels the next time ({counted(int(rows.sum()), 'row')} of {len(at):,})"
+        found = f"different labels the next time ({counted(int(rows.sum()), 'row')} of {len(same):,})"
         fix = "Shuffle inputs and labels by one order: x[ids], y[ids]."
         out.add(where, "the same labels for the same inputs", found, fix, "labels-move")

@@ -33,32 +33,23 @@ def exchanged(
     part: str, slots: Mapping[Path, ExaminedTensor], meant: Mapping[Path, ExaminedTensor], reason: Problem
 ) -> Problem:
     """Return the problem of arrays that are for each other's tensor, ``meant``; ``reason`` is one that they have."""
-    words, things, code = (
-        ("inputs", "array", "input-shape") if part == "x" else ("outputs", "labels", "swapped-targets")
-    )
+    word, things, fit, code = "output", "labels", "labels", "swapped-targets"
+    if part == "x":
+        word, things, fit, code = "input", "array", "arrays", "input-shape"
     order = "the other way round" if len(meant) == 2 else "in another order"
-    fit = "arrays" if part == "x" else "labels"
-    return Problem(
-        f"{words} {_and([f'`{slots[path].name}`' for path in meant])}",
-        f"each {words.removesuffix('s')}'s own {things}",
-        f"{fit} that fit only {order} ({reason.place} got {reason.found})",
-        exchange_fix(part, meant),
-        code,
-    )
+    where = f"{word}s {_and([f'`{slots[path].name}`' for path in meant])}"
+    found = f"{fit} that fit only {order} ({reason.place} got {reason.found})"
+    return Problem(where, f"each {word}'s own {things}", found, exchange_fix(part, meant), code)
 
 
 def exchange_fix(part: str, meant: Mapping[Path, ExaminedTensor]) -> str:
     """Return the fix for arrays of ``x`` or ``y`` that are meant for each other's tensor."""
-    keys = {
-        path: f"`{path[-1]}`"
-        if isinstance(path[-1], str)
-        else f"{part}{''.join(f'[{key!r}]' for key in path)}"
-        for path in meant
-    }
-    if len(keys) == 2:
-        return f"Exchange {_and(list(keys.values()))}."
-    held = "has the labels of" if part == "y" else "is"
-    return f"{_and([f'{keys[path]} {held} `{slot.name}`' for path, slot in meant.items()])}."
+    codes = {path: f"{part}{''.join(f'[{key!r}]' for key in path)}" for path in meant}
+    codes |= {path: f"`{path[-1]}`" for path in meant if isinstance(path[-1], str)}
+    if len(codes) == 2:
+        return f"Exchange {_and(list(codes.values()))}."
+    verb = "has the labels of" if part == "y" else "is"
+    return f"{_and([f'{codes[path]} {verb} `{slot.name}`' for path, slot in meant.items()])}."
 
 
 def _and(words: list[str]) -> str:

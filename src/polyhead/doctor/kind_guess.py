@@ -8,6 +8,7 @@ import numpy as np
 
 from polyhead.columns.image_values import names_image
 from polyhead.doctor.column_description import ColumnDescription
+from polyhead.doctor.column_survey import survey_values
 from polyhead.doctor.feed_code import Guess
 from polyhead.errors import ContractError, DataError, counted
 from polyhead.kinds.keras_names import SIGMOID
@@ -51,12 +52,8 @@ def holds_pictures(column: ColumnDescription) -> bool:
     gray = len(shape) == 2 and not column.encoded  # ph.Image adds the axis of channels
     unit = numbers.dtype.startswith("float") and numbers.low[0] >= 0 and numbers.high[0] <= 1
     fits = (channels or gray) if numbers.dtype == "uint8" else channels and unit and not numbers.not_finite
-    return (
-        column.form == "numbers"
-        and fits
-        and not has_word(MASK, column.name)
-        and not has_word(MAP, column.name)
-    )
+    masks = has_word(MASK, column.name) or has_word(MAP, column.name)
+    return column.form == "numbers" and fits and not masks
 
 
 def holds_files(column: ColumnDescription) -> bool:
@@ -108,11 +105,8 @@ def guess_head(column: ColumnDescription) -> Guess | None:
     if column.form == "masks":
         return None
     if column.form == "lists":
-        once = (
-            column.texts
-            and not has_word(WORDS, name)
-            and all(None not in row and len(set(row)) == len(row) for row in column.values)
-        )
+        labels = column.texts and not has_word(WORDS, name)
+        once = labels and all(None not in row and len(set(row)) == len(row) for row in column.values)
         return Guess("MultiLabel") if once else None
     if column.form == "ragged":
         fits = all(row.size == 0 or (row.ndim == 2 and row.shape[1] == 4) for row in column.values)
@@ -146,8 +140,8 @@ def _guess_single(column: ColumnDescription) -> Guess:
     output, counts, numbers = column.output, column.counts, column.statistics
     if column.form == "text":
         return Guess("Categorical", balance_argument(column))
-    quantity = output is not None and output.activation == "linear" and output.loss is not None
-    quantity = quantity and output is not None and output.from_logits is None
+    loss = output.loss if output is not None and output.activation == "linear" else None
+    quantity = loss is not None and output is not None and output.from_logits is None
     if column.classes in (None, 1) and numbers.zero_one and not quantity:
         return Guess("Binary", balance_argument(column))
     few = counts is not None and len(counts) <= _MOST_CLASSES
@@ -195,11 +189,10 @@ def _guess_vector(column: ColumnDescription) -> Guess:
 
 def _no_label(column: ColumnDescription) -> int | None:
     """Return the id that seems to mean "no label": the only one below 0, or 255 if it is far above all others."""
-    held, classes = column.counts or {}, column.classes
-    low, high = column.statistics.low[0], column.statistics.high[0]
+    classes, low, high = column.classes, column.statistics.low[0], column.statistics.high[0]
     if low < 0:
         return int(low)
-    others = [value for value in held if value != 255]
+    others = [value for value in column.counts or () if value != 255]
     if high != 255 or not others:
         return None
     return 255 if max(others) < (254 if classes is None else classes) else None
@@ -207,11 +200,11 @@ def _no_label(column: ColumnDescription) -> int | None:
 
 def _id_arguments(column: ColumnDescription) -> tuple[tuple[str, ...], str] | None:
     """Return the arguments of a head for class ids, and a remark; None for numbers that are no ids."""
-    held, classes = column.counts or {}, column.classes
-    if not column.whole or not column.statistics.numbers or len([v for v in held if v < 0]) > 1:
+    values, classes = column.counts or (), column.classes
+    if not column.whole or not column.statistics.numbers or len([v for v in values if v < 0]) > 1:
         return None
     none = _no_label(column)
-    top = int(column.statistics.high[0]) if none != 255 else max(v for v in held if v != 255)
+    top = int(column.statistics.high[0]) if none != 255 else max(v for v in values if v != 255)
     missing = () if none is None else (f"missing={none}",)
     remark = "classes by the ids that were seen" if classes is None else ""
     if classes is not None and top >= classes:
@@ -241,18 +234,18 @@ def _guess_mask_files(column: ColumnDescription) -> Guess:
     """Return the head for files of masks, by the numbers in the first readable ones."""
     from polyhead.images.decode import decode_mask
 
+    unknown = Guess("Mask", (), "0 and 1; for class ids say how many")
+    paths = column.values[:_FIRST_MASKS]
     try:
-        held = {int(value) for path in column.values[:_FIRST_MASKS] for value in np.unique(decode_mask(path))}
+        ids = survey_values(column.name, np.concatenate([np.unique(decode_mask(path)) for path in paths]))
     except (DataError, ContractError):
-        return Guess("Mask", (), "0 and 1; for class ids say how many")
-    if held <= {0, 1} or min(held) < 0:
-        return Guess("Mask", (), "0 and 1; for class ids say how many")
-    if held <= {0, 255}:
+        return unknown
+    if ids.statistics.zero_255:
         return Guess("Mask", ("values=(0, 255)",), "255 is taken for the object")
-    none = 255 in held and max(held - {255}) < 254
-    top = max(held - {255} if none else held)
-    remark = f"classes by the ids in the first {min(len(column.values), _FIRST_MASKS)} masks"
-    return Guess("Mask", (str(max(2, top + 1)), *["missing=255"] * none), remark)
+    arguments = _id_arguments(ids)
+    if arguments is None or ids.statistics.zero_one or ids.statistics.low[0] < 0:
+        return unknown
+    return Guess("Mask", arguments[0], f"classes by the ids in the first {len(paths)} masks")
 
 
 _FIRST_MASKS = 8
