@@ -297,7 +297,7 @@ def _not_for_keras(subject: Subject) -> Iterator[Problem]:
     if subject.refused:
         expected = "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays"
         fix = "Wrap it in a generator function: for batch in it: yield batch."
-        if subject.item is not None:
+        if subject.listed:  # as it is read by number
             fix = "Derive its class from keras.utils.PyDataset, and call super().__init__() in its __init__."
         where, found = f"examine({subject.name})", with_article(subject.kind)
         yield Problem(where, expected, found, fix, "not-for-keras")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+import numpy as np
+
 from polyhead.doctor.column_survey import survey_values
 from polyhead.doctor.feed_code import Guess, as_literal, feed_code
 from polyhead.doctor.kind_guess import guess_head
@@ -227,7 +229,7 @@ def array_feed(call: ast.Call, settings: dict[str, Any], labels: Any) -> tuple[s
     augment, changed = augmentations(settings)
     if settings.get("rescale"):
         changed.append("pixels of bytes are 0-1; those of floats stay what they are")
-    guess = None if labels is None else guess_head(survey_values("label", labels))
+    guess = None if labels is None else guess_head(survey_values("label", np.asarray(labels)))
     remark = "ph.Binary(), ph.Regression() or ph.MultiLabel() for other labels"
     heads = {"label": guess or Guess("Categorical", (), remark)}
     batch = literal(call_argument(call, 2, "batch_size"), 32)

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from polyhead.doctor.examine import examine_first
 from polyhead.doctor.subjects import recognize
 from polyhead.errors import DataError, Problem
@@ -114,17 +112,13 @@ def migrate(path: str | Path, *, execute: bool = True, rows: int = 200) -> list[
     chosen: dict[str, Any] = {}
     migrations = []
     for pipeline in all_pipelines:
-        if pipeline.by:
-            migrations.append(Migration(pipeline.kind, pipeline.name, pipeline.line, by=pipeline.by))
-            continue
-        named = nodes(ast.parse(pipeline.expression), ast.Name) if pipeline.kind == "generator" else ()
-        drawn = [node.id for node in named if node.id in flows]
-        if drawn:
-            by = f"line {flows[drawn[0]]}, `{drawn[0]}`"
+        names = nodes(ast.parse(pipeline.expression), ast.Name) if pipeline.kind == "generator" else ()
+        drawn = [f"line {flows[node.id]}, `{node.id}`" for node in names if node.id in flows]
+        by = pipeline.by or next(iter(drawn), "")
+        if by:
             migrations.append(Migration(pipeline.kind, pipeline.name, pipeline.line, by=by))
-            continue
-        migration = _migrated(pipeline, tree, path, execute, rows, chosen)
-        migrations += [migration] if migration is not None else []
+        elif (migration := _migrated(pipeline, tree, path, execute, rows, chosen)) is not None:
+            migrations.append(migration)
     return migrations
 
 
@@ -138,18 +132,17 @@ def _migrated(
         fix = f"call polyhead examine {path.name}:{pipeline.function} if it needs no arguments"
         if pipeline.kind in ("generator", DATA, LOADER):
             fix = f"move it out of {pipeline.function}() to the top of the script"
-        return replace(
-            draft, why=f"it is made inside of {pipeline.function}(), whose arguments are not known; {fix}"
-        )
+        why = f"it is made inside of {pipeline.function}(), whose arguments are not known; {fix}"
+        return replace(draft, why=why)
     if not pipeline.expression:
         return replace(draft, why="no call outside of functions makes it, so its arguments are not known")
     names: dict[str, Any] = {}
     object_: Any = None
     if execute:
         try:
-            names, object_, part = _created(pipeline, tree, path)
-            of = f", and of line {pipeline.line} {pipeline.expression}" if not pipeline.name else ""
-            draft = replace(draft, ran=f"{part.lines}{of}")
+            names, object_, needed = _created(pipeline, tree, path)
+            part = f", and of line {pipeline.line} {pipeline.expression}" if not pipeline.name else ""
+            draft = replace(draft, ran=f"{needed.lines}{part}")
         except (Exception, SystemExit) as error:  # a user's program may raise anything at all
             draft = replace(draft, why=f"its lines raised {quoted_error(error)}")
         if pipeline.kind == DATA and (isinstance(object_, (Feed, list)) or hasattr(object_, "shape")):
@@ -178,13 +171,8 @@ def _with_code(
         code, changed, wrong = mask_flows.pair_feed(pipeline, tree, object_)
         return replace(draft, code=code, changed=tuple(changed), mistakes=tuple(wrong))
     if pipeline.call is not None and pipeline.kind in (*FLOWS, WINDOWS):
-        if pipeline.kind == WINDOWS:
-            code, changed = window_feed(pipeline.call, _targets_of(pipeline.call, names))
-        else:
-            code, changed = _flow(pipeline, tree, names, object_, chosen)
-        if not code:
-            return replace(draft, why=changed[-1])
-        return replace(draft, code=code, changed=tuple(changed))
+        code, changed = _code_of_call(pipeline.kind, pipeline.call, tree, names, object_, chosen)
+        return replace(draft, code=code, changed=tuple(changed)) if code else replace(draft, why=changed[-1])
     if object_ is None:
         why = draft.why or "its lines were not run, and its code alone does not say what it yields"
         return replace(draft, why=why)
@@ -209,30 +197,26 @@ def _created(pipeline: Found, tree: ast.Module, path: Path) -> tuple[dict[str, A
     if pipeline.masks is not None:
         pair = [p.name or p.expression for p in (pipeline, pipeline.masks)]
         pipeline = replace(pipeline, name="", expression=f"({', '.join(pair)})", masks=None)
-    expression = ast.parse(pipeline.expression, mode="eval")
-    end = max(node.lineno for node in tree.body)
-    named = pipeline.name and pipeline.kind != "generator"
-    if named:
-        assigned = assigned_values(tree.body, pipeline.name)
-        target = ast.Name(pipeline.name, ast.Load())
-        part = slice_for(tree, target, assigned[-1].lineno if assigned else end)
-    else:
-        part = slice_for(tree, expression, end)
-    if training := trains(part):
+    generates, flows = pipeline.kind == "generator", pipeline.kind in FLOWS
+    named = pipeline.name and not generates
+    assigned = assigned_values(tree.body, pipeline.name) if named else []
+    last = (assigned or tree.body)[-1].lineno
+    needed = slice_for(tree, ast.parse(pipeline.name if named else pipeline.expression, mode="eval"), last)
+    if training := trains(needed):
         raise RuntimeError(f"{training} stands among them, and was not run")
     predefined = {}
-    if pipeline.kind in FLOWS:
+    if flows:
         from keras.src.legacy.preprocessing.image import ImageDataGenerator  # gone from Keras's public names
 
         predefined = {"ImageDataGenerator": ImageDataGenerator}
-        part = part.without_imports_of(predefined)
-    names = run_slice(part, path, predefined)
-    if named and (pipeline.kind in FLOWS or not hasattr(names[pipeline.name], "__next__")):
-        return names, names[pipeline.name], part
+        needed = needed.without_imports_of(predefined)
+    names = run_slice(needed, path, predefined)
+    if named and (flows or not hasattr(names[pipeline.name], "__next__")):
+        return names, names[pipeline.name], needed
     code = compile(ast.parse(_again(pipeline, tree), mode="eval"), str(path), "eval")
-    value = None if pipeline.kind == "generator" else eval(code, names)
-    fresh = pipeline.kind == "generator" or (hasattr(value, "__next__") and pipeline.kind not in FLOWS)
-    return names, (lambda: eval(code, names)) if fresh else value, part
+    value = None if generates else eval(code, names)
+    fresh = generates or (hasattr(value, "__next__") and not flows)
+    return names, (lambda: eval(code, names)) if fresh else value, needed
 
 
 def _again(pipeline: Found, tree: ast.Module) -> str:
@@ -241,27 +225,24 @@ def _again(pipeline: Found, tree: ast.Module) -> str:
     return ast.unparse(values[-1]) if values else pipeline.expression
 
 
-def _targets_of(call: ast.Call, names: dict[str, Any], argument: str = "targets") -> Any:
-    """The targets of a call as an array; None if they were omitted or the script was not run."""
-    node = call_argument(call, 1, argument)
-    if node is None or not names:
-        return None
-    return np.asarray(eval(compile(ast.Expression(node), "<argument>", "eval"), names))
-
-
-def _flow(
-    pipeline: Found, tree: ast.Module, names: dict[str, Any], flow: Any, chosen: dict[str, Any]
+def _code_of_call(
+    kind: str, call: ast.Call, tree: ast.Module, names: dict[str, Any], flow: Any, chosen: dict[str, Any]
 ) -> tuple[str, list[str]]:
-    assert pipeline.call is not None
-    settings = image_flows.generator_arguments(tree, pipeline.call)
-    if pipeline.kind == "flow_from_directory":
-        classes = image_flows.named_classes(flow, pipeline.call)
-        return image_flows.folder_feed(pipeline.call, settings, classes)
-    if pipeline.kind == "flow_from_dataframe":
-        node = call_argument(pipeline.call, 0, "dataframe")
-        frame = eval(compile(ast.Expression(node), "<frame>", "eval"), names) if node and names else None
-        return image_flows.frame_feed(pipeline.call, settings, frame, chosen)
-    return image_flows.array_feed(pipeline.call, settings, _targets_of(pipeline.call, names, "y"))
+    """The code of the feed for a call of Keras, and notes on what changed; empty code with the reason as a note."""
+
+    def value(position: int, argument: str) -> Any:
+        """The value of an argument; None if it was omitted or the script was not run."""
+        node = call_argument(call, position, argument)
+        return eval(compile(ast.Expression(node), "<argument>", "eval"), names) if node and names else None
+
+    if kind == WINDOWS:
+        return window_feed(call, value(1, "targets"))
+    settings = image_flows.generator_arguments(tree, call)
+    if kind == "flow_from_directory":
+        return image_flows.folder_feed(call, settings, image_flows.named_classes(flow, call))
+    if kind == "flow_from_dataframe":
+        return image_flows.frame_feed(call, settings, value(0, "dataframe"), chosen)
+    return image_flows.array_feed(call, settings, value(1, "y"))
 
 
 def _comparison(pipeline: Found, code: str, names: dict[str, Any], object_: Any, rows: int) -> list[str]:

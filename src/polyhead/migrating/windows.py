@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+import numpy as np
+
 from polyhead.doctor.column_survey import survey_values
 from polyhead.doctor.feed_code import Guess, feed_code
 from polyhead.doctor.kind_guess import guess_head
@@ -21,7 +23,7 @@ def window_feed(call: ast.Call, targets: Any) -> tuple[str, list[str]]:
 
     Args:
         call: the call of ``timeseries_dataset_from_array``.
-        targets: the array of targets; None if it is not known.
+        targets: the targets; None if they are not known.
     """
     arguments = {name: call_argument(call, i, name) for i, name in enumerate(_ARGUMENTS)}
     if arguments["data"] is None or literal(arguments["targets"], "") is None or arguments["targets"] is None:
@@ -45,12 +47,13 @@ def window_feed(call: ast.Call, targets: Any) -> tuple[str, list[str]]:
         f'data = {{"window": windows[::{stride}], "target": targets[: len(windows)][::{stride}]}}',
     ]
     head = Guess("Regression", (), "ph.Categorical() for class ids")
+    changed = []
     if targets is not None:
-        head = guess_head(survey_values("target", targets)) or head
+        head = guess_head(survey_values("target", np.asarray(targets))) or head
+    if np.ndim(targets) > 1:
+        changed.append('several columns of targets can be heads of their own: data["day"] = targets[:, 0]')
     batch, shuffle = literal(arguments["batch_size"], 128), bool(literal(arguments["shuffle"], False))
-    several = getattr(targets, "ndim", 1) > 1
-    hint = ['several columns of targets can be heads of their own: data["day"] = targets[:, 0]'] * several
-    return feed_code(lines, {"window": Guess("Array")}, {"target": head}, batch, shuffle), hint
+    return feed_code(lines, {"window": Guess("Array")}, {"target": head}, batch, shuffle), changed
 
 
 def _as_code(node: ast.expr | None, default: str) -> str:
