@@ -140,13 +140,14 @@ def test_windows_have_the_area_and_aspect_they_should():
 def test_parameters_of_light():
     drawn = uniform(1, 0, np.arange(MANY), 9, 9)
     keys = np.arange(MANY, dtype=np.uint64)
-    sigmas = [s for s in Blur(2.0, p=0.25).parameters(drawn[:, :2], keys) if s is not None]
+    plan = Joint([Blur(2.0, p=0.25)]).plan(0, range(MANY), FRAME, TARGET)
+    sigmas = [sigma for sigma in plan.stages[0].photometric[0][1] if sigma is not None]
     assert abs(len(sigmas) / MANY - 0.25) < 0.03
     assert 0 < min(sigmas) <= max(sigmas) <= 2
-    holes = np.array(Cutout(0.4, 2, p=1).parameters(drawn, keys))
+    holes = Cutout(0.4, 2, p=1).parameters(drawn, keys)
     assert holes.shape == (MANY, 2, 4)
     assert (holes[..., 2:] - holes[..., :2]).max() <= 0.4
-    strengths = Noise(0.2, p=1).parameters(drawn[:, :2], keys)
+    strengths = list(Noise(0.2, p=1).parameters(drawn[:, :2], keys))
     assert len({key for _, key in strengths}) == MANY
 
 

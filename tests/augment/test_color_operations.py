@@ -49,7 +49,7 @@ def test_saturation_and_hue_leave_luma_and_gray_alone():
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_every_dtype_and_number_of_channels(dtype, channels):
-    top = ph.top_of(np.zeros(1, dtype))
+    top = ph.top_of(np.dtype(dtype))
     pixels = (RNG.random((9, 11, channels)) * top).astype(dtype)
     found = colored(pixels, brightness=0.7, contrast=1.3)
     expected = ((pixels / top - 0.5) * 1.3 + 0.5) * 0.7 * top

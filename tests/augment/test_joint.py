@@ -246,4 +246,6 @@ def test_decoded_images_of_another_size_show_the_same_frame():
     double = Decoded(IMAGE.repeat(2, 0).repeat(2, 1), (80, 120))
     found, expected = plan.image(0, double), plan.image(0, IMAGE)
     assert abs(found[10:-10, 15:-15].astype(int) - expected[10:-10, 15:-15]).mean() < 20
-    assert np.allclose(geometry.transform(plan._from(0, double, (40, 60)), np.array([60.0, 40])), [30, 20])
+    assert np.allclose(
+        geometry.transform(plan._image_matrix(0, double, (40, 60)), np.array([60.0, 40])), [30, 20]
+    )

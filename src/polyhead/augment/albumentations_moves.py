@@ -37,9 +37,9 @@ CUTS = {"RandomGridShuffle"}
 """Transforms that shuffle parts of the image, so that one box would become several."""
 
 
-def is_one_of(leaf: Any, names: set[str]) -> bool:
+def is_one_of(transform: Any, names: set[str]) -> bool:
     """Return whether a transform's class, or a base class, is among ``names``."""
-    return any(kind.__name__ in names for kind in type(leaf).__mro__)
+    return any(cls.__name__ in names for cls in type(transform).__mro__)
 
 
 def thick(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -56,54 +56,55 @@ def seen(points: np.ndarray, shape: Any) -> np.ndarray:
     if len(points) == 0:
         return points
     height, width = (shape["height"], shape["width"]) if isinstance(shape, Mapping) else shape[:2]
-    at = points[:, :2] + 0.5
-    inside = (at >= -EDGE) & (at <= np.array([width, height]) + EDGE)
+    positions = points[:, :2] + 0.5
+    inside = (positions >= -EDGE) & (positions <= np.array([width, height]) + EDGE)
     return points[np.all(inside, 1)]
 
 
-def correct(leaf: Any) -> None:
+def correct(transform: Any) -> None:
     """Make a transform move boxes and points as it moves pixels."""
-    moves = leaf._key2func
-    points, boxes = moves.get("keypoints"), moves.get("bboxes")
+    functions = transform._key2func
+    points, boxes = functions.get("keypoints"), functions.get("bboxes")
     if points is None or boxes is None:
         return
-    if is_one_of(leaf, _RESIZES | _RESIZED_CROPS) and getattr(leaf, "mask_interpolation", None) == NEAREST:
-        leaf.mask_interpolation = NEAREST_EXACT
-    if is_one_of(leaf, _RESIZES):
-        moves["image"], moves["keypoints"] = _by_size(moves["image"])
-    elif is_one_of(leaf, _RESIZED_CROPS | CUTS):
-        moves["keypoints"] = _from_the_edge(points)
-    elif is_one_of(leaf, {"Perspective"}):
-        moves["bboxes"] = _by_corners(boxes, points)
-    elif is_one_of(leaf, {"SafeRotate"}):
-        moves["bboxes"] = _half_a_pixel_on(boxes)
-    elif is_one_of(leaf, {"BaseDistortion"}):
-        moves["keypoints"], moves["bboxes"] = _points_by_map(points), _boxes_by_map(boxes)
-    elif is_one_of(leaf, {"GridElasticDeform"}):
-        read = moves["image"]
-        moves["keypoints"] = _with_map(_points_by_map(points, _HIDDEN), read)
-        moves["bboxes"] = _with_map(_boxes_by_map(boxes), read)
+    resizes = is_one_of(transform, _RESIZES | _RESIZED_CROPS)
+    if resizes and getattr(transform, "mask_interpolation", None) == NEAREST:
+        transform.mask_interpolation = NEAREST_EXACT
+    if is_one_of(transform, _RESIZES):
+        functions["image"], functions["keypoints"] = _by_size(functions["image"])
+    elif is_one_of(transform, _RESIZED_CROPS | CUTS):
+        functions["keypoints"] = _from_the_edge(points)
+    elif is_one_of(transform, {"Perspective"}):
+        functions["bboxes"] = _by_corners(boxes, points)
+    elif is_one_of(transform, {"SafeRotate"}):
+        functions["bboxes"] = _half_a_pixel_on(boxes)
+    elif is_one_of(transform, {"BaseDistortion"}):
+        functions["keypoints"], functions["bboxes"] = _points_by_map(points), _boxes_by_map(boxes)
+    elif is_one_of(transform, {"GridElasticDeform"}):
+        move_image = functions["image"]
+        functions["keypoints"] = _with_map(_points_by_map(points, _HIDDEN), move_image)
+        functions["bboxes"] = _with_map(_boxes_by_map(boxes), move_image)
 
 
 Moves = Callable[..., Any]
 
 
-def note_mirrors(leaf: Any, note: Callable[[], None]) -> None:
+def note_mirrors(transform: Any, note: Callable[[], None]) -> None:
     """Make a transform call ``note`` whenever it mirrors points, detected by transforming a triangle."""
-    move = leaf._key2func.get("keypoints")
-    if move is None or not is_one_of(leaf, _MIRRORS):
+    move = transform._key2func.get("keypoints")
+    if move is None or not is_one_of(transform, _MIRRORS):
         return
 
     def moved(points: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         corners = np.zeros((3, max(5, points.shape[1])), points.dtype)
         corners[1, 0] = corners[2, 1] = 1
-        at = np.asarray(move(corners, *args, **params), np.float64)[:, :2]
-        if np.linalg.det(at[1:] - at[0]) < 0:
+        turned = np.asarray(move(corners, *args, **params), np.float64)[:, :2]
+        if np.linalg.det(turned[1:] - turned[0]) < 0:
             note()
         result: np.ndarray = move(points, *args, **params)
         return result
 
-    leaf._key2func["keypoints"] = moved
+    transform._key2func["keypoints"] = moved
 
 
 def _by_size(resize: Moves) -> tuple[Moves, Moves]:
@@ -168,12 +169,12 @@ def _by_corners(move: Moves, points: Moves) -> Moves:
     return moved
 
 
-def _with_map(move: Moves, read: Moves) -> Moves:
+def _with_map(move: Moves, move_image: Moves) -> Moves:
     """Pass ``move`` the map that the transform does not provide, found by transforming an image of coordinates."""
 
     def moved(values: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
         rows, columns = np.indices(params["shape"][:2], np.float32)
-        positions = read(np.stack([columns, rows, np.ones_like(rows)], 2), *args, **params)
+        positions = move_image(np.stack([columns, rows, np.ones_like(rows)], 2), *args, **params)
         outside = ~(positions[..., 2] >= 0.999)  # NaN too, which folded cells can give
         x, y = (np.where(outside, -_FAR, positions[..., k]) for k in (0, 1))
         return move(values, *args, **{**params, "map_x": x, "map_y": y})
@@ -204,20 +205,18 @@ def _place_in_map(x: np.ndarray, y: np.ndarray, point: np.ndarray, hidden: float
     """Invert a map at a point, by a linear fit around the pixel that samples nearest to it."""
     if np.isnan(point).any():
         return point
-    away = np.square(x - point[0]) + np.square(y - point[1])
-    i, j = np.unravel_index(int(away.argmin()), away.shape)
-    if away[i, j] > hidden**2:
+    distances = np.square(x - point[0]) + np.square(y - point[1])
+    i, j = np.unravel_index(int(distances.argmin()), distances.shape)
+    if distances[i, j] > hidden**2:
         return np.full(2, np.nan)
-    top, left = (
-        min(max(int(i) - 1, 0), max(x.shape[0] - 3, 0)),
-        min(max(int(j) - 1, 0), max(x.shape[1] - 3, 0)),
-    )
+    top = min(max(int(i) - 1, 0), max(x.shape[0] - 3, 0))
+    left = min(max(int(j) - 1, 0), max(x.shape[1] - 3, 0))
     window = np.s_[top : top + 3, left : left + 3]
     rows, columns = np.mgrid[window]
     visible = x[window].ravel() > -_FAR
-    read = np.stack([x[window].ravel(), y[window].ravel(), np.ones(rows.size)], 1)[visible].astype(np.float64)
-    at = np.stack([columns.ravel(), rows.ravel()], 1)[visible].astype(np.float64)
-    slope, *_ = np.linalg.lstsq(read, at, rcond=None)
+    sources = np.stack([x[window].ravel(), y[window].ravel(), np.ones(rows.size)], 1, dtype=np.float64)
+    outputs = np.stack([columns.ravel(), rows.ravel()], 1, dtype=np.float64)
+    slope, *_ = np.linalg.lstsq(sources[visible], outputs[visible], rcond=None)
     position: np.ndarray = np.array([*point, 1.0]) @ slope
     inner = 0 < i < x.shape[0] - 1 and 0 < j < x.shape[1] - 1
     return np.clip(position, (j - 1, i - 1), (j + 1, i + 1)) if inner else position
@@ -238,12 +237,8 @@ def _boxes_by_map(move: Moves) -> Moves:
             within = (x >= left) & (x < right) & (y >= top) & (y < bottom)
             rows, columns = np.flatnonzero(within.any(1)), np.flatnonzero(within.any(0))
             if len(rows):
-                box[:4] = (
-                    columns[0] / width,
-                    rows[0] / height,
-                    (columns[-1] + 1) / width,
-                    (rows[-1] + 1) / height,
-                )
+                corners = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+                box[:4] = np.divide(corners, (width, height, width, height))
                 kept.append(box)
         return np.array(kept) if kept else np.zeros((0, boxes.shape[1]))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar
 
@@ -97,12 +98,12 @@ class Photometric(Augmentation):
     """An augmentation that changes only the colors of images."""
 
     @abstractmethod
-    def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
-        """The parameters of each sample; None for samples that are not augmented.
+    def parameters(self, drawn: np.ndarray, seeds: np.ndarray) -> Iterable[Any]:
+        """The parameters of each sample, if it is augmented.
 
         Args:
             drawn: ``(B, draws)``, uniform in [0, 1).
-            bits: ``(B,)``, uint64, seeds for further random numbers.
+            seeds: ``(B,)``, uint64, for further random numbers.
         """
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -40,13 +41,11 @@ class Color(Photometric):
             expected = "brightness, contrast, saturation or hue above 0"
             raise ContractError(Problem("Color()", expected, "none"))
 
-    def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
+    def parameters(self, drawn: np.ndarray, seeds: np.ndarray) -> Iterable[Any]:
         strengths = np.array([self.brightness, self.contrast, self.saturation, self.hue * 360])
         change = plus_or_minus(drawn[:, 1:]) * strengths
-        matrices = color_operations.color_matrix(
-            1 + change[:, 0], 1 + change[:, 1], 1 + change[:, 2], change[:, 3]
-        )
-        return [m if on else None for m, on in zip(matrices, self.happens(drawn), strict=True)]
+        brightness, contrast, saturation = (1 + change[:, :3]).T
+        return color_operations.color_matrix(brightness, contrast, saturation, change[:, 3])
 
     def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:
         return color_operations.recolor(pixels, parameters)
@@ -70,9 +69,9 @@ class Blur(Photometric):
     draws = 2
     ranges = ("sigma in (0, 100]",)
 
-    def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
-        sigmas = (1 - drawn[:, 1]) * self.sigma
-        return [float(s) if on else None for s, on in zip(sigmas, self.happens(drawn), strict=True)]
+    def parameters(self, drawn: np.ndarray, seeds: np.ndarray) -> Iterable[Any]:
+        sigmas: list[float] = ((1 - drawn[:, 1]) * self.sigma).tolist()
+        return sigmas
 
     def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:
         return color_operations.blur(pixels, parameters)
@@ -96,10 +95,9 @@ class Noise(Photometric):
     draws = 2
     ranges = ("fraction in (0, 1]",)
 
-    def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
-        strengths = ((1 - drawn[:, 1]) * self.fraction).tolist()
-        rows = zip(strengths, bits.tolist(), self.happens(drawn), strict=True)
-        return [(strength, key) if on else None for strength, key, on in rows]
+    def parameters(self, drawn: np.ndarray, seeds: np.ndarray) -> Iterable[Any]:
+        strengths = (1 - drawn[:, 1]) * self.fraction
+        return zip(strengths.tolist(), seeds.tolist(), strict=True)
 
     def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:
         return color_operations.noise(pixels, *parameters)
@@ -134,11 +132,10 @@ class Cutout(Photometric):
             raise ContractError(Problem("Cutout(holes=)", "a positive integer", shown(self.holes)))
         object.__setattr__(self, "draws", 1 + 4 * int(self.holes))
 
-    def parameters(self, drawn: np.ndarray, bits: np.ndarray) -> list[Any]:
+    def parameters(self, drawn: np.ndarray, seeds: np.ndarray) -> Iterable[Any]:
         center, size = np.split(drawn[:, 1:].reshape(len(drawn), self.holes, 4), 2, 2)
         half = (1 - size) * self.fraction / 2
-        holes = np.concatenate([center - half, center + half], 2)
-        return [h if on else None for h, on in zip(holes, self.happens(drawn), strict=True)]
+        return np.concatenate([center - half, center + half], 2)
 
     def apply(self, pixels: np.ndarray, parameters: Any) -> np.ndarray:
         return color_operations.cutout(pixels, parameters, self.fill)

@@ -56,19 +56,19 @@ def color_matrix(brightness: Any, contrast: Any, saturation: Any, hue: Any) -> n
 def recolor(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Apply a matrix of `color_matrix` in one pass."""
     cv2 = opencv()
-    top, channels = top_of(pixels), pixels.shape[2]
+    top, channels = top_of(pixels.dtype), pixels.shape[2]
     if channels not in (3, 4):  # gray stays gray: every row of the matrix has the same sum
         gain, offset = float(matrix[0, :3].sum()), float(matrix[0, 3])
         if pixels.dtype == np.uint8:
             table = np.clip(np.rint(np.arange(256) * gain + offset * top), 0, top).astype(np.uint8)
             return cv2.LUT(np.ascontiguousarray(pixels), table).reshape(pixels.shape)
         return _saturated(pixels * gain + offset * top, pixels.dtype)
-    by = matrix[:3].copy()
-    by[:, 3] *= top
+    mixing = matrix[:3].copy()
+    mixing[:, 3] *= top
     if channels == 4:
-        by = np.insert(np.vstack([by, [0, 0, 0, 0]]), 3, [0, 0, 0, 1], 1)
+        mixing = np.insert(np.vstack([mixing, [0, 0, 0, 0]]), 3, [0, 0, 0, 1], 1)
     # Even where channels do not mix, this is 4 times faster than a lookup table for each channel.
-    mixed = cv2.transform(pixels, by if pixels.dtype == np.float64 else by.astype(np.float32))
+    mixed = cv2.transform(pixels, mixing if pixels.dtype == np.float64 else mixing.astype(np.float32))
     return np.clip(mixed, 0, 1, out=mixed) if pixels.dtype.kind == "f" else mixed
 
 
@@ -92,16 +92,13 @@ def noise(pixels: np.ndarray, strength: float, key: int) -> np.ndarray:
     # Random bits are the same in all versions of NumPy, normal numbers are not. A lookup is also 5 times faster.
     colors = pixels if pixels.shape[2] != 4 else np.ascontiguousarray(pixels[..., :-1])
     raw = np.random.SFC64(np.random.SeedSequence(key)).random_raw(-(-colors.size // 4))
-    places = raw.astype("<u8", copy=False).view("<u2")[: colors.size]
-    top = top_of(pixels)
+    indices = raw.astype("<u8", copy=False).view("<u2")[: colors.size].reshape(colors.shape)
+    quantiles = _normal() * (strength * top_of(pixels.dtype))
     if pixels.dtype == np.uint8:
-        table = np.rint(_normal() * (strength * top)).astype(np.int16)
-        noisy = opencv().add(colors, table[places].reshape(colors.shape), dtype=opencv().CV_8U)
-        noisy = noisy.reshape(colors.shape)
+        table = np.rint(quantiles).astype(np.int16)
+        noisy = opencv().add(colors, table[indices], dtype=opencv().CV_8U).reshape(colors.shape)
     else:
-        noisy = _saturated(
-            colors + (_normal() * (strength * top))[places].reshape(colors.shape), pixels.dtype
-        )
+        noisy = _saturated(colors + quantiles[indices], pixels.dtype)
     return noisy if colors is pixels else np.concatenate([noisy, pixels[..., -1:]], 2)
 
 
@@ -114,19 +111,18 @@ def cutout(pixels: np.ndarray, holes: np.ndarray, fill: float) -> np.ndarray:
     """
     height, width = pixels.shape[:2]
     for x0, y0, x1, y1 in np.rint(np.clip(holes, 0, 1) * (width, height, width, height)).astype(int).tolist():
-        pixels[y0:y1, x0:x1] = fill * top_of(pixels)
+        pixels[y0:y1, x0:x1] = fill * top_of(pixels.dtype)
     return pixels
 
 
-def top_of(pixels: np.ndarray) -> int:
+def top_of(dtype: np.dtype) -> int:
     """The maximum of the range of pixels."""
-    return int(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1
+    return int(np.iinfo(dtype).max) if dtype.kind == "u" else 1
 
 
 def _saturated(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    if dtype.kind == "u":
-        return np.clip(np.rint(values), 0, np.iinfo(dtype).max).astype(dtype)
-    return np.clip(values, 0, 1).astype(dtype)
+    values = np.rint(values) if dtype.kind == "u" else values
+    return np.clip(values, 0, top_of(dtype)).astype(dtype)
 
 
 @cache

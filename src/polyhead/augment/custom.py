@@ -175,34 +175,40 @@ class Apply(Augmentation):
     def _checked(self, returned: Any, targets: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(returned, Mapping) or not set(targets) <= set(returned):
             missing = sorted(set(targets) - set(returned)) if isinstance(returned, Mapping) else None
-            got = type(returned).__name__ if missing is None else f"one without {', '.join(missing)}"
-            raise ContractError(Problem(self.place, f"a dict with {', '.join(targets)} returned", got))
+            found = type(returned).__name__ if missing is None else f"one without {', '.join(missing)}"
+            raise ContractError(Problem(self.place, f"a dict with {', '.join(targets)} returned", found))
         result = {name: returned[name] for name in targets}
         if "mask" in result:
             result["mask"] = _in_dtype_of(result["mask"], targets["mask"])
         if "masks" in result and len(result["masks"]) == len(targets["masks"]):
             result["masks"] = list(map(_in_dtype_of, result["masks"], targets["masks"]))
         # a function that does not get the targets must not resize the image
-        image = np.shape((targets if self.photometric_only else result)["image"])
-        size = image[1:3] if _channels_first(image, targets["image"].shape) else image[:2]
+        shape = np.shape((targets if self.photometric_only else result)["image"])
+        size = shape[1:3] if _channels_first(shape, targets["image"].shape) else shape[:2]
         for name, before in targets.items():
-            several = name in ("masks", "maps")
-            if several and len(result[name]) != len(before):
-                expected = f"{counted(len(before), name[:-1])} returned"
-                raise ContractError(Problem(self.place, expected, str(len(result[name]))))
-            pairs = zip(before, result[name], strict=True) if several else [(before, result[name])]
-            for old, new in pairs:
-                if name in ("boxes", "points"):
-                    good, expected = np.shape(new) == old.shape, f"{name} of shape {old.shape}"
-                else:
-                    shape = (*size, *old.shape[2:])
-                    good = isinstance(new, np.ndarray) and new.shape == shape and new.dtype == old.dtype
-                    expected = f"`{name}` of shape {shape}, {old.dtype}"
-                if not good:
-                    got = f"shape {np.shape(new)}, {getattr(new, 'dtype', type(new).__name__)}"
-                    fix = self._advice(old, new) if name not in ("boxes", "points") else ""
-                    raise ContractError(Problem(self.place, f"{expected} returned", got, fix))
+            if name in ("masks", "maps"):
+                if len(result[name]) != len(before):
+                    expected = f"{counted(len(before), name[:-1])} returned"
+                    raise ContractError(Problem(self.place, expected, str(len(result[name]))))
+                for single, returned_single in zip(before, result[name], strict=True):
+                    self._require_like(name, single, returned_single, size)
+            else:
+                self._require_like(name, before, result[name], size)
         return result
+
+    def _require_like(self, name: str, before: np.ndarray, returned: Any, size: Sequence[int]) -> None:
+        """Raise unless a layer has the form that it had; images, masks and maps may have another size."""
+        if name in ("boxes", "points"):
+            fits, expected, fix = np.shape(returned) == before.shape, f"{name} of shape {before.shape}", ""
+        else:
+            shape = (*size, *before.shape[2:])
+            fits = isinstance(returned, np.ndarray) and returned.shape == shape
+            fits = fits and returned.dtype == before.dtype
+            expected = f"`{name}` of shape {shape}, {before.dtype}"
+            fix = "" if fits else self._advice(before, returned)
+        if not fits:
+            found = f"shape {np.shape(returned)}, {getattr(returned, 'dtype', type(returned).__name__)}"
+            raise ContractError(Problem(self.place, f"{expected} returned", found, fix))
 
     def _advice(self, before: np.ndarray, returned: Any) -> str:
         """The fix for an image or mask that was returned in another form."""

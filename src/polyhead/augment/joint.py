@@ -57,11 +57,11 @@ class Joint:
         if not 0 <= min_visible <= 1:
             raise ContractError(Problem("min_visible", "a number in [0, 1]", shown(min_visible)))
         self._stages = [Stage()]
-        before: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for position, augmentation in enumerate(self.augmentations):
             name = getattr(augmentation, "stream_name", "")
-            stream_id = stream(name, before.get(name, 0))
-            before[name] = before.get(name, 0) + 1
+            stream_id = stream(name, counts.get(name, 0))
+            counts[name] = counts.get(name, 0) + 1
             if isinstance(augmentation, Geometric):
                 self._stages[-1].geometric.append((augmentation, stream_id))
             elif isinstance(augmentation, Photometric):
@@ -109,7 +109,8 @@ class Joint:
         stages = [self._draw(stage, epoch, ids) for stage in self._stages]
         matrices = np.broadcast_to(stages[0].matrices(sizes, target, self.fit), (len(ids), 3, 3))
         turns = [1] * len(ids) if orientations is None else [int(o) for o in orientations]
-        return Plan(tuple(map(int, target)), sizes, matrices, turns, stages, self.fit, self.min_visible)  # type: ignore[arg-type]
+        target = int(target[0]), int(target[1])
+        return Plan(target, sizes, matrices, turns, stages, self.fit, self.min_visible)
 
     def descriptions(self, epoch: int, ids: Sequence[int] | np.ndarray) -> list[list[str]]:
         """Describe in words how each sample is changed.
@@ -127,15 +128,19 @@ class Joint:
                 for words, values in zip(descriptions, parameters, strict=True):
                     words += [] if values is None else [type(augmentation).__name__]
             for words, key in zip(descriptions, drawn.keys, strict=True):
-                words += [] if key is None else [type(drawn.apply).__name__]
+                words += [] if key is None else ["Apply"]
         return descriptions
 
     def _draw(self, stage: Stage, epoch: int, ids: np.ndarray) -> StageDraws:
         photometric: list[tuple[Photometric, list[Any]]] = []
         for augmentation, stream_id in stage.photometric:
             drawn = uniform(self.seed, epoch, ids, stream_id, augmentation.draws)
-            keys = bits(self.seed, epoch, ids, stream_id, augmentation.draws + 1)[:, -1]
-            parameters = augmentation.parameters(drawn, keys)
+            seeds = bits(self.seed, epoch, ids, stream_id, augmentation.draws + 1)[:, -1]
+            happens = augmentation.happens(drawn)
+            parameters = [
+                values if on else None
+                for values, on in zip(augmentation.parameters(drawn, seeds), happens, strict=True)
+            ]
             if isinstance(augmentation, Color) and photometric and isinstance(photometric[-1][0], Color):
                 parameters = [
                     b if a is None else a if b is None else b @ a
@@ -143,13 +148,13 @@ class Joint:
                 ]
             photometric.append((augmentation, parameters))
         geometric = [
-            (m, uniform(self.seed, epoch, ids, stream_id, m.draws)) for m, stream_id in stage.geometric
+            (move, uniform(self.seed, epoch, ids, stream_id, move.draws))
+            for move, stream_id in stage.geometric
         ]
         if stage.apply is None:
             return StageDraws(geometric, photometric, None, [None] * len(ids))
         apply, stream_id = stage.apply
         happens = apply.happens(uniform(self.seed, epoch, ids, stream_id, 1))
-        raw = bits(self.seed, epoch, ids, stream_id, 2)[:, 1].tolist()
-        return StageDraws(
-            geometric, photometric, apply, [k if on else None for k, on in zip(raw, happens, strict=True)]
-        )
+        seeds = bits(self.seed, epoch, ids, stream_id, 2)[:, 1]
+        keys = [key if on else None for key, on in zip(seeds.tolist(), happens, strict=True)]
+        return StageDraws(geometric, photometric, apply, keys)

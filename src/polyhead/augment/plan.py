@@ -90,12 +90,8 @@ class Plan:
         Args:
             size: (height, width) of the result, if not the target's.
         """
-        if size is None or tuple(size) == self.target:
-            more = 1.0
-        else:
-            more = max(s / t for s, t in zip(size, self.target, strict=True))
-        x, y = self._zooms[i]
-        x, y = min(x * more, 1) * SHRINK / 2, min(y * more, 1) * SHRINK / 2
+        factor = max(side / least for side, least in zip(size or self.target, self.target, strict=True))
+        x, y = (min(zoom * factor, 1) * SHRINK / 2 for zoom in self._zooms[i])
         height, width = self.sizes[i].tolist()
         return ceil(height * y - 1e-6), ceil(width * x - 1e-6)
 
@@ -142,7 +138,7 @@ class Plan:
         if self._only_resized[i] and (not isinstance(image, Decoded) or image.exact):
             result = resized(pixels, size)
         else:
-            result = warp(pixels, self._from(i, image, size), size, fill=fill)
+            result = warp(pixels, self._image_matrix(i, image, size), size, fill=fill)
         return apply_photometric(result, colors) if colors else result
 
     def mask(self, i: int, mask: np.ndarray, *, size: Size | None = None, fill: float = 0) -> np.ndarray:
@@ -186,21 +182,21 @@ class Plan:
         size = size or self.target
         if self._only_resized[i] and self.turns[i] == 1:
             return resized(pixels, size, nearest=nearest)
-        return warp(pixels, self._targets(i, pixels.shape[:2], size), size, nearest=nearest, fill=fill)
+        return warp(pixels, self._label_matrix(i, pixels.shape[:2], size), size, nearest=nearest, fill=fill)
 
     def boxes(self, i: int, boxes: Any, *, size: Size | None = None) -> Pair:
         """Transform boxes, in pixels of the whole image, as `geometry.warp_boxes` does."""
         size = size or self.target
-        return geometry.warp_boxes(self._targets(i, None, size), boxes, size, self.min_visible)
+        return geometry.warp_boxes(self._label_matrix(i, None, size), boxes, size, self.min_visible)
 
     def points(
         self, i: int, points: Any, *, swaps: Sequence[tuple[int, int]] = (), size: Size | None = None
     ) -> Pair:
         """Transform keypoints, in pixels of the whole image, as `geometry.warp_points` does."""
         size = size or self.target
-        return geometry.warp_points(self._targets(i, None, size), points, size, swaps)
+        return geometry.warp_points(self._label_matrix(i, None, size), points, size, swaps)
 
-    def _from(self, i: int, image: np.ndarray | Decoded, size: Size) -> np.ndarray:
+    def _image_matrix(self, i: int, image: np.ndarray | Decoded, size: Size) -> np.ndarray:
         """The matrix from an image's pixels to an output of ``size``."""
         if not isinstance(image, Decoded):
             return self._scaled(self.matrices[i], self.sizes[i], image.shape[:2], size)
@@ -211,17 +207,22 @@ class Plan:
             return matrix * (1 / image.scale, 1 / image.scale, 1)
         return matrix @ np.linalg.inv(image.matrix)
 
-    def _targets(self, i: int, shape: Sequence[int] | None, size: Size) -> np.ndarray:
+    def _label_matrix(self, i: int, shape: Sequence[int] | None, size: Size) -> np.ndarray:
         """The matrix from a mask of ``shape``, or from the whole image, to an output of ``size``."""
-        matrix, whole = self.matrices[i], tuple(self.sizes[i].tolist())
+        matrix, full_size = self.matrices[i], tuple(self.sizes[i].tolist())
         if self.turns[i] != 1:
-            whole = geometry.turned(self.turns[i], whole)
-            matrix = matrix @ geometry.orient(self.turns[i], whole)
-        return self._scaled(matrix, whole, shape or whole, size)
+            full_size = geometry.turned(self.turns[i], full_size)
+            matrix = matrix @ geometry.orient(self.turns[i], full_size)
+        return self._scaled(matrix, full_size, shape or full_size, size)
 
-    def _scaled(self, matrix: np.ndarray, whole: Any, shape: Sequence[int], size: Size) -> np.ndarray:
-        if shape[0] != whole[0] or shape[1] != whole[1]:
-            matrix = matrix * (whole[1] / shape[1], whole[0] / shape[0], 1)  # faster than @ scale(...)
+    def _scaled(self, matrix: np.ndarray, full_size: Any, shape: Sequence[int], size: Size) -> np.ndarray:
+        """Change a matrix from ``full_size`` to the target into one from ``shape`` to ``size``."""
+        if shape[0] != full_size[0] or shape[1] != full_size[1]:
+            matrix = matrix * (
+                full_size[1] / shape[1],
+                full_size[0] / shape[0],
+                1,
+            )  # faster than @ scale(...)
         return matrix if size == self.target else geometry.resize(self.target, size) @ matrix
 
 

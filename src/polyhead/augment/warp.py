@@ -115,14 +115,14 @@ def _warp_in_other_dtype(
     image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], nearest: bool, fill: float
 ) -> np.ndarray:
     """Warp in a dtype that OpenCV supports, and convert back."""
-    whole = image.dtype.kind in "iu"
-    dtype = np.int32 if nearest and whole else np.float64 if image.dtype.itemsize > 2 else np.float32
+    is_integer = image.dtype.kind in "iu"
+    dtype = np.int32 if nearest and is_integer else np.float64 if image.dtype.itemsize > 2 else np.float32
     if dtype == np.int32 and image.size:
         bounds = np.iinfo(np.int32)
         if image.max() > bounds.max or image.min() < bounds.min:
             dtype = np.float64  # exact up to 2**53
     warped = _warp_with_opencv(image.astype(dtype), matrix, size, nearest, fill)
-    return (np.rint(warped) if whole else warped).astype(image.dtype)
+    return (np.rint(warped) if is_integer else warped).astype(image.dtype)
 
 
 def _warp_with_opencv(
@@ -144,20 +144,20 @@ def _warp_with_opencv(
         and y0 + max(right_y, 0) + max(down_y, 0) <= height + EDGE
     )
     if covered and not nearest and abs(b) < 1e-9 and abs(d) < 1e-9:
-        resized = _resize_whole_pixels(part, a, c, e, f, size)
-        if resized is not None:
-            return resized
+        warped = _resize_whole_pixels(part, a, c, e, f, size)
+        if warped is not None:
+            return warped
     # warping four channels takes half the time of three; with the conversions, two thirds
-    wide = not nearest and part.dtype == np.uint8 and part.shape[2:] == (3,)
+    padded = not nearest and part.dtype == np.uint8 and part.shape[2:] == (3,)
     warped = cv2.warpAffine(
-        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if wide else part,
+        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) if padded else part,
         np.array([[a, b, x0 - 0.5], [d, e, y0 - 0.5]]),
         (columns, rows),
         flags=(cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE if covered else cv2.BORDER_CONSTANT,
         borderValue=(fill, fill, fill, fill),
     )
-    return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB) if wide else warped
+    return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB) if padded else warped
 
 
 def _resize_whole_pixels(
@@ -166,13 +166,10 @@ def _resize_whole_pixels(
     """Resize whole pixels of the source, possibly mirrored, 3 times faster than a warp; None if that is impossible."""
     cv2 = opencv()
     rows, columns = size
-    x, y, far_x, far_y = c, f, c + a * columns, f + e * rows
-    left, right, top, bottom = (
-        round(v) for v in (min(x, far_x), max(x, far_x), min(y, far_y), max(y, far_y))
-    )
-    exact = abs(min(x, far_x) - left) + abs(max(x, far_x) - right)
-    exact += abs(min(y, far_y) - top) + abs(max(y, far_y) - bottom)
-    if exact > EDGE or left < 0 or top < 0 or right > image.shape[1] or bottom > image.shape[0]:
+    edges = (*sorted((c, c + a * columns)), *sorted((f, f + e * rows)))
+    left, right, top, bottom = map(round, edges)
+    deviation = sum(abs(edge - round(edge)) for edge in edges)
+    if deviation > EDGE or left < 0 or top < 0 or right > image.shape[1] or bottom > image.shape[0]:
         return None
     part = image[top:bottom, left:right]
     flips = {(False, False): None, (True, False): 1, (False, True): 0, (True, True): -1}[a < 0, e < 0]
@@ -197,7 +194,7 @@ def _visible_part(
         return image, matrix
     a, b, c, d, e, f = _inverse(matrix)
     rows, columns = size
-    xs = (c, c + a * columns, c + b * rows, c + a * columns + b * rows)
+    xs = (c, c + a * columns, c + b * rows, c + a * columns + b * rows)  # of the corners
     ys = (f, f + d * columns, f + e * rows, f + d * columns + e * rows)
     margin_x, margin_y = 2 * max(shrink_x, 1), 2 * max(shrink_y, 1)
     left, right = max(0, int(min(xs) - margin_x)), min(image.shape[1], int(max(xs) + margin_x) + 1)
@@ -231,8 +228,8 @@ def _averaged(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _inverse(matrix: np.ndarray) -> tuple[float, float, float, float, float, float]:
     """The first two rows of the inverse; faster than NumPy, as it runs for each image."""
     (a, b, c), (d, e, f), _ = matrix.tolist()
-    size = a * e - b * d
-    a, b, d, e = e / size, -b / size, -d / size, a / size
+    determinant = a * e - b * d
+    a, b, d, e = e / determinant, -b / determinant, -d / determinant, a / determinant
     return a, b, -(a * c + b * f), d, e, -(d * c + e * f)
 
 
