@@ -200,7 +200,7 @@ def test_many_classes_and_back_again():
     colors = Colors(tuple(map(tuple, many.tolist())), ((9, 9, 9),))
     ids = RNG.integers(0, 300, (4, 5))
     assert np.array_equal(colors.ids(many[ids].astype(np.uint8)), ids)
-    assert colors.ids(np.full((1, 1, 3), 9, np.uint8)).tolist() == [[colors.nowhere]]
+    assert colors.ids(np.full((1, 1, 3), 9, np.uint8)).tolist() == [[colors.missing_id]]
     assert np.array_equal(colors.painted(ids), many[ids])
 
 

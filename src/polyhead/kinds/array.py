@@ -92,11 +92,11 @@ class Array(Input):
     def _check_vocabulary(self) -> None:
         where = "Array(vocabulary=)"
         object.__setattr__(self, "vocabulary", checked_vocabulary(self.vocabulary, where))
-        others = {"scale": self.scale, "fill": self.fill, "dtype": self.dtype}
-        wrong = [n for n, value in others.items() if value is not None and (n, value) != ("dtype", "int32")]
-        if wrong:
-            expected = f"no {wrong[0]}= beside it, as words become int32 ids"
-            raise ContractError(Problem(where, expected, "both"))
+        dtype = None if self.dtype == "int32" else self.dtype
+        for name, value in (("scale", self.scale), ("fill", self.fill), ("dtype", dtype)):
+            if value is not None:
+                expected = f"no {name}= beside it, as words become int32 ids"
+                raise ContractError(Problem(where, expected, "both"))
         if isinstance(self.column, (list, tuple)) and len(self.column) > 1:
             fix = "Make an input for each column; the model can concatenate their embeddings."
             raise ContractError(Problem(where, "one column", f"{len(self.column)}", fix))
@@ -114,42 +114,42 @@ class Array(Input):
             return self._with_words(column)
         probe = column.probe()
         values = _as_numbers(probe)
-        found = values.shape[1:] or (1,)
-        if 0 in found:
+        shape = values.shape[1:] or (1,)
+        if 0 in shape:
             fix = "Pad the rows to one length: np.pad(row, (0, length - len(row)))."
-            raise BadValue(0, "numbers in each row", f"none, shape {found}", fix)
-        if self.shape not in (None, found):
+            raise BadValue(0, "numbers in each row", f"none, shape {shape}", fix)
+        if self.shape not in (None, shape):
             raise self._other_rows(values.shape[1:])
         scale = self.scale
         if scale is not None:
-            scale = fit_scale(scale, pieces_of(column, self._present), found[-1])
+            scale = fit_scale(scale, pieces_of(column, self._with_nan), shape[-1])
         # integers too large for int64 were read as floats
         whole = not is_dense(probe) and all(map(is_integer, plain(probe)))
         floats = (values.dtype.kind == "f" and not whole) or scale is not None
-        return self.fixed(shape=found, dtype=self.dtype or ("float32" if floats else "int32"), scale=scale)
+        return self.fixed(shape=shape, dtype=self.dtype or ("float32" if floats else "int32"), scale=scale)
 
     def _with_words(self, column: Column) -> Array:
-        words = self.vocabulary
         ids = word_ids(column.probe(), ())
-        found = ids.shape[1:] or (1,)
-        if self.shape not in (None, found):
+        shape = ids.shape[1:] or (1,)
+        if self.shape not in (None, shape):
             raise self._other_rows(ids.shape[1:])
-        words = words if isinstance(words, tuple) else learned_vocabulary(column.scan())
-        return self.fixed(shape=found, dtype="int32", vocabulary=words)
+        words = self.vocabulary if isinstance(self.vocabulary, tuple) else learned_vocabulary(column.scan())
+        return self.fixed(shape=shape, dtype="int32", vocabulary=words)
 
-    def _other_rows(self, found: tuple[int, ...]) -> BadValue:
-        single, found = not found, found or (1,)
-        texts = self.vocabulary is not None and found == (1,)
+    def _other_rows(self, shape: tuple[int, ...]) -> BadValue:
+        """The error for rows of another shape than declared."""
+        scalars, shape = not shape, shape or (1,)
+        texts = self.vocabulary is not None and shape == (1,)
         fix = "Split each text into a list of words, as for training." if texts else ""
-        if self.shape == (*found, 1):
+        if self.shape == (*shape, 1):
             fix = "Give column[..., None]."
-        elif self.shape is not None and found == (*self.shape, 1):
+        elif shape == (*self.shape, 1):
             fix = "Give column[..., 0]."
-        elif self.shape is not None and len(self.shape) == 1 and single and not texts:
+        elif len(self.shape) == 1 and scalars and not texts:
             fix = f"A row needs {self.shape[0]} numbers; several rows are a list of such lists."
-        return BadValue(None, f"rows of shape {self.shape}", f"rows of shape {found}", fix)
+        return BadValue(None, f"rows of shape {self.shape}", f"rows of shape {shape}", fix)
 
-    def _present(self, values: Any) -> tuple[np.ndarray, None]:
+    def _with_nan(self, values: Any) -> tuple[np.ndarray, None]:
         """The numbers with NaN where they are missing, regardless of `fill`."""
         array = _as_numbers(values)
         return array[:, None] if array.ndim == 1 else array, None

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from polyhead.kinds.missing import first_row, spread_over
+
 
 class Stray(NamedTuple):
     """Boxes or points whose center is outside of their image.
@@ -141,13 +143,16 @@ class ArrayStatistics:
             return
         if array.dtype.kind not in "iufb":  # bfloat16
             array = array.astype(np.float32)
-        kept = array if valid is None else array[rows]
-        flat = kept.reshape(len(kept), -1)
-        spread = None if valid is None or valid.ndim == 1 else _spread_counts(valid, array.shape)[rows]
-        flat = flat if spread is None else np.where(spread, flat, flat.dtype.type(0))
-        self._moments(flat, spread, lambda i: place(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1)
+        flat = (array if valid is None else array[rows]).reshape(len(rows), -1)
+        counting = None  # which numbers of these rows count
+        if valid is not None and valid.ndim > 1:
+            counting = spread_over(valid, array).reshape(len(array), -1)[rows]
+            flat = np.where(counting, flat, flat.dtype.type(0))
+        self._add_rows(
+            flat, counting, lambda i: place(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1
+        )
 
-    def _moments(
+    def _add_rows(
         self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any], last: int
     ) -> None:
         if self._first is None:
@@ -171,21 +176,21 @@ class ArrayStatistics:
 
     def _finite(self, flat: np.ndarray, place: Callable[[int], Any]) -> np.ndarray:
         finite, nan = np.isfinite(flat), np.isnan(flat)
-        for hit, name in ((nan.any(1), "nan"), ((~finite & ~nan).any(1), "infinite")):
-            if hit.any() and getattr(self, name) is None:
-                setattr(self, name, place(int(hit.argmax())))
+        for affected, name in ((nan.any(1), "nan"), ((~finite & ~nan).any(1), "infinite")):
+            if affected.any() and getattr(self, name) is None:
+                setattr(self, name, place(int(affected.argmax())))
         self.not_finite += int((~finite).any(1).sum())
         return finite
 
     def _range(self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any]) -> None:
         width = flat.shape[1]
-        low = flat if valid is None else np.where(valid, flat, np.inf)
-        high = flat if valid is None else np.where(valid, flat, -np.inf)
-        at_low, at_high = int(low.argmin()), int(high.argmax())
-        if low.flat[at_low] < self.low[0]:
-            self.low = (float(low.flat[at_low]), place(at_low // width))
-        if high.flat[at_high] > self.high[0]:
-            self.high = (float(high.flat[at_high]), place(at_high // width))
+        lows = flat if valid is None else np.where(valid, flat, np.inf)
+        highs = flat if valid is None else np.where(valid, flat, -np.inf)
+        lowest, highest = int(lows.argmin()), int(highs.argmax())
+        if lows.flat[lowest] < self.low[0]:
+            self.low = (float(lows.flat[lowest]), place(lowest // width))
+        if highs.flat[highest] > self.high[0]:
+            self.high = (float(highs.flat[highest]), place(highest // width))
 
     def _values(
         self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any], last: int
@@ -196,31 +201,24 @@ class ArrayStatistics:
             sums = sums if valid is None else sums[valid.reshape(-1, last).all(1)]
             self.ones = bool(np.allclose(sums, 1, atol=1e-3))
         if flat.dtype.kind == "f" and self.fraction is None:
-            parted = flat != np.rint(flat)
-            if parted.any():
-                row = int(parted.any(1).argmax())
-                self.fraction = (float(flat[row][parted[row]][0]), place(row))
+            fractions = flat != np.rint(flat)
+            row = first_row(fractions)
+            if row is not None:
+                self.fraction = (float(flat[row][fractions[row]][0]), place(row))
                 self.distinct = None
         if self.distinct is not None:
-            for value, times in _distinct(flat if valid is None else flat[valid], self.most_distinct + 1):
-                self.distinct[value] = self.distinct.get(value, 0) + times
+            for value, count in _distinct(flat if valid is None else flat[valid], self.most_distinct + 1):
+                self.distinct[value] = self.distinct.get(value, 0) + count
             if len(self.distinct) > self.most_distinct:
                 self.distinct = None
-
-
-def _spread_counts(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Broadcast ``mask`` over all numbers of a row, bool ``(B, numbers in a row)``."""
-    spread = mask.reshape(*mask.shape, *([1] * (len(shape) - mask.ndim)))
-    return np.broadcast_to(spread, shape).reshape(shape[0], -1)
 
 
 def _distinct(numbers: np.ndarray, most: int) -> list[tuple[int, int]]:
     """Return the smallest ``most`` distinct whole numbers, each with its count."""
     if numbers.dtype in (np.bool_, np.uint8):  # ten times as fast as sorting them
-        times = np.bincount(numbers.reshape(-1))
-        values = np.flatnonzero(times)
-        times = times[values]
+        counts = np.bincount(numbers.reshape(-1))
+        values = np.flatnonzero(counts)
+        counts = counts[values]
     else:
-        values, times = np.unique(numbers, return_counts=True)
-    found = zip(values[:most].tolist(), times[:most].tolist(), strict=True)
-    return [(int(value), n) for value, n in found]
+        values, counts = np.unique(numbers, return_counts=True)
+    return [(int(v), n) for v, n in zip(values[:most].tolist(), counts[:most].tolist(), strict=True)]

@@ -19,8 +19,6 @@ from polyhead.kinds.learned_classes import MISSING_TEXTS, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.lists_as_text import reads_as_number
 from polyhead.kinds.missing import as_float32, collapse, first_row, is_dense, numbers
-from polyhead.kinds.mixed_labels import require_soft
-from polyhead.kinds.output_layers import dense_output, pooled_features
 from polyhead.kinds.predicted_columns import PredictedColumn, Views
 from polyhead.kinds.source_column import Column, over
 
@@ -79,31 +77,29 @@ class Binary(ClassHead):
         self.encode(column.probe())
         if self.positive is None:
             return self
-        found = dict.fromkeys([self.positive, *self._met_in(column.probe())[1]], 0)
-        alike = tuple(group for group in spellings(found) if self.positive in group)
+        values = dict.fromkeys([self.positive, *self._values_in(column.probe())[1]], 0)
+        alike = tuple(group for group in spellings(values) if self.positive in group)
         if self._met:  # in other rows than these
             return self if alike == self._spellings else self.fixed(_spellings=alike)
         others: list[Any] = []
-        for met, other in over(column, self._met_in):
-            others += other
+        for met, negatives in over(column, self._values_in):
+            others += negatives
             if met:
-                mixed = any(isinstance(other, str) != isinstance(self.positive, str) for other in others)
-                words = any(isinstance(other, str) and other.strip() not in MISSING_TEXTS for other in others)
+                texts = [other for other in others if isinstance(other, str)]
+                mixed = len(texts) < len(others) if isinstance(self.positive, str) else bool(texts)
+                words = any(text.strip() not in MISSING_TEXTS for text in texts)
                 return self.fixed(_met=True, _spellings=alike, _words=words, _mixed=mixed)
         if others:
-            raise BadValue(
-                None,
-                f"{shown(self.positive)} in some row, as positive= says",
-                f"other values alone, as {shown(others[0])}",
-                hints(similar(self.positive, others), "Write it as the column does."),
-            )
+            expected = f"{shown(self.positive)} in some row, as positive= says"
+            fix = hints(similar(self.positive, others), "Write it as the column does.")
+            raise BadValue(None, expected, f"other values alone, as {shown(others[0])}", fix)
         return self
 
-    def _met_in(self, values: Any) -> tuple[bool, list[Any]]:
+    def _values_in(self, values: Any) -> tuple[bool, list[Any]]:
         """Return whether the positive value occurs, and the first other values."""
-        found = class_encoding.class_ids(values, self._known, self.missing)
-        strange = np.flatnonzero(found == class_encoding.STRANGE)[:100].tolist()
-        return bool((found == 0).any()), [class_encoding.value_at(values, index) for index in strange]
+        ids = class_encoding.class_ids(values, self._known, self.missing)
+        negative = np.flatnonzero(ids == class_encoding.STRANGE)[:100].tolist()
+        return bool((ids == 0).any()), [class_encoding.value_at(values, row) for row in negative]
 
     @property
     def _known(self) -> list[Any]:
@@ -131,47 +127,45 @@ class Binary(ClassHead):
         return as_float32(array, check=False), collapse(present)
 
     def _positives(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        found = class_encoding.class_ids(values, self._known, self.missing)
-        if self._words and (found > 0).any():
-            row = int((found > 0).argmax())
+        ids = class_encoding.class_ids(values, self._known, self.missing)
+        if self._words and (ids > 0).any():
+            row = int((ids > 0).argmax())
             text = shown(class_encoding.value_at(values, row))
             fix = f'If it means "no label", say Binary(missing={text}); else replace it by the word it stands for.'
             raise BadValue(row, f"{shown(self.positive)} or another word", text, fix)
         if self._met:
-            self._require_same_type(values, np.flatnonzero(found == class_encoding.STRANGE))
-        labels = (found == 0).astype(np.float32)[:, None]
-        present = found != class_encoding.MISSING
+            self._require_same_type(values, np.flatnonzero(ids == class_encoding.STRANGE))
+        labels = (ids == 0).astype(np.float32)[:, None]
+        present = ids != class_encoding.MISSING
         return labels, None if present.all() else present
 
     def _require_same_type(self, values: Any, rows: np.ndarray) -> None:
         """Raise for a number where other rows hold words, or a number as text where they hold numbers."""
         if self._mixed or not (self._words or isinstance(self.positive, Real)):
             return
-        alike = is_dense(values)  # then one value tells
-        for row in rows[: 1 if alike else None].tolist():
+        for row in rows[: 1 if is_dense(values) else None].tolist():  # values of an array have one type
             value = class_encoding.value_at(values, row)
             if self._words and isinstance(value, Real):
                 raise BadValue(row, f"{shown(self.positive)} or another word", shown(value), _AS_OTHERS)
             if not self._words and isinstance(value, str) and reads_as_number(value):
                 raise BadValue(row, f"{shown(self.positive)} or another number", shown(value), _AS_OTHERS)
 
-    def mixable(self, way: str) -> tuple[int, ...]:
-        require_soft(self.loss)
-        return self.weight_shape
-
     def _ids(self, labels: np.ndarray) -> np.ndarray:
         return labels[:, 0].astype(np.uint8)
 
     def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
-        kept = labels[valid]
-        return f"{kept.mean():.1%} are 1" if kept.size else "no labels"
+        valid_labels = labels[valid]
+        return f"{valid_labels.mean():.1%} are 1" if valid_labels.size else "no labels"
 
     def likely(self, outputs: np.ndarray, logits: bool) -> np.ndarray:
         return likelihoods(outputs, logits, self.probabilities, self.temperature)
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
-        found = self.likely(outputs, logits)[:, 0]
-        return {"": PredictedColumn(found >= self.threshold, "flag"), "probability": PredictedColumn(found)}
+        probability = self.likely(outputs, logits)[:, 0]
+        return {
+            "": PredictedColumn(probability >= self.threshold, "flag"),
+            "probability": PredictedColumn(probability),
+        }
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> BinaryJudge:
         return BinaryJudge(name, self.threshold)
@@ -180,9 +174,6 @@ class Binary(ClassHead):
         from polyhead.kinds.accuracy import AUC, BinaryAccuracy
 
         return [BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5), AUC(from_logits=logits)]
-
-    def output(self, features: Any, name: str) -> Any:
-        return dense_output(pooled_features(features), name, self.shape, "sigmoid")
 
 
 _AS_OTHERS = "Write it as other rows do."

@@ -31,8 +31,7 @@ from polyhead.kinds.missing import (
     require_whole,
     whole_rows,
 )
-from polyhead.kinds.mixed_labels import require_soft, unmixable
-from polyhead.kinds.output_layers import dense_output, pooled_features
+from polyhead.kinds.mixed_labels import unmixable
 from polyhead.kinds.predicted_columns import PredictedColumn, Views, class_values
 from polyhead.kinds.source_column import Column, over
 
@@ -62,9 +61,10 @@ class Classes(ClassHead):
     def with_facts(self, column: Column) -> Self:
         if self.classes is not None:
             return self.fixed(_spellings=(), _lone_negative=None)
-        known = tuple(c for c in column.about().classes or () if not is_missing(c, self.missing))
-        alike = spellings(dict.fromkeys(known, 0))
-        return self if len(known) < self.least else self.fixed(classes=known, _spellings=alike)
+        classes = tuple(c for c in column.about().classes or () if not is_missing(c, self.missing))
+        if len(classes) < self.least:
+            return self
+        return self.fixed(classes=classes, _spellings=spellings(dict.fromkeys(classes, 0)))
 
     @property
     def weighted_classes(self) -> Sequence[Any] | None:
@@ -121,45 +121,41 @@ class Categorical(Classes):
     def resolve(self, column: Column) -> Self:
         head = self
         if self.classes is None:
-            bare = partial(class_encoding.one_class_a_row, keep_bytes=isinstance(self.missing, bytes))
-            classes, alike, negative = learn(over(column, bare), self.missing)
+            read = partial(class_encoding.one_class_a_row, keep_bytes=isinstance(self.missing, bytes))
+            classes, alike, negative = learn(over(column, read), self.missing)
             head = self.fixed(classes=classes, _spellings=alike, _lone_negative=negative)
         head.encode(column.probe())
         return head
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         assert self.classes is not None
-        found = class_encoding.class_ids(values, self.classes, self.missing)
-        least = found.min(initial=0)
-        if least == class_encoding.STRANGE:
-            raise self._no_class(values, int((found == class_encoding.STRANGE).argmax()))
-        present = found >= 0 if least == class_encoding.MISSING else None
+        ids = class_encoding.class_ids(values, self.classes, self.missing)
+        lowest = ids.min(initial=0)
+        if lowest == class_encoding.STRANGE:
+            row = int((ids == class_encoding.STRANGE).argmax())
+            value = class_encoding.value_at(values, row)
+            fix = class_encoding.fix_of_no_class(value, self.classes)
+            raise BadValue(row, class_encoding.classes_in_words(self.classes), shown(value), fix)
+        present = ids >= 0 if lowest == class_encoding.MISSING else None
         if self.one_hot:
-            return (found[:, None] == np.arange(len(self.names))).astype(np.float32), present
-        return found if present is None else np.maximum(found, 0), present
-
-    def _no_class(self, values: Any, index: int) -> BadValue:
-        assert self.classes is not None
-        value = class_encoding.value_at(values, index)
-        fix = class_encoding.fix_of_no_class(value, self.classes)
-        return BadValue(index, class_encoding.classes_in_words(self.classes), shown(value), fix)
+            return (ids[:, None] == np.arange(len(self.names))).astype(np.float32), present
+        return ids if present is None else np.maximum(ids, 0), present
 
     def mixable(self, way: str) -> tuple[int, ...]:
         if not self.one_hot:
             fix = "Say ph.Categorical(one_hot=True)."
             raise unmixable("class ids: between two of them lies another class", fix)
-        require_soft(self.loss)
-        return self.weight_shape
+        return super().mixable(way)
 
     def _ids(self, labels: np.ndarray) -> np.ndarray:
         return labels.argmax(-1) if self.one_hot else labels
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
-        found = self.likely(outputs, logits)
+        probabilities = self.likely(outputs, logits)
         return {
-            "": PredictedColumn(class_values(self.names)[found.argmax(-1)], "class"),
-            "probability": PredictedColumn(found.max(-1)),
-            "probabilities": PredictedColumn(found),
+            "": PredictedColumn(class_values(self.names)[probabilities.argmax(-1)], "class"),
+            "probability": PredictedColumn(probabilities.max(-1)),
+            "probabilities": PredictedColumn(probabilities),
         }
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> CategoricalJudge:
@@ -171,9 +167,6 @@ class Categorical(Classes):
         metrics = keras.metrics
         metric = metrics.CategoricalAccuracy if self.one_hot else metrics.SparseCategoricalAccuracy
         return [metric(name="accuracy")]
-
-    def output(self, features: Any, name: str) -> Any:
-        return dense_output(pooled_features(features), name, self.output_shape, "softmax")
 
 
 @dataclass(frozen=True, repr=False)
@@ -237,43 +230,41 @@ class MultiLabel(Classes):
         return self.fixed(elementwise=True)
 
     def resolve(self, column: Column) -> Self:
-        known = None if self.classes is None else self.names
-        require_lists(plain(column.probe()))
-        head = self.fixed(_flags=is_multi_hot(column, self.missing, known, self._flags))
         probe = plain(column.probe())
-        dense = isinstance(probe, np.ndarray) and probe.ndim == 2
+        require_lists(probe)
+        head = self.fixed(_flags=is_multi_hot(column, self.missing, self.weighted_classes, self._flags))
+        table = isinstance(probe, np.ndarray) and probe.ndim == 2
         if head.classes is None:
-            if head._flags or (dense and not self._are_lists(column)):
+            if table and (head._flags or not self._holds_labels(column)):
+                head = head.fixed(classes=probe.shape[1])
+            elif head._flags:
                 rows = (row for piece in over(column, plain) for row in piece)
-                first = () if dense else next(row for row in rows if not is_missing(row, self.missing))
-                head = head.fixed(classes=probe.shape[1] if dense else len(first))
+                labeled = next(row for row in rows if not is_missing(row, self.missing))
+                head = head.fixed(classes=len(labeled))
             else:
-                classes, alike, negative = learn_labels(self._learned(column))
+                classes, alike, negative = learn_labels(self._count_labels(column))
                 head = head.fixed(classes=classes, _spellings=alike, _lone_negative=negative)
-        if head._flags is None and dense and probe.shape[1:] == head.shape and not head._lists(probe):
+        if head._flags is None and table and probe.shape[1:] == head.shape and not head._are_labels(probe):
             head = head.fixed(_flags=True)
         if head.elementwise is None:
-            may_miss = bool(dense or head._flags) and may_hold_missing(probe, head.missing)
+            may_miss = bool(table or head._flags) and may_hold_missing(probe, head.missing)
             head = head.fixed(elementwise=may_miss and is_partly_missing(column, head._encode))
         head.encode(probe)
         return head
 
-    def _are_lists(self, column: Column) -> bool:
+    def _holds_labels(self, column: Column) -> bool:
         """Return whether rows of equal length are lists of labels: words, or ids other than 0 and 1."""
-        pieces = over(column, plain)
-        return any(
-            isinstance(one, np.ndarray) and one.ndim == 2 and holds_labels(one, self.missing)
-            for one in pieces
-        )
+        tables = (piece for piece in over(column, plain) if isinstance(piece, np.ndarray) and piece.ndim == 2)
+        return any(holds_labels(table, self.missing) for table in tables)
 
-    def _learned(self, column: Column) -> Counter[Any]:
+    def _count_labels(self, column: Column) -> Counter[Any]:
         """The labels that occur, with the number of their rows."""
-        found: Counter[Any] = Counter()
-        for some in over(column, lambda piece: list(class_encoding.label_lists(piece, self.missing))):
-            found.update(label for _, labels in some for label in labels)
-        if not found:
+        counts: Counter[Any] = Counter()
+        for rows in over(column, lambda piece: list(class_encoding.label_lists(piece, self.missing))):
+            counts.update(label for _, labels in rows for label in labels)
+        if not counts:
             raise BadValue(None, "at least 1 label", "none", "Give the classes, or leave this head out.")
-        return found
+        return counts
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, present = self._encode(values)
@@ -288,48 +279,44 @@ class MultiLabel(Classes):
 
     def _encode(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         values = plain(values)
-        if self._flags or (isinstance(values, np.ndarray) and values.ndim == 2 and not self._lists(values)):
+        table = isinstance(values, np.ndarray) and values.ndim == 2
+        if self._flags or (table and not self._are_labels(values)):
             return numbers(values, self.missing, self.shape, f"0 or 1 for each of {len(self.names)} labels")
         assert self.classes is not None
-        places = {name: i for i, name in enumerate(self.names)}
-        labels = np.zeros((len(values), len(places)), np.float32)
-        present = np.zeros(labels.shape, bool)
-        for row, found in class_encoding.label_lists(values, self.missing, places):
+        id_of = {name: i for i, name in enumerate(self.names)}
+        array = np.zeros((len(values), len(id_of)), np.float32)
+        present = np.zeros(array.shape, bool)
+        for row, labels in class_encoding.label_lists(values, self.missing, id_of):
             present[row] = True
-            for label in found:
-                if label not in places:
+            for label in labels:
+                if label not in id_of:
                     filler = is_missing(label) or label in ("", -1)
                     fix = f"{no_label_fix(label)}." if filler else "Name it among the classes."
                     fix = hints(similar(label, self.names), fix)
                     raise BadValue(row, class_encoding.classes_in_words(self.classes), shown(label), fix)
-                labels[row, places[label]] = 1
-        return labels, None if present.all() else present
+                array[row, id_of[label]] = 1
+        return array, None if present.all() else present
 
-    def _lists(self, rows: np.ndarray) -> bool:
+    def _are_labels(self, rows: np.ndarray) -> bool:
         """Return whether rows of one length are lists of labels rather than 0 or 1 for each label."""
-        known: set[Any] = set(self.names)
+        labels, one_for_each = holds_labels(rows, self.missing), rows.shape[1] == len(self.names)
         if rows.dtype.kind not in "iuf":
-            return holds_labels(rows, self.missing)
-        if rows.shape[1] == len(known) and not holds_labels(rows, self.missing):
+            return labels
+        if rows.dtype.kind == "f" or (one_for_each and not labels):
             return False
-        # rows of another length hold labels also where one of them is unknown
-        lists = rows.shape[1] != len(known) and holds_labels(rows, self.missing)
-        return rows.dtype.kind in "iu" and (lists or known >= set(np.unique(rows).tolist()))
+        # rows of another length are labels also where one of them is unknown
+        return (labels and not one_for_each) or set(self.names) >= set(np.unique(rows).tolist())
 
     def missing_class_advice(self, value: Any) -> str:
         return no_label_fix(value)
 
-    def mixable(self, way: str) -> tuple[int, ...]:
-        require_soft(self.loss)
-        return self.weight_shape
-
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
-        found = self.likely(outputs, logits)
-        values, kept = class_values(self.names), found >= self.threshold
+        probabilities, classes = self.likely(outputs, logits), class_values(self.names)
+        rows = [(row, row >= self.threshold) for row in probabilities]
         return {
-            "": PredictedColumn([values[row].tolist() for row in kept], "class"),
-            "probability": PredictedColumn([row[some] for row, some in zip(found, kept, strict=True)]),
-            "probabilities": PredictedColumn(found),
+            "": PredictedColumn([classes[predicted].tolist() for _, predicted in rows], "class"),
+            "probability": PredictedColumn([row[predicted] for row, predicted in rows]),
+            "probabilities": PredictedColumn(probabilities),
         }
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> MultiLabelJudge:
@@ -339,6 +326,3 @@ class MultiLabel(Classes):
         from polyhead.kinds.accuracy import BinaryAccuracy
 
         return [BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5)]
-
-    def output(self, features: Any, name: str) -> Any:
-        return dense_output(pooled_features(features), name, self.output_shape, "sigmoid")

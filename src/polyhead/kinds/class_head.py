@@ -11,6 +11,8 @@ import numpy as np
 from polyhead.errors import ContractError, Problem, shown, similar
 from polyhead.kinds.head import Head
 from polyhead.kinds.missing import spread_over
+from polyhead.kinds.mixed_labels import require_soft
+from polyhead.kinds.output_layers import dense_output, pooled_features
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,6 +65,10 @@ class ClassHead(Head):
         weights: Any = self.class_weight or {}
         return np.array([weights.get(name, 1.0) for name in self.weighted_classes or ()], np.float32)
 
+    def mixable(self, way: str) -> tuple[int, ...]:
+        require_soft(self.loss)
+        return self.weight_shape
+
     def count(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         """Return the number of labels of each class, ``(n,)``; with `multi`, of its zeros and ones, ``(n, 2)``."""
         if self.multi:
@@ -111,3 +117,6 @@ class ClassHead(Head):
 
         cross_entropy = "".join(word.title() for word in self.losses[0].split("_"))
         return getattr(keras.losses, cross_entropy)(from_logits=logits)
+
+    def output(self, features: Any, name: str) -> Any:
+        return dense_output(pooled_features(features), name, self.output_shape, self.probabilities[0])

@@ -13,8 +13,6 @@ from polyhead.kinds.missing import first_row, is_dense, is_missing, plain
 
 Color = tuple[int, int, int]
 
-COLORS = 1 << 24
-
 
 @dataclass(frozen=True)
 class Colors:
@@ -40,25 +38,25 @@ class Colors:
         if not isinstance(values, (list, tuple, np.ndarray)) or not any(_is_listed(v) for v in values):
             return None
         classes = tuple(color(value) for value in values)
-        given = [] if missing is None else [missing] if color(missing) is not None else missing
-        none = tuple(color(v) for v in given) if isinstance(given, (list, tuple)) else (None,)
         if multi:
             fix = "Leave multi=True out, or give binary masks (H, W, n)."
-            found = "multi=True"
-            raise ContractError(Problem("Mask(values=)", "one color, and so one class, a pixel", found, fix))
-        if None in none:
+            expected = "one color, and so one class, a pixel"
+            raise ContractError(Problem("Mask(values=)", expected, "multi=True", fix))
+        several = [] if missing is None else [missing] if color(missing) is not None else missing
+        without_label = tuple(map(color, several)) if isinstance(several, (list, tuple)) else (None,)
+        if None in without_label:
             expected = "the color of pixels without a label, as (r, g, b), or a list of colors"
             raise ContractError(Problem("Mask(missing=)", expected, shown(missing)))
-        every = (*classes, *none)
-        if None in classes or len(classes) != count or len(set(every)) < len(every):
+        colors = (*classes, *without_label)
+        if None in classes or len(classes) != count or len(set(colors)) < len(colors):
             expected = (
                 f"{count} distinct colors (r, g, b) of 0 to 255, one for each class, none of them missing="
             )
             raise ContractError(Problem("Mask(values=)", expected, shown(values)))
-        return cls(classes, none)  # type: ignore[arg-type]
+        return cls(classes, without_label)  # type: ignore[arg-type]
 
     @property
-    def nowhere(self) -> int | None:
+    def missing_id(self) -> int | None:
         """The id that stands for the colors without a label; None if there are none."""
         if not self.missing:
             return None
@@ -77,31 +75,27 @@ class Colors:
             BadValue: for a color that belongs to no class.
         """
         if mask.ndim < 3 or mask.shape[-1] != 3 or mask.dtype.kind not in "iub":
-            raise BadValue(
-                index, "a mask in colors, RGB of 0 to 255 (H, W, 3)", f"{mask.dtype} of shape {mask.shape}"
-            )
+            found = f"{mask.dtype} of shape {mask.shape}"
+            raise BadValue(index, "a mask in colors, RGB of 0 to 255 (H, W, 3)", found)
         if mask.dtype != np.uint8 and mask.size and (mask.min() < 0 or mask.max() > 255):
             raise BadValue(index, "colors of 0 to 255", f"{shown(mask.min())} to {shown(mask.max())}")
         number = mask[..., 0].astype(np.int32)
         for k in (1, 2):
             number <<= 8
             number |= mask[..., k]
-        found = _color_table(self).take(number)
-        unknown = found == found.dtype.type(-1 if found.dtype == np.int32 else _UNKNOWN)
+        ids = _color_table(self).take(number)
+        unknown = ids == ids.dtype.type(_UNKNOWN if ids.dtype == np.uint8 else -1)
         if not unknown.any():
-            return found
+            return ids
         row = first_row(unknown) if mask.ndim > 3 else None
-        bad = number[unknown] if row is None else number[row][unknown[row]]
-        raise self._unknown(int(bad.flat[0]), index if row is None else row)
-
-    def _unknown(self, number: int, index: int) -> BadValue:
-        found = (number >> 16, number >> 8 & 255, number & 255)
-        many = ", …" * (len(self.classes) > _SHOWN)
-        known = ", ".join(map(str, self.classes[:_SHOWN])) + many
-        fix = f"If pixels of this color have no label, say Mask(missing={found})."
+        pixels = mask[unknown] if row is None else mask[row][unknown[row]]
+        strange = tuple(pixels[0].astype(int).tolist())
+        known = ", ".join(map(str, self.classes[:_SHOWN])) + ", …" * (len(self.classes) > _SHOWN)
+        fix = f"If pixels of this color have no label, say Mask(missing={strange})."
         if self.missing:
-            fix = f"If pixels of this color have no label, add it to Mask(missing=[{found}, ...])."
-        return BadValue(index, f"one of the colors {known} in each pixel", str(found), fix)
+            fix = f"If pixels of this color have no label, add it to Mask(missing=[{strange}, ...])."
+        expected = f"one of the colors {known} in each pixel"
+        raise BadValue(index if row is None else row, expected, str(strange), fix)
 
     def column(self, values: Any) -> Any:
         """Convert a column of masks in colors to ids; None where a mask is missing."""
@@ -112,11 +106,11 @@ class Colors:
 
     def painted(self, ids: np.ndarray) -> np.ndarray:
         """Convert class ids back to colors, uint8 ``(..., 3)``."""
-        last = max(len(self.classes) - 1, self.nowhere or 0)
+        last = max(len(self.classes) - 1, self.missing_id or 0)
         table = np.zeros((last + 1, 3), np.uint8)
         table[: len(self.classes)] = self.classes
-        if self.nowhere is not None:
-            table[self.nowhere] = self.missing[0]
+        if self.missing_id is not None:
+            table[self.missing_id] = self.missing[0]
         return table[ids]
 
 
@@ -129,25 +123,24 @@ _SHOWN = 6
 def _color_table(colors: Colors) -> np.ndarray:
     """The id of each of the 16.7 million colors."""
     few = len(colors.classes) <= _FEW
-    table = np.full(COLORS, _UNKNOWN if few else -1, np.uint8 if few else np.int32)
-    ids: list[Any] = [*range(len(colors.classes)), *[colors.nowhere] * len(colors.missing)]
-    for (red, green, blue), found in zip((*colors.classes, *colors.missing), ids, strict=True):
-        table[red << 16 | green << 8 | blue] = found
+    table = np.full(1 << 24, _UNKNOWN if few else -1, np.uint8 if few else np.int32)
+    ids: list[Any] = [*range(len(colors.classes)), *[colors.missing_id] * len(colors.missing)]
+    for (red, green, blue), class_id in zip((*colors.classes, *colors.missing), ids, strict=True):
+        table[red << 16 | green << 8 | blue] = class_id
     return table
 
 
 def color(value: Any) -> Color | None:
     """Return three integers from 0 to 255 as a color; None for anything else."""
-    numbers = as_list(value)
-    if numbers is None:
+    numbers = as_list(value) or []
+    if len(numbers) != 3 or not all(is_integer(n) and 0 <= n <= 255 for n in numbers):
         return None
-    whole = all(is_integer(n) and 0 <= n <= 255 for n in numbers)
-    return (int(numbers[0]), int(numbers[1]), int(numbers[2])) if whole and len(numbers) == 3 else None
+    return int(numbers[0]), int(numbers[1]), int(numbers[2])
 
 
-def as_colors(given: list[Any]) -> Any:
+def as_colors(missing: list[Any]) -> Any:
     """Return ``missing=`` as tuples: one color, or several."""
-    return tuple(tuple(one) if (one := as_list(value)) is not None else value for value in given)
+    return tuple(value if (numbers := as_list(value)) is None else tuple(numbers) for value in missing)
 
 
 def _is_listed(value: Any) -> bool:

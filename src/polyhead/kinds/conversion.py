@@ -9,8 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-FLOAT32 = float(np.finfo(np.float32).max)
-"""The largest finite float32."""
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -45,27 +44,27 @@ class Conversion:
         return replace(self, dtype="float32", values=self.weights, weights=None)
 
 
-FINITE = Conversion("float32", low=-FLOAT32, high=FLOAT32)
+FINITE = Conversion("float32", low=-FLOAT32_MAX, high=FLOAT32_MAX)
 
 
 def of_classes(
-    dtype: str, held: Sequence[int], weights: Sequence[float] | None, missing: Any
+    dtype: str, values: Sequence[int], weights: Sequence[float] | None, missing: Any
 ) -> Conversion | None:
     """The conversion of classes to ids; None if "no label" is marked by something other than a whole number.
 
     Args:
-        held: the column's value for each class, in order.
+        values: the column's value for each class, in order.
         weights: the weights of the classes; None if pixels have none.
         missing: the value that means "no label"; it becomes id 0 with weight 0.
 
     >>> of_classes("int32", (0, 1), (1.0, 2.0), 255).weights
     {0: 1.0, 1: 2.0, 255: 0.0}
     """
-    ids: dict[int, float] = {value: place for place, value in enumerate(held)}
-    by_value = None if weights is None else dict(zip(held, weights, strict=True))
+    ids: dict[int, float] = {value: i for i, value in enumerate(values)}
+    weight_of = None if weights is None else dict(zip(values, weights, strict=True))
     if missing is None:
-        return Conversion(dtype, values=ids, weights=by_value)
+        return Conversion(dtype, values=ids, weights=weight_of)
     if not isinstance(missing, Real) or not float(missing).is_integer():
         return None
     marker = int(float(missing))
-    return Conversion(dtype, values={**ids, marker: 0}, weights={**(by_value or {}), marker: 0.0})
+    return Conversion(dtype, values={**ids, marker: 0}, weights={**(weight_of or {}), marker: 0.0})

@@ -53,7 +53,7 @@ def outlying(values: np.ndarray) -> np.ndarray:
 
 
 def confident(
-    label: np.ndarray, predicted: np.ndarray, own: np.ndarray, of_predicted: np.ndarray
+    label: np.ndarray, predicted: np.ndarray, label_probability: np.ndarray, predicted_probability: np.ndarray
 ) -> np.ndarray:
     """The indices of labels that are probably wrong, as many as are estimated for each pair of classes.
 
@@ -65,26 +65,28 @@ def confident(
     Args:
         label: class ids, int ``(n,)``.
         predicted: the most probable classes, int ``(n,)``.
-        own: the probability of each label, ``(n,)``.
-        of_predicted: the probability of each class in ``predicted``, ``(n,)``.
+        label_probability: the probability of each label, ``(n,)``.
+        predicted_probability: the probability of each class in ``predicted``, ``(n,)``.
 
-    >>> own, of_predicted = np.array([0.9, 0.1, 0.8, 0.4, 0.9]), np.array([0.9, 0.9, 0.8, 0.6, 0.9])
-    >>> confident(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), own, of_predicted).tolist()
+    >>> of_label, of_predicted = np.array([0.9, 0.1, 0.8, 0.4, 0.9]), np.array([0.9, 0.9, 0.8, 0.6, 0.9])
+    >>> confident(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), of_label, of_predicted).tolist()
     [1, 3]
     """
     if not len(label):
         return np.zeros(0, int)
     count = int(max(label.max(), predicted.max())) + 1
     rows = np.bincount(label, minlength=count)
-    sums = np.bincount(label, own, minlength=count)
-    least = np.where(rows > 0, sums / np.maximum(rows, 1), sums.sum() / len(label))
-    sure = of_predicted >= least[predicted]
+    sums = np.bincount(label, label_probability, minlength=count)
+    threshold = np.where(rows > 0, sums / np.maximum(rows, 1), sums.sum() / len(label))
+    sure = predicted_probability >= threshold[predicted]
     sure_rows = np.bincount(label[sure], minlength=count)
-    found = [np.zeros(0, int)]
+    wrong_rows = [np.zeros(0, int)]
     pair = label * count + predicted
-    for one in np.unique(pair[sure & (predicted != label)]):
-        rows_of_pair = np.flatnonzero(pair == one)
-        is_label = one // count
-        wrong = sure[rows_of_pair].sum() / sure_rows[is_label] * rows[is_label]
-        found.append(rows_of_pair[np.argsort(own[rows_of_pair], kind="stable")[: round(wrong)]])
-    return np.sort(np.concatenate(found))
+    for confused in np.unique(pair[sure & (predicted != label)]):
+        rows_of_pair = np.flatnonzero(pair == confused)
+        label_class = confused // count
+        wrong = sure[rows_of_pair].sum() / sure_rows[label_class] * rows[label_class]
+        wrong_rows.append(
+            rows_of_pair[np.argsort(label_probability[rows_of_pair], kind="stable")[: round(wrong)]]
+        )
+    return np.sort(np.concatenate(wrong_rows))

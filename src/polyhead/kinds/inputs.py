@@ -99,8 +99,8 @@ class Image(Input):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("height", "width", "channels"):
-            if getattr(self, name) is not None:
-                require_size(f"Image({name})", getattr(self, name), fix=_size_fix(getattr(self, name)))
+            if (pixels := getattr(self, name)) is not None:
+                require_size(f"Image({name})", pixels, fix=_size_fix(pixels))
         object.__setattr__(self, "dtype", as_dtype(self.dtype))
         require_choice("Image(dtype=)", self.dtype, ("float32", "uint8"), '"float32" or "uint8"')
         require_choice("Image(fit=)", self.fit, _FITS)
@@ -123,50 +123,44 @@ class Image(Input):
         return (self.height or 0, self.width or 0, self.channels or 0)
 
     def with_facts(self, column: Column) -> Image:
-        known = column.about().exif
-        if known is None or known == self.exif:
-            return self
-        if self.exif is not None:
+        exif = column.about().exif
+        if exif is not None and self.exif not in (None, exif):
             fix = "Say the same to both, or leave it out here."
-            expected = f'exif="{known}", as the reader of the images was told'
+            expected = f'exif="{exif}", as the reader of the images was told'
             raise BadValue(None, expected, f'exif="{self.exif}"', fix)
-        return self.fixed(exif="ignored") if known == "ignored" else self
+        return self.fixed(exif="ignored") if exif == "ignored" else self
 
     def resolve(self, column: Column) -> Image:
         values = plain(column.probe())
         if _must_be_decoded(values):
             if self.height is None or self.width is None:
                 fix = "Say Image(height, width): they are decoded, or resized, to it."
-                what = "files, or arrays of unequal sizes"
-                what = "images of Pillow" if any(map(is_pillow, values)) else what
-                raise BadValue(None, "the size of the images", what, fix)
+                pillow = any(map(is_pillow, values))
+                found = "images of Pillow" if pillow else "files, or arrays of unequal sizes"
+                raise BadValue(None, "the size of the images", found, fix)
             files = any(path_in(value) is not None for value in values)
             return self.fixed(channels=self.channels or 3, late=True, files=files)
-        found = self._pixels(values).shape[1:]
-        known = found[2] in _CHANNELS or found[2] == self.channels
-        if self.height and self.width and known and self.channels in (None, found[2]):
-            return self.fixed(channels=found[2], late=found[:2] != (self.height, self.width))
-        wanted = (self.height, self.width, self.channels)
-        if any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
-            size = " x ".join("any" if w is None else str(w) for w in wanted)
-            own = _CHANNELS if self.channels is None else (*_CHANNELS, self.channels)
-            first_last = len(found) == 3 and found[0] in own and found[2] not in own
-            fix = (
-                "These are channels first: give images.transpose(0, 2, 3, 1)."
-                if first_last
-                else "Declare the channels they have."
-                if self.channels not in (None, found[2])
-                else "Say both Image(height, width): they are resized to it."
-            )
-            raise BadValue(None, f"images of {size}", " x ".join(map(str, found)), fix)
-        if not known:
-            fix = (
-                "Give images.transpose(0, 2, 3, 1)."
-                if found[0] in _CHANNELS
-                else f"If these are {found[2]} bands of an image, say Image(channels={found[2]})."
-            )
-            raise BadValue(None, "1, 3 or 4 channels last", " x ".join(map(str, found)), fix)
-        return self.fixed(height=found[0], width=found[1], channels=found[2])
+        height, width, channels = shape = self._pixels(values).shape[1:]
+        possible = _CHANNELS if self.channels is None else (*_CHANNELS, self.channels)
+        fits = channels in possible and self.channels in (None, channels)
+        if self.height and self.width and fits:
+            return self.fixed(channels=channels, late=(height, width) != (self.height, self.width))
+        found = " x ".join(map(str, shape))
+        declared = (self.height, self.width, self.channels)
+        if any(side not in (None, pixels) for side, pixels in zip(declared, shape, strict=True)):
+            if height in possible and channels not in possible:
+                fix = "These are channels first: give images.transpose(0, 2, 3, 1)."
+            elif self.channels not in (None, channels):
+                fix = "Declare the channels they have."
+            else:
+                fix = "Say both Image(height, width): they are resized to it."
+            expected = " x ".join("any" if side is None else str(side) for side in declared)
+            raise BadValue(None, f"images of {expected}", found, fix)
+        if not fits:
+            fix = f"If these are {channels} bands of an image, say Image(channels={channels})."
+            fix = "Give images.transpose(0, 2, 3, 1)." if height in _CHANNELS else fix
+            raise BadValue(None, "1, 3 or 4 channels last", found, fix)
+        return self.fixed(height=height, width=width, channels=channels)
 
     def conversion(self, column: np.ndarray) -> Conversion | None:
         shape = (*column.shape[1:3], *(column.shape[3:] or (1,)))
@@ -181,10 +175,11 @@ class Image(Input):
         """Encode a batch; ``empty`` allocates the memory of new arrays."""
         if isinstance(values, list) and self._as_bytes(values):
             out = empty((len(values), *self.shape), self.dtype)
-            for row, to in zip(values, out, strict=True):  # row by row, while it is in the cache
-                to[...] = row
+            for row, encoded in zip(values, out, strict=True):  # row by row, while it is in the cache
+                encoded[...] = row
                 if self.dtype == "float32":
-                    np.divide(to, np.float32(255), out=to)  # dividing bytes at once takes half as long again
+                    # dividing bytes at once takes half as long again
+                    np.divide(encoded, np.float32(255), out=encoded)
             return out
         array = self._pixels(values)
         if array.shape[1:] != self.shape:
@@ -211,21 +206,18 @@ class Image(Input):
         low, high = self.range
         if pixels.size:
             least, most = float(pixels.min()), float(pixels.max())
-            slack = 1e-5 * (high - low)  # stores may have rounded to float32
-            if not (low - slack <= least and most <= high + slack):
-                fix = (
-                    f"Say a wider range; to cut off what is outside, give np.clip(images, {low:g}, {high:g})."
-                )
-                raise BadValue(
-                    None, f"pixels in [{low:g}, {high:g}], as range= says", f"{least:g} to {most:g}", fix
-                )
+            tolerance = 1e-5 * (high - low)  # stores may have rounded to float32
+            if not (low - tolerance <= least and most <= high + tolerance):
+                clip = f"np.clip(images, {low:g}, {high:g})"
+                fix = f"Say a wider range; to cut off what is outside, give {clip}."
+                expected = f"pixels in [{low:g}, {high:g}], as range= says"
+                raise BadValue(None, expected, f"{least:g} to {most:g}", fix)
         exact = pixels.dtype.kind in "iu" or pixels.dtype == np.float64
         numbers: Any = pixels.astype(np.float64 if exact else np.float32)
-        found = (numbers - low) / (high - low)
-        return np.clip(found, 0, 1).astype(np.float32)
+        return np.clip((numbers - low) / (high - low), 0, 1).astype(np.float32)
 
     @property
-    def kept(self) -> str:
+    def stored_dtype(self) -> str:
         """The dtype in which stores and caches keep resized images."""
         if self.range is None:
             return self.dtype
@@ -233,7 +225,7 @@ class Image(Input):
         return "float64" if max(abs(low), abs(high)) > high - low else "float32"
 
     def unranged(self, pixels: np.ndarray) -> np.ndarray:
-        """Undo `ranged`: convert float32 in 0–1, or uint8, to the numbers of the data.
+        """Undo `in_unit_range`: convert float32 in 0–1, or uint8, to the numbers of the data.
 
         The result is float32, or float64 if the range is farther from 0 than it is wide, where float32 is too coarse.
         """
@@ -241,42 +233,42 @@ class Image(Input):
             return pixels
         low, high = self.range
         share = pixels / np.float64(255) if pixels.dtype == np.uint8 else pixels.astype(np.float64)
-        return (low + share * (high - low)).astype(self.kept)
+        return (low + share * (high - low)).astype(self.stored_dtype)
 
     def _pixels(self, values: Any) -> np.ndarray:
         if self.range is None:
             return _image_array(values)
         array = _images_in_one(values)
         if array.ndim not in (3, 4) or array.dtype.kind not in "uif":
-            shape = f"rows of shape {array.shape[1:]}, {array.dtype}"
-            raise BadValue(None, "images (H, W) or (H, W, C) of numbers", shape)
+            found = f"rows of shape {array.shape[1:]}, {array.dtype}"
+            raise BadValue(None, "images (H, W) or (H, W, C) of numbers", found)
         array = array[..., None] if array.ndim == 3 else array
-        found = np.empty(array.shape, np.float32)
+        scaled = np.empty(array.shape, np.float32)
         for i, row in enumerate(array):
             try:
-                found[i] = self.in_unit_range(row)
+                scaled[i] = self.in_unit_range(row)
             except BadValue as bad:
-                raise BadValue(i, bad.expected, bad.found, bad.fix) from None
-        return found
+                bad.index = i
+                raise
+        return scaled
 
     def _as_bytes(self, values: list[Any]) -> bool:
         """Return whether rows are arrays of bytes, all of this shape."""
-        return all(
-            isinstance(v, np.ndarray) and v.dtype == np.uint8 and v.shape == self.shape for v in values
-        )
+        arrays = all(isinstance(row, np.ndarray) for row in values)
+        return arrays and all(row.dtype == np.uint8 and row.shape == self.shape for row in values)
 
 
-def _checked_range(given: Any) -> tuple[float, float]:
-    pair = as_list(given) or []
+def _checked_range(argument: Any) -> tuple[float, float]:
+    pair = as_list(argument) or []
     if len(pair) == 2 and all(map(is_number, pair)) and pair[0] < pair[1]:
         return float(pair[0]), float(pair[1])
     expected = "(low, high), the numbers that become 0 and 1"
-    raise ContractError(Problem("Image(range=)", expected, shown(given)))
+    raise ContractError(Problem("Image(range=)", expected, shown(argument)))
 
 
-def _size_fix(given: Any) -> str:
+def _size_fix(argument: Any) -> str:
     """What to do about a size given as a single argument."""
-    sides = as_list(given) or []
+    sides = as_list(argument) or []
     return f"Say Image({', '.join(map(str, sides))})." if len(sides) > 1 and all(map(is_size, sides)) else ""
 
 
@@ -303,16 +295,17 @@ def _images_in_one(values: Any) -> np.ndarray:
     except BadValue as bad:
         if bad.index is None or not lists_files(values[bad.index]):
             raise
-        fix = "Give each view a column and an input of its own: [row[0] for row in column]."
-        raise BadValue(bad.index, bad.expected, f"a list of files, {bad.found}", fix) from None
+        bad.fix = "Give each view a column and an input of its own: [row[0] for row in column]."
+        bad.found = f"a list of files, {bad.found}"
+        raise
 
 
 def _image_array(values: Any) -> np.ndarray:
     values = plain(values)
-    small = [] if is_dense(values) else [getattr(value, "dtype", None) == np.uint8 for value in values]
-    if any(small) and not all(small):  # convert each row by its own dtype
-        both = zip(values, small, strict=True)
-        values = [np.divide(v, np.float32(255), dtype=np.float32) if s else v for v, s in both]
+    bytes_ = [] if is_dense(values) else [getattr(value, "dtype", None) == np.uint8 for value in values]
+    if any(bytes_) and not all(bytes_):  # convert each row by its own dtype
+        rows = zip(values, bytes_, strict=True)
+        values = [np.divide(row, np.float32(255), dtype=np.float32) if byte else row for row, byte in rows]
     array = _images_in_one(values)
     if array.ndim not in (3, 4) or not (array.dtype == np.uint8 or array.dtype.kind == "f"):
         kind = array.dtype.kind if array.ndim in (3, 4) else ""

@@ -20,7 +20,7 @@ from polyhead.kinds.head import Head
 from polyhead.kinds.judging_pixels import MaskJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.missing import as_float32, refuse_first, require_range, require_whole, whole_rows
-from polyhead.kinds.mixed_labels import BLEND, require_soft, unmixable
+from polyhead.kinds.mixed_labels import BLEND, unmixable
 from polyhead.kinds.pixels import Pixels, as_pixels, holding, mask_numbers, narrowest, out_of_range_fix
 from polyhead.kinds.predicted_columns import PredictedColumn, Views, label_masks
 from polyhead.kinds.source_column import Column
@@ -108,7 +108,7 @@ class Mask(ClassHead, Pixels):
     def _of_ids(self) -> Self:
         """This mask for a column with class ids instead of colors."""
         assert self._colors is not None
-        return self.fixed(values=None, missing=self._colors.nowhere)
+        return self.fixed(values=None, missing=self._colors.missing_id)
 
     @property
     def in_colors(self) -> bool:
@@ -170,11 +170,11 @@ class Mask(ClassHead, Pixels):
         return self.multi
 
     def mixable(self, way: str) -> tuple[int, ...]:
-        if way == BLEND and not self.binary:
+        if way != BLEND:
+            return Pixels.mixable(self, way)
+        if not self.binary:
             fix = "Use ph.CutMix or ph.Mosaic, which cut masks, or ph.Mask(multi=True)."
             raise unmixable("a class id in each pixel: between two ids lies another class", fix)
-        if way == BLEND:
-            require_soft(self.loss)
         return super().mixable(way)
 
     def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:

@@ -11,10 +11,9 @@ import numpy as np
 
 from polyhead.columns.values import EvenRows, widened
 from polyhead.errors import BadValue, shown
+from polyhead.kinds.conversion import FLOAT32_MAX
 from polyhead.kinds.number_advice import NUMBERS_FIX, conversion_fix
 from polyhead.kinds.source_column import Column, over
-
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def plain(values: Any) -> Any:
@@ -246,7 +245,7 @@ def as_float32(array: np.ndarray, check: bool) -> np.ndarray:
     with np.errstate(over="ignore"):
         result = np.ascontiguousarray(array, np.float32)
     if check and array.dtype.itemsize > 4 and not has_finite_sum(result):
-        require_range(array, -_FLOAT32_MAX, _FLOAT32_MAX, "numbers that fit float32", "Scale the column.")
+        require_range(array, -FLOAT32_MAX, FLOAT32_MAX, "numbers that fit float32", "Scale the column.")
     return result
 
 

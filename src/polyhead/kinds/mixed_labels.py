@@ -6,6 +6,7 @@ a rectangle of the image, and its share is the fraction of the image where it is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,57 +56,46 @@ class Mixing:
         if self.patches is not None:
             return self.cut(parts)
         shares = self.shares.astype(np.float32).reshape(*self.shares.shape, *[1] * (parts.ndim - 2))
-        found = np.multiply(parts[0], shares[0], dtype=np.float32)
+        mixed = np.multiply(parts[0], shares[0], dtype=np.float32)
         for part, share in zip(parts[1:], shares[1:], strict=True):
-            found += np.multiply(part, share, dtype=np.float32)
-        return np.rint(found).astype(parts.dtype) if parts.dtype.kind in "iu" else found
+            mixed += np.multiply(part, share, dtype=np.float32)
+        return np.rint(mixed).astype(parts.dtype) if parts.dtype.kind in "iu" else mixed
 
     def cut(self, parts: np.ndarray) -> np.ndarray:
         """Paste the patches of arrays ``(K, B, H, W, ...)`` into one, ``(B, H, W, ...)``.
 
         An array whose size differs from the frame's is cut at the nearest edges of its own pixels.
         """
-        across, down, left, up = self._cuts(*parts.shape[2:4])
-        found = np.empty(parts.shape[1:], parts.dtype)
-        for k, i in np.ndindex(*self.shares.shape):
-            (x0, x1), (y0, y1) = across[k, i].tolist(), down[k, i].tolist()
-            x, y = int(left[k, i]), int(up[k, i])
-            found[i, y0:y1, x0:x1] = parts[k, i, y0 - y : y1 - y, x0 - x : x1 - x]
-        return found
+        pasted = np.empty(parts.shape[1:], parts.dtype)
+        for k, i, target, source in self._slices(*parts.shape[2:4]):
+            pasted[i][target] = parts[k, i][source]
+        return pasted
 
     def alone(self, parts: np.ndarray) -> np.ndarray:
         """The visible parts of arrays ``(K, B, m, H, W, ...)``, each separately: 0 outside of its component's patch."""
         if self.patches is None or self.shifts is None:
             return parts
-        across, down, left, up = self._cuts(*parts.shape[3:5])
-        found = np.zeros_like(parts)
-        for k, i in np.ndindex(*self.shares.shape):
-            (x0, x1), (y0, y1) = across[k, i].tolist(), down[k, i].tolist()
-            x, y = int(left[k, i]), int(up[k, i])
-            found[k, i, :, y0:y1, x0:x1] = parts[k, i, :, y0 - y : y1 - y, x0 - x : x1 - x]
-            for later in range(k + 1, len(parts)):
-                (x0, x1), (y0, y1) = across[later, i].tolist(), down[later, i].tolist()
-                found[k, i, :, y0:y1, x0:x1] = 0
-        return found
+        visible = np.zeros_like(parts)
+        for k, i, target, source in self._slices(*parts.shape[3:5]):
+            visible[:k, i, :, *target] = 0  # later patches cover earlier ones
+            visible[k, i, :, *target] = parts[k, i, :, *source]
+        return visible
 
-    def _cuts(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The x and y ranges of patches, ``(K, B, 2)``, and their shifts, in pixels of an array of the given size."""
+    def _slices(
+        self, height: int, width: int
+    ) -> Iterator[tuple[int, int, tuple[slice, slice], tuple[slice, slice]]]:
+        """Yield component, row, and where its patch is in the result and in the component, for arrays of a size."""
         assert self.patches is not None
         assert self.shifts is not None
-        across, down = self.patches[..., 0::2], self.patches[..., 1::2]
-        left, up = self.shifts[..., 0], self.shifts[..., 1]
-        return (
-            self._edges(across, width, 1),
-            self._edges(down, height, 0),
-            self._edges(left, width, 1),
-            self._edges(up, height, 0),
-        )
-
-    def _edges(self, pixels: np.ndarray, side: int, axis: int) -> np.ndarray:
-        """Convert pixels of the frame to those of an array; halves are rounded up, so no patch exceeds the array."""
-        whole = self.size[axis]
-        found: np.ndarray = (2 * pixels * side + whole) // (2 * whole)
-        return found
+        xyxy = np.concatenate([self.patches, self.shifts], -1)
+        sides, frame = np.tile([width, height], 3), np.tile(self.size[::-1], 3)
+        xyxy = (2 * xyxy * sides + frame) // (
+            2 * frame
+        )  # halves are rounded up, so no patch exceeds the array
+        for k, i in np.ndindex(*self.shares.shape):
+            x0, y0, x1, y1, x, y = xyxy[k, i].tolist()
+            target = slice(y0, y1), slice(x0, x1)
+            yield k, i, target, (slice(y0 - y, y1 - y), slice(x0 - x, x1 - x))
 
     def mean(self, labels: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
         """Average labels weighted by share times weight; the new weight is the sum of these.
@@ -122,15 +112,15 @@ class Mixing:
             Labels and weights without the first axis.
         """
         rank = self.shares.ndim if weights is None else weights.ndim
-        parts = self.shares.reshape(*self.shares.shape, *[1] * (rank - 2))
+        factors = self.shares.reshape(*self.shares.shape, *[1] * (rank - 2))
         if weights is not None:
-            parts = parts * weights
-        total = parts.sum(0)
-        found = np.zeros(labels.shape[1:])
-        for part, label in zip(parts, labels, strict=True):
-            own = np.divide(part, total, out=np.zeros_like(total), where=total > 0)
-            found += own.reshape(*own.shape, *[1] * (label.ndim - own.ndim)) * label
-        return found.astype(np.float32), None if weights is None else total.astype(np.float32)
+            factors = factors * weights
+        total = factors.sum(0)
+        mean = np.zeros(labels.shape[1:])
+        for factor, label in zip(factors, labels, strict=True):
+            share = np.divide(factor, total, out=np.zeros_like(total), where=total > 0)
+            mean += share.reshape(*share.shape, *[1] * (label.ndim - share.ndim)) * label
+        return mean.astype(np.float32), None if weights is None else total.astype(np.float32)
 
     def boxes(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Clip the components' boxes to what is visible.
@@ -168,11 +158,11 @@ class Mixing:
             return points, np.ones(points.shape[:-1], bool)
         moved = points + self.shifts[:, :, None, None]
         patches = self.patches[:, :, None, None]
-        seen = ((moved >= patches[..., :2]) & (moved <= patches[..., 2:])).all(-1)
+        visible = ((moved >= patches[..., :2]) & (moved <= patches[..., 2:])).all(-1)
         for k in range(len(points)):
             for later in patches[k + 1 :]:
-                seen[k] &= ~((moved[k] > later[..., :2]) & (moved[k] < later[..., 2:])).all(-1)
-        return moved, seen
+                visible[k] &= ~((moved[k] > later[..., :2]) & (moved[k] < later[..., 2:])).all(-1)
+        return moved, visible
 
 
 def _cut_to(low: np.ndarray, high: np.ndarray, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,17 +171,17 @@ def _cut_to(low: np.ndarray, high: np.ndarray, patches: np.ndarray) -> tuple[np.
 
 def _area_share(low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """The area from low to high as a fraction of the whole; for a box of zero width or height, by its other side."""
-    inside = high - low
-    sides = np.divide(np.maximum(inside, 0), whole, out=(inside >= 0).astype(np.float64), where=whole > 0)
+    extent = high - low
+    sides = np.divide(np.maximum(extent, 0), whole, out=(extent >= 0).astype(np.float64), where=whole > 0)
     share: np.ndarray = sides.prod(-1)
     return share
 
 
-def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.ndarray:
-    """Choose at most ``room`` of the kept places.
+def choose(allowed: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.ndarray:
+    """Choose at most ``room`` of the allowed places.
 
     Args:
-        kept: which places may be chosen, bool ``(B, n)``.
+        allowed: which places may be chosen, bool ``(B, n)``.
         sizes: ``(B, n)``, to choose the largest; None chooses the first.
 
     Returns:
@@ -200,37 +190,34 @@ def choose(kept: np.ndarray, room: int, sizes: np.ndarray | None = None) -> np.n
     >>> choose(np.array([[True, False, True, True]]), 2, np.array([[1, 9, 5, 7]])).tolist()
     [[2, 3]]
     """
-    count = kept.shape[1]
-    rank = np.where(kept, 0.0 if sizes is None else -sizes, np.inf)
+    count = allowed.shape[1]
+    rank = np.where(allowed, 0.0 if sizes is None else -sizes, np.inf)
     first = np.argsort(rank, axis=1, kind="stable")[:, :room]
-    places = np.where(np.take_along_axis(kept, first, 1), first, count)
-    places = np.sort(places, axis=1)
-    found = np.full((len(kept), room), -1, np.int64)
-    found[:, : places.shape[1]] = np.where(places == count, -1, places)
-    return found
+    places = np.sort(np.where(np.take_along_axis(allowed, first, 1), first, count), axis=1)
+    chosen = np.full((len(allowed), room), -1, np.int64)
+    chosen[:, : places.shape[1]] = np.where(places == count, -1, places)
+    return chosen
 
 
 def take_places(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Take values ``(B, n, ...)`` at places ``(B, room)``; 0 where a place is -1."""
-    at = places.reshape(*places.shape, *[1] * (values.ndim - 2))
-    found: np.ndarray = np.where(
-        at < 0, values.dtype.type(0), np.take_along_axis(values, np.maximum(at, 0), 1)
-    )
-    return found
+    places = places.reshape(*places.shape, *[1] * (values.ndim - 2))
+    taken = np.take_along_axis(values, np.maximum(places, 0), 1)
+    return np.where(places < 0, values.dtype.type(0), taken)
 
 
 def together(parts: np.ndarray) -> np.ndarray:
     """Concatenate the entries ``(K, B, m, ...)`` of a row's components to ``(B, K * m, ...)``."""
-    beside = np.moveaxis(parts, 0, 1)
-    return beside.reshape(len(beside), -1, *parts.shape[3:])
+    by_row = np.moveaxis(parts, 0, 1)
+    return by_row.reshape(len(by_row), -1, *parts.shape[3:])
 
 
 def require_soft(loss: Any) -> None:
     """Raise for a loss that accepts only labels of 0 and 1, none in between."""
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-    if "hinge" in name.lower():
+    loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    if "hinge" in loss_name.lower():
         fix = "Give a cross-entropy, or leave the loss out."
-        raise BadValue(None, "a loss that reads labels between 0 and 1, as mixed ones are", name, fix)
+        raise BadValue(None, "a loss that reads labels between 0 and 1, as mixed ones are", loss_name, fix)
 
 
 def unmixable(found: str, fix: str) -> BadValue:

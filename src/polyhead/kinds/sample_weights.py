@@ -10,12 +10,9 @@ import numpy as np
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.boxes import Boxes
 from polyhead.kinds.head import Head
-from polyhead.kinds.missing import first_row, is_dense, is_missing, numbers, plain
+from polyhead.kinds.missing import first_row, is_dense, is_missing, numbers, plain, spread_over
 from polyhead.kinds.per_element import Each
 from polyhead.kinds.regression import Regression
-
-_ZERO = "Put 0 where a row does not count."
-_ZEROS = "Put 0 where a label does not count."
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,12 +30,12 @@ class BoxWeights(Each):
         shape = _entry_shape(values)
         if shape is None or not isinstance(head, (Boxes, Each)):
             return None
-        boxes, column = (
-            (head.boxes, head.boxes_column) if isinstance(head, Each) else (head, head.columns(name)[0])
-        )
-        each = head.each if isinstance(head, Each) else name
+        if isinstance(head, Each):
+            boxes, boxes_column, each = head.boxes, head.boxes_column, head.each
+        else:
+            boxes, boxes_column, each = head, head.columns(name)[0], name
         weights = Regression(shape or (1,), column=head.sample_weight, each=each)
-        return cls(weights, boxes, column, column=head.sample_weight, each=each, owner=name)
+        return cls(weights, boxes, boxes_column, column=head.sample_weight, each=each, owner=name)
 
 
 def weights_key(name: str) -> str:
@@ -72,11 +69,11 @@ def weights_shape(head: Head, values: Any) -> tuple[int, ...]:
     """
     entry = _entry_shape(values) if isinstance(head, (Boxes, Each)) else None
     shape = _row_shape(values) if entry is None else (head.weight_shape[0], *entry)
-    for known in head.weight_forms if entry is not None else ((), *head.weight_forms):
-        if shape == known or _short(shape) == _short(known):
-            return known
-    fine = " or ".join(str(known) for known in head.weight_forms)
-    expected = f"one weight a row, or rows of shape {fine}" if fine else "one weight a row"
+    for form in head.weight_forms if entry is not None else ((), *head.weight_forms):
+        if _short(shape) == _short(form):
+            return form
+    finer = " or ".join(map(str, head.weight_forms))
+    expected = f"one weight a row, or rows of shape {finer}" if finer else "one weight a row"
     raise BadValue(None, expected, f"rows of shape {shape}")
 
 
@@ -93,30 +90,32 @@ def read_weights(values: Any, shape: tuple[int, ...], present: np.ndarray | None
     if not shape:
         if is_dense(values) and not _short(values.shape[1:]):
             values = values.reshape(-1)
-        array, found = numbers(values, None, (1,), "a weight")
-        wrong: np.ndarray = ~np.isfinite(array) | (array < 0)
-        wrong = wrong if found is None else wrong | ~found
-        labeled = np.ones((len(array), 1), bool)
-        if present is not None:
-            labeled = np.any(present.reshape(len(present), -1), axis=1, keepdims=True)
-        row = first_row(wrong & labeled)
+        array, given = numbers(values, None, (1,), "a weight")
+        invalid: np.ndarray = ~np.isfinite(array) | (array < 0)
+        invalid = invalid if given is None else invalid | ~given
+        row = first_row(invalid if present is None else invalid & _over_axes(present, 0)[:, None])
         if row is not None:
-            value = array[row, 0].item() if found is None or found[row, 0] else None
-            raise BadValue(row, "a finite weight of at least 0", shown(value), _ZERO)
-        return np.where(wrong, 0, array)[:, 0].astype(np.float32)
+            value = array[row, 0].item() if given is None or given[row, 0] else None
+            fix = "Put 0 where a row does not count."
+            raise BadValue(row, "a finite weight of at least 0", shown(value), fix)
+        return np.where(invalid, 0, array)[:, 0].astype(np.float32)
     array, needed = _padded(values, shape)
     if present is not None:
-        axes = min(present.ndim - 1, len(shape))
-        within = present.reshape(*present.shape[: axes + 1], -1).any(-1)
-        needed = needed & within.reshape(*within.shape, *[1] * (len(shape) - axes))
+        needed = needed & spread_over(_over_axes(present, len(shape)), array)
     with np.errstate(invalid="ignore"):
-        bad: np.ndarray = needed & ~(np.isfinite(array) & (array >= 0))
-    row = first_row(bad)
+        invalid = needed & ~(np.isfinite(array) & (array >= 0))
+    row = first_row(invalid)
     if row is not None:
-        value = array[row][bad[row]].flat[0].item()
-        words = "None" if np.isnan(value) else shown(value)
-        raise BadValue(row, "finite weights of at least 0", words, _ZEROS)
+        value = array[row][invalid[row]].flat[0].item()
+        found = "None" if np.isnan(value) else shown(value)
+        raise BadValue(row, "finite weights of at least 0", found, "Put 0 where a label does not count.")
     return np.where(needed, array, 0).astype(np.float32)
+
+
+def _over_axes(present: np.ndarray, axes: int) -> np.ndarray:
+    """Return where any label is present, by the rows and their first ``axes`` axes."""
+    axes = min(present.ndim - 1, axes)
+    return np.any(present.reshape(*present.shape[: axes + 1], -1), axis=-1)
 
 
 def _padded(values: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -151,9 +150,8 @@ def _row_weights(value: Any, shape: tuple[int, ...], index: int) -> np.ndarray:
         raise BadValue(index, f"weights of shape {shape}", shown(value)) from None
     if not row.size:
         return np.zeros((0, *shape[1:]))
-    return (
-        row.reshape(len(row), *shape[1:]) if row.ndim and _short(row.shape[1:]) == _short(shape[1:]) else row
-    )
+    same_axes = row.ndim and _short(row.shape[1:]) == _short(shape[1:])
+    return row.reshape(len(row), *shape[1:]) if same_axes else row
 
 
 def _row_shape(values: Any) -> tuple[int, ...]:
@@ -171,10 +169,10 @@ def _entry_shape(values: Any) -> tuple[int, ...] | None:
     values = plain(values)
     if is_dense(values):
         return None if _row_shape(values) == () else values.shape[2:]
-    lists = [v for v in values if isinstance(v, (list, tuple)) or (isinstance(v, np.ndarray) and v.ndim)]
-    if not lists:
+    rows = [v for v in values if isinstance(v, (list, tuple)) or (isinstance(v, np.ndarray) and v.ndim)]
+    if not rows:
         return None
-    return next((_numbers_shape(entry) for row in lists for entry in row if not is_missing(entry)), ())
+    return next((_numbers_shape(entry) for row in rows for entry in row if not is_missing(entry)), ())
 
 
 def _numbers_shape(value: Any) -> tuple[int, ...]:

@@ -16,27 +16,25 @@ from polyhead.kinds.number_advice import times_fix
 NOTHING, UNKNOWN = "", "[UNK]"
 """The words of the ids 0 and 1, as in `keras.layers.TextVectorization`: no word, and an unknown word."""
 
-_AUTO = "auto"
 
-
-def checked_vocabulary(given: Any, where: str) -> str | tuple[str, ...]:
+def checked_vocabulary(vocabulary: Any, where: str) -> str | tuple[str, ...]:
     """Return a vocabulary as a tuple, or ``"auto"``.
 
     Raises:
         ContractError: for anything else.
     """
-    words = None if isinstance(given, (str, bytes)) else as_list(given)
+    if isinstance(vocabulary, str) and vocabulary == "auto":
+        return vocabulary
+    words = as_list(vocabulary)
     if words is None:
-        if isinstance(given, str) and given == _AUTO:
-            return given
-        raise ContractError(Problem(where, 'a list of words, or "auto"', shown(given)))
-    odd = [word for word in words if not isinstance(word, str) or word in (NOTHING, UNKNOWN)]
-    if odd:
-        fix = f"The ids of {NOTHING!r} and {UNKNOWN!r} are 0 and 1; leave them out."
-        raise ContractError(Problem(where, "words", shown(odd[0]), fix if isinstance(odd[0], str) else ""))
-    twice = [word for word, count in Counter(words).items() if count > 1]
-    if twice or not words:
-        found = f"{shown(twice[0])} more than once" if twice else "none"
+        raise ContractError(Problem(where, 'a list of words, or "auto"', shown(vocabulary)))
+    for word in words:
+        if not isinstance(word, str) or word in (NOTHING, UNKNOWN):
+            fix = f"The ids of {NOTHING!r} and {UNKNOWN!r} are 0 and 1; leave them out."
+            raise ContractError(Problem(where, "words", shown(word), fix if isinstance(word, str) else ""))
+    repeated = [word for word, count in Counter(words).items() if count > 1]
+    if repeated or not words:
+        found = f"{shown(repeated[0])} more than once" if repeated else "none"
         raise ContractError(Problem(where, "distinct words, at least one", found))
     return tuple(words)
 
@@ -47,18 +45,18 @@ def learned_vocabulary(pieces: Iterable[Any]) -> tuple[str, ...]:
     Raises:
         BadValue: for a value that is not a word, or a column without words.
     """
-    found: set[str] = set()
+    vocabulary: set[str] = set()
     for values in pieces:
         if hasattr(values, "codes"):
             words: Any = [values.categories[code] for code in np.unique(values.codes).tolist() if code >= 0]
             length = None
         else:
             words, length = _every_word(values)
-        found.update(_one_word(word, at // (length or 1)) for at, word in enumerate(words))
-    found -= {NOTHING, UNKNOWN}
-    if not found:
+        vocabulary.update(_one_word(word, i // (length or 1)) for i, word in enumerate(words))
+    vocabulary -= {NOTHING, UNKNOWN}
+    if not vocabulary:
         raise BadValue(None, "at least one word", "none")
-    return tuple(sorted(found))
+    return tuple(sorted(vocabulary))
 
 
 def word_ids(values: Any, vocabulary: Sequence[str]) -> np.ndarray:
@@ -70,29 +68,26 @@ def word_ids(values: Any, vocabulary: Sequence[str]) -> np.ndarray:
     >>> word_ids([["the", "cat"], ["a", ""]], ["cat", "the"]).tolist()
     [[3, 2], [1, 0]]
     """
-    places = {NOTHING: 0, UNKNOWN: 1} | {word: i for i, word in enumerate(vocabulary, 2)}
+    id_of = {NOTHING: 0, UNKNOWN: 1} | {word: i for i, word in enumerate(vocabulary, 2)}
     if hasattr(values, "codes"):
         try:
-            table = [
-                *_ids_of_words([*values.categories], places, None).tolist(),
-                0,
-            ]  # code -1 reads the last one
-            return np.array(table, np.int32)[values.codes]
+            categories = [*values.categories, NOTHING]  # code -1 is the last one
+            return _ids_of_words(categories, id_of, None)[values.codes]
         except BadValue:  # of a category, not of a row
             values = values.values()
     words, length = _every_word(values)
-    ids = _ids_of_words(words, places, length)
+    ids = _ids_of_words(words, id_of, length)
     return ids if length is None else ids.reshape(len(values), length)
 
 
-def _ids_of_words(words: list[Any], places: Mapping[str, int], length: int | None) -> np.ndarray:
+def _ids_of_words(words: list[Any], id_of: Mapping[str, int], length: int | None) -> np.ndarray:
     try:
-        ids = np.fromiter((places.get(word, 1) for word in words), np.int32, len(words))
+        ids = np.fromiter((id_of.get(word, 1) for word in words), np.int32, len(words))
     except TypeError:  # for values that are not hashable, and therefore not words
         ids = np.ones(len(words), np.int32)
-    for at in np.flatnonzero(ids == 1).tolist():
-        if not isinstance(words[at], str):
-            ids[at] = places.get(_one_word(words[at], at // (length or 1)), 1)
+    for i in np.flatnonzero(ids == 1).tolist():
+        if not isinstance(words[i], str):
+            ids[i] = id_of.get(_one_word(words[i], i // (length or 1)), 1)
     return ids
 
 
@@ -114,9 +109,8 @@ def _one_word(value: Any, row: int) -> str:
     if times_fix(value):
         raise BadValue(row, "words", shown(value), f"Leave out vocabulary=. {times_fix(value)}")
     fix = "Numbers need no vocabulary=; if they are names, turn them into text: [str(one) for one in column]."
-    raise BadValue(
-        row, "words", shown(value), fix if is_number(value) or isinstance(value, (bool, np.bool_)) else ""
-    )
+    number = is_number(value) or isinstance(value, (bool, np.bool_))
+    raise BadValue(row, "words", shown(value), fix if number else "")
 
 
 def _every_word(values: Any) -> tuple[list[Any], int | None]:
@@ -134,11 +128,11 @@ def _every_word(values: Any) -> tuple[list[Any], int | None]:
     first = lengths[0] if lengths else None
     for row, length in enumerate(lengths):
         if length != first:
-            one, other = (
+            expected, found = (
                 "a word" if n is None else f"a list of {counted(n, 'word')}" for n in (first, length)
             )
             fix = 'Make all rows of one length: [(list(row) + [""] * n)[:n] for row in column]; "" has the id 0.'
-            raise BadValue(row, f"{one}, as in the first row", other, fix)
+            raise BadValue(row, f"{expected}, as in the first row", found, fix)
     if first is None:
         return list(values), None
     return list(itertools.chain.from_iterable(values)), first
@@ -151,8 +145,5 @@ def are_texts(words: Sequence[str], rows: int) -> bool:
     >>> are_texts(texts, 105), are_texts(texts, 500), are_texts(["New York", "San Diego"], 2)
     (True, False, False)
     """
-    few = len(words) < _FEW_TEXTS or len(words) < 0.9 * rows
-    return not few and sum(len(word.split()) > 1 for word in words) >= 0.9 * len(words)
-
-
-_FEW_TEXTS = 20
+    many = len(words) >= max(20, 0.9 * rows)
+    return many and sum(len(word.split()) > 1 for word in words) >= 0.9 * len(words)

@@ -159,7 +159,7 @@ class ResizedRows(MadeColumns):
 
     def _describe(self, column: str, kind: Input | Head, first: Any) -> None:
         if isinstance(kind, Image):
-            self.dense[column] = (kind.shape, kind.kept, False)
+            self.dense[column] = (kind.shape, kind.stored_dtype, False)
             return
         assert isinstance(kind, Head)
         inner, each = kind.inner, kind.each is not None
