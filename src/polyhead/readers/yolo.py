@@ -106,45 +106,36 @@ def read_yolo(
     layout = layout_of(data, split, root, images, labels, names, findings)
     keep = wanted_categories("read_yolo(categories=)", list(layout.names.values()), categories, findings)
     findings.stop()
-    kept: dict[int, bool] = dict(zip(layout.names, keep.tolist(), strict=True))
-    paths, sizes, texts = _pictures(layout, Files(findings, missing_files, exif=exif), findings)
-    lines = _lines_in(texts, layout, findings)
-    findings.stop_if_most(len(lines.rows) + len(lines.unread))
+    wanted = {number for number, is_wanted in zip(layout.names, keep.tolist(), strict=True) if is_wanted}
+    paths, sizes, label_files = _readable_images(layout, Files(findings, missing_files, exif=exif), findings)
+    lines, unread = _lines_in(label_files, layout, findings)
+    findings.stop_if_most(len(lines) + len(unread))
     columns: dict[str, Any] = {
         "image": paths,
         "file": [layout.short(path) for path in paths],
         "size": sizes_of(sizes),
-        **_yolo_columns(lines, paths, sizes, layout, kept, findings, unannotated, texts),
+        **_yolo_columns(lines, unread, sizes, label_files, layout, wanted, findings, unannotated),
     }
     findings.stop()
-    names_kept = [name for number, name in layout.names.items() if kept[number]]
+    wanted_names = [name for number, name in layout.names.items() if number in wanted]
     about = {"image": About(exif=exif or "applied")}  # the orientation of the size that fractions refer to
-    return Images(columns, findings.warn_and_report(layout.where), names_kept, about)
+    return Images(columns, findings.warn_and_report(layout.where), wanted_names, about)
 
 
-class _Lines(NamedTuple):
-    """The objects of all label files.
+class _Line(NamedTuple):
+    """An object: the row of its image, the number of its line, its class, and the numbers after the class."""
 
-    Attributes:
-        rows: int64 ``(M,)``, the image of each object.
-        classes: int64 ``(M,)``.
-        lines: int64 ``(M,)``, line numbers from 1 on.
-        values: the numbers after the class, float64 arrays of varying length.
-        unread: int64 ``(L,)``, the image of each unusable line.
-    """
-
-    rows: np.ndarray
-    classes: np.ndarray
-    lines: np.ndarray
-    values: list[np.ndarray]
-    unread: np.ndarray
+    row: int
+    number: int
+    class_id: int
+    values: np.ndarray
 
 
-def _pictures(
+def _readable_images(
     layout: Layout, files: Files, findings: Findings
 ) -> tuple[list[str], list[tuple[int, int]], list[str | None]]:
     """Return the readable images, their sizes, and their label files or None."""
-    paths, sizes, texts = [], [], []
+    paths, sizes, label_files = [], [], []
     pairs = list(zip(layout.images, layout.labels, strict=True))
     for image, label in shown_each("reading images", pairs):
         if not files.exists(image, layout.where):
@@ -153,9 +144,9 @@ def _pictures(
         if size is not None:
             paths.append(image)
             sizes.append(size)
-            texts.append(label if os.path.isfile(label) else None)
+            label_files.append(label if os.path.isfile(label) else None)
     files.note()
-    if paths and not any(texts):
+    if paths and not any(label_files):
         fix = "Say read_yolo(labels=...), the folder of the label files."
         expected = "at least one label file"
         folder = os.path.dirname(layout.labels[0])
@@ -164,17 +155,16 @@ def _pictures(
         findings.add("no-image", place(file=orphan), "an image of this name", "none", warning=True)
     if layout.orphans:
         findings.note(f"{counted(len(layout.orphans), 'label file')} without image")
-    return paths, sizes, texts
+    return paths, sizes, label_files
 
 
-def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -> _Lines:
-    """Read the lines of all label files; unusable lines are recorded with file and line number."""
-    rows: list[int] = []
-    classes: list[int] = []
-    numbers: list[int] = []
-    values: list[np.ndarray] = []
+def _lines_in(
+    label_files: Sequence[str | None], layout: Layout, findings: Findings
+) -> tuple[list[_Line], list[int]]:
+    """Read the lines of all label files; also return the row of each unusable line, which is recorded."""
+    lines: list[_Line] = []
     unread: list[int] = []
-    for row, path in enumerate(texts):
+    for row, path in enumerate(label_files):
         if path is None:
             continue
         try:
@@ -194,18 +184,14 @@ def _lines_in(texts: Sequence[str | None], layout: Layout, findings: Findings) -
                 continue
             seen.add(words)
             fields = _numbers_of_line(words, where, layout, findings)
-            if fields is not None:
-                rows.append(row)
-                classes.append(int(fields[0]))
-                numbers.append(number)
-                values.append(fields[1:])
-            else:
+            if fields is None:
                 unread.append(row)
+            else:
+                lines.append(_Line(row, number, int(fields[0]), fields[1:]))
     twice = findings.count("line-twice")
     if twice:
         findings.note(f"{twice:,} duplicate lines left out")
-    of_row, of_class, of_line, lost = (np.array(ints, np.int64) for ints in (rows, classes, numbers, unread))
-    return _Lines(of_row, of_class, of_line, values, lost)
+    return lines, unread
 
 
 def _numbers_of_line(
@@ -230,7 +216,7 @@ def _numbers_of_line(
         if _has_keypoints(numbers):
             fix = f"These look like keypoints: write kpt_shape: [{(count - 5) // 3}, 3] into the data YAML."
         expected = "5 numbers (a class and a box), or a class and the x, y of at least three corners"
-        findings.leave_out("fields", where, expected, f"{count} number{'s' * (count != 1)}", fix)
+        findings.leave_out("fields", where, expected, counted(count, "number"), fix)
         return None
     if not np.isfinite(numbers).all():
         wrong = words[int(np.argmin(np.isfinite(numbers)))]
@@ -260,57 +246,59 @@ def _has_keypoints(numbers: np.ndarray) -> bool:
 
 
 def _yolo_columns(
-    label_lines: _Lines,
-    paths: list[str],
-    sizes: list[tuple[int, int]],
+    lines: Sequence[_Line],
+    unread: Sequence[int],
+    sizes: Sequence[tuple[int, int]],
+    label_files: Sequence[str | None],
     layout: Layout,
-    kept: Mapping[int, bool],
+    wanted: set[int],
     findings: Findings,
     unannotated: str | None,
-    texts: Sequence[str | None],
 ) -> dict[str, Any]:
-    """Make the columns of objects; ``kept`` maps each class to whether it is wanted."""
-    size = sizes_of(sizes)
-    wanted = np.array([kept[c] for c in label_lines.classes.tolist()], bool)
-    others = int((~wanted).sum())
-    if others:
-        findings.note(f"{counted(others, 'object')} of other categories left out")
-    at = np.flatnonzero(wanted)
-    values = [label_lines.values[i] for i in at.tolist()]
-    rows, lines = label_lines.rows[at], label_lines.lines[at]
-    scale = size[rows][:, ::-1].astype(np.float64)
-    boxes, masks = _shapes(values, [sizes[row] for row in rows.tolist()], scale, layout)
+    """Make the columns of objects; ``wanted`` are the classes to keep."""
+    rows_of_lines = [line.row for line in lines]
+    objects = [line for line in lines if line.class_id in wanted]
+    if len(objects) < len(lines):
+        findings.note(f"{counted(len(lines) - len(objects), 'object')} of other categories left out")
+    values = [line.values for line in objects]
+    rows = np.array([line.row for line in objects], np.int64)
+    size = sizes_of(sizes)[rows]
+    scale = size[:, ::-1].astype(np.float64)
+    boxes, masks = _shapes(values, [sizes[line.row] for line in objects], scale, layout)
 
     def where(i: int) -> str:
-        return f"{place(file=texts[rows[i]])}, line {lines[i]}"
+        return f"{place(file=label_files[objects[i].row])}, line {objects[i].number}"
 
-    clipped, fit = clip_boxes(boxes, size[rows], where, findings)
+    clipped, usable = clip_boxes(boxes, size, where, findings)
     findings.stop()
+    at = np.flatnonzero(usable)
     columns: dict[str, Any] = {
-        "boxes": clipped[fit],
-        "labels": [layout.names[c] for c in label_lines.classes[at[fit]].tolist()],
+        "boxes": clipped[at],
+        "labels": [layout.names[objects[i].class_id] for i in at.tolist()],
     }
     if layout.points is not None:
-        columns["keypoints"] = _keypoints(values, layout.points, scale, where, findings)[fit]
+        columns["keypoints"] = _keypoints(values, layout.points, scale, where, findings)[at]
         findings.stop()
     polygons = any(mask is not None for mask in masks)
     if polygons:
-        columns["masks"] = [masks[i] for i in np.flatnonzero(fit).tolist()]
+        columns["masks"] = [masks[i] for i in at.tolist()]
     missing = missing_images(
         findings,
-        len(paths),
-        annotated=np.append(label_lines.rows, label_lines.unread),
-        wanted=np.append(rows, label_lines.unread),
-        kept=rows[fit],
-        has_file=np.array([text is not None for text in texts], bool),
+        len(sizes),
+        annotated=np.array([*rows_of_lines, *unread], np.int64),
+        wanted=np.append(rows, np.array(unread, np.int64)),
+        kept=rows[at],
+        has_file=np.array([file is not None for file in label_files], bool),
         unannotated=unannotated,
     )
-    findings.note(
-        f"{counted(int(fit.sum()), 'box')} of {counted(len(set(columns['labels'])), 'category', 'categories')}"
+    boxes_found, classes = (
+        counted(len(at), "box"),
+        counted(len(set(columns["labels"])), "category", "categories"),
     )
+    findings.note(f"{boxes_found} of {classes}")
     if polygons:
         findings.note(f"{sum(mask is not None for mask in columns['masks']):,} of them around polygons")
-    return by_image(columns, rows[fit], missing)
+    return by_image(columns, rows[at], missing)
 
 
 def _shapes(
