@@ -87,12 +87,14 @@ def read_folder(
     if not isinstance(masks, (str, os.PathLike, Mapping, type(None))):
         fix = 'Say masks="masks", or masks={"mask": "masks"} for several.'
         raise DataError(Problem("read_folder(masks=)", "a folder, or {column: folder}", shown(masks), fix))
-    wanted = {"mask": masks} if isinstance(masks, (str, os.PathLike)) else dict(masks or {})
-    inner = os.path.join(home.path, "images")
-    if images is None and (wanted or table is not None) and os.path.isdir(inner):
-        images = inner
+    mask_paths = {"mask": masks} if isinstance(masks, (str, os.PathLike)) else dict(masks or {})
+    usual = os.path.join(home.path, "images")
+    if images is None and (mask_paths or table is not None) and os.path.isdir(usual):
+        images = usual
     base = Root(os.path.join(home.path, images or ""), "read_folder(images=)", findings)
-    folders = {column: MaskFolder(home, str(folder), column, findings) for column, folder in wanted.items()}
+    folders = {
+        column: MaskFolder(home, str(folder), column, findings) for column, folder in mask_paths.items()
+    }
     names = _images(base, [*folders.values()], table, findings)
     findings.stop()
     sizes: list[tuple[int, int]] = []
@@ -105,12 +107,12 @@ def read_folder(
         "file": names,
     }
     categories: list[str] = []
-    unsaid = classes is None and not wanted and table is None and any("/" in name for name in names)
-    if unsaid:
+    inferred = classes is None and not mask_paths and table is None and any("/" in name for name in names)
+    if inferred:
         _require_classes(base, names, findings)
-    if classes or unsaid:
+    if classes or inferred:
         columns["label"], categories = _classes(base, names, findings)
-    if unsaid:
+    if inferred:
         _warn_of_nested_classes(base, names, findings)
     for column, folder in folders.items():
         columns[column] = folder.of(names, left_out, "" if images else base.path, findings)
@@ -131,17 +133,16 @@ def read_folder(
 def _images(base: Root, masks: Sequence[MaskFolder], table: Any, findings: Findings) -> list[str]:
     """List the images in a folder and its subfolders, without masks."""
     names, others = base.files()
-    inside = [
-        os.path.relpath(m.path, base.path).replace(os.sep, "/") + "/" for m in masks if m.path != base.path
-    ]
-    names = [name for name in names if not name.startswith(tuple(inside))]
-    for beside in [m for m in masks if m.path == base.path]:
-        names = beside.without_masks(names)
-    is_file = (
-        isinstance(table, (str, os.PathLike)) and os.path.dirname(os.path.join(base.path, table)) == base.path
-    )
-    if others - is_file > 0:
-        findings.note(counted(others - is_file, "file that is not an image", "files that are not images"))
+    for folder in masks:
+        if folder.path == base.path:
+            names = folder.without_masks(names)
+        else:
+            inside = os.path.relpath(folder.path, base.path).replace(os.sep, "/") + "/"
+            names = [name for name in names if not name.startswith(inside)]
+    if isinstance(table, (str, os.PathLike)) and os.path.dirname(os.path.join(base.path, table)) == base.path:
+        others -= 1
+    if others > 0:
+        findings.note(counted(others, "file that is not an image", "files that are not images"))
     if not names:
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         findings.add("no-images", place(file=base.path), expected, "none")
@@ -152,16 +153,22 @@ def _with_headers(
     base: Root, names: Sequence[str], files: Files, findings: Findings
 ) -> tuple[list[str], list[tuple[int, int]], list[str]]:
     """Return the images whose header can be read, their sizes, and the other images."""
-    every = shown_each("reading images", names)
-    read = [(name, files.size(os.path.join(base.path, name))) for name in every]
-    sizes = [size for _, size in read if size is not None]
-    left_out = [name for name, size in read if size is None]
+    kept: list[str] = []
+    sizes: list[tuple[int, int]] = []
+    left_out: list[str] = []
+    for name in shown_each("reading images", names):
+        size = files.size(os.path.join(base.path, name))
+        if size is None:
+            left_out.append(name)
+        else:
+            kept.append(name)
+            sizes.append(size)
     files.note()
     if left_out and not sizes:
         expected = "at least one image that can be read"
         findings.add("no-images", place(file=base.path), expected, f"none of {len(left_out):,}")
     findings.stop()
-    return [name for name, size in read if size is not None], sizes, left_out
+    return kept, sizes, left_out
 
 
 def _require_classes(base: Root, names: Sequence[str], findings: Findings) -> None:
@@ -265,16 +272,16 @@ def _table_columns(
     source, where = _opened_table(home, table)
     key = _key_column(source, key, where)
     values = source.only([key]).coded(np.arange(len(source)))[key]
-    listed = (values.values() if isinstance(values, Coded) else np.asarray(values, object)).tolist()
-    every = [*names, *left_out]
-    index = _index(every, os.path.relpath(base.path, home.path).replace(os.sep, "/"))
-    numbered = _numbered(every)
-    alike = {name.rpartition("/")[2].lower(): name for name in every}
-    at = np.full(len(names), -1, np.int64)
-    for row, name in enumerate(listed):
+    keys = (values.values() if isinstance(values, Coded) else np.asarray(values, object)).tolist()
+    all_names = [*names, *left_out]
+    index = _index(all_names, os.path.relpath(base.path, home.path).replace(os.sep, "/"))
+    by_number = _by_number(all_names)
+    by_lower_case = {name.rpartition("/")[2].lower(): name for name in all_names}
+    rows = np.full(len(names), -1, np.int64)
+    for row, name in enumerate(keys):
         in_row = f"{where}, row {row}"
         if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
-            name = str(name) if str(name) in index else numbered.get(int(name), str(name))
+            name = str(name) if str(name) in index else by_number.get(int(name), str(name))
         if not isinstance(name, str) or not name:
             findings.add("key", in_row, f"the name of an image in column `{key}`", shown(name))
             continue
@@ -284,7 +291,7 @@ def _table_columns(
         relative = os.path.relpath(inside, base.path) if inside else name
         image = index.get(relative.replace("\\", "/").removeprefix("./"))
         if image is None:
-            near = alike.get(name.replace("\\", "/").rpartition("/")[2].lower())
+            near = by_lower_case.get(name.replace("\\", "/").rpartition("/")[2].lower())
             fix = f"Did you mean `{near}`?" if near else ""
             if files.exists(os.path.join(base.path, name), in_row, fix):
                 expected = f"an image, a file that ends in {', '.join(ENDINGS)}"
@@ -294,20 +301,20 @@ def _table_columns(
             findings.add("key", in_row, "the name of one image", f"{shown(name)}, the name of several", fix)
         elif image >= len(names):
             continue
-        elif at[image] >= 0:
+        elif rows[image] >= 0:
             expected = "one row for each image"
             fix = f"If these are its objects, put them into one row: frame.groupby({key!r}, as_index=False).agg(list)."
-            findings.add("row-twice", in_row, expected, f"{shown(name)}, as in row {at[image]}", fix)
+            findings.add("row-twice", in_row, expected, f"{shown(name)}, as in row {rows[image]}", fix)
         else:
-            at[image] = row
-    missing = int((at < 0).sum())
+            rows[image] = row
+    missing = int((rows < 0).sum())
     findings.note(f"{counted(len(names) - missing, 'image')} with a row in the table, {missing:,} missing")
     findings.stop()
     if missing == len(names):
         raise DataError(Problem(where, "a row for at least one image", "none", code="no-rows"))
     others = [column for column in source.columns if column != key]
-    rows = source.only(others).coded(np.maximum(at, 0)) if others else {}
-    return {name: with_gaps(values, at < 0) if missing else values for name, values in rows.items()}
+    columns = source.only(others).coded(np.maximum(rows, 0)) if others else {}
+    return {name: with_gaps(values, rows < 0) if missing else values for name, values in columns.items()}
 
 
 def _opened_table(home: Root, table: Any) -> tuple[Source, str]:
@@ -351,7 +358,7 @@ def _index(names: Sequence[str], folder: str) -> dict[str, int]:
     return {**index, **full, **{name: i for i, name in enumerate(names)}}
 
 
-def _numbered(names: Sequence[str]) -> dict[int, str]:
+def _by_number(names: Sequence[str]) -> dict[int, str]:
     """Map the numbers of images such as ``007.jpg``, which a CSV file's column of ids holds as 7, to their names."""
     stems = [(os.path.splitext(name.rpartition("/")[2])[0], name) for name in names]
     by_number: dict[int, list[str]] = {}

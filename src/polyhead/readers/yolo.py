@@ -25,7 +25,7 @@ from polyhead.readers.annotations import (
 )
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, lines_of
-from polyhead.readers.yolo_layout import Layout, layout_of
+from polyhead.readers.yolo_layout import Layout, yolo_layout
 
 PIXELS = 2.0
 """Coordinates above this are taken to be in pixels rather than fractions."""
@@ -103,7 +103,7 @@ def read_yolo(
     """
     require_choices("read_yolo", locals())
     findings = Findings(invalid)
-    layout = layout_of(data, split, root, images, labels, names, findings)
+    layout = yolo_layout(data, split, root, images, labels, names, findings)
     keep = wanted_categories("read_yolo(categories=)", list(layout.names.values()), categories, findings)
     findings.stop()
     wanted = {number for number, is_wanted in zip(layout.names, keep.tolist(), strict=True) if is_wanted}

@@ -53,7 +53,7 @@ class Layout(NamedTuple):
         return Path(os.path.relpath(path, self.root)).as_posix()
 
 
-def layout_of(
+def yolo_layout(
     data: Any, split: str, root: Any, images: Any, labels: Any, names: Any, findings: Findings
 ) -> Layout:
     """Find the files for `read_yolo` from its arguments and the data YAML.
