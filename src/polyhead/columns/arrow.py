@@ -83,9 +83,7 @@ def _single(data: Any) -> Any:
     """Return a column as one Arrow array, copied only if it has several chunks."""
     if not isinstance(data, pa.ChunkedArray):
         return data
-    return (
-        data.chunk(0) if data.num_chunks == 1 else pa.concat_arrays(data.chunks or [pa.array([], data.type)])
-    )
+    return data.chunk(0) if data.num_chunks == 1 else data.combine_chunks()
 
 
 def _numpy(data: Any) -> np.ndarray:

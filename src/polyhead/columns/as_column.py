@@ -56,14 +56,12 @@ def as_column(name: str, values: Any) -> Values | Stored:
     series = from_series(values)
     if series is not None:
         return series
-    if isinstance(values, (str, bytes, bytearray)) or hasattr(values, "keys"):
-        raise _no_column(name, values)
-    if not hasattr(values, "__getitem__"):
-        raise _no_column(name, values)
-    if shape_of(values) is None and not hasattr(values, "__len__"):
+    named = isinstance(values, (str, bytes, bytearray)) or hasattr(values, "keys")
+    has_shape = shape_of(values) is not None
+    if named or not hasattr(values, "__getitem__") or not (has_shape or hasattr(values, "__len__")):
         raise _no_column(name, values)
     # h5py and zarr have a shape; for anything else, try whether it accepts a batch of row numbers
-    batches = shape_of(values) is not None or _takes_batches(values)
+    batches = has_shape or _takes_batches(values)
     return OnDisk(name, values) if batches or not rows_in(name, values) else Items(name, values)
 
 

@@ -91,9 +91,8 @@ def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
         for (positions, _), values in zip(parts, arrays, strict=True):
             out[positions] = values
         return out
-    places = np.empty(count, np.int64)
-    places[np.concatenate([positions for positions, _ in parts])] = np.arange(count)
-    return take(join([values for _, values in parts]), places)
+    order = np.argsort(np.concatenate([positions for positions, _ in parts]))
+    return take(join([values for _, values in parts]), order)
 
 
 def alike(arrays: Sequence[np.ndarray]) -> bool:
@@ -181,23 +180,17 @@ def from_list(values: list[Any], where: str = "data") -> Values:
         return values
     if all(v is None or isinstance(v, (int, float, np.number, np.bool_)) for v in values):
         gone = np.array([v is None or v != v for v in values])
-        if gone.any() and all(isinstance(v, (bool, np.bool_)) for v in itertools.compress(values, ~gone)):
-            return (
-                coded_flags(np.array([v == 1 for v in values]), gone)
-                if not gone.all()
-                else _from_numbers(values)
-            )
+        present = list(itertools.compress(values, ~gone))
+        if gone.any() and present and all(isinstance(v, (bool, np.bool_)) for v in present):
+            return coded_flags(np.array([v == 1 for v in values]), gone)
         return _from_numbers(values)
     first = values[0]  # rows of nothing stay a list: in an array, they would be rows of a wrong shape
-    if (
-        isinstance(first, np.ndarray)
-        and first.size
-        and (first.ndim == 1 or first.nbytes * len(values) <= LIMIT_BYTES)
-    ):
-        arrays = [v for v in values if isinstance(v, np.ndarray)]
-        if len(arrays) == len(values) and alike([v[None] for v in arrays]):
-            return np.stack(arrays)
-    return values
+    if not isinstance(first, np.ndarray) or not first.size:
+        return values
+    if first.ndim > 1 and first.nbytes * len(values) > LIMIT_BYTES:
+        return values
+    arrays = [v for v in values if isinstance(v, np.ndarray)]
+    return np.stack(arrays) if len(arrays) == len(values) and alike([v[None] for v in arrays]) else values
 
 
 def _from_numbers(values: list[Any]) -> Values:
@@ -240,9 +233,9 @@ def plain_entries(values: list[Any], where: str = "data") -> list[Any]:
         for kind in set(map(type, values))
         if kind.__name__ in _MISSING or issubclass(kind, np.ma.MaskedArray) or is_tensor(kind)
     }
-    return (
-        [_plain_entry(value, where) if type(value) in odd else value for value in values] if odd else values
-    )
+    if not odd:
+        return values
+    return [_plain_entry(value, where) if type(value) in odd else value for value in values]
 
 
 _MISSING = ("NAType", "NaTType")
@@ -302,11 +295,9 @@ def widened(array: np.ndarray) -> np.ndarray:
 def _in_units_of_arrow(times: np.ndarray) -> np.ndarray:
     unit, count = np.datetime_data(times.dtype)
     units = {"h": "s", "m": "s", "W": "D"} | ({"Y": "D", "M": "D"} if times.dtype.kind == "M" else {})
-    return (
-        times
-        if count == 1 and unit not in units
-        else times.astype(f"{times.dtype.kind}8[{units.get(unit, unit)}]")
-    )
+    if count == 1 and unit not in units:
+        return times
+    return times.astype(f"{times.dtype.kind}8[{units.get(unit, unit)}]")
 
 
 def unmasked(values: Any) -> Values:
