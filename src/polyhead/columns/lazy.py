@@ -99,11 +99,11 @@ class OnDisk(Stored):
             values = raw if isinstance(raw, Coded) else self._as_values(raw)
         except Exception as error:  # a file or a user's object may raise anything
             raise self._unreadable(error, first) from error
-        asked = last - first if dense else len(rows)
-        if len(values) != asked:
+        expected = last - first if dense else len(rows)
+        if len(values) != expected:
             where = place(column=self._name, row=first)
-            raise DataError(Problem(where, f"{asked} entries for {asked} rows", str(len(values))))
-        return values if asked == len(rows) else take(values, rows - first)
+            raise DataError(Problem(where, f"{expected} entries for {expected} rows", str(len(values))))
+        return values if expected == len(rows) else take(values, rows - first)
 
     def _index(self, rows: np.ndarray) -> Any:
         selection = getattr(self._values, "oindex", None)  # zarr's orthogonal indexing takes row numbers

@@ -117,16 +117,16 @@ def clip_boxes(
     )
 
     def words(expected: str, fix: str) -> Callable[[int], Sequence[str]]:
-        def one(i: int) -> Sequence[str]:
+        def of_box(i: int) -> Sequence[str]:
             image = f" of an image {int(sizes[i, 0])} x {int(sizes[i, 1])} (height x width)"
             corners = ", ".join(f"{v:.6g}" for v in boxes[i].tolist())
             return where(i), expected, f"[{corners}] as xyxy{image}", fix
 
-        return one
+        return of_box
 
     add_all, as_warning = findings.add_all, findings.invalid != "raise"
-    strange = ~finite if unread is None else ~finite & ~unread
-    for i in np.flatnonzero(strange).tolist():
+    not_finite = ~finite if unread is None else ~finite & ~unread
+    for i in np.flatnonzero(not_finite).tolist():
         findings.leave_out("box-number", *words("a box of four finite numbers", "")(i))
     for code, bad, expected in (
         ("box-negative", negative, "a box whose right and lower edges come last"),
@@ -134,10 +134,10 @@ def clip_boxes(
         ("box-outside", outside, "a box in the image"),
     ):
         add_all(code, np.flatnonzero(bad), words(expected, drop), warning=as_warning)
-    kept = left & finite & ~negative & ~empty
+    usable = left & finite & ~negative & ~empty
     cut = words("a box within the image", "It is cut off at the border.")
-    add_all("box-clipped", np.flatnonzero(out & kept), cut, warning=True)
-    return clipped, kept
+    add_all("box-clipped", np.flatnonzero(out & usable), cut, warning=True)
+    return clipped, usable
 
 
 def number_lists(

@@ -134,14 +134,14 @@ def keypoints_of(
     flat, unread = number_lists(listed, 3 * count, at, "keypoints", expected, findings)
     points = flat.reshape(-1, count, 3)
     with np.errstate(invalid="ignore"):
-        wrong = ~(np.abs(points) < np.finfo(np.float32).max).all(axis=(1, 2)) & ~unread
-    for i in np.flatnonzero(wrong).tolist():
+        not_finite = ~(np.abs(points) < np.finfo(np.float32).max).all(axis=(1, 2)) & ~unread
+    for i in np.flatnonzero(not_finite).tolist():
         findings.leave_out("keypoint-number", at(i), "keypoints of finite numbers", shown(listed[i]))
-    strange = ~wrong & ~unread & ~np.isin(points[..., 2], (0, 1, 2)).all(axis=1)
-    for i in np.flatnonzero(strange).tolist():
+    odd_visibility = ~not_finite & ~unread & ~np.isin(points[..., 2], (0, 1, 2)).all(axis=1)
+    for i in np.flatnonzero(odd_visibility).tolist():
         found = shown(points[i, :, 2].tolist())
         findings.leave_out("visibility", at(i), "a visibility of 0, 1 or 2", found)
-    points[wrong | unread | strange] = 0  # treat its keypoints as not labeled
+    points[not_finite | unread | odd_visibility] = 0  # treat its keypoints as not labeled
     note_keypoints(points, points[..., 2], sizes[:, None, ::-1], at, findings)
     if any(bare):
         findings.note(f"{counted(sum(bare), 'object')} without keypoints")

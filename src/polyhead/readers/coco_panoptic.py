@@ -37,7 +37,7 @@ def panoptic_of(
     findings, categories = reader.findings, reader.categories
     rows = reader.rows(entries)
     wanted_ids = {number for number, k in zip(categories.ids, keep.tolist(), strict=True) if k}
-    masks, parts, unread = _segments_of(reader, entries, rows, root, wanted_ids, files, verify)
+    masks, parts, lost_rows = _segments_of(reader, entries, rows, root, wanted_ids, files, verify)
     positions = reader.classes(parts)
     findings.note(f"{sum(p is not None for p in masks):,} panoptic masks of {len(parts):,} segments")
     at_row = np.array([part[ROW] for part in parts], np.int64)
@@ -45,24 +45,24 @@ def panoptic_of(
     stuff = int((~np.append(thing, True)[positions]).sum())
     findings.note(f"{stuff:,} of them stuff, without boxes")
     boxed = np.append(thing, False)[positions]
-    crowd, strange = reader.crowded(parts)
-    odd = boxed & strange | (positions < 0)
-    wanted, skipped = reader.select(np.where(boxed & ~odd, at_row, -1), positions, crowd, keep)
+    crowd, unread = reader.crowded(parts)
+    unusable = boxed & unread | (positions < 0)
+    wanted, skipped = reader.select(np.where(boxed & ~unusable, at_row, -1), positions, crowd, keep)
     at = np.flatnonzero(wanted)
-    boxes, fit = reader.boxes([parts[i] for i in at.tolist()], [None] * len(at), at_row[at])
+    boxes, usable = reader.boxes([parts[i] for i in at.tolist()], [None] * len(at), at_row[at])
     findings.stop_if_most(len(parts))
-    at = at[fit]
+    at = at[usable]
     scale = reader.scale[at_row[at]]
     missing = missing_images(
         findings,
         reader.count,
         annotated=rows,
-        wanted=np.append(at_row[skipped | wanted | odd], np.array(unread, np.int64)),
+        wanted=np.append(at_row[skipped | wanted | unusable], np.array(lost_rows, np.int64)),
         kept=at_row[at],
         unannotated=reader.unannotated,
     )
     columns: dict[str, Any] = {
-        "boxes": boxes[fit] * np.tile(scale, 2).astype(np.float32),
+        "boxes": boxes[usable] * np.tile(scale, 2).astype(np.float32),
         "labels": [categories.names[c] for c in positions[at].tolist()],
         "masks": [Segment(masks[parts[i][ROW]], parts[i]["id"]) for i in at.tolist()],
     }
@@ -109,8 +109,8 @@ def _segments_of(
             segments.unread.append(row)
             continue
         segments.parts.extend({**segment, "image_id": entry["image_id"], ROW: row} for segment in infos)
-        kept = {i: c if isinstance(c, int) and c in wanted else VOID for i, c in classes.items()}
-        segments.masks[row] = Panoptic(path, size, kept)
+        wanted_classes = {i: c if isinstance(c, int) and c in wanted else VOID for i, c in classes.items()}
+        segments.masks[row] = Panoptic(path, size, wanted_classes)
     files.note()
     return segments
 

@@ -161,29 +161,31 @@ class MaskFolder:
         if len(set(stems)) < len(stems):
             self._twice(names, stems, findings)
         all_stems = {*stems, *(os.path.splitext(name)[0] for name in left_out)}
-        lost_stems = [stem for stem in masks if stem not in all_stems]
-        lost = [masks[stem] for stem in lost_stems]
-        if len(lost) == len(masks):
-            found = f"{shown(lost[0])} and no {shown(stems[0])}" if lost else "no masks at all"
-            pattern = _pattern(all_stems, lost_stems) or _folder_above(lost_stems, stems) or "{stem}_mask"
-            example = f"{self._argument}/{pattern}"
-            example = json.dumps(
-                example if self._column == "mask" else {self._column: example}, ensure_ascii=False
-            )
-            names = " for names that differ" if "{stem}" in pattern else ""
-            fix = f"Say masks={example}{names}." if self._plain and lost else ""
-            folder = _folder_above(stems, lost_stems) if root else ""
+        unmatched = [stem for stem in masks if stem not in all_stems]
+        without_image = [masks[stem] for stem in unmatched]
+        if len(without_image) == len(masks):
+            found = "no masks at all"
+            if without_image:
+                found = f"{shown(without_image[0])} and no {shown(stems[0])}"
+            pattern = _pattern(all_stems, unmatched) or _folder_above(unmatched, stems) or "{stem}_mask"
+            example: Any = f"{self._argument}/{pattern}"
+            if self._column != "mask":
+                example = {self._column: example}
+            differ = " for names that differ" if "{stem}" in pattern else ""
+            fix = f"Say masks={json.dumps(example, ensure_ascii=False)}{differ}."
+            fix = fix if self._plain and without_image else ""
+            folder = _folder_above(stems, unmatched) if root else ""
             fix = f'Say images="{folder}".' if folder else fix
             expected = "masks with the names of the images"
             findings.add("no-masks", f"{self._where}, {place(file=self.path)}", expected, found, fix)
-        for name in lost:
+        for name in without_image:
             where = place(file=os.path.join(self.path, name))
             findings.add("no-image", where, "an image of this name", "none", warning=True)
         paths = [os.path.join(self.path, *masks[s].split("/")) if s in masks else None for s in stems]
         missing = paths.count(None)
         findings.note(f"{counted(len(paths) - missing, 'mask')} in {self.path}, {missing:,} missing")
-        if lost:
-            findings.note(f"{counted(len(lost), 'mask')} without image")
+        if without_image:
+            findings.note(f"{counted(len(without_image), 'mask')} without image")
         return paths
 
     def _stem(self, name: str) -> str | None:

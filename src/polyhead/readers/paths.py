@@ -172,8 +172,8 @@ class Root:
         end = posixpath.basename(path)
         if near is not None and os.path.basename(near).lower() == end.lower():
             return near
-        here = leaves and self._leaves(end) is None and os.path.isfile(os.path.join(self.path, end))
-        return end if here else None
+        inside = leaves and self._leaves(end) is None and os.path.isfile(os.path.join(self.path, end))
+        return end if inside else None
 
     def _leaves(self, name: Any) -> str | None:
         if not isinstance(name, str) or not name or "\0" in name:
@@ -279,8 +279,8 @@ class Files:
             self._findings.note(f"{which} left out, as the file does not exist or cannot be read")
 
     def _fail(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
-        told = self._drop or self._findings.count(code)
-        advice = "" if told else f'Say missing_files="drop" to leave such {self._kind} out.'
+        advised = self._drop or self._findings.count(code)
+        advice = "" if advised else f'Say missing_files="drop" to leave such {self._kind} out.'
         self._findings.add(code, where, expected, found, hints(fix, advice), warning=self._drop)
         self._dropped += self._drop
 

@@ -105,28 +105,28 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
         names = names_in(columns, "drop_unreadable(columns=)")
     else:
         names = _columns_with_images(source) if loose is None else [_COLUMN]
-    only, wrong = source.only(names), dict[int, Problem]()
+    images, wrong = source.only(names), dict[int, Problem]()
 
     def read() -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-        for ids in pieces(only, names, _AT_ONCE):
-            yield {name: plain(values) for name, values in only.coded(ids).items()}, ids
+        for ids in pieces(images, names, _AT_ONCE):
+            yield {name: plain(values) for name, values in images.coded(ids).items()}, ids
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for rows, ids in shown_while("decoding images", read(), len(only)):
+        for rows, ids in shown_while("decoding images", read(), len(images)):
             row_ids = source.ids_of(ids).tolist()
             problems = pool.map(partial(_damage_in, rows, row_ids), range(len(ids)))
             wrong |= {row: p for row, p in zip(ids.tolist(), problems, strict=True) if p is not None}
     if 2 * len(wrong) > len(source):
-        few = f"{len(wrong):,} of {len(source):,} rows with one that is missing or broken"
+        found = f"{len(wrong):,} of {len(source):,} rows with one that is missing or broken"
         first = [replace(problem, warning=False) for problem in list(wrong.values())[:_NAMED]]
-        raise DataError(Problem(_WHERE, "images that can be decoded in most rows", few), *first)
-    kept = ReadableRows(source, np.array([i for i in range(len(source)) if i not in wrong], np.int64))
+        raise DataError(Problem(_WHERE, "images that can be decoded in most rows", found), *first)
+    readable = ReadableRows(source, np.array([i for i in range(len(source)) if i not in wrong], np.int64))
     notes = f"{counted(len(source), 'row')} with {listed(names)} decoded", f"{len(wrong):,} left out"
-    kept._loose = loose
-    kept.report = Report(tuple(wrong.values()), notes)
+    readable._loose = loose
+    readable.report = Report(tuple(wrong.values()), notes)
     if wrong:
         _warn_of_left_out(list(wrong.values()), len(source))
-    return kept
+    return readable
 
 
 def _columns_with_images(source: Source) -> list[str]:

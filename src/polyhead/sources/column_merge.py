@@ -238,33 +238,27 @@ def same_columns(
         if not isinstance(source, Source):
             fix = "Read it with read_table, or subclass Source."
             raise DataError(Problem(f"source {number}", "a Source", shown(type(source).__name__), fix))
-    kept = [(number, source) for number, source in enumerate(sources) if len(source) or source.columns]
-    if not kept:
+    present = {number: source for number, source in enumerate(sources) if len(source) or source.columns}
+    if not present:
         return (sources[0],)
-    nonempty = tuple(source for _, source in kept)
-    columns = [source.columns for source in nonempty]
     if join == "outer":
-        return nonempty
+        return tuple(present.values())
+    columns = {number: source.columns for number, source in present.items()}
+    first, names = next(iter(columns.items()))
     if join == "inner":
-        column_sets = [set(names) for names in columns]
-        common = [name for name in columns[0] if all(name in names for names in column_sets)]
+        common = set(names).intersection(*columns.values())
         if not common:
             raise DataError(Problem("sources", "", "the sources have no column in common"))
-        return tuple(source.only(common) for source in nonempty)
-    first, names = kept[0][0], columns[0]
+        return tuple(source.only([name for name in names if name in common]) for source in present.values())
+    expected = f"the columns of source {first} ({', '.join(names)})"
     problems = [
-        Problem(
-            f"source {number}",
-            f"the columns of source {first} ({', '.join(names)})",
-            _difference(names, others),
-            _hint(names, others, how),
-        )
-        for (number, _), others in zip(kept[1:], columns[1:], strict=True)
+        Problem(f"source {number}", expected, _difference(names, others), _hint(names, others, how))
+        for number, others in columns.items()
         if set(others) != set(names)
     ]
     if problems:
         raise DataError(*problems)
-    return nonempty
+    return tuple(present.values())
 
 
 def _difference(names: Sequence[str], others: Sequence[str]) -> str:
@@ -336,8 +330,8 @@ def _merged_points(name: str, facts: Sequence[About]) -> tuple[Any, Any]:
 
 def _within(part: About, whole: About) -> bool:
     """Return whether ``whole`` includes all classes of ``part``, in the same order and for the same values."""
-    rest: Iterable[Any] = iter(_pairs(whole))
-    return all(pair in rest for pair in _pairs(part))
+    pairs = iter(_pairs(whole))
+    return all(pair in pairs for pair in _pairs(part))
 
 
 def _is_sorted(names: Sequence[Any] | None) -> bool:

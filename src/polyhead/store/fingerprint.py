@@ -81,20 +81,20 @@ def other_columns(saved: Mapping[str, list[str]], now: Mapping[str, list[str]]) 
 
 
 def _of_columns(source: Source, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    wholes = {name: source.column(name) for name in columns}
-    rest = [name for name, whole in wholes.items() if whole is None]
-    if rest:
-        rows = source.only(rest)
+    columns_read = {name: source.column(name) for name in columns}
+    on_disk = [name for name, values in columns_read.items() if values is None]
+    if on_disk:
+        rows = source.only(on_disk)
         ids = _rows_to_hash(
             len(source), sum(map(size, rows.coded(np.zeros(1, np.int64)).values())), SOME_READ
         )
-        wholes |= rows.coded(ids[-1])
+        columns_read |= rows.coded(ids[-1])
         samples = [np.searchsorted(ids[-1], sample) for sample in ids]
-    for name, whole in wholes.items():
-        assert whole is not None
-        if name not in rest:
-            samples = _rows_to_hash(len(source), size(take(whole, np.zeros(1, np.int64))), SOME_ROWS[-1])
-        yield name, [_of_values(plain(take(whole, sample))) for sample in samples]
+    for name, values in columns_read.items():
+        assert values is not None
+        if name not in on_disk:
+            samples = _rows_to_hash(len(source), size(take(values, np.zeros(1, np.int64))), SOME_ROWS[-1])
+        yield name, [_of_values(plain(take(values, sample))) for sample in samples]
 
 
 def _rows_to_hash(rows: int, row_bytes: int, most: int) -> list[np.ndarray]:
