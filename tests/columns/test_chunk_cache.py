@@ -46,6 +46,13 @@ def feed(data, shuffle="blocks", **more):
     )
 
 
+def test_no_rows_and_rows_of_the_last_chunk(columns):
+    source, _ = in_chunks(Arrays(columns))
+    assert source.read([])["label"].shape == (0,)
+    ids = [ROWS - 1, 0, ROWS - 2, ROWS - 1]
+    assert source.read(ids)["label"].tolist() == LABELS[ids].tolist()
+
+
 def test_the_chunks_of_the_file_are_the_blocks(columns):
     one = feed(columns)
     assert in_chunks(one.source)[1] == CHUNK

@@ -96,7 +96,7 @@ def scatter(parts: Sequence[tuple[np.ndarray, Values]], count: int) -> Values:
 
 
 def alike(arrays: Sequence[np.ndarray]) -> bool:
-    """Whether arrays can be joined: rows of the same shape, and either all numeric or all of the same dtype kind.
+    """Return whether arrays can be joined: rows of one shape, all of them numbers or of one dtype kind.
 
     Images must also have the same scale, and integers must not be rounded.
     """
@@ -149,7 +149,7 @@ def united(parts: Sequence[Coded]) -> tuple[Sequence[Any], bool]:
 
 
 def codes_in(values: Coded, categories: Sequence[Any]) -> np.ndarray:
-    """The codes of values in other categories, which must include theirs."""
+    """Return the codes of values in other categories, which must include theirs."""
     if values.categories is categories:
         return values.codes
     position = {c: i for i, c in enumerate(categories)}

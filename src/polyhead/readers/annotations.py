@@ -302,7 +302,7 @@ def missing_images(
 def wanted_categories(
     what: str, names: Sequence[str], categories: Iterable[str] | None, findings: Findings
 ) -> np.ndarray:
-    """A mask of the names that the user wants, bool; unknown categories are recorded as errors."""
+    """Return a mask of the names that the user wants, bool; unknown categories are recorded as errors."""
     if categories is None:
         return np.ones(len(names), bool)
     wanted = names_in(categories, what)

@@ -38,14 +38,14 @@ class Reader:
         """The scale of x and y in each image: not 1 if the image was resized after annotation."""
 
     def where(self, entry: Mapping[str, Any]) -> str:
-        """The location of an annotation, or of a segment of one, for messages."""
+        """Return the location of an annotation, or of a segment of one, for messages."""
         number = id_of(entry.get("id"))
         which = "an annotation without id" if number is None else f"annotation {number}"
         which = f"segment {number}" if ROW in entry else which
         return f"{place(file=self.file)}, {which} of image {shown(entry.get('image_id'))}"
 
     def rows(self, entries: Sequence[dict[str, Any]]) -> np.ndarray:
-        """The row of each annotation, -1 if its image was left out or does not exist."""
+        """Return the row of each annotation, -1 if its image was left out or does not exist."""
         rows, lost = np.full(len(entries), -1, np.int64), 0
         for i, entry in enumerate(entries):
             row = self.pictures.row_of.get(id_of(entry.get("image_id")))
@@ -67,7 +67,7 @@ class Reader:
         return rows
 
     def classes(self, entries: Sequence[dict[str, Any]]) -> np.ndarray:
-        """The index of each entry's category, -1 for an unknown one."""
+        """Return the index of each entry's category, -1 for an unknown one."""
         categories = self.categories
         classes = np.full(len(entries), -1, np.int64)
         for i, entry in enumerate(entries):
@@ -84,7 +84,7 @@ class Reader:
         return classes
 
     def crowded(self, entries: Sequence[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
-        """Masks of the entries that are crowds, and of those with an invalid ``iscrowd``."""
+        """Return masks of the entries that are crowds, and of those with an invalid ``iscrowd``."""
         crowd, unread = np.zeros(len(entries), bool), np.zeros(len(entries), bool)
         for i, entry in enumerate(entries):
             value = entry.get("iscrowd") or 0  # null means absent
@@ -122,7 +122,7 @@ class Reader:
         return wanted, np.zeros(len(wanted), bool)
 
     def objects(self, entries: list[dict[str, Any]], keep: np.ndarray, kind: str) -> dict[str, Any]:
-        """The columns of instances and keypoints."""
+        """Return the columns of instances and keypoints."""
         findings, names = self.findings, self.categories.names
         self._require_unique(entries)
         rows, classes = self.rows(entries), self.classes(entries)
@@ -190,7 +190,7 @@ class Reader:
     def boxes(
         self, objects: Sequence[dict[str, Any]], masks: Sequence[Any], rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes in pixels of the size in the annotation file, and a mask of usable ones."""
+        """Return boxes in pixels of the size in the annotation file, and a mask of usable ones."""
 
         def where(i: int) -> str:
             return self.where(objects[i])

@@ -19,7 +19,7 @@ from polyhead.readers.paths import Files, Root, fix_for_path
 
 
 def coco_path(annotations: Any, images: Any) -> Path:
-    """The path of the JSON file.
+    """Return the path of the JSON file.
 
     Raises:
         DataError: for an invalid path, a folder, or if ``images`` is missing; the error suggests existing files.
@@ -43,7 +43,7 @@ def coco_path(annotations: Any, images: Any) -> Path:
 
 
 def _suggested_images(path: Path) -> str:
-    """The folder of images to suggest for a JSON file."""
+    """Return the folder of images to suggest for a JSON file."""
     with contextlib.suppress(DataError):
         if folders := folders_of_images(path, content_of(path)):
             return str(folders[0])
@@ -131,7 +131,7 @@ def coco_kind(content: Mapping[str, Any]) -> str:
 
 
 def entries_of(values: Sequence[Any], kind: str, path: Path, findings: Findings) -> list[dict[str, Any]]:
-    """The entries of a list that are JSON objects; others are recorded as errors."""
+    """Return the entries of a list that are JSON objects; others are recorded as errors."""
     for i, value in enumerate(values):
         if not isinstance(value, dict):
             findings.add("form", f"{place(file=str(path))}, {kind} {i}", "an object", shown(value))

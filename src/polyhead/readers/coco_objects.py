@@ -218,7 +218,7 @@ def named_points(
 
 
 def _joined(skeleton: Any, count: int) -> tuple[tuple[int, int], ...] | None:
-    """The pairs of a skeleton, counted from 0; None if any is invalid."""
+    """Return the pairs of a skeleton, counted from 0; None if any is invalid."""
     pairs = [as_list(pair) or [] for pair in as_list(skeleton) or [None]]
     whole = all(len(pair) == 2 and all(map(is_integer, pair)) for pair in pairs)
     if not whole or any(a == b or not 1 <= min(a, b) <= max(a, b) <= count for a, b in pairs):

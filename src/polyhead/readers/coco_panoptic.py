@@ -33,7 +33,7 @@ class _Segments(NamedTuple):
 def panoptic_of(
     reader: Reader, entries: list[dict[str, Any]], root: Root, keep: np.ndarray, files: Files, verify: bool
 ) -> dict[str, Any]:
-    """The columns of panoptic segments."""
+    """Return the columns of panoptic segments."""
     findings, categories = reader.findings, reader.categories
     rows = reader.rows(entries)
     wanted_ids = {number for number, k in zip(categories.ids, keep.tolist(), strict=True) if k}

@@ -134,7 +134,7 @@ class Findings:
         self._notes[:0] = texts
 
     def count(self, code: str) -> int:
-        """The number of problems of a kind."""
+        """Return the number of problems of a kind."""
         return self._totals.get((code, True), 0) + self._totals.get((code, False), 0)
 
     def stop(self) -> None:

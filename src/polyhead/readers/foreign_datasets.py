@@ -45,7 +45,7 @@ _FIXES = {
 
 
 def fix_for(data: Any) -> str:
-    """The fix to suggest for data that is not a source; empty for unknown objects.
+    """Return the fix to suggest for data that is not a source; empty for unknown objects.
 
     >>> fix_for([1, 2])
     'Give names: {"image": images, "label": labels}.'
@@ -77,7 +77,7 @@ def fix_for(data: Any) -> str:
 
 
 def _fix_for_row(row: Any) -> str:
-    """The fix to suggest for a list of rows that are not dicts; empty for anything else."""
+    """Return the fix to suggest for a list of rows that are not dicts; empty for anything else."""
     if isinstance(row, dict):  # others are not
         return "Leave out what is no dict: [row for row in rows if isinstance(row, dict)]."
     if hasattr(row, "keys"):
@@ -91,7 +91,7 @@ def _fix_for_row(row: Any) -> str:
 
 
 def fix_for_rows(data: Any) -> str:
-    """The fix to suggest for a dataset of another library whose items are rows; empty for anything else.
+    """Return the fix to suggest for a dataset of another library whose items are rows; empty for anything else.
 
     A dataset of single values, such as images, can be a column.
     """

@@ -17,7 +17,7 @@ from polyhead.store.files import is_store
 
 
 def loose_images(data: Any) -> Any:
-    """The images of ``data`` as the values of a column; None for data that has columns of its own.
+    """Return the images of ``data`` as the values of a column; None for data that has columns of its own.
 
     Args:
         data: a folder of images, the path, bytes or Pillow image of one, or a list, array or series of these.
@@ -39,7 +39,7 @@ def loose_images(data: Any) -> Any:
 
 
 def _images_at(path: Path, name: str) -> list[str] | None:
-    """The path of an image, or those in a folder; None for that of a table or a store."""
+    """Return the path of an image, or those in a folder; None for that of a table or a store."""
     if is_store(path):
         return None
     if not path.is_dir():

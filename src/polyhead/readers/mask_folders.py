@@ -74,7 +74,7 @@ def folders_of_masks(names: Sequence[str]) -> tuple[str, dict[str, str]] | None:
 
 
 def _pattern(images: Collection[str], masks: Sequence[str]) -> str | None:
-    """The pattern of the masks' names, with ``{stem}`` for the image's name; None if fewer than half match.
+    """Return the pattern of the masks' names, with ``{stem}`` for the image's name; None if fewer than half match.
 
     >>> _pattern({"1", "2"}, ["1_mask", "2_mask"]), _pattern({"1"}, ["1"]), _pattern({"1"}, ["7"]) is None
     ('{stem}_mask', '{stem}', True)
@@ -91,7 +91,7 @@ def _pattern(images: Collection[str], masks: Sequence[str]) -> str | None:
 
 
 def _folder_above(images: Sequence[str], masks: Sequence[str]) -> str:
-    """The folder in which images have the names of masks; an empty string if there is none, or more than one.
+    """Return the folder in which images have the names of masks; an empty string if there is none, or more than one.
 
     >>> _folder_above(["photos/a", "photos/b"], ["a"])
     'photos'
@@ -189,7 +189,7 @@ class MaskFolder:
         return paths
 
     def _stem(self, name: str) -> str | None:
-        """The stem of a mask's image, or None if the mask's name does not match the pattern."""
+        """Return the stem of a mask's image, or None if the mask's name does not match the pattern."""
         folder, _, base = os.path.splitext(name)[0].rpartition("/")
         if len(base) <= len(self._before) + len(self._after):
             return None if not self._plain else name

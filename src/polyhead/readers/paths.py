@@ -55,7 +55,7 @@ _READERS = (
 
 
 def fix_for_path(path: str | os.PathLike[str], reader: str, folder: bool = True) -> str:
-    """The fix to suggest for a file of the wrong kind, judging by its extension.
+    """Return the fix to suggest for a file of the wrong kind, judging by its extension.
 
     >>> fix_for_path("pets/data.yaml", "read_voc"), fix_for_path("pets/a.xml", "read_voc")
     ('A data YAML of YOLO is read by ph.read_yolo(path).', 'Give the folder that holds it.')

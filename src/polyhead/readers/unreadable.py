@@ -50,7 +50,7 @@ class ReadableRows(Rows):
     """The images as they were given, if they were given by themselves."""
 
     def of_column(self, name: str) -> Source:
-        """The same rows with their images in a column of this name, if they had no column."""
+        """Return the same rows with their images in a column of this name, if they had no column."""
         named = self._loose is None or name == _COLUMN
         return self if named else Rows(Arrays({name: self._loose}), self.ids)
 
@@ -130,7 +130,7 @@ def drop_unreadable(data: Any, columns: str | Sequence[str] | None = None) -> Re
 
 
 def _columns_with_images(source: Source) -> list[str]:
-    """The columns with an image in their first rows."""
+    """Return the columns with an image in their first rows."""
     names = source.columns
     images = [name for name in names if any(map(_opens, plain(first_rows(source, name))))]
     if not images:
@@ -141,7 +141,7 @@ def _columns_with_images(source: Source) -> list[str]:
 
 
 def _encoded(value: Any) -> Any:
-    """What `polyhead.images` decodes of an entry of a column; None for anything else."""
+    """Return the part of an entry that `polyhead.images` decodes; None for anything else."""
     if isinstance(value, Mapping):  # as tables of encoded images have it
         value = value.get("bytes") or value.get("path")
     if hasattr(value, "segments"):  # a panoptic mask
@@ -169,7 +169,7 @@ def _opens(value: Any) -> bool:
 
 
 def _damage_in(rows: Mapping[str, Any], row_ids: Sequence[int], i: int) -> Problem | None:
-    """The first image of a row that is missing or broken; None if there is none."""
+    """Return the first image of a row that is missing or broken; None if there is none."""
     from polyhead.images.decode import require_undamaged
 
     for name, values in rows.items():

@@ -215,7 +215,7 @@ def _listed_stems(home: Root, folders: VocFolders, split: str, findings: Finding
 
 
 def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findings: Findings) -> str | None:
-    """The name of the image of an XML file; None, with an error recorded, if it leads out of the folder."""
+    """Return the name of the image of an XML file; None, with an error recorded, if it leads out of the folder."""
     where = place(file=xml)
     name = next(filter(None, ((tree.findtext(tag) or "").strip() for tag in ("filename", "path"))), "")
     if not name:

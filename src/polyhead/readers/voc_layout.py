@@ -24,7 +24,7 @@ class VocFolders(NamedTuple):
 
     @property
     def beside(self) -> bool:
-        """Whether XML files are in the folder of images or its subfolders."""
+        """True if XML files are in the folder of images or its subfolders."""
         inside = self.images.path.rstrip(os.sep) + os.sep
         return self.annotations is not None and f"{self.annotations.path}{os.sep}".startswith(inside)
 
@@ -33,7 +33,7 @@ class VocFolders(NamedTuple):
         return [] if self.annotations is None else self.annotations.files("", (".xml",))[0]
 
     def xml(self, stem: str) -> str:
-        """The path of an XML file."""
+        """Return the path of an XML file."""
         assert self.annotations is not None
         return os.path.join(self.annotations.path, f"{stem}.xml")
 

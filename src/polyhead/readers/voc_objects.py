@@ -83,7 +83,7 @@ def _object(
 
 
 def _mark_value(mark: str, word: str) -> Any:
-    """The value of a mark, or None if it is unspecified."""
+    """Return the value of a mark, or None if it is unspecified."""
     if word.lower() in _UNSAID:
         return None
     return word if mark == "pose" else _TRUTHS.get(word.lower())

@@ -49,7 +49,7 @@ class Layout(NamedTuple):
     points: tuple[int, int] | None
 
     def short(self, path: str) -> str:
-        """A path relative to the root."""
+        """Return a path relative to the root."""
         return Path(os.path.relpath(path, self.root)).as_posix()
 
 
@@ -103,7 +103,7 @@ def _here_or_in(home: Root, folder: Any) -> Any:
 
 
 def _base(folder: Root, path: Any, where: str) -> Path:
-    """The folder that ``path`` in the data YAML refers to: its own folder, or a subfolder."""
+    """Return the folder that ``path`` in the data YAML refers to: its own folder, or a subfolder."""
     inner = folder.inside(path) or folder.find(path, f"{where}, `path`", "Say read_yolo(root=...).")
     folder.findings.stop()
     assert inner is not None
@@ -111,7 +111,7 @@ def _base(folder: Root, path: Any, where: str) -> Path:
 
 
 def _yaml_in(folder: Path) -> Path | None:
-    """The data YAML in a folder, or None."""
+    """Return the data YAML in a folder, or None."""
     yamls = sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
     for name in _YAMLS:
         if name in yamls:
@@ -315,7 +315,7 @@ def _listed_in(file: str, home: Root) -> list[str]:
 
 
 def _label_of(image: str, base: str, label_root: str | None) -> str:
-    """The label file of an image."""
+    """Return the label file of an image."""
     stem = os.path.splitext(image)[0] + ".txt"
     if label_root is not None:
         return os.path.join(label_root, os.path.relpath(stem, base))

@@ -161,7 +161,7 @@ def require_one_order(columns: Mapping[str, Any], within: str = "", warns: bool 
 
 
 def _labels_of(name: str, values: Any) -> str:
-    """The code for the index of a column."""
+    """Return the code for the index of a column."""
     return f"{name}.index" if family_of(values)[0] else f'{name}.indexes["{values.dims[0]}"]'
 
 

@@ -18,7 +18,7 @@ NUMBERS = "biufc"
 
 
 class Form:
-    """How pieces of a column from several sources become one column.
+    """The common form of a column from several sources, in which its pieces are joined.
 
     If some sources hold images of uint8 and others of floats, the rows stay arrays in a list, so that each keeps its
     scale. If a source lacks the column, its rows are missing: NaN among numbers, which become floats, NaT among times,

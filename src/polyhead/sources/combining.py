@@ -122,13 +122,12 @@ class Concat(_CachingView):
     categories. `column` follows the rule of `Rows`.
 
     Args:
-        sources: sources with the same columns. A source without rows and columns adds nothing.
-        join: for sources with different columns: ``"exact"`` refuses them, ``"outer"`` fills columns that a source
-            lacks with missing values, ``"inner"`` takes the columns that all sources have.
+        sources: a source without rows and columns adds nothing.
+        join: see `Source.concat`.
+        how: the call that joins them, up to its last argument, for errors.
 
     Raises:
         DataError: if there is no source, columns differ, or a column differs in shape or kind.
-        ContractError: for another ``join``.
 
     >>> from polyhead.sources.arrays import Arrays
     >>> both = Concat([Arrays({"x": np.arange(3)}), Arrays({"x": np.array([0.5])})])
@@ -225,11 +224,7 @@ class Mix(_Reordered):
     rows; with two sources, to within half a row. The k-th row from a source is its row ``k`` modulo its length.
     `column` follows the rule of `Rows`.
 
-    Args:
-        sources: sources with the same columns, each with at least one row.
-        weights: one positive number per source; only their ratio counts.
-        length: rows in the mixture; by default the fewest that include every row of every source.
-        join: as for `Concat`.
+    The arguments are those of `Source.mix`.
 
     Raises:
         DataError: if a source is empty, weights or length are not positive, there is not one weight per source, or

@@ -42,8 +42,6 @@ def split(
 
     Without groups, the size of a part differs from its share by less than one row. With groups, sizes and strata are as
     close to the shares as greedy placement gets, and no part is empty if there are at least as many groups as parts.
-    A ``stratify`` column with several labels per row (names, or 0 and 1) counts as one column per label. A column of
-    other arrays (boxes, masks) counts only as present or missing.
 
     It warns if a selection repeats rows, and copies of one are in several parts.
 

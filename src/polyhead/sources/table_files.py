@@ -7,9 +7,8 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -177,38 +176,25 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
     with pq.ParquetFile(path) as file:
         names, about = list(file.schema_arrow.names), file.metadata
     total = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+
+    @cache
+    def columns_at_once() -> dict[int, Any]:
+        with contextlib.suppress(pa.ArrowException, OSError, ValueError), pq.ParquetFile(path) as file:
+            return dict(enumerate(file.read().columns))
+        return {}  # perhaps a column that is not used can't be read
+
     # reading one column parses the metadata of all, so if there are many, reading the file at once is much faster
-    whole = _ReadAtOnce(path) if len(names) > MANY and total <= LIMIT_BYTES else None
+    at_once = len(names) > MANY and total <= LIMIT_BYTES
 
     def load(at: int) -> Values | Stored:
         with _clear_errors(where):
-            column = None if whole is None else whole.column(at)
+            column = columns_at_once().pop(at, None) if at_once else None
             if column is None:
                 with pq.ParquetFile(path) as file:
                     column = file.read(columns=[names[at]]).column(names[at])
             return column_of(column)
 
     return Opened(where, names, about.num_rows, load)
-
-
-class _ReadAtOnce:
-    """A Parquet file that is read as a whole when its first column is needed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._columns: dict[int, Any] | None = None
-        self._lock = Lock()
-
-    def column(self, at: int) -> Any:
-        """Return and release a column; None if the file can't be read as a whole."""
-        with self._lock:
-            if self._columns is None:
-                try:
-                    with pq.ParquetFile(self._path) as file:
-                        self._columns = dict(enumerate(file.read().columns))
-                except (pa.ArrowException, OSError, ValueError):  # perhaps in an unused column
-                    self._columns = {}
-            return self._columns.pop(at, None)
 
 
 def _open_folder(path: Path, where: str) -> Opened:

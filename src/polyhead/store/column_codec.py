@@ -80,7 +80,7 @@ def spec_of(source: Source, name: str) -> Spec:
 
 
 def spec_of_text(probe: Any) -> Spec | None:
-    """The description of text or bytes, which the first rows tell; None for other values."""
+    """Return the description of text or bytes, which the first rows tell; None for other values."""
     present = [value for value in probe if not is_missing(value)]
     alike = any(present and all(isinstance(value, kind) for value in present) for kind in (str, bytes))
     return like(present[0]) if alike else None
