@@ -24,9 +24,7 @@ class Chunked(Stored):
 
     def __init__(self, column: OnDisk, rows: int) -> None:
         self._column, self.chunk_rows = column, rows
-        self._ends = np.arange(
-            rows, len(column) + rows, rows
-        )  # as no row is beyond the last, it needs no exact end
+        self._ends = np.arange(rows, len(column) + rows, rows)
         self._cached: OrderedDict[int, Values] = OrderedDict()
         self._lock = threading.Lock()
         self._reading: dict[int, threading.Lock] = {}

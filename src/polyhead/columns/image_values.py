@@ -59,9 +59,8 @@ def content(image: Any) -> bytes | None:
         return None
     with READS:
         decoded = image.__dict__.get("_im", image.__dict__.get("im")) is not None
-        draft: Any = getattr(
-            image, "decoderconfig", None
-        )  # set by Image.draft(): a JPEG decoded at a smaller size
+        # Image.draft() sets it: a JPEG decoded at a smaller size
+        draft: Any = getattr(image, "decoderconfig", None)
         if draft or (decoded and frames(image) < 2):
             return None
         opened: list[Any] = [getattr(image, "fp", None), getattr(image, "_fp", None)]

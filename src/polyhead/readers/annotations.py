@@ -110,11 +110,8 @@ def clip_boxes(
     left = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
     outside = out & ~negative & ~empty & ~left
     sliver = finite & ~negative & ~empty & ~outside & ~left  # narrower than float32 can represent
-    drop = (
-        'It is left out; say invalid="raise" to make such boxes errors.'
-        if findings.invalid != "raise"
-        else ""
-    )
+    as_warning = findings.invalid != "raise"
+    fix = 'It is left out; say invalid="raise" to make such boxes errors.' if as_warning else ""
 
     def words(expected: str, fix: str) -> Callable[[int], Sequence[str]]:
         def of_box(i: int) -> Sequence[str]:
@@ -124,7 +121,6 @@ def clip_boxes(
 
         return of_box
 
-    add_all, as_warning = findings.add_all, findings.invalid != "raise"
     not_finite = ~finite if unread is None else ~finite & ~unread
     for i in np.flatnonzero(not_finite).tolist():
         findings.leave_out("box-number", *words("a box of four finite numbers", "")(i))
@@ -133,10 +129,10 @@ def clip_boxes(
         ("box-empty", empty | sliver, "a box with a positive width and height"),
         ("box-outside", outside, "a box in the image"),
     ):
-        add_all(code, np.flatnonzero(bad), words(expected, drop), warning=as_warning)
+        findings.add_all(code, np.flatnonzero(bad), words(expected, fix), warning=as_warning)
     usable = left & finite & ~negative & ~empty
     cut = words("a box within the image", "It is cut off at the border.")
-    add_all("box-clipped", np.flatnonzero(out & usable), cut, warning=True)
+    findings.add_all("box-clipped", np.flatnonzero(out & usable), cut, warning=True)
     return clipped, usable
 
 
@@ -204,6 +200,11 @@ def note_keypoints(
         warning=True,
     )
     findings.note(f"{counted(int((seen > 0).sum()), 'keypoint')} labeled, {int((seen == 0).sum()):,} not")
+
+
+def note_boxes(labels: Sequence[str], findings: Findings) -> None:
+    """Record the number of boxes, and that of their categories."""
+    findings.note(f"{counted(len(labels), 'box')} of {counted(len(set(labels)), 'category', 'categories')}")
 
 
 def by_row(values: Any, rows: np.ndarray, missing: np.ndarray) -> list[Any]:

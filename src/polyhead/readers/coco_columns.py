@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import counted, listed, place, shown
-from polyhead.readers.annotations import by_image, clip_boxes, missing_images, number_lists, sizes_of
+from polyhead.readers.annotations import (
+    by_image,
+    clip_boxes,
+    missing_images,
+    note_boxes,
+    number_lists,
+    sizes_of,
+)
 from polyhead.readers.coco_json import CocoCategories, Pictures, id_of
 from polyhead.readers.coco_objects import extras_of, keypoints_of, mask_of
 from polyhead.readers.findings import Findings
@@ -150,7 +157,7 @@ class Reader:
             unannotated=self.unannotated,
         )
         labels = [names[c] for c in classes[at].tolist()]
-        findings.note(f"{counted(len(at), 'box')} of {counted(len(set(labels)), 'category', 'categories')}")
+        note_boxes(labels, findings)
         ids = [id_of(entry.get("id")) for entry in objects]
         ids = [-1 if number is None else number for number in ids]
         columns: dict[str, Any] = {

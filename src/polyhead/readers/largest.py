@@ -146,9 +146,6 @@ def _entry_for_box(values: Any, index: int, boxes: int, name: str, row: int) -> 
     """Return an entry of a row that has one for each box."""
     listed = hasattr(values, "__len__") and not isinstance(values, str)
     if not listed or len(values) != boxes:
-        expected, found = (
-            f"one entry for each of {boxes} boxes",
-            str(len(values)) if listed else shown(values),
-        )
-        raise DataError(Problem(place(column=name, row=row), expected, found))
+        found = str(len(values)) if listed else shown(values)
+        raise DataError(Problem(place(column=name, row=row), f"one entry for each of {boxes} boxes", found))
     return values[index]

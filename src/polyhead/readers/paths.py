@@ -216,18 +216,17 @@ class Root:
         files: list[str] = []
         others = 0
         linked: list[str] = []
-        open_, seen = [below], set()
-        while open_ or linked:
-            folder = (
-                open_.pop() if open_ else linked.pop()
-            )  # links last, so that their targets are listed under their own names
+        folders, visited = [below], set()
+        while folders or linked:
+            # links last, so that their targets are listed under their own names
+            folder = (folders or linked).pop()
             real = os.path.realpath(os.path.join(self.path, folder))
-            if real in seen:  # a link to a folder that was already visited
+            if real in visited:  # a link to a folder that was already visited
                 where, fix = place(file=os.path.join(self.path, folder)), "It is skipped."
                 found = f"a link to {real}"
                 self.findings.add("link", where, "each folder once", found, fix, warning=True)
                 continue
-            seen.add(real)
+            visited.add(real)
             with os.scandir(os.path.join(self.path, folder)) as entries:
                 for entry in entries:
                     if entry.name.startswith((".", "__MACOSX")):
@@ -238,7 +237,7 @@ class Root:
                     if entry.is_dir() and entry.is_symlink():
                         linked.append(name)
                     elif entry.is_dir():
-                        open_.append(name)
+                        folders.append(name)
                     elif entry.name.lower().endswith(tuple(endings)):
                         files.append(name)
                     else:

@@ -187,8 +187,7 @@ def _damage_in(rows: Mapping[str, Any], row_ids: Sequence[int], i: int) -> Probl
 def _warn_of_left_out(wrong: Sequence[Problem], rows: int) -> None:
     first = "; ".join(problem.place for problem in wrong[:_NAMED])
     more = f"; and {counted(len(wrong) - _NAMED, 'more row')}" if len(wrong) > _NAMED else ""
-    found = (
-        f"{len(wrong):,} of {counted(rows, 'row')} left out, as an image is missing or broken: {first}{more}"
-    )
+    left_out = f"{len(wrong):,} of {counted(rows, 'row')} left out"
+    found = f"{left_out}, as an image is missing or broken: {first}{more}"
     fix = "print(rows.report) lists all of them."
     warn(Problem("drop_unreadable()", "", found, fix, "unreadable", warning=True))

@@ -18,6 +18,7 @@ from polyhead.readers.annotations import (
     by_image,
     clip_boxes,
     missing_images,
+    note_boxes,
     number_lists,
     number_of,
     require_choices,
@@ -291,9 +292,7 @@ def _voc_columns(
         unannotated=unannotated,
     )
     findings.stop()
-    findings.note(
-        f"{counted(len(at), 'box')} of {counted(len({o.name for o in kept}), 'category', 'categories')}"
-    )
+    note_boxes([o.name for o in kept], findings)
     scale = np.tile((actual_sizes / declared_sizes)[rows[at]][:, ::-1], 2).astype(np.float32)
     columns: dict[str, Any] = {
         "boxes": boxes[usable] * scale,

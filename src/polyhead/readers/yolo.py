@@ -17,6 +17,7 @@ from polyhead.readers.annotations import (
     by_image,
     clip_boxes,
     missing_images,
+    note_boxes,
     note_keypoints,
     number_of,
     require_choices,
@@ -291,11 +292,7 @@ def _yolo_columns(
         has_file=np.array([file is not None for file in label_files], bool),
         unannotated=unannotated,
     )
-    boxes_found, classes = (
-        counted(len(at), "box"),
-        counted(len(set(columns["labels"])), "category", "categories"),
-    )
-    findings.note(f"{boxes_found} of {classes}")
+    note_boxes(columns["labels"], findings)
     if polygons:
         findings.note(f"{sum(mask is not None for mask in columns['masks']):,} of them around polygons")
     return by_image(columns, rows[at], missing)

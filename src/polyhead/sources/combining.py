@@ -166,11 +166,9 @@ class Concat(_CachingView):
         return merged_facts(name, [source.about(name) if name in has else About() for source, has in sources])
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        which = np.searchsorted(self.starts, ids, side="right") - 1
         origins, any_known = Origins.unknown(len(ids)), False
-        for s in np.unique(which).tolist() if len(ids) else range(len(self.sources)):
-            at = np.flatnonzero(which == s)
-            part = self.sources[s].origins(name, ids[at] - self.starts[s])
+        for number, at, rows in self._by_source(ids) or [(s, ids, ids) for s in range(len(self.sources))]:
+            part = self.sources[number].origins(name, rows)
             if part is None:
                 continue
             any_known = True
@@ -192,17 +190,19 @@ class Concat(_CachingView):
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        which = np.searchsorted(self.starts, ids, side="right") - 1
-        positions: list[np.ndarray] = []
-        parts: list[dict[str, Values]] = []
-        for s in np.unique(which).tolist() or [0]:
-            at = np.flatnonzero(which == s)
-            positions.append(at)
-            parts.append(self._part(s, ids[at] - self.starts[s]))
+        by_source = self._by_source(ids) or [(0, ids, ids)]
+        positions = [at for _, at, _ in by_source]
+        parts = [self._part(number, rows) for number, _, rows in by_source]
         return {
             name: self._forms[name].join(len(ids), positions, [part.get(name) for part in parts])
             for name in self._names
         }
+
+    def _by_source(self, ids: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """Return the number of each source that has some of the rows, their positions, and their rows in the source."""
+        numbers = np.searchsorted(self.starts, ids, side="right") - 1
+        positions = [(number, np.flatnonzero(numbers == number)) for number in np.unique(numbers).tolist()]
+        return [(number, at, ids[at] - self.starts[number]) for number, at in positions]
 
     def _part(self, number: int, ids: np.ndarray) -> dict[str, Values]:
         """Read rows of one source."""

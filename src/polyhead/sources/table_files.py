@@ -148,11 +148,8 @@ def _text_fix(error: Exception) -> str:
     if marks and marks[0] != ",":
         return _separated_by(marks[0])
     # as below a comment or a title
-    return (
-        "Leave out the lines above the names of the columns."
-        if "Row #2: Expected 1 columns" in reason
-        else ""
-    )
+    titled = "Row #2: Expected 1 columns" in reason
+    return "Leave out the lines above the names of the columns." if titled else ""
 
 
 _SEPARATORS = (";", "\t", "|", ",")
@@ -210,9 +207,8 @@ def _open_folder(path: Path, where: str) -> Opened:
         if any(names_image(name) for name in names):
             fix = f"Images are read by ph.read_folder({json.dumps(str(path), ensure_ascii=False)})."
         elif tables:
-            fix = (
-                f"Name a file of it, as {tables[0]}; join several: ph.read_table(a).concat(ph.read_table(b))."
-            )
+            join = "ph.read_table(a).concat(ph.read_table(b))"
+            fix = f"Name a file of it, as {tables[0]}; join several: {join}."
         found = "no file that ends in .parquet or .pq" if any(path.iterdir()) else "an empty folder"
         raise DataError(Problem(where, "a folder of Parquet files", found, fix))
     data = pds.dataset(
@@ -258,9 +254,8 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
     distinct = set(names)
     take = [n for n in wanted if n in distinct] if wanted and len(distinct) == len(names) else None
     if take is not None and len(take) < len(wanted or ()):
-        return Opened(
-            where, names, 1, lambda at: []
-        )  # the caller's error for the missing column needs only names
+        # the caller's error for the missing column needs only the names
+        return Opened(where, names, 1, lambda at: [])
     options = csv.ConvertOptions(strings_can_be_null=True, include_columns=take)
     read = partial(csv.read_csv, path, parse_options=shape)
     try:

@@ -245,13 +245,12 @@ def _both(a: Any, b: Any) -> Any:
     if forms in (("rows", "list"), ("array", "list")):
         return _array_or_list(first, second.value_type)
     if set(forms) <= {"rows", "array"}:
-        (dtype, row), (other, rest) = array_layout(a), array_layout(b)
-        image = row != () and (
-            row != rest or row is None or len(row) > 1 or row[0] > 4
-        )  # boxes and points are not images
-        if image and not one_scale((dtype, other)):
+        (dtype, row), (other_dtype, other_row) = array_layout(a), array_layout(b)
+        # boxes and points are not images
+        image = row != () and (row != other_row or row is None or len(row) > 1 or row[0] > 4)
+        if image and not one_scale((dtype, other_dtype)):
             return None
-        return array_of(np.result_type(dtype, other), row if row == rest else None)
+        return array_of(np.result_type(dtype, other_dtype), row if row == other_row else None)
     if forms == ("list", "list"):
         item = _both(a.value_type, b.value_type)
         return None if item is None else list_of(item)
