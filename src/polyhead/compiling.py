@@ -11,7 +11,17 @@ from polyhead.checks.loss_rules import check_head_losses
 from polyhead.checks.metric_rules import check_metrics
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import half_precision
-from polyhead.errors import ContractError, PolyheadError, Problem, other_choice, place, shown, similar, warn
+from polyhead.errors import (
+    ContractError,
+    PolyheadError,
+    Problem,
+    Report,
+    other_choice,
+    place,
+    shown,
+    similar,
+    warn,
+)
 from polyhead.keras_bridge.identifiers import (
     as_metrics,
     keras_loss,
@@ -260,7 +270,7 @@ def _require_suited(
         *check_head_losses(losses, feed.heads, weighted, feed.finely_weighted),
         *check_metrics(metrics, chosen, weighted, logits),
     ]
-    if any(not problem.warning for problem in problems):
+    if not Report(tuple(problems)).ok:
         raise ContractError(*problems)
     for problem in problems:
         warn(problem)

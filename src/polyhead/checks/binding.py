@@ -22,7 +22,7 @@ class Binding:
 
     def __init__(self, declared: Declared, assembler: Assembler, order: Order) -> None:
         self._declared, self._assembler, self._order = declared, assembler, order
-        self.met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
+        self._met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
         self._predicting: weakref.WeakKeyDictionary[Any, Structure] = weakref.WeakKeyDictionary()
 
     def check(
@@ -43,7 +43,7 @@ class Binding:
             DataError: for wrong rows.
         """
         require_model(model, "feed.bind(model)")
-        known = self.met.get(model)
+        known = self._met.get(model)
         if known is None or (compiled and _recompiled(model, known[0])):
             fit, wrong = self.check(model, compiled=compiled)
             if fit.structure is None:
@@ -53,7 +53,7 @@ class Binding:
             for problem in fit.warnings:
                 if not self._is_known(problem, compiled and head_losses(model) is not None):
                     warn(problem)
-            known = self.met[model] = (compiled_loss(model) if compiled else None, fit.structure)
+            known = self._met[model] = (compiled_loss(model) if compiled else None, fit.structure)
         return known[1]
 
     def _is_known(self, problem: Problem, by_polyhead: bool) -> bool:
@@ -69,7 +69,7 @@ class Binding:
         Raises:
             ContractError: for a model that the inputs do not fit, or that was compiled for inputs of another meaning.
         """
-        known = self.met.get(model)
+        known = self._met.get(model)
         if known is not None:
             return known[1]
         if model not in self._predicting:

@@ -31,7 +31,7 @@ from polyhead.checks.output_rules import (
     half_precision,
 )
 from polyhead.checks.scale_rules import unscaled_heads, unsuited_losses
-from polyhead.errors import Problem, place
+from polyhead.errors import Problem, Report, place
 from polyhead.keras_bridge.identifiers import (
     as_metrics,
     keras_loss,
@@ -82,14 +82,11 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
     if compiled:
         problems += other_meaning(model, declared.inputs, declared.heads)
         problems += without_effect(model, declared.heads)
-        known = head_losses(model)
-        problems += losses_too_coarse(
-            {} if known is None else known.losses, declared.heads, declared.weighted, declared.fine
-        )
-    has_errors = any(not problem.warning for problem in (*problems, *rows.problems))
-    problems += _compare_tensors(model, declared, rows, fit.matched, compiled, has_errors)
-    ok = not any(not problem.warning for problem in problems)
-    return Fit(tuple(problems), fit.notes, fit.structure if ok else None)
+        if (known := head_losses(model)) is not None:
+            problems += losses_too_coarse(known.losses, declared.heads, declared.weighted, declared.fine)
+    has_errors = not Report((*problems, *rows.problems)).ok
+    report = Report((*problems, *_compare_tensors(model, declared, rows, fit.matched, compiled, has_errors)))
+    return Fit(report.problems, fit.notes, fit.structure if report.ok else None)
 
 
 def _compare_tensors(
@@ -100,42 +97,44 @@ def _compare_tensors(
     Args:
         has_errors: whether an error was found already, so that `polyhead.compile` raises.
     """
-    known, seen, heads = symbolic(model), rows.labels, declared.heads
+    tensors, seen, heads = symbolic(model), rows.labels, declared.heads
     problems: list[Problem] = []
     outputs: dict[str, Any] = {}
-    if known is not None:
-        tensors = {name: at(known[0], path) for path, name in leaves(matched.inputs) if name is not None}
-        problems += check_model_inputs(model, declared.inputs, tensors, declared.collapsing, rows.numbers)
+    if tensors is not None:
+        inputs = {name: at(tensors[0], path) for path, name in leaves(matched.inputs) if name is not None}
+        problems += check_model_inputs(model, declared.inputs, inputs, declared.collapsing, rows.numbers)
     if matched.own_loss:
         return problems
     if compiled and heads and lacks_loss(model) and not makes_own_loss(model):
         problems.append(lossless())
-    if known is not None:
-        outputs = {name: at(known[1], path) for path, name in leaves(matched.outputs) if name is not None}
+    if tensors is not None:
+        outputs = {name: at(tensors[1], path) for path, name in leaves(matched.outputs) if name is not None}
     applied = {name: activation(outputs[name]) if name in outputs else None for name in heads}
     users = user_losses(model, matched) if compiled and heads else None
-    given, metrics, unknown = _losses_and_metrics(model, declared, matched, users)
+    losses, metrics, unknown = _losses_and_metrics(model, declared, matched, users)
     problems += unknown
-    losses: dict[str, Loss | None] = {name: as_loss(loss) for name, loss in given.items()}
     doubtful = {problem.place for problem in unknown}
-    for name in heads:
-        losses.setdefault(name, Loss() if place(head=name) in doubtful else None)
+    facts: dict[str, Loss | None] = {
+        name: as_loss(losses[name]) if name in losses else Loss() if place(head=name) in doubtful else None
+        for name in heads
+    }
     for name, head in heads.items():
-        problems += check_head(name, head, applied[name], losses[name], seen.get(name))
+        problems += check_head(name, head, applied[name], facts[name], seen.get(name))
         problems += half_precision(name, outputs.get(name))
-    problems += unsuited_losses(heads, losses)
+    problems += unsuited_losses(heads, facts)
     if not makes_own_loss(model):  # otherwise the losses of heads are not used
-        problems += unscaled_heads(heads, losses, seen, outputs, applied)
+        problems += unscaled_heads(heads, facts, seen, outputs, applied)
     problems += exchanged_heads(heads, applied, seen)
     if users is not None:
-        problems += check_user_losses(given, heads, declared.weighted)
+        problems += check_user_losses(losses, heads, declared.weighted)
         problems += unweighted_metrics(model, declared.weighted)
-    if compiled or has_errors or any(not problem.warning for problem in problems):
-        problems += _check_all_metrics(metrics, declared, applied, given, by_hand=users is not None)
+    if compiled or has_errors or not Report(tuple(problems)).ok:
+        problems += _check_all_metrics(metrics, declared, applied, losses, by_hand=users is not None)
         if users is None and head_losses(model) is None:
-            problems += check_head_losses(
-                _labeled_means(given, heads), heads, declared.weighted, declared.fine
-            )
+            from polyhead.keras_bridge.losses import LabeledMean
+
+            means = {name: LabeledMean(loss, bool(heads[name].elementwise)) for name, loss in losses.items()}
+            problems += check_head_losses(means, heads, declared.weighted, declared.fine)
     return problems
 
 
@@ -172,15 +171,6 @@ def _losses_and_metrics(
             problems += unknown
             known_metrics[name] += [] if unknown else [metric]
     return known_losses, known_metrics, problems
-
-
-def _labeled_means(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> dict[str, Any]:
-    """Return losses as `polyhead.compile` makes them."""
-    from polyhead.keras_bridge.losses import LabeledMean
-
-    return {
-        name: LabeledMean(loss, elementwise=bool(heads[name].elementwise)) for name, loss in losses.items()
-    }
 
 
 def _check_all_metrics(

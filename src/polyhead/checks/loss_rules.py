@@ -103,12 +103,13 @@ def losses_too_coarse(
             yield Problem(place(head=name), expected, "one number for the whole batch", fix)
             continue
         wanted = head.weight_shape[:-1] if loss.whole_vectors else head.weight_shape
-        yield from too_fine(name, head, wanted, shape)
+        if problem := too_fine(name, head, wanted, shape):
+            yield problem
 
 
 def too_fine(
     name: str, head: Head, weights: tuple[int, ...], values: tuple[int, ...], what: str = "loss"
-) -> Iterator[Problem]:
+) -> Problem | None:
     """Return the problem of a head whose weights are finer than the values of a loss or metric.
 
     Args:
@@ -121,10 +122,10 @@ def too_fine(
     declared = any(given is not None for given in (head.missing, head.class_weight, head.sample_weight))
     while len(weights) >= len(values) and weights and weights[-1] == 1:
         weights = weights[:-1]
-    if len(weights) > len(values) - 1 or any(
-        w not in (1, v) for w, v in zip(weights, values[1:], strict=False)
-    ):
-        yield finer(name, (None, *weights), values, what, declared)
+    fit = all(w in (1, v) for w, v in zip(weights, values[1:], strict=False))
+    return (
+        None if fit and len(weights) < len(values) else finer(name, (None, *weights), values, what, declared)
+    )
 
 
 def values_shape(function: Callable[[Any, Any], Any], head: Head) -> tuple[int, ...] | None:
@@ -183,7 +184,7 @@ def check_user_losses(
         loss, head = keras.losses.get(given), heads[name]
         reduction = getattr(loss, "reduction", "sum_over_batch_size")
         shape = values_shape(getattr(loss, "call", loss), head) if name in weighted else None
-        for problem in too_fine(name, head, head.weight_shape, shape) if shape else ():
+        if shape and (problem := too_fine(name, head, head.weight_shape, shape)):
             # Keras would weigh rows by each other's weights
             fix = "Keras can't apply them: say ph.compile(model, feed, optimizer=...), whose losses can."
             yield replace(problem, fix=fix)

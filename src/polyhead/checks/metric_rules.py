@@ -139,7 +139,7 @@ def _check_reductions(name: str, head: Head, metrics: Iterable[Any], by_hand: bo
         if shape and not by_hand:  # Keras passes weights only to `weighted_metrics`
             # with a weight for each number, a metric counts single numbers, or rows with their smallest weight
             weights = head.weight_shape[:-1] if head.elementwise else head.weight_shape
-            for problem in too_fine(name, head, weights, shape, "metric"):
+            if problem := too_fine(name, head, weights, shape, "metric"):
                 yield replace(problem, found=f"{metric.name}, with {problem.found}", code="metric")
         elif shape == ():
             expected = "a metric with one value a row, as labels are missing or weighted"
@@ -269,7 +269,7 @@ def _check_scale(name: str, head: Head, kind: str, metric: Any, logits: bool) ->
             )
         else:
             return None
-        expected, found = "a metric for logits, as the output has no activation", f"{title} for probabilities"
+        expected, found = "a metric for logits, as the output holds them", f"{title} for probabilities"
     else:
         if from_logits:
             fix = f"Leave from_logits out of {title}."

@@ -121,7 +121,7 @@ class KerasInput:
         On one device, it is a `StepDataset`, from which compiled steps draw batches directly.
         """
         call, raised = caller(self), Raised()
-        if call.use != "predict" and sharing_replicas(call.model) > 1:
+        if call.use != "predict":
             _require_shared(self, call, sharing_replicas(call.model), first=True)
         raised.raise_in(calling_epochs())
         return dataset_for(call, raised.watch(lambda: self._batches(call)), self._specs(call))

@@ -113,11 +113,6 @@ class FeedAdapter(KerasInput):
     # Weights, for `compile` --------------------------------------------------------------------------------
 
     @property
-    def weighted(self) -> bool:
-        """Whether batches have sample weights."""
-        return self._assembler.weighted
-
-    @property
     def weighted_heads(self) -> frozenset[str]:
         """The heads whose sample weights are not all 1."""
         return frozenset(name for name, label in self._assembler.labels.items() if label.weighted)
