@@ -133,7 +133,7 @@ def test_a_warning_is_not_lost_while_a_loop_is_compiled():
 
     def warn_while_it_compiles():
         assert Slow(double, np.zeros(1), np.zeros(1)).ready is None
-        jit._begin()
+        jit._compile_requested()
         assert compiling.wait(240)
         warns.set()
         warn(Problem("place", "a thing", "another of its own", warning=True))

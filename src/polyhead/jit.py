@@ -26,11 +26,11 @@ IDLE: float | None = 0.25
 """Seconds after which requested loops are compiled if no time was spent on their work meanwhile; None for never."""
 
 _LOCK = threading.Lock()
-_ASKED: list[Callable[[], None]] = []
+_REQUESTED: list[Callable[[], None]] = []
 """Functions that compile the requested loops that have not been started."""
 
 _SPENT = 0.0
-_WAITING: list[Callable[[], None]] = []
+_QUEUE: list[Callable[[], None]] = []
 _THREAD: threading.Thread | None = None
 
 
@@ -55,15 +55,15 @@ class Loop:
 
     def __init__(self, function: Callable[..., Any] | str, *example: Any, **options: Any) -> None:
         self._function, self._example, self._options = function, example, options
-        self._asked = False
+        self._requested = False
         self._done = threading.Event()
         self._compiled: Callable[..., Any] | None = None
 
     @property
     def ready(self) -> Callable[..., Any] | None:
         """The compiled function, or None until it is ready; requests compilation."""
-        if not self._asked:
-            self._ask()
+        if not self._requested:
+            self._request()
         return self._compiled
 
     @property
@@ -77,9 +77,8 @@ class Loop:
         Raises:
             RuntimeError: numba could not be imported, or could not compile it.
         """
-        if not self._asked:
-            self._ask()
-        _begin()
+        self._request()
+        _compile_requested()
         self._done.wait()
         if self._compiled is None:
             raise RuntimeError(
@@ -87,15 +86,16 @@ class Loop:
             )
         return self._compiled
 
-    def _ask(self) -> None:
+    def _request(self) -> None:
         with _LOCK:
-            asked, self._asked = self._asked, True
-            if not asked:
-                _ASKED.append(self._try_to_compile)
+            before, self._requested = self._requested, True
+            if before:
+                return
+            _REQUESTED.append(self._try_to_compile)
         if _SPENT >= PAYS:
-            _begin()
-        elif not asked and IDLE is not None:
-            timer = threading.Timer(IDLE, _begin_if_idle, (_SPENT,))
+            _compile_requested()
+        elif IDLE is not None:
+            timer = threading.Timer(IDLE, _compile_if_idle, (_SPENT,))
             timer.daemon = True
             timer.start()
 
@@ -124,38 +124,38 @@ def spent(seconds: float) -> None:
     """Report seconds spent on the work of a loop that is not ready."""
     global _SPENT
     _SPENT += seconds  # two threads at once may lose a little
-    if _SPENT >= PAYS and _ASKED:
-        _begin()
+    if _SPENT >= PAYS and _REQUESTED:
+        _compile_requested()
 
 
-def _begin_if_idle(before: float) -> None:
+def _compile_if_idle(before: float) -> None:
     """Compile the requested loops, unless more than ``before`` has been spent by now."""
     if before == _SPENT:
-        _begin()
+        _compile_requested()
 
 
-def _begin() -> None:
+def _compile_requested() -> None:
     """Compile the requested loops."""
     with _LOCK:
-        asked = _ASKED.copy()
-        _ASKED.clear()
-    for compile_it in asked:
-        do_later(compile_it)
+        requested = _REQUESTED.copy()
+        _REQUESTED.clear()
+    for compile_loop in requested:
+        do_later(compile_loop)
 
 
 def do_later(work: Callable[[], None]) -> None:
     """Run something in the compiling thread, after the work that is queued; it must not raise."""
     global _THREAD
     with _LOCK:
-        _WAITING.append(work)
+        _QUEUE.append(work)
         if _THREAD is None:
-            _THREAD = threading.Thread(target=_do_what_waits, name="polyhead-compile", daemon=True)
+            _THREAD = threading.Thread(target=_work_off_queue, name="polyhead-compile", daemon=True)
             _THREAD.start()
 
 
 def wait_until_compiled() -> None:
     """Compile the requested loops and wait, so that compiling does not distort measurements that follow."""
-    _begin()
+    _compile_requested()
     wait_for_compiler()
 
 
@@ -171,19 +171,19 @@ def wait_for_compiler() -> None:
 def _finish_compiling() -> None:
     """Let the loop that is being compiled finish: a process must not end while its compiler runs."""
     with _LOCK:
-        _ASKED.clear()
-        _WAITING.clear()
+        _REQUESTED.clear()
+        _QUEUE.clear()
         thread = _THREAD
     if thread is not None:
         thread.join(timeout=FINISH)
 
 
-def _do_what_waits() -> None:
+def _work_off_queue() -> None:
     global _THREAD
     while True:
         with _LOCK:
-            if not _WAITING:
+            if not _QUEUE:
                 _THREAD = None
                 return
-            work = _WAITING.pop(0)
+            work = _QUEUE.pop(0)
         work()

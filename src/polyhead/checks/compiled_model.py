@@ -44,8 +44,8 @@ def head_losses(model: Any) -> Any:
         from polyhead.keras_bridge.saving import restore
 
         restore(model)
-    found = compiled_loss(model)
-    return found if hasattr(found, "normalize") else None
+    compiled = compiled_loss(model)
+    return compiled if hasattr(compiled, "normalize") else None
 
 
 def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
@@ -54,16 +54,12 @@ def losses_of(model: Any, outputs: Any) -> dict[Path, Any]:
     Args:
         model: a model, compiled or not, by polyhead or by ``model.compile``.
     """
-    given = getattr(model, "loss", None)
+    losses = getattr(model, "loss", None)
     paths = [path for path, _ in leaves(outputs)]
-    if [path for path, _ in leaves(given)] == paths:
-        return {path: loss for path, loss in leaves(given) if loss is not None}
+    if losses is None or [path for path, _ in leaves(losses)] == paths:
+        return {path: loss for path, loss in leaves(losses) if loss is not None}
     names = _output_names(model, paths, outputs)
-    return (
-        {}
-        if given is None
-        else _by_output("loss", given, [(path, path) for path in paths], names, outputs)[0]
-    )
+    return _by_output("loss", losses, [(path, path) for path in paths], names, outputs)[0]
 
 
 def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[Problem]] | None:
@@ -80,15 +76,15 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
     if compiled is None:
         return None
     given = compiled._user_loss
-    places = [(path, head) for path, head in leaves(structure.outputs)]
+    places = list(leaves(structure.outputs))
     if not places:  # the outputs are unknown
         return {}, []
     names = _output_names(model, [path for path, _ in places], structure.outputs)
-    found, problems = _by_output("loss", given, places, names, structure.outputs)
+    losses, problems = _by_output("loss", given, places, names, structure.outputs)
     if isinstance(given, (list, tuple)) and problems:
         return {}, problems  # the head of each loss is unknown
     for _, head in places:
-        if head is not None and head not in found:
+        if head is not None and head not in losses:
             problems.append(
                 Problem(
                     place(head=head),
@@ -102,7 +98,7 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
     problems += _check_loss_weights(
         compiled._user_loss_weights, given, isinstance(structure.outputs, Mapping)
     )
-    return {n: loss for n, loss in found.items() if n is not None and loss is not None}, problems
+    return {head: loss for head, loss in losses.items() if head is not None}, problems
 
 
 def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]], list[Problem]]:
@@ -112,7 +108,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
         The metrics, and the problems in how they were given.
     """
     compiled = getattr(model, "_compile_metrics", None)
-    places = [(path, head) for path, head in leaves(structure.outputs)]
+    places = list(leaves(structure.outputs))
     names = _output_names(model, [path for path, _ in places], structure.outputs)
     metrics: dict[str, list[Any]] = {head: [] for _, head in places}
     problems = []
@@ -151,29 +147,27 @@ def _output_names(model: Any, paths: list[Path], outputs: Any) -> list[str]:
 def _by_output(
     word: str, given: Any, places: list[tuple[Path, H]], names: list[str], outputs: Any
 ) -> tuple[dict[H, Any], list[Problem]]:
-    """Assign losses or metrics to outputs as Keras does."""
+    """Assign losses or metrics to outputs as Keras does; outputs without one are left out."""
     heads = [head for _, head in places]
     if isinstance(given, Mapping):
         known = dict(zip(names, heads, strict=True))
         deep = isinstance(outputs, Mapping) and any(len(path) > 1 for path, _ in places)
         if deep and any(isinstance(part, (Mapping, list, tuple)) for part in given.values()):
-            there = [*outputs, *known]
-            problems = [_unknown_output(word, key, list(outputs)) for key in given if key not in there]
-            return {
-                head: part for path, head in places if (part := _at_or_none(given, path)) is not None
-            }, problems
-        problems = [_unknown_output(word, key, list(known)) for key in given if key not in known]
-        return {
-            known[key]: part for key, part in given.items() if key in known and part is not None
-        }, problems
-    if isinstance(given, (list, tuple)):
+            keys = [*outputs, *known]
+            problems = [_unknown_output(word, key, list(outputs)) for key in given if key not in keys]
+            by_head = {head: _at_or_none(given, path) for path, head in places}
+        else:
+            problems = [_unknown_output(word, key, list(known)) for key in given if key not in known]
+            by_head = {known[key]: part for key, part in given.items() if key in known}
+    elif isinstance(given, (list, tuple)):
+        by_head, problems = dict(zip(heads, given, strict=False)), []
         if len(given) != len(heads):
             expected = f"one for each of {len(heads)} outputs ({', '.join(names)})"
             fix = f"Name them: {word}={{{', '.join(f'{name!r}: ...' for name in names[:4])}}}."
-            problem = Problem(f"model.compile({word}=)", expected, f"{len(given)}", fix, "loss-keys")
-            return {h: g for h, g in zip(heads, given, strict=False) if g is not None}, [problem]
-        return {head: part for head, part in zip(heads, given, strict=True) if part is not None}, []
-    return dict.fromkeys(heads, given), []
+            problems = [Problem(f"model.compile({word}=)", expected, f"{len(given)}", fix, "loss-keys")]
+    else:
+        by_head, problems = dict.fromkeys(heads, given), []
+    return {head: part for head, part in by_head.items() if part is not None}, problems
 
 
 def _at_or_none(given: Any, path: Path) -> Any:

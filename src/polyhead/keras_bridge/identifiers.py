@@ -92,33 +92,32 @@ def own_metrics(head: Head) -> dict[str, Any]:
 def _unknown_name(
     where: str, what: str, given: Any, module: Any, head: Head | None = None
 ) -> Iterator[Problem]:
-    named = isinstance(given, str)
+    is_name = isinstance(given, str)
     if given is None or callable(given) or (isinstance(given, Mapping) and "class_name" in given):
         return
     names = [name for name in dir(module) if not name.startswith("_") and name not in _NO_NAMES]
     # Keras makes an object to check a name, and numbers the names of its next ones: check only what is left
     classes = {snake_name(name): name for name in names}
-    if named and (given in names or given in classes):
+    if is_name and (given in names or given in classes):
         known = classes.get(given, given)
-        needed = _arguments_needed(getattr(module, known))
-        if needed:
+        if needed := _arguments_needed(getattr(module, known)):
             expected = f"a {what} that needs no arguments, or an object"
-            made = f"{known}({', '.join(f'{name}=...' for name in needed)})"
-            fix = f"Say keras.{module.__name__.rpartition('.')[2]}.{made}."
+            call = f"{known}({', '.join(f'{name}=...' for name in needed)})"
+            fix = f"Say keras.{module.__name__.rpartition('.')[2]}.{call}."
             yield Problem(where, expected, shown(given), fix)
         return
     try:
         module.get(given)
     except (TypeError, ValueError):
-        own = [] if head is None else list(own_metrics(head))
-        if given in own:
+        of_head = [] if head is None else list(own_metrics(head))
+        if given in of_head:
             return
-        known = (
-            [*own, *_BY_SHAPE[what][:1], *names] if what in _BY_SHAPE else [name.lower() for name in names]
-        )
+        choices = [name.lower() for name in names]
+        if what in _BY_SHAPE:
+            choices = [*of_head, *_BY_SHAPE[what][:1], *names]
         thing = f"{'an' if what == 'optimizer' else 'a'} {what} of Keras"
-        expected = f"the name of {thing}" if named else f"{thing}, its name, or a function"
-        fix = (similar(given, known) or _containing(given, classes)) if named else ""
+        expected = f"the name of {thing}" if is_name else f"{thing}, its name, or a function"
+        fix = (similar(given, choices) or _containing(given, classes)) if is_name else ""
         if what == "metric" and given == "rmse":
             fix = 'Say keras.metrics.RootMeanSquaredError(name="rmse").'
         yield Problem(where, expected, shown(given), fix)
