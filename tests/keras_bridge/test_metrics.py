@@ -139,7 +139,7 @@ def codes(head, output, metric, by_hand):
     feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=16)
     model = build(name, *output)
     if by_hand:
-        loss = heads[name].default_loss(output[1] is None)
+        loss = head.loss or heads[name].default_loss(output[1] is None)
         model.compile("sgd", loss={name: loss, "other": "mse"}, weighted_metrics={name: [metric]})
     problems = [p for p in feed.check(model).problems if p.code.startswith("metric")]
     assert all(p.place == f"head `{name}`" for p in problems)
@@ -216,6 +216,7 @@ JUDGED = [
     (ph.Regression(), LOGIT, M.SparseCategoricalAccuracy, {}, WRONG_FORM),
     (ph.Regression(), LOGIT, M.RootMeanSquaredError, {}, []),
     (ph.Regression(), LOGIT, M.BinaryAccuracy, {}, MAYBE_FORM),
+    (ph.Binary(loss="hinge"), (1, "tanh"), M.AUC, {"from_logits": True}, []),
 ]
 
 
@@ -229,6 +230,17 @@ JUDGED = [
 def test_a_metric_and_its_head(case, by_hand):
     head, output, metric, arguments, wanted = case
     assert codes(head, output, metric(**arguments), by_hand) == wanted
+
+
+@pytest.mark.once
+def test_by_hand_a_metric_by_name_reads_probabilities():
+    feed = ph.Feed(DATA, inputs="x", heads={"yes": ph.Binary()}, batch_size=16)
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, {"yes": keras.layers.Dense(1, name="yes")(x)})
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile("sgd", loss=loss, weighted_metrics=["accuracy", "binary_crossentropy"])
+    fixes = [problem.fix for problem in feed.check(model).problems if problem.code == "metric-scale"]
+    assert fixes == ["Say BinaryAccuracy(threshold=0).", "Say BinaryCrossentropy(from_logits=True)."]
 
 
 def test_accuracy_by_name_of_several_labels_is_keras_s_and_is_warned_of():

@@ -102,7 +102,7 @@ def check_metrics(
         by_hand: whether the model was compiled by ``model.compile``; many of the problems are then warnings.
     """
     for name, head in heads.items():
-        yield from _check_each(name, head, metrics[name], logits[name])
+        yield from _check_each(name, head, metrics[name], logits[name], by_hand)
         if name in weighted:
             yield from _check_reductions(name, head, metrics[name], by_hand)
     yield from _check_metric_names(metrics, by_hand)
@@ -110,7 +110,9 @@ def check_metrics(
         yield from _check_signatures(metrics)
 
 
-def _check_each(name: str, head: Head, metrics: Iterable[Any], logits: bool | None) -> Iterator[Problem]:
+def _check_each(
+    name: str, head: Head, metrics: Iterable[Any], logits: bool | None, by_hand: bool
+) -> Iterator[Problem]:
     """Find metrics that would misread a head."""
     for metric in metrics:
         kind = metric_kind(metric)
@@ -124,7 +126,7 @@ def _check_each(name: str, head: Head, metrics: Iterable[Any], logits: bool | No
         if problem is None and kind in _OF_BEST:
             problem = _check_best(name, head, kind, metric)
         if problem is None and logits is not None and head.probabilities:
-            problem = _check_scale(name, head, kind, metric, logits)
+            problem = _check_scale(name, head, kind, metric, logits, by_hand)
         if problem is not None:
             yield problem
 
@@ -247,7 +249,9 @@ def _check_best(name: str, head: Head, kind: str, metric: Any) -> Problem | None
     return Problem(place(head=name), expected, f"the best {best}", fix, "metric")
 
 
-def _check_scale(name: str, head: Head, kind: str, metric: Any, logits: bool) -> Problem | None:
+def _check_scale(
+    name: str, head: Head, kind: str, metric: Any, logits: bool, by_hand: bool
+) -> Problem | None:
     """Return the problem of a metric that reads logits as probabilities, or probabilities as logits."""
     config: Mapping[str, Any] = metric.get_config()
     title = kind if type(metric).__name__ in _OF_FUNCTIONS else type(metric).__name__
@@ -260,13 +264,14 @@ def _check_scale(name: str, head: Head, kind: str, metric: Any, logits: bool) ->
         if kind in _SWEEPS | _DISTANCES or ("softmax" in head.probabilities and kind in one_by_one):
             fix = activation
         elif from_logits is False:
-            fix = f"Say {title}(from_logits=True), or metrics=[{metric.name!r}]."
+            by_name = (
+                "" if by_hand else f", or metrics=[{metric.name!r}]"
+            )  # Keras makes those for probabilities
+            fix = f"Say {title}(from_logits=True){by_name}."
         elif any(0 < cut < 1 for cut in cuts):
-            fix = (
-                'Say metrics=["accuracy"], or BinaryAccuracy(threshold=0).'
-                if kind == "binary_accuracy"
-                else activation
-            )
+            by_name = "" if by_hand else 'metrics=["accuracy"], or '
+            accuracy = f"Say {by_name}BinaryAccuracy(threshold=0)."
+            fix = accuracy if kind == "binary_accuracy" else activation
         else:
             return None
         expected, found = "a metric for logits, as the output holds them", f"{title} for probabilities"
