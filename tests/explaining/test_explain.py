@@ -322,6 +322,15 @@ def test_the_code_is_in_the_names_and_the_structure_of_the_outputs():
     assert '"price": ph.Regression()' in found.feed
 
 
+@pytest.mark.once
+def test_the_code_has_the_nesting_of_the_outputs():
+    x = keras.Input((4,), name="x")
+    ages = [keras.layers.Dense(1, name=name)(x) for name in ("young", "old")]
+    model = keras.Model(x, {"age": ages, "price": keras.layers.Dense(1, name="price")(x)})
+    found = ph.explain("ValueError: `class_weight` is only supported for Models with a single output.", model)
+    assert 'model.fit(x, {"age": (y0, y1), "price": price}, sample_weight=' in found.keras
+
+
 def test_the_class_weights_of_an_output_are_in_the_code():
     with pytest.raises(ValueError, match="class_weight") as raised:
         fit(two_heads(), X, [BOUGHT, PRICE], class_weight={"price": {0: 1.0, 1: 3.0}})

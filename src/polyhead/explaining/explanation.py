@@ -93,27 +93,31 @@ def explain(error: Any = None, model: Any = None, data: Any = None) -> Explanati
     Keras takes class_weight for models with one output only.
     """
     error = _last_error() if error is None else error
-    history = getattr(error, "history", None)
-    call = failed_call(error) if isinstance(error, BaseException) else FailedCall()
-    model = model if model is not None else call.model or getattr(error, "model", None)
     if isinstance(error, PolyheadError):
         return Explanation(error.problems, what="polyhead refuses this before the first step.")
+    raised = error if isinstance(error, BaseException) else None
+    call = FailedCall() if raised is None else failed_call(raised)
+    models = (model, call.model, getattr(error, "model", None))
+    call = replace(call, model=next((known for known in models if known is not None), None))
+    history = getattr(error, "history", None)
     if isinstance(history, dict):
         text = _nan_message(history)
-    elif isinstance(error, BaseException) or (isinstance(error, str) and error.strip()):
-        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    elif raised is not None:
+        text = f"{type(raised).__name__}: {raised}"
+    elif isinstance(error, str) and error.strip():
+        text = error
     else:
         expected = "an error, a warning, the text of either, or the History that fit returned"
         raise ContractError(Problem("explain(error)", expected, shown(error)))
     data = call.data if data is None else data
-    report = with_validation(examined(data, model), call, model)
-    if not text and isinstance(history, dict):
+    report = with_validation(examined(data, call.model), call)
+    if not text:
         return _of_finite_losses(report)
-    line = line_of_user(error) if isinstance(error, BaseException) and raised_by_user(error) else ""
-    inside = raised_in_data(error) if isinstance(error, BaseException) else None
-    if inside is not None and not _of_the_model(report):
-        return _unknown(*inside, report)
-    return explain_message(text, replace(call, model=model), report, data, line)
+    in_data = None if raised is None else raised_in_data(raised)
+    if in_data is not None and not _of_the_model(report):
+        return _unknown(*in_data, report)
+    line = line_of_user(raised) if raised is not None and raised_by_user(raised) else ""
+    return explain_message(text, call, report, data, line)
 
 
 def explain_message(
@@ -126,13 +130,15 @@ def explain_message(
     """
     compiled = tuple(compile_problems(call.model))
     codes = {problem.code for problem in (*report.errors, *compiled)}
-    owner = type(data).__name__
-    able = [k for k in KNOWN if k.matches(text, call.arguments, codes, owner)]
-    able = [k for k in able if k.codes & codes or not codes & _TELLING]
-    entry = max(able, key=lambda k: k.rank(text, codes, owner), default=None)
+    ranks = [
+        (rank, entry)
+        for entry in KNOWN
+        if (rank := entry.rank(text, call.arguments, codes, type(data).__name__)) is not None
+        if entry.codes & codes or not codes & _TELLING
+    ]
+    _, entry = max(ranks, key=lambda ranked: ranked[0], default=(None, None))
     if line and call.method and entry is not None and not entry.codes & codes:
         entry = None  # words such as "out of bounds" are those of NumPy and PyTorch, too
-    outputs = outputs_of(call.model)
     if entry is None or "exhausted" not in entry.codes:  # that a generator ended may be intended
         report = replace(report, problems=tuple(p for p in report.problems if p.code != "exhausted"))
     if entry is None:
@@ -141,14 +147,14 @@ def explain_message(
         report = replace(report, problems=compiled)
     problems = tuple(p for p in report.problems if p.code in entry.codes)
     problems = report.errors if entry.codes and not problems else problems
-    weighted, weights = _class_weights(call.arguments.get("class_weight"))
-    wrong = weighted if weighted in outputs.names else _named_in(problems, outputs)
+    outputs = outputs_of(call.model)
+    names = _names_in_code(outputs, problems, call, report.declaration)
     return Explanation(
         problems,
         name=entry.name,
         what=_with_outputs(entry, outputs),
-        keras=_in_names_of(entry.keras, outputs, wrong, weights, report.declaration, call.streams),
-        polyhead=_in_names_of(entry.polyhead, outputs, wrong, weights, report.declaration),
+        keras=string.Template(entry.keras).safe_substitute(names),
+        polyhead=string.Template(entry.polyhead).safe_substitute(names),
         heading=entry.heading,
         feed=report.declaration,
     )
@@ -180,10 +186,9 @@ def often_of_data(text: str) -> bool:
 
 
 def _with_outputs(entry: KnownMessage, outputs: OutputNames) -> str:
-    names = ", ".join(f"`{name}`" for name in outputs.names)
-    return (
-        f"{entry.what} The outputs of this model: {names}." if names and entry.lists_outputs else entry.what
-    )
+    if not outputs.names or not entry.lists_outputs:
+        return entry.what
+    return f"{entry.what} The outputs of this model: {', '.join(f'`{name}`' for name in outputs.names)}."
 
 
 def _named_in(problems: tuple[Problem, ...], outputs: OutputNames) -> str:
@@ -201,35 +206,37 @@ def _class_weights(class_weight: Any) -> tuple[str, str]:
     return "", "{0: 1.0, 1: 5.0}"
 
 
-def _in_names_of(
-    code: str, outputs: OutputNames, wrong: str, weights: str, feed: str, streams: bool = False
-) -> str:
-    """Return the code of an entry, with the names of this model; ``streams``: whether the data is yielded."""
+def _names_in_code(
+    outputs: OutputNames, problems: tuple[Problem, ...], call: FailedCall, feed: str
+) -> dict[str, str]:
+    """Return the code that stands for each ``$name`` in the code of an entry, for the outputs of this model."""
+    weighted, weights = _class_weights(call.arguments.get("class_weight"))
+    wrong = weighted if weighted in outputs.names else _named_in(problems, outputs)
     names = outputs.names or ("first", "second")
     keys = {name: name if name.isidentifier() else f"y{i}" for i, name in enumerate(names)}
     first = keys.get(wrong, "first")
     kind = re.search(rf'"{re.escape(wrong)}": ph\.(\w+)', feed)
     fallback = "Binary" if wrong in outputs.classes or not outputs.names else "Regression"
-    labels = outputs.code(keys)
-    weighted = outputs.code({n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()})
-    return string.Template(code).safe_substitute(
-        give=f"yield x, {labels}" if streams else f"model.fit(x, {labels})",
-        give_weighted=f"yield x, {labels}, {weighted}"
-        if streams
-        else f"model.fit(x, {labels}, sample_weight={weighted})",
-        first=first,
-        kind=kind[1] if kind else fallback,
-        class_weight=weights,
-        y=labels,
-        y_flat=", ".join(keys.values()),
-        y_rows=outputs.code({name: f"{key}[rows]" for name, key in keys.items()}),
-        losses=outputs.code({name: f'"{_usual_loss(name, outputs)}"' for name in names}),
-        metrics=outputs.code(
+    y = outputs.code(keys)
+    y_weights = outputs.code({n: f"{k}_weight" if k == first else "np.ones(len(x))" for n, k in keys.items()})
+    give, give_weighted = f"model.fit(x, {y})", f"model.fit(x, {y}, sample_weight={y_weights})"
+    if call.streams:
+        give, give_weighted = f"yield x, {y}", f"yield x, {y}, {y_weights}"
+    return {
+        "give": give,
+        "give_weighted": give_weighted,
+        "first": first,
+        "kind": kind[1] if kind else fallback,
+        "class_weight": weights,
+        "y": y,
+        "y_flat": ", ".join(keys.values()),
+        "y_rows": outputs.code({name: f"{key}[rows]" for name, key in keys.items()}),
+        "losses": outputs.code({name: f'"{_usual_loss(name, outputs)}"' for name in names}),
+        "metrics": outputs.code(
             {name: '["accuracy"]' if name in outputs.classes else '["mae"]' for name in names}
         ),
-        weights=outputs.code({name: f"{key}_weight" for name, key in keys.items()}),
-        first_weight=f"{first}_weight",
-    )
+        "weights": outputs.code({name: f"{key}_weight" for name, key in keys.items()}),
+    }
 
 
 def _usual_loss(name: str, outputs: OutputNames) -> str:
@@ -251,11 +258,11 @@ def examined(data: Any, model: Any) -> Examination:
     return Examination() if over else report
 
 
-def with_validation(report: Examination, call: FailedCall, model: Any) -> Examination:
+def with_validation(report: Examination, call: FailedCall) -> Examination:
     """Add the problems of ``validation_data``, if the training data has none."""
     if report.errors or call.validation is None:
         return report
-    problems = examined(call.validation, model).problems
+    problems = examined(call.validation, call.model).problems
     beside = tuple(replace(p, place=f"validation_data, {p.place}") for p in problems)
     return replace(report, problems=(*report.problems, *beside))
 

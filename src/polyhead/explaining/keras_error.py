@@ -67,7 +67,7 @@ class FailedCall:
         return x is not None and not hasattr(x, "shape") and not isinstance(x, (Mapping, list, tuple))
 
     @property
-    def held(self) -> bool:
+    def in_memory(self) -> bool:
         """Whether the data is in memory, so that reading it runs no user's code."""
         return self.arguments.get("y") is not None
 
@@ -82,9 +82,8 @@ def failed_call(error: BaseException) -> FailedCall:
             if call.method:
                 return call
         if frame.f_code.co_name in ON_BATCH and hasattr(names.get("self"), "compute_loss"):
-            held: tuple[str, ...] = ("x", "y", "sample_weight", "class_weight")
-            arguments = {name: names[name] for name in held if names.get(name) is not None}
-            return FailedCall(frame.f_code.co_name, names["self"], arguments)
+            arguments = {name: names.get(name) for name in ("x", "y", "sample_weight", "class_weight")}
+            return FailedCall(frame.f_code.co_name, names["self"], _given(arguments))
     return FailedCall()
 
 
@@ -128,7 +127,12 @@ def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
         return FailedCall(name, args[0])
     arguments.pop("self", None)
     arguments.update(arguments.pop("kwargs", {}))
-    return FailedCall(name, args[0], {key: value for key, value in arguments.items() if value is not None})
+    return FailedCall(name, args[0], _given(arguments))
+
+
+def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are not None."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def compile_problems(model: Any) -> list[Problem]:

@@ -42,7 +42,7 @@ feed = ph.Feed({"x": x, "$first": $first, ...}, inputs="x", heads={"$first": ph.
         "class_weight is not supported for multiple outputs: a class weight for each output",
         "Keras takes class_weight for models with one output only.",
         keras="""\
-$first_weight = np.vectorize($class_weight.get)($first.ravel())   # one weight for each row, by its class
+${first}_weight = np.vectorize($class_weight.get)($first.ravel())   # one weight for each row, by its class
 $give_weighted   # an array of ones for every other output""",
         polyhead="""\
 heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight="balanced\"""",
@@ -56,7 +56,7 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
         "sample_weight for multiple outputs: provide one array per output in y, as a dict or list",
         "The weights need the same structure as the labels: one array for each output, none left out.",
         keras="$give_weighted   # ones where all rows count",
-        polyhead='heads={"$first": ph.$kind(sample_weight="$first_weight"), ...}   # a column of the data',
+        polyhead='heads={"$first": ph.$kind(sample_weight="${first}_weight"), ...}   # a column of the data',
         pattern=r"one `sample_weight` array per output",
         perhaps=rf"{_STRUCTURES}|KeyError|IndexError|tuple index|list index|at least rank 1|{_NUMBERS}",
         codes=_code_set("weights-structure weights-shape"),
@@ -207,7 +207,7 @@ model.fit(generator(), steps_per_epoch=-(-len(x) // 32), epochs=10)""",
         keras="""\
 known = ~np.isnan($first)
 $first = np.where(known, $first, 0)   # a number and a weight of 0: NaN times 0 is NaN
-$first_weight = known.ravel().astype("float32")
+${first}_weight = known.ravel().astype("float32")
 $give_weighted""",
         polyhead='heads={"$first": ph.$kind(), ...}   # NaN means: no label; inputs are checked, the row is named',
         pattern=r"loss[\w ':=]*\bnan\b|Invalid loss, terminating|contains? nan|not finite"

@@ -38,15 +38,16 @@ class KnownMessage:
     lists_outputs: bool = False
     compiled: bool = False
 
-    def matches(self, text: str, arguments: Mapping[str, Any], codes: set[str], owner: str) -> bool:
-        """Return whether it explains this message."""
-        if self.pattern and re.search(self.pattern, text, re.IGNORECASE):
-            return True
-        reasons = bool(self.codes & codes) or (bool(self.argument) and self.argument in arguments)
-        reasons = reasons or (bool(self.owner) and owner == self.owner)
-        return bool(self.perhaps) and reasons and bool(re.search(self.perhaps, text, re.IGNORECASE))
+    def rank(
+        self, text: str, arguments: Mapping[str, Any], codes: set[str], owner: str
+    ) -> tuple[bool, bool, bool] | None:
+        """Return how well it explains a message: by the class of the data, the mistakes in it, and its words.
 
-    def rank(self, text: str, codes: set[str], owner: str) -> tuple[bool, bool, bool]:
-        """Return how well it fits, by the class of the data, the mistakes in it, and its words."""
-        certain = bool(self.pattern) and bool(re.search(self.pattern, text, re.IGNORECASE))
-        return bool(self.owner) and owner == self.owner, bool(self.codes & codes), certain
+        Returns:
+            None if it does not explain the message.
+        """
+        certain = bool(self.pattern) and re.search(self.pattern, text, re.IGNORECASE) is not None
+        by_owner, by_codes = bool(self.owner) and owner == self.owner, bool(self.codes & codes)
+        reasons = by_owner or by_codes or (bool(self.argument) and self.argument in arguments)
+        possible = reasons and bool(self.perhaps) and re.search(self.perhaps, text, re.IGNORECASE) is not None
+        return (by_owner, by_codes, certain) if certain or possible else None

@@ -54,17 +54,17 @@ def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: A
     explained_before = any(note.startswith("polyhead: ") for note in getattr(error, "__notes__", ()))
     if not call.method or explained_before:  # as in `evaluate` inside `fit`
         return
-    if not call.held and raised_in_data(error) is not None:  # the user's own error says what is wrong
+    if not call.in_memory and raised_in_data(error) is not None:  # the user's own error says what is wrong
         return
     text = f"{type(error).__name__}: {error}"
     try:
-        report = examined(call.data, call.model) if call.held else Examination()
-        if call.held and isinstance(call.validation, tuple):
-            report = with_validation(report, call, call.model)
+        report = examined(call.data, call.model) if call.in_memory else Examination()
+        if call.in_memory and isinstance(call.validation, tuple):
+            report = with_validation(report, call)
         explanation = explain_message(text, call, report, call.data)
     except Exception:  # a failing explanation must not hide the error
         return
-    unread = call.data is not None and not call.held and not explanation.problems
+    unread = call.data is not None and not call.in_memory and not explanation.problems
     if explanation.name:
         more = "\n  ph.explain(error) also reads the batches, and names the output and the row."
         error.add_note(explanation.note + more * unread)
