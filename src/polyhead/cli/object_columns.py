@@ -26,17 +26,16 @@ def beside_images(columns: Sequence[ColumnDescription]) -> dict[str, str]:
         elif column.name == "annotated" and column.statistics.dtype == "bool":
             reasons[column.name] = "which images somebody looked at; in the others labels are missing"
         elif column.name == "categories" and any(_once_each(column, other) for other in columns):
-            reasons[column.name] = (
-                "the classes in each image, once; as a head of the image they are ph.MultiLabel()"
-            )
+            why = "the classes in each image, once; as a head of the image they are ph.MultiLabel()"
+            reasons[column.name] = why
     return reasons
 
 
 def guessed_each(
-    columns: Sequence[ColumnDescription], heads: Mapping[str, tuple[ColumnDescription, Guess]]
+    columns: Sequence[ColumnDescription], heads: Mapping[str, Guess]
 ) -> tuple[dict[str, Guess], dict[str, str]]:
     """Guess the heads with ``each=``; also return columns with an entry for each box that are left out, and why."""
-    lists = (column for column, guess in heads.values() if guess.kind == "Boxes")
+    lists = (c for c in columns if c.name in heads and heads[c.name].kind == "Boxes")
     boxes = next((c for c in lists if c.form == "ragged" or len(c.shape) == 2), None)
     if boxes is None:
         return {}, {}
@@ -89,21 +88,16 @@ def _lengths(column: ColumnDescription) -> np.ndarray:
 
 def _is_end_of(column: ColumnDescription, paths: ColumnDescription) -> bool:
     """Return whether the values of a column are the last parts of the paths in another column."""
-    if column.name == paths.name or not holds_files(column) or len(column.values) != len(paths.values):
-        return False
-    if column.form != "text" or paths.form != "text":
+    if column is paths or not holds_files(column) or len(column.values) != len(paths.values):
         return False
     pairs = zip(column.values, paths.values, strict=True)
-    return all(
-        len(short) < len(long) and long.replace("\\", "/").endswith(f"/{short}") for short, long in pairs
-    )
+    texts = column.form == paths.form == "text"
+    return texts and all(long.replace("\\", "/").endswith(f"/{short}") for short, long in pairs)
 
 
 def _once_each(column: ColumnDescription, other: ColumnDescription) -> bool:
     """Return whether each row of a column lists the distinct texts of the same row of another column."""
-    if column.name == other.name or column.form != "lists" or other.form != "lists":
-        return False
-    if len(column.values) != len(other.values):
+    if column is other or not column.form == other.form == "lists" or len(column.values) != len(other.values):
         return False
     pairs = zip(column.values, other.values, strict=True)
     return all(list(once) == list(dict.fromkeys(every)) for once, every in pairs)

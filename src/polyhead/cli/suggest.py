@@ -90,28 +90,28 @@ def suggest(columns: list[ColumnDescription], frame: str = "") -> Suggestion:
             suggestion.left_out[column.name] = why
         else:
             usable.append(column)
+    named = {column.name: column for column in columns}
     heads = _suggested_heads(usable, not coordinates and not suggestion.heads, bool(suggestion.inputs))
-    each, without = guessed_each(usable, heads)
-    suggestion.left_out |= without
-    heads = {name: pair for name, pair in heads.items() if name not in each and name not in without}
+    each, left_out = guessed_each(usable, heads)
+    heads = {name: guess for name, guess in heads.items() if name not in each and name not in left_out}
+    suggestion.left_out |= left_out
     scalars = []
     for column in usable:
-        if column.name in heads or column.name in each or column.name in without:
+        if column.name in heads or column.name in each or column.name in left_out:
             continue
-        names = column.whole and column.shape == () and holds_names(column)
-        guess = _guess_ids(column) if names else guess_input(column)
+        is_id = column.whole and column.shape == () and holds_names(column)
+        guess = _guess_ids(column) if is_id else guess_input(column)
         if isinstance(guess, str):
             suggestion.left_out[column.name] = guess
-        elif column.form == "numbers" and column.shape == () and not names:
+        elif column.form == "numbers" and column.shape == () and not is_id:
             scalars.append(column)
         else:
             suggestion.inputs[column.name] = guess
-    suggestion.heads |= {name: _scaled(column, guess) for name, (column, guess) in heads.items()}
-    _give(suggestion, heads, scalars)
+    suggestion.heads |= {name: _scaled(named[name], guess) for name, guess in heads.items()}
+    _add_given(suggestion, [named[name] for name in heads], scalars)
     suggestion.heads |= each
-    suggestion.inputs |= _side_by_side(scalars, {c.name for c in columns})
+    suggestion.inputs |= _side_by_side(scalars, set(named))
     if any(guess.kind == "Image" for guess in suggestion.inputs.values()):
-        named = {column.name: column for column in columns}
         suggestion.heads = {name: _in_shares(named[name], guess) for name, guess in suggestion.heads.items()}
     suggestion.heads |= coordinates
     return suggestion
@@ -145,9 +145,7 @@ def _coordinates(columns: list[ColumnDescription], draft: Suggestion) -> tuple[d
     return heads, taken
 
 
-def _suggested_heads(
-    usable: list[ColumnDescription], last: bool, fed: bool
-) -> dict[str, tuple[ColumnDescription, Guess]]:
+def _suggested_heads(usable: list[ColumnDescription], last: bool, fed: bool) -> dict[str, Guess]:
     """Suggest heads: columns named like one, or words if there are pictures, else the ``last`` suitable column.
 
     At least one input is left, unless the model is ``fed`` others.
@@ -158,18 +156,18 @@ def _suggested_heads(
         if (guess := guess_head(column)) is not None and not (column.whole and holds_names(column))
     ]
     pictures = any(holds_pictures(column) or holds_files(column) for column in usable)
-    named = [
-        (column, guess)
+    heads = {
+        column.name: guess
         for column, guess in able
         if (has_word(_HEAD, column.name) and not holds_pictures(column))
         or (pictures and (column.form in ("text", "lists") or has_word(_HEAD_OF_IMAGE, column.name)))
-    ]
-    chosen = named or (able[-1:] if last else [])
-    feeds = [c for c in usable if not isinstance(guess_input(c), str)]
-    rest = [c for c in feeds if all(c is not head for head, _ in chosen)]
-    if feeds and not rest and not fed:
-        chosen = [pair for pair in chosen if pair[0] is not feeds[0]]
-    return {column.name: (column, guess) for column, guess in chosen}
+    }
+    if not heads and last:
+        heads = {column.name: guess for column, guess in able[-1:]}
+    inputs = [column.name for column in usable if not isinstance(guess_input(column), str)]
+    if inputs and not fed and all(name in heads for name in inputs):
+        del heads[inputs[0]]
+    return heads
 
 
 def _guess_ids(column: ColumnDescription) -> Guess | str:
@@ -220,14 +218,12 @@ def _side_by_side(scalars: list[ColumnDescription], taken: set[str]) -> dict[str
     return {name: Guess("Array", (_columns_argument(scalars), *args), remark)}
 
 
-def _give(
-    draft: Suggestion, heads: dict[str, tuple[ColumnDescription, Guess]], scalars: list[ColumnDescription]
-) -> None:
+def _add_given(draft: Suggestion, heads: list[ColumnDescription], scalars: list[ColumnDescription]) -> None:
     """Add ``given=`` to heads whose labels are missing wherever a binary column is 0; that column becomes a head."""
-    for name, (column, _) in heads.items():
+    for column in heads:
         if column.present.all():
             continue
-        binary = [c for c, g in heads.values() if g.kind == "Binary" and c.name != name]
+        binary = [c for c in heads if c is not column and draft.heads[c.name].kind == "Binary"]
         for other in [*binary, *(c for c in scalars if c.statistics.zero_one)]:
             if not _explains(other, column):
                 continue
@@ -236,7 +232,7 @@ def _give(
                     continue
                 scalars.remove(other)
                 draft.heads = {other.name: Guess("Binary", balance_argument(other)), **draft.heads}
-            draft.heads[name] = draft.heads[name].saying("given", other.name)
+            draft.heads[column.name] = draft.heads[column.name].saying("given", other.name)
             break
 
 
@@ -247,12 +243,7 @@ def _explains(binary: ColumnDescription, column: ColumnDescription) -> bool:
         return False
     ones = np.asarray(binary.values[:rows]).astype(bool).reshape(rows)
     present = column.present[:rows]
-    return (
-        bool((~ones).any())
-        and not bool(present[~ones].any())
-        and bool(ones.any())
-        and float(present[ones].mean()) >= 0.5
-    )
+    return bool(ones.any() and not ones.all() and not present[~ones].any() and present[ones].mean() >= 0.5)
 
 
 _BOX_COLUMNS = {
@@ -281,9 +272,8 @@ def guessed_coordinates(columns: list[ColumnDescription]) -> tuple[dict[str, Gue
             if len(coordinates) == 4:
                 arguments = ("1", _columns_argument(coordinates), *([f'format="{form}"'] if form else []))
                 remark = "cxcywh if x and y are the center" if form else ""
-                heads[prefix.strip("_ .") or "box"] = _normalized_guess(
-                    "Boxes", arguments, remark, coordinates
-                )
+                name = prefix.strip("_ .") or "box"
+                heads[name] = _normalized_guess("Boxes", arguments, remark, coordinates)
                 taken |= {part.name for part in coordinates}
     points: dict[str, list[ColumnDescription]] = {}
     for name, column in numbers.items():

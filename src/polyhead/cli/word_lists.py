@@ -55,10 +55,8 @@ def word_lists(
 def _tags_of(column: ColumnDescription, words: ColumnDescription) -> bool:
     """Return whether a column has a text or a class id for each word in every row."""
     if column.form == "lists":
-        texts = column.texts
-        fits = (
-            texts is not None and len(texts) <= _MOST_TAGS and len(texts) < len(words.texts or range(10**9))
-        )
+        texts, most = column.texts, _MOST_TAGS + 1 if words.texts is None else len(words.texts)
+        fits = texts is not None and len(texts) <= _MOST_TAGS and len(texts) < most
         fits = fits and all(None not in row for row in column.values)
     elif column.form == "ragged" or (column.form == "numbers" and len(column.shape) == 1):
         rows = [np.asarray(row) for row in column.values]
@@ -67,8 +65,5 @@ def _tags_of(column: ColumnDescription, words: ColumnDescription) -> bool:
         fits = fits and set(np.unique(np.concatenate(rows)).tolist()) <= {_NO_TAG, *range(_MOST_TAGS)}
     else:
         return False
-    return (
-        bool(fits)
-        and bool(column.present.all())
-        and list(map(len, column.values)) == list(map(len, words.values))
-    )
+    as_long = list(map(len, column.values)) == list(map(len, words.values))
+    return bool(fits and column.present.all() and as_long)
