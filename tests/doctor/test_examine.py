@@ -163,8 +163,8 @@ def test_an_interrupt_ends_it_at_once():
 
 
 def test_what_is_only_slow_is_read_in_part(monkeypatch):
-    def read_in_part(subject, limit, worker, seconds, pairs=None):
-        found = read_batches(subject, 3, worker, 60.0, pairs)
+    def read_in_part(subject, limit, worker, seconds, images=None):
+        found = read_batches(subject, 3, worker, 60.0, images)
         found.ended, found.late, found.seconds = False, 3, [seconds / 3] * 3
         return found
 

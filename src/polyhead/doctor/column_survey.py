@@ -105,22 +105,24 @@ def survey_values(name: str, values: Any) -> ColumnDescription:
             present = np.any(~np.isnan(values).reshape(len(values), -1), axis=1)
         return _number_column(name, values if present.all() else values[present], f"{values.dtype}", present)
     present = np.fromiter((not is_missing(v) and not _all_nan(v) for v in values), bool, len(values))
-    kept = [v for v, here in zip(values, present.tolist(), strict=True) if here]
-    if not kept:
-        return _other_column(name, "empty", "empty", present, kept)
-    if all(isinstance(v, (str, np.str_)) for v in kept):
-        return _other_column(name, "text", "text", present, kept, _counts(map(str, kept)))
-    if all(isinstance(v, _NUMBERS) for v in kept):
-        array = np.array([float(v) if isinstance(v, Decimal) else v for v in kept])
+    known = [v for v, is_present in zip(values, present.tolist(), strict=True) if is_present]
+    form, texts = "other", None
+    if all(isinstance(v, _NUMBERS) for v in known) and known:
+        array = np.array([float(v) if isinstance(v, Decimal) else v for v in known])
         word = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind, "numbers")
         return _number_column(name, array, word, present)
-    if all(isinstance(v, (set, frozenset)) for v in kept):
-        kept = [sorted(v, key=str) for v in kept]
-    if all(isinstance(v, (list, tuple, np.ndarray)) for v in kept):
-        return _nested(name, kept, present)
-    if all(map(_holds_image, kept[:_IMAGES])):
-        return _other_column(name, "images", "images", present, kept)
-    return _other_column(name, "other", type(kept[0]).__name__, present, kept)
+    if all(isinstance(v, (set, frozenset)) for v in known):
+        known = [sorted(v, key=str) for v in known]
+    if not known:
+        form = "empty"
+    elif all(isinstance(v, (str, np.str_)) for v in known):
+        form, texts = "text", _counts(map(str, known))
+    elif all(isinstance(v, (list, tuple, np.ndarray)) for v in known):
+        return _nested(name, known, present)
+    elif all(map(_holds_image, known[:_IMAGES])):
+        form = "images"
+    type_ = type(known[0]).__name__ if form == "other" else form
+    return ColumnDescription(name, form, type=type_, present=present, values=known, texts=texts)
 
 
 _NUMBERS = (bool, int, float, np.integer, np.floating, np.bool_, Decimal)
@@ -137,32 +139,29 @@ def _holds_image(value: Any) -> bool:
     return True
 
 
-def _nested(name: str, kept: list[Any], present: np.ndarray) -> ColumnDescription:
-    if _hold(kept, lambda label: isinstance(label, (str, np.str_))):
-        labels = [str(label) for row in kept for label in row if label is not None]
-        return _other_column(name, "lists", "lists of text", present, kept, _counts(labels))
-    if _hold(kept, lambda label: hasattr(label, "to_mask")):
-        return _other_column(name, "masks", "lists of masks", present, kept)
-    try:
-        rows = [np.asarray(v) for v in kept]
-    except ValueError:
-        return _other_column(name, "other", type(kept[0]).__name__, present, kept)
-    if any(row.dtype.kind not in "iufb" for row in rows):
-        return _other_column(name, "other", f"lists of {rows[0].dtype}", present, kept)
-    if len({row.shape for row in rows}) > 1:
-        return _other_column(name, "ragged", "lists of numbers", present, rows)
-    return _number_column(name, np.stack(rows), f"{rows[0].dtype}", present)
+def _nested(name: str, values: list[Any], present: np.ndarray) -> ColumnDescription:
+    """Describe a column of lists or arrays; ``values`` has no missing rows."""
+    rows, form, type_, texts = values, "other", type(values[0]).__name__, None
+    if _hold(values, lambda label: isinstance(label, (str, np.str_))):
+        form, type_ = "lists", "lists of text"
+        texts = _counts(str(label) for row in values for label in row if label is not None)
+    elif _hold(values, lambda label: hasattr(label, "to_mask")):
+        form, type_ = "masks", "lists of masks"
+    else:
+        with contextlib.suppress(ValueError):  # of nested lists of unequal length
+            arrays = [np.asarray(v) for v in values]
+            numbers = all(row.dtype.kind in "iufb" for row in arrays)
+            if numbers and len({row.shape for row in arrays}) == 1:
+                return _number_column(name, np.stack(arrays), f"{arrays[0].dtype}", present)
+            type_ = f"lists of {arrays[0].dtype}"
+            if numbers:
+                rows, form, type_ = arrays, "ragged", "lists of numbers"
+    return ColumnDescription(name, form, type=type_, present=present, values=rows, texts=texts)
 
 
 def _hold(rows: list[Any], test: Callable[[Any], bool]) -> bool:
     """Return whether every entry in these rows passes the test or is None."""
     return all(label is None or test(label) for row in rows for label in row)
-
-
-def _other_column(
-    name: str, form: str, type_: str, present: np.ndarray, values: Any, texts: dict[str, int] | None = None
-) -> ColumnDescription:
-    return ColumnDescription(name, form, type=type_, present=present, values=values, texts=texts)
 
 
 def _number_column(name: str, array: np.ndarray, word: str, present: np.ndarray) -> ColumnDescription:

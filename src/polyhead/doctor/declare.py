@@ -118,26 +118,20 @@ def _weights_of_heads(heads: list[_DeclaredColumn], reading: Reading) -> dict[st
 
 def _declared_columns(part: str, reading: Reading, matches: Matches, streams: bool) -> list[_DeclaredColumn]:
     nested = reading.first.parts.get(part)
-    if nested is None:
-        return []
     slots = matches.inputs if part == "x" else matches.outputs
-    paths = [path for path, leaf in in_order(nested) if leaf is not NONE]
+    paths = [path for path, leaf in in_order(nested) if nested is not None and leaf is not NONE]
     columns: list[_DeclaredColumn] = []
     for i, path in enumerate(paths):
-        stats = reading.stats.get((part, path))
-        if stats is None or not stats.rows:
+        stats, slot = reading.stats[part, path], slots.get(path)
+        if not stats.rows:
             return []
-        name = _column_name(path, slots.get(path), part, i, len(paths))
+        name = _column_name(path, slot, part, i, len(paths))
         while any(name == column.name for column in columns):
             name += "_"
-        column = ColumnDescription(
-            name,
-            statistics=stats,
-            encoded=True,
-            changeable=not streams
-            or nesting_form(nested) != "nested",  # `_converting` has a place for each label
-            output=slots.get(path) if part == "y" else None,
-        )
+        # `_converting` has a place for each label
+        changeable = not streams or nesting_form(nested) != "nested"
+        output = slot if part == "y" else None
+        column = ColumnDescription(name, statistics=stats, encoded=True, changeable=changeable, output=output)
         guess = guess_input(column) if part == "x" else guess_head(column)
         if not isinstance(guess, Guess):
             return []
@@ -169,34 +163,30 @@ def _data(
 
         nested = tuple(named(part) for part in ("x", "y", "w") if parts.get(part) is not None)
         function = _converting(subject.name, columns, parts.get("y"))
-        lines = [f"data = ph.from_generator({function}, length={rows}, names={nested!r})"]
+        code = f"data = ph.from_generator({function}, length={rows}, names={nested!r})"
         if rows is None:
-            lines = [
-                "data = ph.from_generator(",
-                f"    {function},",
-                f"    length={reading.row_count},  # as many rows as were read: say how many an epoch has",
-            ]
-            lines += [f"    names={nested!r},", ")"]
-        return ["import polyhead as ph", "", *lines]
+            remark = "as many rows as were read: say how many an epoch has"
+            code = (
+                f"data = ph.from_generator(\n    {function},\n    length={reading.row_count},  # {remark}\n"
+            )
+            code += f"    names={nested!r},\n)"
+        return ["import polyhead as ph", "", code]
+    lines = []
+    for column in columns:
+        values = _index_code(subject.name if subject.whole is not None else "batch", column.leaf_path)
+        if subject.whole is None:
+            values = f"np.concatenate([np.asarray({values}) for batch in batches])"
+        lines.append(f"    {as_literal(column.key)}: {values}{column.guess.change},")
+    lines = ["data = {", *lines, "}"]
     if subject.whole is not None:
-        lines = [
-            f"    {as_literal(c.key)}: {_index_code(subject.name, c.leaf_path)}{c.guess.change},"
-            for c in columns
-        ]
-        return ["import polyhead as ph", "", "data = {", *lines, "}"]
+        return ["import polyhead as ph", "", *lines]
     read, remark = subject.listed or f"list({subject.name})", "an epoch in memory"
     imports = ["import numpy as np", "", "import polyhead as ph", ""]
     if subject.endless or (not reading.ended and subject.length is None):
         read = f"list(itertools.islice({subject.name}, {steps or reading.steps}))"
         remark = remark if steps else "as many batches as were read: say how many an epoch has"
         imports = ["import itertools", "", *imports]
-    lines = []
-    for column in columns:
-        values = (
-            f"np.concatenate([np.asarray({_index_code('batch', column.leaf_path)}) for batch in batches])"
-        )
-        lines.append(f"    {as_literal(column.key)}: {values}{column.guess.change},")
-    return [*imports, f"batches = {read}  # {remark}", "data = {", *lines, "}"]
+    return [*imports, f"batches = {read}  # {remark}", *lines]
 
 
 def _converting(name: str, columns: list[_DeclaredColumn], y: Any) -> str:

@@ -282,7 +282,7 @@ def _read_again(
         fix = f"Fix {line_of_user(error)}."
         out.add("between two epochs", "no error", quoted_error(error), fix, "raises")
         return None
-    second = read_batches(subject, batches, worker, clock.left * 0.6, first.pairs)
+    second = read_batches(subject, batches, worker, clock.left * 0.6, first.images)
     if second.failure is not None and not out.problems:
         out.problems += _stopped_early(second, clock.left, "of the second reading")
     if second.late is not None:

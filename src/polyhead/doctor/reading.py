@@ -22,7 +22,7 @@ from polyhead.doctor.leaf_statistics import (
     unpadded_bytes,
 )
 from polyhead.doctor.subjects import Subject
-from polyhead.doctor.turned_images import Pairs, Turned
+from polyhead.doctor.turned_images import ImagesByMask, Turned, find_turned, images_by_mask, pairs_of
 from polyhead.errors import shown
 from polyhead.keras_bridge.structure import Path, leaves, rebuild
 
@@ -75,7 +75,7 @@ class Reading:
         waited: the seconds spent waiting for it.
         nothing: the first batch that was None.
         reused: a batch that changed when the next one was made, and the arrays that they share.
-        pairs: the images of the first epoch by their masks, to find turned ones in the next.
+        images: the images of the first batch by their masks, to find turned ones later.
         turned: a batch, and in it an image that was turned without its mask.
         given: the leaves of the first batch, as the object gave them.
         uneven: a batch whose arrays have different numbers of rows, and the numbers.
@@ -94,7 +94,7 @@ class Reading:
     waited: float = 0.0
     nothing: int | None = None
     reused: tuple[int, list[LeafPath]] | None = None
-    pairs: Pairs | None = None
+    images: ImagesByMask | None = None
     turned: tuple[int, Turned] | None = None
     uneven: tuple[int, dict[LeafPath, int]] | None = None
     given: dict[LeafPath, Any] = field(default_factory=dict)
@@ -152,10 +152,10 @@ class Reading:
         arrays = [(leaf_path, leaf) for leaf_path, leaf in batch.arrays() if not isinstance(leaf, Odd)]
         images = [leaf for (part, _), leaf in arrays if part == "x" and leaf.ndim]
         masks = {path: leaf for (part, path), leaf in arrays if part == "y" and path in labels}
-        if self.pairs is None:
-            self.pairs = Pairs.of(images, masks, labels)
-        elif self.turned is None:
-            turned = self.pairs.find_turned(images, masks, labels)
+        if self.images is None:
+            self.images = images_by_mask(pairs_of(images, masks, labels))
+        elif self.turned is None and self.images:
+            turned = find_turned(self.images, pairs_of(images, masks, labels))
             self.turned = (step, turned) if turned is not None else None
         self.bytes.append(sum(leaf.nbytes for _, leaf in arrays))
         return batch
@@ -316,10 +316,10 @@ _END = object()
 
 
 def read_batches(
-    subject: Subject, limit: int, worker: Worker, seconds: float, pairs: Pairs | None = None
+    subject: Subject, limit: int, worker: Worker, seconds: float, images: ImagesByMask | None = None
 ) -> Reading:
-    """Read up to ``limit`` batches, and whether there are more; ``pairs`` are from an earlier reading."""
-    time_limit, reading = Clock(seconds), Reading(pairs=pairs)
+    """Read up to ``limit`` batches, and whether there are more; ``images`` are from an earlier reading."""
+    time_limit, reading = Clock(seconds), Reading(images=images)
     opened: list[Iterator[Any]] = []
 
     def fetch() -> tuple[Any, float]:

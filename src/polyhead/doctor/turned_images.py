@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from polyhead.keras_bridge.structure import Path
 
+ImagesByMask = dict[tuple[Path, int], np.ndarray]
 Turned = tuple[Path, int, str]
 """A mask, its row, and how its image was turned."""
 
@@ -21,48 +22,41 @@ _TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """The images of one batch, by the path and the hash of each of their masks."""
+class Pair(NamedTuple):
+    """An image of a batch, and one of its masks with the path and the hash of the mask."""
 
-    images: dict[tuple[Path, int], np.ndarray]
-
-    @classmethod
-    def of(cls, x: list[np.ndarray], y: dict[Path, np.ndarray], hashes: dict[Path, np.ndarray]) -> Pairs:
-        """Return the pairs of a batch with one array of images, and labels of the same height and width."""
-        masks = _masks_of_images(x, y)
-        return cls(
-            {
-                (path, int(hashes[path][i])): x[0][i].copy()
-                for path in masks
-                for i in range(_complete_rows(x, masks))
-            }
-        )
-
-    def find_turned(
-        self, x: list[np.ndarray], y: dict[Path, np.ndarray], hashes: dict[Path, np.ndarray]
-    ) -> Turned | None:
-        """Return the first row whose image is a turned known one while a mask is not, and how it is turned."""
-        masks = _masks_of_images(x, y) if self.images else {}
-        for i in range(_complete_rows(x, masks)):
-            for path, mask in masks.items():
-                known = self.images.get((path, int(hashes[path][i])))
-                if known is None or known.shape != x[0][i].shape or np.array_equal(known, x[0][i]):
-                    continue
-                for name, turn in _TURNS.items():
-                    alike = np.array_equal(turn(mask[i]), mask[i])  # such as a mask of one class, or a circle
-                    if not alike and np.array_equal(turn(known), x[0][i]):
-                        return path, i, name
-        return None
+    path: Path
+    row: int
+    key: int
+    image: np.ndarray
+    mask: np.ndarray
 
 
-def _masks_of_images(x: list[np.ndarray], y: dict[Path, np.ndarray]) -> dict[Path, np.ndarray]:
-    """Return the labels that have the height and width of the images, if the only input is images."""
+def pairs_of(
+    x: list[np.ndarray], y: dict[Path, np.ndarray], hashes: dict[Path, np.ndarray]
+) -> Iterator[Pair]:
+    """Yield the pairs of a batch, if its only input is images and labels have their height and width."""
     if len(x) != 1 or x[0].ndim != 4:
-        return {}
-    return {path: mask for path, mask in y.items() if mask.ndim >= 3 and mask.shape[1:3] == x[0].shape[1:3]}
+        return
+    masks = {path: m for path, m in y.items() if m.ndim >= 3 and m.shape[1:3] == x[0].shape[1:3]}
+    for row in range(min(map(len, (*x, *masks.values())))):
+        for path, mask in masks.items():
+            yield Pair(path, row, int(hashes[path][row]), x[0][row], mask[row])
 
 
-def _complete_rows(x: list[np.ndarray], masks: dict[Path, np.ndarray]) -> int:
-    """Return the number of rows that all arrays have; 0 without masks."""
-    return min(map(len, (*x, *masks.values()))) if masks else 0
+def images_by_mask(pairs: Iterable[Pair]) -> ImagesByMask:
+    """Return copies of the images, by the path and the hash of each of their masks."""
+    return {(pair.path, pair.key): pair.image.copy() for pair in pairs}
+
+
+def find_turned(known: ImagesByMask, pairs: Iterable[Pair]) -> Turned | None:
+    """Return the first pair whose image is a turned known one while the mask is not, and how it is turned."""
+    for pair in pairs:
+        before = known.get((pair.path, pair.key))
+        if before is None or before.shape != pair.image.shape or np.array_equal(before, pair.image):
+            continue
+        for name, turn in _TURNS.items():
+            alike = np.array_equal(turn(pair.mask), pair.mask)  # such as a mask of one class, or a circle
+            if not alike and np.array_equal(turn(before), pair.image):
+                return pair.path, pair.row, name
+    return None
