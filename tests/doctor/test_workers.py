@@ -75,6 +75,7 @@ def test_a_loader_seeds_its_workers_but_not_a_state_of_the_datasets_own():
             x, (yes, value) = good(np.array([i]))
             return {"x": x[0] * self.draw(self, i)}, {"yes": yes[0], "value": value[0]}
 
+    from polyhead.doctor.examination import CheckResult
     from polyhead.doctor.reading import Worker
     from polyhead.doctor.subjects import recognize
     from polyhead.doctor.workers import check_workers
@@ -83,7 +84,7 @@ def test_a_loader_seeds_its_workers_but_not_a_state_of_the_datasets_own():
     for draw, codes in ((from_numpy, []), (from_own, ["same-augmentation"])):
         loader = torch.utils.data.DataLoader(Rows(draw), SIZE, shuffle=True, num_workers=2)
         with Worker() as worker:
-            out = check_workers(recognize(loader), worker, 20.0)
+            check_workers(recognize(loader), worker, 20.0, out := CheckResult())
         assert [p.code for p in out.problems] == codes
 
 

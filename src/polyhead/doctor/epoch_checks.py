@@ -31,30 +31,35 @@ _SHUFFLE = {
 
 
 def check_epochs(
-    subject: Subject, first: Reading, second: Reading | None, steps: int | None, matches: Matches
-) -> CheckResult:
+    subject: Subject,
+    first: Reading,
+    second: Reading | None,
+    steps: int | None,
+    matches: Matches,
+    out: CheckResult,
+) -> None:
     """Run all checks of epochs.
 
     Args:
         second: a second reading, or None.
         steps: ``steps_per_epoch``, if known.
         matches: names the labels in messages.
+        out: gets the results.
     """
-    out = CheckResult()
-    if not first.steps or first.failure is not None:
-        return out
+    if first.failure is not None:
+        return
     streams = not first.ended and subject.length is None
     x_period = period([rows[:, 0] for rows in first.rows]) if streams else None
     _check_ends(subject, first, steps, x_period, streams, out)
     if first.uneven is not None:  # rows of inputs and labels do not belong together
-        return out
+        return
     epoch, later = _two_epochs(first, second, steps, x_period, streams)
     again = EpochPart(second.rows, True, second.labels) if second is not None and streams else None
     drifting = {leaf_path for leaf_path, stats in first.stats.items() if len(stats.dtypes) > 1}
     _check_labels_of_epochs(epoch, later or again, matches, drifting, out)
     column, telling = _telling_hash(epoch, later, x_period)
     if len(np.unique(epoch.keys(column))) == 1:  # constant inputs tell no rows apart
-        return out
+        return
     if telling:
         _check_order(subject, epoch, later, column, out)
     elif later is not None:
@@ -66,7 +71,6 @@ def check_epochs(
     if later is None and not subject.shuffled:
         why = "it can be read only once" if not subject.again else "no second epoch was reached"
         out.unseen.append(f"whether a second epoch has another order: {why}")
-    return out
 
 
 def _two_epochs(

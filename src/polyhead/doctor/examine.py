@@ -127,12 +127,9 @@ def _examine(
 ) -> Examination:
     budget = clock.left
     reading = read_batches(subject, batches, worker, budget * 0.6)
-    out = CheckResult()
-    out.problems += [
-        *_not_for_keras(subject),
-        *_stopped_early(reading, budget, numbered=subject.item is not None),
-    ]
-    out.notes.append(f"{with_article(subject.kind)}: {_amount_read(reading)}")
+    stops = _stopped_early(reading, budget, numbered=subject.item is not None)
+    amount = f"{with_article(subject.kind)}: {_amount_read(reading)}"
+    out = CheckResult([*_not_for_keras(subject), *stops], [amount])
     if reading.first.parts.get("x") is None:
         if not out.problems:
             fix = "Keras needs a first batch: is the data there, and does the loop run?"
@@ -142,9 +139,8 @@ def _examine(
     second = _read_again(subject, batches, worker, clock, reading, out)
     side, free = _tensors_of(model, reading, out)
     matches, misfits = _match_batch(subject, reading, side, free)
-    out.problems += batch_layout.check_turned(
-        reading.turned or (second.turned if second is not None else None), matches
-    )
+    turned = reading.turned or (second.turned if second is not None else None)
+    out.problems += batch_layout.check_turned(turned, matches)
     no_batch = input_checks.no_batch(reading, matches, subject, side)
     if no_batch is not None:
         return Examination(
@@ -154,23 +150,19 @@ def _examine(
     out.problems += misfits
     problems, matches = _compare(subject, reading, side, matches, model, stacked)
     out.problems += problems
-    for result in (
-        item,
-        check_epochs(subject, reading, second, steps, matches),
-        check_workers(subject, worker, clock.left * 0.5),
-    ):
-        out.extend(result)
+    out.extend(item)
+    check_epochs(subject, reading, second, steps, matches, out)
+    check_workers(subject, worker, clock.left * 0.5, out)
+    no_feed = "the same data as a feed:"
     if not subject.declared:
         once = f"{with_article(subject.kind)} is read only once; give the function that makes it"
-        out.unseen.append(f"the same data as a feed: {once}")
+        out.unseen.append(f"{no_feed} {once}")
     out.notes += _value_notes(reading, matches)
     out.unseen += value_checks.unread_shapes(reading, matches)
     cost = measure_cost(reading, matches, model if subject.timed and side else None, clock.left)
     code = ""
     if stacked:
-        out.unseen.append(
-            "the same data as a feed: give each output its own labels first, then examine again"
-        )
+        out.unseen.append(f"{no_feed} give each output its own labels first, then examine again")
     elif reading.uneven is None:
         code = declare.declaration(subject, reading, matches, *_epoch_length(reading, steps))
     return Examination(

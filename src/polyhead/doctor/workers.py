@@ -15,7 +15,7 @@ import numpy as np
 
 from polyhead.doctor.environment import current_backend
 from polyhead.doctor.examination import CheckResult
-from polyhead.doctor.leaf_names import Matches
+from polyhead.doctor.leaf_names import Matches, quoted
 from polyhead.doctor.reading import Reading, Worker, as_batch, row_hashes
 from polyhead.doctor.subjects import Subject
 from polyhead.foreign_errors import quoted_error
@@ -46,20 +46,17 @@ def restored_random_state() -> Iterator[None]:
             torch.set_rng_state(tensor)
 
 
-def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResult:
+def check_workers(subject: Subject, worker: Worker, seconds: float, out: CheckResult) -> None:
     """Check what workers would do, by reading items here without starting workers."""
-    out = CheckResult()
     if subject.kind.startswith(("generator", "iterator")):
         out.notes.append(
             'not safe for threads: two that ask at once get "generator already executing"; Keras asks from one'
         )
     if subject.workers <= (0 if subject.processes else 1):
-        return out
+        return
+    check = _check_random_states if subject.processes else _check_threads
     try:
-        if subject.processes:
-            worker.do(lambda: _augmentation(subject, out), seconds)
-        else:
-            worker.do(lambda: _check_threads(subject, out), seconds)
+        worker.do(lambda: check(subject, out), seconds)
     except TimeoutError:
         out.unseen.append("what workers do: reading a few items took too long")
     except (Exception, SystemExit) as error:  # the reading has reported it
@@ -69,10 +66,9 @@ def check_workers(subject: Subject, worker: Worker, seconds: float) -> CheckResu
         found = "more, with which Keras repeats queued batches in epoch 0 of the first fit"
         fix = "Say workers=1, or leave out the first epoch's figures."
         out.add(where, "workers=1 on JAX and torch", found, fix, "worker-replay", warning=True)
-    return out
 
 
-def _augmentation(subject: Subject, out: CheckResult) -> None:
+def _check_random_states(subject: Subject, out: CheckResult) -> None:
     """Check whether an item draws from a random state that is copied to each process."""
     read = _reader_of_item(subject)
     if read is None:
@@ -86,9 +82,7 @@ def _augmentation(subject: Subject, out: CheckResult) -> None:
     moved = [name for name, state in states.items() if state() != before[name]]
     if moved:
         where = f"{subject.name}, {subject.workers} worker processes"
-        found = (
-            f"draws from {', '.join(f'`{name}`' for name in moved)}, of which each process gets the same copy"
-        )
+        found = f"draws from {quoted(moved)}, of which each process gets the same copy"
         fix = "Draw from np.random.default_rng((seed, epoch, index)) inside __getitem__."
         out.add(where, "random draws of its own in each worker", found, fix, "same-augmentation")
 
@@ -130,7 +124,7 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
 
     alone = [read(i) for i in range(count)]
     stable = alone == [read(i) for i in range(count)]
-    together: dict[int, bytes] = {}
+    wrong: list[int] = []
     raised: list[str] = []
     gate = threading.Barrier(min(_THREADS, count))
 
@@ -138,10 +132,7 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
         try:
             gate.wait()
             for _ in range(3):
-                for i in range(first, count, gate.parties):
-                    got = read(i)
-                    if got != alone[i] or i not in together:
-                        together[i] = got
+                wrong.extend(i for i in range(first, count, gate.parties) if read(i) != alone[i])
         except (Exception, SystemExit) as error:
             raised.append(quoted_error(error))
 
@@ -150,12 +141,11 @@ def _check_threads(subject: Subject, out: CheckResult) -> None:
         thread.start()
     for thread in threads:
         thread.join(10)
-    wrong = [i for i, got in sorted(together.items()) if got != alone[i]]
     if raised or (stable and wrong):
-        found = raised[0] if raised else f"a different batch {wrong[0]} than when it is read alone"
-        expected = "items that threads can read at the same time"
+        found = raised[0] if raised else f"a different batch {min(wrong)} than when it is read alone"
         fix = "Keep nothing on self that __getitem__ changes, or say workers=1."
-        out.add(f"{subject.name}, workers={subject.workers}", expected, found, fix, "thread-unsafe")
+        where = f"{subject.name}, workers={subject.workers}"
+        out.add(where, "items that threads can read at the same time", found, fix, "thread-unsafe")
     elif not stable:
         out.unseen.append("whether threads corrupt each other's items: an item is never the same twice")
 
