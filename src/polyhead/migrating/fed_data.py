@@ -5,7 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from polyhead.migrating.script import DATA, WINDOWS, Found, call_argument, called, literal, nodes, statements
+from polyhead.migrating.script import (
+    DATA,
+    WINDOWS,
+    Found,
+    assignments,
+    call_argument,
+    called,
+    literal,
+    nodes,
+    statements,
+)
 from polyhead.migrating.slicing import bound_anywhere
 
 _FIT = {"fit": "x", "fit_generator": "generator"}
@@ -16,27 +26,26 @@ def with_fed_data(tree: ast.Module, pipelines: Sequence[Found]) -> list[Found]:
 
     A dataset that is derived from one of them, as ``data = made.map(...).batch(32)``, takes its place.
     """
-    kept, more = list(pipelines), list[Found]()
+    remaining, fed = list(pipelines), list[Found]()
     bound = bound_anywhere(tree)
     for function, node in _fed(tree):
         parts = list(_behind(tree, node))
         used = {part.id for part in parts if isinstance(part, ast.Name)}
         calls = {_position(part) for part in parts if isinstance(part, ast.Call)}
-        behind = [p for p in kept if p.name in used or (p.call and _position(p.call) in calls)]
+        behind = [p for p in remaining if p.name in used or (p.call and _position(p.call) in calls)]
         name = node.id if isinstance(node, ast.Name) else ""
         if name and name not in bound:
             continue
         covered = any(not _gives_way(p) or p.call is node or p.name == name for p in behind)
-        if covered or any(p.expression == ast.unparse(node) for p in more):
+        if covered or any(p.expression == ast.unparse(node) for p in fed):
             continue
-        kept = [p for p in kept if p not in behind]
+        remaining = [p for p in remaining if p not in behind]
         lines = [part.lineno for part in _assigned_values(tree, name)]
-        assigned = name in {target for _, target in _targets(tree.body)}
-        inside = function if not name or not assigned else ""
+        inside = "" if lines else function
         kind = behind[0].kind if behind else DATA
         line = max(lines, default=node.lineno)
-        more.append(Found(kind, name, line, None, inside, ast.unparse(node)))
-    return sorted([*kept, *more], key=lambda p: p.line)
+        fed.append(Found(kind, name, line, None, inside, ast.unparse(node)))
+    return sorted([*remaining, *fed], key=lambda p: p.line)
 
 
 def _gives_way(pipeline: Found) -> bool:
@@ -52,22 +61,18 @@ def _position(call: ast.Call) -> tuple[int, int]:
 
 def draws_from(tree: ast.Module, expression: str, function: str) -> bool:
     """Return whether an expression, or a value behind one of its names, calls a function."""
-    parts = _behind(tree, ast.parse(expression, mode="eval"))
-    return any(isinstance(part, ast.Call) and called(part) == function for part in parts)
+    calls = _calls_behind(tree, ast.parse(expression, mode="eval"))
+    return any(called(call) == function for call in calls)
 
 
 def splits_anew(tree: ast.Module, expression: str) -> bool:
     """Return whether a dataset of tf.data is cut by ``take`` or ``skip`` out of one that each reading shuffles."""
-    for part in _behind(tree, ast.parse(expression, mode="eval")):
-        if isinstance(part, ast.Call) and called(part) in ("take", "skip"):
-            before = [call for call in _behind(tree, part.func) if isinstance(call, ast.Call)]
-            if any(
-                called(call) == "shuffle"
-                and literal(call_argument(call, 2, "reshuffle_each_iteration"), True)
-                for call in before
-            ):
-                return True
-    return False
+    return any(
+        called(call) == "shuffle" and literal(call_argument(call, 2, "reshuffle_each_iteration"), True)
+        for cut in _calls_behind(tree, ast.parse(expression, mode="eval"))
+        if called(cut) in ("take", "skip")
+        for call in _calls_behind(tree, cut.func)
+    )
 
 
 def _fed(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
@@ -111,13 +116,9 @@ def _behind(tree: ast.Module, node: ast.AST) -> Iterator[ast.AST]:
                 open_ += [functions[part.id]] if part.id in functions else []
 
 
+def _calls_behind(tree: ast.Module, node: ast.AST) -> Iterator[ast.Call]:
+    return (part for part in _behind(tree, node) if isinstance(part, ast.Call))
+
+
 def _assigned_values(tree: ast.Module, name: str) -> list[ast.expr]:
-    return [value for value, target in _targets([tree]) if target == name]
-
-
-def _targets(body: Sequence[ast.AST]) -> Iterator[tuple[ast.expr, str]]:
-    """Yield each assigned value with each name that it is assigned to."""
-    for statement in body:
-        for node in nodes(statement, ast.Assign):
-            for target in node.targets:
-                yield from ((node.value, name.id) for name in nodes(target, ast.Name))
+    return [value for target, value, _ in assignments(tree) if target == name]

@@ -55,56 +55,66 @@ def parse_script(text: str) -> ast.Module:
         main = isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
         body += statement.body if main and isinstance(statement, ast.If) else [statement]
     tree.body = body
-    for function in [node for node in body if isinstance(node, ast.FunctionDef)]:
+    for function in functions_of(tree).values():
         _inline(tree, function)
-    _note_constants(tree)
+    values = assigned_once(tree)
+    for name in nodes(tree, ast.Name):
+        if name.id in values:
+            # an attribute of our own, which the nodes of `ast` allow
+            name.stands_for = values[name.id]  # type: ignore[attr-defined]
     return tree
+
+
+def functions_of(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    """The functions of a script, without methods and inner functions."""
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def _inline(tree: ast.Module, function: ast.FunctionDef) -> None:
     """Replace the only call of a function without arguments, such as ``main()``, by its statements."""
     calls = [node for node in tree.body if ast.unparse(node) == f"{function.name}()"]
     used = [node for node in nodes(tree, ast.Name) if node.id == function.name]
-    kept = [node for node in function.body if not isinstance(node, ast.Return)]
-    stays = any(nodes(ast.Module(_without_functions(kept), []), ast.Return, ast.Global, ast.Yield))
+    body = [node for node in function.body if not isinstance(node, ast.Return)]
+    plain = [node for node in body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    stays = any(nodes(ast.Module(plain, []), ast.Return, ast.Global, ast.Yield))
     if ast.unparse(function.args) or len(calls) != 1 or len(used) != 1 or stays:
         return
     others = [node for node in tree.body if node is not function]
-    bound = {n.id for part in others for n in nodes(part, ast.Name) if isinstance(n.ctx, ast.Store)}
-    if bound & {n.id for n in nodes(function, ast.Name) if isinstance(n.ctx, ast.Store)}:
+    if stored_names(*others) & stored_names(function):
         return
-    at = others.index(calls[0])
-    tree.body = [*others[:at], *kept, *others[at + 1 :]]
+    i = others.index(calls[0])
+    tree.body = [*others[:i], *body, *others[i + 1 :]]
 
 
-def _without_functions(body: list[ast.stmt]) -> list[ast.stmt]:
-    return [node for node in body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+def stored_names(*trees: ast.AST) -> set[str]:
+    """The names that a script or statements assign."""
+    return {n.id for tree in trees for n in nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)}
 
 
-def _note_constants(tree: ast.Module) -> None:
-    """Annotate each use of a name that is assigned exactly once with the assigned expression."""
-    assigned: dict[str, list[ast.expr]] = {}
+def assignments(tree: ast.AST) -> Iterator[tuple[str, ast.expr, bool]]:
+    """Yield each name in the targets of assignments, the assigned value, and whether that is the value of the name."""
     for node in nodes(tree, ast.Assign):
         for target in node.targets:
             pairs: list[tuple[ast.expr, ast.expr]] = [(target, node.value)]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = list(zip(target.elts, node.value.elts, strict=False))
-            elif isinstance(target, ast.Tuple):
-                pairs *= 2  # the value of each name is not known; counting it twice leaves them out
             for part, value in pairs:
-                for named in nodes(part, ast.Name):
-                    assigned.setdefault(named.id, []).append(value)
-    for name in nodes(tree, ast.Name):
-        if len(assigned.get(name.id, ())) == 1:
-            # an attribute of our own, which the nodes of `ast` allow
-            name.stands_for = assigned[name.id][0]  # type: ignore[attr-defined]
+                yield from ((name.id, value, name is part) for name in nodes(part, ast.Name))
+
+
+def assigned_once(tree: ast.AST) -> dict[str, ast.expr]:
+    """The names that are assigned exactly once, with their values, if these are known."""
+    values: dict[str, list[ast.expr | None]] = {}
+    for name, value, known in assignments(tree):
+        values.setdefault(name, []).append(value if known else None)
+    return {name: value for name, (value, *more) in values.items() if value is not None and not more}
 
 
 def pipelines(tree: ast.Module) -> list[Found]:
     """The data pipelines of a script, in the order of their lines."""
     classes = {node.name for node in nodes(tree, ast.ClassDef) if _is_sequence(node)}
     images = "ImageDataGenerator" in ast.unparse(tree)
-    generators = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef) and _yields(n)}
+    functions = functions_of(tree)
     result: list[Found] = []
     wrapped: set[str] = set()
     for statement, function in statements(tree):
@@ -115,16 +125,14 @@ def pipelines(tree: ast.Module) -> list[Found]:
             name = _target(statement)
             result.append(Found(kind, name, call.lineno, call, function, ast.unparse(call)))
             wrapped |= {node.id for node in nodes(call, ast.Name)}
-    for name, node in generators.items():
-        if name not in wrapped:
+    for name, node in functions.items():
+        if name not in wrapped and _yields(node):
             result += _generator(tree, name, node)
-    for outer in (
-        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name not in wrapped
-    ):
-        inner = [n for n in nodes(outer, ast.FunctionDef) if n is not outer and _yields(n)]
-        result += [
-            Found("generator", n.name, n.lineno, None, outer.name) for n in inner if n.name not in wrapped
-        ]
+        inner = (n for n in nodes(node, ast.FunctionDef) if n is not node and _yields(n))
+        if name not in wrapped:
+            result += [
+                Found("generator", n.name, n.lineno, None, name) for n in inner if n.name not in wrapped
+            ]
     used = {pipeline.expression.partition("(")[0] for pipeline in result}
     never = [n for n in nodes(tree, ast.ClassDef) if n.name in classes - used]
     result += [Found("PyDataset", node.name, node.lineno) for node in never]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyhead.migrating.script import nodes
+from polyhead.migrating.script import nodes, stored_names
 
 _TRAINING = ("fit", "fit_generator", "train_on_batch", "save", "save_weights")
 _MUTATING = ("append", "extend", "insert", "update", "sort", "setdefault", "add", "seed", "add_argument")
@@ -113,16 +113,12 @@ def _defined(statement: ast.AST) -> set[str]:
     for node in ast.walk(statement):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    return names
+    return names | stored_names(statement)
 
 
 def bound_anywhere(tree: ast.AST) -> set[str]:
     """The names that a script or a statement binds, including arguments and local variables of functions."""
-    arguments = {node.arg for node in nodes(tree, ast.arg)}
-    stored = {n.id for n in nodes(tree, ast.Name) if isinstance(n.ctx, ast.Store)}
-    return _defined(tree) | arguments | stored
+    return _defined(tree) | {node.arg for node in nodes(tree, ast.arg)} | stored_names(tree)
 
 
 def _changed(statement: ast.stmt) -> set[str]:

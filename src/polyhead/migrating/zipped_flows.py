@@ -7,7 +7,18 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from polyhead.migrating.script import FLOWS, Found, call_argument, called, literal, nodes, statements
+from polyhead.migrating.script import (
+    FLOWS,
+    Found,
+    assigned_once,
+    assignments,
+    call_argument,
+    called,
+    functions_of,
+    literal,
+    nodes,
+    statements,
+)
 
 Arguments = Mapping[str, ast.expr]
 
@@ -23,36 +34,25 @@ def with_masks(tree: ast.Module, pipelines: Sequence[Found]) -> list[Found]:
     for scope, first, second in _zipped(tree):
         for arguments in _calls_of(tree, scope):
             images, masks = (_flow_behind(n, scope, arguments, tree, pipelines) for n in (first, second))
-            if (
-                images is None
-                or masks is None
-                or not (_yields_images_alone(images[1]) and _yields_images_alone(masks[1]))
-            ):
+            if images is None or masks is None or not all(map(_yields_images_alone, (images[1], masks[1]))):
                 continue
             pair = replace(images[1], masks=masks[1])
             pairs.setdefault((pair.expression, masks[1].expression), pair)
-            used[id(images[0])] = pair
-            used[id(masks[0])] = pair
-            for generator in pipelines:
-                if generator.kind == "generator" and generator.name == scope:
-                    used[id(generator)] = pair
-    rest = [
+            generators = (p for p in pipelines if p.kind == "generator" and p.name == scope)
+            used |= {id(pipeline): pair for pipeline in (images[0], masks[0], *generators)}
+    others = [
         replace(p, by=f"line {used[id(p)].line}") if id(p) in used else p
         for p in pipelines
         if id(p) not in used or used[id(p)].line != p.line
     ]
-    return sorted([*pairs.values(), *rest], key=lambda p: p.line)
+    return sorted([*pairs.values(), *others], key=lambda p: p.line)
 
 
 def _zipped(tree: ast.Module) -> Iterator[tuple[str, ast.expr, ast.expr]]:
     """Iterate over zipped pairs: the name of the enclosing function, and both expressions."""
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     module = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef)], [])
-    for scope, body in {"": module, **functions}.items():
-        drawn = {}
-        for node in nodes(body, ast.Assign):
-            if isinstance(node.targets[0], ast.Name):
-                drawn[node.targets[0].id] = _drawn_from(node.value)
+    for scope, body in {"": module, **functions_of(tree)}.items():
+        drawn = {name: _drawn_from(value) for name, value, known in assignments(body) if known}
         for n in ast.walk(body):
             if isinstance(n, ast.Call) and called(n) == "zip" and len(n.args) == 2:
                 yield scope, n.args[0], n.args[1]
@@ -77,7 +77,7 @@ def _calls_of(tree: ast.Module, scope: str) -> Iterator[Arguments]:
     if not scope:
         yield {}
         return
-    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == scope)
+    function = functions_of(tree)[scope]
     for statement, inside in statements(tree):
         for call in nodes(statement, ast.Call):
             if not inside and called(call) == scope:
@@ -112,20 +112,10 @@ def _flow_behind(
         ):
             if not flow.function:
                 return flow, flow
-            call: ast.Call = _Inlining(_assigned_once(tree, scope), arguments).visit(copy.deepcopy(flow.call))
+            inlining = _Inlining(assigned_once(functions_of(tree)[scope]), arguments)
+            call: ast.Call = inlining.visit(copy.deepcopy(flow.call))
             return flow, replace(flow, name="", function="", call=call, expression=ast.unparse(call))
     return None
-
-
-def _assigned_once(tree: ast.Module, scope: str) -> Arguments:
-    """The names that a function assigns exactly once, and their values."""
-    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == scope)
-    values_of: dict[str, list[ast.expr]] = {}
-    for node in nodes(function, ast.Assign):
-        for target in node.targets:
-            if isinstance(target, ast.Name):
-                values_of.setdefault(target.id, []).append(node.value)
-    return {name: values[0] for name, values in values_of.items() if len(values) == 1}
 
 
 class _Inlining(ast.NodeTransformer):
@@ -140,9 +130,9 @@ class _Inlining(ast.NodeTransformer):
         value = self._local.get(node.id)
         if value is None:
             return node
-        rest = {name: value for name, value in self._local.items() if name != node.id}
-        inner: ast.expr = _Inlining(rest, self._arguments).visit(copy.deepcopy(value))
-        return inner
+        others = {name: value for name, value in self._local.items() if name != node.id}
+        inlined: ast.expr = _Inlining(others, self._arguments).visit(copy.deepcopy(value))
+        return inlined
 
 
 def _yields_images_alone(flow: Found) -> bool:
