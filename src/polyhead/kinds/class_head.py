@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, shown, similar
+from polyhead.errors import ContractError, Problem, as_list, is_number, plain_scalar, shown, similar
 from polyhead.kinds.head import Head
 from polyhead.kinds.missing import spread_over
 from polyhead.kinds.mixed_labels import require_soft
@@ -36,14 +36,24 @@ class ClassHead(Head):
         return labels
 
     def _check_class_weight(self) -> None:
-        """Set ``class_weight`` by class, once the classes are known.
+        """Set ``class_weight`` to weights by class or ``"balanced"``, once the classes are known.
 
         Raises:
-            ContractError: for an unknown class, or a wrong number of weights.
+            ContractError: for an unknown class, a wrong number of weights, or a weight that is not at least 0.
         """
-        kind, weights, classes = type(self).__name__, self.class_weight, self.weighted_classes
-        where = f"{kind}(class_weight=)"
-        if isinstance(weights, tuple):
+        kind, classes = type(self).__name__, self.weighted_classes
+        where, argument = f"{kind}(class_weight=)", self.class_weight
+        if argument is None or (isinstance(argument, str) and argument == "balanced"):
+            return
+        weights = _by_name_or_order(argument)
+        if weights is None:
+            near = similar(argument, ["balanced"]) if isinstance(argument, str) else ""
+            raise ContractError(Problem(where, '"balanced" or a dict', shown(argument), near))
+        for name, weight in weights.items() if isinstance(weights, Mapping) else enumerate(weights):
+            if not is_number(plain_scalar(weight)) or weight < 0:
+                expected = "a finite number of at least 0"
+                raise ContractError(Problem(f"{where}, class {name!r}", expected, shown(weight)))
+        if not isinstance(weights, Mapping):
             if classes is None:
                 fix = f"Say {kind}([...], class_weight=...) with the classes in order, or {{class: weight}}."
                 raise ContractError(Problem(where, "a dict, as no classes are declared", shown(weights), fix))
@@ -51,14 +61,12 @@ class ClassHead(Head):
                 expected = f"one weight for each of {len(classes)} classes, {shown(list(classes))}"
                 raise ContractError(Problem(where, expected, f"{len(weights)}"))
             weights = dict(zip(classes, weights, strict=True))
-        elif isinstance(weights, Mapping):
-            unknown = [name for name in weights if classes is not None and name not in classes]
-            if classes is not None and unknown:
-                near = similar(unknown[0], [name for name in classes if name not in weights])
-                expected = f"classes among {shown(list(classes))}"
-                raise ContractError(Problem(where, expected, shown(unknown[0]), near))
-            weights = dict(weights)
-        object.__setattr__(self, "class_weight", weights)
+        unknown = [] if classes is None else [name for name in weights if name not in classes]
+        if classes is not None and unknown:
+            near = similar(unknown[0], [name for name in classes if name not in weights])
+            expected = f"classes among {shown(list(classes))}"
+            raise ContractError(Problem(where, expected, shown(unknown[0]), near))
+        object.__setattr__(self, "class_weight", dict(weights))
 
     def weights_by_id(self) -> np.ndarray:
         """The class weights, float32 by id; 1 for a class without a weight."""
@@ -120,3 +128,21 @@ class ClassHead(Head):
 
     def output(self, features: Any, name: str) -> Any:
         return dense_output(pooled_features(features), name, self.output_shape, self.probabilities[0])
+
+
+def _by_name_or_order(weights: Any) -> Mapping[Any, float] | tuple[float, ...] | None:
+    """Return class weights by name for a dict or a series with an index, else in order; None for anything else.
+
+    >>> _by_name_or_order(np.array([1.0, 2.0]))
+    (1.0, 2.0)
+    """
+    if isinstance(weights, Mapping):
+        return weights
+    index = type(getattr(weights, "index", None)).__name__
+    if (
+        hasattr(weights, "to_dict") and index.endswith("Index") and index != "RangeIndex"
+    ):  # which names nothing
+        named: dict[Any, float] = weights.to_dict()
+        return named
+    listed = as_list(weights)
+    return None if listed is None else tuple(listed)

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, is_number, shown
-from polyhead.kinds.argument_forms import as_class_weight
 from polyhead.kinds.array_statistics import ArrayStatistics
 from polyhead.kinds.in_image import InImage
 from polyhead.kinds.judging import Judge, LossJudge
@@ -77,12 +76,12 @@ class Head(Kind, InImage):
         super().__post_init__()
         name = type(self).__name__
         if not is_number(self.weight) or self.weight < 0:
-            found = shown(self.weight)
-            raise ContractError(Problem(f"{name}(weight=)", "a finite number of at least 0", found))
-        for word, (expected, fix) in _NAMES.items():
-            given = getattr(self, word)
-            if given is not None and not isinstance(given, str):
-                raise ContractError(Problem(f"{name}({word}=)", expected, shown(given), fix))
+            expected = "a finite number of at least 0"
+            raise ContractError(Problem(f"{name}(weight=)", expected, shown(self.weight)))
+        for argument, (expected, fix) in _NAMES.items():
+            value = getattr(self, argument)
+            if value is not None and not isinstance(value, str):
+                raise ContractError(Problem(f"{name}({argument}=)", expected, shown(value), fix))
         if not self.takes_colors and (
             isinstance(self.missing, (Set, Mapping)) or as_list(self.missing) is not None
         ):
@@ -94,14 +93,10 @@ class Head(Kind, InImage):
         if self.of is not None and self.layer is None:
             expected = "no of= for labels that lie in no image"
             raise ContractError(Problem(f"{name}(of=)", expected, shown(self.of), "Leave it out."))
-        if self.class_weight is None:
-            return
-        where = f"{name}(class_weight=)"
-        if not self.takes_class_weight:
+        if self.class_weight is not None and not self.takes_class_weight:
             expected = "no class_weight= for a head without classes"
             fix = "Use sample_weight=, or a loss with weights of its own."
-            raise ContractError(Problem(where, expected, shown(self.class_weight), fix))
-        object.__setattr__(self, "class_weight", as_class_weight(self.class_weight, where))
+            raise ContractError(Problem(f"{name}(class_weight=)", expected, shown(self.class_weight), fix))
 
     def reads(self, name: str) -> tuple[str, ...]:
         """All columns that a head called ``name`` reads: of labels and of weights."""
@@ -256,14 +251,14 @@ class Head(Kind, InImage):
 
     def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
         """Describe the distribution of the labels that count."""
-        found = ArrayStatistics()
-        found.add(self.unscaled(labels), int, valid)
-        if not found.numbers:
+        statistics = ArrayStatistics()
+        statistics.add(self.unscaled(labels), int, valid)
+        if not statistics.numbers:
             return "no labels"
-        low, high, mean = found.low[0], found.high[0], found.mean
+        low, high = statistics.low[0], statistics.high[0]
         if self.scaling is not None and abs(low) < 1e-6 * high:
             low = 0.0  # scaled labels are float32
-        return f"{low:.4g} to {high:.4g}, mean {mean:.4g}"
+        return f"{low:.4g} to {high:.4g}, mean {statistics.mean:.4g}"
 
     # Predictions -----------------------------------------------------------------------------------
 

@@ -24,7 +24,6 @@ from polyhead.kinds.missing import (
 from polyhead.kinds.pixels import Pixels, as_pixels
 from polyhead.kinds.predicted_columns import PredictedColumn, Views, view_of_each
 from polyhead.kinds.regression import Quantities
-from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import FactorScaling, Scaling, require_scale
 from polyhead.kinds.source_column import Column
 
@@ -73,7 +72,6 @@ class Map(Quantities, Pixels):
     _each: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     takes_each: ClassVar[bool] = False
-    quantities: ClassVar[bool] = True
     dtype = "float32"
     layer = "map"
 
@@ -160,8 +158,7 @@ class Map(Quantities, Pixels):
         )  # so none can be missing
         each = self.channels > 1 and not whole if self._each is None else self._each
         head = head.fixed(_whole=whole, _each=each)
-        if head.to_be_fitted:
-            head = head.fixed(scale=fit_scale(head.scale, pieces_of(column, head._numbers), head.channels))
+        head = head._with_fitted_scale(column)
         head.encode(probe)
         return head
 

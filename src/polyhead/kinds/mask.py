@@ -83,17 +83,15 @@ class Mask(ClassHead, Pixels):
 
     def _checked_values(self) -> tuple[Any, ...]:
         count = 2 if self.binary else len(self.names)
-        given = self.values if as_list(self.values) is None else as_list(self.values)
-        colors = Colors.declared(given, self.missing, count, self.multi)
+        values = as_list(self.values) or []
+        colors = Colors.declared(values, self.missing, count, self.multi)
         if colors is not None:
             return colors.classes
-        values = as_list(given) or []
-        whole = all(map(is_integer, values))
         if self.missing is not None and self.missing in values:
             fix = "Leave its class out of classes and values."
             expected = "other values than missing=, which means no class"
             raise ContractError(Problem("Mask(values=)", expected, f"{self.missing} in both", fix))
-        if len(values) != count or not whole or len(set(values)) < count:
+        if len(values) != count or not all(map(is_integer, values)) or len(set(values)) < count:
             expected = f"{count} distinct whole numbers, one for each class"
             raise ContractError(Problem("Mask(values=)", expected, shown(self.values)))
         return tuple(int(v) for v in values)
@@ -101,8 +99,9 @@ class Mask(ClassHead, Pixels):
     @cached_property
     def _colors(self) -> Colors | None:
         """The colors in the column; None if it has numbers."""
-        held = self.values is not None and not isinstance(self.values[0], int)
-        return Colors.declared(self.values, self.missing, len(self.values), self.multi) if held else None
+        if self.values is None or isinstance(self.values[0], int):
+            return None
+        return Colors.declared(self.values, self.missing, len(self.values), self.multi)
 
     @cached_property
     def _of_ids(self) -> Self:
@@ -187,14 +186,10 @@ class Mask(ClassHead, Pixels):
             array = array.view(np.uint8)
         if self._outside is not None or isinstance(self.missing, Real):
             return holding(array, self.fill)
-        return self._with_room(array)
-
-    def _with_room(self, array: np.ndarray) -> np.ndarray:
-        """Cast a mask to a dtype that can represent `_nowhere`; raise if a pixel already has this value."""
-        array = holding(array, self._nowhere)
-        if (array == self._nowhere).any():
-            expected, fix = self._wanted(self._nowhere)
-            raise BadValue(0, expected, str(self._nowhere), fix)
+        array = holding(array, self._unused_value)
+        if (array == self._unused_value).any():
+            expected, fix = self._expected_pixel(self._unused_value)
+            raise BadValue(0, expected, str(self._unused_value), fix)
         return array
 
     # Outside of the image --------------------------------------------------------------------------
@@ -202,30 +197,29 @@ class Mask(ClassHead, Pixels):
     @property
     def _outside(self) -> int | None:
         """The id of pixels from outside of a transformed image; None for no label."""
-        given = self.outside
-        if given is None:
-            if isinstance(self.missing, Real):
-                return None
-            return 0 if self.binary or class_encoding.is_nothing(self.names[0]) else None
-        if isinstance(given, str) and given == "missing":
+        outside = self.outside
+        if outside is None:
+            background = self.binary or class_encoding.is_nothing(self.names[0])
+            return 0 if background and not isinstance(self.missing, Real) else None
+        if isinstance(outside, str) and outside == "missing":
             return None
-        ids = (0, 1) if self.binary else range(len(self.names))
-        if isinstance(given, str) and not self.multi and given in self.names:
-            return 1 if self.binary else self.names.index(given)
-        if is_integer(given) and given in ids:
-            return given
-        known = "0, 1" if self.binary else shown(list(self.names))
-        expected = f'"missing" for no label, or a class among {known}'
-        near = similar(given, ["missing", *self.names])
-        raise ContractError(Problem("Mask(outside=)", expected, shown(given), near))
+        if isinstance(outside, str) and not self.multi and outside in self.names:
+            return 1 if self.binary else self.names.index(outside)
+        if is_integer(outside) and outside in range(2 if self.binary else len(self.names)):
+            return outside
+        classes = "0, 1" if self.binary else shown(list(self.names))
+        expected = f'"missing" for no label, or a class among {classes}'
+        near = similar(outside, ["missing", *self.names])
+        raise ContractError(Problem("Mask(outside=)", expected, shown(outside), near))
 
     @property
-    def _nowhere(self) -> int:
+    def _unused_value(self) -> int:
         """A value that no class has, for pixels without a label."""
-        return next(value for value in itertools.count(255, -1) if value not in self._held)
+        return next(value for value in itertools.count(255, -1) if value not in self._class_values)
 
     @property
-    def _held(self) -> Sequence[Any]:
+    def _class_values(self) -> Sequence[Any]:
+        """The column's value for each class."""
         return self.values or range(2 if self.binary else len(self.names))
 
     @property
@@ -235,7 +229,7 @@ class Mask(ClassHead, Pixels):
         outside = self._outside
         if outside is None and isinstance(self.missing, Real):
             return float(self.missing)
-        return float((outside or 0) if self.values is None else self.values[outside or 0])
+        return float(self._class_values[outside or 0])
 
     def for_drawn_labels(self) -> Self:
         return self.fixed(outside="missing")
@@ -243,10 +237,10 @@ class Mask(ClassHead, Pixels):
     def with_facts(self, column: Column) -> Self:
         if self.multi or self.classes != 1 or self.values is not None:
             return self
-        known = column.about()
-        if known.classes is None or known.values is None:
+        about = column.about()
+        if about.classes is None or about.values is None:
             return self  # these are classes of objects, each with its own mask
-        return self.fixed(classes=known.classes, values=known.values)
+        return self.fixed(classes=about.classes, values=about.values)
 
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         if self._colors is not None:
@@ -254,7 +248,7 @@ class Mask(ClassHead, Pixels):
         head = self if self.size is not None else self.fixed(size=size)
         if not uncovered or self._outside is not None or isinstance(self.missing, Real):
             return head
-        return head.fixed(missing=self._nowhere, _open=True)
+        return head.fixed(missing=self._unused_value, _open=True)
 
     def for_column(self, raw: Head) -> Head:
         assert isinstance(raw, Mask)
@@ -267,14 +261,12 @@ class Mask(ClassHead, Pixels):
     def stored_dtype(self, values: Any) -> str:
         if self.in_colors:
             return "uint8"
-        marker = [float(self.missing)] if isinstance(self.missing, Real) else []
-        floats = any(np.asarray(mask).dtype.kind == "f" for mask in values)
-        if floats or not all(m.is_integer() for m in marker):
+        marker = float(self.missing) if isinstance(self.missing, Real) else 0.0
+        masks = [np.asarray(mask) for mask in values]
+        if any(mask.dtype.kind == "f" for mask in masks) or not marker.is_integer():
             return "float32"
-        numbers = [0, len(self.names) - 1, *(self.values or ()), *map(int, marker)]
-        numbers += [
-            int(extreme) for mask in values if np.size(mask) for extreme in (np.min(mask), np.max(mask))
-        ]
+        numbers = [0, len(self.names) - 1, *(self.values or ()), int(marker)]
+        numbers += [int(extreme) for mask in masks if mask.size for extreme in (mask.min(), mask.max())]
         return narrowest(numbers)
 
     def resolve(self, column: Column) -> Self:
@@ -287,7 +279,7 @@ class Mask(ClassHead, Pixels):
         if self.in_colors or (self.multi and weighed) or not self.holds(column):
             return None
         weights = self.weights_by_id().tolist() if weighed else None
-        return of_classes(self.dtype, self._held, weights, self.missing)
+        return of_classes(self.dtype, self._class_values, weights, self.missing)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         if self._colors is not None:
@@ -304,12 +296,12 @@ class Mask(ClassHead, Pixels):
         """Convert the column's values to class ids; 0 without a label."""
         order = np.argsort(self.values)
         ranked = np.asarray(self.values)[order]
-        at = np.minimum(np.searchsorted(ranked, array), len(ranked) - 1)
-        unknown = ranked[at] != array
-        ids = order[at].astype(np.uint8 if len(ranked) <= 256 else np.int32)
+        nearest = np.minimum(np.searchsorted(ranked, array), len(ranked) - 1)
+        unknown = ranked[nearest] != array
+        ids = order[nearest].astype(np.uint8 if len(ranked) <= 256 else np.int32)
         if present is not None:
             unknown, ids = unknown & present, np.where(present, ids, 0)
-        refuse_first(unknown, array, *self._wanted(None))
+        refuse_first(unknown, array, *self._expected_pixel(None))
         return ids
 
     def _of_weights(self, present: np.ndarray) -> np.ndarray:
@@ -323,11 +315,11 @@ class Mask(ClassHead, Pixels):
     def _check(self, array: np.ndarray) -> None:
         if not array.size or array.dtype.kind == "b":
             return
-        expected, fix = self._wanted(array.max())
+        expected, fix = self._expected_pixel(array.max())
         require_range(array, 0, 1 if self.binary else len(self.names) - 1, expected, fix)
         require_whole(array, expected, "Give whole numbers; a soft mask is a ph.Map.")
 
-    def _wanted(self, most: Any) -> tuple[str, str]:
+    def _expected_pixel(self, most: Any) -> tuple[str, str]:
         """The expected value of a pixel, and what to do about ``most``, for errors."""
         if self.values is not None:
             expected = f"one of the values {shown(list(self.values))} in each pixel"
@@ -342,8 +334,8 @@ class Mask(ClassHead, Pixels):
     def describe(self, labels: np.ndarray, valid: np.ndarray) -> str:
         if not self.binary:
             return super().describe(labels, valid)
-        kept = labels[np.broadcast_to(valid, labels.shape if self.elementwise else labels.shape[:3])]
-        return f"{kept.mean():.1%} of pixels are 1" if kept.size else "no labels"
+        valid = np.broadcast_to(valid, labels.shape if self.elementwise else labels.shape[:3])
+        return f"{labels[valid].mean():.1%} of pixels are 1" if valid.any() else "no labels"
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         return {"": label_masks(outputs, views, self.binary, self.multi, logits, self._outside or 0)}

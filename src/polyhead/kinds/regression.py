@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Real
@@ -37,10 +38,20 @@ _MARKERS = (-999, -9999, -99999)
 """Numbers by which tables say that there is none."""
 
 
-class Quantities:
+class Quantities(Head):
     """The base of `Regression` and `Map`: numbers with a unit, which `scale=` scales for the model."""
 
-    scale: Any
+    scale: Any  # a field of the subclasses, after their others
+    quantities: ClassVar[bool] = True
+
+    @abstractmethod
+    def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the numbers of a column, ``(B, *shape)``, and which of them are present, or None."""
+
+    def _with_fitted_scale(self, column: Column) -> Self:
+        if not self.to_be_fitted:
+            return self
+        return self.fixed(scale=fit_scale(self.scale, pieces_of(column, self._numbers), self.shape[-1]))
 
     @property
     def unit_fix(self) -> str:
@@ -62,14 +73,14 @@ class Quantities:
     def default_metrics(self, logits: bool) -> list[Any]:
         import keras
 
-        found = [keras.metrics.MeanAbsoluteError(name="mae")]
+        metrics = [keras.metrics.MeanAbsoluteError(name="mae")]
         if self.scaling is not None:  # the loss is in another unit
-            found.append(keras.metrics.RootMeanSquaredError(name="rmse"))
-        return found
+            metrics.append(keras.metrics.RootMeanSquaredError(name="rmse"))
+        return metrics
 
 
 @dataclass(frozen=True, repr=False)
-class Regression(Quantities, Head):
+class Regression(Quantities):
     """Numbers, as float32 ``(B, *shape)``; a column ``(N,)`` is read as ``(N, 1)``.
 
     NaN means that a number is missing, alone or together with its whole row.
@@ -102,7 +113,6 @@ class Regression(Quantities, Head):
     scale: Any = None
 
     dtype = "float32"
-    quantities: ClassVar[bool] = True
     even: ClassVar[bool] = True
     whole_fix: ClassVar[str] = ""
     """What to do about a row with some numbers missing, if not to weigh each number."""
@@ -143,16 +153,15 @@ class Regression(Quantities, Head):
             # neither a single number nor integers can be missing in part, so the column need not be read
             may_miss = head.shape != (1,) and may_hold_missing(column.probe(), head.missing)
             head = head.fixed(elementwise=may_miss and is_partly_missing(column, head._numbers))
-        if head.to_be_fitted:
-            head = head.fixed(scale=fit_scale(head.scale, pieces_of(column, head._numbers), head.shape[-1]))
+        head = head._with_fitted_scale(column)
         head.encode(column.probe())
         return head
 
     def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        what = "a number" if self.shape == (1,) else f"numbers of shape {self.shape}"
-        return numbers(values, self.missing, self.shape, what, shape_fix=self._sized)
+        expected = "a number" if self.shape == (1,) else f"numbers of shape {self.shape}"
+        return numbers(values, self.missing, self.shape, expected, shape_fix=self._shape_fix)
 
-    def _sized(self, shape: tuple[int, ...]) -> str:
+    def _shape_fix(self, shape: tuple[int, ...]) -> str:
         """Say how to declare a head of numbers of this shape."""
         size = shape[0] if len(shape) == 1 else shape
         return f"Say {type(self).__name__}({size})." if shape else "Say Regression()."
@@ -174,8 +183,8 @@ class Regression(Quantities, Head):
         unscaled = self.unscaled(labels)
         if not labels.size or unscaled.min() > -998:
             return super().fillers(labels, valid)
-        found = np.any([np.isclose(unscaled, marker) for marker in _MARKERS], axis=0)
-        return (found & spread_over(valid, labels)).reshape(len(labels), -1)
+        markers = np.any([np.isclose(unscaled, marker) for marker in _MARKERS], axis=0)
+        return (markers & spread_over(valid, labels)).reshape(len(labels), -1)
 
     def mixable(self, way: str) -> tuple[int, ...]:
         if way == PATCH:
@@ -184,8 +193,8 @@ class Regression(Quantities, Head):
         return self.weight_shape
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
-        found = self.unscaled(outputs)
-        return {"": PredictedColumn(found[:, 0] if self.shape == (1,) else found)}
+        unscaled = self.unscaled(outputs)
+        return {"": PredictedColumn(unscaled[:, 0] if self.shape == (1,) else unscaled)}
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
         count, columns = int(np.prod(self.shape)), self.columns(name)
@@ -208,9 +217,8 @@ class Embedding(Regression):
         if len(self.shape) != 1 or self.shape[0] < 2:
             raise ContractError(Problem("Embedding(shape)", "a length of at least 2", shown(self.shape)))
         if self.elementwise:
-            raise ContractError(
-                Problem("Embedding(elementwise=)", "False, as a vector has one direction", "True")
-            )
+            expected = "False, as a vector has one direction"
+            raise ContractError(Problem("Embedding(elementwise=)", expected, "True"))
         if self.scale is not None:
             expected = "no scale= for vectors whose direction counts"
             raise ContractError(Problem("Embedding(scale=)", expected, shown(self.scale), "Leave it out."))
