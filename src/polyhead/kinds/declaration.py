@@ -75,12 +75,10 @@ class Declaration:
     heads: Mapping[str, Head]
 
     def __post_init__(self) -> None:
-        for part, other in (("inputs", "heads"), ("heads", "inputs")):
-            changed = f"{part}={{**declaration.{part}, ...}}, {other}=declaration.{other}"
-            fixed = FixedKinds(
-                getattr(self, part), f"declaration.{part}", f"Make another: ph.Declaration({changed})."
-            )
-            object.__setattr__(self, part, fixed)
+        for field, other in (("inputs", "heads"), ("heads", "inputs")):
+            changed = f"{field}={{**declaration.{field}, ...}}, {other}=declaration.{other}"
+            instead = f"Make another: ph.Declaration({changed})."
+            object.__setattr__(self, field, FixedKinds(getattr(self, field), f"declaration.{field}", instead))
 
     def __eq__(self, other: object) -> bool:
         """Compare inputs and heads; losses and metrics are equal if Keras saves them as the same values."""
@@ -110,10 +108,9 @@ class Declaration:
         """
         from polyhead.feed import Feed
 
-        given = {"inputs": self.inputs, "heads": self.heads, **arguments}
-        if isinstance(given["heads"], Mapping):
-            given["heads"] = KnownHeads(given["heads"])
-        return Feed(data, **given)
+        heads = arguments.pop("heads", self.heads)
+        heads = KnownHeads(heads) if isinstance(heads, Mapping) else heads
+        return Feed(data, **{"inputs": self.inputs, **arguments, "heads": heads})
 
     # As data ---------------------------------------------------------------------------------------
 
@@ -142,16 +139,10 @@ class Declaration:
         if version > VERSION:
             fix = "A newer polyhead wrote it: install that one."
             raise ContractError(Problem("declaration", f"version {VERSION} or older", f"{version}", fix))
-        strange = [name for name in found if name not in _KEYS]
-        if strange:
-            raise ContractError(
-                Problem(
-                    "declaration",
-                    f"the entries {', '.join(_KEYS)}",
-                    shown(strange[0]),
-                    similar(strange[0], _KEYS),
-                )
-            )
+        unknown = next((name for name in found if name not in _KEYS), None)
+        if unknown is not None:
+            expected = f"the entries {', '.join(_KEYS)}"
+            raise ContractError(Problem("declaration", expected, shown(unknown), similar(unknown, _KEYS)))
         if "checksum" in found and found["checksum"] != _checksum(found):
             fix = 'If you changed it by hand, leave its entry "checksum" out.'
             raise ContractError(Problem("declaration", "the checksum it was saved with", "another one", fix))
@@ -159,8 +150,8 @@ class Declaration:
             if not isinstance(found.get(name), dict) or not found[name]:
                 expected = "a dict of kinds by name"
                 raise ContractError(Problem(f"declaration, {name}", expected, shown(found.get(name))))
-        inputs = {name: from_json(form, place(input=name), Input) for name, form in found["inputs"].items()}
-        heads = {name: from_json(form, place(head=name), Head) for name, form in found["heads"].items()}
+        inputs = {name: from_json(kind, place(input=name), Input) for name, kind in found["inputs"].items()}
+        heads = {name: from_json(head, place(head=name), Head) for name, head in found["heads"].items()}
         return cls(inputs, heads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -171,10 +162,9 @@ class Declaration:
             DataError: for a path that cannot be written.
         """
         file = as_path(path, "Declaration.save(path)")
-        found = self.to_dict()
-        text = json.dumps(
-            {**found, "checksum": _checksum(found)}, indent=2, ensure_ascii=False, allow_nan=False
-        )
+        form = self.to_dict()
+        form["checksum"] = _checksum(form)
+        text = json.dumps(form, indent=2, ensure_ascii=False, allow_nan=False)
         with writing(file) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -190,8 +180,8 @@ class Declaration:
         file = as_path(path, "Declaration.load(path)")
         where = place(file=str(file))
         try:
-            found = json.loads(
-                file.read_bytes(), object_pairs_hook=_without_doubles, parse_constant=_no_constant
+            form = json.loads(
+                file.read_bytes(), object_pairs_hook=_without_repeats, parse_constant=_no_constant
             )
         except OSError as error:
             raise DataError(Problem(where, "a file that can be read", f"{error.strerror or error}")) from None
@@ -199,24 +189,23 @@ class Declaration:
             fix = "It is damaged: save the declaration again."
             raise DataError(Problem(where, "the JSON of a declaration", str(error), fix)) from None
         try:
-            return cls.from_dict(found)
+            return cls.from_dict(form)
         except ContractError as error:
-            raise DataError(
-                *(replace(one, place=f"{where}, {one.place}") for one in error.problems)
-            ) from None
+            problems = (replace(problem, place=f"{where}, {problem.place}") for problem in error.problems)
+            raise DataError(*problems) from None
 
 
-def _checksum(found: Mapping[str, Any]) -> str:
+def _checksum(form: Mapping[str, Any]) -> str:
     """A checksum of all entries but the checksum itself, in any order."""
-    parts = {name: value for name, value in found.items() if name != "checksum"}
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+    entries = {name: value for name, value in form.items() if name != "checksum"}
+    return hashlib.blake2b(json.dumps(entries, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
         raise ValueError("two entries of one name")
-    return found
+    return entries
 
 
 def _no_constant(name: str) -> Any:

@@ -28,13 +28,13 @@ def with_inherited(cls: type, root: type) -> str | None:
     for base in cls.__mro__[1:]:
         if issubclass(base, root):
             inherited = {**documented(base.__doc__ or ""), **inherited}
-    own = documented(text)
-    added = "".join(f"\n    {entry}" for name, entry in inherited.items() if name not in own)
+    attributes = documented(text)
+    added = "".join(f"\n    {entry}" for name, entry in inherited.items() if name not in attributes)
     if not added:
         return cls.__doc__
     before, title, after = text.partition(TITLE)
     if title:
-        section, gap, rest = after.partition("\n\n")
-        return f"{before}{title}{section.rstrip()}{added}{gap}{rest}"
+        section, gap, examples = after.partition("\n\n")
+        return f"{before}{title}{section.rstrip()}{added}{gap}{examples}"
     before, examples, after = text.partition("\n\n>>> ")
     return f"{before}\n\n{TITLE.rstrip()}{added}{examples}{after}"

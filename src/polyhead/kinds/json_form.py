@@ -12,13 +12,13 @@ import datetime
 import decimal
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from typing import Any
 
 from polyhead.errors import ContractError, PolyheadError, Problem, hints, plain_scalar, shown, similar
 from polyhead.kinds.head import Head
 from polyhead.kinds.keras_objects import deserialized, serialized
-from polyhead.kinds.kind import Kind
+from polyhead.kinds.kind import Kind, is_default
 from polyhead.kinds.scales import NamedScaling, OwnScaling, Scaling
 
 DEEPEST = 12
@@ -50,12 +50,12 @@ def to_json(kind: Kind, where: str) -> dict[str, Any]:
     >>> to_json(Boxes(2, given="seen"), "head `box`")
     {'kind': 'Boxes', 'max_boxes': 2, 'given': 'seen'}
     """
-    found: dict[str, Any] = {"kind": _kind_name(type(kind))}
-    for one in _saved_fields(kind):
-        value = getattr(kind, one.name)
-        if type(value) is not type(one.default) or value != one.default:
-            found[one.name] = _to_form(value, f"{where}, {one.name}=", 0)
-    return found
+    form: dict[str, Any] = {"kind": _kind_name(type(kind))}
+    for f in _saved_fields(kind):
+        value = getattr(kind, f.name)
+        if not is_default(f, value):
+            form[f.name] = _to_form(value, f"{where}, {f.name}=", 0)
+    return form
 
 
 def from_json(form: Any, where: str, base: Any = Kind) -> Any:
@@ -73,63 +73,65 @@ def from_json(form: Any, where: str, base: Any = Kind) -> Any:
     name = form.get("kind") if isinstance(form, dict) else None
     if not isinstance(name, str):
         raise ContractError(Problem(where, 'a dict with an entry "kind"', shown(form)))
-    classes = {_kind_name(one): one for one in _subclasses(base)}
+    classes = {_kind_name(kind): kind for kind in _subclasses(base)}
     if name not in classes:
-        own = "." in name
+        module = name.rpartition(".")[0]
         word = "head" if base is Head else "input"
-        fix = f"Import {name.rpartition('.')[0]} first." if own else similar(name, classes)
+        fix = f"Import {module} first." if module else similar(name, classes)
         raise ContractError(Problem(where, f"a kind of {word}", f"{name!r}", fix))
-    known = {one.name: one for one in _saved_fields(classes[name])}
-    strange = [field for field in form if field != "kind" and field not in known]
-    if strange:
-        expected = f"fields of {name} ({', '.join(known)})"
-        raise ContractError(Problem(where, expected, shown(strange[0]), similar(strange[0], known)))
-    values = {field: _from_form(form[field], f"{where}, {field}=", 0) for field in form if field != "kind"}
-    for field, value in values.items():
-        _require_type(known[field], value, f"{where}, {field}=")
+    known = {f.name: f for f in _saved_fields(classes[name])}
+    values = {}
+    for field, value in form.items():
+        if field == "kind":
+            continue
+        if field not in known:
+            expected = f"fields of {name} ({', '.join(known)})"
+            raise ContractError(Problem(where, expected, shown(field), similar(field, known)))
+        values[field] = _from_form(value, f"{where}, {field}=", 0)
+        _require_type(known[field], values[field], f"{where}, {field}=")
+    learned = {field: values.pop(field) for field in known if field in values and not known[field].init}
     try:
-        made = classes[name](**{field: value for field, value in values.items() if known[field].init})
+        return classes[name](**values).fixed(**learned)
     except PolyheadError as error:
-        raise ContractError(*(_inside(where, problem) for problem in error.problems)) from None
+        raise _located(error, where) from None
     except Exception as error:
         raise ContractError(Problem(where, f"values that {name} takes", f"{error}")) from error
-    return made.fixed(**{field: value for field, value in values.items() if not known[field].init})
 
 
-def _inside(where: str, problem: Problem) -> Problem:
-    return Problem(f"{where}, {problem.place}", problem.expected, problem.found, problem.fix)
+def _located(error: PolyheadError, where: str) -> ContractError:
+    return ContractError(*(replace(problem, place=f"{where}, {problem.place}") for problem in error.problems))
 
 
 def _saved_fields(kind: Kind | type[Kind]) -> list[Field[Any]]:
     """The fields in the order of a readable declaration: the kind's own, then those common to all kinds."""
-    return sorted(fields(kind), key=lambda one: (bool(one.kw_only), not one.init))
+    return sorted(fields(kind), key=lambda f: (bool(f.kw_only), not f.init))
 
 
 def _kind_name(kind: type) -> str:
     """The name of a class in a file: short for polyhead's classes, with the module for the user's."""
-    return (
-        kind.__name__ if kind.__module__.startswith("polyhead.") else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    ours = kind.__module__.startswith("polyhead.")
+    return kind.__name__ if ours else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _subclasses(base: type) -> Iterator[type[Kind]]:
-    one: type[Kind]
-    for one in base.__subclasses__():
-        yield from _subclasses(one)
-        if not getattr(one, "__abstractmethods__", None):
-            yield one
+    subclass: type[Kind]
+    for subclass in base.__subclasses__():
+        yield from _subclasses(subclass)
+        if not getattr(subclass, "__abstractmethods__", None):
+            yield subclass
 
 
-def _require_type(one: Field[Any], value: Any, where: str) -> None:
+def _require_type(f: Field[Any], value: Any, where: str) -> None:
     """Raise for a learned field of the wrong type, which its class does not check."""
-    words = str(one.type).split(" | ")
-    types = {"bool": bool, "int": int, "None": type(None)}
-    if one.type == "Spellings" and isinstance(value, tuple) and all(map(_counts_names, value)):
-        return
-    if words[0] == "tuple[int, int]" and isinstance(value, tuple) and [type(v) for v in value] == [int, int]:
-        return
-    if not one.init and not any(type(value) is types.get(word, object) for word in words):
-        raise ContractError(Problem(where, str(one.type), shown(value)))
+    fits = {
+        "bool": type(value) is bool,
+        "int": type(value) is int,
+        "None": value is None,
+        "tuple[int, int]": isinstance(value, tuple) and [type(v) for v in value] == [int, int],
+        "Spellings": isinstance(value, tuple) and all(map(_counts_names, value)),
+    }
+    if not f.init and not any(fits[name] for name in str(f.type).split(" | ")):
+        raise ContractError(Problem(where, str(f.type), shown(value)))
 
 
 def _counts_names(group: Any) -> bool:
@@ -153,15 +155,13 @@ def _to_form(value: Any, where: str, depth: int) -> Any:
         return {"scale": {"name": value.name, "center": list(value.center), "width": list(value.width)}}
     if isinstance(value, OwnScaling):
         pair = isinstance(value.scaler, (list, tuple))
-        forms = [_keras_form(one, where, _SCALE_FIX) for one in (value.scaler if pair else [value.scaler])]
-        own = forms if pair else forms[0]
-        return {"scale": {"own": own, "low": list(value.low), "high": list(value.high)}}
-    if isinstance(value, list):
-        return [_to_form(one, where, depth + 1) for one in value]
-    if isinstance(value, tuple):
-        return {"tuple": [_to_form(one, where, depth + 1) for one in value]}
-    if isinstance(value, (set, frozenset)):
-        return {"set": [_to_form(one, where, depth + 1) for one in sorted(value, key=repr)]}
+        forms = [_keras_form(part, where, _SCALE_FIX) for part in (value.scaler if pair else [value.scaler])]
+        scaler = forms if pair else forms[0]
+        return {"scale": {"own": scaler, "low": list(value.low), "high": list(value.high)}}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        entries = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+        forms = [_to_form(entry, where, depth + 1) for entry in entries]
+        return forms if isinstance(value, list) else {"tuple" if isinstance(value, tuple) else "set": forms}
     if isinstance(value, Mapping):
         pairs = [[_to_form(k, where, depth + 1), _to_form(v, where, depth + 1)] for k, v in value.items()]
         return {"mapping": pairs}
@@ -177,42 +177,44 @@ def _from_form(form: Any, where: str, depth: int) -> Any:
     if form is None or isinstance(form, (bool, int, float, str)):
         return form
     if isinstance(form, list):
-        return [_from_form(one, where, depth + 1) for one in form]
+        return [_from_form(entry, where, depth + 1) for entry in form]
     if "kind" in form:
         return from_json(form, where)
     if len(form) == 1:
-        ((name, held),) = form.items()
+        ((name, content),) = form.items()
         try:
-            if name == "float" and held in ("nan", "inf", "-inf"):
-                return float(held)
-            if name in ("tuple", "set") and isinstance(held, list):
-                values = (_from_form(one, where, depth + 1) for one in held)
+            if name == "float" and content in ("nan", "inf", "-inf"):
+                return float(content)
+            if name in ("tuple", "set") and isinstance(content, list):
+                values = (_from_form(entry, where, depth + 1) for entry in content)
                 return tuple(values) if name == "tuple" else set(values)
-            if name == "mapping" and isinstance(held, list) and all(_is_pair(one) for one in held):
-                pairs = ((_from_form(k, where, depth + 1), _from_form(v, where, depth + 1)) for k, v in held)
+            if name == "mapping" and isinstance(content, list) and all(map(_is_pair, content)):
+                pairs = (
+                    (_from_form(k, where, depth + 1), _from_form(v, where, depth + 1)) for k, v in content
+                )
                 return dict(pairs)
-            if name in _FORMS and isinstance(held, str):
-                return _FORMS[name][2](held)
+            if name in _FORMS and isinstance(content, str):
+                return _FORMS[name][2](content)
         except (ValueError, TypeError, ArithmeticError):
-            raise ContractError(Problem(where, f"a value of the form {name!r}", shown(held))) from None
+            raise ContractError(Problem(where, f"a value of the form {name!r}", shown(content))) from None
         if name == "keras":
-            return _from_keras_form(held, where)
-        if name == "scale" and isinstance(held, dict):
-            return _from_scale_form(held, where)
+            return _from_keras_form(content, where)
+        if name == "scale" and isinstance(content, dict):
+            return _from_scale_form(content, where)
     raise ContractError(Problem(where, "a value as Declaration.save writes it", shown(form)))
 
 
 def _from_scale_form(form: dict[str, Any], where: str) -> Scaling:
-    own = form.get("own")
-    forms = own if isinstance(own, list) else [own]
-    made = tuple(_from_keras_form(one, where) for one in forms) if own is not None else ()
+    custom = form.get("own")
+    pair = isinstance(custom, list)
+    parts = tuple(_from_keras_form(part, where) for part in (custom if pair else [custom])) if custom else ()
     try:
-        if set(form) == {"own", "low", "high"} and made:
-            return OwnScaling(made if isinstance(own, list) else made[0], form["low"], form["high"])
         if set(form) == {"name", "center", "width"}:
             return NamedScaling(form["name"], form["center"], form["width"])
+        if set(form) == {"own", "low", "high"} and parts:
+            return OwnScaling(parts if pair else parts[0], form["low"], form["high"])
     except PolyheadError as error:
-        raise ContractError(*(_inside(where, problem) for problem in error.problems)) from None
+        raise _located(error, where) from None
     raise ContractError(Problem(where, "a scale as Declaration.save writes it", shown(form)))
 
 
@@ -220,16 +222,16 @@ def _is_pair(form: Any) -> bool:
     return isinstance(form, list) and len(form) == 2
 
 
-def _keras_form(value: Any, where: str, more: str = "") -> Any:
-    """Serialize a user's loss, metric or scale with Keras; ``more`` is further advice for errors."""
+def _keras_form(value: Any, where: str, advice: str = "") -> Any:
+    """Serialize a user's loss, metric or scale with Keras; ``advice`` is added to errors."""
     try:
-        found = serialized(value)
-        deserialized(found)
+        form = serialized(value)
+        deserialized(form)
     except Exception as error:
         fix = "Decorate its class or function with @keras.saving.register_keras_serializable()."
         expected = "what Keras can save and load"
-        raise ContractError(Problem(where, expected, shown(value), hints(more, fix))) from error
-    return found
+        raise ContractError(Problem(where, expected, shown(value), hints(advice, fix))) from error
+    return form
 
 
 def _from_keras_form(form: Any, where: str) -> Any:

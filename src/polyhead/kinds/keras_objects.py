@@ -13,15 +13,12 @@ def serialized(thing: Any) -> Any:
     """
     import keras
 
-    found = keras.saving.serialize_keras_object(thing)
+    form = keras.saving.serialize_keras_object(thing)
     arguments = getattr(thing, "_fn_kwargs", {})
-    if arguments and isinstance(found, dict) and isinstance(found.get("config"), dict):
-        taken = inspect.signature(type(thing).__init__).parameters
-        lost = {
-            name: value for name, value in arguments.items() if name in taken and name not in found["config"]
-        }
-        found["config"].update(lost)
-    return found
+    if arguments and isinstance(form, dict) and isinstance(form.get("config"), dict):
+        accepted = inspect.signature(type(thing).__init__).parameters.keys() - form["config"].keys()
+        form["config"].update({name: value for name, value in arguments.items() if name in accepted})
+    return form
 
 
 def deserialized(form: Any) -> Any:

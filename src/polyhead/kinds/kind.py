@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, fields, replace
+from dataclasses import KW_ONLY, Field, dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import (
-    ContractError,
-    Problem,
-    as_list,
-    plain_fields,
-    shown,
-)
+from polyhead.errors import ContractError, Problem, as_list, plain_fields, shown
 from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.inherited_docs import with_inherited
 from polyhead.kinds.mixed_labels import Mixing
@@ -45,27 +39,24 @@ class Kind(ABC):
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        for one in fields(self):
-            value = getattr(self, one.name)
-            wanted = (
-                (bool,) if one.type == "bool" else (bool, type(None)) if one.type == "bool | None" else object
-            )
-            if not isinstance(value, wanted):
-                where = f"{type(self).__name__}({one.name}=)"
-                raise ContractError(Problem(where, "True or False", shown(value)))
+        flags = {"bool": (True, False), "bool | None": (True, False, None)}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.type in flags and not any(value is flag for flag in flags[f.type]):
+                raise ContractError(
+                    Problem(f"{type(self).__name__}({f.name}=)", "True or False", shown(value))
+                )
         if self.column is None or isinstance(self.column, str):
             return
-        names = as_list(self.column)
+        where, names = f"{type(self).__name__}(column=)", as_list(self.column)
         if not names or not all(isinstance(name, str) for name in names):
             expected = "the name of a column, or a list of names"
-            raise ContractError(Problem(f"{type(self).__name__}(column=)", expected, shown(self.column)))
+            raise ContractError(Problem(where, expected, shown(self.column)))
         if len(names) > 1 and self.one_column:
-            where = f"{type(self).__name__}(column=)"
             raise ContractError(Problem(where, "the name of one column", shown(self.column), self.one_column))
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            where, found = f"{type(self).__name__}(column=)", f"{shown(twice)} twice"
-            raise ContractError(Problem(where, "names of different columns", found))
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        if repeated is not None:
+            raise ContractError(Problem(where, "names of different columns", f"{shown(repeated)} twice"))
         object.__setattr__(self, "column", tuple(names) if isinstance(self.column, tuple) else names)
 
     @property
@@ -132,23 +123,27 @@ class Kind(ABC):
 
     def __repr__(self) -> str:
         """The constructor call, with the arguments that differ from their defaults."""
-        parts: list[str] = []
+        arguments: list[str] = []
         positional = True
         for f in sorted((f for f in fields(self) if f.repr), key=lambda f: bool(f.kw_only)):
             value = getattr(self, f.name)
-            default = type(value) is type(f.default) and value == f.default
-            positional = positional and not f.kw_only and not default
-            if not default:
-                parts.append(shown(value, 60) if positional else f"{f.name}={shown(value, 60)}")
-        return f"{type(self).__name__}({', '.join(parts)})"
+            positional = positional and not f.kw_only and not is_default(f, value)
+            if not is_default(f, value):
+                arguments.append(shown(value, 60) if positional else f"{f.name}={shown(value, 60)}")
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
     def fixed(self, **changes: Any) -> Self:
         """Return a copy with some fields changed; learned fields can be set too, and are kept otherwise."""
         learned = {f.name: changes.pop(f.name, getattr(self, f.name)) for f in fields(self) if not f.init}
-        found = replace(self, **changes)
+        changed = replace(self, **changes)
         for name, value in learned.items():
-            object.__setattr__(found, name, value)
-        return found
+            object.__setattr__(changed, name, value)
+        return changed
+
+
+def is_default(f: Field[Any], value: Any) -> bool:
+    """Return whether a value is the default of a field, of the same type."""
+    return type(value) is type(f.default) and bool(value == f.default)
 
 
 def columns_read(*kinds: Mapping[str, Kind]) -> tuple[str, ...]:

@@ -17,15 +17,15 @@ def layer_names(names: Iterable[str]) -> list[str]:
     >>> layer_names(["age", "Sale Price", "a/b"])
     ['age', 'Sale_Price', 'a_b']
     """
-    found: list[str] = []
+    layers: list[str] = []
     taken = set(names)
     for name in names:
         layer = re.sub(r"[^A-Za-z0-9_>-]", "_", name)
         while layer != name and layer in taken:
             layer += "_"
         taken.add(layer)
-        found.append(layer)
-    return found
+        layers.append(layer)
+    return layers
 
 
 def output_dtype() -> str | None:
@@ -43,19 +43,13 @@ def pooled_features(features: Any) -> Any:
     """Return features as vectors, with maps averaged over space."""
     import keras
 
-    layers = keras.layers
     rank = len(features.shape)
     if rank == 2:
         return features
-    pool = {
-        3: layers.GlobalAveragePooling1D,
-        4: layers.GlobalAveragePooling2D,
-        5: layers.GlobalAveragePooling3D,
-    }
-    if rank not in pool:
+    if not 2 < rank < 6:
         expected = "features of rank 2 to 5, (B, ..., channels)"
         raise ContractError(Problem("outputs()", expected, f"shape {features.shape}"))
-    return pool[rank]()(features)
+    return getattr(keras.layers, f"GlobalAveragePooling{rank - 2}D")()(features)
 
 
 def flat_features(features: Any) -> Any:
