@@ -57,9 +57,9 @@ class ArrayStatistics:
         filler: the first filler, and its place.
         stray: boxes or points outside of their image, as they are before it is resized.
 
-    >>> found = ArrayStatistics()
-    >>> found.add(np.array([[0.5], [2.0]]), lambda row: (7, 3)[row])
-    >>> found.low, found.high, found.mean, found.alike
+    >>> statistics = ArrayStatistics()
+    >>> statistics.add(np.array([[0.5], [2.0]]), lambda row: (7, 3)[row])
+    >>> statistics.low, statistics.high, statistics.mean, statistics.alike
     ((0.5, 7), (2.0, 3), 1.25, False)
     """
 
@@ -123,12 +123,12 @@ class ArrayStatistics:
         """Whether each row, or each position of it, is 0 except for a single 1."""
         return self.zero_one and self.ones and len(self.shape) > 0 and self.shape[-1] > 1
 
-    def add(self, array: np.ndarray, place: Callable[[int], Any], valid: np.ndarray | None = None) -> None:
+    def add(self, array: np.ndarray, place_of: Callable[[int], Any], valid: np.ndarray | None = None) -> None:
         """Add a batch of rows.
 
         Args:
             array: numbers ``(B, *shape)``.
-            place: gives the place of row ``i`` of the batch.
+            place_of: returns the place of row ``i`` of the batch.
             valid: which numbers to count, bool ``(B, *leading axes of shape)``; None for all.
         """
         if not self.dtype:
@@ -149,11 +149,11 @@ class ArrayStatistics:
             counting = spread_over(valid, array).reshape(len(array), -1)[rows]
             flat = np.where(counting, flat, flat.dtype.type(0))
         self._add_rows(
-            flat, counting, lambda i: place(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1
+            flat, counting, lambda i: place_of(int(rows[i])), array.shape[-1] if array.ndim > 1 else 1
         )
 
     def _add_rows(
-        self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any], last: int
+        self, flat: np.ndarray, valid: np.ndarray | None, place_of: Callable[[int], Any], last: int
     ) -> None:
         if self._first is None:
             self._first = flat[0].copy()
@@ -162,7 +162,7 @@ class ArrayStatistics:
         with np.errstate(invalid="ignore", over="ignore"):
             total = float(flat.sum(dtype=np.float64))
         if not math.isfinite(total):
-            finite = self._finite(flat, place)
+            finite = self._finite(flat, place_of)
             valid = finite if valid is None else valid & finite
             flat = np.where(finite, flat, 0)
             total = float(flat.sum(dtype=np.float64))
@@ -170,30 +170,30 @@ class ArrayStatistics:
         self.total += total
         self.squares += float(np.einsum("ij,ij->", flat, flat, dtype=np.float64))
         if valid is None or valid.any():
-            self._range(flat, valid, place)
+            self._range(flat, valid, place_of)
             if self.most_distinct:
-                self._values(flat, valid, place, last)
+                self._values(flat, valid, place_of, last)
 
-    def _finite(self, flat: np.ndarray, place: Callable[[int], Any]) -> np.ndarray:
+    def _finite(self, flat: np.ndarray, place_of: Callable[[int], Any]) -> np.ndarray:
         finite, nan = np.isfinite(flat), np.isnan(flat)
         for affected, name in ((nan.any(1), "nan"), ((~finite & ~nan).any(1), "infinite")):
             if affected.any() and getattr(self, name) is None:
-                setattr(self, name, place(int(affected.argmax())))
+                setattr(self, name, place_of(int(affected.argmax())))
         self.not_finite += int((~finite).any(1).sum())
         return finite
 
-    def _range(self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any]) -> None:
+    def _range(self, flat: np.ndarray, valid: np.ndarray | None, place_of: Callable[[int], Any]) -> None:
         width = flat.shape[1]
         lows = flat if valid is None else np.where(valid, flat, np.inf)
         highs = flat if valid is None else np.where(valid, flat, -np.inf)
         lowest, highest = int(lows.argmin()), int(highs.argmax())
         if lows.flat[lowest] < self.low[0]:
-            self.low = (float(lows.flat[lowest]), place(lowest // width))
+            self.low = (float(lows.flat[lowest]), place_of(lowest // width))
         if highs.flat[highest] > self.high[0]:
-            self.high = (float(highs.flat[highest]), place(highest // width))
+            self.high = (float(highs.flat[highest]), place_of(highest // width))
 
     def _values(
-        self, flat: np.ndarray, valid: np.ndarray | None, place: Callable[[int], Any], last: int
+        self, flat: np.ndarray, valid: np.ndarray | None, place_of: Callable[[int], Any], last: int
     ) -> None:
         """Record fractions, distinct values, and whether rows sum to 1."""
         if self.ones:
@@ -204,7 +204,7 @@ class ArrayStatistics:
             fractions = flat != np.rint(flat)
             row = first_row(fractions)
             if row is not None:
-                self.fraction = (float(flat[row][fractions[row]][0]), place(row))
+                self.fraction = (float(flat[row][fractions[row]][0]), place_of(row))
                 self.distinct = None
         if self.distinct is not None:
             for value, count in _distinct(flat if valid is None else flat[valid], self.most_distinct + 1):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from numbers import Real
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -45,26 +44,3 @@ class Conversion:
 
 
 FINITE = Conversion("float32", low=-FLOAT32_MAX, high=FLOAT32_MAX)
-
-
-def of_classes(
-    dtype: str, values: Sequence[int], weights: Sequence[float] | None, missing: Any
-) -> Conversion | None:
-    """The conversion of classes to ids; None if "no label" is marked by something other than a whole number.
-
-    Args:
-        values: the column's value for each class, in order.
-        weights: the weights of the classes; None if pixels have none.
-        missing: the value that means "no label"; it becomes id 0 with weight 0.
-
-    >>> of_classes("int32", (0, 1), (1.0, 2.0), 255).weights
-    {0: 1.0, 1: 2.0, 255: 0.0}
-    """
-    ids: dict[int, float] = {value: i for i, value in enumerate(values)}
-    weight_of = None if weights is None else dict(zip(values, weights, strict=True))
-    if missing is None:
-        return Conversion(dtype, values=ids, weights=weight_of)
-    if not isinstance(missing, Real) or not float(missing).is_integer():
-        return None
-    marker = int(float(missing))
-    return Conversion(dtype, values={**ids, marker: 0}, weights={**(weight_of or {}), marker: 0.0})

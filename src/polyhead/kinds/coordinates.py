@@ -224,13 +224,13 @@ class Coordinates(Head):
         sides = np.array([view.target[::-1] for view in views], np.float64)
         return coordinates * np.tile(sides, coordinates.shape[-1] // 2)[:, None]
 
-    def in_original(self, found: Any, view: InOriginal) -> np.ndarray:
+    def in_original(self, coordinates: Any, view: InOriginal) -> np.ndarray:
         """Map a box or point to pixels of the original image, in the format of the column, without clipping.
 
         Args:
-            found: a box as ``xyxy``, ``(4,)``, or a point ``(2,)``, as the model predicts it.
+            coordinates: a box as ``xyxy``, ``(4,)``, or a point ``(2,)``, as the model predicts it.
         """
-        pixels = self._in_pixels(np.asarray(found, np.float64).reshape(1, 1, -1), [view])
+        pixels = self._in_pixels(np.asarray(coordinates, np.float64).reshape(1, 1, -1), [view])
         ends = view.points(pixels.reshape(-1, 2))
         return (
             self.to_column(np.concatenate([ends.min(0), ends.max(0)])[None])[0] if len(ends) > 1 else ends[0]

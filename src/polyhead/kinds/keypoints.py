@@ -38,11 +38,11 @@ def left_and_right(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
     if len(places) < len(names):  # equal names are ambiguous
         return ()
     words = {name.lower(): _WORDS.findall(name) for name in names}
-    alike = Counter(_with_letters_as(".", parts) for parts in words.values())
+    alike = Counter(_with_letters_as(".", split_name) for split_name in words.values())
     pairs = []
-    for name, parts in words.items():
-        lettered = alike[_with_letters_as(".", parts)] > _SIDES  # numbered by letters, as a to z
-        right = (name if lettered else _with_letters_as("r", parts, "l")).replace("left", "right")
+    for name, split_name in words.items():
+        lettered = alike[_with_letters_as(".", split_name)] > _SIDES  # numbered by letters, as a to z
+        right = (name if lettered else _with_letters_as("r", split_name, "l")).replace("left", "right")
         if right != name and right in places:
             pairs.append((places[name], places[right]))
     return tuple(pairs)

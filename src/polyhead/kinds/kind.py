@@ -171,6 +171,6 @@ class Input(Kind):
             way: `BLEND` or `PATCH`.
         """
 
-    def mix(self, parts: np.ndarray, mixing: Mixing) -> np.ndarray:
+    def mix(self, components: np.ndarray, mixing: Mixing) -> np.ndarray:
         """Mix encoded components ``(K, B, *shape)`` into rows ``(B, *shape)``."""
-        return mixing.image(parts)
+        return mixing.image(components)

@@ -32,13 +32,13 @@ def lists_fix(text: Any) -> str:
     readers = (("json.loads", json.loads), ("ast.literal_eval", ast.literal_eval)) if in_brackets else ()
     for name, read in readers:
         try:
-            found = read(inside)
+            value = read(inside)
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
-        if isinstance(found, (list, tuple)):
+        if isinstance(value, (list, tuple)):
             return f"Turn text into lists: [{name}(text) for text in column]."
-    parts = _BETWEEN.split(inside[1:-1].strip() if in_brackets else inside)
-    if len(parts) < 2 or not all(map(reads_as_number, parts)):
+    words = _BETWEEN.split(inside[1:-1].strip() if in_brackets else inside)
+    if len(words) < 2 or not all(map(reads_as_number, words)):
         return ""
     strip = f'.strip("{inside[0]}{inside[-1]}")' if in_brackets else ""
     mark = next((f'"{mark}"' for mark in ",;" if mark in inside), "")
@@ -53,18 +53,18 @@ def reads_as_number(text: str) -> bool:
         return False
 
 
-def listed_fix(found: Any) -> str:
+def listed_fix(value: Any) -> str:
     """Say what to do about labels that are not in a list."""
-    if fix := lists_fix(found):
+    if fix := lists_fix(value):
         return fix
-    if isinstance(found, Mapping):
+    if isinstance(value, Mapping):
         return "Give the names that hold: [[name for name, holds in row.items() if holds] for row in column]."
-    if isinstance(found, str) and not found.strip():
+    if isinstance(value, str) and not value.strip():
         return "Give [] where no label holds, and None where nobody looked."
-    mark = listed_mark(found)
+    mark = listed_mark(value)
     if not mark:
         return "Put a single label into a list."
-    mark += " " * (f"{mark} " in found)
+    mark += " " * (f"{mark} " in value)
     return f"Split the labels: {split_labels(mark)}."
 
 
@@ -110,9 +110,9 @@ def leaving_gaps(fix: str, none: str = "None") -> str:
     if " else None for " in fix or " else text for " in fix:
         return fix
 
-    def complete(found: re.Match[str]) -> str:
-        condition = "isinstance(text, str)" if found[1] == "text" else f"{found[1]} is not None"
-        return f" if {condition} else {none}{found[0]}"
+    def complete(loop: re.Match[str]) -> str:
+        condition = "isinstance(text, str)" if loop[1] == "text" else f"{loop[1]} is not None"
+        return f" if {condition} else {none}{loop[0]}"
 
     fix = re.sub(r" for (text|time|one) in column\]", complete, fix)
     return re.sub(
@@ -128,8 +128,8 @@ def labels_mark(texts: Sequence[str]) -> str:
     """
     for mark in _MARKS:
         several = [text for text in texts if mark in text]
-        parts = {part.strip() for text in texts for part in text.split(mark)} - {""}
-        if 3 * len(several) >= len(texts) > 0 and len(parts) <= len(texts) and several:
+        labels = {label.strip() for text in texts for label in text.split(mark)} - {""}
+        if 3 * len(several) >= len(texts) > 0 and len(labels) <= len(texts) and several:
             return mark + " " * all(f"{mark} " in text for text in several)
     return ""
 
@@ -162,15 +162,15 @@ def repeats_fix(labels: Sequence[Any]) -> str:
     repeated = {label for label in labels if labels.count(label) > 1}
     filler = next(iter(repeated)) if len(repeated) == 1 else 0
     fills = filler is None or filler in ("", -1) or filler != filler
-    filled = f"{no_label_fix(filler)}." if fills else ""
+    leave_out = f"{no_label_fix(filler)}." if fills else ""
     words = {str(label).lower() for label in labels}
     for pair in PAIRS:
         if words <= set(pair):
             yes = next((label for label in labels if str(label).lower() == pair[1]), pair[1])
             yes = 1 if pair == ("-1", "1") and not isinstance(labels[0], str) else yes
             flags = f"If these are {pair[0]} and {pair[1]} for each label, give np.array(column) == {yes!r}."
-            return hints(flags, filled)
-    return filled or "Leave out the repeats."
+            return hints(flags, leave_out)
+    return leave_out or "Leave out the repeats."
 
 
 PAIRS = (("0", "1"), ("-1", "1"), ("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"))

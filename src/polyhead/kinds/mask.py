@@ -15,7 +15,7 @@ from polyhead.errors import BadValue, ContractError, Problem, as_list, is_intege
 from polyhead.kinds import class_encoding
 from polyhead.kinds.class_head import ClassHead
 from polyhead.kinds.color_classes import Colors, as_colors
-from polyhead.kinds.conversion import Conversion, of_classes
+from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_pixels import MaskJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
@@ -278,8 +278,14 @@ class Mask(ClassHead, Pixels):
         weighed = self.missing is not None or self.class_weight is not None
         if self.in_colors or (self.multi and weighed) or not self.holds(column):
             return None
-        weights = self.weights_by_id().tolist() if weighed else None
-        return of_classes(self.dtype, self._class_values, weights, self.missing)
+        ids = {value: i for i, value in enumerate(self._class_values)}
+        weights = dict(zip(ids, self.weights_by_id().tolist(), strict=True))
+        if self.missing is not None:
+            if not isinstance(self.missing, Real) or not float(self.missing).is_integer():
+                return None
+            marker = int(float(self.missing))
+            ids[marker], weights[marker] = 0, 0.0
+        return Conversion(self.dtype, values=ids, weights=weights if weighed else None)
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         if self._colors is not None:

@@ -44,41 +44,41 @@ class Mixing:
     patches: np.ndarray | None = None
     shifts: np.ndarray | None = None
 
-    def image(self, parts: np.ndarray) -> np.ndarray:
+    def image(self, components: np.ndarray) -> np.ndarray:
         """Mix images, or other inputs, of the components.
 
         Args:
-            parts: ``(K, B, ...)``; with patches, ``(K, B, H, W, ...)`` of any size.
+            components: ``(K, B, ...)``; with patches, ``(K, B, H, W, ...)`` of any size.
 
         Returns:
             The mixed inputs, ``(B, ...)`` of the same dtype; integers are rounded.
         """
         if self.patches is not None:
-            return self.cut(parts)
-        shares = self.shares.astype(np.float32).reshape(*self.shares.shape, *[1] * (parts.ndim - 2))
-        mixed = np.multiply(parts[0], shares[0], dtype=np.float32)
-        for part, share in zip(parts[1:], shares[1:], strict=True):
-            mixed += np.multiply(part, share, dtype=np.float32)
-        return np.rint(mixed).astype(parts.dtype) if parts.dtype.kind in "iu" else mixed
+            return self.cut(components)
+        shares = self.shares.astype(np.float32).reshape(*self.shares.shape, *[1] * (components.ndim - 2))
+        mixed = np.multiply(components[0], shares[0], dtype=np.float32)
+        for component, share in zip(components[1:], shares[1:], strict=True):
+            mixed += np.multiply(component, share, dtype=np.float32)
+        return np.rint(mixed).astype(components.dtype) if components.dtype.kind in "iu" else mixed
 
-    def cut(self, parts: np.ndarray) -> np.ndarray:
+    def cut(self, components: np.ndarray) -> np.ndarray:
         """Paste the patches of arrays ``(K, B, H, W, ...)`` into one, ``(B, H, W, ...)``.
 
         An array whose size differs from the frame's is cut at the nearest edges of its own pixels.
         """
-        pasted = np.empty(parts.shape[1:], parts.dtype)
-        for k, i, target, source in self._slices(*parts.shape[2:4]):
-            pasted[i][target] = parts[k, i][source]
+        pasted = np.empty(components.shape[1:], components.dtype)
+        for k, i, target, source in self._slices(*components.shape[2:4]):
+            pasted[i][target] = components[k, i][source]
         return pasted
 
-    def alone(self, parts: np.ndarray) -> np.ndarray:
+    def alone(self, components: np.ndarray) -> np.ndarray:
         """The visible parts of arrays ``(K, B, m, H, W, ...)``, each separately: 0 outside of its component's patch."""
         if self.patches is None or self.shifts is None:
-            return parts
-        visible = np.zeros_like(parts)
-        for k, i, target, source in self._slices(*parts.shape[3:5]):
+            return components
+        visible = np.zeros_like(components)
+        for k, i, target, source in self._slices(*components.shape[3:5]):
             visible[:k, i, :, *target] = 0  # later patches cover earlier ones
-            visible[k, i, :, *target] = parts[k, i, :, *source]
+            visible[k, i, :, *target] = components[k, i, :, *source]
         return visible
 
     def _slices(
@@ -206,10 +206,10 @@ def take_places(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.where(places < 0, values.dtype.type(0), taken)
 
 
-def together(parts: np.ndarray) -> np.ndarray:
+def together(components: np.ndarray) -> np.ndarray:
     """Concatenate the entries ``(K, B, m, ...)`` of a row's components to ``(B, K * m, ...)``."""
-    by_row = np.moveaxis(parts, 0, 1)
-    return by_row.reshape(len(by_row), -1, *parts.shape[3:])
+    by_row = np.moveaxis(components, 0, 1)
+    return by_row.reshape(len(by_row), -1, *components.shape[3:])
 
 
 def require_soft(loss: Any) -> None:

@@ -33,7 +33,7 @@ def conversion_fix(value: Any, fix: str = "") -> str:
     >>> conversion_fix("1.5"), conversion_fix("cat", "Drop it.")
     ('Turn text into numbers: np.asarray(column, float).', 'Drop it.')
     """
-    row = value
+    whole = value
     while (isinstance(value, (list, tuple)) and value) or (isinstance(value, np.ndarray) and value.size):
         value = value.flat[0] if isinstance(value, np.ndarray) else value[0]
     kind = value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else ""
@@ -46,11 +46,11 @@ def conversion_fix(value: Any, fix: str = "") -> str:
     if not isinstance(value, str) and times_fix(value):
         return times_fix(value)
     if isinstance(value, dict) and fix in ("", NUMBERS_FIX):
-        where = "column" if value is row else "row"
-        parts = [key for key, one in value.items() if isinstance(one, (list, tuple)) or np.ndim(one)]
-        if parts:
-            return f"Give one of its parts: [one[{parts[0]!r}] for one in {where}]."
-        keys = [key for key, one in value.items() if isinstance(one, (Real, Decimal))] or list(value)
+        where = "column" if value is whole else "row"
+        nested = [key for key, entry in value.items() if isinstance(entry, (list, tuple)) or np.ndim(entry)]
+        if nested:
+            return f"Give one of its parts: [one[{nested[0]!r}] for one in {where}]."
+        keys = [key for key, entry in value.items() if isinstance(entry, (Real, Decimal))] or list(value)
         return f"Give the numbers without names: [[one[key] for key in {shown(keys)}] for one in {where}]."
     if not isinstance(value, str) or fix not in ("", NUMBERS_FIX):
         return fix
@@ -81,9 +81,9 @@ def _unit_fix(text: str) -> str:
     ('Turn text into numbers: [float(text.strip("% ")) for text in column].', '')
     """
     signs = "".join(sign for sign in "$€£¥%" if sign in text)
-    bare = text.strip(f"{signs} ")
-    edit = _edit_of(bare)
-    if not signs or not (edit or reads_as_number(bare)):
+    number = text.strip(f"{signs} ")
+    edit = _edit_of(number)
+    if not signs or not (edit or reads_as_number(number)):
         return ""
     return f'{_TURN}[float(text.strip("{signs} "){edit}) for text in column].'
 
@@ -94,22 +94,22 @@ def _separator_fix(text: str) -> str:
     >>> _separator_fix("1.500,25")
     'Turn text into numbers: [float(text.replace(".", "").replace(",", ".")) for text in column].'
     """
-    text, other = text.strip(), ""
+    text, alternative = text.strip(), ""
     edit = _edit_of(text)
     if edit == '.replace(",", "")' and text.count(",") == 1 and "." not in text:
         read = '[float(text.replace(",", ".")) for text in column]'
-        other = f" if commas separate thousands, {read} if decimals follow them"
+        alternative = f" if commas separate thousands, {read} if decimals follow them"
     elif edit == '.replace(" ", "")':
         read = lists_fix(text).removeprefix(_TURN).removesuffix(".")
-        other = f" if spaces separate thousands, {read} if they separate numbers"
-    return f"{_TURN}[float(text{edit}) for text in column]{other}." if edit else ""
+        alternative = f" if spaces separate thousands, {read} if they separate numbers"
+    return f"{_TURN}[float(text{edit}) for text in column]{alternative}." if edit else ""
 
 
 def _edit_of(text: str) -> str:
     """Return code that turns a number with separators into one that ``float`` reads; empty for other texts."""
-    if found := _THOUSANDS.fullmatch(text):
-        edit = f'.replace({json.dumps(found[1])}, "")'
-        return edit + '.replace(",", ".")' * (found[2] == ",")
+    if thousands := _THOUSANDS.fullmatch(text):
+        edit = f'.replace({json.dumps(thousands[1])}, "")'
+        return edit + '.replace(",", ".")' * (thousands[2] == ",")
     return '.replace(",", ".")' * (text.count(",") == 1 and reads_as_number(text.replace(",", ".")))
 
 

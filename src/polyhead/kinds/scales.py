@@ -298,6 +298,8 @@ def _check_numbers(scaling: Scaling, first: str, second: str, positive: bool = F
             expected = f"a list of finite numbers{' above 0' * above_0}"
             raise ContractError(Problem(name, expected, shown(numbers)))
         object.__setattr__(scaling, name, tuple(map(float, numbers)))
-    length, found = len(getattr(scaling, first)), len(getattr(scaling, second))
-    if length != found:
-        raise ContractError(Problem(second, f"{counted(length, 'number')}, as {first} has", f"{found}"))
+    length, second_length = len(getattr(scaling, first)), len(getattr(scaling, second))
+    if length != second_length:
+        raise ContractError(
+            Problem(second, f"{counted(length, 'number')}, as {first} has", f"{second_length}")
+        )
