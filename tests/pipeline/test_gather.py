@@ -10,7 +10,7 @@ import polyhead as ph
 from polyhead.columns.lazy import OnDisk
 from polyhead.jit import Loop, wait_until_compiled
 from polyhead.kinds import Array, Image, Mask
-from polyhead.kinds.conversion import FINITE, FLOAT32, Conversion
+from polyhead.kinds.conversion import FINITE, FLOAT32_MAX, Conversion
 from polyhead.pipeline import gather as gathering
 from polyhead.pipeline.buffer_pool import Pool
 from polyhead.pipeline.gather import Gather, MemoryColumn, can_gather
@@ -188,7 +188,7 @@ def test_fractions_and_what_is_not_finite(how, number):
     column = np.zeros((2, 3))
     column[1, 2] = number
     ids = Conversion("int32", values={0: 0, 1: 1})
-    finite = Conversion("float32", low=-FLOAT32, high=FLOAT32)
+    finite = Conversion("float32", low=-FLOAT32_MAX, high=FLOAT32_MAX)
     gather = Gather(
         {"ids": MemoryColumn(column, ids, (3,), always=True), "x": MemoryColumn(column, finite, (3,))}, Pool()
     )
@@ -266,12 +266,12 @@ def zeros(*shape, dtype="uint8"):
         (
             Array((2,), dtype="float32"),
             zeros(3, 2, dtype="f4"),
-            Conversion("float32", low=-FLOAT32, high=FLOAT32),
+            Conversion("float32", low=-FLOAT32_MAX, high=FLOAT32_MAX),
         ),
         (
             Array((1,), dtype="float32"),
             zeros(3, dtype="f8"),
-            Conversion("float32", low=-FLOAT32, high=FLOAT32),
+            Conversion("float32", low=-FLOAT32_MAX, high=FLOAT32_MAX),
         ),
         (Array((2,), dtype="float32"), zeros(3, 2), Conversion("float32")),
         (Array((2,), dtype="float32", fill=0.0), zeros(3, 2, dtype="f4"), None),
