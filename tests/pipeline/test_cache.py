@@ -10,7 +10,7 @@ import pytest
 
 import polyhead as ph
 from polyhead.errors import ContractError
-from polyhead.pipeline.cache import Cached
+from polyhead.pipeline.cache import CachedRows
 
 PIL = pytest.importorskip("PIL.Image")
 cv2 = pytest.importorskip("cv2")
@@ -84,7 +84,7 @@ def same(ours, theirs, images=True):
 
 def cache_of(feed):
     cache = feed._assembler.source
-    assert isinstance(cache, Cached)
+    assert isinstance(cache, CachedRows)
     return cache
 
 
@@ -278,7 +278,7 @@ def test_validation_rows_may_have_one_too(tmp_path, rows):
     feed = feed_of(rows, cache=tmp_path / "cache")
     val = feed.on(rows, cache=tmp_path / "cache")
     assert isinstance(feed.on(rows)._assembler.source, ph.Source)
-    assert not isinstance(feed.on(rows)._assembler.source, Cached)
+    assert not isinstance(feed.on(rows)._assembler.source, CachedRows)
     same(epochs(val, 1), epochs(feed_of(rows).on(rows), 1))
 
 

@@ -21,15 +21,9 @@ from polyhead.errors import (
     place,
     shown,
 )
-from polyhead.packing.packed_rows import (
-    fingerprint,
-    keep_as,
-    rows_are_decoded,
-    rows_of,
-    specs_of,
-    with_origins,
-)
+from polyhead.packing.packed_rows import rows_of, specs_of, with_origins
 from polyhead.packing.shard_writer import write_shards
+from polyhead.pipeline.converted_rows import ConvertedRows
 from polyhead.pipeline.feed_arguments import no_worker_count
 from polyhead.progress import bar
 from polyhead.sources.source import Source
@@ -43,7 +37,7 @@ from polyhead.store.files import (
     read_manifest,
     write_manifest,
 )
-from polyhead.store.fingerprint import arrow_of
+from polyhead.store.fingerprint import arrow_of, of_source
 from polyhead.store.reader import Store, open_store
 from polyhead.store.writer import Journal, on_disk
 
@@ -116,12 +110,15 @@ def pack(
         raise DataError(Problem("data", "at least one row", "an empty source"))
     folder = as_path(path, "pack(path)")
     options = {"encoding": encoding, **({"quality": quality} if encoding == "jpeg" else {})}
-    part = {"rows": len(rows), "fingerprint": fingerprint(rows), **options}
+    converted = rows if isinstance(rows, ConvertedRows) else None
+    fingerprint = of_source(rows) if converted is None else converted.fingerprint
+    part = {"rows": len(rows), "fingerprint": fingerprint, **options}
     old = _old(folder, part, append)
     if old is None:
         return open_store(folder)
-    keep_as(rows, old.get("columns", ()))
-    most = DECODED_ROWS if rows_are_decoded(rows) else CHUNK_ROWS
+    if converted is not None:
+        converted.adapt_to(old.get("columns", ()))
+    most = CHUNK_ROWS if converted is None else DECODED_ROWS
     row_specs = specs_of(rows)
     rows, of_origins, complete = with_origins(rows, old.get("columns"))
     specs, merged = _joined_specs(folder, row_specs + of_origins, old)

@@ -30,7 +30,7 @@ from polyhead.images.encoded import file_place, header_of, read_file
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Origins
-from polyhead.pipeline.made_columns import MadeColumns
+from polyhead.pipeline.converted_rows import ConvertedRows
 from polyhead.pipeline.resized import ResizedRows
 from polyhead.pipeline.way_back import files_of
 from polyhead.readers.as_source import as_source
@@ -38,7 +38,6 @@ from polyhead.sources.generator import Stream
 from polyhead.sources.scanning import first_rows, pieces
 from polyhead.sources.source import Source, checked_rows, row_of
 from polyhead.store.column_codec import SharedType, Spec, like, spec_of, spec_of_text
-from polyhead.store.fingerprint import of_source
 from polyhead.store.origin_columns import FILE, origin_specs
 
 ENCODINGS = ("pixels", "jpeg", "png")
@@ -55,11 +54,11 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
     require_choice("pack(encoding=)", encoding, ENCODINGS)
     if not is_integer(quality) or not 1 <= quality <= 100:
         raise ContractError(Problem("pack(quality=)", "an integer in [1, 100]", shown(quality)))
-    wanted = _size_argument(image_size)
+    size = _size_argument(image_size)
     if isinstance(data, Feed):
         columns = data.source.columns
         heads = {n: head for n, head in data.heads.items() if set(head.reads(n)) <= set(columns)}
-        rows = ResizedRows(data.source, data.inputs, heads, wanted, _ids_in(data.source))
+        rows = ResizedRows(data.source, data.inputs, heads, size, _ids_in(data.source))
         bands = max((shape[2] for shape in rows.images.values() if shape[2] not in (1, 3)), default=0)
         if encoding == "jpeg" and bands == 4:
             fix = 'Use encoding="png", or ph.Image(channels=3).'
@@ -67,16 +66,17 @@ def rows_of(data: Any, image_size: Any, encoding: str, quality: int) -> Source:
         if encoding != "pixels" and bands not in (0, 4):
             expected = f'"pixels", as an image has {bands} bands'
             raise ContractError(Problem("pack(encoding=)", expected, shown(encoding)))
-        if encoding != "pixels":
-            _require_encodable(rows, data, encoding)
-        return rows if encoding == "pixels" else EncodedImages(rows, encoding, quality)
+        if encoding == "pixels":
+            return rows
+        _require_encodable(rows, data, encoding)
+        return EncodedRows(rows, encoding, quality)
     fix = "Pack a feed: its declaration says which columns are images, and which labels are in them."
-    for name, value in (("image_size", wanted), ("encoding", None if encoding == "pixels" else encoding)):
+    for name, value in (("image_size", size), ("encoding", None if encoding == "pixels" else encoding)):
         if value is not None:
             raise ContractError(Problem(f"pack({name}=)", "a feed", "rows without a declaration", fix))
     source = as_source(data)
     files = tuple(name for name in source.columns if _is_files(first_rows(source, name)))
-    return WithImageFiles(source, files) if files else source
+    return FilesAsBytes(source, files) if files else source
 
 
 def _require_encodable(rows: ResizedRows, feed: Feed, encoding: str) -> None:
@@ -105,32 +105,6 @@ def _ids_in(source: Source) -> tuple[str, ...]:
         return ()
 
 
-def keep_as(rows: Source, columns: Sequence[Spec]) -> None:
-    """Adapt appended rows to the columns of the store: 8-bit images as floats if it has floats, and no extra ids."""
-    rows = rows.resized if isinstance(rows, EncodedImages) else rows
-    if isinstance(rows, ResizedRows):
-        if columns and ID not in [spec["name"] for spec in columns]:
-            rows.leave_out(ID)
-        for spec in columns:
-            held = rows.dense.get(spec["name"], ((), "", False))[1] if spec["name"] in rows.images else ""
-            if spec.get("dtype") == "float32" and held == "uint8":
-                rows.keep_as_float32(spec["name"])
-
-
-def image_columns(rows: Source) -> dict[str, bool]:
-    """The columns of rows to pack that are known to hold images, and whether the images may be resized."""
-    if isinstance(rows, EncodedImages):
-        rows = rows.resized
-    if isinstance(rows, ResizedRows):
-        return dict.fromkeys(rows.images, True)
-    return dict.fromkeys(rows.converted, False) if isinstance(rows, WithImageFiles) else {}
-
-
-def rows_are_decoded(rows: Source) -> bool:
-    """Return whether reading rows opens files or decodes images."""
-    return isinstance(rows, (ResizedRows, EncodedImages, WithImageFiles))
-
-
 def _size_argument(size: Any) -> tuple[int, int] | None:
     if size is None:
         return None
@@ -151,27 +125,23 @@ def _is_files(values: Values) -> bool:
         return False
 
 
-class WithImageFiles(MadeColumns):
+class FilesAsBytes(ConvertedRows):
     """A source with some columns of paths replaced by the bytes of the files."""
-
-    converted: tuple[str, ...] = ()
 
     def __init__(self, source: Source, files: tuple[str, ...]) -> None:
         super().__init__(source)
-        self.source, self.converted = source, files
+        self.converted, self.image_columns = files, dict.fromkeys(files, False)
 
-    def only(self, columns: Sequence[str]) -> Source:
-        mine = tuple(name for name in self.converted if name in columns)
-        source = self.source.only(columns)
-        return WithImageFiles(source, mine) if mine else source
+    def spec(self, name: str) -> Spec:
+        return like(b"") if name in self.converted else super().spec(name)
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         if name not in self.converted:
-            return self.source.origins(name, ids)
-        return Origins.unknown(len(ids))._replace(files=files_of(self.source, name, ids))
+            return self._source.origins(name, ids)
+        return Origins.unknown(len(ids))._replace(files=files_of(self._source, name, ids))
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rows: dict[str, Any] = checked_rows(self.source, ids)
+        rows: dict[str, Any] = checked_rows(self._source, ids)
         row_ids = self.ids_of(ids).tolist()
         for name in self.converted:
             rows[name] = [
@@ -183,20 +153,28 @@ class WithImageFiles(MadeColumns):
         return rows
 
 
-class EncodedImages(MadeColumns):
+class EncodedRows(ConvertedRows):
     """The rows of a feed with images encoded again after resizing."""
-
-    converted: tuple[str, ...] = ()
 
     def __init__(self, resized: ResizedRows, encoding: str, quality: int) -> None:
         super().__init__(resized)
-        self.resized, self.converted = resized, tuple(resized.images)
-        self._encoding, self._quality = encoding, quality
+        self._resized, self.converted = resized, tuple(resized.images)
+        self.image_columns, self._encoding, self._quality = resized.image_columns, encoding, quality
+
+    @property
+    def fingerprint(self) -> str:
+        return self._resized.fingerprint
+
+    def spec(self, name: str) -> Spec:
+        return like(b"") if name in self.converted else self._resized.spec(name)
+
+    def adapt_to(self, stored: Sequence[Spec]) -> None:
+        self._resized.adapt_to(stored)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         from polyhead.images.encode import encode
 
-        rows: dict[str, Any] = dict(self.resized.coded(ids))
+        rows: dict[str, Any] = dict(self._resized.coded(ids))
         for name in self.converted:
             rows[name] = [encode(_of_16_bits(image), self._encoding, self._quality) for image in rows[name]]
         return rows
@@ -248,13 +226,7 @@ def _specs_of_objects(rows: Source) -> dict[str, Spec | BadValue]:
 
 
 def _spec(rows: Source, name: str) -> Spec:
-    if isinstance(rows, (EncodedImages, WithImageFiles)) and name in rows.converted:
-        return like(b"")
-    if isinstance(rows, EncodedImages):
-        return _spec(rows.resized, name)
-    if isinstance(rows, ResizedRows) and name in rows.converted:
-        return rows.spec(name)
-    return spec_of(rows, name)
+    return rows.spec(name) if isinstance(rows, ConvertedRows) else spec_of(rows, name)
 
 
 def _facts_in_manifest(rows: Source, name: str) -> Spec:
@@ -271,15 +243,6 @@ def _facts_in_manifest(rows: Source, name: str) -> Spec:
     return {"about": facts} if facts and plain else {}
 
 
-def fingerprint(rows: Source) -> str:
-    """Return a fingerprint of the rows, including how they are resized."""
-    if isinstance(rows, EncodedImages):
-        rows = rows.resized
-    if isinstance(rows, ResizedRows):
-        return rows.fingerprint
-    return of_source(rows.source, rows.converted) if isinstance(rows, WithImageFiles) else of_source(rows)
-
-
 def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list[Spec], bool]:
     """Add columns for the origins of images.
 
@@ -293,7 +256,8 @@ def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list
     Raises:
         DataError: if the rows already have a column with one of these names.
     """
-    images, every = image_columns(rows), np.zeros(0, np.int64)
+    images = rows.image_columns if isinstance(rows, ConvertedRows) else {}
+    every = np.zeros(0, np.int64)
     origins = {name: rows.origins(name, every) for name in rows.columns}
     if old is None:
         held = {name: True for name, o in origins.items() if o is not None and o.kept}
@@ -301,13 +265,11 @@ def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list
     else:
         specs = [spec for spec in old if "origin" in spec]
     complete = not any(o is not None and o.lost for o in origins.values())
-    return (_WithOrigins(rows, specs) if specs else rows), specs, complete
+    return (_RowsWithOrigins(rows, specs) if specs else rows), specs, complete
 
 
-class _WithOrigins(MadeColumns):
+class _RowsWithOrigins(ConvertedRows):
     """Rows with additional columns for the origins of images."""
-
-    converted: tuple[str, ...] = ()
 
     def __init__(self, rows: Source, specs: Sequence[Spec]) -> None:
         super().__init__(rows)

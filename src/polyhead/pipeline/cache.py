@@ -20,10 +20,10 @@ import numpy as np
 from polyhead.columns.lazy import Stored, entries, gather
 from polyhead.columns.values import Values, join, size, take
 from polyhead.errors import ContractError, DataError, Problem, StoreError, counted
-from polyhead.kinds import Head, Input, columns_read
+from polyhead.kinds import Head, Image, Input, columns_read
+from polyhead.pipeline.converted_rows import ConvertedRows, sample_rows
 from polyhead.pipeline.decoded import DecodedRows
 from polyhead.pipeline.faults import readable_rows
-from polyhead.pipeline.made_columns import MadeColumns, sample_rows
 from polyhead.pipeline.resized import ResizedRows
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows
@@ -63,13 +63,17 @@ def cached(
         ContractError: if nothing is decoded or resized.
     """
     source = source.only(columns_read(inputs, heads))
-    rows: ResizedRows | DecodedRows
-    rows = DecodedRows(source, inputs, augment, seed) if augment else ResizedRows(source, inputs, heads)
-    if not rows.converted:
+    late = {name: kind for name, kind in inputs.items() if isinstance(kind, Image) and kind.late}
+    rows: ConvertedRows | None = None
+    if not augment:
+        rows = ResizedRows(source, inputs, heads)
+    elif late:
+        rows = DecodedRows(source, late, augment, seed)
+    if rows is None or not rows.converted:
         fix = "Leave it out: these rows are read as they are."
         raise ContractError(Problem("Feed(cache=)", "images that are decoded or resized", "none", fix))
     part = "" if shard[1] == 1 else f"-{shard[0]}-of-{shard[1]}"
-    return Cached(source, rows, Path(folder).expanduser() / f"{rows.fingerprint}{part}")
+    return CachedRows(source, rows, Path(folder).expanduser() / f"{rows.fingerprint}{part}")
 
 
 _NO_ROOM = (
@@ -78,28 +82,28 @@ _NO_ROOM = (
 )
 
 
-class Cached(MadeColumns):
+class CachedRows(ConvertedRows):
     """A source that stores the columns it decodes when a row is first read."""
 
-    def __init__(self, source: Source, rows: ResizedRows | DecodedRows, folder: Path) -> None:
+    def __init__(self, source: Source, rows: ConvertedRows, folder: Path) -> None:
         super().__init__(source)
-        self._folder, self._kept = folder, rows.converted
-        self._decoding = rows.only(self._kept)
-        self._specs: list[Spec] = [*rows.specs(), {"name": NUMBER, **dense((), np.int64)}]
+        self._folder, self.converted = folder, rows.converted
+        self._decoding = rows.only(self.converted)
+        self._specs: list[Spec] = [{"name": name, **rows.spec(name)} for name in self.converted]
+        self._file_specs: list[Spec] = [*self._specs, {"name": NUMBER, **dense((), np.int64)}]
         self._lock = Lock()
-        self._stored_at = np.full(len(source), -1, np.int64)
         self._store: Source | None = None
-        self._files: list[Any] = []
-        self._on_disk: dict[str, Values | Stored] = {}
-        self._flushed = 0
-        self._waiting: list[tuple[np.ndarray, dict[str, Values]]] = []
         self._journal: Journal | None = None
+        self._waiting: list[tuple[np.ndarray, dict[str, Values]]] = []
+        self._forget_files()
         with on_disk(folder, _NO_ROOM):
             self._begin()
 
-    @property
-    def converted(self) -> tuple[str, ...]:
-        return self._kept
+    def _forget_files(self) -> None:
+        self._stored_at = np.full(len(self), -1, np.int64)
+        self._files: list[Any] = []
+        self._on_disk: dict[str, Values | Stored] = {}
+        self._rows_on_disk = 0
 
     @property
     def complete(self) -> bool:
@@ -111,20 +115,20 @@ class Cached(MadeColumns):
         try:
             return super().first_rows(name, rows)
         except DataError:
-            if name not in self._kept:
+            if name not in self.converted:
                 raise
         ids, only = sample_rows(self._source, rows), self.only([name])
-        right = readable_rows(only.coded, ids)
-        if not right.any():
+        readable, _ = readable_rows(only, ids)
+        if not readable.any():
             return first_rows(self._source, name, rows)  # this column is not decoded
-        ids = np.where(right, ids, ids[right.argmax()])[:rows]
+        ids = np.where(readable, ids, ids[readable.argmax()])[:rows]
         return only.coded(ids)[name]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        rest = [name for name in self.columns if name not in self._kept]
-        rows = dict(self._source.only(rest).coded(ids)) if rest else {}
+        unchanged = [name for name in self.columns if name not in self.converted]
+        rows = dict(self._source.only(unchanged).coded(ids)) if unchanged else {}
         store = self._store
-        rows |= self._filling(ids) if store is None else store.coded(self._stored_at[ids])
+        rows |= self._read_and_store(ids) if store is None else store.coded(self._stored_at[ids])
         return {name: rows[name] for name in self.columns}
 
     # While it fills --------------------------------------------------------------------------------------
@@ -137,20 +141,19 @@ class Cached(MadeColumns):
                 return
             (self._folder / MANIFEST).unlink()
         self._folder.mkdir(parents=True, exist_ok=True)
-        header = {"rows": len(self), "columns": self._specs}
+        header = {"rows": len(self), "columns": self._file_specs}
         try:
             journal = Journal(self._folder, header)
         except StoreError:  # another process is filling the cache: this one decodes without it
             return
         try:
             require_sizes(self._folder, journal.shards)
-            for line in journal.shards:
-                self._add_file(self._folder / line["file"], line["rows"])
+            for shard in journal.shards:
+                self._add_file(self._folder / shard["file"], shard["rows"])
         except StoreError:  # a file is damaged: start again without any
             journal.close()
             journal.remove()
-            self._stored_at[:] = -1
-            self._files, self._on_disk, self._flushed = [], {}, 0
+            self._forget_files()
             journal = Journal(self._folder, header)
         self._journal = journal
         weakref.finalize(self, journal.close)
@@ -161,9 +164,9 @@ class Cached(MadeColumns):
         positions[numbers] = np.arange(len(numbers))
         if len(numbers) != len(self) or (positions < 0).any():
             raise StoreError(Problem(f"cache {self._folder}", counted(len(self), "row"), f"{len(numbers):,}"))
-        kept = store.only(self._kept)
-        kept.coded(np.arange(0))  # reads no rows, but raises for a damaged column
-        self._stored_at, self._store = positions, kept
+        columns = store.only(self.converted)
+        columns.coded(np.arange(0))  # reads no rows, but raises for a damaged column
+        self._stored_at, self._store = positions, columns
 
     def _numbers(self, numbers: Any) -> np.ndarray:
         """The row numbers stored in a file; raise if they are not rows of the source."""
@@ -174,18 +177,18 @@ class Cached(MadeColumns):
         return rows
 
     def _add_file(self, path: Path, rows: int | None = None) -> None:
-        batch = map_shard(path, {spec["name"]: field(spec) for spec in self._specs}, rows)
-        for spec in self._specs:
+        batch = map_shard(path, {spec["name"]: field(spec) for spec in self._file_specs}, rows)
+        for spec in self._file_specs:
             checked_column(path, batch, spec["name"])
         numbers = self._numbers(batch.column(NUMBER))
-        self._stored_at[numbers] = self._flushed + np.arange(len(numbers))
-        self._flushed += len(numbers)
+        self._stored_at[numbers] = self._rows_on_disk + np.arange(len(numbers))
+        self._rows_on_disk += len(numbers)
         self._files.append(batch)
-        specs = [spec for spec in self._specs if spec["name"] != NUMBER]
-        pieces = {s["name"]: [file.column(s["name"]) for file in self._files] for s in specs}
-        self._on_disk = {s["name"]: column_from(s, pieces[s["name"]]) for s in specs}
+        for spec in self._specs:
+            name = spec["name"]
+            self._on_disk[name] = column_from(spec, [file.column(name) for file in self._files])
 
-    def _filling(self, ids: np.ndarray) -> dict[str, Values]:
+    def _read_and_store(self, ids: np.ndarray) -> dict[str, Values]:
         """Return rows, decoding and storing those that are not stored yet; several threads may decode at once."""
         if self._journal is None and self._store is None:
             return checked_rows(self._decoding, ids)
@@ -193,48 +196,47 @@ class Cached(MadeColumns):
         if len(missing):
             rows = checked_rows(self._decoding, missing)
             with self._lock, on_disk(self._folder, _NO_ROOM):
-                self._keep(missing, rows)
+                self._add_rows(missing, rows)
         with self._lock:
             if self._store is not None:
                 return dict(self._store.coded(self._stored_at[ids]))
             return self._stored(self._stored_at[ids])
 
-    def _keep(self, ids: np.ndarray, decoded: Mapping[str, Values]) -> None:
+    def _add_rows(self, ids: np.ndarray, decoded: Mapping[str, Values]) -> None:
         new = np.flatnonzero(self._stored_at[ids] < 0)  # another thread may have stored some since
         if self._store is not None or not len(new):
             return
-        rows = {name: take(decoded[name], new) for name in self._kept}
-        count = self._flushed + sum(len(numbers) for numbers, _ in self._waiting)
-        self._stored_at[ids[new]] = count + np.arange(len(new))
-        self._waiting.append((ids[new], rows))
-        held = sum(size(values) for _, part in self._waiting for values in part.values())
-        whole = count + len(new) == len(self)
-        if held >= FILE_BYTES or whole:
+        stored = self._rows_on_disk + sum(len(numbers) for numbers, _ in self._waiting)
+        self._stored_at[ids[new]] = stored + np.arange(len(new))
+        self._waiting.append((ids[new], {name: take(decoded[name], new) for name in self.converted}))
+        waiting_bytes = sum(size(values) for _, rows in self._waiting for values in rows.values())
+        complete = stored + len(new) == len(self)
+        if waiting_bytes >= FILE_BYTES or complete:
             self._flush()
-        if whole:
+        if complete:
             self._finish()
 
     def _stored(self, positions: np.ndarray) -> dict[str, Values]:
         if not len(positions):
             return dict(self._decoding.coded(positions))
-        ends = np.cumsum([self._flushed, *(len(numbers) for numbers, _ in self._waiting)])
+        ends = np.cumsum([self._rows_on_disk, *(len(numbers) for numbers, _ in self._waiting)])
 
         def read(name: str, piece: int, rows: np.ndarray) -> Values:
             return entries(self._waiting[piece - 1][1][name] if piece else self._on_disk[name], rows)
 
-        return {name: gather(ends, positions, partial(read, name)) for name in self._kept}
+        return {name: gather(ends, positions, partial(read, name)) for name in self.converted}
 
     def _flush(self) -> None:
         assert self._journal is not None
         numbers = np.concatenate([ids for ids, _ in self._waiting])
-        columns = {name: join([rows[name] for _, rows in self._waiting]) for name in self._kept}
+        columns = {name: join([rows[name] for _, rows in self._waiting]) for name in self.converted}
         columns[NUMBER] = numbers
         row_ids = self.ids_of(numbers)
-        arrays = [_as_arrow(spec, columns[spec["name"]], row_ids) for spec in self._specs]
+        arrays = [arrow_of(spec, columns[spec["name"]], row_ids) for spec in self._file_specs]
         path = self._folder / shard_name(len(self._files))
-        line = write_shard(path, self._specs, arrays, len(numbers))
-        self._journal.add(line)
-        self._journal.shards.append(line)
+        shard = write_shard(path, self._file_specs, arrays, len(numbers))
+        self._journal.add(shard)
+        self._journal.shards.append(shard)
         self._waiting = []
         self._add_file(path)
 
@@ -243,7 +245,7 @@ class Cached(MadeColumns):
         manifest = {
             "polyhead_store": VERSION,
             "rows": len(self),
-            "columns": self._specs,
+            "columns": self._file_specs,
             "shards": self._journal.shards,
             "parts": [{"rows": len(self)}],
         }
@@ -252,14 +254,3 @@ class Cached(MadeColumns):
         self._journal.close()
         self._adopt(open_store(self._folder))
         self._files, self._on_disk = [], {}
-
-
-def _as_arrow(spec: Spec, values: Values, ids: np.ndarray) -> Any:
-    """Convert decoded rows to Arrow; errors name rows by ``ids``."""
-    if not spec.get("nullable"):
-        return arrow_of(spec, values, ids)
-    rows: Any = values
-    gone = np.array([row is None for row in rows])
-    blank = np.zeros(spec["shape"], spec["dtype"])
-    filled = np.stack([blank if row is None else row for row in rows])
-    return arrow_of({**spec, "nullable": False}, filled, ids, gone if gone.any() else None)

@@ -14,6 +14,7 @@ import numpy as np
 from polyhead.columns.image_values import path_in
 from polyhead.errors import BadValue, DataError, Problem, counted
 from polyhead.foreign_errors import line_of_user
+from polyhead.sources.source import Source
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,7 +39,7 @@ def single_out_wrong_rows(attempt: Attempt, positions: np.ndarray, most: int = M
 
     Args:
         attempt: tries some rows and returns ``(name, result)`` pairs, where a result may be a `DataError`.
-        places: the positions of the rows, int64 ``(B,)``.
+        positions: the positions of the rows, int64 ``(B,)``.
         most: the most rows to single out; further ones stay grouped with others.
 
     Returns:
@@ -55,27 +56,6 @@ def single_out_wrong_rows(attempt: Attempt, positions: np.ndarray, most: int = M
     if any(isinstance(result, DataError) for *_, result in parts):
         return parts
     return [(positions, *result) for result in results]  # the rows are wrong only in combination
-
-
-def readable_rows(read: Callable[[np.ndarray], Any], ids: np.ndarray) -> np.ndarray:
-    """Return which rows can be read, bool ``(B,)``.
-
-    Args:
-        read: reads rows by their ids, or raises `DataError`.
-        ids: the rows, int64 ``(B,)``.
-    """
-
-    def attempt(positions: np.ndarray) -> list[tuple[str, Any]]:
-        try:
-            read(ids[positions])
-        except DataError as error:
-            return [("", error)]
-        return [("", None)]
-
-    right = np.ones(len(ids), bool)
-    for positions, _, error in single_out_wrong_rows(attempt, np.arange(len(ids))):
-        right[positions] = error is None
-    return right
 
 
 def _is_of_a_row(result: Any) -> bool:
@@ -130,7 +110,7 @@ def merged_problem(pairs: Sequence[tuple[int | None, Problem]], checked: int, mo
     """Merge the problems of several rows into that of the first, which then lists the places of the others.
 
     Args:
-        found: ``(row, problem)`` pairs.
+        pairs: ``(row, problem)`` pairs.
         more: whether further rows may be wrong.
     """
     (first, problem), *others = pairs
@@ -167,17 +147,38 @@ def every_wrong_row(
         ids: the ids of the rows, by which the error names them, int64 ``(B,)``.
     """
 
-    def attempt(places: np.ndarray) -> list[tuple[str, Any]]:
+    def attempt(positions: np.ndarray) -> list[tuple[str, Any]]:
         try:
-            encode(places)
+            encode(positions)
         except BadValue as bad:
-            return [("", located(bad, None if bad.index is None else int(places[bad.index])))]
+            return [("", located(bad, None if bad.index is None else int(positions[bad.index])))]
         return []
 
     faults = Faults()
-    for places, name, error in single_out_wrong_rows(attempt, np.arange(len(ids)), NAMED * 5):
-        faults.add(name, ids[places], error)
+    for positions, name, error in single_out_wrong_rows(attempt, np.arange(len(ids)), NAMED * 5):
+        faults.add(name, ids[positions], error)
     return DataError(*faults.problems(len(ids)))
+
+
+def readable_rows(source: Source, ids: np.ndarray) -> tuple[np.ndarray, list[Problem]]:
+    """Return which of some rows can be read, bool ``(B,)``, and the problems of the others.
+
+    Args:
+        ids: the rows, int64 ``(B,)``.
+    """
+
+    def attempt(positions: np.ndarray) -> list[tuple[str, Any]]:
+        try:
+            source.coded(ids[positions])
+        except DataError as error:
+            return [("", error)]
+        return []
+
+    faults, readable = Faults(), np.ones(len(ids), bool)
+    for positions, name, error in single_out_wrong_rows(attempt, np.arange(len(ids))):
+        readable[positions] = False
+        faults.add(name, source.ids_of(ids[positions]), error)
+    return readable, faults.problems(len(ids))
 
 
 def stop_iteration_error(error: BaseException) -> DataError | None:

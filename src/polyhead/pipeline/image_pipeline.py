@@ -33,6 +33,18 @@ from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
 
 
+def needs_scene(source: Source, images: Mapping[str, Image], heads: Mapping[str, Head]) -> bool:
+    """Return whether any image, or any label in one, has to be decoded or resized."""
+    if any(kind.late for kind in images.values()):
+        return True
+    return bool(images) and any(is_rendered(source, name, head) for name, head in heads.items())
+
+
+def is_rendered(source: Source, name: str, head: Head) -> bool:
+    """Return whether the labels of a head lie in an image and have to be decoded, drawn or resized."""
+    return head.layer is not None and head.needs_rendering(first_rows(source, head.columns(name)[0]))
+
+
 class Scene:
     """Decodes and transforms the images of rows, and the labels located in them.
 

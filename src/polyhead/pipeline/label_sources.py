@@ -13,7 +13,7 @@ from polyhead.errors import BadValue, DataError, Problem
 from polyhead.kinds import Each, Head
 from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import weights_key
-from polyhead.pipeline.faults import Faults, single_out_wrong_rows
+from polyhead.pipeline.faults import readable_rows
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import KindColumns, Some, resolve_error
 from polyhead.pipeline.label_encoder import Labels
@@ -98,21 +98,12 @@ class SceneLabels(DerivedSource):
             return super().first_rows(name, rows)
         except DataError:
             ids = np.arange(min(32, len(self)), dtype=np.int64)
-
-        def attempt(ids: np.ndarray) -> list[tuple[str, Any]]:
-            try:
-                return [("", plain(self.coded(ids)[name]))]
-            except DataError as error:
-                return [("", error)]
-
-        faults, found = Faults(), []
-        for some, head, values in single_out_wrong_rows(attempt, ids):
-            if isinstance(values, DataError):
-                faults.add(head, some, values)
-            found += [None] * len(some) if isinstance(values, DataError) else list(values)
-        if all(value is None for value in found):
-            raise DataError(*faults.problems(len(ids)))
-        return found[:rows] if any(value is not None for value in found[:rows]) else found
+        readable, problems = readable_rows(self, ids)
+        values = iter(plain(self.coded(ids[readable])[name]) if readable.any() else ())
+        labels = [next(values) if can_read else None for can_read in readable]
+        if all(label is None for label in labels):
+            raise DataError(*problems)
+        return labels[:rows] if any(label is not None for label in labels[:rows]) else labels
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         scene = self._scene

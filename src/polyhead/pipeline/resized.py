@@ -20,30 +20,25 @@ from polyhead.columns.image_values import path_in
 from polyhead.columns.values import Values
 from polyhead.errors import BadValue, ContractError, DataError, Problem, place, shown
 from polyhead.kinds import Head, Image, Input, columns_read
+from polyhead.kinds.box_entries import as_entries
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.kind import Kind
-from polyhead.kinds.missing import plain
+from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.sample_weights import BoxWeights
 from polyhead.kinds.source_column import About, Origins
+from polyhead.pipeline.converted_rows import ConvertedRows, one_by_one, readers_of, sample_rows
 from polyhead.pipeline.faults import readable_rows
-from polyhead.pipeline.image_pipeline import Scene
-from polyhead.pipeline.made_columns import (
-    MadeColumns,
-    one_by_one,
-    require_single_columns,
-    sample_rows,
-    spec_of_entries,
-)
+from polyhead.pipeline.image_pipeline import Scene, needs_scene
 from polyhead.pipeline.target_images import require_head_images
 from polyhead.pipeline.way_back import ImageViews, files_of
 from polyhead.pipeline.weight_columns import along_boxes, require_still
-from polyhead.sources.scanning import first_rows
+from polyhead.sources.scanning import scan
 from polyhead.sources.source import Source, checked_rows, row_of
-from polyhead.store.column_codec import Spec, dense, like
+from polyhead.store.column_codec import SharedType, Spec, dense, like
 from polyhead.store.fingerprint import of_source
 
 
-class ResizedRows(MadeColumns):
+class ResizedRows(ConvertedRows):
     """The rows of a source, with images and their labels decoded and resized as a feed declares, but not augmented.
 
     Args:
@@ -52,8 +47,6 @@ class ResizedRows(MadeColumns):
 
     Attributes:
         dense: ``(shape, dtype, whether rows may be None)`` of each column of arrays of one shape.
-        arrays: ``(dtype, shape of a row of an entry, whether entries are lists of arrays)`` of each other column of
-            arrays.
         images: the shape of each column of images.
 
     Raises:
@@ -68,88 +61,87 @@ class ResizedRows(MadeColumns):
         size: tuple[int, int] | None = None,
         also: Sequence[str] = (),
     ) -> None:
-        kinds: dict[str, Input | Head] = {**inputs, **heads}
         self._read = columns_read(inputs, heads)
         self._names = tuple(dict.fromkeys([*self._read, *also]))
         super().__init__(source.only(self._names))
+        heads = {name: head for name, head in heads.items() if not head.presence}
         images = {name: _at_size(kind, size) for name, kind in inputs.items() if isinstance(kind, Image)}
-        kinds = {n: k for n, k in kinds.items() if not (isinstance(k, Head) and k.presence)}
-        in_image = {n: k for n, k in kinds.items() if isinstance(k, Head) and k.layer is not None}
+        in_image = {name: head for name, head in heads.items() if head.layer is not None}
         if size is not None:
             in_image = {name: _as_its_image(name, head, in_image, inputs) for name, head in in_image.items()}
-        late = any(kind.late for kind in images.values())
-        late = late or any(
-            head.needs_rendering(first_rows(source, head.columns(name)[0])) for name, head in in_image.items()
-        )
-        if images and late:
+        self._scene: Scene | None = None
+        self._kinds: dict[str, Input | Head] = {}
+        if needs_scene(source, images, in_image):
             require_still(source, in_image, True, ())
-            beside = along_boxes(source, in_image)
-            _require_one_owner(beside.values())
-            in_image |= beside
-            require_single_columns(in_image)
-        in_image = {name: head.for_store() for name, head in in_image.items()}
-        self._scene = Scene(source, images, in_image, (), 0) if images and late else None
-        if self._scene is not None:
+            weights = along_boxes(source, in_image)
+            _require_one_owner(weights.values())
+            in_image |= weights
+            _require_single_columns(in_image)
+            in_image = {name: head.for_store() for name, head in in_image.items()}
+            self._scene = Scene(source, images, in_image, (), 0)
             _require_room(in_image, self._scene.heads)
             self._scene.stores = True
-        self._kinds: dict[str, Input | Head] = {**images, **in_image} if self._scene is not None else {}
+            self._kinds = {**images, **in_image}
+        self.converted = tuple(dict.fromkeys(kind.columns(name)[0] for name, kind in self._kinds.items()))
         self.images = {kind.columns(name)[0]: kind.shape for name, kind in images.items()}
-        self._require_one_each(kinds)
+        self.image_columns = dict.fromkeys(self.images, True)
+        self._require_one_reader({**inputs, **heads})
         self.dense: dict[str, tuple[tuple[int, ...], str, bool]] = {}
-        self.arrays: dict[str, tuple[str, list[int] | None, bool]] = {}
-        self._held: dict[str, tuple[tuple[int, ...], np.dtype]] = {}  # single masks and maps
-        sample = sample_rows(source)
-        for name in images if self._kinds and len(sample) else ():
-            deep = self._is_deep(name, sample)
-            self._kinds[name] = images[name].fixed(dtype="float32" if deep else "uint8")
-        first = self._first(sample) if self._kinds else {}
+        # (dtype, shape of a row of an entry, whether entries are lists of arrays)
+        self._arrays: dict[str, tuple[str, list[int], bool]] = {}
+        self._pixel_forms: dict[str, tuple[tuple[int, ...], np.dtype]] = {}  # of one mask or map
+        if self._scene is not None:
+            self._describe_columns(self._scene, images)
+
+    def _describe_columns(self, scene: Scene, images: Mapping[str, Image]) -> None:
+        sample = sample_rows(self._source)
+        for name, image in images.items() if len(sample) else ():
+            self._kinds[name] = image.fixed(
+                dtype="float32" if self._is_deep(scene, name, sample) else "uint8"
+            )
+        first = self._first_readable(sample)
         for name, kind in self._kinds.items():
             column = kind.columns(name)[0]
-            self._describe(column, kind, first[column])
+            if isinstance(kind, Image):
+                self.dense[column] = (kind.shape, kind.stored_dtype, False)
+            elif isinstance(kind, Head):
+                self._describe_labels(column, kind, scene.heads[name], first[column])
 
-    def _first(self, ids: np.ndarray) -> dict[str, Values]:
+    def _first_readable(self, ids: np.ndarray) -> dict[str, Values]:
         """Read the first readable rows; the errors of others are raised when they are read."""
         try:
             return self.coded(ids[:8])
         except DataError:
-            right = ids[readable_rows(self.coded, ids)][:8]
-        return self.coded(right) if len(right) else {name: [] for name in self._names}
+            ids = ids[readable_rows(self, ids)[0]][:8]
+        return self.coded(ids) if len(ids) else {name: [] for name in self._names}
 
-    def keep_as_float32(self, column: str) -> None:
-        """Keep the images of a column as float32, to append them to a store that has them so."""
-        name = self._name_of(column)
-        kind = self._kinds[name]
-        assert isinstance(kind, Image)
-        self._kinds[name] = kind.fixed(dtype="float32")
-        self.dense[column] = (kind.shape, "float32", False)
+    def adapt_to(self, stored: Sequence[Spec]) -> None:
+        names = [spec["name"] for spec in stored]
+        if stored:
+            self._names = tuple(name for name in self._names if name in self._read or name in names)
+            self._source = self._source.only(self._names)
+        for column in self.images.keys() & self.dense.keys() & set(names):
+            shape, dtype, _ = self.dense[column]
+            if dtype == "uint8" and stored[names.index(column)].get("dtype") == "float32":
+                name = self._name_of(column)
+                self._kinds[name] = self._kinds[name].fixed(dtype="float32")
+                self.dense[column] = (shape, "float32", False)
 
-    def leave_out(self, column: str) -> None:
-        """Leave out a column that no input or head reads."""
-        self._names = tuple(name for name in self._names if name != column or name in self._read)
-        self._source = self._source.only(self._names)
-
-    def _is_deep(self, name: str, ids: np.ndarray) -> bool:
+    def _is_deep(self, scene: Scene, name: str, ids: np.ndarray) -> bool:
         """Return whether images have more than 8 bits that the feed keeps."""
-        assert self._scene is not None
-        kind = self._scene.images[name]
-        if kind.dtype == "uint8":
+        if scene.images[name].dtype == "uint8":
             return False
-        scene = self._scene.image(name)
-        for row, rows in one_by_one(self._source.only(scene.columns), ids):
+        alone = scene.image(name)
+        for row, rows in one_by_one(self._source.only(alone.columns), ids):
             with suppress(DataError):  # reported when the row is read
-                if isinstance(scene.transform(rows, row, None)[name], np.ndarray):
+                if isinstance(alone.transform(rows, row, None)[name], np.ndarray):
                     return True
         return False
 
-    def _require_one_each(self, kinds: Mapping[str, Input | Head]) -> None:
-        readers: dict[str, list[str]] = {}
-        for name, kind in kinds.items():
-            for column in dict.fromkeys(kind.columns(name)):
-                readers.setdefault(column, []).append(name)
+    def _require_one_reader(self, kinds: Mapping[str, Input | Head]) -> None:
         problems = []
-        for column, names in readers.items():
-            converted = [name for name in names if name in self._kinds]
-            if converted and len(names) > 1:
+        for column, names in readers_of(kinds).items():
+            if len(names) > 1 and any(name in self._kinds for name in names):
                 fix = "Give one of them a column of its own."
                 found = f"`{'`, `'.join(names)}`"
                 expected = "one input or head that reads it, as it is stored at one size"
@@ -157,76 +149,52 @@ class ResizedRows(MadeColumns):
         if problems:
             raise ContractError(*problems)
 
-    def _describe(self, column: str, kind: Input | Head, first: Any) -> None:
-        if isinstance(kind, Image):
-            self.dense[column] = (kind.shape, kind.stored_dtype, False)
-            return
-        assert isinstance(kind, Head)
-        inner, each = kind.inner, kind.each is not None
+    def _describe_labels(self, column: str, head: Head, encoding: Head, first: Any) -> None:
+        inner, each = head.inner, head.each is not None
         if inner.layer in PIXELS:
-            maps = [m for row in first if row is not None for m in (row if each else [row]) if m is not None]
-            head = inner if self._scene is None else self._scene.heads[self._name_of(column)].inner
-            channels = (3,) if inner.in_colors else head.shape[2:]
-            shape = (*head.shape[:2], *(np.shape(maps[0])[2:] if maps else channels))
+            entries = [entry for row in first if row is not None for entry in (row if each else [row])]
+            maps = [entry for entry in entries if entry is not None]
+            sides, channels = encoding.inner.shape[:2], encoding.inner.shape[2:]
+            channels = (3,) if inner.in_colors else channels
+            shape = (*sides, *(np.shape(maps[0])[2:] if maps else channels))
             dtype = inner.stored_dtype(maps)
-            self._held[column] = shape, np.dtype(dtype)
+            self._pixel_forms[column] = shape, np.dtype(dtype)
             if each:
-                self.arrays[column] = (dtype, list(shape[1:]), True)
+                self._arrays[column] = (dtype, list(shape[1:]), True)
             else:
                 self.dense[column] = (shape, dtype, True)
         elif inner.layer == "boxes":
-            self.arrays[column] = ("float64", [4], each)
+            self._arrays[column] = ("float64", [4], each)
+        elif inner.layer == "points" and each:
+            self._arrays[column] = ("float64", [2], True)
         elif inner.layer == "points":
-            if each:
-                self.arrays[column] = ("float64", [2], True)
-            else:
-                self.dense[column] = ((inner.places, 2), "float64", False)
+            self.dense[column] = ((inner.places, 2), "float64", False)
 
     def _name_of(self, column: str) -> str:
+        """The input or head that reads a converted column."""
         return next(name for name, kind in self._kinds.items() if kind.columns(name)[0] == column)
 
     @property
-    def converted(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(kind.columns(name)[0] for name, kind in self._kinds.items()))
-
-    @property
     def fingerprint(self) -> str:
-        """A string that identifies the rows and how they are converted."""
         conversions = [[name, repr(kind), *_long(kind)] for name, kind in self._kinds.items()]
-        more = [conversions, sorted(map(repr, self.dense.items())), sorted(map(repr, self.arrays.items()))]
+        more = [conversions, sorted(map(repr, self.dense.items())), sorted(map(repr, self._arrays.items()))]
         return of_source(self._source.only(self._read), self.converted, more)
 
-    def specs(self) -> list[Spec]:
-        """The specifications, in a store, of the converted columns.
-
-        Raises:
-            DataError: for entries that a store cannot hold.
-        """
-        return [{"name": name, **self.spec(name)} for name in self.converted]
-
     def spec(self, name: str) -> Spec:
-        """The specification of one converted column.
-
-        Raises:
-            DataError: for an entry that a store cannot hold.
-        """
         if name in self.dense:
             return dense(*self.dense[name])
-        if name in self.arrays:
-            dtype, row, each = self.arrays[name]
-            array = np.zeros((0, *((0,) if row is None else row)), dtype)
+        if name in self._arrays:
+            dtype, row, each = self._arrays[name]
+            array = np.zeros((0, *row), dtype)
             return like([array] if each else array)
-        try:
+        if name in self.converted:
             kind = self._kinds[self._name_of(name)]
             assert isinstance(kind, Head)
-            return spec_of_entries(self._source, name, kind.places)
-        except BadValue as bad:
-            raise bad.located(column=name, row=row_of(self, bad.index)) from None
-
-    @property
-    def source(self) -> Source:
-        """The source with the original columns."""
-        return self._source
+            try:
+                return _spec_of_entries(self._source, name, kind.places)
+            except BadValue as bad:
+                raise bad.located(column=name, row=row_of(self, bad.index)) from None
+        return super().spec(name)
 
     def about(self, name: str) -> About:
         facts = self._source.about(name)
@@ -252,33 +220,32 @@ class ResizedRows(MadeColumns):
         for name, kind in self._kinds.items():
             column, values = kind.columns(name)[0], transformed[name]
             if isinstance(kind, Image):
-                values = self._images_to_store(column, kind, values, ids)
+                values = self._images_to_store(name, column, kind, values, ids)
             elif isinstance(kind, Head) and kind.layer == "points" and kind.each is None:
                 nowhere = np.full((kind.places, 2), np.nan)
                 values = np.stack([nowhere if value is None else value for value in values])
             elif isinstance(kind, Head):
                 values = [None if value is None else kind.to_column(value) for value in values]
-            if column in self._held:
+            if column in self._pixel_forms:
                 row_ids, files = self.ids_of(ids).tolist(), plain(rows[column])
                 values = [
-                    self._to_held_form(name, value, row_ids[i], path_in(files[i]))
-                    for i, value in enumerate(values)
+                    self._to_pixel_form(name, column, value, row, path_in(file))
+                    for value, row, file in zip(values, row_ids, files, strict=True)
                 ]
             rows[column] = values
         return rows
 
-    def _to_held_form(self, name: str, value: Any, row: int, file: str | None) -> Any:
+    def _to_pixel_form(self, name: str, column: str, value: Any, row: int, file: str | None) -> Any:
         """Convert a mask or map, or a list of them, to the shape and dtype of its column.
 
         Raises:
             DataError: for one that the head rejects, or that differs from the first rows.
         """
         assert self._scene is not None
-        kind = self._kinds[name]
-        shape, dtype = self._held[kind.columns(name)[0]]
+        kind, (shape, dtype) = self._kinds[name], self._pixel_forms[column]
         marker = kind.inner.missing if isinstance(kind, Head) else None
         try:
-            return _as_held(value, shape, dtype, marker)
+            return _as_pixels(value, shape, dtype, marker)
         except ValueError as error:
             found = str(error)
         try:
@@ -289,18 +256,20 @@ class ResizedRows(MadeColumns):
         where = ", ".join(filter(None, (place(head=name, row=row), place(file=file))))
         raise DataError(Problem(where, f"{dtype} of shape {shape}, as the first rows have", found, fix))
 
-    def _images_to_store(self, column: str, kind: Image, values: Any, ids: np.ndarray) -> np.ndarray:
+    def _images_to_store(
+        self, name: str, column: str, kind: Image, values: Any, ids: np.ndarray
+    ) -> np.ndarray:
         """Convert images to the numbers to store: 0–1, 0–255 or, with a declared range, the numbers of the data."""
         assert self._scene is not None
-        kept = self._scene.images[self._name_of(column)].dtype == kind.dtype
-        if not kept and isinstance(values, np.ndarray) and not self._warned:
+        same_dtype = self._scene.images[name].dtype == kind.dtype
+        if not same_dtype and isinstance(values, np.ndarray) and not self._warned:
             finer = np.abs(values * 255 - np.rint(values * 255)).max((1, 2, 3)) > 1e-3
             if finer.any():
-                self._warn_of_less(column, int(self.ids_of(ids)[finer.argmax()]), 8)
+                self._warn_of_lost_bits(column, int(self.ids_of(ids)[finer.argmax()]), 8)
         try:
             return kind.unranged(kind.fixed(range=None).encode(values))
         except BadValue as bad:
-            raise bad.located(input=self._name_of(column), row=row_of(self, bad.index, ids)) from None
+            raise bad.located(input=name, row=row_of(self, bad.index, ids)) from None
 
 
 def _require_one_owner(weights: Iterable[BoxWeights]) -> None:
@@ -329,6 +298,20 @@ def _require_room(heads: Mapping[str, Head], encoding: Mapping[str, Head]) -> No
         raise ContractError(*problems)
 
 
+def _require_single_columns(heads: Mapping[str, Head]) -> None:
+    """Raise for coordinates in several columns, as a store has one for the transformed coordinates of a head."""
+    problems = []
+    for name, head in heads.items():
+        columns = list(head.columns(name))
+        if len(columns) > 1:
+            form = f"(-1, {head.inner.places}, {len(columns) // head.inner.places})"
+            fix = f"Join them: frame[{name!r}] = list(frame[{columns!r}].to_numpy().reshape{form})."
+            expected = "one column, as boxes and points are stored in pixels of the resized images"
+            problems.append(Problem(place(head=name), expected, shown(columns), fix))
+    if problems:
+        raise ContractError(*problems)
+
+
 def _at_size(kind: Image, size: tuple[int, int] | None) -> Image:
     if size is None or size == kind.shape[:2]:
         return kind
@@ -344,7 +327,7 @@ def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapp
     return head.fixed(size=None) if head.inner.size == image.shape[:2] else head
 
 
-def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -> Any:
+def _as_pixels(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -> Any:
     """Convert a mask or map, or a list of them, to a shape and dtype; return None for one with only NaN.
 
     Args:
@@ -359,7 +342,7 @@ def _as_held(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -
     if value is None:
         return None
     if isinstance(value, list):
-        return [_as_held(mask, shape, dtype, marker) for mask in value]
+        return [_as_pixels(mask, shape, dtype, marker) for mask in value]
     array: np.ndarray = np.asarray(value)
     if array.shape != shape:
         if array.size != math.prod(shape):
@@ -393,3 +376,18 @@ def _number(value: Any) -> Any:
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     raise TypeError(f"no number, but {type(value).__name__}")
+
+
+def _spec_of_entries(source: Source, name: str, places: int) -> Spec:
+    """Describe a column of one entry per box: lists, as boxes may be dropped, of at most ``places``.
+
+    Raises:
+        BadValue: for an entry that a store can't hold, with its row.
+    """
+    shared = SharedType()
+    for start, values in scan(source, name):
+        rows = plain(values)
+        if is_dense(rows):  # the dtype tells it
+            rows = [[np.zeros(rows.shape[2:], rows.dtype)[()]]]
+        shared.add([None if is_missing(row) else list(as_entries(row, 0, places)) for row in rows], start)
+    return shared.spec

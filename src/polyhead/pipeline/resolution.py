@@ -11,7 +11,7 @@ from polyhead.kinds import Each, Head, Image, Input, for_boxes, is_each
 from polyhead.kinds.declaration import KnownHeads
 from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.feed_arguments import given_first
-from polyhead.pipeline.image_pipeline import Scene
+from polyhead.pipeline.image_pipeline import Scene, is_rendered, needs_scene
 from polyhead.pipeline.input_warnings import input_problems, label_problems, leaks
 from polyhead.pipeline.kind_columns import KindColumns, absent_columns, resolve_error
 from polyhead.pipeline.label_encoder import Labels
@@ -19,7 +19,6 @@ from polyhead.pipeline.label_sources import BoxLabels, SceneLabels, resolve_head
 from polyhead.pipeline.row_mixing import split_augmentations
 from polyhead.pipeline.unmoved_targets import require_images, require_moving, require_unit, transposed_sides
 from polyhead.pipeline.weight_columns import along_boxes, prepare, require_still
-from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source
 
 
@@ -115,22 +114,16 @@ class Resolution:
         source = self._source
         images = {name: kind for name, kind in self.inputs.items() if isinstance(kind, Image)}
         in_image = {name: head for name, head in heads.items() if head.layer is not None}
-        late = any(kind.late for kind in images.values())
-        late = late or (bool(images) and any(self._is_decoded(name, head) for name, head in in_image.items()))
-        if not late and not augment:
+        resized = needs_scene(source, images, in_image)
+        if not resized and not augment:
             return None
-        require_still(source, in_image, late, augment)
+        require_still(source, in_image, resized, augment)
         keys = {weights_key(name) for name in in_image}
         weights = {name: w for name, w in self._box_weights.items() if name in keys}
         return Scene(source, images, {**in_image, **weights}, augment, seed)
 
-    def _is_decoded(self, name: str, head: Head) -> bool:
-        return head.layer is not None and head.needs_rendering(
-            first_rows(self._source, head.columns(name)[0])
-        )
-
     def _resolve_head(self, name: str, head: Head) -> None:
-        if self._errors and self.scene is None and self._is_decoded(name, head):
+        if self._errors and self.scene is None and is_rendered(self._source, name, head):
             return  # its labels depend on an input that has an error
         try:
             if self.scene is not None and head.layer is not None:

@@ -172,8 +172,8 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     """Convert rows of a column to an Arrow array.
 
     Args:
-        values: for a dense column, an array of its dtype; otherwise any values.
-        gone: bool ``(n,)``, True for rows of a dense column that are None.
+        values: for a dense column, an array of its dtype, or a list of arrays and None; otherwise any values.
+        gone: bool ``(n,)``, True for rows of an array that are None.
 
     Raises:
         BadValue: for a value that does not fit, with its position.
@@ -192,6 +192,9 @@ def to_arrow(spec: Spec, values: Any, gone: np.ndarray | None = None) -> Any:
     dtype, shape = np.dtype(spec["dtype"]), tuple(spec["shape"])
     if not shape:
         return pa.array(values, mask=gone)
+    if isinstance(values, list):
+        gone = np.array([row is None for row in values])
+        values = np.stack([np.zeros(shape, dtype) if row is None else row for row in values])
     numbers = np.ascontiguousarray(values).reshape(-1)
     mask = pa.array(gone) if gone is not None and gone.any() else None
     items = pa.array(numbers.view(np.uint8) if dtype.kind == "b" else numbers)

@@ -180,10 +180,10 @@ def _movable_name(text: str | bytes) -> Any:
     return text
 
 
-def arrow_of(spec: Spec, values: Values, ids: np.ndarray, gone: np.ndarray | None = None) -> Any:
+def arrow_of(spec: Spec, values: Values, ids: np.ndarray) -> Any:
     """Convert rows of a column to an Arrow array; a `DataError` names rows by ``ids``, int64 ``(B,)``."""
     try:
-        return to_arrow(spec, fitting_rows(spec, values), gone)
+        return to_arrow(spec, fitting_rows(spec, values))
     except BadValue as bad:
         raise bad.located(column=spec["name"], row=int(ids[bad.index or 0])) from None
 
