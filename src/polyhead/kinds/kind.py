@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, Field, dataclass, fields, replace
@@ -107,6 +108,11 @@ class Kind(ABC):
     @abstractmethod
     def dtype(self) -> str:
         """The dtype as the model gets it."""
+
+    @property
+    def row_bytes(self) -> int:
+        """The bytes of one row as the model gets it."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
     @property
     def names(self) -> tuple[Any, ...]:

@@ -150,7 +150,7 @@ class Assembler:
     def row_bytes(self) -> int:
         """Bytes of one row, inputs and labels, as the model gets it."""
         kinds: list[Any] = [*self.inputs.values(), *self.heads.values()]
-        return sum(int(np.prod(k.shape)) * np.dtype(k.dtype).itemsize for k in kinds)
+        return sum(kind.row_bytes for kind in kinds)
 
     def extremes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows with the smallest and the largest number of an input, encoded; none if in a large file."""

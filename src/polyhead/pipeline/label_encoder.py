@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,11 +23,14 @@ from polyhead.sources.source import Source, mapped_column, row_of
 
 READY_ROW_BYTES = 256
 READY_BYTES = 1 << 30
+"""The labels of a column in memory are encoded at once up to these bytes of a row and of all rows."""
 
-LOOKED_AT_BYTES = 1 << 26
-LOOKED_AT_ROWS = 1024
-LOOKED_AT_RUNS = 32
+MEAN_BYTES = 1 << 26
+MEAN_ROWS = 1024
+MEAN_RUNS = 32
 """The mean weight is that of all labels up to 64 MB; of larger data, of 1,024 rows in 32 runs, or 64 MB of them."""
+
+T = TypeVar("T")
 
 
 class Encoded(NamedTuple):
@@ -42,7 +45,7 @@ class Encoded(NamedTuple):
     """
 
     labels: np.ndarray
-    present: np.ndarray | None
+    present: np.ndarray | None = None
     weights: np.ndarray | None = None
     factor: np.ndarray | None = None
     by_number: np.ndarray | None = None
@@ -71,26 +74,31 @@ class Labels:
         self._ready: Encoded | None = None
         self._mean_weights: dict[tuple[bool, int | None], float] = {}
         self.weighted, self.of_one_class = True, False
-        weight = head.sample_weight
-        self._form = () if weight is None else self._form_of_weights(weight)
-        column = self._column = source.column(self._columns[0]) if len(self._columns) == 1 else None
-        row_bytes = int(np.prod(head.shape)) * np.dtype(head.dtype).itemsize
-        if column is not None and row_bytes <= READY_ROW_BYTES and row_bytes * len(source) <= READY_BYTES:
-            weights = None if weight is None else self._source.column(weight)
-            if weight is None or weights is not None:
-                found, present = self._encode(column, None, True)
-                self._ready = Encoded(found, present, factor=self._factor(weights, None, present))
-                if all_weights_zero(self._ready.present, self._ready.factor):
-                    warn_of_no_weight(name, head, len(source))
+        self._factor_shape = self._shape_of_factor()
+        self._column = source.column(self._columns[0]) if len(self._columns) == 1 else None
+        if head.row_bytes <= READY_ROW_BYTES and head.row_bytes * len(source) <= READY_BYTES:
+            self._encode_whole_column()
         if head.class_weight == "balanced":
-            every = shown_while(f"counting {name}", self.all_rows(), len(source))
-            class_counts = np.sum([self.head.count(found.labels, here) for found, here in every], axis=0)
+            pieces = shown_while(f"counting {name}", self.all_rows(), len(source))
+            class_counts = np.sum([self.head.count(piece.labels, valid) for piece, valid in pieces], axis=0)
             self.head = head.balanced(class_counts)
             self.of_one_class = warn_of_one_class(name, self.head, class_counts)
-        chosen = self.head.class_weight is not None or self.head.sample_weight is not None
-        self.weighted = given is not None or chosen or self._may_miss()
-        if self._ready is not None and self.weighted and (given is None or given._ready is not None):
-            self._ready = self._ready._replace(weights=self.weigh(self._ready, self._wanted(None, {})))
+        declared = self.head.class_weight is not None or self.head.sample_weight is not None
+        self.weighted = given is not None or declared or self._may_miss()
+        if self._ready is not None and self.weighted and (given is None or given.ready):
+            weights = self.weigh(self._ready, self._is_given(None, {}))
+            self._ready = self._ready._replace(weights=weights, factor=None)
+
+    def _encode_whole_column(self) -> None:
+        """Encode all labels, if they and their weights are in memory."""
+        weight = self.head.sample_weight
+        weights = None if weight is None else self._source.column(weight)
+        if self._column is None or (weight is not None and weights is None):
+            return
+        labels, present = self._encode(self._column, None, True)
+        self._ready = Encoded(labels, present, factor=self._factor(weights, None, present))
+        if all_weights_zero(present, self._ready.factor):
+            warn_of_no_weight(self.name, self.head, len(self))
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -99,7 +107,7 @@ class Labels:
     @property
     def finely_weighted(self) -> bool:
         """Whether the column of weights has one for each label of a row."""
-        return bool(self._form) and self._form == self.head.weight_shape
+        return bool(self._factor_shape) and self._factor_shape == self.head.weight_shape
 
     @property
     def ready(self) -> bool:
@@ -130,35 +138,35 @@ class Labels:
     def gatherable(self) -> dict[str, MemoryColumn]:
         """The columns to gather from memory, by attribute of `Encoded`."""
         if self._ready is None:
-            column, mapped = self._column, False
-            if column is None and len(self._columns) == 1:
-                column, mapped = mapped_column(self._source, self._columns[0]), True
-            column = even_rows(column) if self.head.even else column
-            if not can_gather(column) or len(column) != len(self._source):
-                return {}
-            way, head = self.head.conversion(column), self.head
-            # a weight of 0 can't tell missing pixels from those of a class with weight 0
-            hidden = head.sample_weight is not None and head.class_weight is not None
-            if way is None or (way.weights is not None and hidden):
-                return {}
-            # NaN means a missing label
-            always = column.dtype.kind == "f"
-            found = {"labels": MemoryColumn(column, way, head.shape, always, mapped, "labels")}
-            if way.weights is not None:
-                found["by_number"] = MemoryColumn(
-                    column, way.of_weights, head.weight_shape, always, mapped, "labels"
-                )
-            return found
-        parts = self._ready._asdict()
-        if self._ready.weights is not None:
-            del parts["factor"]
+            return self._gatherable_column()
         return {
             part: MemoryColumn(
                 np.ascontiguousarray(values), Conversion(values.dtype.str), values.shape[1:], stage="labels"
             )
-            for part, values in parts.items()
+            for part, values in self._ready._asdict().items()
             if values is not None
         }
+
+    def _gatherable_column(self) -> dict[str, MemoryColumn]:
+        column, mapped = self._column, False
+        if column is None and len(self._columns) == 1:
+            column, mapped = mapped_column(self._source, self._columns[0]), True
+        column = even_rows(column) if self.head.even else column
+        if not can_gather(column) or len(column) != len(self):
+            return {}
+        head, conversion = self.head, self.head.conversion(column)
+        # a weight of 0 can't tell missing pixels from those of a class with weight 0
+        hidden = head.sample_weight is not None and head.class_weight is not None
+        if conversion is None or (conversion.weights is not None and hidden):
+            return {}
+        always = column.dtype.kind == "f"  # NaN means a missing label
+        columns = {"labels": MemoryColumn(column, conversion, head.shape, always, mapped, "labels")}
+        if conversion.weights is not None:
+            to_weights = conversion.of_weights
+            columns["by_number"] = MemoryColumn(
+                column, to_weights, head.weight_shape, always, mapped, "labels"
+            )
+        return columns
 
     def encode(
         self,
@@ -178,54 +186,53 @@ class Labels:
             files: returns the column as given, which may be paths of files, for errors.
         """
         if self._ready is not None:
-            if gathered is None:
-                gathered = {
-                    part: np.take(memory.column, ids, axis=0) for part, memory in self.gatherable().items()
-                }
-            return Encoded(
-                gathered["labels"], gathered.get("present"), gathered.get("weights"), gathered.get("factor")
-            )
-        weights, by_number = self.head.sample_weight, (gathered or {}).get("by_number")
+            if gathered is not None:
+                return Encoded(**gathered)
+            parts = self._ready._asdict().items()
+            return Encoded(**{part: values[ids] for part, values in parts if values is not None})
+        weight, by_number = self.head.sample_weight, (gathered or {}).get("by_number")
         if gathered:
             labels, present = gathered["labels"], None
-            if by_number is not None and weights is not None:
+            if by_number is not None and weight is not None:
                 present = by_number != 0
         else:
-            labels, present = self._encode(self._values(rows), ids, check, files)
+            values = as_one_column({column: rows[column] for column in self._columns})
+            labels, present = self._encode(values, ids, check, files)
             self._require_foreseen(present, ids)
-        factor = None if weights is None else self._factor(rows[weights], ids, present)
+        factor = None if weight is None else self._factor(rows[weight], ids, present)
         return Encoded(labels, present, factor=factor, by_number=by_number)
 
-    def _valid(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
-        """Return which labels are present and ``wanted`` by the ``given=`` head; bool ``(B, *weight_shape)``."""
-        shape = (len(found.labels), *self.head.weight_shape)
-        mask = np.ones(shape, bool) if found.present is None else np.broadcast_to(found.present, shape)
-        return mask if wanted is None else mask & wanted.reshape((-1,) + (1,) * len(self.head.weight_shape))
+    def _valid(self, encoded: Encoded, is_given: np.ndarray | None) -> np.ndarray:
+        """Return which labels are present, in rows in which they are given; bool ``(B, *weight_shape)``."""
+        shape = (len(encoded.labels), *self.head.weight_shape)
+        mask = np.ones(shape, bool) if encoded.present is None else np.broadcast_to(encoded.present, shape)
+        return mask if is_given is None else mask & is_given.reshape((-1,) + (1,) * (len(shape) - 1))
 
-    def weigh(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
+    def weigh(self, encoded: Encoded, is_given: np.ndarray | None) -> np.ndarray:
         """Return the product of presence, ``given=``, class weight and own weight; float32 ``(B, *weight_shape)``."""
-        if found.weights is not None:
-            return found.weights
-        if found.by_number is not None:
-            weights = found.by_number
-            if wanted is not None:
-                weights = weights * wanted.reshape((-1,) + (1,) * (weights.ndim - 1))
+        if encoded.weights is not None:
+            return encoded.weights
+        if encoded.by_number is not None:
+            weights = encoded.by_number
+            if is_given is not None:
+                weights = weights * is_given.reshape((-1,) + (1,) * (weights.ndim - 1))
         else:
-            weights = self._valid(found, wanted).astype(np.float32)
+            weights = self._valid(encoded, is_given).astype(np.float32)
             if self.head.class_weight is not None:
-                weights *= self.head.class_factor(found.labels)
-        if found.factor is not None:
-            weights *= found.factor.reshape(*found.factor.shape, *[1] * (weights.ndim - found.factor.ndim))
+                weights *= self.head.class_factor(encoded.labels)
+        if encoded.factor is not None:
+            factor = encoded.factor
+            weights *= factor.reshape(*factor.shape, *[1] * (weights.ndim - factor.ndim))
         return weights
 
-    def weights(self, found: Mapping[str, Encoded]) -> np.ndarray:
-        """Return the sample weights of some rows; ``found`` has all heads."""
-        one = found[self.name]
-        return one.weights if one.weights is not None else self.weigh(one, self._wanted(None, found))
+    def weights(self, encoded: Mapping[str, Encoded]) -> np.ndarray:
+        """Return the sample weights of some rows; ``encoded`` has all heads."""
+        labels = encoded[self.name]
+        return self.weigh(labels, None if labels.weights is not None else self._is_given(None, encoded))
 
-    def valid(self, found: Mapping[str, Encoded]) -> np.ndarray:
-        """Return which labels of some rows count, bool ``(B, *weight_shape)``; ``found`` has all heads."""
-        return self._valid(found[self.name], self._wanted(None, found))
+    def valid(self, encoded: Mapping[str, Encoded]) -> np.ndarray:
+        """Return which labels of some rows count, bool ``(B, *weight_shape)``; ``encoded`` has all heads."""
+        return self._valid(encoded[self.name], self._is_given(None, encoded))
 
     def known(self) -> tuple[np.ndarray, np.ndarray] | None:
         """All labels and which of them count, if they are already encoded, else None."""
@@ -233,42 +240,39 @@ class Labels:
             return None
         return self._ready.labels, self.valid({self.name: self._ready})
 
-    def _wanted(self, ids: np.ndarray | None, found: Mapping[str, Encoded]) -> np.ndarray | None:
-        """Return where the ``given=`` head is 1 and counts, bool ``(B,)``; in ``found``, else for ``ids`` or all."""
-        if self.given is None:
-            return None
-        name = self.given.name
-        if name in found:
-            one = found[name]
-        elif ids is None:
-            assert self.given._ready is not None
-            one = self.given._ready
-        else:
-            one = self.given._read(ids)
-        return self.given._is_one(one, self.given._wanted(ids, found))
+    def _is_given(self, ids: np.ndarray | None, encoded: Mapping[str, Encoded]) -> np.ndarray | None:
+        """Return where the ``given=`` head is 1 and counts, bool ``(B,)``; None without such a head.
 
-    def _is_one(self, found: Encoded, wanted: np.ndarray | None) -> np.ndarray:
-        return (found.labels[:, 0] == 1) & self._valid(found, wanted)
+        Args:
+            ids: the rows, int64 ``(B,)``; None for all, or those in ``encoded``.
+            encoded: the labels of the rows, by head; others are read.
+        """
+        given = self.given
+        if given is None:
+            return None
+        flags = encoded.get(given.name) or (given._ready if ids is None else given._read(ids))
+        assert flags is not None
+        return (flags.labels[:, 0] == 1) & given._valid(flags, given._is_given(ids, encoded))
 
     def where_one(self, ids: np.ndarray) -> np.ndarray:
         """Return where this head is 1, so that heads with ``given=`` this head count; bool ``(B,)``."""
-        return self._is_one(self._read(ids), self._wanted(ids, {}))
+        encoded, valid = self.at(ids)
+        return (encoded.labels[:, 0] == 1) & valid
 
     def all_rows(self) -> Iterator[tuple[Encoded, np.ndarray]]:
         """Yield the labels of all rows in pieces, from the first row on, and which of them count."""
-        row_bytes = int(np.prod(self.head.shape)) * np.dtype(self.head.dtype).itemsize
-        rows = max(1, min(SCAN_ROWS, LOOKED_AT_BYTES // max(1, row_bytes)))  # masks of objects are large
+        rows = max(1, min(SCAN_ROWS, MEAN_BYTES // max(1, self.head.row_bytes)))  # masks of objects are large
         for ids in pieces(self._source, self._columns, rows):
             yield self.at(ids)
 
     def at(self, ids: np.ndarray) -> tuple[Encoded, np.ndarray]:
         """Return the labels of some rows, and which of them count."""
-        found = self._read(ids)
-        return found, self._valid(found, self._wanted(ids, {}))
+        encoded = self._read(ids)
+        return encoded, self._valid(encoded, self._is_given(ids, {}))
 
-    def annotated_rows(self, found: Encoded, valid: np.ndarray) -> np.ndarray:
+    def annotated_rows(self, encoded: Encoded, valid: np.ndarray) -> np.ndarray:
         """Return which rows have a label that counts, or are annotated as having none, bool ``(B,)``."""
-        return valid.reshape(len(valid), -1).any(1) | self.head.empty(found.labels, valid)
+        return valid.reshape(len(valid), -1).any(1) | self.head.empty(encoded.labels, valid)
 
     def mean_weight(self, whole_vectors: bool = False, ignored: int | None = None) -> float:
         """Return the mean sample weight over all rows, without augmentation, by which losses are divided.
@@ -288,65 +292,63 @@ class Labels:
             return 1.0
         key = whole_vectors, ignored
         if key not in self._mean_weights:
-            total, count, rows, nothing = 0.0, 0, 0, self._ready is None
-            for ids in self._looked_at():
-                found = (
-                    self._read(ids) if self._ready is None or ids.size < len(self._source) else self._ready
-                )
-                nothing = nothing and all_weights_zero(found.present, found.factor)
+            total, count, rows, all_zero = 0.0, 0, 0, self._ready is None
+            for ids in self._rows_for_mean():
+                encoded = self._ready or self._read(ids)
+                all_zero = all_zero and all_weights_zero(encoded.present, encoded.factor)
                 rows += len(ids)
-                weights = self.weigh(found, self._wanted(ids, {}))
+                weights = self.weigh(encoded, self._is_given(ids, {}))
                 weights = weights.min(axis=-1) if whole_vectors and weights.ndim > 1 else weights
-                if ignored is not None and weights.ndim <= found.labels.ndim:
-                    labels = found.labels
+                labels = encoded.labels
+                if ignored is not None and weights.ndim <= labels.ndim:
                     weights = weights.reshape(*weights.shape, *[1] * (labels.ndim - weights.ndim))
                     weights = np.broadcast_to(weights, labels.shape)[labels != ignored]
                 total, count = total + float(weights.sum(dtype=np.float64)), count + weights.size
-            if nothing and not self._mean_weights:
+            if all_zero and not self._mean_weights:
                 warn_of_no_weight(self.name, self.head, rows)
             self._mean_weights[key] = total / max(count, 1)
         return self._mean_weights[key]
 
-    def _looked_at(self) -> Iterator[np.ndarray]:
-        """Yield the ids of the rows from which the mean weight is computed, in pieces."""
-        rows = len(self._source)
+    def _rows_for_mean(self) -> Iterator[np.ndarray]:
+        """Yield the ids of the rows from which the mean weight is computed, in pieces; of all rows if `ready`."""
+        rows, row_bytes = len(self), self.head.row_bytes
         if self._ready is not None:
             yield np.arange(rows, dtype=np.int64)
-            return
-        row_bytes = int(np.prod(self.head.shape)) * np.dtype(self.head.dtype).itemsize
-        if self._source.sequential:
-            yield np.arange(min(rows, LOOKED_AT_ROWS, max(1, LOOKED_AT_BYTES // row_bytes)), dtype=np.int64)
-        elif row_bytes * rows <= LOOKED_AT_BYTES:
+        elif self._source.sequential:
+            yield np.arange(min(rows, MEAN_ROWS, max(1, MEAN_BYTES // row_bytes)), dtype=np.int64)
+        elif row_bytes * rows <= MEAN_BYTES:
             yield from pieces(self._source, self._columns)
         else:
-            length = max(1, min(LOOKED_AT_ROWS, LOOKED_AT_BYTES // row_bytes) // LOOKED_AT_RUNS)
-            starts = np.linspace(0, rows - length, LOOKED_AT_RUNS).astype(np.int64)
+            length = max(1, min(MEAN_ROWS, MEAN_BYTES // row_bytes) // MEAN_RUNS)
+            starts = np.linspace(0, rows - length, MEAN_RUNS).astype(np.int64)
             yield from (np.arange(start, start + length, dtype=np.int64) for start in np.unique(starts))
 
     def _read(self, ids: np.ndarray) -> Encoded:
         return self.encode({} if self.ready else self._source.coded(ids), ids, True)
 
-    def _values(self, rows: Mapping[str, Any]) -> Any:
-        return as_one_column({c: rows[c] for c in self._columns})
-
     def _factor(self, values: Any, ids: np.ndarray | None, present: np.ndarray | None) -> np.ndarray | None:
-        """Return the user's own weights of some rows, float32 ``(B, *form)``; ``present`` marks the labels present."""
+        """Return the user's own weights of some rows, float32; ``present`` marks the labels present."""
         if values is None:
             return None
 
         def read(at: np.ndarray | None) -> np.ndarray:
             if at is None:
-                return read_weights(values, self._form, present)
-            return read_weights(take(values, at), self._form, None if present is None else present[at])
+                return read_weights(values, self._factor_shape, present)
+            return read_weights(
+                take(values, at), self._factor_shape, None if present is None else present[at]
+            )
 
         def located(bad: BadValue, index: int | None) -> DataError:
             row = row_of(self._source, index, ids)
             return bad.located(head=self.name, column=self.head.sample_weight, row=row)
 
-        found: np.ndarray = self._of_every_row(read, len(values), ids, located)
-        return found
+        return self._of_every_row(read, len(values), ids, located)
 
-    def _form_of_weights(self, column: str) -> tuple[int, ...]:
+    def _shape_of_factor(self) -> tuple[int, ...]:
+        """The shape of a row of the user's own weights; ``()`` for one weight a row, or none."""
+        column = self.head.sample_weight
+        if column is None:
+            return ()
         try:
             return weights_shape(self.head, first_rows(self._source, column))
         except BadValue as bad:
@@ -362,16 +364,15 @@ class Labels:
             row = row_of(self._source, index, ids)
             return bad.located(head=self.name, row=row, file=file_at(files(), index))
 
-        found: tuple[np.ndarray, np.ndarray | None] = self._of_every_row(encode, len(values), ids, located)
-        return found
+        return self._of_every_row(encode, len(values), ids, located)
 
     def _of_every_row(
         self,
-        read: Callable[[np.ndarray | None], Any],
+        read: Callable[[np.ndarray | None], T],
         rows: int,
         ids: np.ndarray | None,
         located: Callable[[BadValue, int | None], DataError],
-    ) -> Any:
+    ) -> T:
         """Return ``read(None)``, which encodes all ``rows`` entries; on an error, find every wrong one.
 
         Raises:
