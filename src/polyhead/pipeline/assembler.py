@@ -28,7 +28,7 @@ from polyhead.pipeline.faults import (
 from polyhead.pipeline.feed_arguments import given_first
 from polyhead.pipeline.gather import Gather, MemoryColumn, can_gather, soon_in_memory
 from polyhead.pipeline.kind_columns import BatchRows, as_one_column
-from polyhead.pipeline.label_encoder import Encoded, Labels
+from polyhead.pipeline.label_encoder import Encoded
 from polyhead.pipeline.label_layers import Strays
 from polyhead.pipeline.label_sources import transform_separately
 from polyhead.pipeline.resolution import Resolution
@@ -49,6 +49,7 @@ class Assembler:
 
     Attributes:
         heads: the head kinds, resolved: classes learned, balanced weights worked out.
+        labels: the labels of each head.
         weight_shapes: for each head the shape of one row's weight.
     """
 
@@ -62,41 +63,43 @@ class Assembler:
     ) -> None:
         self.source = source
         self._augment, self._seed = tuple(augment), seed
-        self._before: Assembler | None = None  # makes batches of the same rows without a cache
+        self._uncached: Assembler | None = None  # makes batches of the same rows without a cache
         self._pool = Pool()
         resolution = Resolution(source, inputs, heads, augment, seed)
         self.inputs, self.heads, self.collapsing = resolution.inputs, resolution.heads, resolution.collapsing
-        self._scene, self._labels = resolution.scene, resolution.labels
-        self._box_labels = resolution.box_labels
-        self.weight_shapes = {name: label.head.weight_shape for name, label in self._labels.items()}
+        self._scene, self.labels, self._box_labels = (
+            resolution.scene,
+            resolution.labels,
+            resolution.box_labels,
+        )
+        resolved = {name: labels.head for name, labels in self.labels.items()}
+        self.weight_shapes = {name: head.weight_shape for name, head in resolved.items()}
         self._mixers: Mixers | None = None
         if resolution.mixers:
-            resolved = {name: label.head for name, label in self._labels.items()}
             self._mixers = Mixers(resolution.mixers, source, self.inputs, resolved, seed)
             self.weight_shapes = self._mixers.weight_shapes
-            for label in self._labels.values():
-                label.weighted = label.weighted or label.head.weighs_when_mixed
-        self.weighted = any(label.weighted for label in self._labels.values())
-        self._part_columns()
+            for labels in self.labels.values():
+                labels.weighted = labels.weighted or labels.head.weighs_when_mixed
+        self.weighted = any(labels.weighted for labels in self.labels.values())
+        self._divide_columns()
 
-    def _part_columns(self) -> None:
+    def _divide_columns(self) -> None:
         """Divide the columns into those in memory and those to read from the source."""
-        source, labels = self.source, self._labels
-        in_inputs = columns_read(self.inputs)
-        to_encode = {name: head for name, head in self.heads.items() if not labels[name].ready}
+        source = self.source
+        to_encode = {name: head for name, head in self.heads.items() if not self.labels[name].ready}
         columns = {c: _in_memory(source, c) for c in columns_read(self.inputs, to_encode)}
         self._whole = {c: values for c, values in columns.items() if values is not None}
         gathered = self._gathered(source)
-        inputs = {key: whole for key, whole in gathered.items() if not key[0]}
+        inputs = {key: column for key, column in gathered.items() if not key[0]}
         self._gathers = {True: Gather(gathered, self._pool), False: Gather(inputs, self._pool)}
         self._mapped = {
-            (self.heads[name].columns(name) if name else self.inputs[part].columns(part))[0]: whole.column
-            for (name, part), whole in gathered.items()
-            if whole.mapped
+            (self.heads[name].columns(name) if name else self.inputs[part].columns(part))[0]: column.column
+            for (name, part), column in gathered.items()
+            if column.mapped
         }
         self._whole |= self._mapped  # so they need not be read from the source as well
-        self._input_source = _only(source, [c for c in in_inputs if c not in self._whole])
         self._source = _only(source, [c for c in columns if c not in self._whole])
+        self._input_source = _only(source, [c for c in columns_read(self.inputs) if c not in self._whole])
 
     def _gathered(self, source: Source) -> dict[tuple[str, str], MemoryColumn]:
         """The columns gathered from memory: inputs as ``("", name)``, parts of labels as ``(name, part)``."""
@@ -113,9 +116,9 @@ class Assembler:
             if conversion is not None:
                 columns["", name] = MemoryColumn(column, conversion, kind.shape, mapped=values is None)
         return columns | {
-            (name, part): whole
-            for name, label in self._labels.items()
-            for part, whole in label.gatherable().items()
+            (name, part): column
+            for name, labels in self.labels.items()
+            for part, column in labels.gatherable().items()
         }
 
     def cached(self, folder: str | os.PathLike[str], shard: tuple[int, int]) -> Assembler:
@@ -132,7 +135,7 @@ class Assembler:
         moves, _ = split_augmentations(self._augment)
         rows = cached(self.source, self.inputs, self.heads, moves, self._seed, folder, shard)
         assembler = Assembler(rows, self.inputs, KnownHeads(self.heads), self._augment, self._seed)
-        assembler._before = self
+        assembler._uncached = self
         return assembler
 
     @property
@@ -142,30 +145,24 @@ class Assembler:
         return not changed and all(column in self._whole for column in columns_read(self.inputs))
 
     @property
-    def labels(self) -> Mapping[str, Labels]:
-        """The labels of each head."""
-        return self._labels
-
-    @property
     def row_bytes(self) -> int:
         """Bytes of one row, inputs and labels, as the model gets it."""
-        kinds: list[Any] = [*self.inputs.values(), *self.heads.values()]
-        return sum(kind.row_bytes for kind in kinds)
+        return sum(kind.row_bytes for kind in (*self.inputs.values(), *self.heads.values()))
 
     def extremes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows with the smallest and the largest number of an input, encoded; none if in a large file."""
         columns = self.inputs[name].columns(name)
-        held = even_rows(self._whole.get(columns[0])) if len(columns) == 1 else None
+        column = even_rows(self._whole.get(columns[0])) if len(columns) == 1 else None
         none = np.zeros(0, np.int64), np.zeros((0, *(self.inputs[name].shape or ())))
-        if not isinstance(held, np.ndarray) or held.dtype.kind not in "iuf" or not held.size:
+        if not isinstance(column, np.ndarray) or column.dtype.kind not in "iuf" or not column.size:
             return none
-        if columns[0] in self._mapped and held.nbytes > SCANNED_BYTES:
+        if columns[0] in self._mapped and column.nbytes > SCANNED_BYTES:
             return none
-        ids = np.array([held.argmin(), held.argmax()]) // (held.size // len(held))
-        if np.isnan(held[ids[0]]).any():  # np.nanargmin would copy the column
-            low, high = (f.reduce(held, axis=tuple(range(1, held.ndim))) for f in (np.fmin, np.fmax))
+        ids = np.array([column.argmin(), column.argmax()]) // (column.size // len(column))
+        if np.isnan(column[ids[0]]).any():  # np.nanargmin would copy the column
+            low, high = (f.reduce(column, axis=tuple(range(1, column.ndim))) for f in (np.fmin, np.fmax))
             ids = none[0] if np.isnan(low).all() else np.array([np.nanargmin(low), np.nanargmax(high)])
-        return ids, self.inputs[name].encode(held[ids], False)
+        return ids, self.inputs[name].encode(column[ids], False)
 
     def steps_per_block(self, batch_size: int) -> int:
         """The number of batches to make in one call.
@@ -235,7 +232,7 @@ class Assembler:
         if labels:
             for box_labels in self._box_labels.values():
                 converted |= box_labels.of(rows, ids)
-        gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self._labels}}
+        gathered: dict[str, dict[str, np.ndarray]] = {"": {}, **{name: {} for name in self.labels}}
         for (name, part), values in self._gathers[labels](ids, check, laps).items():
             gathered[name][part] = values
         inputs = {
@@ -243,18 +240,15 @@ class Assembler:
             for name, kind in self.inputs.items()
         }
         laps("inputs")
-        encoded: dict[str, np.ndarray] = {}
+        encoded: dict[str, Encoded] = {}
         weights: dict[str, np.ndarray] | None = None
         if labels:
-            found = {
-                name: self._encoded(name, rows, converted, ids, check, gathered[name])
-                for name in self._labels
-            }
-            encoded = {name: e.labels for name, e in found.items()}
+            for name in self.labels:
+                encoded[name] = self._encode_labels(name, rows, converted, ids, check, gathered[name])
             if self.weighted:
-                weights = {name: label.weights(found) for name, label in self._labels.items()}
+                weights = {name: of_head.weights(encoded) for name, of_head in self.labels.items()}
         laps("labels")
-        return Parts(inputs, encoded, weights)
+        return Parts(inputs, {name: e.labels for name, e in encoded.items()}, weights)
 
     def try_rows(self, ids: np.ndarray, most: int = MOST, strays: Strays | None = None) -> Iterator[Found]:
         """Encode rows as a batch would hold them, yielding errors instead of raising them.
@@ -280,27 +274,25 @@ class Assembler:
             try:
                 rows = self._rows(ids[positions]) if read is None else read.some(positions)
             except DataError as error:
-                if len(positions) == 1 and self._before is not None:
-                    return [(name, result) for _, name, result in self._before.try_rows(ids[positions])]
+                if len(positions) == 1 and self._uncached is not None:
+                    return [(name, result) for _, name, result in self._uncached.try_rows(ids[positions])]
                 return [("", error)]
             return list(self._try_parts(rows, ids[positions], strays))
 
         try:
-            every = single_out_wrong_rows(attempt, np.arange(len(ids)), most)
+            results = single_out_wrong_rows(attempt, np.arange(len(ids)), most)
         except (StopIteration, RuntimeError) as error:
             stop = stop_iteration_error(error)
             if stop is None:
                 raise
             yield ids, "", stop
             return
-        yield from ((ids[positions], name, result) for positions, name, result in every)
+        yield from ((ids[positions], name, result) for positions, name, result in results)
 
     def _rows(self, ids: np.ndarray, labels: bool = True) -> BatchRows:
         """Read the columns of some rows, with or without those of labels."""
         source = self._source if labels else self._input_source
-        rows = BatchRows(checked_rows(source, ids) if source is not None else {})
-        rows.whole, rows.ids = self._whole, ids
-        return rows
+        return BatchRows({} if source is None else checked_rows(source, ids), self._whole, ids)
 
     def _try_parts(
         self, rows: BatchRows, ids: np.ndarray, strays: Strays | None = None
@@ -330,19 +322,19 @@ class Assembler:
                 yield name, self._encode_input(name, kind, rows, ids, True, converted, {})
             except DataError as error:
                 yield name, error
-        found: dict[str, Encoded] = {}
+        encoded: dict[str, Encoded] = {}
         for name in given_first(self.heads):
-            label = self._labels[name]
+            labels = self.labels[name]
             if name in lost:
                 continue
             try:
-                found[name] = self._encoded(name, rows, converted, ids, True)
-                if label.given is None or label.given.name in found:
-                    yield name, (found[name].labels, label.valid(found))
+                encoded[name] = self._encode_labels(name, rows, converted, ids, True)
+                if labels.given is None or labels.given.name in encoded:
+                    yield name, (encoded[name].labels, labels.valid(encoded))
             except DataError as error:
                 yield name, error
 
-    def _encoded(
+    def _encode_labels(
         self,
         name: str,
         rows: BatchRows,
@@ -351,19 +343,19 @@ class Assembler:
         check: bool,
         gathered: Mapping[str, np.ndarray] | None = None,
     ) -> Encoded:
+        """Encode the labels of a head, with those and the weights that were transformed with the images."""
+        head, transformed = self.heads[name], {}
+        column = head.columns(name)[0]
+        if name in converted:
+            transformed[column] = converted[name]
+        if weights_key(name) in converted:
+            transformed[str(head.sample_weight)] = converted[weights_key(name)]
+
         def files() -> Any:
-            return rows[self.heads[name].columns(name)[0]] if name in converted else ()
+            return rows[column] if name in converted else ()
 
-        return self._labels[name].encode(self._with(name, rows, converted), ids, check, gathered, files)
-
-    def _with(self, name: str, rows: BatchRows, converted: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Rows in which the labels and weights of a head are those transformed with the images."""
-        head = self.heads[name]
-        transformed = {head.columns(name)[0]: converted[name]} if name in converted else {}
-        transformed |= (
-            {str(head.sample_weight): converted[weights_key(name)]} if weights_key(name) in converted else {}
-        )
-        return ChainMap(transformed, rows) if transformed else rows
+        read = ChainMap(transformed, rows) if transformed else rows
+        return self.labels[name].encode(read, ids, check, gathered, files)
 
     def _encode_input(
         self,

@@ -77,20 +77,27 @@ class KindColumns:
 
 
 class BatchRows(dict[str, Any]):
-    """The columns of some rows. Those in memory are gathered at each access and not kept, as each is used only once."""
+    """The columns of some rows. Those in memory are gathered at each access and not kept, as each is used only once.
 
-    __slots__ = ("ids", "whole")
-    whole: Mapping[str, Values]
-    ids: np.ndarray
+    Args:
+        read: the columns that were read.
+        whole: the columns in memory.
+        ids: the rows, int64 ``(B,)``.
+    """
+
+    __slots__ = ("_ids", "_whole")
+
+    def __init__(self, read: Mapping[str, Values], whole: Mapping[str, Values], ids: np.ndarray) -> None:
+        super().__init__(read)
+        self._whole, self._ids = whole, ids
 
     def __missing__(self, name: str) -> Values:
-        return take(self.whole[name], self.ids)
+        return take(self._whole[name], self._ids)
 
     def some(self, positions: np.ndarray) -> BatchRows:
         """Return the rows at some positions."""
-        rows = BatchRows({name: take(values, positions) for name, values in self.items()})
-        rows.whole, rows.ids = self.whole, self.ids[positions]
-        return rows
+        read = {name: take(values, positions) for name, values in self.items()}
+        return BatchRows(read, self._whole, self._ids[positions])
 
 
 class Some:
