@@ -30,7 +30,7 @@ def test_results_come_in_order_however_long_each_takes(workers):
 
 def test_no_more_is_done_ahead_than_the_bound():
     asked = []  # what threads may begin; they are given nothing else
-    taken = prefetch(lambda n: n, (asked.append(n) or n for n in range(100)), workers=2, ahead=3)
+    taken = prefetch(lambda n: n, (asked.append(n) or n for n in range(100)), workers=2)
     for n in range(20):
         assert next(taken) == n
         assert asked == list(range(n + 4))
@@ -116,7 +116,7 @@ def test_a_program_does_not_end_before_a_thread_that_still_frees_memory(monkeypa
             freeing.set()
             go_on.wait(240)
 
-    results = prefetch(Work(), range(3), workers=1, ahead=2)
+    results = prefetch(Work(), range(3), workers=1)
     next(results)
     assert working.wait(240)
     results.close()

@@ -58,10 +58,9 @@ def in_blocks(positions: np.ndarray, rows: int, block: int, window: int, seed: i
         begin, end = np.searchsorted(numbers, [number, number + 1]).tolist()
         size = span if number < last else rows - last * span
         inside = permute(positions[begin:end] - number * span, size, key(seed, 1, number))
-        at = inside // block
-        order = number * window + at
-        file = np.where(
-            order < count, permute(np.minimum(order, max(0, count - 1)), count, key(seed, 2)), count
-        )
-        shuffled[begin:end] = file * block + (inside - at * block)
+        block_in_window = inside // block
+        order = number * window + block_in_window
+        permuted = permute(np.minimum(order, max(0, count - 1)), count, key(seed, 2))
+        # the rows after the last whole block stay there
+        shuffled[begin:end] = np.where(order < count, permuted, count) * block + inside % block
     return shuffled

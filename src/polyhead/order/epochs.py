@@ -127,12 +127,10 @@ class Order:
         if self.blocks is not None:
             positions = np.arange(begin, end, dtype=np.int64) * count + rank
             return in_blocks(positions, self.rows, *self.blocks, key(self.seed, epoch))
-        runs = [
-            _rows_at(self.rows, key(self.seed, epoch), self.shard, number)[
-                max(begin - number * RUN, 0) : end - number * RUN
-            ]
-            for number in range(begin // RUN, -(-end // RUN))
-        ]
+        seed, runs = key(self.seed, epoch), []
+        for number in range(begin // RUN, -(-end // RUN)):
+            run = _rows_at(self.rows, seed, self.shard, number)
+            runs.append(run[max(begin - number * RUN, 0) : end - number * RUN])
         return np.concatenate(runs) if len(runs) != 1 else runs[0].copy()
 
     def ids(self, epoch: int, step: int) -> np.ndarray:

@@ -57,12 +57,12 @@ def permute(positions: np.ndarray, n: int, seed: int) -> np.ndarray:
     if n < SMALL:
         rows = _small_order(n, a, b, seed).take(positions)
     else:
-        through = _network_for(positions, a, b, *_round_keys(seed, ROUNDS))
-        rows = through(positions)
+        network = _network_for(positions, a, b, *_round_keys(seed, ROUNDS))
+        rows = network(positions)
         flat = rows.reshape(-1)
         outside = np.flatnonzero(flat >= n)
         while len(outside):
-            flat[outside] = through(flat[outside])
+            flat[outside] = network(flat[outside])
             outside = outside[flat[outside] >= n]
     if NETWORK.compiled is None:
         jit.spent(profiling.clock() - begun)

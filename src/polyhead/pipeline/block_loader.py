@@ -65,6 +65,7 @@ class Blocks:
             augment: False leaves augmentations out.
             meter: measures the time of each stage.
             workers: the number of threads, instead of the chosen one.
+            most: the most steps of a block.
         """
         steps = min(self._steps, most or len(order))
         last = len(order) if stop is None else stop

@@ -26,7 +26,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-_HERE = threading.local()
+_CURRENT = threading.local()
 """In a thread of `prefetch`: the queue of all its threads, and their number."""
 
 
@@ -62,7 +62,7 @@ class _Shared:
             if do is None:
                 return
             self._others += 1
-        self._go(do)
+        self._process(do)
         del do
         with self._changed:
             self._others -= 1
@@ -71,14 +71,14 @@ class _Shared:
     def run(self) -> None:
         """Process numbers, then wait for the other threads."""
         assert self._do is not None
-        self._go(self._do)
+        self._process(self._do)
         with self._changed:
             self._do = None  # late threads then do nothing, and keep nothing alive
             self._changed.wait_for(lambda: not self._others)
         if self._errors:
             raise self._errors[min(self._errors)]
 
-    def _go(self, do: Callable[[int], None]) -> None:
+    def _process(self, do: Callable[[int], None]) -> None:
         while not self._errors:
             with self._changed:
                 number = next(self._numbers, None)
@@ -107,7 +107,7 @@ def share_work(do: Callable[[int], None], count: int) -> None:
     >>> found
     [0, 1, 4, 9]
     """
-    pool: tuple[queue.SimpleQueue[Any], int] | None = getattr(_HERE, "pool", None)
+    pool: tuple[queue.SimpleQueue[Any], int] | None = getattr(_CURRENT, "pool", None)
     if pool is None or min(pool[1], count) < 2:
         for number in range(count):
             do(number)
@@ -124,9 +124,8 @@ def prefetch(
     tasks: Iterable[Task],
     *,
     workers: int | Threads,
-    ahead: int | None = None,
 ) -> Iterator[Result]:
-    """Yield the result of ``work`` for each task, in order, computing up to ``ahead`` of them in advance.
+    """Yield the result of ``work`` for each task, in order, computing up to ``workers + 1`` of them in advance.
 
     Threads are daemons, so that an interrupt ends the program whatever a source is waiting for. They end when the
     iterator is exhausted, closed, garbage-collected, or raises. At the end of a program they get a second to finish: a
@@ -136,7 +135,6 @@ def prefetch(
         work: called from several threads at once; must not depend on the order of the calls.
         tasks: the tasks, consumed as needed; may be endless.
         workers: the number of threads, 0 for the calling thread; or a `Threads`, which decides by measuring.
-        ahead: the most results that wait; by default ``workers + 1``.
 
     Raises:
         Whatever ``work`` raised, in place of the result of its task.
@@ -149,18 +147,18 @@ def prefetch(
     source = iter(tasks)
     for task in source:
         trial = workers.trial() if isinstance(workers, Threads) else Phase(workers, left=None)
-        rest = itertools.islice(source, None if trial.left is None else trial.left - 1)
-        stretch = itertools.chain((task,), rest)
-        crew = _Crew(work, stretch, trial.workers, ahead) if trial.workers > 0 else None
+        following = itertools.islice(source, None if trial.left is None else trial.left - 1)
+        tasks_of_trial = itertools.chain((task,), following)
+        crew = _Crew(work, tasks_of_trial, trial.workers) if trial.workers > 0 else None
         try:
-            asked = profiling.clock()
-            for result in map(work, stretch) if crew is None else crew:
-                done = profiling.clock()
+            requested = profiling.clock()
+            for result in map(work, tasks_of_trial) if crew is None else crew:
+                made = profiling.clock()
                 yield result
                 del result  # frees its memory for the next result
                 used = profiling.clock()
-                trial.note(done - asked, used - done)
-                asked = used
+                trial.note(made - requested, used - made)
+                requested = used
         finally:
             if crew is not None:
                 crew.stop()
@@ -169,17 +167,14 @@ def prefetch(
 class _Crew(Generic[Task, Result]):
     """Threads that compute results ahead; an iterator over the results in order."""
 
-    def __init__(
-        self, work: Callable[[Task], Result], tasks: Iterator[Task], workers: int, ahead: int | None
-    ) -> None:
-        self._tasks, self._waiting = tasks, deque[_Slot[Task, Result]]()
-        self._ahead = max(1, workers + 1 if ahead is None else ahead)
+    def __init__(self, work: Callable[[Task], Result], tasks: Iterator[Task], workers: int) -> None:
+        self._tasks, self._waiting, self._ahead = tasks, deque[_Slot[Task, Result]](), workers + 1
         # the threads hold no reference to the crew, so that it can be collected while they run
         self._todo: queue.SimpleQueue[_Slot[Task, Result] | _Shared | None] = queue.SimpleQueue()
         self._stop = threading.Event()
-        do = work, self._todo, self._stop, workers
+        arguments = work, self._todo, self._stop, workers
         self._threads = [
-            threading.Thread(target=_work_on_tasks, args=do, name=f"polyhead-{i}", daemon=True)
+            threading.Thread(target=_work_on_tasks, args=arguments, name=f"polyhead-{i}", daemon=True)
             for i in range(workers)
         ]
         _at_exit()
@@ -260,7 +255,7 @@ def _work_on_tasks(
     stop: threading.Event,
     workers: int,
 ) -> None:
-    _HERE.pool = todo, workers
+    _CURRENT.pool = todo, workers
     while (slot := todo.get()) is not None and not stop.is_set():
         if isinstance(slot, _Shared):
             slot.help()
