@@ -24,9 +24,9 @@ from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.image_frame import Frame, as_column_of_pixels
 from polyhead.pipeline.image_reader import ImageReader
 from polyhead.pipeline.kind_columns import as_one_column
-from polyhead.pipeline.label_layers import Strays, add_strays, layers_of
+from polyhead.pipeline.label_layers import LabelReader, Strays, add_strays
 from polyhead.pipeline.prefetch import share_work
-from polyhead.pipeline.row_moves import move, transform_options, values_of
+from polyhead.pipeline.row_transforms import transform_options, values_of
 from polyhead.pipeline.target_images import require_head_images
 from polyhead.profiling import NO_LAPS, Laps
 from polyhead.sources.scanning import first_rows
@@ -185,17 +185,17 @@ class Scene:
         Raises:
             DataError: for an image that cannot be decoded, or an invalid label, naming its row.
         """
-        passage = _Passage(self, rows, ids, epoch, labels, strays)
+        batch = _RowsInScene(self, rows, ids, epoch, labels, strays)
         laps("read")
-        passage.each(passage.open, laps)
-        passage.plan(ids, epoch)
+        batch.for_each_row(batch.open, laps)
+        batch.plan(epoch)
         laps("warp")
-        for pixels, lies in passage.passes():
-            passage.each(partial(passage.move, pixels, lies), laps)
-        return passage.columns()
+        for pixels, heads in batch.passes():
+            batch.for_each_row(partial(batch.move, pixels, heads), laps)
+        return batch.columns()
 
 
-class _Passage:
+class _RowsInScene:
     """The state of some rows while a scene transforms them; the arguments are those of `Scene.transform`."""
 
     def __init__(
@@ -211,8 +211,9 @@ class _Passage:
         self._together = scene.moves_together and epoch is not None
         self._images = {name: plain(rows[kind.columns(name)[0]]) for name, kind in scene.images.items()}
         self._options = transform_options(scene.images, self._heads, scene.heads, scene.head_images)
-        self._at, self._ids = ids, scene.source.ids_of(ids)
-        self._numbers, count = self._ids.tolist(), len(ids)
+        self._label_reader = LabelReader(scene.images, scene.head_images)
+        self._rows, self._ids, count = ids, scene.source.ids_of(ids), len(ids)
+        self._id_list = self._ids.tolist()
         self._labels = {name: self._labels_of(name, head, rows) for name, head in self._heads.items()}
         self._opened: list[dict[str, Any]] = [{} for _ in range(count)]
         self._frames: list[dict[str, Frame]] = [{} for _ in range(count)]
@@ -223,23 +224,23 @@ class _Passage:
         try:
             return plain(as_one_column({column: rows[column] for column in head.columns(name)}))
         except BadValue as bad:
-            raise bad.located(head=name, row=row_of(self._scene.source, bad.index, self._at)) from None
+            raise bad.located(head=name, row=row_of(self._scene.source, bad.index, self._rows)) from None
 
-    def each(self, do: Callable[[int, Laps], None], laps: Laps) -> None:
+    def for_each_row(self, do: Callable[[int, Laps], None], laps: Laps) -> None:
         """Call ``do`` for each row, in all idle threads."""
-        parts: list[Laps] = []
+        row_laps: list[Laps] = []
 
         def timed(i: int) -> None:
-            part = laps.beside()
-            parts.append(part)
-            do(i, part)
+            own_laps = laps.beside()  # other threads append theirs at the same time
+            row_laps.append(own_laps)
+            do(i, own_laps)
 
-        share_work(timed, len(self._numbers))
-        laps.include(parts)
+        share_work(timed, len(self._rows))
+        laps.include(row_laps)
 
     def open(self, i: int, laps: Laps) -> None:
         """Open the images of a row whose sizes are needed."""
-        reader, row = self._scene.reader, self._numbers[i]
+        reader, row = self._scene.reader, self._id_list[i]
         names = self._scene.head_images.images
         self._opened[i] = {name: reader.open(name, self._images[name][i], row) for name in names}
         laps("read")
@@ -247,13 +248,14 @@ class _Passage:
         self._scene.head_images.require_one_aspect_ratio(self._frames[i], row)
         laps("warp")
 
-    def plan(self, ids: np.ndarray, epoch: int | None) -> None:
+    def plan(self, epoch: int | None) -> None:
         """Draw the augmentations of each row."""
         scene = self._scene
         joint = scene.still if epoch is None else scene.joint
-        frames = [f[scene.first] for f in self._frames]
-        turns = [f.turn for f in frames] if scene.images[scene.first].exif == "ignored" else None
-        self._plan = joint.plan(epoch or 0, ids, [f.shown for f in frames], scene.target, turns)
+        frames = [frames_of_row[scene.first] for frames_of_row in self._frames]
+        turns = [frame.turn for frame in frames] if scene.images[scene.first].exif == "ignored" else None
+        sizes = [frame.shown for frame in frames]
+        self._plan = joint.plan(epoch or 0, self._rows, sizes, scene.target, turns)
 
     def passes(self) -> list[tuple[dict[str, Any], Mapping[str, Head]]]:
         """The groups of images and heads to transform together: first images and masks, then all other labels.
@@ -264,38 +266,48 @@ class _Passage:
         masks = {name: head for name, head in self._heads.items() if _has_one_mask(head)}
         if self._together or len(masks) == len(self._heads):
             return [(values, self._heads)]
-        rest = {name: head for name, head in self._heads.items() if name not in masks}
-        return [(values, masks), ({}, rest)] if values or masks else [({}, rest)]
+        others = {name: head for name, head in self._heads.items() if name not in masks}
+        return [(values, masks), ({}, others)] if values or masks else [({}, others)]
 
     def move(self, pixels: Mapping[str, Any], heads: Mapping[str, Head], i: int, laps: Laps) -> None:
         """Decode and transform some images and labels of a row."""
-        scene, opened, row = self._scene, self._opened[i], self._numbers[i]
+        from polyhead.augment import transform_sample
+
+        scene, opened, row = self._scene, self._opened[i], self._id_list[i]
         images = {}
         for name, column in pixels.items():
             value = opened[name] if name in opened else scene.reader.open(name, column[i], row)
             images[name] = scene.reader.decode(name, value, row, self._plan, i)
-        layers = layers_of(heads, self._labels, i, row, self._frames[i], scene.images, scene.head_images)
+        layers = self._label_reader.layers(heads, self._labels, i, row, self._frames[i])
         if self._strays is not None:
             size = self._frames[i][scene.first].label_size
-            add_strays(self._strays, layers, int(self._at[i]), size)
+            add_strays(self._strays, layers, int(self._rows[i]), size)
         laps("decode")
-        where = getattr(opened[scene.first], "where", "") or place(input=scene.first, row=row)
-        moved = move(self._plan, i, images, layers, self._options, where)
+        moved = transform_sample(
+            self._plan,
+            i,
+            images=images,
+            masks=layers["mask"],
+            maps=layers["map"],
+            boxes=layers["boxes"],
+            points=layers["points"],
+            where=getattr(opened[scene.first], "where", "") or place(input=scene.first, row=row),
+            options=self._options,
+        )
         for name, value in values_of(moved, layers, scene.raw, self._options, scene.stores):
             self._values[name][i] = value
         laps("warp")
 
     def columns(self) -> dict[str, Values]:
         """The values of all images and heads."""
-        values = self._values
-        out: dict[str, Values] = {}
+        columns: dict[str, Values] = {}
         for name in self._images if self._scene.has_pixels else ():
-            out[name] = as_column_of_pixels(values[name], name, self._ids)
+            columns[name] = as_column_of_pixels(self._values[name], name, self._ids)
         for name, head in self._heads.items():
-            labels = self._labels[name]
+            labels, values = self._labels[name], self._values[name]
             dense = _has_one_mask(head) and is_dense(labels) and labels.dtype.kind in "iufb"
-            out[name] = _stacked_masks(values[name]) if dense else values[name]
-        return out
+            columns[name] = _stacked_masks(values) if dense else values
+        return columns
 
 
 def _has_one_mask(head: Head) -> bool:

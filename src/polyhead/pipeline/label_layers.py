@@ -27,120 +27,119 @@ LAYERS = ("mask", "map", "boxes", "points", "entry", "gone")
 """The layers of heads; ``"gone"`` lists the boxes without a mask or map, by the head of the masks or maps."""
 
 
-def layers_of(
-    heads: Mapping[str, Head],
-    values: Mapping[str, Any],
-    i: int,
-    row: int,
-    frames: Mapping[str, Frame],
-    images: Mapping[str, Image],
-    head_images: HeadImages,
-) -> Layers:
-    """Read the labels in the image of one row, in pixels of the first image.
+class LabelReader:
+    """Reads the labels located in the images of rows.
 
     Args:
-        heads: the heads with labels in the image, boxes before the labels of each box.
-        values: the values of each head for the rows of a batch.
-        i: the position of the row in the batch.
-        row: the id of the row, for errors.
-        frames: the sizes of each image of the row: as shown, and as its labels refer to.
         images: the image inputs by name.
         head_images: the image of each head.
-
-    Raises:
-        DataError: for a label that its head rejects.
     """
 
-    def in_pixels(name: str, head: Head, value: Any) -> np.ndarray:
-        image, own = images[head_images[name]], head_images.frames(name, frames)
-        found = _pixels_of(name, head, value, row, own, image.max_pixels)
-        if head.layer in PIXELS:
-            resized = [
-                one for one in (head.size, image.shape[:2]) if one is not None and image.fit == "stretch"
-            ]
-            size = (found.shape[0], found.shape[1])
-            if not head_images.in_proportion(
-                name, size, own, resized, isinstance(value, (np.ndarray, list, tuple))
-            ):
-                where = ", ".join(filter(None, (place(head=name, row=row), place(file=path_in(value)))))
-                warn(stretched(where, size, own[0].label_size))
-        return found
+    def __init__(self, images: Mapping[str, Image], head_images: HeadImages) -> None:
+        self._images, self._head_images = images, head_images
 
-    layers: Layers = {name: {} for name in LAYERS}
-    for name, head in heads.items():
-        value = values[name][i]
-        if is_missing(value, head.missing):
-            continue
-        if not is_each(head):
-            head_images.require_known(name, head, frames, row)
-            found = in_pixels(name, head, value)
-            if not head.not_annotated(found):
-                layers[str(head.layer)][name] = head_images.in_first(name, head, found, frames)
-        elif head.each in layers["boxes"]:
-            inner = head.head
-            entries = _box_entries(name, head, value, len(layers["boxes"][head.each]), row)
-            if inner.layer is None:
-                layers["entry"][name] = entries
+    def layers(
+        self,
+        heads: Mapping[str, Head],
+        values: Mapping[str, Any],
+        i: int,
+        row: int,
+        frames: Mapping[str, Frame],
+    ) -> Layers:
+        """Read the labels of one row, in pixels of the first image.
+
+        Args:
+            heads: the heads with labels in the image, boxes before the labels of each box.
+            values: the values of each head for the rows of a batch.
+            i: the position of the row in the batch.
+            row: the id of the row, for errors.
+            frames: the sizes of each image of the row.
+
+        Raises:
+            DataError: for a label that its head rejects.
+        """
+        layers: Layers = {name: {} for name in LAYERS}
+        for name, head in heads.items():
+            value = values[name][i]
+            if is_missing(value, head.missing):
                 continue
-            each = [
-                None if is_missing(entry, inner.missing) else in_pixels(name, inner, entry)
-                for entry in entries
-            ]
-            if inner.layer == "points":
-                layers["points"][name] = head_images.in_first(
-                    name, head, _box_points(each, inner.places), frames
-                )
-                continue
-            _require_one_size(name, each, row)
-            if each and all(one is None for one in each):
-                continue
-            layers["gone"][name] = [one is None for one in each]
-            layers[str(inner.layer)][name] = _box_masks(each, frames[head_images[name]].label_size)
-    return layers
+            if not is_each(head):
+                self._head_images.require_known(name, head, frames, row)
+                label = self._in_pixels(name, head, value, row, frames)
+                if not head.not_annotated(label):
+                    layers[str(head.layer)][name] = self._head_images.in_first(name, head, label, frames)
+            elif head.each in layers["boxes"]:
+                self._add_entries(layers, name, head, value, row, frames)
+        return layers
+
+    def _add_entries(
+        self, layers: Layers, name: str, each: Each, value: Any, row: int, frames: Mapping[str, Frame]
+    ) -> None:
+        """Add the labels of the boxes of one row."""
+        inner = each.head
+        try:
+            entries = each.entries(value, len(layers["boxes"][str(each.each)]))
+        except BadValue as bad:
+            raise bad.located(**each.located(name), row=row) from None
+        if inner.layer is None:
+            layers["entry"][name] = entries
+            return
+        labels = [
+            None if is_missing(entry, inner.missing) else self._in_pixels(name, inner, entry, row, frames)
+            for entry in entries
+        ]
+        if inner.layer == "points":
+            points = _box_points(labels, inner.places)
+            layers["points"][name] = self._head_images.in_first(name, each, points, frames)
+            return
+        _require_one_size(name, labels, row)
+        if labels and all(label is None for label in labels):
+            return
+        layers["gone"][name] = [label is None for label in labels]
+        layers[str(inner.layer)][name] = _box_masks(labels, frames[self._head_images[name]].label_size)
+
+    def _in_pixels(
+        self, name: str, head: Head, value: Any, row: int, frames: Mapping[str, Frame]
+    ) -> np.ndarray:
+        """Read one label in pixels of its image."""
+        image, frames_of_label = self._images[self._head_images[name]], self._head_images.frames(name, frames)
+        where, label, size = place(head=name, row=row), value, frames_of_label[0].label_size
+        if head.layer in PIXELS and (not isinstance(value, np.ndarray) or lists_files(value)):
+            label = label_pixels(head, value, where, image.max_pixels)
+        try:
+            pixels = head.to_pixels(label, size)
+        except BadValue as bad:
+            raise bad.located(head=name, row=row, file=path_in(value)) from None
+        if head.layer not in PIXELS:
+            return pixels
+        require_sides(where, str(head.layer), pixels.shape, frames_of_label)
+        stretched_to = [s for s in (head.size, image.shape[:2]) if s is not None and image.fit == "stretch"]
+        sides, is_array = (pixels.shape[0], pixels.shape[1]), isinstance(value, (np.ndarray, list, tuple))
+        if not self._head_images.in_proportion(name, sides, frames_of_label, stretched_to, is_array):
+            where = ", ".join(filter(None, (where, place(file=path_in(value)))))
+            warn(stretched(where, sides, size))
+        return pixels
 
 
 def add_strays(strays: Strays, layers: Layers, row: int, size: tuple[int, int]) -> None:
     """Add the boxes and points of one row, in an image of ``size``; points that belong to boxes are left out."""
-    for name, found in (layers["boxes"] | layers["points"]).items():
-        if found.ndim != 2:
+    for name, coordinates in (layers["boxes"] | layers["points"]).items():
+        if coordinates.ndim != 2:
             continue
-        there = found[~np.isnan(found).any(1)]
-        center = there.reshape(len(there), there.shape[1] // 2, 2).mean(1)
+        known = coordinates[~np.isnan(coordinates).any(1)]
+        center = known.reshape(len(known), known.shape[1] // 2, 2).mean(1)
         outside = ((center < 0) | (center > size[::-1])).any(1)
-        strays.setdefault(name, {})[row] = len(there), there[outside], size
+        strays.setdefault(name, {})[row] = len(known), known[outside], size
 
 
-def _pixels_of(
-    name: str, head: Head, value: Any, row: int, frames: list[Frame], max_pixels: int | None
-) -> np.ndarray:
-    """Read one label in pixels of its image, whose frame is ``frames[0]``; ``max_pixels`` limits the size of a file."""
-    where, own = place(head=name, row=row), value
-    if head.layer in PIXELS and (not isinstance(value, np.ndarray) or lists_files(value)):
-        value = label_pixels(head, value, where, max_pixels)
-    try:
-        found = head.to_pixels(value, frames[0].label_size)
-    except BadValue as bad:
-        raise bad.located(head=name, row=row, file=path_in(own)) from None
-    if head.layer in PIXELS:
-        require_sides(where, str(head.layer), found.shape, frames)
-    return found
-
-
-def _box_entries(name: str, each: Each, value: Any, count: int, row: int) -> Any:
-    try:
-        return each.entries(value, count)
-    except BadValue as bad:
-        raise bad.located(**each.located(name), row=row) from None
-
-
-def _box_points(each: list[Any], places: int) -> np.ndarray:
+def _box_points(labels: list[Any], places: int) -> np.ndarray:
     """Stack the keypoints of a row's boxes, ``(k, n, 2)``, with NaN for a box without any."""
     nowhere = np.full((places, 2), np.nan)
-    return np.array([nowhere if one is None else one for one in each]).reshape(-1, places, 2)
+    return np.array([nowhere if points is None else points for points in labels]).reshape(-1, places, 2)
 
 
 def _require_one_size(name: str, masks: list[Any], row: int) -> None:
-    shapes = {one.shape for one in masks if one is not None}
+    shapes = {mask.shape for mask in masks if mask is not None}
     if len(shapes) > 1:
         fix = "Draw the masks of a row in one size, and give None for a box without one."
         found = f"shapes {sorted(shapes)}"

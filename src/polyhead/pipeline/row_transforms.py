@@ -1,4 +1,4 @@
-"""Transforms the images of one row, and the labels in them, by its plan."""
+"""The parameters with which a row is transformed, and the values for its kinds to encode."""
 
 from __future__ import annotations
 
@@ -40,25 +40,6 @@ def transform_options(
     )
 
 
-def move(
-    plan: Any, i: int, images: Mapping[str, Any], layers: Layers, options: TransformOptions, where: str
-) -> TransformedSample:
-    """Transform the images and labels of row ``i`` of a plan; errors name it by ``where``."""
-    from polyhead.augment import transform_sample
-
-    return transform_sample(
-        plan,
-        i,
-        images=images,
-        masks=layers["mask"],
-        maps=layers["map"],
-        boxes=layers["boxes"],
-        points=layers["points"],
-        options=options,
-        where=where,
-    )
-
-
 def values_of(
     moved: TransformedSample,
     layers: Layers,
@@ -86,9 +67,9 @@ def values_of(
         if stores and name in layers["boxes"]:
             seen = seen | np.isnan(layers["boxes"][name]).any(1)
         if name in boxes_of.values():
-            at = np.flatnonzero(seen)
-            at = kept[name] = at[head.fitting(coordinates[at])]
-            yield name, head.from_pixels(coordinates[at], None, options.sizes[name])
+            positions = np.flatnonzero(seen)
+            kept[name] = positions = positions[head.fitting(coordinates[positions])]
+            yield name, head.from_pixels(coordinates[positions], None, options.sizes[name])
         else:
             yield name, head.from_pixels(coordinates, seen, options.sizes[name])
     for name, pixels in (moved.masks | moved.maps).items():
