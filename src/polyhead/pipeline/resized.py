@@ -245,7 +245,7 @@ class ResizedRows(ConvertedRows):
         kind, (shape, dtype) = self._kinds[name], self._pixel_forms[column]
         marker = kind.inner.missing if isinstance(kind, Head) else None
         try:
-            return _as_pixels(value, shape, dtype, marker)
+            return _in_pixel_form(value, shape, dtype, marker)
         except ValueError as error:
             found = str(error)
         try:
@@ -327,7 +327,7 @@ def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapp
     return head.fixed(size=None) if head.inner.size == image.shape[:2] else head
 
 
-def _as_pixels(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -> Any:
+def _in_pixel_form(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -> Any:
     """Convert a mask or map, or a list of them, to a shape and dtype; return None for one with only NaN.
 
     Args:
@@ -342,7 +342,7 @@ def _as_pixels(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any)
     if value is None:
         return None
     if isinstance(value, list):
-        return [_as_pixels(mask, shape, dtype, marker) for mask in value]
+        return [_in_pixel_form(mask, shape, dtype, marker) for mask in value]
     array: np.ndarray = np.asarray(value)
     if array.shape != shape:
         if array.size != math.prod(shape):
