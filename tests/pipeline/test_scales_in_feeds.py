@@ -101,7 +101,7 @@ def test_labels_in_memory_are_scaled_once():
     assert len(calls) == made
     whole = feed._assembler.labels["price"].gatherable()["labels"]
     assert isinstance(whole, MemoryColumn)
-    assert whole.conversion == Conversion(whole.column.dtype.str)  # copied as it was scaled
+    assert whole.conversion == Conversion(whole.array.dtype.str)  # copied as it was scaled
 
 
 def test_a_column_is_read_once_to_fit_its_scale():

@@ -93,7 +93,7 @@ class Assembler:
         inputs = {key: column for key, column in gathered.items() if not key[0]}
         self._gathers = {True: Gather(gathered, self._pool), False: Gather(inputs, self._pool)}
         self._mapped = {
-            (self.heads[name].columns(name) if name else self.inputs[part].columns(part))[0]: column.column
+            (self.heads[name].columns(name) if name else self.inputs[part].columns(part))[0]: column.array
             for (name, part), column in gathered.items()
             if column.mapped
         }

@@ -59,7 +59,7 @@ class MemoryColumn:
     """A column in memory and the conversion of its rows.
 
     Attributes:
-        column: numbers ``(N, ...)``, C-contiguous; may be read-only, such as a memory map.
+        array: numbers ``(N, ...)``, C-contiguous; may be read-only, such as a memory map.
         conversion: the conversion of its numbers.
         shape: the shape of a converted row.
         always: whether rows with invalid numbers are always left to ``encode``, as NaN may mean a missing label.
@@ -67,7 +67,7 @@ class MemoryColumn:
         stage: the stage of a profile that the time of its conversion counts as.
     """
 
-    column: np.ndarray
+    array: np.ndarray
     conversion: Conversion
     shape: tuple[int, ...]
     always: bool = False
@@ -82,14 +82,14 @@ class MemoryColumn:
     @cached_property
     def numbers(self) -> np.ndarray:
         """The column as ``(N, n)``, with booleans as bytes."""
-        flat = self.column.reshape(len(self.column), -1)
+        flat = self.array.reshape(len(self.array), -1)
         return _as_writable(flat.view(np.uint8) if flat.dtype.kind == "b" else flat)
 
     @cached_property
     def words(self) -> np.ndarray:
         """The column as ``(N, n)`` of the widest integers that its rows can be divided into."""
-        width = self.numbers.shape[1] * self.column.itemsize
-        start = address(self.column)
+        width = self.numbers.shape[1] * self.array.itemsize
+        start = address(self.array)
         word = next(w for w in _WORDS if width % w.itemsize == 0 and start % w.itemsize == 0)
         return self.numbers.view(word)
 
@@ -97,7 +97,7 @@ class MemoryColumn:
     def copied(self) -> bool:
         """Whether rows are copied without a conversion."""
         same = self.conversion.values is None and not self.conversion.scale
-        return same and self.dtype == self.column.dtype
+        return same and self.dtype == self.array.dtype
 
     @cached_property
     def step(self) -> Step:
@@ -114,11 +114,10 @@ class MemoryColumn:
         """The loop that copies or converts its rows."""
         return copy_loop(self.words.dtype) if self.copied else convert_loop(self.numbers.dtype, self.dtype)
 
-    def ask_for_loops(self) -> None:
-        """Start compiling the loops that the column needs."""
-        _ = self.loop.ready
-        if self.valid is not None:
-            _ = valid_loop(self.numbers.dtype).ready
+    @property
+    def loops(self) -> list[Loop]:
+        """The loops that the column needs."""
+        return [self.loop, *([] if self.valid is None else [valid_loop(self.numbers.dtype)])]
 
     @cached_property
     def check_key(self) -> tuple[Any, ...]:
@@ -129,7 +128,7 @@ class MemoryColumn:
     @cached_property
     def memory_key(self) -> tuple[Any, ...]:
         """The key of the column's memory: address, dtype and shape."""
-        return address(self.column), self.column.dtype, self.column.shape
+        return address(self.array), self.array.dtype, self.array.shape
 
     def all_valid(self) -> bool:
         """Return whether all numbers of all rows are valid, without a compiled loop."""
@@ -138,7 +137,7 @@ class MemoryColumn:
     @cached_property
     def owned(self) -> bool:
         """Whether the column is certain to be in memory rather than in a mapped file."""
-        array: Any = self.column
+        array: Any = self.array
         while isinstance(array.base, np.ndarray):
             array = array.base
         return array.base is None and not isinstance(array, np.memmap)
@@ -182,14 +181,12 @@ class Gather:
 
     def __init__(self, columns: Mapping[Any, MemoryColumn], pool: Pool) -> None:
         self._columns, self._pool = columns, pool
-        self._worth = self._waits = sum(whole.column.nbytes for whole in columns.values()) >= WORTH
+        self._worth = self._waits = sum(column.array.nbytes for column in columns.values()) >= WORTH
         if self._worth:  # ask for all loops now, so that they are compiled together
-            for whole in columns.values():
-                whole.ask_for_loops()
-            _ = NETWORK.ready  # costs little once the compiler is loaded
-        self._proven: dict[
-            tuple[Any, ...], bool
-        ] = {}  # whether all numbers of a column are valid; False while that is being checked
+            for loop in (*(loop for column in columns.values() for loop in column.loops), NETWORK):
+                _ = loop.ready  # that of the order costs little once the compiler is loaded
+        # whether all numbers of a column are valid; False while that is being checked
+        self._proven: dict[tuple[Any, ...], bool] = {}
 
     def __call__(
         self, ids: np.ndarray, check: bool = False, laps: profiling.Laps = profiling.NO_LAPS
@@ -206,41 +203,41 @@ class Gather:
         """
         rows = _SomeRows(ids, self._worth, first=check)
         if self._waits:
-            self._waits = any(whole.loop.compiled is None for whole in self._columns.values())
+            self._waits = any(column.loop.compiled is None for column in self._columns.values())
         begun = profiling.clock() if self._waits else None
         gathered = {}
-        for name, whole in self._columns.items():
-            if check and whole.conversion.checked_by_encode:
+        for name, column in self._columns.items():
+            if check and column.conversion.checked_by_encode:
                 continue
-            if (check or whole.always) and whole.valid is not None:
-                valid = self._valid(whole, rows)
+            if (check or column.always) and column.valid is not None:
+                valid = self._valid(column, rows)
                 laps("check")
                 if not valid:
                     continue
-            gathered[name] = self._pool.empty((len(ids), *whole.shape), whole.dtype)
-            rows.convert(whole, gathered[name])
-            laps(whole.stage)
+            gathered[name] = self._pool.empty((len(ids), *column.shape), column.dtype)
+            rows.convert(column, gathered[name])
+            laps(column.stage)
         if begun is not None:
             jit.spent(profiling.clock() - begun)
         return gathered
 
-    def _valid(self, whole: MemoryColumn, rows: _SomeRows) -> bool:
+    def _valid(self, column: MemoryColumn, rows: _SomeRows) -> bool:
         """Return whether some rows are valid; a whole column is checked once, in the background of the first steps."""
-        proven = self._proven.get(whole.check_key)
-        if proven is None and (whole.owned or soon_in_memory(whole.column)):
-            loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
+        proven = self._proven.get(column.check_key)
+        if proven is None and (column.owned or soon_in_memory(column.array)):
+            loop = valid_loop(column.numbers.dtype).ready if self._worth else None
             if not self._worth:
-                proven = self._proven[whole.check_key] = whole.all_valid()
+                proven = self._proven[column.check_key] = column.all_valid()
             elif loop is not None:
-                self._proven[whole.check_key] = False
-                do_later(partial(self._prove, whole, loop))
-        return proven or rows.valid(whole)
+                self._proven[column.check_key] = False
+                do_later(partial(self._prove, column, loop))
+        return proven or rows.valid(column)
 
-    def _prove(self, whole: MemoryColumn, loop: Callable[..., Any]) -> None:
-        assert whole.valid is not None
-        count = len(whole.numbers)
+    def _prove(self, column: MemoryColumn, loop: Callable[..., Any]) -> None:
+        assert column.valid is not None
+        count = len(column.numbers)
         pieces = (np.arange(k, min(k + PROVEN, count)) for k in range(0, count, PROVEN))
-        self._proven[whole.check_key] = all(loop(whole.numbers, ids, *whole.valid) for ids in pieces)
+        self._proven[column.check_key] = all(loop(column.numbers, ids, *column.valid) for ids in pieces)
 
 
 class _SomeRows:
@@ -253,58 +250,58 @@ class _SomeRows:
         self._taken: dict[tuple[Any, ...], np.ndarray] = {}
         self._valid: dict[tuple[Any, ...], bool] = {}
 
-    def valid(self, whole: MemoryColumn) -> bool:
+    def valid(self, column: MemoryColumn) -> bool:
         """Return whether all numbers of these rows are valid."""
-        if whole.check_key not in self._valid:
-            self._valid[whole.check_key] = self._all_valid(whole)
-        return self._valid[whole.check_key]
+        if column.check_key not in self._valid:
+            self._valid[column.check_key] = self._all_valid(column)
+        return self._valid[column.check_key]
 
-    def _all_valid(self, whole: MemoryColumn) -> bool:
-        assert whole.valid is not None
-        edges, marks = whole.valid
-        loop = valid_loop(whole.numbers.dtype).ready if self._worth else None
+    def _all_valid(self, column: MemoryColumn) -> bool:
+        assert column.valid is not None
+        edges, marks = column.valid
+        loop = valid_loop(column.numbers.dtype).ready if self._worth else None
         if loop is not None:
-            return bool(loop(whole.numbers, self._reading_order(whole)[0], edges, marks))
-        return _all_between(self._rows(whole), edges, marks)
+            return bool(loop(column.numbers, self._reading_order(column)[0], edges, marks))
+        return _all_between(self._rows(column), edges, marks)
 
-    def convert(self, whole: MemoryColumn, out: np.ndarray) -> None:
+    def convert(self, column: MemoryColumn, out: np.ndarray) -> None:
         """Convert these rows of a column into ``out``, ``(B, *shape)``."""
-        loop = whole.loop.ready if self._worth else None
-        ids, places = self._reading_order(whole)
-        if whole.copied:
-            out = out.reshape(len(out), whole.numbers.shape[1]).view(whole.words.dtype)
+        loop = column.loop.ready if self._worth else None
+        ids, places = self._reading_order(column)
+        if column.copied:
+            out = out.reshape(len(out), column.numbers.shape[1]).view(column.words.dtype)
             if loop is not None:
-                loop(whole.words, ids, places, out)
+                loop(column.words, ids, places, out)
             elif len(places):
-                out[places] = np.take(whole.words, ids, axis=0)
+                out[places] = np.take(column.words, ids, axis=0)
             else:
                 # all ids are valid: `clip` only avoids a check, which would need a copy
-                np.take(whole.words, ids, axis=0, out=out, mode="clip")
+                np.take(column.words, ids, axis=0, out=out, mode="clip")
             return
-        step, out = whole.step, out.reshape(len(out), whole.numbers.shape[1])
+        step, out = column.step, out.reshape(len(out), column.numbers.shape[1])
         if loop is not None:
             # writing past the cache takes whole, aligned cache lines
             past = (
                 step.way == SCALE and out.nbytes >= STREAMED and out.shape[1] % 16 == address(out) % 64 == 0
             )
             step = step._replace(way=SCALE_PAST) if past else step
-            loop(whole.numbers, ids, places, out, *step)
+            loop(column.numbers, ids, places, out, *step)
         else:
-            by_numpy(self._rows(whole), step, out)
+            by_numpy(self._rows(column), step, out)
 
-    def _rows(self, whole: MemoryColumn) -> np.ndarray:
+    def _rows(self, column: MemoryColumn) -> np.ndarray:
         """Gather these rows of a column with NumPy, unconverted."""
-        if whole.memory_key not in self._taken:
-            ids, places = self._reading_order(whole)
-            rows = np.take(whole.numbers, ids, axis=0)
+        if column.memory_key not in self._taken:
+            ids, places = self._reading_order(column)
+            rows = np.take(column.numbers, ids, axis=0)
             if len(places):
                 rows[places] = rows.copy()
-            self._taken[whole.memory_key] = rows
-        return self._taken[whole.memory_key]
+            self._taken[column.memory_key] = rows
+        return self._taken[column.memory_key]
 
-    def _reading_order(self, whole: MemoryColumn) -> tuple[np.ndarray, np.ndarray]:
+    def _reading_order(self, column: MemoryColumn) -> tuple[np.ndarray, np.ndarray]:
         """The ids in reading order, and the position of each in the result; empty if the order is the same."""
-        cold = whole.mapped and (self._first or whole.column.nbytes > _MEMORY // 2)
+        cold = column.mapped and (self._first or column.array.nbytes > _MEMORY // 2)
         return self._sorted if cold else (self._ids, _NO_IDS)
 
     @cached_property

@@ -45,17 +45,17 @@ def step_of(conversion: Conversion, column: np.dtype) -> Step:
     result = np.dtype(conversion.dtype)
     if conversion.values is None:
         return Step(SCALE if conversion.scale else CAST, 0, np.zeros(0, column), np.zeros(0, result))
-    values = _held(conversion, column)
+    values = _representable(conversion, column)
     changed = {key: number for key, number in values.items() if key != number}
     common = Counter(values.values()).most_common(1)[0][0] if values else 0
     others = {key: number for key, number in values.items() if number != common}
     if len(changed) <= len(others):
-        way, kept, rest = REPLACE, changed, []
+        way, replaced, default = REPLACE, changed, []
     else:
-        way, kept, rest = PICK, others, [common]
+        way, replaced, default = PICK, others, [common]
     low, high = (min(values), max(values)) if values else (0, 0)
-    if len(kept) <= FEW or high - low >= LARGEST_TABLE:
-        return Step(way, 0, np.array([*kept], column), np.array([*kept.values(), *rest], result))
+    if len(replaced) <= FEW or high - low >= LARGEST_TABLE:
+        return Step(way, 0, np.array([*replaced], column), np.array([*replaced.values(), *default], result))
     byte = column == np.uint8
     low, size = (0, 256) if byte else (low, high - low + 1)
     table = np.zeros(size, result)
@@ -70,10 +70,10 @@ def valid_numbers(conversion: Conversion, column: np.dtype) -> tuple[np.ndarray,
     Return None if all numbers are valid. If classes are read from floats, the first two have no number between them.
     """
     if conversion.values is not None:
-        held = sorted(_held(conversion, column))
-        run = _longest_run(held) if column.kind in "iu" else []
+        numbers = sorted(_representable(conversion, column))
+        run = _longest_run(numbers) if column.kind in "iu" else []
         low, high = (run[0], run[-1]) if run else (1, 0)
-        return np.array([low, high], column), np.array([n for n in held if n not in set(run)], column)
+        return np.array([low, high], column), np.array(sorted(set(numbers) - set(run)), column)
     if conversion.low is None or conversion.high is None:
         return None
     least, most = conversion.low, conversion.high
@@ -100,7 +100,7 @@ def by_numpy(rows: np.ndarray, step: Step, out: np.ndarray) -> None:
             out[...] = np.where(rows == key, number, out)  # `copyto(where=)` takes ten times as long
 
 
-def _held(conversion: Conversion, column: np.dtype) -> dict[int, float]:
+def _representable(conversion: Conversion, column: np.dtype) -> dict[int, float]:
     """The valid numbers that a dtype can represent, and what they become."""
     assert conversion.values is not None
     if column.kind not in "iu":
