@@ -26,16 +26,16 @@ class KindColumns:
     """The values of one or several columns of a source; several are joined along the last axis.
 
     Args:
-        asked: returns which rows of some ids count, bool ``(B,)``; None if all do.
+        counts: returns which rows of some ids count, bool ``(B,)``; None if all do.
     """
 
     def __init__(
         self,
         source: Source,
         names: tuple[str, ...],
-        asked: Callable[[np.ndarray], np.ndarray] | None = None,
+        counts: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self._source, self._names, self._asked = source, names, asked
+        self._source, self._names, self._counts = source, names, counts
         self._probe: Any = None
 
     def probe(self) -> Any:
@@ -53,11 +53,11 @@ class KindColumns:
 
     def counting(self) -> Iterator[Any]:
         """All rows that count, in pieces."""
-        if self._asked is None:
+        if self._counts is None:
             yield from self.scan()
             return
         for ids, values in self._pieces():
-            yield take(values, np.flatnonzero(self._asked(ids)))
+            yield take(values, np.flatnonzero(self._counts(ids)))
 
     def _pieces(self) -> Iterator[tuple[np.ndarray, Any]]:
         only = self._source.only(self._names)
@@ -67,8 +67,8 @@ class KindColumns:
                 rows = only.coded(ids)
                 yield as_one_column({name: rows[name] for name in self._names}), ids
 
-        word = f"reading {', '.join(self._names)[:40]}"
-        for values, ids in shown_while(word, read(), len(only)):
+        title = f"reading {', '.join(self._names)[:40]}"
+        for values, ids in shown_while(title, read(), len(only)):
             yield ids, values
 
     def about(self) -> About:
@@ -151,14 +151,15 @@ def resolve_error(
     same.sort(key=lambda p: len(p.rows))
     listed_rows = {row for p in same for row in p.rows}
     refused = listed_rows.union(*(p.rows for p in error.problems))
-    like = _resolved_by_right_rows(kind, values, np.flatnonzero([row not in refused for row in ids.tolist()]))
-    if like is None:
+    valid = np.flatnonzero([row not in refused for row in ids.tolist()])
+    resolved = _resolved_by_valid_rows(kind, values, valid)
+    if resolved is None:
         return DataError(*same)
-    others = every_wrong_row(lambda at: like.encode(take(values, at)), ids, located)
+    others = every_wrong_row(lambda at: resolved.encode(take(values, at)), ids, located)
     return DataError(*same, *(p for p in others.problems if p.rows and not listed_rows.intersection(p.rows)))
 
 
-def _resolved_by_right_rows(kind: Input | Head, values: Any, at: np.ndarray) -> Input | Head | None:
+def _resolved_by_valid_rows(kind: Input | Head, values: Any, at: np.ndarray) -> Input | Head | None:
     """Resolve a kind with only the valid rows of a column; None if there are no valid or too many invalid ones.
 
     Args:
@@ -184,7 +185,7 @@ def as_one_column(columns: Mapping[str, Any]) -> Any:
     """
     if len(columns) == 1:
         return next(iter(columns.values()))
-    parts = []
+    arrays = []
     for name, values in columns.items():
         array = raw = values.values() if hasattr(values, "codes") else values
         if not isinstance(array, np.ndarray) or array.dtype == object:
@@ -194,9 +195,9 @@ def as_one_column(columns: Mapping[str, Any]) -> Any:
             row = next((i for i, kind in enumerate(kinds) if kind not in "iufb"), 0)
             fix = conversion_fix(raw[row]) or _WORDS
             raise BadValue(row, f"numbers in column `{name}`", shown(raw[row]), fix)
-        parts.append(array.reshape(len(array), -1))
-    kind = np.result_type(*(p.dtype for p in parts))
-    return np.concatenate(parts, axis=1, dtype=np.int32 if kind.kind == "b" else kind)
+        arrays.append(array.reshape(len(array), -1))
+    dtype = np.result_type(*(array.dtype for array in arrays))
+    return np.concatenate(arrays, axis=1, dtype=np.int32 if dtype.kind == "b" else dtype)
 
 
 _WORDS = (

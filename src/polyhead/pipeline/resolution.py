@@ -48,12 +48,13 @@ class Resolution:
         augment: Sequence[Any],
         seed: int,
     ) -> None:
-        self._new, self._doubts = bool(heads) and not isinstance(heads, KnownHeads), list[Problem]()
+        # known heads are those of a model or of another feed, which has warned of them
+        self._are_new = bool(heads) and not isinstance(heads, KnownHeads)
         heads = for_boxes(heads)
         problems = absent_columns(source, inputs, heads)
         if problems:
             raise DataError(*problems)
-        self._source, self._errors = source, list[Problem]()
+        self._source, self._errors, self._warnings = source, list[Problem](), list[Problem]()
         self.inputs: dict[str, Input] = {}
         self.heads: dict[str, Head] = {}
         self.collapsing: dict[str, Problem] = {}
@@ -61,7 +62,7 @@ class Resolution:
         self.box_labels: dict[str, BoxLabels] = {}
         for name, kind in inputs.items():
             self._resolve_input(name, kind)
-        heads = self._informed(prepare(source, heads))
+        heads = self._with_facts(prepare(source, heads))
         self._box_weights = along_boxes(source, heads)
         moves, self.mixers = split_augmentations(augment)
         require_images(inputs, heads)
@@ -79,36 +80,37 @@ class Resolution:
         self.box_labels = {name: b for name, b in self.box_labels.items() if not self.labels[name].ready}
         if self.scene is not None:
             require_moving(self.scene, self.inputs, self.heads, moves)
-        if self._new:
-            self._doubts += leaks(self.inputs, self.heads)
-            self._doubts += (p for name, h in self.heads.items() for p in label_problems(name, h, source))
-        for problem in self._doubts:
+        if self._are_new:
+            self._warnings += leaks(self.inputs, self.heads)
+            for name, head in self.heads.items():
+                self._warnings += label_problems(name, head, source)
+        for problem in self._warnings:
             warn(problem)
 
     def _resolve_input(self, name: str, kind: Input) -> None:
         try:
             column = KindColumns(self._source, kind.columns(name))
             self.inputs[name] = resolved = kind.with_facts(column).resolve(column)
-            if self._new:
-                for doubt in input_problems(name, kind, resolved, column.probe(), len(self._source)):
-                    if doubt.code == "collapsed" and resolved.dtype == "int32":
-                        self.collapsing[name] = doubt
+            if self._are_new:
+                for problem in input_problems(name, kind, resolved, column.probe(), len(self._source)):
+                    if problem.code == "collapsed" and resolved.dtype == "int32":
+                        self.collapsing[name] = problem
                     else:
-                        self._doubts.append(doubt)
+                        self._warnings.append(problem)
         except BadValue as bad:
             self._errors.extend(resolve_error(self._source, kind, name, bad).problems)
         except DataError as error:
             self._errors.extend(error.problems)
 
-    def _informed(self, heads: Mapping[str, Head]) -> dict[str, Head]:
+    def _with_facts(self, heads: Mapping[str, Head]) -> dict[str, Head]:
         """The heads with what the source knows about their columns."""
-        informed = dict(heads)
+        with_facts = dict(heads)
         for name, head in heads.items():
             try:
-                informed[name] = head.with_facts(KindColumns(self._source, head.columns(name)))
+                with_facts[name] = head.with_facts(KindColumns(self._source, head.columns(name)))
             except DataError as error:
                 self._add_of_head(name, error)
-        return informed
+        return with_facts
 
     def _scene_of(self, heads: Mapping[str, Head], augment: Sequence[Any], seed: int) -> Scene | None:
         source = self._source
@@ -129,8 +131,8 @@ class Resolution:
             if self.scene is not None and head.layer is not None:
                 self._resolve_in_scene(name, head, self.scene)
             else:
-                rows_of_boxes = self._box_labels(name, head)
-                rows = self._source if rows_of_boxes is None else rows_of_boxes
+                box_labels = self._box_labels(name, head)
+                rows = self._source if box_labels is None else box_labels
                 self._add_labels(name, resolve_head(self._source, rows, head, name, self._given(head)), rows)
         except DataError as error:
             self._errors.extend(error.problems)

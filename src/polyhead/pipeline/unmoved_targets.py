@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -29,17 +28,32 @@ def require_moving(
     scene: Scene, inputs: Mapping[str, Input], heads: Mapping[str, Head], augment: Sequence[Any]
 ) -> None:
     """Raise for arrays of the image's size that are not transformed with it; warn of those of its aspect ratio."""
-    from polyhead.augment import Apply
-
     moves = moving(augment)
     if not moves:
         return
+    problems = [
+        *_unmoved_arrays(scene, inputs, heads, moves[0]),
+        *unmoved_numbers(heads, moves),
+        *_unmoved_inputs(inputs, moves[0]),
+        *_unmoved_maps(heads, moves),
+    ]
+    for problem in problems:
+        if problem.warning:
+            warn(problem)
+    if errors := [problem for problem in problems if not problem.warning]:
+        raise ContractError(*errors)
+
+
+def _unmoved_arrays(
+    scene: Scene, inputs: Mapping[str, Input], heads: Mapping[str, Head], move: Any
+) -> Iterator[Problem]:
+    """Yield a problem for each array of the image's size, or of its aspect ratio, whose kind doesn't move."""
+    arrays: list[tuple[str, str, tuple[int, ...], str]] = []
     sizes = scene.sizes_of_a_row()
-    still: list[tuple[str, str, tuple[int, ...], str]] = []
     for name, declared in inputs.items():
         if not isinstance(declared, Image):
             fix = "Declare it as ph.Image(photometric=False), with numbers in 0–1: it moves as the other image does."
-            still.append((place(input=name), type(declared).__name__, declared.shape, fix))
+            arrays.append((place(input=name), type(declared).__name__, declared.shape, fix))
     for name, head in heads.items():
         shape = head.inner.shape
         if head.inner.layer is None:
@@ -47,42 +61,42 @@ def require_moving(
             fix = f"Use ph.Map({channels}), which holds numbers for each pixel and moves with the image."
             if head.each is not None:
                 fix = f"Use ph.Mask(each={head.each!r}) for a mask of each box, which moves with the image."
-            still.append((place(head=name), type(head.inner).__name__, shape, fix))
-    problems = []
-    for where, kind, shape, fix in still:
+            arrays.append((place(head=name), type(head.inner).__name__, shape, fix))
+    expected = f"a kind that moves with the image, which {move!r} moves"
+    for where, kind, shape, fix in arrays:
+        found = f"ph.{kind}, which does not move, of the image's {{}}, {shape}"
         start = next((i for i in range(len(shape) - 1) if shape[i : i + 2] in sizes), None)
         if start is not None:
             if start == 1 and len(shape) == 3:
                 fix = f"Put the channels last, array.transpose(0, 2, 3, 1). {fix}"
-            expected = f"a kind that moves with the image, which {moves[0]!r} moves"
-            found = f"ph.{kind}, which does not move, of the image's height and width, {shape}"
-            problems.append(Problem(where, expected, found, fix, "still"))
+            yield Problem(where, expected, found.format("height and width"), fix, "still")
         elif len(shape) in (2, 3) and any(
             min(a, b) >= LEAST_SIDE and a * w == b * h for a, b in (shape[:2], shape[-2:]) for h, w in sizes
         ):
-            expected = (
-                f"a kind that moves with the image, which {moves[0]!r} moves, if it has numbers of the image"
-            )
-            found = f"ph.{kind}, which does not move, of the image's aspect ratio, {shape}"
-            warn(Problem(where, expected, found, fix, "still", warning=True))
-    for problem in unmoved_numbers(heads, moves):
-        warn(problem)
+            maybe = f"{expected}, if it has numbers of the image"
+            yield Problem(where, maybe, found.format("aspect ratio"), fix, "still", warning=True)
+
+
+def _unmoved_inputs(inputs: Mapping[str, Input], move: Any) -> Iterator[Problem]:
+    """Yield a warning for each input that seems to hold coordinates."""
     for name, declared in inputs.items():
         if _may_be_coordinates(name, declared):
-            expected = f"an input that moves with the image, which {moves[0]!r} moves"
+            expected = f"an input that moves with the image, which {move!r} moves"
             found = f"ph.{type(declared).__name__}, whose numbers stay as they are"
             fix = "If they are coordinates in the image, leave the augmentation out."
-            warn(Problem(place(input=name), expected, found, fix, "still", warning=True))
+            yield Problem(place(input=name), expected, found, fix, "still", warning=True)
+
+
+def _unmoved_maps(heads: Mapping[str, Head], moves: Sequence[Any]) -> Iterator[Problem]:
+    """Yield a problem for each map, if a user's function moves the image but no maps."""
+    from polyhead.augment import Apply
+
+    unable = next((a for a in moves if isinstance(a, Apply) and not a.is_pipeline), None)
+    fix = "Use ph.Flip, ph.Rotate and the like, or a pipeline of albumentations, which move maps; or leave "
+    fix += "the head out."
     for name, head in heads.items():
-        fixed = [repr(a) for a in moves if isinstance(a, Apply) and not a.is_pipeline]
-        if head.layer == "map" and fixed:
-            fix = (
-                "Use ph.Flip, ph.Rotate and the like, or a pipeline of albumentations, which move maps; or leave the "
-                "head out."
-            )
-            problems.append(Problem(place(head=name), "augmentations that move a map", fixed[0], fix))
-    if problems:
-        raise ContractError(*problems)
+        if head.layer == "map" and unable is not None:
+            yield Problem(place(head=name), "augmentations that move a map", repr(unable), fix)
 
 
 def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
@@ -115,15 +129,14 @@ def _warn_of_bytes(name: str, head: Head, values: Any, images: Mapping[str, Inpu
     if not scaled or first is None or head.layer != "map" or head.channels < 3:
         return
     most = max((kind.max_pixels or 0 for kind in images.values() if isinstance(kind, Image)), default=0)
-    with suppress(DataError):  # reported when the row is read
-        if np.asarray(label_pixels(head, first, place(head=name), most or None)).dtype == np.uint8:
-            _warn_of_unit(name, head, scaled[0])
-
-
-def _warn_of_unit(name: str, head: Head, image: str) -> None:
-    fix = f"Say ph.Map({head.channels}, scale=1/255), or scale=1 to keep 0–255."
-    expected = f"labels of 0–1, like the pixels of input `{image}`"
-    warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
+    try:
+        dtype = np.asarray(label_pixels(head, first, place(head=name), most or None)).dtype
+    except DataError:  # reported when the row is read
+        return
+    if dtype == np.uint8:
+        fix = f"Say ph.Map({head.channels}, scale=1/255), or scale=1 to keep 0–255."
+        expected = f"labels of 0–1, like the pixels of input `{scaled[0]}`"
+        warn(Problem(place(head=name), expected, "bytes, 0–255", fix, "unit", warning=True))
 
 
 def transposed_sides(
