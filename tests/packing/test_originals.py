@@ -142,7 +142,7 @@ def test_parts_of_stores_and_several_of_them_keep_the_originals(packed, tmp_path
     smaller = ph.pack(files.on(added), tmp_path / "v", image_size=(24, 32))
     view, half = (views_of(files.on(one))["xyxy"][4] for one in (added, smaller))
     assert half.size == view.size == (90, 120)
-    assert np.allclose(half.to_held, np.diag([0.5, 0.5, 1]) @ view.to_held)
+    assert np.allclose(half.to_stored, np.diag([0.5, 0.5, 1]) @ view.to_stored)
 
 
 def test_rows_of_which_nothing_is_known_do_not_hide_the_originals_of_others(packed, tmp_path):

@@ -205,7 +205,7 @@ def _joined_specs(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tu
     for name in (n for n in have if n in new):
         spec, where = have[name], f"store {folder}, {place(column=name)}"
         try:
-            mine, both = _merged(spec, new[name])
+            written_spec, merged_spec = _merged(spec, new[name])
         except ValueError:
             expected, fix = (
                 f"{spec_words(spec)}, as in the store",
@@ -217,8 +217,8 @@ def _joined_specs(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tu
             expected = f"{shown(spec.get('about', {}))}, as in the store"
             fix = "Read the rows as those of the store were read, or write another store."
             problems.append(Problem(where, expected, shown(new[name].get("about", {})), fix))
-        written.append(mine)
-        merged.append(both)
+        written.append(written_spec)
+        merged.append(merged_spec)
     if problems:
         raise StoreError(*problems)
     return written, merged

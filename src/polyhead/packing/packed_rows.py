@@ -257,11 +257,12 @@ def with_origins(rows: Source, old: Sequence[Spec] | None) -> tuple[Source, list
         DataError: if the rows already have a column with one of these names.
     """
     images = rows.image_columns if isinstance(rows, ConvertedRows) else {}
-    every = np.zeros(0, np.int64)
-    origins = {name: rows.origins(name, every) for name in rows.columns}
+    all_rows = np.zeros(0, np.int64)  # as `Source.origins` takes them
+    origins = {name: rows.origins(name, all_rows) for name in rows.columns}
     if old is None:
-        held = {name: True for name, o in origins.items() if o is not None and o.kept}
-        specs = [spec for name, resized in {**held, **images}.items() for spec in origin_specs(name, resized)]
+        stored = {name: True for name, o in origins.items() if o is not None and o.kept}
+        columns = {**stored, **images}
+        specs = [spec for name, resized in columns.items() for spec in origin_specs(name, resized)]
     else:
         specs = [spec for spec in old if "origin" in spec]
     complete = not any(o is not None and o.lost for o in origins.values())

@@ -41,12 +41,12 @@ def write_shards(
             start, stop = number * count, min((number + 1) * count, len(rows))
             columns = _Shard(rows, specs, start, stop, journal.header["chunk_rows"]).fill(pool, done)
             if under_way is not None:
-                _note(under_way, shards, journal)
+                _record(under_way, shards, journal)
             under_way = disk.submit(
                 write_shard, folder / shard_name(first + number), specs, columns, stop - start
             )
         if under_way is not None:
-            _note(under_way, shards, journal)
+            _record(under_way, shards, journal)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         disk.shutdown(cancel_futures=True)  # another run may start as soon as the journal is closed
@@ -56,7 +56,7 @@ def write_shards(
     return shards
 
 
-def _note(written: Future[dict[str, Any]], shards: list[dict[str, Any]], journal: Journal) -> None:
+def _record(written: Future[dict[str, Any]], shards: list[dict[str, Any]], journal: Journal) -> None:
     shards.append(written.result())
     journal.add(shards[-1])
 
@@ -64,35 +64,35 @@ def _note(written: Future[dict[str, Any]], shards: list[dict[str, Any]], journal
 class _Shard:
     """The rows of one shard, read in chunks."""
 
-    def __init__(self, rows: Source, specs: Sequence[Spec], start: int, stop: int, chunk: int) -> None:
+    def __init__(self, rows: Source, specs: Sequence[Spec], start: int, stop: int, chunk_rows: int) -> None:
         self._rows, self._specs, self._start, self._stop = rows, specs, start, stop
         dense = [spec for spec in specs if spec["is"] == "dense"]
         count = stop - start
         self._numbers = {s["name"]: np.zeros((count, *s["shape"]), np.dtype(s["dtype"])) for s in dense}
         self._present = {spec["name"]: np.ones(count, bool) for spec in dense if spec["nullable"]}
-        self._step = chunk
+        self._chunk_rows = chunk_rows
 
     def fill(self, pool: ThreadPoolExecutor, done: Callable[[int], Any]) -> list[Any]:
         """Read all rows and return the Arrow arrays of the columns."""
-        starts = range(self._start, self._stop, self._step)
-        parts = []
-        for ids, part in pool.map(self._chunk, starts):
-            parts.append(part)
-            done(ids)
+        starts = range(self._start, self._stop, self._chunk_rows)
+        chunks = []
+        for rows, chunk in pool.map(self._read_chunk, starts):
+            chunks.append(chunk)
+            done(rows)
         arrays = []
         for spec in self._specs:
             name = spec["name"]
             if name not in self._numbers:
-                arrays.append(pa.concat_arrays([part[name] for part in parts]))
+                arrays.append(pa.concat_arrays([chunk[name] for chunk in chunks]))
             else:
                 gone = ~self._present[name] if spec["nullable"] else None
                 arrays.append(to_arrow(spec, self._numbers[name], gone))
         return arrays
 
-    def _chunk(self, start: int) -> tuple[int, dict[str, Any]]:
-        ids = np.arange(start, min(start + self._step, self._stop), dtype=np.int64)
+    def _read_chunk(self, start: int) -> tuple[int, dict[str, Any]]:
+        ids = np.arange(start, min(start + self._chunk_rows, self._stop), dtype=np.int64)
         rows = checked_rows(self._rows, ids)
-        at = slice(start - self._start, start - self._start + len(ids))
+        within = slice(start - self._start, start - self._start + len(ids))
         columns = {}
         for spec in self._specs:
             name = spec["name"]
@@ -102,12 +102,12 @@ class _Shard:
                     columns[name] = to_arrow(spec, values)
                 elif spec["nullable"]:
                     gone = [value is None for value in values]
-                    self._present[name][at] = ~np.array(gone, bool)
-                    for i, value in enumerate(values, at.start):
+                    self._present[name][within] = ~np.array(gone, bool)
+                    for i, value in enumerate(values, within.start):
                         if value is not None:
                             self._numbers[name][i] = value
                 else:
-                    self._numbers[name][at] = values
+                    self._numbers[name][within] = values
             except BadValue as bad:
                 raise bad.located(column=name, row=row_of(self._rows, bad.index or 0, ids)) from None
         return len(ids), columns

@@ -32,7 +32,7 @@ from polyhead.pipeline.label_encoder import Encoded
 from polyhead.pipeline.label_layers import Strays
 from polyhead.pipeline.label_sources import transform_separately
 from polyhead.pipeline.resolution import Resolution
-from polyhead.pipeline.row_mixing import Mixers, Parts, split_augmentations
+from polyhead.pipeline.row_mixing import Mixers, RowArrays, split_augmentations
 from polyhead.profiling import NO_LAPS, Laps, Meter
 from polyhead.sources.source import Source, checked_rows, mapped_column, row_of
 
@@ -205,23 +205,23 @@ class Assembler:
         laps = (None if meter is None else meter.laps()) or NO_LAPS
         ids, bounds = order.block(epoch, first, steps)
 
-        def read(rows: np.ndarray) -> Parts:
+        def read(rows: np.ndarray) -> RowArrays:
             laps("order" if self._mixers is None else "mix")
-            return self._parts(rows, epoch if augment else None, check, labels, laps)
+            return self._unmixed(rows, epoch if augment else None, check, labels, laps)
 
         if self._mixers is None:
-            parts = read(ids)
+            arrays = read(ids)
         elif augment:
-            parts = self._mixers.mix(ids, epoch, read, self._pool.empty)
+            arrays = self._mixers.mix(ids, epoch, read, self._pool.empty)
         else:
-            parts = self._mixers.unmixed(read(ids))
+            arrays = self._mixers.unmixed(read(ids))
         laps("labels" if self._mixers is None else "mix")
         laps.done(len(ids))
-        return Block(*parts, ids, bounds, first)
+        return Block(*arrays, ids, bounds, first)
 
-    def _parts(
+    def _unmixed(
         self, ids: np.ndarray, epoch: int | None, check: bool, labels: bool, laps: Laps = NO_LAPS
-    ) -> Parts:
+    ) -> RowArrays:
         """Make rows that are not yet mixed, with the augmentations of ``epoch``; None for no augmentations."""
         rows = self._rows(ids, labels)
         laps("read")
@@ -248,7 +248,7 @@ class Assembler:
             if self.weighted:
                 weights = {name: of_head.weights(encoded) for name, of_head in self.labels.items()}
         laps("labels")
-        return Parts(inputs, {name: e.labels for name, e in encoded.items()}, weights)
+        return RowArrays(inputs, {name: e.labels for name, e in encoded.items()}, weights)
 
     def try_rows(self, ids: np.ndarray, most: int = MOST, strays: Strays | None = None) -> Iterator[Found]:
         """Encode rows as a batch would hold them, yielding errors instead of raising them.

@@ -73,11 +73,11 @@ class Block:
             return [iter([array[first:last] for first, last in edges]) for array in arrays]
         # only the last batch may be smaller
         full = len(self.bounds) - 1 - (end - begin != batch_size)
-        rest = end - full * batch_size
+        has_smaller = end > full * batch_size
 
         def cut(array: Any) -> Iterator[Any]:
-            whole = array[: full * batch_size].reshape(full, batch_size, *array.shape[1:])
-            return itertools.chain(whole, (array[begin:],)) if rest else iter(whole)
+            batches = array[: full * batch_size].reshape(full, batch_size, *array.shape[1:])
+            return itertools.chain(batches, (array[begin:],)) if has_smaller else iter(batches)
 
         return [cut(array) for array in arrays]
 

@@ -52,9 +52,9 @@ def single_out_wrong_rows(attempt: Attempt, positions: np.ndarray, most: int = M
     left = single_out_wrong_rows(attempt, positions[:middle], most)
     named = sum(_is_of_a_row(result) for *_, result in left)
     right = single_out_wrong_rows(attempt, positions[middle:], most - named)
-    parts = left + right
-    if any(isinstance(result, DataError) for *_, result in parts):
-        return parts
+    halves = left + right
+    if any(isinstance(result, DataError) for *_, result in halves):
+        return halves
     return [(positions, *result) for result in results]  # the rows are wrong only in combination
 
 

@@ -80,7 +80,7 @@ class Scene:
         if not images:
             fix = "Declare an input as ph.Image."
             raise ContractError(Problem("Feed(augment=)", "an image among the inputs", "none", fix))
-        both = [
+        clashes = [
             Problem(
                 place(head=name),
                 "a name that no image input has, as both are transformed together",
@@ -90,8 +90,8 @@ class Scene:
             for name in heads
             if name in images
         ]
-        if both:
-            raise ContractError(*both)
+        if clashes:
+            raise ContractError(*clashes)
         self.source, self.images, self.has_pixels = source, dict(images), True
         self.encoders = {name: image.fixed(range=None) for name, image in images.items()}  # already applied
         self.head_images = require_head_images(self.images, heads)

@@ -98,8 +98,8 @@ class ImageReader:
         return value
 
     def _warn_of_rounding(self, kind: Image, header: Any, where: str) -> None:
-        more = header.bits > 8 and not header.lossy and kind.dtype == "float32"
-        if self._rounded_by and more and not self._warned:
+        is_deep = header.bits > 8 and not header.lossy and kind.dtype == "float32"
+        if self._rounded_by and is_deep and not self._warned:
             self._warned = True
             fix = (
                 "Do it in a pipeline of albumentations, which gets all bits as floats in 0–1, or give float arrays; "

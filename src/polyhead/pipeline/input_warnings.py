@@ -84,8 +84,8 @@ def collapsing_pair(values: Any) -> tuple[Any, Any] | None:
     close = (width > most * NOISE * (array.dtype.kind == "f")) & (
         width < most * np.finfo(np.float32).eps * FEW_STEPS
     )
-    for at in np.flatnonzero(close).tolist():
-        numbers = np.unique(finite[:, at])
+    for k in np.flatnonzero(close).tolist():
+        numbers = np.unique(finite[:, k])
         equal = np.flatnonzero(np.diff(numbers.astype(np.float32)) == 0)
         if equal.size:
             return numbers[equal[0]].item(), numbers[equal[0] + 1].item()
@@ -104,11 +104,11 @@ def _zeros_and_ones(values: Any) -> bool:
 def leaks(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> Iterator[Problem]:
     """Yield a warning for each head whose label column is in an input, unless a whole vector is predicted."""
     for name, kind in inputs.items():
-        for other, head in heads.items() if isinstance(kind, Array) else ():
-            both = [column for column in head.columns(other) if column in kind.columns(name)]
-            whole = kind.columns(name) == head.columns(other) and kind.shape != (1,)
-            if both and not whole:
+        for head_name, head in heads.items() if isinstance(kind, Array) else ():
+            shared = [column for column in head.columns(head_name) if column in kind.columns(name)]
+            is_vector = kind.columns(name) == head.columns(head_name) and kind.shape != (1,)
+            if shared and not is_vector:
                 found = f"the same column in {place(input=name)}"
                 fix = "The model would only copy it. Leave the column out of the input."
-                where = place(head=other, column=listed(both))
+                where = place(head=head_name, column=listed(shared))
                 yield Problem(where, "a label that no input has", found, fix, "leak", warning=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from polyhead.columns.values import Values
 from polyhead.errors import BadValue, DataError, Problem
-from polyhead.kinds import Each, Head
+from polyhead.kinds import Each, Head, columns_read
 from polyhead.kinds.missing import plain
 from polyhead.kinds.sample_weights import weights_key
 from polyhead.pipeline.faults import readable_rows
@@ -31,46 +31,44 @@ class BoxLabels(DerivedSource):
     def __init__(
         self, source: Source, name: str, eaches: Mapping[str, Each], columns: tuple[str, ...]
     ) -> None:
-        names = dict.fromkeys([*columns, *(c for n, each in eaches.items() for c in each.reads(n))])
-        super().__init__(source.only(list(names)))
+        super().__init__(source.only(list(dict.fromkeys([*columns, *columns_read(eaches)]))))
         self.name, self._eaches = name, dict(eaches)
-        self._own = {each.columns(n)[0]: n for n, each in eaches.items()}
-        self._whole: dict[str, Values] = {}
+        self._names = {each.columns(n)[0]: n for n, each in eaches.items()}
+        self._in_memory: dict[str, Values] = {}
 
     def only(self, columns: Sequence[str]) -> Source:
         return self
 
     def column(self, name: str) -> Values | None:
-        if name not in self._own:
+        if name not in self._names:
             return self._source.column(name)
-        if name not in self._whole:
-            each = self._eaches[self._own[name]]
+        if name not in self._in_memory:
+            each = self._eaches[self._names[name]]
             values, boxes = (self._source.column(c) for c in (name, each.boxes_column))
             if values is None or boxes is None:
                 return None
-            self._whole[name] = self._of(self._own[name], values, boxes, None)
-        return self._whole[name]
+            self._in_memory[name] = self._of_kept_boxes(self._names[name], values, boxes, None)
+        return self._in_memory[name]
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         rows: dict[str, Any] = checked_rows(self._source, ids)
-        found = self.of(rows, ids)
-        return {**rows, **{column: found[name] for column, name in self._own.items()}}
+        labels = self.of(rows, ids)
+        return {**rows, **{column: labels[name] for column, name in self._names.items()}}
 
     def of(self, rows: Mapping[str, Any], ids: np.ndarray | None) -> dict[str, Values]:
         """Return the labels of each box by head, from rows with all columns."""
         return {
-            name: self._of(name, rows[each.columns(name)[0]], rows[each.boxes_column], ids)
+            name: self._of_kept_boxes(name, rows[each.columns(name)[0]], rows[each.boxes_column], ids)
             for name, each in self._eaches.items()
         }
 
-    def _of(self, name: str, values: Any, boxes: Any, ids: np.ndarray | None) -> Values:
+    def _of_kept_boxes(self, name: str, values: Any, boxes: Any, ids: np.ndarray | None) -> Values:
         each = self._eaches[name]
         try:
-            found: Values = each.of_kept_boxes(values, boxes)
+            return each.of_kept_boxes(values, boxes)
         except BadValue as bad:
             row = row_of(self._source, bad.index, ids)
             raise bad.located(**each.located(name), row=row) from None
-        return found
 
 
 class SceneLabels(DerivedSource):
@@ -106,15 +104,13 @@ class SceneLabels(DerivedSource):
         return labels[:rows] if any(label is not None for label in labels[:rows]) else labels
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        scene = self._scene
-        one = scene.only(self._name)
-        needed = [c for n, image in one.images.items() for c in image.columns(n)]
-        source = scene.source.only(list(dict.fromkeys([*needed, *self._head.reads(self._name)])))
+        scene = self._scene.only(self._name)
+        source = scene.source.only(columns_read(scene.images, {self._name: self._head}))
         rows: dict[str, Any] = checked_rows(source, ids)
-        found = one.transform(rows, ids, None)
-        rows[self._head.columns(self._name)[0]] = found[self._name]
-        if weights_key(self._name) in found:
-            rows[str(self._head.sample_weight)] = found[weights_key(self._name)]
+        transformed = scene.transform(rows, ids, None)
+        rows[self._head.columns(self._name)[0]] = transformed[self._name]
+        if weights_key(self._name) in transformed:
+            rows[str(self._head.sample_weight)] = transformed[weights_key(self._name)]
         return rows
 
 
@@ -132,9 +128,9 @@ def transform_separately(
     converted: dict[str, Values] = {}
     wrong: list[tuple[str, DataError]] = []
     reported: set[Problem] = set()
-    for name, one in scenes.items():
+    for name, part in scenes.items():
         try:
-            converted |= one.transform(rows, ids, None)
+            converted |= part.transform(rows, ids, None)
         except DataError as error:
             new = [problem for problem in error.problems if problem not in reported]
             reported.update(new)

@@ -177,8 +177,8 @@ class ResizedRows(ConvertedRows):
     @property
     def fingerprint(self) -> str:
         conversions = [[name, repr(kind), *_long(kind)] for name, kind in self._kinds.items()]
-        more = [conversions, sorted(map(repr, self.dense.items())), sorted(map(repr, self._arrays.items()))]
-        return of_source(self._source.only(self._read), self.converted, more)
+        forms = [sorted(map(repr, self.dense.items())), sorted(map(repr, self._arrays.items()))]
+        return of_source(self._source.only(self._read), self.converted, [conversions, *forms])
 
     def spec(self, name: str) -> Spec:
         if name in self.dense:
@@ -288,8 +288,8 @@ def _require_room(heads: Mapping[str, Head], encoding: Mapping[str, Head]) -> No
     """Raise for masks with pixels outside of the image but no value to mark them as missing."""
     problems = []
     for name, head in heads.items():
-        inner, other = head.inner, encoding[name].inner
-        if inner.missing is None and other.missing is not None:
+        inner = head.inner
+        if inner.missing is None and encoding[name].inner.missing is not None:
             expected = "a value for pixels from outside of the image, which have no label"
             value = "missing=(r, g, b), a color that no class has" if inner.in_colors else "missing=255"
             fix = f"Say {value}, or outside=0 to make them class 0."
@@ -367,8 +367,8 @@ def _long(kind: Kind) -> list[str]:
     texts = []
     for value in (getattr(kind, f.name) for f in fields(kind) if f.repr):
         with suppress(TypeError, ValueError):
-            whole = list(value.items()) if isinstance(value, Mapping) else value
-            texts.append(json.dumps(whole, default=_number))
+            entries = list(value.items()) if isinstance(value, Mapping) else value
+            texts.append(json.dumps(entries, default=_number))
     return [*(t for t in texts if len(t) > 60), *(_long(kind.inner) if kind.inner is not kind else [])]
 
 

@@ -76,7 +76,7 @@ def check_rows(
     seen: dict[str, ArrayStatistics] = {}
     numbers: dict[str, ArrayStatistics] = {}
     strays: Strays = {}
-    in_memory = {name: label.known() for name, label in assembler.labels.items()}
+    known = {name: labels.known() for name, labels in assembler.labels.items()}
 
     def add(name: str, labels: np.ndarray, valid: np.ndarray, ids: np.ndarray) -> None:
         named, head = assembler.source.ids_of(ids), assembler.heads[name]
@@ -92,15 +92,15 @@ def check_rows(
             unscaled = head.unscaled(labels[row : row + 1]).reshape(flags.shape[1], -1)[entry]
             stats.filler = unscaled.tolist(), int(named[row])
 
-    for name, whole in in_memory.items():
-        if whole is not None:
-            add(name, *whole, np.arange(rows))
+    for name, labels_and_valid in known.items():
+        if labels_and_valid is not None:
+            add(name, *labels_and_valid, np.arange(rows))
     for piece in pieces:
         checked += len(piece)
         for ids, name, result in assembler.try_rows(piece, wrong.left, strays):
             if isinstance(result, DataError):
                 wrong.add(name, assembler.source.ids_of(ids), result)
-            elif name in assembler.labels and in_memory[name] is None:
+            elif name in assembler.labels and known[name] is None:
                 labels, valid = result
                 add(name, labels, valid, ids)
             elif name in assembler.inputs and not isinstance(assembler.inputs[name], Image):

@@ -14,7 +14,7 @@ from polyhead.kinds.mixed_labels import PATCH
 from polyhead.sources.source import Source
 
 
-class Parts(NamedTuple):
+class RowArrays(NamedTuple):
     """The inputs, labels and weights of rows, as in a `Block`."""
 
     inputs: dict[str, np.ndarray]
@@ -22,7 +22,7 @@ class Parts(NamedTuple):
     weights: dict[str, np.ndarray] | None
 
 
-Read = Callable[[np.ndarray], Parts]
+Read = Callable[[np.ndarray], RowArrays]
 
 
 def split_augmentations(augment: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -110,7 +110,7 @@ class Mixers:
 
     def mix(
         self, ids: np.ndarray, epoch: int, read: Read, empty: Callable[[tuple[int, ...], Any], Any]
-    ) -> Parts:
+    ) -> RowArrays:
         """Mix rows with others.
 
         Args:
@@ -123,46 +123,46 @@ class Mixers:
         step = -(-len(ids) // count)
         if step == len(ids):
             return self._mix(ids, epoch, len(self._mixers), read)
-        mixed: Parts | None = None
+        mixed: RowArrays | None = None
         for start in range(0, len(ids), step):
             part = self._mix(ids[start : start + step], epoch, len(self._mixers), read)
             if mixed is None:
-                mixed = Parts(*(group and _room(group, len(ids), empty) for group in part))  # type: ignore[arg-type]
+                mixed = RowArrays(*(group and _room(group, len(ids), empty) for group in part))  # type: ignore[arg-type]
             for whole, group in zip(mixed, part, strict=True):
                 for name, array in (group or {}).items():
                     whole[name][start : start + step] = array  # type: ignore[index]
         assert mixed is not None
         return mixed
 
-    def unmixed(self, parts: Parts) -> Parts:
+    def unmixed(self, rows: RowArrays) -> RowArrays:
         """Return rows unmixed, with weights of the shape that mixed rows have."""
-        if parts.weights is None:
-            return parts
-        weights = {n: np.broadcast_to(w, (len(w), *self.weight_shapes[n])) for n, w in parts.weights.items()}
-        return parts._replace(weights=weights)
+        if rows.weights is None:
+            return rows
+        weights = {n: np.broadcast_to(w, (len(w), *self.weight_shapes[n])) for n, w in rows.weights.items()}
+        return rows._replace(weights=weights)
 
-    def _mix(self, ids: np.ndarray, epoch: int, depth: int, read: Read) -> Parts:
+    def _mix(self, ids: np.ndarray, epoch: int, depth: int, read: Read) -> RowArrays:
         """Return the rows after the first ``depth`` mixers."""
         if depth == 0:
             return read(ids)
         mixer, stream = self._mixers[depth - 1]
         components, mixing = mixer.draw(self._seed, epoch, ids, stream, self._rows, self._size)
-        distinct, at = np.unique(components, return_inverse=True)
-        at = at.reshape(components.shape)
-        parts = self._mix(distinct, epoch, depth - 1, read)
-        inputs = {name: kind.mix(parts.inputs[name][at], mixing) for name, kind in self._inputs.items()}
+        distinct, inverse = np.unique(components, return_inverse=True)
+        inverse = inverse.reshape(components.shape)
+        rows = self._mix(distinct, epoch, depth - 1, read)
+        inputs = {name: kind.mix(rows.inputs[name][inverse], mixing) for name, kind in self._inputs.items()}
         labels: dict[str, np.ndarray] = {}
-        weights: dict[str, np.ndarray] | None = None if parts.weights is None else {}
+        weights: dict[str, np.ndarray] | None = None if rows.weights is None else {}
         places: dict[str, np.ndarray | None] = {}
         for name in sorted(
-            parts.labels, key=lambda name: self._heads[name].each is not None
+            rows.labels, key=lambda name: self._heads[name].each is not None
         ):  # boxes come first
-            head, old = self._heads[name], None if parts.weights is None else parts.weights[name][at]
+            head, old = self._heads[name], None if rows.weights is None else rows.weights[name][inverse]
             boxes = places.get(head.each or "")
-            labels[name], weight, places[name] = head.mix(parts.labels[name][at], old, mixing, boxes)
+            labels[name], weight, places[name] = head.mix(rows.labels[name][inverse], old, mixing, boxes)
             if weights is not None and weight is not None:
                 weights[name] = weight
-        return Parts(inputs, labels, weights)
+        return RowArrays(inputs, labels, weights)
 
 
 def _room(

@@ -21,6 +21,7 @@ class HeadImages:
     Attributes:
         first: the image for which matrices are made; all images of a row are assumed to show the same scene.
         images: the images whose sizes have to be known.
+        every: all images.
         heads: ``{head: image}``, with None if it is not declared.
         fit: the ``fit=`` of the images, if it needs images of one aspect ratio; else empty.
         warned: the heads that have a label of another aspect ratio.
@@ -83,7 +84,7 @@ class HeadImages:
         """
         if name in self.warned or any(_same_aspect_ratio(size, frame.label_size) for frame in frames):
             return True
-        if any(size == other or (array and _same_aspect_ratio(size, other)) for other in resized):
+        if any(size == target or (array and _same_aspect_ratio(size, target)) for target in resized):
             return True
         self.warned.add(name)
         return False

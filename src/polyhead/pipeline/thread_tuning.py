@@ -30,13 +30,14 @@ class Phase:
     Args:
         workers: the number of threads; 0 for the calling thread.
         left: the number of results until it ends; None for no end.
-        line: the seconds that a result takes without threads, if threads are on trial.
+        unthreaded: the seconds that a result takes without threads, if threads are on trial.
+        chosen: whether the number of threads was chosen by measuring.
     """
 
     def __init__(
-        self, workers: int = 0, left: int | None = LOOK, line: float = 0.0, *, chosen: bool = False
+        self, workers: int = 0, left: int | None = LOOK, unthreaded: float = 0.0, *, chosen: bool = False
     ) -> None:
-        self.workers, self.left, self.line, self.chosen = workers, left, line, chosen
+        self.workers, self.left, self.unthreaded, self.chosen = workers, left, unthreaded, chosen
         self.making: list[float] = []
         self.using: list[float] = []
 
@@ -54,11 +55,11 @@ class Phase:
         they may wait for each other at times. They tend to finish together, so the mean is over rounds of one result
         for each thread, without the slowest round.
         """
-        each = [sum(both) for both in zip(self.making, self.using, strict=True)]
+        seconds = [making + using for making, using in zip(self.making, self.using, strict=True)]
         n = self.workers
         if not n:
-            return statistics.median(each)
-        rounds = sorted(sum(each[i : i + n]) / n for i in range(0, len(each) - n + 1, n))
+            return statistics.median(seconds)
+        rounds = sorted(sum(seconds[i : i + n]) / n for i in range(0, len(seconds) - n + 1, n))
         return statistics.mean(rounds[:-1]) if len(rounds) > 1 else math.inf
 
 
@@ -90,7 +91,7 @@ class Threads:
             return Phase()
         if trial.workers:  # on trial
             share = ONE_KEPT if trial.workers == 1 else KEPT
-            return self._chosen(trial.workers if trial.takes() < share * trial.line else 0)
+            return self._chosen(trial.workers if trial.takes() < share * trial.unthreaded else 0)
         making, using = statistics.median(trial.making), statistics.median(trial.using)
         workers = worthwhile(making, using, self._most)
         if workers:

@@ -154,7 +154,7 @@ def transposed_sides(
             continue
         shown = [images[head.of]] if head.of is not None else list(images.values())
         sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]
-        if sizes and all(is_transposed(size, other) for other in sizes):
+        if sizes and all(is_transposed(size, image_size) for image_size in sizes):
             words = exchanged_sides(str(head.layer), size, sizes[0])
             row = None if is_each(head) else row_of(source, 0)  # the first row may have no box
             yield Problem(place(head=name, row=row), *words, "transposed")
@@ -234,9 +234,9 @@ def _kind_that_moves(name: str, head: Head, heads: Mapping[str, Head]) -> str:
     each = "" if head.each is None else f", each={head.each!r}"
     if count == 1 and not each:
         axis = _OF_POINT.fullmatch(name)
-        at = 0 if axis is None else axis.start(axis.lastindex or 0)
-        other = name[:at] + name[at].translate(_OTHER_AXIS) + name[at + 1 :]
-        pair = sorted([name, other]) if axis and other in heads else ()
+        k = 0 if axis is None else axis.start(axis.lastindex or 0)
+        partner = name[:k] + name[k].translate(_OTHER_AXIS) + name[k + 1 :]
+        pair = sorted([name, partner]) if axis and partner in heads else ()
         point = f"ph.Keypoints(1, column={[c for n in pair for c in heads[n].columns(n)]})" if pair else ""
         return "ph.Boxes(1) with the columns of the box in column=" if _OF_BOX.search(name) else point
     if not count % 4 and not each and _BOXES.search(names):

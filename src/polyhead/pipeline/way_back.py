@@ -1,6 +1,6 @@
 """Maps predicted boxes, points and pixels from the image that the model gets back to the original image.
 
-`in_held_images` goes the other way: from original images to those that a store holds.
+`in_stored_images` goes the other way: from original images to those of a store.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ class ImageView:
         size: (height, width) of the original, in the orientation of its labels.
         target: (height, width) of the image that the model gets.
         to_model: the matrix from the original to the image that the model gets.
-        held: the corners of the part of the original that the source holds, ``(2, 2)`` in pixels of the model's image.
-        to_held: the matrix from the original to the image that the source holds.
-        held_size: (height, width) of that image, as shown.
+        stored_corners: the corners of the part of the original that the source stores, ``(2, 2)`` in pixels of the
+            model's image.
+        to_stored: the matrix from the original to the image that the source stores.
+        stored_size: (height, width) of that image, as shown.
     """
 
     size: tuple[int, int]
     target: tuple[int, int]
     to_model: np.ndarray
-    held: np.ndarray
-    to_held: np.ndarray
-    held_size: tuple[int, int]
+    stored_corners: np.ndarray
+    to_stored: np.ndarray
+    stored_size: tuple[int, int]
 
     @classmethod
     def of(
@@ -62,14 +63,14 @@ class ImageView:
             place: the size of the original and the matrix from it, as in `Origins.places`; None or NaN if the source
                 holds the original.
         """
-        resized, size, first = geometry.resize(frame.shown, target, fit), frame.label_size, np.eye(3)
+        resize, size, to_stored = geometry.resize(frame.shown, target, fit), frame.label_size, np.eye(3)
         if place is not None and not np.isnan(place[0]):
-            size, first = (int(place[0]), int(place[1])), geometry.affine(*place[2:])
+            size, to_stored = (int(place[0]), int(place[1])), geometry.affine(*place[2:])
         elif turned:
-            first = geometry.orient(frame.turn, size)
+            to_stored = geometry.orient(frame.turn, size)
         height, width = frame.shown
-        held = geometry.transform(resized, np.array([[0.0, 0.0], [width, height]]))
-        return cls(size, target, resized @ first, held, first, frame.shown)
+        corners = geometry.transform(resize, np.array([[0.0, 0.0], [width, height]]))
+        return cls(size, target, resize @ to_stored, corners, to_stored, frame.shown)
 
     @property
     def turned(self) -> bool:
@@ -129,19 +130,19 @@ class ImageView:
         Padding around the original, as from ``fit="contain"``, then does not mix into its edge.
         """
         ends = geometry.transform(grid @ self.to_model, np.array([[0.0, 0.0], [self.size[1], self.size[0]]]))
-        held = geometry.transform(grid, self.held)
-        parts, more, corner = [], [], []
-        whole = zip(ends.min(0), ends.max(0), held.min(0), held.max(0), image.shape[::-1], strict=True)
-        for low, high, low_held, high_held, sides in whole:
+        stored = geometry.transform(grid, self.stored_corners)
+        slices, padding, corner = [], [], []
+        axes = zip(ends.min(0), ends.max(0), stored.min(0), stored.max(0), image.shape[::-1], strict=True)
+        for low, high, low_stored, high_stored, side in axes:
             # a store of cropped images does not hold the whole original
-            begin, end = max(low, low_held), min(high, high_held)
-            first, last = max(0, int(np.ceil(begin - 0.5))), min(sides, int(np.floor(end - 0.5)) + 1)
+            begin, end = max(low, low_stored), min(high, high_stored)
+            first, last = max(0, int(np.ceil(begin - 0.5))), min(side, int(np.floor(end - 0.5)) + 1)
             last = max(last, first + 1)
-            uncut = low_held - low < _EDGE, high - high_held < _EDGE
-            more.append((int(low > -_EDGE and uncut[0]), int(high < sides + _EDGE and uncut[1])))
-            parts.append(slice(first, last))
-            corner.append(first - more[-1][0])
-        padded = np.pad(image[parts[1], parts[0]], (more[1], more[0]), mode="edge")
+            uncut = low_stored - low < _EDGE, high - high_stored < _EDGE
+            padding.append((int(low > -_EDGE and uncut[0]), int(high < side + _EDGE and uncut[1])))
+            slices.append(slice(first, last))
+            corner.append(first - padding[-1][0])
+        padded = np.pad(image[slices[1], slices[0]], (padding[1], padding[0]), mode="edge")
         return padded, (corner[0], corner[1])
 
 
@@ -156,7 +157,8 @@ class WayBack:
     """
 
     def __init__(self, source: Source, images: Mapping[str, Image], heads: Mapping[str, Head]) -> None:
-        self._images, self._heads, self.turns_sides = images, {}, False
+        self._heads: dict[str, str] = {}
+        self.turns_sides = False
         in_image = {name: head for name, head in heads.items() if head.layer is not None}
         if not in_image or not images:
             return
@@ -216,10 +218,10 @@ def files_of(source: Source, column: str, ids: np.ndarray) -> list[str | None]:
     """Return the path of each image of a column, also of one in a store; None for an image that was no file."""
     origins = source.origins(column, ids)
     files: list[str | None] = [None] * len(ids) if origins is None else list(origins.files)
-    rest = [i for i, file in enumerate(files) if file is None]
-    if rest:
-        values: Any = plain(source.only([column]).coded(ids[rest])[column])
-        for i, value in zip(rest, values, strict=True):
+    unknown = [i for i, file in enumerate(files) if file is None]
+    if unknown:
+        values: Any = plain(source.only([column]).coded(ids[unknown])[column])
+        for i, value in zip(unknown, values, strict=True):
             files[i] = path_in(value)
     return files
 
@@ -243,7 +245,7 @@ def any_file(source: Source, column: str) -> bool:
     )
 
 
-def in_held_images(
+def in_stored_images(
     source: Source, images: Mapping[str, Image], heads: Mapping[str, Head], predicted: Mapping[str, list[Any]]
 ) -> dict[str, list[Any]]:
     """Map predictions in pixels of original images to pixels of a store's images; return others unchanged.
@@ -258,26 +260,26 @@ def in_held_images(
         return dict(predicted)
     views = WayBack(source, images, heads).views(rows)
     return {
-        name: [_in_held_image(heads[name], *pair) for pair in zip(values, views[name], strict=True)]
+        name: [_in_stored_image(heads[name], *pair) for pair in zip(values, views[name], strict=True)]
         if name in views
         else values
         for name, values in predicted.items()
     }
 
 
-def _in_held_image(head: Head, value: Any, view: ImageView) -> Any:
+def _in_stored_image(head: Head, value: Any, view: ImageView) -> Any:
     if value is None:
         return None
     if head.each is not None:
-        return [_in_held_image(head.inner.fixed(each=None), entry, view) for entry in value]
+        return [_in_stored_image(head.inner.fixed(each=None), entry, view) for entry in value]
     if head.layer in PIXELS:
         from polyhead.augment.warp import warp
 
-        return warp(np.asarray(value), view.to_held, view.held_size, nearest=True, fill=head.fill)
+        return warp(np.asarray(value), view.to_stored, view.stored_size, nearest=True, fill=head.fill)
     if head.layer not in ("boxes", "points"):
         return value
     numbers = np.asarray(value, np.float64)
     if head.layer == "points":
-        return geometry.transform(view.to_held, numbers)
-    ends = geometry.transform(view.to_held, head.corners_of(numbers.reshape(-1, 4)).reshape(-1, 2, 2))
+        return geometry.transform(view.to_stored, numbers)
+    ends = geometry.transform(view.to_stored, head.corners_of(numbers.reshape(-1, 4)).reshape(-1, 2, 2))
     return head.to_column(np.concatenate([ends.min(-2), ends.max(-2)], -1)).reshape(numbers.shape)

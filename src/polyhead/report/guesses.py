@@ -13,7 +13,7 @@ from polyhead.errors import ContractError, Problem, listed, shown
 from polyhead.feed import Feed
 from polyhead.kinds import Head, Image
 from polyhead.kinds.missing import plain
-from polyhead.pipeline.way_back import in_held_images
+from polyhead.pipeline.way_back import in_stored_images
 from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.per_element_views import EachView
 from polyhead.report.samples import Label, Sample, take_samples, unweighted
@@ -70,7 +70,7 @@ def with_guesses(
     predicted = {name: list(predictions[name]) for name in names}
     predicted = {name: [values[i] for i in at.tolist()] for name, values in predicted.items()}
     answered = {n: _as_predicted(head, bool(images)) for n, head in heads.items()}
-    predicted = in_held_images(source, images, answered, predicted)
+    predicted = in_stored_images(source, images, answered, predicted)
     columns, scores = _columns(predictions, heads, predicted, at)
     guessed = feed.on(
         _Guessed(source, columns), heads=answered, workers=0, shard=(0, 1), batch_size=feed.batch_size
