@@ -41,12 +41,12 @@ def write_shards(
             start, stop = number * count, min((number + 1) * count, len(rows))
             columns = _Shard(rows, specs, start, stop, journal.header["chunk_rows"]).fill(pool, done)
             if under_way is not None:
-                _record(under_way, shards, journal)
+                _record_written(under_way, shards, journal)
             under_way = disk.submit(
                 write_shard, folder / shard_name(first + number), specs, columns, stop - start
             )
         if under_way is not None:
-            _record(under_way, shards, journal)
+            _record_written(under_way, shards, journal)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         disk.shutdown(cancel_futures=True)  # another run may start as soon as the journal is closed
@@ -56,7 +56,7 @@ def write_shards(
     return shards
 
 
-def _record(written: Future[dict[str, Any]], shards: list[dict[str, Any]], journal: Journal) -> None:
+def _record_written(written: Future[dict[str, Any]], shards: list[dict[str, Any]], journal: Journal) -> None:
     shards.append(written.result())
     journal.add(shards[-1])
 

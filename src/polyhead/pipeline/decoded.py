@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +12,6 @@ from polyhead.columns.values import Values
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Image, columns_read
 from polyhead.kinds.missing import plain
-from polyhead.pipeline.bit_depth import as_type, common_dtype, decoded_image, loses_bits
 from polyhead.pipeline.converted_rows import ConvertedRows, one_by_one, readers_of, sample_rows
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.sources.source import Source, checked_rows
@@ -63,7 +62,7 @@ class DecodedRows(ConvertedRows):
         for row, rows in one_by_one(self._source.only([column]), ids):
             with suppress(DataError):  # reported when the row is read
                 dtypes.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
-        return common_dtype(dtypes, self._kind(column))
+        return _common_dtype(dtypes, self._kind(column))
 
     def _decoded(self, column: str, values: Any, ids: np.ndarray) -> list[dict[str, Any]]:
         """Decode the images of a column in the form that `ImageReader.open` reads.
@@ -75,11 +74,10 @@ class DecodedRows(ConvertedRows):
 
         scene, names = self._scene, self._names[column]
         name, kinds = names[0], [scene.images[name] for name in names]
-        deep = self._deep and kinds[0].dtype == "float32"  # keep all bits of a file rather than 8
+        deep = self._deep and kinds[0].dtype == "float32"
         values, row_ids = plain(values), self.ids_of(ids).tolist()
         opened = [scene.reader.open(name, value, row) for value, row in zip(values, row_ids, strict=True)]
-        frames = [scene.reader.frame(name, image, row) for image, row in zip(opened, row_ids, strict=True)]
-        sizes = [frame.shown for frame in frames]
+        sizes = [scene.reader.frame(name, image).shown for image in opened]
         plans = [scene.joint.plan(epoch, ids, sizes, scene.target) for epoch in range(EPOCHS)]
         plans.append(scene.still.plan(0, ids, sizes, scene.target))
         entries = []
@@ -90,7 +88,7 @@ class DecodedRows(ConvertedRows):
             else:
                 needed = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds]
                 least = max(height for height, _ in needed), max(width for _, width in needed)
-                decoded = decoded_image(kinds[0], name, image, row, least, deep)
+                decoded = scene.reader.decode_encoded(name, image, least, deep)
             entries.append(
                 {
                     "pixels": decoded.pixels,
@@ -120,9 +118,9 @@ class DecodedRows(ConvertedRows):
             kind, dtype = self._kind(column), self._dtypes[column]
             rows[column] = self._decoded(column, rows[column], ids)
             for image, row in zip(rows[column], self.ids_of(ids).tolist(), strict=True):
-                if loses_bits(image["pixels"].dtype, dtype):
+                if _loses_bits(image["pixels"].dtype, dtype):
                     self._warn_of_lost_bits(column, row, dtype.itemsize * 8)
-                image["pixels"] = as_type(image["pixels"], dtype, kind)
+                image["pixels"] = _as_type(image["pixels"], dtype, kind)
         return rows
 
 
@@ -139,3 +137,31 @@ def _require_one_decoding(images: Mapping[str, Image], readers: Mapping[str, lis
             problems.append(Problem(place(column=column), expected, found, fix))
     if problems:
         raise ContractError(*problems)
+
+
+def _common_dtype(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
+    """The smallest dtype that can hold pixels of all these dtypes, as the kind reads them.
+
+    With a declared range it is a float dtype, as later rows may hold any number of the range, whole or not.
+    """
+    dtype = np.result_type(np.uint8, *dtypes)
+    if kind.range is not None:
+        return np.result_type(np.float32, dtype)
+    return np.dtype(np.float32) if dtype.kind == "f" else dtype
+
+
+def _as_type(pixels: np.ndarray, dtype: np.dtype, kind: Image) -> np.ndarray:
+    """Convert pixels to another dtype, keeping their brightness or, with a declared range, their numbers."""
+    if pixels.dtype == dtype:
+        return pixels
+    if kind.range is not None:
+        return pixels.astype(dtype)
+    share = pixels if pixels.dtype.kind == "f" else pixels / np.float64(np.iinfo(pixels.dtype).max)
+    if dtype.kind == "f":
+        return share.astype(dtype)
+    return np.rint(share * np.float64(np.iinfo(dtype).max)).astype(dtype)
+
+
+def _loses_bits(old: np.dtype, new: np.dtype) -> bool:
+    """Return whether a conversion loses bits; floats never count, as a feed makes them float32 anyway."""
+    return not np.can_cast(old, new) and not old.kind == new.kind == "f"

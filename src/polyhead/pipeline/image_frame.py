@@ -1,4 +1,4 @@
-"""The files and sizes of images, and the pixels of several rows as one column."""
+"""Encoded images and the sizes of images, and the pixels of several rows as one column."""
 
 from __future__ import annotations
 
@@ -32,17 +32,22 @@ class Frame:
         return self.turn > 4 and self.shown[0] != self.shown[1]
 
 
-class File:
-    """An open file or Pillow image, and the place that errors name."""
+ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
+"""The types of encoded images and of paths to them."""
 
-    def __init__(self, path: Any, where: str) -> None:
-        if is_pillow(path):
-            name = file_of(path)
+
+class EncodedImage:
+    """An encoded image, or one of Pillow, and the place that errors name; a file is read at once."""
+
+    def __init__(self, value: Any, where: str) -> None:
+        self.data, self.where = value, where
+        if is_pillow(value):
+            name = file_of(value)
             self.where = f"{where}, {place(file=name)}" if name else where
-            self.data: Any = content(path) or path
-            return
-        self.where = f"{where}, {place(file=os.fspath(path))}"
-        self.data = read_file(path, self.where)
+            self.data = content(value) or value
+        elif isinstance(value, (str, os.PathLike)):
+            self.where = f"{where}, {place(file=os.fspath(value))}"
+            self.data = read_file(value, self.where)
 
 
 Read = TypeVar("Read", bound=Callable[..., Any])

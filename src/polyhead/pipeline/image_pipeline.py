@@ -160,7 +160,7 @@ class Scene:
             values: Any = plain(first_rows(self.source, kind.columns(name)[0])) if kind.late else []
             for value in values:
                 with suppress(DataError):  # reported when the row is read
-                    sizes.add(self.reader.frame(name, self.reader.open(name, value, 0), 0).shown)
+                    sizes.add(self.reader.frame(name, self.reader.open(name, value, 0)).shown)
                     break
         return sizes
 
@@ -244,7 +244,7 @@ class _RowsInScene:
         names = self._scene.head_images.images
         self._opened[i] = {name: reader.open(name, self._images[name][i], row) for name in names}
         laps("read")
-        self._frames[i] = {name: reader.frame(name, image, row) for name, image in self._opened[i].items()}
+        self._frames[i] = {name: reader.frame(name, image) for name, image in self._opened[i].items()}
         self._scene.head_images.require_one_aspect_ratio(self._frames[i], row)
         laps("warp")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.image_values import is_pillow
-from polyhead.errors import DataError, Problem, place, shown, warn
+from polyhead.errors import BadValue, DataError, Problem, place, shown, warn
 from polyhead.images.encoded import header_of
 from polyhead.kinds import Image
 from polyhead.kinds.missing import is_missing
-from polyhead.pipeline.bit_depth import decoded_image, scale_by_range
-from polyhead.pipeline.image_frame import File, Frame, with_remedy
+from polyhead.pipeline.image_frame import ENCODED, EncodedImage, Frame, with_remedy
 
 _CHANNELS_FIX: dict[Any, str] = {
     (1, 3): "Take gray three times: np.repeat(image, 3, axis=2).",
@@ -37,7 +35,7 @@ class ImageReader:
 
     @with_remedy
     def open(self, name: str, value: Any, row: int) -> Any:
-        """Return the pixels or encoded bytes of an image, reading its file only once."""
+        """Return an image as an array, an `EncodedImage` or, from a cache, `Decoded`; its file is read only here."""
         if not isinstance(value, str) and isinstance(value, Mapping):
             if "pixels" in value:  # decoded before, from a cache
                 from polyhead.images.decode import Decoded
@@ -45,10 +43,8 @@ class ImageReader:
                 return Decoded(value["pixels"], tuple(value["size"]), value["scale"], value["turn"])
             # {"bytes": ..., "path": ...}, as in tables of encoded images
             value = value.get("bytes") or value.get("path")
-        if isinstance(value, (str, os.PathLike)) or is_pillow(value):
-            return File(value, place(input=name, row=row))
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return value
+        if isinstance(value, ENCODED) or is_pillow(value):
+            return EncodedImage(value, place(input=name, row=row))
         if isinstance(value, np.ndarray) and value.ndim in (2, 3):
             if not value.size:
                 expected, found = "an image of at least one pixel", f"shape {value.shape}"
@@ -59,18 +55,16 @@ class ImageReader:
         raise DataError(Problem(place(input=name, row=row), expected, shown(value), fix))
 
     @with_remedy
-    def frame(self, name: str, value: Any, row: int) -> Frame:
+    def frame(self, name: str, value: Any) -> Frame:
         """Return the size of an image from `open`."""
         kind = self._images[name]
         if isinstance(value, np.ndarray):
             return Frame((int(value.shape[0]), int(value.shape[1])))
-        if hasattr(value, "orientation"):
+        if not isinstance(value, EncodedImage):
             turned = value.orientation > 4 and kind.exif == "ignored"
             return Frame(value.size, value.size[::-1] if turned else value.size, value.orientation)
-        where = value.where if isinstance(value, File) else place(input=name, row=row)
-        data = value.data if isinstance(value, File) else value
-        header = header_of(data, page=kind.page or 0, where=where)
-        self._warn_of_rounding(kind, header, where)
+        header = header_of(value.data, page=kind.page or 0, where=value.where)
+        self._warn_of_rounding(kind, header, value.where)
         stored = (header.height, header.width) if kind.exif == "ignored" else None
         return Frame(header.size, stored or header.size, header.orientation)
 
@@ -78,12 +72,11 @@ class ImageReader:
         """Decode an image from `open`, at least at the resolution that row ``i`` of the plan needs."""
         kind = self._images[name]
         deep = kind.dtype == "float32" and not self._rounded_by
+        if isinstance(value, EncodedImage):
+            value = self.decode_encoded(name, value, plan.at_least(i, (kind.shape[0], kind.shape[1])), deep)
         if not isinstance(value, np.ndarray):
-            if not hasattr(value, "orientation"):
-                size = plan.at_least(i, (kind.shape[0], kind.shape[1]))
-                value = decoded_image(kind, name, value, row, size, deep)
             if kind.range is not None:
-                value = replace(value, pixels=scale_by_range(kind, name, value.pixels, row, deep))
+                value = replace(value, pixels=_scaled_by_range(kind, name, value.pixels, row, deep))
             return value
         if value.shape[2] != kind.channels:
             found, fix = f"shape {value.shape}", _CHANNELS_FIX.get((value.shape[2], kind.channels), "")
@@ -91,11 +84,31 @@ class ImageReader:
                 fix = "If channels come first, give image.transpose(1, 2, 0)."
             raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found, fix))
         if kind.range is not None:
-            return scale_by_range(kind, name, value, row, deep)
+            return _scaled_by_range(kind, name, value, row, deep)
         if value.dtype != np.uint8 and value.dtype.kind != "f":
             fix = "Say ph.Image(range=(low, high)): the numbers that become 0 and 1."
             raise DataError(Problem(place(input=name, row=row), "uint8 or floats", str(value.dtype), fix))
         return value
+
+    @with_remedy
+    def decode_encoded(self, name: str, image: EncodedImage, size: tuple[int, int], deep: bool) -> Any:
+        """Decode an image no smaller than ``size``; with a declared range, numbers stay unscaled.
+
+        Args:
+            deep: whether to keep all bits of a file rather than 8.
+        """
+        from polyhead.images.decode import decode
+
+        kind = self._images[name]
+        return decode(
+            image.data,
+            channels=kind.channels,
+            at_least=size,
+            max_pixels=kind.max_pixels,
+            page=kind.page,
+            deep=deep or kind.range is not None,
+            where=image.where,
+        )
 
     def _warn_of_rounding(self, kind: Image, header: Any, where: str) -> None:
         is_deep = header.bits > 8 and not header.lossy and kind.dtype == "float32"
@@ -107,3 +120,16 @@ class ImageReader:
             )
             expected = f"8 bits a channel, as {self._rounded_by[0]} gets them"
             warn(Problem(where, expected, f"{header.bits}, which are rounded", fix, "depth", warning=True))
+
+
+def _scaled_by_range(kind: Image, name: str, pixels: np.ndarray, row: int, deep: bool) -> np.ndarray:
+    """Scale pixels to 0–1 by the declared range, or convert them to 8 bits.
+
+    Raises:
+        DataError: for numbers outside of the range.
+    """
+    try:
+        scaled = kind.in_unit_range(pixels)
+    except BadValue as bad:
+        raise bad.located(input=name, row=row) from None
+    return scaled if deep else np.rint(scaled * 255).astype(np.uint8)

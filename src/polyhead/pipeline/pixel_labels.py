@@ -14,9 +14,8 @@ from polyhead.errors import DataError, Problem
 from polyhead.images.encoded import DAMAGED, header_of
 from polyhead.kinds import Head
 from polyhead.kinds.pixels import lists_files
-from polyhead.pipeline.image_frame import File, Frame, with_remedy
+from polyhead.pipeline.image_frame import ENCODED, EncodedImage, Frame, with_remedy
 
-_ENCODED = (str, bytes, bytearray, memoryview, os.PathLike)
 _NPY = b"\x93NUMPY"
 
 
@@ -41,7 +40,7 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
     if head.layer == "mask" and head.channels > 1 and lists_files(value):
         masks = [file and decode_mask(file, max_pixels=max_pixels, where=where) for file in value]
         return _stacked(masks, head.channels, where)
-    if not isinstance(value, _ENCODED) and not is_pillow(value):
+    if not isinstance(value, ENCODED) and not is_pillow(value):
         return value
     if head.layer == "map":
         return _stored_numbers(value, where, head.channels, max_pixels)
@@ -70,7 +69,7 @@ def _stored_numbers(value: Any, where: str, channels: int, max_pixels: int | Non
     from polyhead.images.decode import decode
 
     if isinstance(value, (str, os.PathLike)):
-        file = File(value, where)
+        file = EncodedImage(value, where)
         value, where = file.data, file.where
     data = value if is_pillow(value) else bytes(value)
     if is_pillow(data) or not data.startswith(_NPY):

@@ -208,7 +208,7 @@ class ImageViews:
             return [ImageView.of(frame, target, kind.fit, False, place) for place in places]
         views = []
         for value, row, place in zip(values, self._source.ids_of(ids).tolist(), places, strict=True):
-            frame = self._reader.frame(self._name, self._reader.open(self._name, value, row), row)
+            frame = self._reader.frame(self._name, self._reader.open(self._name, value, row))
             turned = frame.turn != 1 and kind.exif == "ignored"
             views.append(ImageView.of(frame, target, kind.fit, turned, place))
         return views
