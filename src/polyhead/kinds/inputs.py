@@ -120,7 +120,12 @@ class Image(Input):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (self.height or 0, self.width or 0, self.channels or 0)
+        return (*self.size, self.channels or 0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) as the model gets it."""
+        return (self.height or 0, self.width or 0)
 
     def with_facts(self, column: Column) -> Image:
         exif = column.about().exif

@@ -86,7 +86,7 @@ class DecodedRows(ConvertedRows):
                 scene.reader.decode(name, image, row, plans[0], i)  # raises if the value is no image
                 decoded = Decoded(image, sizes[i])
             else:
-                needed = [plan.at_least(i, (k.shape[0], k.shape[1])) for plan in plans for k in kinds]
+                needed = [plan.at_least(i, kind.size) for plan in plans for kind in kinds]
                 least = max(height for height, _ in needed), max(width for _, width in needed)
                 decoded = scene.reader.decode_encoded(name, image, least, deep)
             entries.append(

@@ -97,7 +97,7 @@ class Scene:
         self.head_images = require_head_images(self.images, heads)
         self.first = self.head_images.first
         image = self.images[self.first]
-        self.target: tuple[int, int] = (image.shape[0], image.shape[1])
+        self.target = image.size
         visible = {head.min_visible for head in heads.values()} - {None} or {0.1}
         if len(visible) > 1:
             expected = "the same for all boxes of a feed"
@@ -117,7 +117,7 @@ class Scene:
     def _for_image(self, name: str, head: Head) -> Head:
         """The head set to encode labels that were transformed with its image."""
         image = self.images[self.head_images[name]]
-        encoding = head.for_image((image.shape[0], image.shape[1]), self.joint.uncovers)
+        encoding = head.for_image(image.size, self.joint.uncovers)
         columns = head.columns(name)  # transformed labels are one column, called like the first
         return encoding.fixed(column=columns[0]) if len(columns) > 1 else encoding
 
@@ -155,7 +155,7 @@ class Scene:
 
     def sizes_of_a_row(self) -> set[tuple[int, int]]:
         """(height, width) of the images of the first readable row, in full size and as the model gets them."""
-        sizes = {(kind.shape[0], kind.shape[1]) for kind in self.images.values()}
+        sizes = {kind.size for kind in self.images.values()}
         for name, kind in self.images.items():
             values: Any = plain(first_rows(self.source, kind.columns(name)[0])) if kind.late else []
             for value in values:

@@ -73,7 +73,7 @@ class ImageReader:
         kind = self._images[name]
         deep = kind.dtype == "float32" and not self._rounded_by
         if isinstance(value, EncodedImage):
-            value = self.decode_encoded(name, value, plan.at_least(i, (kind.shape[0], kind.shape[1])), deep)
+            value = self.decode_encoded(name, value, plan.at_least(i, kind.size), deep)
         if not isinstance(value, np.ndarray):
             if kind.range is not None:
                 value = replace(value, pixels=_scaled_by_range(kind, name, value.pixels, row, deep))

@@ -113,7 +113,7 @@ class LabelReader:
         if head.layer not in PIXELS:
             return pixels
         require_sides(where, str(head.layer), pixels.shape, frames_of_label)
-        stretched_to = [s for s in (head.size, image.shape[:2]) if s is not None and image.fit == "stretch"]
+        stretched_to = [s for s in (head.size, image.size) if s is not None and image.fit == "stretch"]
         sides, is_array = (pixels.shape[0], pixels.shape[1]), isinstance(value, (np.ndarray, list, tuple))
         if not self._head_images.in_proportion(name, sides, frames_of_label, stretched_to, is_array):
             where = ", ".join(filter(None, (where, place(file=path_in(value)))))

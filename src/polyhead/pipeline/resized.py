@@ -313,7 +313,7 @@ def _require_single_columns(heads: Mapping[str, Head]) -> None:
 
 
 def _at_size(kind: Image, size: tuple[int, int] | None) -> Image:
-    if size is None or size == kind.shape[:2]:
+    if size is None or size == kind.size:
         return kind
     return kind.fixed(height=size[0], width=size[1], late=True)
 
@@ -324,7 +324,7 @@ def _as_its_image(name: str, head: Head, heads: Mapping[str, Head], inputs: Mapp
     if not images:
         return head
     image = images[require_head_images(images, heads)[name]]
-    return head.fixed(size=None) if head.inner.size == image.shape[:2] else head
+    return head.fixed(size=None) if head.inner.size == image.size else head
 
 
 def _in_pixel_form(value: Any, shape: tuple[int, ...], dtype: np.dtype, marker: Any) -> Any:

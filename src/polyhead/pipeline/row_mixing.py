@@ -78,7 +78,7 @@ class Mixers:
         self._mixers = with_streams(mixers)
         self.weight_shapes = {name: head.weight_shape for name, head in heads.items()}
         images = [kind for kind in inputs.values() if isinstance(kind, Image)]
-        self._size = (images[0].shape[0], images[0].shape[1]) if images else (1, 1)
+        self._size = images[0].size if images else (1, 1)
         problems: list[Problem] = []
         for mixer in mixers:
             where = f"Feed(augment=), {mixer!r}"

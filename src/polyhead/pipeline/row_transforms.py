@@ -27,8 +27,8 @@ def transform_options(
 
     inner = {name: encoding[name].inner for name in heads}
     pixels = {name: head for name, head in inner.items() if head.layer in PIXELS}
-    sizes: dict[str, Any] = {name: kind.shape[:2] for name, kind in images.items()}
-    sizes |= {name: images[head_images[name]].shape[:2] for name in heads if name not in pixels}
+    sizes: dict[str, Any] = {name: kind.size for name, kind in images.items()}
+    sizes |= {name: images[head_images[name]].size for name in heads if name not in pixels}
     sizes |= {name: head.size for name, head in pixels.items()}
     return TransformOptions(
         sizes=sizes,

@@ -111,7 +111,7 @@ def require_head_images(images: Mapping[str, Image], heads: Mapping[str, Head]) 
         declared[name] = owner.of
     names = dict.fromkeys(of for of in declared.values() if of is not None)
     first = next(iter(names)) if len(names) == 1 else next(iter(images))
-    sizes = {name: (kind.shape[0], kind.shape[1]) for name, kind in images.items()}
+    sizes = {name: kind.size for name, kind in images.items()}
     for name, head in heads.items():
         if head.layer not in COORDINATES or head.each is not None:
             continue

@@ -153,7 +153,7 @@ def transposed_sides(
         if size is None or head.of not in (None, *images):
             continue
         shown = [images[head.of]] if head.of is not None else list(images.values())
-        sizes = [(kind.shape[0], kind.shape[1]) for kind in shown]
+        sizes = [kind.size for kind in shown]
         if sizes and all(is_transposed(size, image_size) for image_size in sizes):
             words = exchanged_sides(str(head.layer), size, sizes[0])
             row = None if is_each(head) else row_of(source, 0)  # the first row may have no box

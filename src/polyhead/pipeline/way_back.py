@@ -189,14 +189,14 @@ class ImageViews:
     @property
     def whole(self) -> ImageView:
         """Return the view of an original that has the size of the image that the model gets."""
-        size = (self._kind.shape[0], self._kind.shape[1])
+        size = self._kind.size
         return ImageView.of(Frame(size), size, self._kind.fit, False)
 
     def of(self, ids: np.ndarray) -> list[ImageView]:
         """Return the views of some rows."""
         if not len(ids):
             return []  # a user's source may not expect an empty read
-        kind, target = self._kind, (self._kind.shape[0], self._kind.shape[1])
+        kind, target = self._kind, self._kind.size
         column: Values = self._source.only([self._column]).coded(ids)[self._column]
         values: Any = plain(column)
         origins = self._source.origins(self._column, ids)
