@@ -15,12 +15,16 @@ def feed():
         "kind": [["kite", "cat"][: i % 3] if i != 7 else None for i in range(8)],
         "age": [float(i) if i != 2 else None for i in range(8)],
         "tame": [i % 2 == 0 for i in range(8)],
+        "pet": ["cat" if i % 4 else f"{'dog ' * 20}{i}" for i in range(8)],
+        "is_cat": ["cat" if i % 4 else "dog" for i in range(8)],
     }
     heads = {
         "box": ph.Boxes(2),
         "kind": ph.Categorical(["cat", "kite"], each="box"),
         "age": ph.Regression(),
         "tame": ph.Binary(),
+        "pet": ph.Categorical(),
+        "is_cat": ph.Binary(positive="cat"),
     }
     augment = [ph.Flip(p=0.5), ph.Rotate(20)]
     return ph.Feed(
@@ -48,6 +52,10 @@ def rows(seen):
         ({"age": lambda age: age > 5}, [6, 7]),
         ({"box": lambda boxes: len(boxes) == 0}, [0, 3, 6]),
         ({"kind": lambda kinds: sorted(kinds) == ["cat", "kite"]}, [2, 5]),
+        ({"tame": lambda tame: not tame}, [1, 3, 5, 7]),
+        ({"pet": lambda pet: pet.endswith("4")}, [4]),  # the whole name, which the page shortens
+        ({"is_cat": "cat", "tame": True}, [2, 6]),
+        ({"is_cat": False}, [0, 4]),
     ],
 )
 def test_rows(feed, wanted, expected):
@@ -115,7 +123,7 @@ def test_augmentations_are_named_as_they_happened():
         ),
         (
             {"rows": {"kinds": "kite"}},
-            "preview(rows=): expected one of the heads `box`, `kind`, `age`, `tame`, got 'kinds'. "
+            "preview(rows=): expected one of the heads `box`, `kind`, `age`, `tame`, `pet`, `is_cat`, got 'kinds'. "
             "Did you mean `kind`?",
         ),
         (

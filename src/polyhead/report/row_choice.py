@@ -9,7 +9,6 @@ import numpy as np
 
 from polyhead.errors import ContractError, Problem, is_integer, listed, shown, similar
 from polyhead.feed import Feed
-from polyhead.kinds import Head
 from polyhead.kinds.missing import plain, spread_over
 from polyhead.report.per_element_views import EachView
 from polyhead.report.samples import Label
@@ -51,34 +50,32 @@ def row_indices(feed: Feed, ids: np.ndarray) -> np.ndarray:
     """
     row_ids = feed.source.ids_of(np.arange(feed.num_samples, dtype=np.int64))
     order = np.argsort(row_ids, kind="stable")
-    at = np.minimum(np.searchsorted(row_ids, ids, sorter=order), len(order) - 1)
-    wrong = ids[row_ids[order[at]] != ids]
+    indices: np.ndarray = order[np.minimum(np.searchsorted(row_ids, ids, sorter=order), len(order) - 1)]
+    wrong = ids[row_ids[indices] != ids]
     if len(wrong):
         found = f"row{'s' * (len(wrong) > 1)} {listed([str(row) for row in wrong.tolist()], 4)}"
         raise ContractError(Problem(WHERE, f"ids of the {feed.num_samples:,} rows of this feed", found))
-    positions: np.ndarray = order[at]
-    return positions
+    return indices
 
 
-def _by_labels(feed: Feed, wanted: Mapping[Any, Any], n: int, views: Mapping[str, View]) -> np.ndarray:
+def _by_labels(feed: Feed, conditions: Mapping[Any, Any], n: int, views: Mapping[str, View]) -> np.ndarray:
     fulfilled = np.ones(feed.num_samples, bool)
-    heads = listed([f"`{head}`" for head in feed.labeled], 8)
-    for name, condition in wanted.items():
+    for name, condition in conditions.items():
         if name not in feed.labeled:
-            near = similar(str(name), feed.labeled)
-            raise ContractError(Problem(WHERE, f"one of the heads {heads}", shown(name), near))
+            expected = f"one of the heads {listed([f'`{head}`' for head in feed.labeled], 8)}"
+            raise ContractError(Problem(WHERE, expected, shown(name), similar(str(name), feed.labeled)))
         fulfilled &= np.fromiter(_fulfilled(feed, name, condition, views[name]), bool, feed.num_samples)
     chosen = np.flatnonzero(fulfilled)[:n]
     if not len(chosen):
-        conditions = ", ".join(f"{name}={shown(condition)}" for name, condition in wanted.items())
-        raise ContractError(Problem(WHERE, "a condition that some row fulfills", f"no row with {conditions}"))
+        words = ", ".join(f"{name}={shown(condition)}" for name, condition in conditions.items())
+        raise ContractError(Problem(WHERE, "a condition that some row fulfills", f"no row with {words}"))
     return chosen
 
 
 def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bool]:
-    """Return whether each row meets a condition."""
+    """Yield for each row whether it meets a condition."""
     labels = feed._assembler.labels[name]
-    ids = _classes_wanted(name, condition, view)
+    class_ids = _class_ids_of(name, condition, view)
     for piece, valid in labels.all_rows():
         annotated = labels.annotated_rows(piece, valid).tolist()
         values = labels.head.unscaled(piece.labels)
@@ -86,25 +83,28 @@ def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bo
             if condition is None or not has_label:
                 yield condition is None and not has_label
             elif callable(condition):
-                yield bool(condition(_own_value(labels.head, view, values[i], valid[i])))
-            elif ids:
-                yield not ids.isdisjoint(view.held(Label(values[i], valid[i])))
+                yield bool(condition(_plain_label(view, values[i], valid[i])))
+            elif class_ids:
+                yield not class_ids.isdisjoint(view.held(Label(values[i], valid[i])))
             else:
                 numbers = values[i][spread_over(valid[i], values[i])]
                 yield any(np.any(numbers == value) for value in _alternatives(condition))
 
 
-def _own_value(head: Head, view: View, value: np.ndarray, valid: np.ndarray) -> Any:
-    """A label as a condition gets it: class names, a Python number, or the boxes and points that exist."""
-    if view.classes and head.inner.layer is None:
-        held = [view.classes[i] for i in view.held(Label(value, valid))]
-        return held if isinstance(view, EachView) or head.view == "classes" else held[0] if held else None
-    if head.inner.layer in ("boxes", "points"):
+def _plain_label(view: View, value: np.ndarray, valid: np.ndarray) -> Any:
+    """A label as a function gets it: class names as text, a number, or the numbers of the elements that exist."""
+    names, layer, each = view.head.names, view.head.inner.layer, isinstance(view, EachView)
+    if names and layer is None:
+        held = [str(names[i]) for i in view.held(Label(value, valid))]
+        return held if each or view.head.view == "classes" else held[0] if held else None
+    if layer in ("boxes", "points"):
         return value[valid]
+    if each and layer is None:
+        return value[valid.reshape(len(value), -1).any(1)]
     return value.reshape(-1)[0].item() if value.size == 1 else value
 
 
-def _classes_wanted(name: str, condition: Any, view: View) -> set[int]:
+def _class_ids_of(name: str, condition: Any, view: View) -> set[int]:
     """The class ids of a condition; empty if it is about numbers.
 
     Raises:
@@ -112,17 +112,19 @@ def _classes_wanted(name: str, condition: Any, view: View) -> set[int]:
     """
     if condition is None or callable(condition) or not view.classes:
         return set()
-    names = [str(n) for n in view.head.names] or list(view.classes)
-    ids = set()
+    classes = [str(n) for n in view.head.names] or ["0", "1"]
+    synonyms = {"True": "1", "False": "0"}
+    if (positive := getattr(view.head.inner, "positive", None)) is not None:
+        synonyms[str(positive)] = "1"
+    class_ids: set[int] = set()
     for value in _alternatives(condition):
-        text = str(value)
-        text = text if text in names else {"True": "1", "False": "0"}.get(text, text)
-        matches = [i for i, candidate in enumerate(names) if candidate == text]
-        if not matches:
+        text = str(value) if str(value) in classes else synonyms.get(str(value), str(value))
+        if text not in classes:
+            names = classes if view.head.names else view.classes
             expected = f"a class of head `{name}` ({listed(names, 6)})"
             raise ContractError(Problem(WHERE, expected, shown(value), similar(text, names)))
-        ids |= set(matches)
-    return ids
+        class_ids |= {i for i, label in enumerate(classes) if label == text}
+    return class_ids
 
 
 def _alternatives(condition: Any) -> list[Any]:
