@@ -88,7 +88,7 @@ def tried(store, number, expected):
                 return (
                     "same" if found == expected else f"other shapes from {path.name}: {found} for {expected}"
                 )
-            header, _ = read_journal(copy)
+            header = read_journal(copy)[0]
             with Journal(copy, header or {"rows": 1, "columns": [{"name": "x"}]}) as journal:
                 return "same" if len(journal.shards) <= expected else f"more shards from {path.name}"
         except ph.StoreError as error:

@@ -34,7 +34,7 @@ def strata_of(source: Source, name: str) -> list[np.ndarray]:
     values, present, labels = _column(source, name)
     if values is not None:
         return [compress(_codes(values, cut=True))]
-    codes = labels.codes()
+    codes = labels.codes(present)
     if not codes:
         _warn_of_labels(source, name)
     return [compress(label) for label in (codes or [present.astype(np.int64)])]
@@ -145,8 +145,8 @@ class _LabelSets:
     """The labels of a column with several per row: lists of names, or 0 and 1 for each label."""
 
     def __init__(self) -> None:
-        self._pieces: list[np.ndarray | list[set[str]] | None] = []
-        self._present: list[np.ndarray] = []
+        self._pieces: list[Any] = []
+        self._width: int | None = None
         self._fits = True
 
     def add(self, values: Values, present: np.ndarray) -> None:
@@ -155,33 +155,33 @@ class _LabelSets:
         if isinstance(values, Coded) or (array is not None and array.ndim != 2):  # single names, or masks
             self._fits = False
             return
-        if not self._fits:
+        if not self._fits or not present.any():
             return
-        ids = np.flatnonzero(present).tolist()
-        rows: Any = [values[i] for i in ids] if array is None else array[present]
-        flags = _flags(rows) if len(rows) else None
-        names = _names(rows) if flags is None and len(rows) else None
-        self._pieces.append(names if flags is None else flags)
-        self._present.append(present)
-        read = [piece for piece in self._pieces if piece is not None]
-        forms = {piece.shape[1] if isinstance(piece, np.ndarray) else "names" for piece in read}
-        self._fits = len(forms) < 2 and (self._pieces[-1] is not None or not len(rows))
+        rows: Any = [values[i] for i in np.flatnonzero(present).tolist()] if array is None else array[present]
+        flags = _flags(rows)
+        piece = _names(rows) if flags is None else flags
+        width = None if flags is None else flags.shape[1]
+        self._fits = piece is not None and (not self._pieces or width == self._width)
+        self._width = width
+        self._pieces.append(piece)
 
-    def codes(self) -> list[np.ndarray]:
-        """Return for each label int8 ``(N,)``: 1 or 0, or -1 if it is missing; an empty list for other arrays."""
-        pieces = [piece for piece in self._pieces if piece is not None]
-        if not self._fits or not pieces:
+    def codes(self, present: np.ndarray) -> list[np.ndarray]:
+        """Return for each label int8 ``(N,)``: 1 or 0, or -1 if it is missing; an empty list for other arrays.
+
+        Args:
+            present: bool ``(N,)``, for all rows.
+        """
+        if not self._fits or not self._pieces:
             return []
-        if isinstance(pieces[0], np.ndarray):
-            flags = np.concatenate([np.asarray(piece) for piece in pieces])
+        if self._width is not None:
+            flags = np.concatenate(self._pieces)
         else:
-            sets = [names for piece in pieces for names in piece]
+            sets = [names for piece in self._pieces for names in piece]
             often = Counter(name for names in sets for name in sorted(names)).most_common(MOST_LABELS)
             number = {name: i for i, (name, _) in enumerate(often)}
             flags = np.zeros((len(sets), len(often)), np.int8)
             cells = [(row, number[n]) for row, names in enumerate(sets) for n in names if n in number]
             flags[tuple(np.array(cells, np.int64).reshape(-1, 2).T)] = 1
-        present = np.concatenate(self._present)
         codes = np.full((flags.shape[1], len(present)), -1, np.int8)
         codes[:, present] = flags.T
         return list(codes)

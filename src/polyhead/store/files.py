@@ -76,7 +76,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def _no_store(folder: Path) -> Problem:
     if (folder / JOURNAL).is_file():
-        header, shards = read_journal(folder)
+        header, shards, _ = read_journal(folder)
         rows = sum(shard["rows"] for shard in shards)
         total = f" of {header['rows']:,}" if header else ""
         fix = "Run the same ph.pack, or polyhead pack, again: it goes on from there."
@@ -88,30 +88,32 @@ def _no_store(folder: Path) -> Problem:
     return Problem(f"store {folder}", "a store", found, hints(near, "ph.pack(data, path) writes one."))
 
 
-def read_journal(folder: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Return the header of the journal, which describes what is being written, and the complete shards."""
-    entries = [json.loads(line) for line in journal_lines(folder)]
-    return (entries[0], entries[1:]) if entries else (None, [])
+def read_journal(folder: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], int]:
+    """Return the header of the journal, which describes what is being written, and the complete shards.
 
-
-def journal_lines(folder: Path) -> list[bytes]:
-    """Return the valid lines of the journal."""
+    The third value is the number of bytes up to the first line that is damaged or unfinished.
+    """
     try:
         *lines, _ = (folder / JOURNAL).read_bytes().split(b"\n")
     except FileNotFoundError:
-        return []
-    whole: list[bytes] = []
+        return None, [], 0
+    header: dict[str, Any] | None = None
+    shards: list[dict[str, Any]] = []
     names: list[Any] = []
+    size = 0
     for line in lines:
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
             break
-        if next(wrong_shard(entry, names) if whole else wrong_header(entry), None) is not None:
+        if next(wrong_header(entry) if header is None else wrong_shard(entry, names), None) is not None:
             break  # damaged: the shards from here on are written again
-        names = names if whole else [spec["name"] for spec in entry["columns"]]
-        whole.append(line)
-    return whole
+        if header is None:
+            header, names = entry, [spec["name"] for spec in entry["columns"]]
+        else:
+            shards.append(entry)
+        size += len(line) + 1
+    return header, shards, size
 
 
 def check_sizes(folder: Path, shards: list[dict[str, Any]]) -> Iterator[Problem]:

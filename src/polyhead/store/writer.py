@@ -19,7 +19,6 @@ from polyhead.store.files import (
     MANIFEST,
     crc,
     crc_of_file,
-    journal_lines,
     map_shard,
     read_journal,
     sync_folder,
@@ -55,10 +54,10 @@ class Journal:
         self._file = open(self._path, "a+b")  # noqa: SIM115 (closed by __exit__)
         try:
             self._lock()
-            began, self.shards = read_journal(folder)
+            began, self.shards, size = read_journal(folder)
             if began is not None and began != json.loads(json.dumps(header)):
                 raise StoreError(self._other())
-            self._file.truncate(sum(len(line) + 1 for line in journal_lines(folder)))
+            self._file.truncate(size)
             if began is None:
                 self.add(header)
                 sync_folder(folder)
