@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from outcomes import message
+from polyhead.readers import voc_objects
 from polyhead.readers.findings import SAY_DROP
 from polyhead.readers.voc import read_voc
 
@@ -111,6 +112,14 @@ def test_names_that_are_not_known(data):
         f"{data.file}, object 1: expected one of cat, dog, got 'dgo'. Did you mean `dog`? {SAY_DROP}"
     )
     assert data(xml(thing("dog")), known=["cow", "cat", "dog"]).categories == ("cow", "cat", "dog")
+
+
+def test_similar_names_are_sought_for_the_objects_that_are_shown(data, monkeypatch):
+    sought = []
+    monkeypatch.setattr(voc_objects, "similar", lambda name, names: sought.append(name) or "")
+    rows = data(xml(*[thing("dgo")] * 15, *[thing("dog")] * 16), known=["cat", "dog"], invalid="drop")
+    assert len(rows.report.problems) == 11  # with one for the five more places
+    assert len(sought) == 10
 
 
 @pytest.mark.parametrize(

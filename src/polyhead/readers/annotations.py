@@ -306,9 +306,9 @@ def wanted_categories(
     """Return a mask of the names that the user wants, bool; unknown categories are recorded as errors."""
     if categories is None:
         return np.ones(len(names), bool)
-    wanted = names_in(categories, what)
+    wanted, known = dict.fromkeys(names_in(categories, what)), set(names)
     for name in wanted:
-        if name not in names:
+        if name not in known:
             expected = f"categories of the data ({listed(names, 8)})"
             findings.add("category", what, expected, shown(name), similar(str(name), names))
     return np.array([name in wanted for name in names], bool)

@@ -75,17 +75,15 @@ class Reader:
 
     def classes(self, entries: Sequence[dict[str, Any]]) -> np.ndarray:
         """Return the index of each entry's category, -1 for an unknown one."""
-        categories = self.categories
+        pairs = zip(self.categories.ids, self.categories.names, strict=True)
+        ids = listed([f"{number} {name}" for number, name in pairs], 4)
+        expected = f"the id of a category of the file ({ids})"
         classes = np.full(len(entries), -1, np.int64)
         for i, entry in enumerate(entries):
-            index = categories.index_of.get(id_of(entry.get("category_id")))
+            index = self.categories.index_of.get(id_of(entry.get("category_id")))
             if index is None:
-                pairs = zip(categories.ids, categories.names, strict=True)
-                ids = listed([f"{number} {name}" for number, name in pairs], 4)
-                expected = f"the id of a category of the file ({ids})"
-                self.findings.leave_out(
-                    "category", self.where(entry), expected, shown(entry.get("category_id"))
-                )
+                found = shown(entry.get("category_id"))
+                self.findings.leave_out("category", self.where(entry), expected, found)
             else:
                 classes[i] = index
         return classes

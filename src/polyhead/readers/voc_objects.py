@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from polyhead.errors import listed, place, shown, similar
 from polyhead.readers.annotations import number_of
-from polyhead.readers.findings import Findings
+from polyhead.readers.findings import SHOWN, Findings
 from polyhead.readers.voc_layout import VocEntry
 
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
@@ -63,7 +63,10 @@ def _object(
         findings.leave_out("category", where, "a <name>", "none")
         return None
     if names is not None and name not in names:
-        findings.leave_out("category", where, f"one of {listed(names, 8)}", shown(name), similar(name, names))
+        hint = (
+            similar(name, names) if findings.count("category") < SHOWN else ""
+        )  # comparing all names takes long
+        findings.leave_out("category", where, f"one of {listed(names, 8)}", shown(name), hint)
         return None
     box = node.find("bndbox")
     if box is None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.columns.mask_values import Polygons
-from polyhead.errors import DataError, counted, listed, place, shown
+from polyhead.errors import DataError, counted, place, shown
 from polyhead.kinds.source_column import About
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import (
@@ -224,8 +224,7 @@ def _numbers_of_line(
         findings.leave_out("not-finite", where, "finite numbers", shown(wrong))
         return None
     if numbers[0] not in layout.names:
-        classes = listed([f"{number} {name}" for number, name in layout.names.items()], 4)
-        findings.leave_out("category", where, f"a class of the data set ({classes})", words[0])
+        findings.leave_out("category", where, f"a class of the data set ({layout.classes})", words[0])
         return None
     coordinates = numbers[1:5] if layout.points is not None else numbers[1:]
     if np.abs(coordinates).max() > PIXELS:

@@ -37,6 +37,8 @@ class Layout(NamedTuple):
         where: the data YAML or the folder of the data set, as a location in errors.
         labels: the path of each image's label file, which may not exist.
         orphans: label files without an image.
+        names: the name of each class, by its number.
+        classes: some of them, for messages.
         points: the shape of an object's keypoints, ``(n, 2)`` or ``(n, 3)``, or None.
     """
 
@@ -46,6 +48,7 @@ class Layout(NamedTuple):
     labels: list[str]
     orphans: list[str]
     names: dict[int, str]
+    classes: str
     points: tuple[int, int] | None
 
     def short(self, path: str) -> str:
@@ -75,10 +78,10 @@ def yolo_layout(
         Root(base, "read_yolo(data)", findings) if root is None else Root(root, "read_yolo(root=)", findings)
     )
     class_names = _numbered_names(names, content, where, file, path)
+    classes = listed([f"{number} {name}" for number, name in class_names.items()], 4)
     if list(class_names) != list(range(len(class_names))):
         fix = "Heads number the classes in this order from 0. To keep the numbers of the files, name every class."
-        found = listed([f"{number} {name}" for number, name in class_names.items()], 4)
-        findings.add("class-gap", where, "names for all numbers from 0 on", found, fix, warning=True)
+        findings.add("class-gap", where, "names for all numbers from 0 on", classes, fix, warning=True)
     if images is not None:
         parts = [Root(_here_or_in(home, images), "read_yolo(images=)", findings).path]
     else:
@@ -91,7 +94,7 @@ def yolo_layout(
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))
     folder = home.path if images is None else parts[0]
-    return Layout(folder, where, image_paths, label_paths, orphans, class_names, points)
+    return Layout(folder, where, image_paths, label_paths, orphans, class_names, classes, points)
 
 
 def _here_or_in(home: Root, folder: Any) -> Any:
