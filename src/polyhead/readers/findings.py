@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -71,9 +72,10 @@ class Findings:
 
     def __init__(self, invalid: str | None = "raise") -> None:
         self.invalid, self._advice = invalid, "" if invalid else SAY_DROP
-        self._left_out: dict[str, int] = {}
-        self._problems: dict[tuple[str, bool], list[Problem]] = {}
-        self._totals: dict[tuple[str, bool], int] = {}
+        self._left_out: Counter[str] = Counter()
+        # by code and whether they are warnings
+        self._problems: dict[tuple[str, bool], list[Problem]] = defaultdict(list)
+        self._totals: Counter[tuple[str, bool]] = Counter()
         self._notes: list[str] = []
         self._odd: list[tuple[str, int]] = []
 
@@ -81,11 +83,9 @@ class Findings:
         self, code: str, where: str, expected: str, found: str, fix: str = "", *, warning: bool = False
     ) -> None:
         """Record a problem; ``expected`` should be the same for all problems of a kind."""
-        kind = (code, warning)
-        problems = self._problems.setdefault(kind, [])
-        self._totals[kind] = self._totals.get(kind, 0) + 1
-        if len(problems) < SHOWN:
-            problems.append(Problem(where, expected, found, fix, code, warning))
+        self._totals[code, warning] += 1
+        if self._totals[code, warning] <= SHOWN:
+            self._problems[code, warning].append(Problem(where, expected, found, fix, code, warning))
 
     def leave_out(self, code: str, where: str, expected: str, found: str, fix: str = "") -> None:
         """Record an unusable object or part of one: a warning if such objects are dropped, otherwise an error."""
@@ -93,7 +93,7 @@ class Findings:
             advice = "" if self.count(code) else self._advice
             self.add(code, where, expected, found, f"{fix} {advice}".strip())
             return
-        self._left_out[code] = self._left_out.get(code, 0) + 1
+        self._left_out[code] += 1
         self.add(code, where, expected, found, f"{fix} {LEFT_OUT}".strip(), warning=True)
 
     def stop_if_most(self, objects: int) -> None:
@@ -102,7 +102,7 @@ class Findings:
         Raises:
             DataError: with the problems of these objects.
         """
-        if 2 * sum(self._left_out.values()) > objects:
+        if 2 * self._left_out.total() > objects:
             for code in self._left_out:
                 problems = self._problems.pop((code, True))
                 self._problems[code, False] = [
@@ -135,7 +135,7 @@ class Findings:
 
     def count(self, code: str) -> int:
         """Return the number of problems of a kind."""
-        return self._totals.get((code, True), 0) + self._totals.get((code, False), 0)
+        return self._totals[code, True] + self._totals[code, False]
 
     def stop(self) -> None:
         """Raise a `DataError` with all errors recorded so far, if there are any."""

@@ -75,7 +75,11 @@ def from_generator(function: Callable[[], Any], *, length: int, names: Any = Non
     if not is_size(length):
         expected = "the rows of an epoch, an integer of at least 1"
         raise DataError(Problem("from_generator(length=)", expected, shown(length)))
-    return Stream(_Generator(function, int(length), _plainly(names)))
+    if (
+        not isinstance(names, (list, tuple)) and (listed := as_list(names)) is not None
+    ):  # an array or an index
+        names = listed
+    return Stream(_Generator(function, int(length), names))
 
 
 def required_arguments(function: Any) -> list[str]:
@@ -316,12 +320,6 @@ def _reference(batches: Iterator[Any]) -> Callable[[], Iterator[Any] | None]:
         return weakref.ref(batches)
     except TypeError:
         return lambda: batches
-
-
-def _plainly(names: Any) -> Any:
-    """Convert an array or an index of names to a list."""
-    flat = None if isinstance(names, (list, tuple)) else as_list(names)
-    return names if flat is None else flat
 
 
 def _rows(piece: dict[str, np.ndarray]) -> int:

@@ -76,7 +76,12 @@ def spec_of(source: Source, name: str) -> Spec:
         if probe.boolean:
             return dense((), np.bool_, nullable=True)
         return _spec_of_codes(source, name)
-    return spec_of_text(probe) or _spec_of_values(source, name)
+    if text := spec_of_text(probe):
+        return text
+    shared = SharedType()
+    for start, values in scan(source, name):
+        shared.add(values, start)
+    return shared.spec
 
 
 def spec_of_text(probe: Any) -> Spec | None:
@@ -84,13 +89,6 @@ def spec_of_text(probe: Any) -> Spec | None:
     present = [value for value in probe if not is_missing(value)]
     alike = any(present and all(isinstance(value, kind) for value in present) for kind in (str, bytes))
     return like(present[0]) if alike else None
-
-
-def _spec_of_values(source: Source, name: str) -> Spec:
-    shared = SharedType()
-    for start, values in scan(source, name):
-        shared.add(values, start)
-    return shared.spec
 
 
 class SharedType:
@@ -119,10 +117,9 @@ def _spec_of_array(probe: np.ndarray) -> Spec:
     kind, shape = probe.dtype.kind, probe.shape[1:]
     if kind in "US" and not shape:
         return like("" if kind == "U" else b"")
-    if kind in "mM" and not shape and np.datetime_data(probe.dtype)[0] in _UNITS:
-        if np.datetime_data(probe.dtype)[0] == "D" and kind == "m":
-            return dense(shape, "timedelta64[s]")
-        return dense(shape, probe.dtype)
+    unit = np.datetime_data(probe.dtype)[0] if kind in "mM" else ""
+    if unit in _UNITS and not shape:
+        return dense(shape, "timedelta64[s]" if unit == "D" and kind == "m" else probe.dtype)
     if kind in "biuf" and 0 not in shape and probe.dtype.itemsize <= 8:
         return dense(shape, probe.dtype.newbyteorder("="))
     found = f"{probe.dtype} of shape {shape}"
