@@ -39,9 +39,10 @@ class Reader:
     ) -> None:
         self.file, self.pictures, self.categories, self.findings = str(path), pictures, categories, findings
         self.crowds, self.unannotated = crowds, unannotated
-        self.count = len(pictures.ids)
-        self.declared_sizes, size = sizes_of(pictures.declared_sizes), sizes_of(pictures.sizes)
-        self.scale = (size / np.maximum(self.declared_sizes, 1))[:, ::-1].astype(np.float64)
+        self.count = len(pictures.rows)
+        self.declared_sizes = sizes_of([picture.declared_size for picture in pictures.rows])
+        sizes = sizes_of([picture.size for picture in pictures.rows])
+        self.scale = (sizes / np.maximum(self.declared_sizes, 1))[:, ::-1].astype(np.float64)
         """The scale of x and y in each image: not 1 if the image was resized after annotation."""
 
     def where(self, entry: Mapping[str, Any]) -> str:
@@ -136,13 +137,16 @@ class Reader:
         wanted, skipped = self.select(np.where(unread, -1, rows), classes, crowd, keep)
         at = np.flatnonzero(wanted)
         objects = [entries[i] for i in at.tolist()]
-        sizes = [self.pictures.declared_sizes[row] for row in rows[at].tolist()]
-        masks = [mask_of(e, size, self.where, findings) for e, size in zip(objects, sizes, strict=True)]
+        pictures = [self.pictures.rows[row] for row in rows[at].tolist()]
+        masks = [
+            mask_of(entry, picture.declared_size, self.where, findings)
+            for entry, picture in zip(objects, pictures, strict=True)
+        ]
         boxes, usable = self.boxes(objects, masks, rows[at])
         points = None
         if kind == "keypoints":
             named = [self.categories.entries[i].get("keypoints") for i in range(len(names)) if keep[i]]
-            points = keypoints_of(objects, named, sizes_of(sizes), self.where, findings)
+            points = keypoints_of(objects, named, self.declared_sizes[rows[at]], self.where, findings)
         findings.stop_if_most(len(entries))
         at, masks = at[usable], [masks[i] for i in np.flatnonzero(usable).tolist()]
         objects, scale = [entries[i] for i in at.tolist()], self.scale[rows[at]]
@@ -166,10 +170,10 @@ class Reader:
         if self.crowds == "keep":
             columns["crowd"] = crowd[at]
         if any(entry.get("segmentation") for entry in entries):
-            sizes_now = [self.pictures.sizes[row] for row in rows[at].tolist()]
+            sizes = [self.pictures.rows[row].size for row in rows[at].tolist()]
             columns["masks"] = [
                 mask if mask is None or mask.size == size else mask.resized(size)
-                for mask, size in zip(masks, sizes_now, strict=True)
+                for mask, size in zip(masks, sizes, strict=True)
             ]
             without = masks.count(None)
             present, absent = counted(len(masks) - without, "mask"), counted(without, "object")

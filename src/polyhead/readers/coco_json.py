@@ -138,28 +138,35 @@ def entries_of(values: Sequence[Any], kind: str, path: Path, findings: Findings)
     return [value for value in values if isinstance(value, dict)]
 
 
-class Pictures:
-    """The images of the file that exist, one row each.
+class Picture(NamedTuple):
+    """An image that exists: its id and name in the file, its path, and two sizes ``(height, width)``.
 
     Attributes:
-        files: their names in the file.
-        sizes: ``(height, width)`` of the image files.
-        declared_sizes: ``(height, width)`` in the annotation file, to which its coordinates refer.
-        row_of: the row for each image id; -1 for images that were left out.
+        size: of the image file.
+        declared_size: in the annotation file, to which its coordinates refer.
     """
 
-    def __init__(self) -> None:
-        self.ids: list[Any] = []
-        self.files: list[str] = []
-        self.paths: list[str] = []
-        self.sizes: list[tuple[int, int]] = []
-        self.declared_sizes: list[tuple[int, int]] = []
-        self.row_of: dict[Any, int] = {}
+    number: int | str
+    file: str
+    path: str
+    size: tuple[int, int]
+    declared_size: tuple[int, int]
+
+
+class Pictures(NamedTuple):
+    """The images of the file, one row each, and the row for each image id; -1 for images that were left out."""
+
+    rows: list[Picture]
+    row_of: dict[Any, int]
 
     def columns(self) -> dict[str, Any]:
-        numbered = all(type(i) is int for i in self.ids)
-        ids = np.array(self.ids, np.int64) if numbered else self.ids
-        return {"image": self.paths, "file": self.files, "id": ids, "size": sizes_of(self.sizes)}
+        ids = [picture.number for picture in self.rows]
+        return {
+            "image": [picture.path for picture in self.rows],
+            "file": [picture.file for picture in self.rows],
+            "id": np.array(ids, np.int64) if all(type(i) is int for i in ids) else ids,
+            "size": sizes_of([picture.size for picture in self.rows]),
+        }
 
 
 def id_of(value: Any) -> int | str | None:
@@ -187,7 +194,7 @@ def side_of(value: Any) -> int | None:
 
 def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files, verify: bool) -> Pictures:
     """Read the images listed in the file, with their paths and sizes."""
-    findings, pictures = root.findings, Pictures()
+    findings, pictures = root.findings, Pictures([], {})
     names = set()
     entries = entries_of(content["images"], "image", path, findings)
     root.require_any([entry.get("file_name") for entry in entries], place(file=str(path)))
@@ -219,14 +226,10 @@ def pictures_of(content: Mapping[str, Any], path: Path, root: Root, files: Files
         size = files.sized(image, declared, verify)
         if size is None:
             continue
-        pictures.row_of[number] = len(pictures.ids)
-        pictures.ids.append(number)
-        pictures.files.append(str(name))
-        pictures.paths.append(image)
-        pictures.sizes.append(size)
-        pictures.declared_sizes.append(declared or size)
+        pictures.row_of[number] = len(pictures.rows)
+        pictures.rows.append(Picture(number, str(name), image, size, declared or size))
     files.note()
-    if not pictures.ids and not findings.report().errors:
+    if not pictures.rows and not findings.report().errors:
         findings.add("no-images", place(file=str(path)), "at least one image", "none")
     return pictures
 

@@ -104,7 +104,7 @@ def _segments_of(
             findings.add("id-twice", where, "a unique id for each segment", "one that is taken")
         size = None
         if path is not None and files.exists(path, where):
-            size = files.sized(path, reader.pictures.declared_sizes[row], verify)
+            size = files.sized(path, reader.pictures.rows[row].declared_size, verify)
         if path is None or size is None:
             segments.unread.append(row)
             continue

@@ -14,6 +14,7 @@ import numpy as np
 
 from polyhead.columns.image_values import is_pillow
 from polyhead.errors import DataError, Problem, Report, counted, listed, place, warn
+from polyhead.images.decode import require_undamaged
 from polyhead.images.encoded import DAMAGED, header_of
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.progress import shown_while
@@ -170,8 +171,6 @@ def _opens(value: Any) -> bool:
 
 def _damage_in(rows: Mapping[str, Any], row_ids: Sequence[int], i: int) -> Problem | None:
     """Return the first image of a row that is missing or broken; None if there is none."""
-    from polyhead.images.decode import require_undamaged
-
     for name, values in rows.items():
         if not _is_encoded(values[i]):
             continue
