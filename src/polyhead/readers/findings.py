@@ -112,7 +112,7 @@ class Findings:
         self.stop()
 
     def add_all(
-        self, code: str, at: np.ndarray, words: Callable[[int], Sequence[str]], *, warning: bool = False
+        self, code: str, at: np.ndarray, words: Callable[[int], Sequence[str]], *, warning: bool
     ) -> None:
         """Record a problem for each index in ``at``; ``words`` is called only for those that are listed."""
         for i in at[:SHOWN].tolist():

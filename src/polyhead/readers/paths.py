@@ -208,15 +208,15 @@ class Root:
         real = os.path.realpath(path)
         return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
 
-    def files(self, below: str = "", endings: Sequence[str] = ENDINGS) -> tuple[list[str], int]:
-        """List files below a folder by extension, sorted, such as ``a/b.jpg``; also count the other files.
+    def files(self, endings: Sequence[str] = ENDINGS) -> tuple[list[str], int]:
+        """List the files with these extensions, sorted, such as ``a/b.jpg``; also count the other files.
 
         Hidden files are skipped, and links that lead out of the folder are recorded as errors.
         """
         files: list[str] = []
         others = 0
         linked: list[str] = []
-        folders, visited = [below], set()
+        folders, visited = [""], set()
         while folders or linked:
             # links last, so that their targets are listed under their own names
             folder = (folders or linked).pop()

@@ -30,7 +30,7 @@ class VocFolders(NamedTuple):
 
     def xmls(self) -> list[str]:
         """List the names of the XML files."""
-        return [] if self.annotations is None else self.annotations.files("", (".xml",))[0]
+        return [] if self.annotations is None else self.annotations.files((".xml",))[0]
 
     def xml(self, stem: str) -> str:
         """Return the path of an XML file."""

@@ -217,9 +217,7 @@ JOINS = ("exact", "outer", "inner")
 """How to join sources with different columns: refuse them, take all columns, or take the common ones."""
 
 
-def same_columns(
-    sources: Sequence[Any], join: str = "exact", how: str = "concat(other"
-) -> tuple[Source, ...]:
+def same_columns(sources: Sequence[Any], join: str, how: str) -> tuple[Source, ...]:
     """Return the sources that have rows or columns; their columns are the same unless ``join`` is ``"outer"``.
 
     Args:
