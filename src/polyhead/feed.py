@@ -100,39 +100,44 @@ class Feed(FeedAdapter):
     ) -> None:
         feed_arguments.require_integers(batch_size, seed, workers)
         self._shard = checked_shard(shard)
-        self._again = {"shuffle": shuffle, "workers": workers, "warn_if_slow": warn_if_slow, "cache": cache}
+        self._as_given = {
+            "shuffle": shuffle,
+            "workers": workers,
+            "warn_if_slow": warn_if_slow,
+            "cache": cache,
+        }
         self._given = as_source(data, feed_arguments.columns_asked_for(inputs, heads))
         if len(self._given) == 0:
             raise DataError(Problem("data", "at least one row", "an empty source"))
         self.drop_remainder = feed_arguments.as_switch("drop_remainder", drop_remainder)
         self.warn_if_slow = feed_arguments.as_switch("warn_if_slow", warn_if_slow)
         self.source, chunk_rows = feed_arguments.shuffled_by(self._given, shuffle)
-        declared = feed_arguments.require_kinds(feed_arguments.as_inputs(self.source, inputs), heads)
+        input_kinds = feed_arguments.require_kinds(feed_arguments.as_inputs(self.source, inputs), heads)
         self.augment = tuple(augment or ()) if isinstance(augment, (list, tuple, type(None))) else (augment,)
         self.batch_size, self.shuffle, self.seed = int(batch_size), bool(shuffle), int(seed)
         self._lacking = feed_arguments.lacking_columns(self.source, heads)
-        read = {} if self._lacking.columns else heads
-        self._assembler = Assembler(self.source, declared, read, self.augment, self.seed)
+        labeled = {} if self._lacking.columns else heads
+        self._assembler = Assembler(self.source, input_kinds, labeled, self.augment, self.seed)
         self.inputs = self._fixed("inputs", self._assembler.inputs)
-        self.heads = self._fixed("heads", self._assembler.heads if read else for_boxes(heads))
+        self.heads = self._fixed("heads", self._assembler.heads if labeled else for_boxes(heads))
         self.shard = this_shard() if isinstance(self._shard, str) else self._shard
         if cache is not None:
             self._assembler = self._assembler.cached(as_path(cache, "Feed(cache=)"), self.shard)
         blocks = plan(self._assembler.row_bytes, chunk_rows) if isinstance(shuffle, str) else None
-        arguments = self.shuffle, self.seed, self.drop_remainder, self.shard, blocks
-        order = Order(len(self.source), self.batch_size, *arguments)
+        ordering = self.shuffle, self.seed, self.drop_remainder, self.shard, blocks
+        order = Order(len(self.source), self.batch_size, *ordering)
         self._iterator = FeedIterator(self._assembler, order, workers)
         self._identity = Identity(self._assembler, self.source, order)
         self.workers = workers
         self._bound: Structure | None = None
         learned = self.weighted_heads, self.finely_weighted, self.shuffle, self._assembler.collapsing
-        gives = Declared(self.inputs, self.heads, self.batch_size, *learned)
-        self._binding = Binding(gives, self._assembler, order)
+        declared = Declared(self.inputs, self.heads, self.batch_size, *learned)
+        self._binding = Binding(declared, self._assembler, order)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle: the same feed at the same position, if its rows can be opened again."""
         same = {name: getattr(self, name) for name in ("batch_size", "seed", "augment", "drop_remainder")}
-        make = partial(self.declaration.feed, **same, **self._again, shard=self._shard)
+        make = partial(self.declaration.feed, **same, **self._as_given, shard=self._shard)
         return make, (self._given,), (self.epoch, self._iterator.position.step, self._bound)
 
     def __setstate__(self, state: tuple[int, int, Structure | None]) -> None:
@@ -293,17 +298,10 @@ class Feed(FeedAdapter):
         >>> feed.on({"x": np.arange(2.0)}).peek()[0]["x"].tolist()
         [[0.0], [1.0]]
         """
-        same: dict[str, Any] = {
-            "batch_size": self.batch_size,
-            "seed": self.seed,
-            "workers": self.workers,
-            "drop_remainder": False,
-            "shard": self._shard,
-            "warn_if_slow": self.warn_if_slow,
-            "shuffle": shuffle,
-        }
         feed_arguments.require_changes(Feed, changes)
-        return self.declaration.feed(data, **{**same, **changes})
+        same = {name: getattr(self, name) for name in ("batch_size", "seed", "workers", "warn_if_slow")}
+        arguments: dict[str, Any] = {**same, "shard": self._shard, "shuffle": shuffle, **changes}
+        return self.declaration.feed(data, **arguments)
 
     # The model -----------------------------------------------------------------------------------------
 
@@ -359,7 +357,7 @@ class Feed(FeedAdapter):
     @property
     def _own(self) -> Structure:
         """The structure of batches in the user's own loop."""
-        return self._bound or Structure.flat(list(self.inputs), list(self.heads))
+        return self._bound or Structure.flat(self.inputs, self.heads)
 
     # The position ---------------------------------------------------------------------------------------
 

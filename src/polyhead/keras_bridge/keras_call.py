@@ -98,10 +98,8 @@ def require_one_thread(runs: Iterable[tuple[Any, int]]) -> None:
         frame = None if thread == get_ident() else sys._current_frames().get(thread)
         while frame is not None:
             if frame.f_code.co_name == "fit" and frame.f_locals.get("epoch_iterator") is run:
-                expected, found = (
-                    "a feed that trains one model at a time",
-                    "one in use by fit() in another thread",
-                )
+                expected = "a feed that trains one model at a time"
+                found = "one in use by fit() in another thread"
                 fix = "Give each thread a feed of its own, of the same rows: copy.copy(feed)."
                 raise ContractError(Problem("fit(feed)", expected, found, fix))
             frame = frame.f_back
@@ -127,35 +125,29 @@ def _iterates(owner: Any) -> bool:
     return hasattr(owner, "steps_per_epoch") and hasattr(owner, "data_adapter")
 
 
-def _call(name: str, model: Any, names: dict[str, Any], iterator: Any, probing: bool) -> Call:
+def _call(method: str, model: Any, names: dict[str, Any], iterator: Any, probing: bool) -> Call:
+    """Describe a call by the local names of Keras's method."""
     steps = getattr(iterator, "steps_per_epoch", None)
-    if name == "fit":
-        # a second iterator inside `fit` is that of validation
-        if iterator is not None and names.get("epoch_iterator", iterator) is not iterator:
-            return Call("evaluate", model, steps, probing=probing)
-        start = getattr(model, "_initial_epoch", None) or names.get("initial_epoch") or 0
-        callback_list = names.get("callbacks")
-        callback_list = getattr(
-            callback_list, "callbacks", callback_list
-        )  # Keras wraps them in a `CallbackList`
-        callbacks = tuple(callback_list) if isinstance(callback_list, (list, tuple)) else (callback_list,)
-        verbose = bool(names.get("verbose", True))
-        epochs_left = None if steps else names.get("epochs", 1) - names.get("epoch", start)
-        within = None if iterator is None else weakref.ref(iterator)
-        return Call(
-            "fit",
-            model,
-            steps,
-            initial_epoch=start,
-            epochs=epochs_left,
-            probing=probing,
-            within=within,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation=names.get("validation_data"),
-            validation_steps=names.get("validation_steps"),
-        )
-    return Call("evaluate" if name == "evaluate" else "predict", model, steps, probing=probing)
+    # a second iterator inside `fit` is that of validation
+    validates = iterator is not None and names.get("epoch_iterator", iterator) is not iterator
+    if method != "fit" or validates:
+        return Call("predict" if method == "predict" else "evaluate", model, steps, probing=probing)
+    start = getattr(model, "_initial_epoch", None) or names.get("initial_epoch") or 0
+    callbacks = names.get("callbacks")
+    callbacks = getattr(callbacks, "callbacks", callbacks)  # Keras wraps them in a `CallbackList`
+    return Call(
+        "fit",
+        model,
+        steps,
+        initial_epoch=start,
+        epochs=None if steps else names.get("epochs", 1) - names.get("epoch", start),
+        probing=probing,
+        within=None if iterator is None else weakref.ref(iterator),
+        verbose=bool(names.get("verbose", True)),
+        callbacks=tuple(callbacks) if isinstance(callbacks, (list, tuple)) else (callbacks,),
+        validation=names.get("validation_data"),
+        validation_steps=names.get("validation_steps"),
+    )
 
 
 _REMEDY = {
@@ -199,10 +191,9 @@ def _refused_arguments(method: str, names: dict[str, Any]) -> tuple[Problem, ...
     if unlabeled is not None:
         return problems + tuple(unlabeled(validation, where))
     model = names.get("self")
-    free = makes_own_loss(model) and getattr(model, "_compile_loss", None) is None
-    return problems + _rows_of_no_feed(
-        where, validation, bool(getattr(names.get("x"), "heads", ())) and not free
-    )
+    needs_labels = not makes_own_loss(model) or getattr(model, "_compile_loss", None) is not None
+    labeled = needs_labels and bool(getattr(names.get("x"), "heads", ()))
+    return problems + _rows_of_no_feed(where, validation, labeled)
 
 
 _LOADERS = ("PyDataset", "DataLoader")

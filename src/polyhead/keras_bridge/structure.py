@@ -30,7 +30,7 @@ class Structure:
     own_loss: bool = False
 
     @classmethod
-    def flat(cls, inputs: Iterator[str] | list[str], heads: Iterator[str] | list[str]) -> Structure:
+    def flat(cls, inputs: Iterable[str], heads: Iterable[str]) -> Structure:
         """Return plain dictionaries, the structure of a feed before it is bound."""
         return cls({name: name for name in inputs}, {name: name for name in heads})
 
