@@ -252,7 +252,7 @@ class Problem:
 
     @property
     def finding(self) -> str:
-        """What is wrong, without the place and the fix."""
+        """The mistake, without the place and the fix."""
         return f"expected {self.expected}, got {self.found}" if self.expected else self.found
 
     def __str__(self) -> str:
@@ -313,7 +313,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether there are no errors."""
+        """True if there are no errors."""
         return not self.errors
 
     def as_dict(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ _LONGEST = 200
 _NOT_THE_USERS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen ")
 
 GIT_LFS = b"version https://git-lfs"
-"""How a file begins that Git LFS has not downloaded yet."""
+"""The beginning of a file that Git LFS has not downloaded yet."""
 
 
 def quoted_error(error: BaseException) -> str:

@@ -127,7 +127,7 @@ class Meter:
 
     @property
     def steady(self) -> bool:
-        """Whether work was added since `begin`."""
+        """True if work was added since `begin`."""
         return self.rows > 0 and not self._warming
 
     @property

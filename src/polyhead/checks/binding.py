@@ -32,24 +32,33 @@ class Binding:
         seen = look(self._assembler, self._order, rows)
         return check(model, self._declared, seen, compiled), seen.problems
 
-    def structure(self, model: Any, compiled: bool = True) -> Structure:
-        """Return the places of inputs and heads in a model that the feed fits.
-
-        Args:
-            compiled: whether to check losses and metrics too.
+    def require(self, model: Any, compiled: bool = True) -> Fit:
+        """Return the report on a model that the feed fits, with its warnings.
 
         Raises:
             ContractError: for a model that the feed does not fit.
             DataError: for wrong rows.
         """
+        fit, wrong_rows = self.check(model, compiled=compiled)
+        if not fit.ok:
+            raise ContractError(*fit.errors, *wrong_rows)
+        if wrong_rows:
+            raise DataError(*wrong_rows)
+        return fit
+
+    def structure(self, model: Any, compiled: bool = True) -> Structure:
+        """Return the places of inputs and heads in a model that the feed fits, and give the warnings of the check.
+
+        Args:
+            compiled: whether to check losses and metrics too.
+
+        Raises:
+            ContractError, DataError: as for `require`.
+        """
         require_model(model, "feed.bind(model)")
         known = self._met.get(model)
         if known is None or (compiled and _recompiled(model, known[0])):
-            fit, wrong = self.check(model, compiled=compiled)
-            if fit.structure is None:
-                raise ContractError(*fit.errors, *wrong)
-            if wrong:
-                raise DataError(*wrong)
+            fit = self.require(model, compiled)
             for problem in fit.warnings:
                 if not self._is_known(problem, compiled and head_losses(model) is not None):
                     warn(problem)
@@ -76,7 +85,7 @@ class Binding:
             declared = self._declared
             fit = match_model(model, declared.inputs, {}, declared.batch_size)
             problems = [*fit.errors, *other_meaning(model, declared.inputs, {})]
-            if problems or fit.structure is None:
+            if problems:
                 raise ContractError(*problems)
             self._predicting[model] = fit.structure
         return self._predicting[model]

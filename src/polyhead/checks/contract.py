@@ -85,8 +85,8 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
         if (known := head_losses(model)) is not None:
             problems += losses_too_coarse(known.losses, declared.heads, declared.weighted, declared.fine)
     has_errors = not Report((*problems, *rows.problems)).ok
-    report = Report((*problems, *_compare_tensors(model, declared, rows, fit.matched, compiled, has_errors)))
-    return Fit(report.problems, fit.notes, fit.structure if report.ok else None)
+    problems += _compare_tensors(model, declared, rows, fit.structure, compiled, has_errors)
+    return Fit(tuple(problems), fit.notes, fit.structure)
 
 
 def _compare_tensors(

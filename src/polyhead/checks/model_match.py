@@ -24,7 +24,7 @@ _KERAS_PREFACES = (
 
 _NAME_LAYER = 'Name the layer: name="{}"'
 _NAME_KEY = 'Return it from call() in a dict, with the key "{}"'
-"""How an output of a model gets its name; the outputs of a subclassed model don't have those of its layers."""
+"""The ways to name an output; the outputs of a subclassed model don't have the names of its layers."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,10 @@ class Fit(Report):
     """A report on a feed and a model.
 
     Attributes:
-        structure: the places of inputs and heads in the model, if all were found.
-        matched: the places of those that fit; None for the others.
+        structure: the places in the model of the inputs and heads that fit: of all of them, if the report is ok.
     """
 
-    structure: Structure | None = field(default=None, repr=False)
-    matched: Structure = field(default=Structure({}, {}), repr=False)
+    structure: Structure = field(default=Structure({}, {}), repr=False)
 
 
 def match_model(
@@ -60,8 +58,7 @@ def match_model(
     input_names, problems, notes = _match_names("input", model_tensors(leaves(x), model), input_shapes)
     taken = rebuild(x, lambda path, _: input_names.get(path))
     if not heads:
-        structure = Structure(taken, {})
-        return Fit(tuple(problems), tuple(notes), None if problems else structure, structure)
+        return Fit(tuple(problems), tuple(notes), Structure(taken, {}))
     outputs = model_tensors(leaves(y), model)
     shapes = {name: head.output_shape for name, head in heads.items()}
     naming = _NAME_LAYER if symbolic(model) is not None else _NAME_KEY
@@ -76,13 +73,12 @@ def match_model(
         return _fit_of_own_loss(taken, heads, *notes, note)
     problems += unlike
     structure = Structure(taken, rebuild(y, lambda path, _: head_names.get(path)))
-    return Fit(tuple(problems), (*notes, *head_notes), None if problems else structure, structure)
+    return Fit(tuple(problems), (*notes, *head_notes), structure)
 
 
 def _fit_of_own_loss(taken: Any, heads: Mapping[str, Head], *notes: str) -> Fit:
     """Return the report on a model that makes its own loss, with the template of the inputs that it takes."""
-    structure = Structure(taken, {name: name for name in heads}, own_loss=True)
-    return Fit((), notes, structure, structure)
+    return Fit((), notes, Structure(taken, {name: name for name in heads}, own_loss=True))
 
 
 def _lacks_call(model: Any) -> bool:

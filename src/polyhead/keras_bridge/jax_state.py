@@ -68,7 +68,7 @@ def with_kept_weights(batches: Iterator[Any]) -> Iterator[Any]:
 
 @contextmanager
 def keep_weights() -> Iterator[None]:
-    """If the block raises, restore the weights of the model behind this call, from its last finished step."""
+    """Restore the weights of the model behind this call, from its last finished step, if the block raises."""
     try:
         yield
     except GeneratorExit:  # the iterator was closed

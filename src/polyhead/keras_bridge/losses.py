@@ -76,7 +76,7 @@ class LabeledMean(keras.losses.Loss):
 
     @property
     def whole_vectors(self) -> bool:
-        """Whether there is a weight for each number but the loss reduces the last axis."""
+        """True if there is a weight for each number but the loss reduces the last axis."""
         return self.elementwise and not self.per_element
 
     @property

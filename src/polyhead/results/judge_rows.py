@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.checks.logits import gives_logits
-from polyhead.errors import ContractError, DataError, Problem, place
+from polyhead.errors import ContractError, Problem, place
 from polyhead.feed import Feed
 from polyhead.keras_bridge.output_masks import makes_masks, output_masks
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
@@ -46,7 +46,8 @@ class RowJudges:
     """
 
     def __init__(self, model: Any, feed: Feed) -> None:
-        structure, heads = _structure(model, feed), dict(feed.heads)
+        structure = feed._binding.require(model).structure  # without the warnings, which concern training
+        heads = dict(feed.heads)
         more: dict[str, Head] = {}
         for name, head in heads.items():
             more |= head.also_read(name, _hint_values(feed, head))
@@ -171,16 +172,6 @@ class RowJudges:
     def drawn_heads(self) -> dict[str, Head]:
         """The heads in the units of the labels of `samples`."""
         return self.heads if self._feed is None else self._originals.heads
-
-
-def _structure(model: Any, feed: Feed) -> Structure:
-    """The places of inputs and heads in the model; ignores warnings of the check, which concern training."""
-    fit, wrong = feed._binding.check(model)
-    if fit.structure is None:
-        raise ContractError(*fit.errors, *wrong)
-    if wrong:
-        raise DataError(*wrong)
-    return fit.structure
 
 
 class _BatchOutputs:

@@ -55,7 +55,7 @@ class Outputs:
         self._model, self._kinds, self._batch_size = model, inputs, batch_size
         self._moves = [] if tta is None else moves_of(tta, inputs)
         fit = match_model(model, inputs, heads, batch_size)
-        if fit.structure is None:
+        if not fit.ok:
             raise ContractError(*fit.errors)
         self._inputs = fit.structure.inputs
         self._paths: dict[str, Path] | None = None
