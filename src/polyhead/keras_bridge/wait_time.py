@@ -39,11 +39,11 @@ class StepTimer:
         self._setup = replace(setup, rescales=scale is not None and scale < 0.01)
         self._model, self._warn = weakref.ref(model), steps is None
         self._steps, self._seconds = (STEPS, SECONDS) if steps is None else (steps, 0.0)
-        self._each = steps_per_execution(model)
-        self._skip = -(-skip // self._each) * self._each
-        self._drawn, self._waits, self._works = 0, 0.0, list[float]()
-        self._spent = self._settled = 0.0
-        self._last: float | None = None
+        self._steps_per_execution = steps_per_execution(model)
+        self._skip = -(-skip // self._steps_per_execution) * self._steps_per_execution
+        self._drawn, self._waited, self._step_seconds = 0, 0.0, list[float]()
+        self._measured = self._device_waited = 0.0
+        self._last_drawn_at: float | None = None
         self.over = False
 
     def timed(self, batches: Iterator[Any]) -> Iterator[Any]:
@@ -51,7 +51,7 @@ class StepTimer:
         yielded, yielded_at = 0, 0.0
         while not self.over:
             entered = self.meter.clock()
-            self._settle()
+            self._wait_for_device()
             requested = self.meter.clock()
             try:
                 batch = next(batches)
@@ -59,14 +59,14 @@ class StepTimer:
                 return
             now = self.meter.clock()
             # the model may take several batches per execution; nothing is known before the first
-            stepped = yielded > 0 and yielded % self._each == 0
-            self._note(requested - yielded_at if stepped else None, requested - entered, now - requested)
+            stepped = yielded > 0 and yielded % self._steps_per_execution == 0
+            self._record(requested - yielded_at if stepped else None, requested - entered, now - requested)
             yielded, yielded_at = yielded + 1, now
-            self._last = now
+            self._last_drawn_at = now
             yield batch
         yield from batches
 
-    def _note(self, worked: float | None, settled: float, waited: float) -> None:
+    def _record(self, worked: float | None, settled: float, waited: float) -> None:
         """Record a batch.
 
         Args:
@@ -80,13 +80,13 @@ class StepTimer:
         if self._drawn == self._skip + 1:
             self.meter.begin()
         elif worked is not None:
-            self._works.append(worked)
-            self._spent += worked
+            self._step_seconds.append(worked)
+            self._measured += worked
         # without threads, batches are made while the device works, if it works asynchronously
         late = waited if self._setup.workers else max(0.0, waited - settled)
-        self._waits, self._spent = self._waits + late, self._spent + late
-        self._settled += settled
-        if self.steps >= self._steps and self._spent >= self._seconds:
+        self._waited, self._measured = self._waited + late, self._measured + late
+        self._device_waited += settled
+        if self.steps >= self._steps and self._measured >= self._seconds:
             self.end()
 
     @property
@@ -99,7 +99,7 @@ class StepTimer:
         if self.over:
             return
         self.over = True
-        self.meter.end(self._last)
+        self.meter.end(self._last_drawn_at)
         if self._warn and self.meter.steady:
             speed = self.speed()
             if speed is not None and speed.bottleneck != "model":
@@ -107,14 +107,14 @@ class StepTimer:
 
     def speed(self) -> Speed | None:
         """The result; None if too few steps were measured."""
-        self.meter.end(self._last)
-        if self.steps < 2 or not self._works:
+        self.meter.end(self._last_drawn_at)
+        if self.steps < 2 or not self._step_seconds:
             return None
         # the median, as steps may be compiled again or followed by validation
-        worked = statistics.median(self._works) * self.steps / self._each
-        return self.meter.beside_model(self._setup, self.steps, worked, self._waits, self._settled)
+        worked = statistics.median(self._step_seconds) * self.steps / self._steps_per_execution
+        return self.meter.beside_model(self._setup, self.steps, worked, self._waited, self._device_waited)
 
-    def _settle(self) -> None:
+    def _wait_for_device(self) -> None:
         """Wait until the device has finished its step, if the backend has not waited."""
         state = getattr(self._model(), "_jax_state", None)
         if isinstance(state, dict):
