@@ -31,24 +31,23 @@ ModelArgument = Annotated[
 
 def require_arguments(model: Path, data: list[str], *others: Callable[[], Any]) -> None:
     """End the command if a file does not exist or another check fails, with all errors."""
-    several = len(data) > 1 and not _are_images(data)
-    together = [partial(fail, "give image files, or a single table, folder or FILE.PY:NAME.", WRONG_USE)]
-    check_all(
-        *others,
-        partial(require_file, model),
-        *(partial(_require_data, argument) for argument in data),
-        *(together if several else []),
-    )
+
+    def require_one() -> None:
+        if len(data) > 1 and not _are_images(data):
+            fail("give image files, or a single table, folder or FILE.PY:NAME.", WRONG_USE)
+
+    of_data = (partial(_require_data, argument) for argument in data)
+    check_all(*others, partial(require_file, model), *of_data, require_one)
 
 
 def require_output(output: Path, formats: tuple[str, ...]) -> None:
     """End the command unless the file to write has a known ending and its folder exists."""
-    problems = []
+    messages = []
     if output.suffix.lower() not in formats:
-        problems.append(partial(fail, f"{output}: name a file that ends in {', '.join(formats)}.", WRONG_USE))
+        messages.append(f"{output}: name a file that ends in {', '.join(formats)}.")
     if not output.parent.is_dir():
-        problems.append(partial(fail, f"{output}: its folder does not exist.", WRONG_USE))
-    check_all(*problems)
+        messages.append(f"{output}: its folder does not exist.")
+    check_all(*(partial(fail, message, WRONG_USE) for message in messages))
 
 
 def load_model_and_rows(
@@ -59,22 +58,26 @@ def load_model_and_rows(
     The command ends with the errors of both: a model that cannot be loaded or has no declaration, an object that does
     not exist, columns to keep that the data does not have.
     """
-    results: dict[str, Any] = {}
+    rows: Any = None
 
     def load_rows() -> None:
-        results["rows"] = rows = _data_named(data)
+        nonlocal rows
+        rows = _data_named(data)
         with reporting(" ".join(data[:1])):
             _require_columns(rows, keep)
 
-    def load_model() -> None:
+    def load_model() -> Any:
         from polyhead.results.rows import declaration_for
 
-        results["model"] = loaded = load_saved_model(model)
+        loaded = load_saved_model(model)
         with reporting(str(model)):
-            declaration_for(method, loaded, results.get("rows"), None, prefer_feed=method == "evaluate")
+            declaration_for(method, loaded, rows, None, prefer_feed=method == "evaluate")
+        return loaded
 
-    check_all(load_rows, load_model)  # in this order: a Python file may define the model's own layers
-    return results["model"], results["rows"]
+    _, loaded = check_all(
+        load_rows, load_model
+    )  # in this order: a Python file may define the model's own layers
+    return loaded, rows
 
 
 def _require_data(text: str) -> None:
@@ -110,11 +113,6 @@ def _require_columns(rows: Any, keep: Sequence[str]) -> None:
     unknown = [] if columns is None else [name for name in keep if name not in columns]
     if columns is not None and unknown:
         advice = f"The columns are {listed([str(name) for name in columns], 8)}."
-        raise ContractError(
-            *(
-                Problem(
-                    f"--keep {name}", "", "no such column in the data", hints(similar(name, columns), advice)
-                )
-                for name in unknown
-            )
-        )
+        fixes = {name: hints(similar(name, columns), advice) for name in unknown}
+        missing = "no such column in the data"
+        raise ContractError(*(Problem(f"--keep {name}", "", missing, fix) for name, fix in fixes.items()))

@@ -182,7 +182,7 @@ def _data(
         return ["import polyhead as ph", "", *lines]
     read, remark = subject.listed or f"list({subject.name})", "an epoch in memory"
     imports = ["import numpy as np", "", "import polyhead as ph", ""]
-    if subject.endless or (not reading.ended and subject.length is None):
+    if not reading.ended and subject.length is None:
         read = f"list(itertools.islice({subject.name}, {steps or reading.steps}))"
         remark = remark if steps else "as many batches as were read: say how many an epoch has"
         imports = ["import itertools", "", *imports]

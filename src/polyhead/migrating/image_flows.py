@@ -86,47 +86,52 @@ def frame_feed(
         lines = ["import os", "", *lines, f"data = {data}.assign(**{{{as_literal(x)}: {paths}}})"]
     else:
         lines.append(f"data = {data}")
-    heads, more = _frame_heads(args, frame)
+    heads, changed = _frame_heads(args, frame)
     if not heads:
-        return "", more
+        return "", changed
     label, classes = str(literal(args["y_col"], "class")), literal(args["classes"])
     if classes and (frame is None or label not in frame or not set(frame[label]) <= set(classes)):
         lines.append(f"data = data[data[{as_literal(label)}].isin({list(classes)!r})]")
-    cut, changed = _part(call, settings)
-    lines += cut
-    asked = f"{literal(args['y_col'], 'class')} {literal(args['class_mode'], 'categorical')}"
-    if asked in chosen:  # for validation: use the same heads, as a few rows may look different
-        more.append("for the validation of the feed before, feed.on(data) is all that is needed")
-    heads = chosen.setdefault(asked, heads)
+    validation, share = _subset(call, settings)
+    if share:
+        rows = f":int({share} * len(data))" if validation else f"int({share} * len(data)):"
+        lines.append(f"data = data.iloc[{rows}]")
+        changed.append(
+            "the first rows are the validation set, as before; ph.read_table(data).split() draws them"
+        )
+    labels = f"{literal(args['y_col'], 'class')} {literal(args['class_mode'], 'categorical')}"
+    if labels in chosen:  # for validation: use the same heads, as a few rows may look different
+        changed.append("for the validation of the feed before, feed.on(data) is all that is needed")
+    heads = chosen.setdefault(labels, heads)
     weights = literal(args["weight_col"])
     if weights:
         heads = {name: head.saying("sample_weight", weights) for name, head in heads.items()}
     image = {"image": image_guess(args).saying("column", x)}
-    code, words = flow_code(lines, image, heads, args, settings)
-    lost = (
+    code, of_flow = flow_code(lines, image, heads, args, settings)
+    missing = (
         "rows whose file is missing were dropped with a warning; a feed raises an error that names the file"
     )
-    return code, [*changed, *more, *words, lost]
+    return code, [*changed, *of_flow, missing]
 
 
 def folder_feed(call: ast.Call, settings: dict[str, Any], classes: list[str]) -> tuple[str, list[str]]:
     """The code of a feed for ``flow_from_directory``, and notes; ``classes`` are the names of its folders, if known."""
     args = {name: call_argument(call, i, name) for i, name in enumerate(FOLDER)}
     folder = ast.unparse(args["directory"]) if args["directory"] is not None else '"images"'
-    cut, changed = _part(call, settings)
     mode = literal(args["class_mode"], "categorical")
     if mode not in ("categorical", "sparse", "binary"):
         return "", [_unlabeled(mode)]
     heads = {"label": _class_head(mode, None, "label", classes)}
-    lines = ["import polyhead as ph", "", f"data = ph.read_folder({folder}, classes=True)"]
-    if cut:
-        lines[-1] = lines[-1].replace("data =", "source =")
-        share = settings["validation_split"]
+    validation, share = _subset(call, settings)
+    source, changed = f"ph.read_folder({folder}, classes=True)", []
+    lines = ["import polyhead as ph", "", f"data = {source}"]
+    if share:
+        lines[-1] = f"source = {source}"
         lines.append(f'train, val = source.split(({1 - share:g}, {share:g}), seed=0, stratify="label")')
-        lines.append("data = val" if "[:" in cut[0] else "data = train")
+        lines.append(f"data = {'val' if validation else 'train'}")
         changed = ["rows are split at random within each class; they were the first ones of each class"]
-    code, words = flow_code(lines, {"image": image_guess(args)}, heads, args, settings)
-    return code, [*changed, *words]
+    code, of_flow = flow_code(lines, {"image": image_guess(args)}, heads, args, settings)
+    return code, [*changed, *of_flow]
 
 
 def flow_code(
@@ -145,14 +150,10 @@ def flow_code(
     return feed_code(lines, image, heads, batch, bool(shuffle), augment=augment), changed
 
 
-def _part(call: ast.Call, settings: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """The lines of code that select the ``subset`` of the rows, and notes on what changed."""
-    subset, share = literal(call_argument(call, None, "subset")), settings.get("validation_split")
-    if not subset or not share:
-        return [], []
-    ends = f":int({share} * len(data))" if subset == "validation" else f"int({share} * len(data)):"
-    hint = "the first rows are the validation set, as before; ph.read_table(data).split() draws them"
-    return [f"data = data.iloc[{ends}]"], [hint]
+def _subset(call: ast.Call, settings: dict[str, Any]) -> tuple[bool, Any]:
+    """Whether the ``subset`` of a flow is that for validation, and the share of that; a share of 0 for all rows."""
+    subset = literal(call_argument(call, None, "subset"))
+    return subset == "validation", settings.get("validation_split", 0) if subset else 0
 
 
 def image_guess(args: dict[str, ast.expr | None]) -> Guess:
@@ -168,9 +169,8 @@ def _frame_heads(args: Any, frame: Any) -> tuple[dict[str, Guess], list[str]]:
     names = [columns] if isinstance(columns, str) else list(columns or [])
     if mode in ("raw", "other") and len(names) > 1:
         head = Guess("Regression", (str(len(names)), f"column={as_literal(names)}"))
-        return {"numbers": head}, [
-            "class_mode='raw' made one array of the columns; each may be a head of its own"
-        ]
+        note = "class_mode='raw' made one array of the columns; each may be a head of its own"
+        return {"numbers": head}, [note]
     if mode in ("raw", "other", "multi_output"):
         return {name: _column_head(name, frame) for name in names}, []
     if mode in ("categorical", "sparse", "binary"):
