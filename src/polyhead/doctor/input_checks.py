@@ -103,7 +103,7 @@ def check_inputs(reading: Reading, matches: Matches, model: Any) -> list[Problem
     def mismatches(path: Path, slot: ExaminedTensor, name: str) -> list[Problem]:
         if not fits(stats[path].shape, slot.shape):
             return _check_shape(name, slot, stats[path], matches)
-        return _check_numbers(name, slot, stats[path], model) if stats[path].numbers else []
+        return _check_input_values(name, slot, stats[path], model) if stats[path].numbers else []
 
     problems_of = {path: mismatches(path, slot, matches.name(("x", path))) for path, slot in slots.items()}
     problems: list[Problem] = []
@@ -136,16 +136,16 @@ def _check_shape(name: str, slot: ExaminedTensor, stats: LeafStatistics, matches
     return [Problem(name, expected, f"rows of shape {stats.shape}", fix, "input-shape")]
 
 
-def _check_numbers(name: str, slot: ExaminedTensor, stats: LeafStatistics, model: Any) -> list[Problem]:
+def _check_input_values(name: str, slot: ExaminedTensor, stats: LeafStatistics, model: Any) -> list[Problem]:
     cut = None
     if stats.fraction is not None:
         value, spot = stats.fraction
         cut = fractions_cut(in_row(name, spot), slot.dtype, f"{value:g}", "Give whole numbers")
     problem = cut or unknown_ids(slot.takers, stats, lambda spot: in_row(name, spot))
-    return [p for p in (problem, _check_scale(name, slot, stats, model)) if p is not None]
+    return [p for p in (problem, _check_pixels(name, slot, stats, model)) if p is not None]
 
 
-def _check_scale(name: str, slot: ExaminedTensor, stats: LeafStatistics, model: Any) -> Problem | None:
+def _check_pixels(name: str, slot: ExaminedTensor, stats: LeafStatistics, model: Any) -> Problem | None:
     """Return the problem of pixels in another scale than the model reads."""
     shape, high = stats.shape, stats.high[0]
     if len(shape) != 3 or shape[2] not in (1, 3, 4) or min(shape[:2]) < _SIDE or stats.low[0] < 0:

@@ -19,7 +19,7 @@ from polyhead.errors import Problem, counted
 def check_weights(reading: Reading, model: Model | None, matches: Matches) -> Iterator[Problem]:
     """Check the nesting, the shapes and the numbers of weights."""
     yield from _check_structure(reading, model, matches)
-    yield from _check_numbers(reading, matches)
+    yield from _check_weight_values(reading, matches)
 
 
 def zero_weight_notes(reading: Reading, matches: Matches) -> list[str]:
@@ -48,14 +48,14 @@ def _check_structure(reading: Reading, model: Model | None, matches: Matches) ->
         yield from filter(None, [_for_every_output(reading, model, matches, alone) or problem])
     else:
         shapes = (
-            _shape_problem(matches.name(("w", path)), stats, labels, matches.outputs.get(path))
+            _weight_shape_problem(matches.name(("w", path)), stats, labels, matches.outputs.get(path))
             for (part, path), stats in reading.stats.items()
             if part == "w" and (labels := reading.stats.get(("y", path))) is not None
         )
         yield from filter(None, [problem, *shapes])
 
 
-def _check_numbers(reading: Reading, matches: Matches) -> Iterator[Problem]:
+def _check_weight_values(reading: Reading, matches: Matches) -> Iterator[Problem]:
     """Find weights that are negative, 0 everywhere, or the ids of the rows."""
     for leaf_path, stats in reading.stats.items():
         if leaf_path[0] != "w" or not stats.usable:
@@ -114,7 +114,9 @@ def _for_every_output(
     for (part, path), labels in reading.stats.items():
         problem = None
         if part == "y":
-            problem = _shape_problem(matches.name(("w", path)), weights, labels, matches.outputs.get(path))
+            problem = _weight_shape_problem(
+                matches.name(("w", path)), weights, labels, matches.outputs.get(path)
+            )
         if problem is not None and model is not None and len(model.outputs) > 1:
             found = f"{problem.found}, one array for every output"
             fix = f"Give each output weights of its own: yield x, y, {example_yield(model)[3:]}."
@@ -156,7 +158,7 @@ def _nesting_problem(w: Any, model: Model) -> Problem | None:
     return Problem("weights", expected, found, fix, "weights-structure", warning) if expected else None
 
 
-def _shape_problem(
+def _weight_shape_problem(
     name: str, weights: LeafStatistics, labels: LeafStatistics, slot: ExaminedTensor | None
 ) -> Problem | None:
     """Return the problem of weights that are no weight for each value of the loss."""

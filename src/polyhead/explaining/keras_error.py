@@ -83,7 +83,7 @@ def failed_call(error: BaseException) -> FailedCall:
                 return call
         if frame.f_code.co_name in ON_BATCH and hasattr(names.get("self"), "compute_loss"):
             arguments = {name: names.get(name) for name in ("x", "y", "sample_weight", "class_weight")}
-            return FailedCall(frame.f_code.co_name, names["self"], _given(arguments))
+            return FailedCall(frame.f_code.co_name, names["self"], _not_none(arguments))
     return FailedCall()
 
 
@@ -127,10 +127,10 @@ def bound(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
         return FailedCall(name, args[0])
     arguments.pop("self", None)
     arguments.update(arguments.pop("kwargs", {}))
-    return FailedCall(name, args[0], _given(arguments))
+    return FailedCall(name, args[0], _not_none(arguments))
 
 
-def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _not_none(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that are not None."""
     return {name: value for name, value in arguments.items() if value is not None}
 

@@ -13,7 +13,7 @@ from polyhead.feed import Feed
 from polyhead.kinds.missing import spread_over
 
 
-class FirstRows(NamedTuple):
+class ComparedRows(NamedTuple):
     """The first rows of batches: one array for each input and each label, and the weights of each label.
 
     Weights are 1 for labels without any; one array of weights belongs to every label.
@@ -29,7 +29,7 @@ class FirstRows(NamedTuple):
         return [*self.x, *self.y]
 
 
-def _first_rows(batches: Iterable[Any], rows: int) -> FirstRows:
+def _rows_of_batches(batches: Iterable[Any], rows: int) -> ComparedRows:
     parts: tuple[list[list[np.ndarray]], ...] = ([], [], [])
     seen = 0
     for batch in batches:
@@ -44,7 +44,7 @@ def _first_rows(batches: Iterable[Any], rows: int) -> FirstRows:
         seen += len(arrays[0])
         if seen >= rows:
             break
-    return FirstRows(*([np.concatenate(one)[:rows] for one in zip(*part, strict=True)] for part in parts))
+    return ComparedRows(*([np.concatenate(one)[:rows] for one in zip(*part, strict=True)] for part in parts))
 
 
 def _batches_of_feed(feed: Feed, rows: int) -> Iterator[tuple[Any, Any, Any]]:
@@ -65,7 +65,10 @@ def compare_rows(open_batches: Callable[[], Iterable[Any]], feed: Feed, rows: in
         feed: the feed in its place.
         rows: the number of rows to compare.
     """
-    before, after = _first_rows(open_batches(), rows), _first_rows(_batches_of_feed(feed, rows), rows)
+    before, after = (
+        _rows_of_batches(open_batches(), rows),
+        _rows_of_batches(_batches_of_feed(feed, rows), rows),
+    )
     names = [*(f"input `{name}`" for name in feed.inputs), *(f"head `{name}`" for name in feed.heads)]
     old, new = before.arrays, after.arrays
     if (len(before.x), len(before.y)) != (len(after.x), len(after.y)):
@@ -88,7 +91,7 @@ def compare_rows(open_batches: Callable[[], Iterable[Any]], feed: Feed, rows: in
         if all(map(_equal, old_sorted[:count], new_sorted[:count])):
             lines += ["the same rows in another order"]
             return lines + _compared_weights(names, old_sorted[count:], new_sorted[count:], old_sorted)
-        if not all(map(_equal, old, _first_rows(open_batches(), rows).arrays)):
+        if not all(map(_equal, old, _rows_of_batches(open_batches(), rows).arrays)):
             return [
                 "not compared: the pipeline gives other rows each time, as random order or augmentation does"
             ]

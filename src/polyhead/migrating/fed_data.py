@@ -40,7 +40,7 @@ def with_fed_data(tree: ast.Module, pipelines: Sequence[Found]) -> list[Found]:
         if covered or any(p.expression == ast.unparse(node) for p in fed):
             continue
         remaining = [p for p in remaining if p not in behind]
-        lines = [part.lineno for part in _assigned_values(tree, name)]
+        lines = [part.lineno for part in _values_given_to(tree, name)]
         inside = "" if lines else function
         kind = behind[0].kind if behind else DATA
         line = max(lines, default=node.lineno)
@@ -112,7 +112,7 @@ def _behind(tree: ast.Module, node: ast.AST) -> Iterator[ast.AST]:
             yield part
             if isinstance(part, ast.Name) and part.id not in seen:
                 seen.add(part.id)
-                open_ += _assigned_values(tree, part.id)
+                open_ += _values_given_to(tree, part.id)
                 open_ += [functions[part.id]] if part.id in functions else []
 
 
@@ -120,5 +120,5 @@ def _calls_behind(tree: ast.Module, node: ast.AST) -> Iterator[ast.Call]:
     return (part for part in _behind(tree, node) if isinstance(part, ast.Call))
 
 
-def _assigned_values(tree: ast.Module, name: str) -> list[ast.expr]:
+def _values_given_to(tree: ast.Module, name: str) -> list[ast.expr]:
     return [value for target, value, _ in assignments(tree) if target == name]
