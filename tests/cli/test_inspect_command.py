@@ -396,7 +396,7 @@ def test_a_table_and_code_for_it(tmp_path):
     assert list(names["feed"].heads) == ["kind", "target"]
 
 
-@pytest.mark.parametrize("name", ["mapping", "source", "frame", "table", "function"])
+@pytest.mark.parametrize("name", ["mapping", "source", "frame", "table", "function", "Holder.rows"])
 def test_objects_of_a_file(tmp_path, monkeypatch, name):
     path = tmp_path / "my_data.py"
     path.write_text(
@@ -407,6 +407,7 @@ def test_objects_of_a_file(tmp_path, monkeypatch, name):
         "frame = pandas.DataFrame(mapping)\n"
         "table = pyarrow.table(mapping)\n"
         "def function(rows=None): return mapping\n"
+        "class Holder: rows = mapping\n"
     )
     result = inspect(f"{path}:{name}", "--code")
     assert result.exit_code == 0, result.output

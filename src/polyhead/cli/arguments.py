@@ -45,8 +45,7 @@ NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
 
 def load_data(text: str) -> LoadedData:
     """Load the data that an argument names: a table, a folder of images, or an object of a Python file."""
-    named = NAMED.fullmatch(text)
-    return _from_file(Path(named["file"]), named["name"]) if named else _from_path(Path(text))
+    return _from_file(text) if NAMED.fullmatch(text) else _from_path(Path(text))
 
 
 def _from_path(path: Path) -> LoadedData:
@@ -79,7 +78,7 @@ def load_objects(*texts: str) -> list[Any]:
     named = [_file_and_name(text) for text in texts]
     check_all(*(partial(_require_object, text) for text in texts))
     ran = {path: _run_file(path) for path in dict.fromkeys(path for path, _ in named)}
-    return check_all(*(partial(_pick_part, path, ran[path], name) for path, name in named))
+    return check_all(*(partial(_pick, path, ran[path], name) for path, name in named))
 
 
 def _file_and_name(text: str) -> tuple[Path, str]:
@@ -168,20 +167,16 @@ def _similar_file(path: Path) -> str:
 
 
 def _pick(path: Path, names: dict[str, Any], name: str) -> Any:
-    if name not in names:
+    """Return an object of a file, or an attribute of one, as ``rows.batches``."""
+    first, *attributes = name.split(".")
+    if first not in names:
         public = [n for n in names if not n.startswith("_")]
-        if not name:
+        if not first:
             require_named(path)
         defined = [n for n in public if not inspect.ismodule(names[n])]
         advice = f"It defines {listed(defined, 8)}." if defined else ""
-        fail(hints(f"{path}: it does not define `{name}`.", similar(name, public) or advice), WRONG_USE)
-    return names[name]
-
-
-def _pick_part(path: Path, names: dict[str, Any], name: str) -> Any:
-    """Return an object of a file, or an attribute of one, as ``rows.batches``."""
-    first, *attributes = name.split(".")
-    value = _pick(path, names, first)
+        fail(hints(f"{path}: it does not define `{first}`.", similar(first, public) or advice), WRONG_USE)
+    value = names[first]
     for i, attribute in enumerate(attributes):
         if not hasattr(value, attribute):
             advice = similar(attribute, [n for n in dir(value) if not n.startswith("_")])
@@ -191,15 +186,13 @@ def _pick_part(path: Path, names: dict[str, Any], name: str) -> Any:
     return value
 
 
-def _from_file(path: Path, name: str) -> LoadedData:
-    require_file(path)
-    value = _pick(path, _run_file(path), name)
-    call = "()" if inspect.isroutine(value) else ""
-    value = _returned(f"{path}:{name}", value)
+def _from_file(text: str) -> LoadedData:
+    loaded = load_objects(text)[0]
+    value = _returned(text, loaded)
     feed = value if isinstance(value, Feed) else None
     source = as_source(value) if feed is None else feed.source
-    imports, expression = import_code(path, name)
-    return LoadedData(source, f"{expression}{call}", imports, feed=feed)
+    imports, expression = import_code(*_file_and_name(text))
+    return LoadedData(source, expression + "()" * inspect.isroutine(loaded), imports, feed=feed)
 
 
 def import_code(path: Path, name: str) -> tuple[str, str]:
