@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,50 +18,44 @@ _MOST_WEIGHTS = 20_000_000
 _TIMES = 5
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """The cost of one batch.
 
     Attributes:
         seconds: the median time to make one.
-        step: the seconds of a training step without the data, if measured.
+        share: the share of a training step spent on that if nothing is prepared ahead, 0–1; None if no step was
+            measured.
         notes: the same in words.
     """
 
     seconds: float
     bytes: int
-    step: float | None
+    share: float | None
     notes: tuple[str, ...]
-
-    @property
-    def share(self) -> float | None:
-        """The share of a step spent on data if nothing is prepared ahead, 0–1; None if no step was measured."""
-        return None if self.step is None else self.seconds / (self.seconds + self.step)
 
 
 def measure_cost(reading: Reading, matches: Matches, model: Any, seconds: float) -> Cost:
     """Measure the time and size of a batch and, with a model, its share of a step."""
     each = float(np.median(reading.seconds[1:] or reading.seconds))
-    size = int(np.mean(reading.bytes))
+    size, share = int(np.mean(reading.bytes)), None
     memory = f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
     notes = [f"a batch takes {duration(each)} to make and {memory} of memory"]
-    if model is None:
-        return Cost(each, size, None, tuple(notes))
-    shapes = {slot.path: reading.stats["x", path].shape for path, slot in matches.inputs.items()}
-    step, words = _step(model, len(reading.rows[0]), shapes, seconds)
-    cost = Cost(each, size, step, ())
-    if cost.share is not None:
-        words = (
-            f"that is {cost.share:.0%} of a step, if nothing is prepared ahead; a step without data takes "
-            f"{duration(step or 0)}, measured on a copy of the model with mean squared errors and random numbers"
-        )
-    return Cost(each, size, step, (*notes, words))
+    if model is not None:
+        shapes = {slot.path: reading.stats["x", path].shape for path, slot in matches.inputs.items()}
+        step = _step(model, len(reading.rows[0]), shapes, seconds)
+        if isinstance(step, float):
+            share = each / (each + step)
+            notes.append(
+                f"that is {share:.0%} of a step, if nothing is prepared ahead; a step without data takes "
+                f"{duration(step)}, measured on a copy of the model with mean squared errors and random numbers"
+            )
+        else:
+            notes.append(f"the time of a training step was not measured: {step}")
+    return Cost(each, size, share, tuple(notes))
 
 
-def _step(
-    model: Any, rows: int, shapes: Mapping[Path, tuple[int, ...]], seconds: float
-) -> tuple[float | None, str]:
-    """Return the median time of a training step of a copy; the model itself is not trained.
+def _step(model: Any, rows: int, shapes: Mapping[Path, tuple[int, ...]], seconds: float) -> float | str:
+    """Return the median time of a training step of a copy, or why it was not measured; the model itself is not trained.
 
     Args:
         shapes: the shape of a row of each input, for axes of unknown size.
@@ -72,17 +65,16 @@ def _step(
     from polyhead.checks.model_tensors import symbolic
 
     tensors = symbolic(model)
-    unmeasured = "the time of a training step was not measured"
     if tensors is None or rows == 0:
-        return None, f"{unmeasured}: only functional and sequential models can be copied for it"
+        return "only functional and sequential models can be copied for it"
     if model.count_params() > _MOST_WEIGHTS or seconds < 5:
-        return None, f"{unmeasured}: the model is large, or no time was left"
+        return "the model is large, or no time was left"
     rng = np.random.default_rng(0)
 
     def numbers(path: Path, tensor: Any) -> np.ndarray:
-        seen, shape = shapes.get(path, ()), tensor.shape[1:]
-        seen = seen if len(seen) == len(shape) else (8,) * len(shape)
-        shape = (n if size is None else size for size, n in zip(shape, seen, strict=True))
+        read, shape = shapes.get(path, ()), tensor.shape[1:]
+        read = read if len(read) == len(shape) else (8,) * len(shape)
+        shape = (n if size is None else size for size, n in zip(shape, read, strict=True))
         return rng.random((rows, *shape)).astype(keras.backend.standardize_dtype(tensor.dtype))
 
     def target(tensor: Any) -> np.ndarray:
@@ -102,5 +94,5 @@ def _step(
             copy.train_on_batch(x, y)
             times.append(time.perf_counter() - start)
     except Exception as error:  # a model of custom layers may fail at any of this
-        return None, f"{unmeasured}: {quoted_error(error)}"
-    return float(np.median(times)), ""
+        return quoted_error(error)
+    return float(np.median(times))

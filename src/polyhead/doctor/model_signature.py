@@ -201,11 +201,14 @@ def _with_loss(slot: ExaminedTensor, loss: Any, trains: bool) -> ExaminedTensor:
         parsed = as_loss(loss)
     except ValueError:  # no such loss
         return slot
-
     function = getattr(loss, "fn", loss)
     own_loss = function is loss and isinstance(loss, keras.losses.Loss)
     own_loss = own_loss and not type(loss).__module__.startswith(("keras.", "polyhead."))
-    name = parsed.name or getattr(function, "__name__", None) or type(loss).__name__
-    ignored = getattr(loss, "ignore_class", None)
-    slot = replace(slot, loss=name, own_loss=own_loss, unknown_loss=not parsed.name)
-    return replace(slot, from_logits=parsed.from_logits, ignored=ignored)
+    return replace(
+        slot,
+        loss=parsed.name or getattr(function, "__name__", None) or type(loss).__name__,
+        own_loss=own_loss,
+        unknown_loss=not parsed.name,
+        from_logits=parsed.from_logits,
+        ignored=getattr(loss, "ignore_class", None),
+    )

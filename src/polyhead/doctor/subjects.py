@@ -130,10 +130,11 @@ def recognize(obj: Any, model: Any = None, batches: int = 50) -> Subject:
         return _arrays(obj, batches)
     if hasattr(obj, "__next__"):
         return Subject("iterator", "iterator", lambda: obj, again=False, runs_out=True, refused=True)
-    if hasattr(obj, "__iter__") and not isinstance(obj, (str, bytes, Mapping)):
-        return Subject(type(obj).__name__, "dataset", lambda: iter(obj), refused=True)
-    if hasattr(obj, "__getitem__") and hasattr(obj, "__len__") and not isinstance(obj, (str, bytes, Mapping)):
-        return _numbered(obj)
+    if not isinstance(obj, (str, bytes, Mapping)):
+        if hasattr(obj, "__iter__"):
+            return Subject(type(obj).__name__, "dataset", lambda: iter(obj), refused=True)
+        if hasattr(obj, "__getitem__") and hasattr(obj, "__len__"):
+            return _numbered(obj)
     expected = (
         "a generator, a function that makes one, a PyDataset, a tf.data, torch or grain dataset, or arrays"
     )
@@ -155,10 +156,8 @@ def from_module(obj: Any, names: tuple[str, ...], module: str) -> bool:
     >>> from_module(dict(), ("dict",), "builtins")
     True
     """
-    return any(
-        base.__name__ in names and f".{base.__module__}.".find(f".{module}.") >= 0
-        for base in type(obj).__mro__
-    )
+    bases = type(obj).__mro__
+    return any(base.__name__ in names and f".{module}." in f".{base.__module__}." for base in bases)
 
 
 def _function(function: Any, model: Any, batches: int) -> Subject:
