@@ -252,6 +252,13 @@ def test_gray_and_ink_in_jpeg():
     assert abs(ink.astype(int) - smooth(16, 16)).mean() < 4
 
 
+def test_a_truncated_file_in_inks_is_one_error():
+    whole = encoded(smooth(64, 64), "JPEG", "CMYK")
+    with pytest.raises(DataError, match="expected a whole JPEG") as error:
+        decode(whole[:-100])
+    assert str(error.value).count("expected") == 1
+
+
 def test_truncated_files_are_errors(tmp_path):
     for format in ("JPEG", "PNG", "BMP", "TIFF", "WebP", "GIF"):
         data = encoded(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8), format)

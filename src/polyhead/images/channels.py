@@ -25,9 +25,9 @@ class Samples(NamedTuple):
 
 
 class Unfit(Exception):
-    """Samples that cannot be converted as requested."""
+    """An intact image that cannot be read as requested."""
 
-    def __init__(self, expected: str, found: str, fix: str) -> None:
+    def __init__(self, expected: str, found: str, fix: str = "") -> None:
         super().__init__(expected)
         self.expected, self.found, self.fix = expected, found, fix
 

@@ -7,13 +7,13 @@ orientation differently, depending on version and format, so it comes from polyh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from polyhead.errors import DataError
 from polyhead.images import geometry, pillow_files
 from polyhead.images.channels import Samples, Unfit, choose_channels, in_8_bits
 from polyhead.images.content import Broken
@@ -103,10 +103,12 @@ def decode(
     data, where = read_encoded(source, where)
     header = checked_header(data, max_pixels, page, where, layer)
     scale = 1.0
-    if header.format == "JPEG" and isinstance(data, bytes) and channels in (None, 1, 3, 4):
-        pixels, scale = _decode_jpeg(data, header, channels, at_least, where)
-    else:
-        pixels = _with_channels(_decode_other(data, header, page or 0, where), channels, deep, where)
+    with _located(header, page or 0, where):
+        if header.format == "JPEG" and isinstance(data, bytes) and channels in (None, 1, 3, 4):
+            pixels, scale = _decode_jpeg(data, header, channels, at_least)
+        else:
+            pixels = choose_channels(_decode_other(data, header, page or 0), channels)
+            pixels = pixels if deep else in_8_bits(pixels)
     return Decoded(upright(pixels, header.orientation), header.size, scale, header.orientation)
 
 
@@ -130,16 +132,16 @@ def decode_mask(
     data, where = read_encoded(source, where)
     header = checked_header(data, max_pixels, None, where, "mask")
     _require_exact(header, where)
-    pixels = _stored_ids(data, header, where)
-    if masks > 1 < pixels.shape[2]:
-        if pixels.shape[2] != masks:
-            raise refusal(where, f"{masks} masks, (H, W, {masks})", f"{pixels.shape[2]} channels")
-        return upright(np.ascontiguousarray(pixels), header.orientation)
-    if pixels.shape[2] > 1:
-        colors = pixels[..., :3]
-        if colors.shape[2] < 3 or not all(np.array_equal(colors[..., 0], colors[..., k]) for k in (1, 2)):
+    with _located(header, 0, where):
+        pixels = _stored_ids(data, header)
+        if masks > 1 < pixels.shape[2]:
+            if pixels.shape[2] != masks:
+                raise Unfit(f"{masks} masks, (H, W, {masks})", f"{pixels.shape[2]} channels")
+            return upright(np.ascontiguousarray(pixels), header.orientation)
+        bands = [pixels[..., k] for k in range(min(pixels.shape[2], 3))]
+        if len(bands) == 2 or not all(np.array_equal(bands[0], band) for band in bands[1:]):
             fix = "Give the color of each class: Mask(values=[(r, g, b), ...])."
-            raise refusal(where, "a mask of ids, one channel", "an image in colors", fix)
+            raise Unfit("a mask of ids, one channel", "an image in colors", fix)
     return upright(np.ascontiguousarray(pixels[..., 0]), header.orientation)
 
 
@@ -169,16 +171,31 @@ def require_undamaged(source: Encoded, where: str = "") -> None:
     """
     data, where = read_encoded(source, where)
     header = checked_header(data, None, 0, where, "image")
-    if header.format == "JPEG" and isinstance(data, bytes):
-        _decode_jpeg(data, header, None, (1, 1), where)  # the smallest scale also reads the whole file
-        return
-    _decode_other(data, header, 0, where)
-    if header.format == "PNG" and header.kind == _PALETTE:  # another library decodes it as a mask
-        _stored_ids(data, header, where)
+    with _located(header, 0, where):
+        if header.format == "JPEG" and isinstance(data, bytes):
+            _decode_jpeg(data, header, None, (1, 1))  # the smallest scale also reads the whole file
+            return
+        _decode_other(data, header, 0)
+        if header.format == "PNG" and header.kind == _PALETTE:  # another library decodes it as a mask
+            _stored_ids(data, header)
 
 
 _PALETTE = 3
 """The PNG color type of images with a palette."""
+
+
+@contextmanager
+def _located(header: Header, page: int, where: str) -> Iterator[None]:
+    """Turn the exceptions of decoders into a `DataError` that names the image."""
+    try:
+        yield
+    except Unfit as error:
+        raise refusal(where, error.expected, error.found, error.fix) from None
+    except NoPage as error:
+        raise no_page(error, page, where) from None
+    except (Broken, MemoryError) as error:
+        found = str(error) or "one too large for memory"
+        raise damage(where, f"a whole {header.format}", found) from error
 
 
 def _require_exact(header: Header, where: str) -> None:
@@ -210,10 +227,10 @@ _SCANNED = 1 << 28
 
 
 def _decode_jpeg(
-    data: bytes, header: Header, channels: int | None, at_least: tuple[int, int] | None, where: str
+    data: bytes, header: Header, channels: int | None, at_least: tuple[int, int] | None
 ) -> tuple[np.ndarray, float]:
     if header.scans and data.count(b"\xff\xda") > 32 + _SCANNED // (header.height * header.width):
-        raise _undecoded(header, f"one of {data.count(bytes([255, 218])):,} scans", where)
+        raise Broken(f"one of {data.count(bytes([255, 218])):,} scans")
     eighths = 8
     if at_least is not None:
         least = geometry.turned(header.orientation, at_least)
@@ -221,14 +238,14 @@ def _decode_jpeg(
             -(-side * eighths // 16) >= needed for side, needed in zip(header.stored, least, strict=True)
         ):
             eighths //= 2
+    height, width = (-(-side * eighths // 8) for side in header.stored)
     try:
         space = simplejpeg().decode_jpeg_header(data)[2]
         if space in ("CMYK", "YCCK"):  # libjpeg does not convert these to RGB
-            pixels = np.asarray(_open_with_pillow(data, header, 0, where).convert("RGB"))
-            return _with_channels(Samples(pixels, "rgb"), channels, False, where), 1.0
+            image = pillow_files.opened(data, header.format, header.stored)
+            return choose_channels(Samples(np.asarray(image.convert("RGB")), "rgb"), channels), 1.0
         gray = channels == 1 or (channels is None and space.upper() == "GRAY")
         color = "GRAY" if gray else "RGBA" if channels == 4 else "RGB"
-        height, width = (-(-side * eighths // 8) for side in header.stored)
         decoded = partial(simplejpeg().decode_jpeg, data, color, min_height=height, min_width=width)
         try:
             pixels = decoded()
@@ -237,56 +254,44 @@ def _decode_jpeg(
                 raise
             pixels = decoded(strict=False)
     except ValueError as error:
-        raise _undecoded(header, f"one that does not decode ({error})", where) from error
+        raise Broken(f"one that does not decode ({error})") from error
     if pixels.shape[:2] != (height, width):
-        raise _undecoded(
-            header, f"one of {pixels.shape[0]} x {pixels.shape[1]} at {eighths}/8 of its size", where
-        )
+        raise Broken(f"one of {pixels.shape[0]} x {pixels.shape[1]} at {eighths}/8 of its size")
     return pixels, eighths / 8
 
 
-def _decode_other(data: bytes | Held, header: Header, page: int, where: str) -> Samples:
+def _decode_other(data: bytes | Held, header: Header, page: int) -> Samples:
     """Decode any image that is not a JPEG file; pixels as stored."""
-    samples = _read_here(data, header, page, False, where)
+    samples = _read_here(data, header, page, False)
     if samples is not None:
         return samples
     assert isinstance(data, bytes)
     deep = header.format == "JPEG 2000" and header.bits > 8 and header.bands != 1  # Pillow reduces them to 8
     if deep and (header.bits != 16 or header.bands not in (3, 4)):
-        raise refusal(
-            where, "8 or 16 bits a channel", f"a JPEG 2000 of {header.bits} bits", "Save it as TIFF or PNG."
-        )
+        found = f"a JPEG 2000 of {header.bits} bits"
+        raise Unfit("8 or 16 bits a channel", found, "Save it as TIFF or PNG.")
     if deep or (header.format in ("PNG", "BMP", "WebP") and not page and header.pages == 1):
         cv2 = opencv()
-        pixels = _decode_with_opencv(data, header, where)
+        pixels = _decode_with_opencv(data, header)
         if pixels.ndim == 2:
             return _gray(pixels, header)
         if pixels.shape[2] in (3, 4):
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
         return Samples(pixels, "rgb" if pixels.shape[2] > 2 else "gray", pixels.shape[2] in (2, 4))
-    image = _open_with_pillow(data, header, page, where)
-    try:
-        return pillow_files.samples_of(image)
-    except Broken as error:
-        raise _undecoded(header, str(error), where) from error
+    return pillow_files.samples_of(pillow_files.opened(data, header.format, header.stored, page))
 
 
-def _read_here(data: bytes | Held, header: Header, page: int, ids: bool, where: str) -> Samples | None:
+def _read_here(data: bytes | Held, header: Header, page: int, ids: bool) -> Samples | None:
     """Read an image in memory, or a file that polyhead decodes itself, as stored; None for other formats."""
-    try:
-        if isinstance(data, Held):
-            return data.samples(page, ids)
-        if header.format == "NPY":
-            pixels = read_npy(data)
-            pixels = pixels * np.uint8(1 if ids else 255) if pixels.dtype == np.bool_ else pixels
-            return Samples(pixels, {1: "gray", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
-        if header.format == "TIFF":
-            return read_tiff(data, page, ids)
-        return read_pnm(data, ids) if header.format == "PNM" else None
-    except NoPage as error:
-        raise no_page(error, page, where) from None
-    except Broken as error:
-        raise _undecoded(header, str(error), where) from error
+    if isinstance(data, Held):
+        return data.samples(page, ids)
+    if header.format == "NPY":
+        pixels = read_npy(data)
+        pixels = pixels * np.uint8(1 if ids else 255) if pixels.dtype == np.bool_ else pixels
+        return Samples(pixels, {1: "gray", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
+    if header.format == "TIFF":
+        return read_tiff(data, page, ids)
+    return read_pnm(data, ids) if header.format == "PNM" else None
 
 
 def _gray(pixels: np.ndarray, header: Header) -> Samples:
@@ -299,54 +304,27 @@ def _gray(pixels: np.ndarray, header: Header) -> Samples:
     return Samples(np.dstack([pixels, alpha]), "gray", True)
 
 
-def _stored_ids(data: bytes | Held, header: Header, where: str) -> np.ndarray:
+def _stored_ids(data: bytes | Held, header: Header) -> np.ndarray:
     """Read the numbers of a mask as stored, ``(H, W, bands)``."""
-    samples = _read_here(data, header, 0, True, where)
+    samples = _read_here(data, header, 0, True)
     if samples is not None:
         return samples.pixels[..., :1] if samples.meaning == "gray" else samples.pixels
     assert isinstance(data, bytes)
     if header.format == "PNG" and header.kind == 0 and header.pages == 1:
-        pixels = _decode_with_opencv(data, header, where)
+        pixels = _decode_with_opencv(data, header)
         pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # OpenCV adds alpha for a transparent value
         if header.bits < 8:  # OpenCV scales them to 0-255
             pixels = pixels // (255 // ((1 << header.bits) - 1))
         return pixels[..., None]
-    image = _open_with_pillow(data, header, 0, where)
-    if header.format == "GIF" and pillow_files.are_shades(image):
-        fix = "Save masks as PNG."
-        raise refusal(where, "a mask of ids", "a GIF whose palette reorders the grays", fix)
-    return pillow_files.samples_of(image, ids=True).pixels
+    return pillow_files.samples_of(pillow_files.opened(data, header.format, header.stored), ids=True).pixels
 
 
-def _decode_with_opencv(data: bytes, header: Header, where: str) -> np.ndarray:
+def _decode_with_opencv(data: bytes, header: Header) -> np.ndarray:
     cv2 = opencv()
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         pixels = None
     if pixels is None or pixels.shape[:2] != header.stored:
-        raise _undecoded(header, f"{len(data)} bytes that do not decode", where)
+        raise Broken(f"{len(data)} bytes that do not decode")
     return pixels
-
-
-def _open_with_pillow(data: bytes, header: Header, page: int, where: str) -> Any:
-    try:
-        return pillow_files.opened(data, header.format, header.stored, page)
-    except pillow_files.Unread as error:
-        raise refusal(where, "a format that the installed libraries read", str(error), error.fix) from error
-    except NoPage as error:
-        raise no_page(error, page, where) from None
-    except (Broken, MemoryError) as error:
-        raise _undecoded(header, str(error) or "one too large for memory", where) from error
-
-
-def _with_channels(samples: Samples, channels: int | None, deep: bool, where: str) -> np.ndarray:
-    try:
-        pixels = choose_channels(samples, channels)
-        return pixels if deep else in_8_bits(pixels)
-    except Unfit as error:
-        raise refusal(where, error.expected, error.found, error.fix) from None
-
-
-def _undecoded(header: Header, found: str, where: str) -> DataError:
-    return damage(where, f"a whole {header.format}", found)

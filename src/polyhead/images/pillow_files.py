@@ -16,7 +16,7 @@ import numpy as np
 
 from polyhead.columns.image_values import READS, frames
 from polyhead.errors import PolyheadError
-from polyhead.images.channels import Samples
+from polyhead.images.channels import Samples, Unfit
 from polyhead.images.content import Broken
 from polyhead.images.directories import ORIENTATION, valid
 from polyhead.images.image_header import Header, NoPage
@@ -31,14 +31,6 @@ _FIXES = {
     "HEIF": "Install pillow-heif: pip install pillow-heif. polyhead finds it. Or convert them to PNG or JPEG.",
     "AVIF": 'Install a newer Pillow: pip install -U "pillow>=11.3". Or convert them to PNG or JPEG.',
 }
-
-
-class Unread(Exception):
-    """A format that the installed libraries cannot read."""
-
-    def __init__(self, format: str) -> None:
-        super().__init__(format)
-        self.fix = _FIXES.get(format, "Convert them to PNG or JPEG.")
 
 
 @cache
@@ -62,13 +54,14 @@ def opened(data: bytes, format: str, size: tuple[int, int], page: int = 0) -> An
         page: the page or frame, from 0 on.
 
     Raises:
-        Unread: for an unsupported format.
+        Unfit: for a format that the installed libraries do not read.
         NoPage: if the file has fewer pages.
         Broken: if it cannot be decoded.
     """
     name = _NAMES.get(format, format)
     if name not in _readers():
-        raise Unread(name)
+        fix = _FIXES.get(name, "Convert them to PNG or JPEG.")
+        raise Unfit("a format that the installed libraries read", name, fix)
     factory, _ = _readers()[name]
     with _as_broken():
         image = factory(io.BytesIO(data), "")
@@ -116,8 +109,6 @@ class Held:
             raise NoPage(self.header.format, self.header.pages)
         if page != self._page and self.header.pages > 1:
             raise Broken(f"one of which frame {self._page} is decoded, and whose file is closed")
-        if ids and self._image.format == "GIF" and are_shades(self._image):
-            raise Broken("a GIF whose palette reorders the grays")
         samples = samples_of(self._image, ids)
         if self._image.mode == "I" and self._image.format in ("PNG", "PPM") and not ids:
             # older versions of Pillow open 16 bits in this mode
@@ -150,13 +141,13 @@ def _as_broken() -> Iterator[None]:
     """Convert any exception of a decoder to `Broken`, as invalid bytes can raise anything."""
     try:
         yield
-    except (PolyheadError, MemoryError, Broken):
+    except (PolyheadError, MemoryError, Broken, Unfit):
         raise
     except Exception as error:
         raise Broken(f"one that does not decode ({str(error) or type(error).__name__})") from error
 
 
-def are_shades(image: Any) -> bool:
+def _are_shades(image: Any) -> bool:
     """Whether a palette maps indices to different gray values, so it is ambiguous which of the two are the ids."""
     if image.mode != "P":
         return False
@@ -172,6 +163,8 @@ def are_shades(image: Any) -> bool:
 def samples_of(image: Any, ids: bool = False) -> Samples:
     """The pixels of a Pillow image; with ``ids``, palette indices and bits are not converted."""
     if ids:
+        if image.format == "GIF" and _are_shades(image):
+            raise Unfit("a mask of ids", "a GIF whose palette reorders the grays", "Save masks as PNG.")
         image = image.getchannel(0) if image.mode in ("LA", "PA", "La") else image
     else:
         mode = _mode_with_all_colors(image)
