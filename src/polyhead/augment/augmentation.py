@@ -74,7 +74,7 @@ class Geometric(Augmentation):
     """An augmentation that moves pixels, and masks, boxes and keypoints with them."""
 
     uncovers: ClassVar[bool] = True
-    """Whether the output can show pixels from outside the image."""
+    """True if the output can show pixels from outside the image."""
 
     def descriptions(self, drawn: np.ndarray) -> list[str]:
         """Describe how a sample changes, given its random numbers ``(draws,)``; empty if it does not."""

@@ -90,12 +90,12 @@ class Apply(Augmentation):
 
     @property
     def is_pipeline(self) -> bool:
-        """Whether it is a pipeline, which can move maps, and gets images of more than 8 bits as floats in 0–1."""
+        """True for a pipeline, which can move maps, and gets images of more than 8 bits as floats in 0–1."""
         return albumentations.is_pipeline(self.function)
 
     @property
     def photometric_only(self) -> bool:
-        """Whether the function is photometric: it gets only images, one at a time."""
+        """True if the function is photometric: it gets only images, one at a time."""
         return self.takes is not None and self.takes <= {"image", "rng"}
 
     def run(

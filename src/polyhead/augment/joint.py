@@ -78,7 +78,7 @@ class Joint:
 
     @property
     def uncovers(self) -> bool:
-        """Whether an output can show pixels from outside its image."""
+        """True if an output can show pixels from outside its image."""
         return self.fit == "contain" or any(
             a.uncovers if isinstance(a, Geometric) else isinstance(a, Apply) and not a.photometric_only
             for a in self.augmentations

@@ -60,7 +60,7 @@ class Mixer(Augmentation):
 
     @abstractmethod
     def mixing(self, drawn: np.ndarray, happens: np.ndarray, size: tuple[int, int]) -> Mixing:
-        """How the components are mixed.
+        """Draw how the components are mixed.
 
         Args:
             drawn: ``(B, n)``, random numbers for the parameters.

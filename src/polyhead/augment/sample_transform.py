@@ -18,7 +18,7 @@ from polyhead.augment.plan import Pair, Plan, Size
 from polyhead.errors import ContractError, Problem, place
 
 OVERSHOT = 0.25
-"""How far interpolation may overshoot 0–1 and be clipped; anything beyond is reported when the image is encoded."""
+"""The most by which interpolation may overshoot 0–1 and be clipped; more is reported when the image is encoded."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TransformedSample:
 
 
 class TransformOptions(NamedTuple):
-    """How layers are transformed, by name; the same for all samples.
+    """The options of layers by name, the same for all samples.
 
     Attributes:
         sizes: (height, width) of transformed images, masks and maps, and of the image of boxes and points; those left
@@ -193,7 +193,7 @@ class _Layers:
         self.points = _parted(self.points, result.get("points"), 2)
 
     def _recolors(self, name: str) -> bool:
-        """Whether photometric augmentations change an image."""
+        """Return whether photometric augmentations change an image."""
         return self.options.photometric is None or name in self.options.photometric
 
     def _swaps(self) -> list[tuple[int, int]]:

@@ -52,7 +52,7 @@ class Decoded:
 
     @property
     def exact(self) -> bool:
-        """Whether the scale divides the size, so that the last pixels cover as much as the others."""
+        """True if the scale divides the size, so that the last pixels cover as much as the others."""
         return all(n * self.scale == side for n, side in zip(self.size, self.pixels.shape, strict=False))
 
     @property
@@ -176,7 +176,7 @@ def require_undamaged(source: Encoded, where: str = "") -> None:
             _decode_jpeg(data, header, None, (1, 1))  # the smallest scale also reads the whole file
             return
         _decode_other(data, header, 0)
-        if header.format == "PNG" and header.kind == _PALETTE:  # another library decodes it as a mask
+        if header.format == "PNG" and header.color_type == _PALETTE:  # another library decodes it as a mask
             _stored_ids(data, header)
 
 
@@ -296,11 +296,11 @@ def _read_here(data: bytes | Held, header: Header, page: int, ids: bool) -> Samp
 
 def _gray(pixels: np.ndarray, header: Header) -> Samples:
     """Wrap gray pixels, and add alpha if one value is transparent."""
-    if header.clear is None:
+    if header.transparent is None:
         return Samples(pixels[..., None], "gray")
     full = np.iinfo(pixels.dtype).max
-    clear = header.clear * (full // ((1 << header.bits) - 1))
-    alpha = np.where(pixels == clear, 0, full).astype(pixels.dtype)
+    transparent = header.transparent * (full // ((1 << header.bits) - 1))
+    alpha = np.where(pixels == transparent, 0, full).astype(pixels.dtype)
     return Samples(np.dstack([pixels, alpha]), "gray", True)
 
 
@@ -310,7 +310,7 @@ def _stored_ids(data: bytes | Held, header: Header) -> np.ndarray:
     if samples is not None:
         return samples.pixels[..., :1] if samples.meaning == "gray" else samples.pixels
     assert isinstance(data, bytes)
-    if header.format == "PNG" and header.kind == 0 and header.pages == 1:
+    if header.format == "PNG" and header.color_type == 0 and header.pages == 1:
         pixels = _decode_with_opencv(data, header)
         pixels = pixels if pixels.ndim == 2 else pixels[..., 0]  # OpenCV adds alpha for a transparent value
         if header.bits < 8:  # OpenCV scales them to 0-255

@@ -230,7 +230,7 @@ def _cost(header: Header) -> int:
     """Estimate the bytes that decoding needs."""
     sample = -(-header.bits // 8)
     if header.format == "PNG":
-        pixel = (1, 1, 3, 4, 2, 1, 4)[min(header.kind or 0, 6)] * sample
+        pixel = (1, 1, 3, 4, 2, 1, 4)[min(header.color_type or 0, 6)] * sample
     else:
         pixel = max(_BYTES_A_PIXEL.get(header.format, 8), 2 * (header.bands or 1) * sample)
     return header.height * header.width * pixel

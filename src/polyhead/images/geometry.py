@@ -55,14 +55,8 @@ def shear(x: Any, y: Any) -> np.ndarray:
 def flip(horizontal: Any, vertical: Any, size: Any) -> np.ndarray:
     """Mirror within ``size``, left to right where ``horizontal``, top to bottom where ``vertical``."""
     height, width = _height_and_width(size)
-    return affine(
-        np.where(horizontal, -1.0, 1.0),
-        0,
-        np.where(horizontal, width, 0.0),
-        0,
-        np.where(vertical, -1.0, 1.0),
-        np.where(vertical, height, 0.0),
-    )
+    x, y = np.where(horizontal, -1.0, 1.0), np.where(vertical, -1.0, 1.0)
+    return affine(x, 0, np.where(horizontal, width, 0.0), 0, y, np.where(vertical, height, 0.0))
 
 
 def about(matrix: np.ndarray, size: Any) -> np.ndarray:

@@ -29,11 +29,11 @@ class Header:
         width: columns of pixels as stored.
         orientation: the Exif orientation, 1 to 8; from 5 on, height and width are swapped when shown.
         bits: bits per channel, if the header has them.
-        kind: PNG's color type: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGB and alpha.
+        color_type: that of a PNG: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGB and alpha.
         bands: samples per pixel, if the header has them.
         lossy: whether decoded pixels can differ from the encoded ones.
         pages: pages of a TIFF; 2 for an animation of any length.
-        clear: the transparent value of a gray PNG.
+        transparent: the transparent value of a gray PNG.
         scans: whether a JPEG has several scans.
     """
 
@@ -42,11 +42,11 @@ class Header:
     width: int
     orientation: int = 1
     bits: int = 8
-    kind: int | None = None
+    color_type: int | None = None
     bands: int | None = None
     lossy: bool = False
     pages: int = 1
-    clear: int | None = None
+    transparent: int | None = None
     scans: bool = False
 
     @property

@@ -148,7 +148,7 @@ def _as_broken() -> Iterator[None]:
 
 
 def _are_shades(image: Any) -> bool:
-    """Whether a palette maps indices to different gray values, so it is ambiguous which of the two are the ids."""
+    """Return whether a palette maps indices to other gray values, so that either could be the ids."""
     if image.mode != "P":
         return False
     colors = np.array(image.getpalette(), np.uint8).reshape(-1, 3)

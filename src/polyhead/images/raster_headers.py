@@ -88,8 +88,8 @@ def read_png(content: Content) -> Header:
     """The header of a PNG."""
     if content.peek(12, 4) not in (b"IHDR", b"IHDR"[: max(0, content.size - 12)]):
         raise Broken("a PNG that does not begin with its size")
-    width, height, bits, kind = content.unpack(">IIBB", 16)
-    exif, text, xmp, pages, clear, offset = b"", b"", b"", 1, None, 33
+    width, height, bits, color_type = content.unpack(">IIBB", 16)
+    exif, text, xmp, pages, transparent, offset = b"", b"", b"", 1, None, 33
     for _ in range(_CHUNKS):
         head = content.peek(offset, 8)
         if len(head) < 8:
@@ -101,8 +101,8 @@ def read_png(content: Content) -> Header:
             break
         if name == b"eXIf":
             exif = content.read(offset + 8, length)
-        elif name == b"tRNS" and kind == 0 and length == 2:
-            (clear,) = content.unpack(">H", offset + 8)
+        elif name == b"tRNS" and color_type == 0 and length == 2:
+            (transparent,) = content.unpack(">H", offset + 8)
         elif name == b"acTL" and length >= 4:
             pages = 2 if content.unpack(">I", offset + 8)[0] > 1 else 1
         elif name in (b"iTXt", b"zTXt", b"tEXt"):
@@ -115,7 +115,7 @@ def read_png(content: Content) -> Header:
     else:
         raise Broken(f"a PNG of more than {_CHUNKS:,} parts")
     orientation = exif_orientation(exif or _unhexed(text), xmp)
-    return Header("PNG", height, width, orientation, bits, kind, pages=pages, clear=clear)
+    return Header("PNG", height, width, orientation, bits, color_type, pages=pages, transparent=transparent)
 
 
 def _text(name: bytes, chunk: bytes) -> bytes:

@@ -61,7 +61,7 @@ class TiffLayout(NamedTuple):
 
     @property
     def tiled(self) -> bool:
-        """Whether there are several side by side; tiles as wide as the image are read as strips."""
+        """True if there are several side by side; tiles as wide as the image are read as strips."""
         return self.columns != self.width
 
     @property

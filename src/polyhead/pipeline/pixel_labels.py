@@ -49,7 +49,9 @@ def label_pixels(head: Head, value: Any, where: str, max_pixels: int | None = No
     pixels = decode_mask(value, max_pixels=max_pixels, masks=head.channels, where=where)
     if set(getattr(head, "values", None) or ()) == {0, 255} and pixels.max(initial=0) == 1:
         header = header_of(value, where=where)
-        if header.format == "PNG" and header.bits == 1 and header.kind == 0:  # white is 1, and 255 in 8 bits
+        if (
+            header.format == "PNG" and header.bits == 1 and header.color_type == 0
+        ):  # white is 1, and 255 in 8 bits
             return pixels * np.uint8(255)
     return pixels
 
