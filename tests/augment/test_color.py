@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from polyhead.augment import color_operations as ph
+from polyhead.augment import Blur, Color, Cutout, Noise
+from polyhead.augment.color import LUMA, color_matrix, top_of
 
 RNG = np.random.default_rng(2)
 RGB = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -14,7 +15,7 @@ NOISE_DIGEST = "385e2ea75bd93828"
 
 
 def colored(pixels, **changes):
-    return ph.recolor(pixels.copy(), ph.color_matrix(**{**SAME, **changes})[0])
+    return Color(1).apply(pixels.copy(), color_matrix(**{**SAME, **changes})[0])
 
 
 def near(found, expected, by=1):
@@ -34,12 +35,12 @@ def test_brightness_and_contrast():
 
 
 def test_saturation_and_hue_leave_luma_and_gray_alone():
-    luma = RGB @ ph.LUMA
+    luma = RGB @ LUMA
     assert near(colored(RGB, saturation=0), np.repeat(luma[..., None], 3, 2))
     mild = (RGB / 4 + 96).astype(np.uint8)  # nothing is cut off at the ends
     for hue in (-120, 40, 180):
         turned = colored(mild, hue=hue)
-        assert near(turned @ ph.LUMA, mild @ ph.LUMA, 1.5)
+        assert near(turned @ LUMA, mild @ LUMA, 1.5)
         assert abs(turned.astype(int) - mild).max() > 10
     gray = np.repeat(RGB[..., :1], 3, 2)
     assert near(colored(gray, hue=77, saturation=1.7), gray)
@@ -49,7 +50,7 @@ def test_saturation_and_hue_leave_luma_and_gray_alone():
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_every_dtype_and_number_of_channels(dtype, channels):
-    top = ph.top_of(np.dtype(dtype))
+    top = top_of(np.dtype(dtype))
     pixels = (RNG.random((9, 11, channels)) * top).astype(dtype)
     found = colored(pixels, brightness=0.7, contrast=1.3)
     expected = ((pixels / top - 0.5) * 1.3 + 0.5) * 0.7 * top
@@ -58,42 +59,45 @@ def test_every_dtype_and_number_of_channels(dtype, channels):
         expected[..., 3] = pixels[..., 3]
     assert found.dtype == dtype
     assert near(found, expected, 1 if top == 255 else top / 5000)
-    for other in (ph.noise(pixels.copy(), 0.1, 5), ph.blur(pixels, 1.0)):
+    for other in (Noise(1).apply(pixels.copy(), (0.1, 5)), Blur(1).apply(pixels, 1.0)):
         assert other.dtype == dtype
         assert other.shape == pixels.shape
         assert other.min() >= 0
         assert other.max() <= top
     if channels == 4:
-        assert np.array_equal(ph.noise(pixels.copy(), 0.1, 5)[..., 3], pixels[..., 3])
+        assert np.array_equal(Noise(1).apply(pixels.copy(), (0.1, 5))[..., 3], pixels[..., 3])
 
 
 def test_noise_has_the_strength_that_was_asked_for():
     gray = np.full((200, 200, 3), 128, np.uint8)
-    found = ph.noise(gray.copy(), 0.1, 77).astype(float) - 128
+    found = Noise(1).apply(gray.copy(), (0.1, 77)).astype(float) - 128
     assert abs(found.std() - 25.5) < 0.3
     assert abs(found.mean()) < 0.3
-    assert np.array_equal(ph.noise(gray.copy(), 0.1, 77), ph.noise(gray.copy(), 0.1, 77))
-    assert abs(np.corrcoef(found.ravel(), ph.noise(gray.copy(), 0.1, 78).astype(float).ravel())[0, 1]) < 0.02
+    assert np.array_equal(Noise(1).apply(gray.copy(), (0.1, 77)), Noise(1).apply(gray.copy(), (0.1, 77)))
+    assert (
+        abs(np.corrcoef(found.ravel(), Noise(1).apply(gray.copy(), (0.1, 78)).astype(float).ravel())[0, 1])
+        < 0.02
+    )
 
 
 def test_noise_is_the_same_in_every_version():
-    found = ph.noise(np.full((16, 16, 3), 128, np.uint8), 0.1, 2**64 - 1)
+    found = Noise(1).apply(np.full((16, 16, 3), 128, np.uint8), (0.1, 2**64 - 1))
     assert hashlib.sha256(found.tobytes()).hexdigest()[:16] == NOISE_DIGEST
 
 
 def test_blurring_spreads_and_keeps_the_sum():
     dot = np.zeros((31, 31, 1), np.float32)
     dot[15, 15] = 1
-    found = ph.blur(dot, 2.0)[..., 0]
+    found = Blur(1).apply(dot, 2.0)[..., 0]
     x = np.arange(31) - 15
     assert found.sum() == pytest.approx(1, abs=1e-5)
     assert np.sqrt((found.sum(0) * x**2).sum()) == pytest.approx(2, abs=0.05)
-    assert ph.blur(np.full((2, 1, 3), 9, np.uint8), 50).tolist() == [[[9, 9, 9]]] * 2
+    assert Blur(1).apply(np.full((2, 1, 3), 9, np.uint8), 50).tolist() == [[[9, 9, 9]]] * 2
 
 
 def test_holes_are_filled_and_cut_at_the_edge():
     holes = np.array([[0.25, 0.5, 0.5, 2.0], [-1, -1, 0.1, 0.1]])
-    found = ph.cutout(np.full((10, 20, 3), 7, np.uint8), holes, 1.0)
+    found = Cutout(1, fill=1).apply(np.full((10, 20, 3), 7, np.uint8), holes)
     expected = np.full((10, 20, 3), 7)
     expected[5:, 5:10] = 255
     expected[:1, :2] = 255
