@@ -100,27 +100,27 @@ class ArrayStatistics:
 
     @property
     def constant(self) -> bool:
-        """Whether all numbers are equal."""
+        """True if all numbers are equal."""
         return self.low[0] == self.high[0]
 
     @property
     def whole(self) -> bool:
-        """Whether no number has a fraction."""
+        """True if no number has a fraction."""
         return self.fraction is None
 
     @property
     def zero_one(self) -> bool:
-        """Whether all numbers are 0 or 1."""
+        """True if all numbers are 0 or 1."""
         return self.distinct is not None and self.distinct.keys() <= {0, 1}
 
     @property
     def zero_255(self) -> bool:
-        """Whether all numbers are 0 or 255, as in masks in files, and some are 255."""
+        """True if all numbers are 0 or 255, as in masks in files, and some are 255."""
         return self.distinct is not None and 255 in self.distinct and self.distinct.keys() <= {0, 255}
 
     @property
     def one_hot(self) -> bool:
-        """Whether each row, or each position of it, is 0 except for a single 1."""
+        """True if each row, or each position of it, is 0 except for a single 1."""
         return self.zero_one and self.ones and len(self.shape) > 0 and self.shape[-1] > 1
 
     def add(self, array: np.ndarray, place_of: Callable[[int], Any], valid: np.ndarray | None = None) -> None:

@@ -115,8 +115,8 @@ class Boxes(Coordinates):
     def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         return self._in_image(self.corners(value), size, "corners of boxes")
 
-    def fitting(self, boxes: np.ndarray) -> np.ndarray:
-        return super().fitting(boxes) if self.overflow == "raise" else self.chosen(boxes)
+    def indices_to_keep(self, boxes: np.ndarray) -> np.ndarray:
+        return super().indices_to_keep(boxes) if self.overflow == "raise" else self.chosen(boxes)
 
     def not_annotated(self, boxes: np.ndarray) -> bool:
         """Return whether a row was not annotated: it has boxes ``(k, 4)``, all of them NaN."""

@@ -222,7 +222,7 @@ class MultiLabel(Classes):
     def weight_forms(self) -> tuple[tuple[int, ...], ...]:
         return (self.shape,)
 
-    def weighed(self, shape: tuple[int, ...]) -> Self:
+    def for_weights(self, shape: tuple[int, ...]) -> Self:
         if len(shape) != 1 or self.elementwise:
             return self
         if self.elementwise is False:

@@ -23,7 +23,7 @@ class ClassHead(Head):
 
     @property
     def multi(self) -> bool:
-        """Whether any number of classes hold at once: the last axis of labels has 0 or 1 for each."""
+        """True if any number of classes hold at once: the last axis of labels has 0 or 1 for each."""
         return False
 
     @property

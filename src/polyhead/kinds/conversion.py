@@ -13,7 +13,7 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Conversion:
-    """How to convert each number of a column; by default, it is only cast.
+    """The conversion of each number of a column; by default, it is only cast.
 
     Attributes:
         dtype: the dtype of the result.

@@ -185,7 +185,7 @@ class Coordinates(Head):
         return rows
 
     def _shape_fix(self, shape: tuple[int, ...]) -> str:
-        """What to do about the entries of a row that have another shape."""
+        """Return advice on the entries of a row that have another shape."""
         sizes = {self.places * width: width for width in self._widths}
         if self.places > 1 and shape in {form for size in sizes for form in ((size,), (1, size))}:
             entries = f"(-1, {self.places}, {sizes[shape[-1]]})"

@@ -58,9 +58,9 @@ class Head(Kind, InImage):
     takes_class_weight: ClassVar[bool] = False
     takes_each: ClassVar[bool] = True
     takes_colors: ClassVar[bool] = False
-    """Whether a value of the column may be a color."""
+    """True if a value of the column may be a color."""
     quantities: ClassVar[bool] = False
-    """Whether labels, and therefore the loss, have a unit."""
+    """True if labels, and therefore the loss, have a unit."""
     is_binary: ClassVar[bool] = False
     """True for heads with a single label per row that is 0 or 1, which ``given=`` can refer to."""
     first_loss: ClassVar[float | None] = None
@@ -125,7 +125,7 @@ class Head(Kind, InImage):
 
     @property
     def elementwise(self) -> bool | None:
-        """Whether each number of a label has a weight of its own; None if not known yet."""
+        """True if each number of a label has a weight of its own; None if not known yet."""
         return False
 
     @abstractmethod
@@ -150,7 +150,7 @@ class Head(Kind, InImage):
         """The shapes that a row of the weight column may have, besides one number."""
         return ()
 
-    def weighed(self, shape: tuple[int, ...]) -> Self:
+    def for_weights(self, shape: tuple[int, ...]) -> Self:
         """Return this unresolved head adapted to a weight column whose rows have this shape.
 
         Raises:
@@ -159,13 +159,13 @@ class Head(Kind, InImage):
         return self
 
     @property
-    def unit_said(self) -> bool:
-        """Whether the user declared the unit of its numbers."""
+    def declares_unit(self) -> bool:
+        """True if the user declared the unit of its numbers."""
         return False
 
     @property
     def unit_fix(self) -> str:
-        """What to declare if its labels are far from unit scale; empty for labels without a unit."""
+        """The argument to declare if its labels are far from unit scale; empty for labels without a unit."""
         return ""
 
     @property
@@ -174,14 +174,14 @@ class Head(Kind, InImage):
         return None
 
     @property
-    def to_be_fitted(self) -> bool:
-        """Whether its scale has not been fitted yet."""
+    def needs_fitting(self) -> bool:
+        """True if its scale has not been fitted yet."""
         return False
 
     # Mixed with other rows ------------------------------------------------------------------------
 
     weighs_when_mixed: ClassVar[bool] = False
-    """Whether mixing rows creates sample weights."""
+    """True if mixing rows creates sample weights."""
 
     def mixable(self, way: str) -> tuple[int, ...]:
         """Return the shape of one row's sample weight when rows are mixed.

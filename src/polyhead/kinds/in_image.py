@@ -22,7 +22,7 @@ class InImage:
 
     @property
     def layer(self) -> str | None:
-        """What is transformed with the image: ``"mask"``, ``"map"``, ``"boxes"`` or ``"points"``; else None.
+        """The form of labels that move with the image: ``"mask"``, ``"map"``, ``"boxes"`` or ``"points"``; else None.
 
         For a head with a label per box, it is the layer of that label, or ``"entry"`` if that has none.
         """
@@ -42,7 +42,7 @@ class InImage:
 
     @property
     def in_colors(self) -> bool:
-        """Whether a mask's column has colors rather than ids."""
+        """True if a mask's column has colors rather than ids."""
         return False
 
     @property
@@ -52,12 +52,12 @@ class InImage:
 
     @property
     def nearest(self) -> bool:
-        """Whether a map is resized by nearest neighbor rather than by averaging."""
+        """True if a map is resized by nearest neighbor rather than by averaging."""
         return False
 
     @property
     def fine_weights(self) -> bool:
-        """Whether its weight column has weights for pixels."""
+        """True if its weight column has weights for pixels."""
         return False
 
     def stored_dtype(self, values: Any) -> str:
@@ -73,12 +73,12 @@ class InImage:
 
     @property
     def labels_in_pixels(self) -> bool:
-        """Whether labels are coordinates in pixels of the image rather than in 0–1."""
+        """True if labels are coordinates in pixels of the image rather than in 0–1."""
         return False
 
     @property
     def column_in_pixels(self) -> bool:
-        """Whether the column has coordinates in pixels of the image rather than in 0–1."""
+        """True if the column has coordinates in pixels of the image rather than in 0–1."""
         return False
 
     @property
@@ -93,7 +93,7 @@ class InImage:
 
     @property
     def presence(self) -> bool:
-        """Whether this head says for each place whether there is a box."""
+        """True if this head says for each place whether there is a box."""
         return False
 
     @property
@@ -109,7 +109,7 @@ class InImage:
         """Return whether a row was not annotated, given the result of `to_pixels`."""
         return False
 
-    def fitting(self, label: np.ndarray) -> np.ndarray:
+    def indices_to_keep(self, label: np.ndarray) -> np.ndarray:
         """The indices of the boxes to keep; all of them if a row with too many is an error anyway."""
         return np.arange(len(label))
 

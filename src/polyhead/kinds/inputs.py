@@ -272,7 +272,7 @@ def _checked_range(argument: Any) -> tuple[float, float]:
 
 
 def _size_fix(argument: Any) -> str:
-    """What to do about a size given as a single argument."""
+    """Return advice on a size given as a single argument."""
     sides = as_list(argument) or []
     return f"Say Image({', '.join(map(str, sides))})." if len(sides) > 1 and all(map(is_size, sides)) else ""
 

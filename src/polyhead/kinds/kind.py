@@ -26,7 +26,7 @@ class Kind(ABC):
     """
 
     even: ClassVar[bool] = False
-    """Whether a list of arrays of one shape means the same as a single array."""
+    """True if a list of arrays of one shape means the same as a single array."""
 
     one_column: ClassVar[str] = ""
     """The advice for several columns, if this kind reads only one; empty if it joins them."""
@@ -121,7 +121,7 @@ class Kind(ABC):
 
     @property
     def meaning(self) -> dict[str, Any]:
-        """What its numbers mean, besides their shape, as ``{argument: value}``.
+        """The meaning of its numbers, besides their shape, as ``{argument: value}``.
 
         A model made for one declaration fits another if the values of arguments that both have are equal.
         """

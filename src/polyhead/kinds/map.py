@@ -103,7 +103,7 @@ class Map(Quantities, Pixels):
 
     @property
     def elementwise(self) -> bool:
-        """Whether each channel of a pixel has a weight of its own."""
+        """True if each channel of a pixel has a weight of its own."""
         return bool(self._each) or self._finer == 3
 
     @property
@@ -113,7 +113,7 @@ class Map(Quantities, Pixels):
         return (1, 1) if self._whole and not self._finer else self.sides
 
     @property
-    def unit_said(self) -> bool:
+    def declares_unit(self) -> bool:
         return self.scale is not None
 
     # In the image ----------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ class Mask(ClassHead, Pixels):
 
     @property
     def binary(self) -> bool:
-        """Whether labels are 0 or 1 in each channel, rather than class ids."""
+        """True if labels are 0 or 1 in each channel, rather than class ids."""
         return self.multi or len(self.names) == 1
 
     @property
@@ -124,7 +124,7 @@ class Mask(ClassHead, Pixels):
 
     @property
     def elementwise(self) -> bool:
-        """Whether each channel of a pixel has a weight of its own."""
+        """True if each channel of a pixel has a weight of its own."""
         return self.multi and (self.class_weight is not None or self._finer == 3)
 
     @property

@@ -25,7 +25,7 @@ _ROUNDING = 1e-3
 
 @dataclass(frozen=True)
 class Mixing:
-    """How rows are mixed from K components each.
+    """The way in which rows are mixed from K components each.
 
     Attributes:
         shares: float64 ``(K, B)``; the components of a row sum to 1.

@@ -15,7 +15,7 @@ from polyhead.errors import shown
 from polyhead.kinds.lists_as_text import lists_fix, reads_as_number
 
 NUMBERS_FIX = "Give numbers, or None where there is no label."
-"""What to do about a label that is not a number, unless a head gives better advice."""
+"""The advice on a label that is not a number, unless a head gives better advice."""
 
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'\u2019 \xa0\u202f])\d{3}(?:\1\d{3})*(?:(?!\1)([.,])\d*)?")
 _TURN = "Turn text into numbers: "
@@ -62,7 +62,7 @@ def conversion_fix(value: Any, fix: str = "") -> str:
 
 
 _NO_NUMBER = {"-", "--", "?", ".", "n/a", "na", "none", "null", "nan", "missing", "unknown"}
-"""How tables say that there is no number."""
+"""The words by which tables say that there is no number."""
 
 
 def means_no_number(text: str) -> bool:

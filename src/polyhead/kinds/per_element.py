@@ -56,7 +56,7 @@ class Each(Head):
     names = forwarded("head.names")
     meaning = forwarded("head.meaning")
     scaling = forwarded("head.scaling")
-    to_be_fitted = forwarded("head.to_be_fitted")
+    needs_fitting = forwarded("head.needs_fitting")
     elementwise = forwarded("head.elementwise")
     probabilities = forwarded("head.probabilities")
     losses = forwarded("head.losses")
@@ -66,7 +66,7 @@ class Each(Head):
 
     @property
     def presence(self) -> bool:
-        """Whether it predicts the presence of each box, read from the column of the boxes."""
+        """True if it predicts the presence of each box, read from the column of the boxes."""
         return self.head.is_binary and self.head.columns("") == (self.boxes_column,)
 
     def fixed(self, **changes: Any) -> Self:

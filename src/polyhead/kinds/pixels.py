@@ -53,7 +53,7 @@ class Pixels(Head):
 
     @property
     def channelwise(self) -> bool:
-        """Whether the weight column may have a weight for each channel of a pixel."""
+        """True if the weight column may have a weight for each channel of a pixel."""
         return self.channels > 1
 
     @property
@@ -64,7 +64,7 @@ class Pixels(Head):
     def weight_forms(self) -> tuple[tuple[int, ...], ...]:
         return (self.sides, self.shape) if self.channelwise else (self.sides,)
 
-    def weighed(self, shape: tuple[int, ...]) -> Self:
+    def for_weights(self, shape: tuple[int, ...]) -> Self:
         axes = min(len(shape), 3 if self.channelwise else 2)
         if axes == 3 and self._finer is not None and not self.elementwise:
             raise coarser(shape)

@@ -49,7 +49,7 @@ class Quantities(Head):
         """Return the numbers of a column, ``(B, *shape)``, and which of them are present, or None."""
 
     def _with_fitted_scale(self, column: Column) -> Self:
-        if not self.to_be_fitted:
+        if not self.needs_fitting:
             return self
         return self.fixed(scale=fit_scale(self.scale, pieces_of(column, self._numbers), self.shape[-1]))
 
@@ -62,7 +62,7 @@ class Quantities(Head):
         return self.scale if isinstance(self.scale, Scaling) else None
 
     @property
-    def to_be_fitted(self) -> bool:
+    def needs_fitting(self) -> bool:
         return self.scale is not None and not isinstance(self.scale, (Real, Scaling))
 
     def default_loss(self, logits: bool) -> Any:
@@ -115,7 +115,7 @@ class Regression(Quantities):
     dtype = "float32"
     even: ClassVar[bool] = True
     whole_fix: ClassVar[str] = ""
-    """What to do about a row with some numbers missing, if not to weigh each number."""
+    """The advice on a row with some numbers missing, if not to weigh each number."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -138,7 +138,7 @@ class Regression(Quantities):
     def weight_forms(self) -> tuple[tuple[int, ...], ...]:
         return tuple(shape for shape in (self.shape[:-1], self.shape) if shape not in ((), (1,)))
 
-    def weighed(self, shape: tuple[int, ...]) -> Self:
+    def for_weights(self, shape: tuple[int, ...]) -> Self:
         if shape and shape == self.shape[:-1]:
             return self.fixed(_finer=len(shape))
         if not shape or shape != self.shape or self.elementwise:
@@ -230,7 +230,7 @@ class Embedding(Regression):
     view: ClassVar[str] = "vector"
     whole_fix = "Put NaN into all numbers of the row: a vector without one of them has no direction."
 
-    def weighed(self, shape: tuple[int, ...]) -> Self:
+    def for_weights(self, shape: tuple[int, ...]) -> Self:
         return self  # a vector has one direction, and therefore one weight
 
     def conversion(self, column: np.ndarray) -> Conversion | None:

@@ -54,8 +54,8 @@ def prepared(head: Head, values: Any) -> Head:
     """
     if isinstance(head, Each):
         entry = _entry_shape(values)
-        return head if entry is None else head.fixed(head=head.head.weighed(entry))
-    return head.weighed(_row_shape(values))
+        return head if entry is None else head.fixed(head=head.head.for_weights(entry))
+    return head.for_weights(_row_shape(values))
 
 
 def weights_shape(head: Head, values: Any) -> tuple[int, ...]:

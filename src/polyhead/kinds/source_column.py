@@ -11,7 +11,7 @@ from polyhead.errors import BadValue
 
 
 class About(NamedTuple):
-    """What a source knows about a column besides its values.
+    """The facts that a source knows about a column besides its values.
 
     Attributes:
         classes: the names of all its classes, in the order of their ids, whether they occur or not; None if unknown.
@@ -66,7 +66,7 @@ class Column(Protocol):
         """Yield the rows in which its ``given`` head is 1, in pieces; all rows without ``given``."""
 
     def about(self) -> About:
-        """What its source knows about it."""
+        """The facts that its source knows about it."""
 
 
 def over(column: Column, find: Callable[[Any], Any]) -> Iterator[Any]:

@@ -160,7 +160,7 @@ def resolve_head(source: Source, rows: Source, head: Head, name: str, given: Lab
         ids = rows.ids_of(np.arange(len(values))).tolist()
         wrong = {row for problem in error.problems for row in problem.rows}
         right = [None if row in wrong else value for row, value in zip(ids, values, strict=True)]
-        if wrong and any(value is not None for value in right) and not head.to_be_fitted:
+        if wrong and any(value is not None for value in right) and not head.needs_fitting:
             with suppress(BadValue):  # further rows may be wrong in another way
                 return head.resolve(Some(right))
     raise error

@@ -68,7 +68,7 @@ def values_of(
             seen = seen | np.isnan(layers["boxes"][name]).any(1)
         if name in boxes_of.values():
             positions = np.flatnonzero(seen)
-            kept[name] = positions = positions[head.fitting(coordinates[positions])]
+            kept[name] = positions = positions[head.indices_to_keep(coordinates[positions])]
             yield name, head.from_pixels(coordinates[positions], None, options.sizes[name])
         else:
             yield name, head.from_pixels(coordinates, seen, options.sizes[name])

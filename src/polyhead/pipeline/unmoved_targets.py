@@ -104,7 +104,7 @@ def require_unit(source: Source, inputs: Mapping[str, Input], heads: Mapping[str
     problems = []
     images = {kind.columns(n): n for n, kind in inputs.items() if isinstance(kind, Image)}
     for name, head in heads.items():
-        if not head.quantities or head.unit_said:
+        if not head.quantities or head.declares_unit:
             continue
         image = images.get(head.columns(name))
         kind = None if image is None else inputs[image]
