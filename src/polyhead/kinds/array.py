@@ -12,9 +12,8 @@ import numpy as np
 from polyhead.columns.image_values import is_pillow, names_image
 from polyhead.columns.values import widened
 from polyhead.errors import BadValue, ContractError, Problem, is_integer, is_number, require_choice, shown
-from polyhead.kinds.argument_forms import as_dtype, as_shape
 from polyhead.kinds.conversion import FINITE, Conversion
-from polyhead.kinds.kind import Input
+from polyhead.kinds.kind import Input, as_dtype, as_shape
 from polyhead.kinds.missing import (
     as_float32,
     as_one_array,

@@ -21,9 +21,8 @@ from polyhead.errors import (
     require_size,
     shown,
 )
-from polyhead.kinds.argument_forms import as_dtype
 from polyhead.kinds.conversion import Conversion
-from polyhead.kinds.kind import Input
+from polyhead.kinds.kind import Input, as_dtype
 from polyhead.kinds.missing import (
     as_one_array,
     is_dense,

@@ -10,7 +10,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, as_list, plain_fields, shown
+from polyhead.errors import (
+    ContractError,
+    Problem,
+    as_list,
+    is_integer,
+    is_size,
+    plain_fields,
+    plain_scalar,
+    shown,
+)
 from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.inherited_docs import with_inherited
 from polyhead.kinds.mixed_labels import Mixing
@@ -180,3 +189,24 @@ class Input(Kind):
     def mix(self, components: np.ndarray, mixing: Mixing) -> np.ndarray:
         """Mix encoded components ``(K, B, *shape)`` into rows ``(B, *shape)``."""
         return mixing.image(components)
+
+
+def as_shape(shape: Any, where: str) -> tuple[int, ...]:
+    """Return a shape as a tuple of positive integers.
+
+    Raises:
+        ContractError: if it is not a shape.
+    """
+    lengths = (shape,) if is_integer(plain_scalar(shape)) else as_list(shape)
+    if not lengths or not all(map(is_size, lengths)):
+        raise ContractError(Problem(where, "a positive integer, or a tuple of them", shown(shape)))
+    return tuple(map(int, lengths))
+
+
+def as_dtype(dtype: Any) -> Any:
+    """Return the name of a NumPy dtype; anything else unchanged.
+
+    >>> as_dtype(np.uint8), as_dtype("uint8"), as_dtype(None)
+    ('uint8', 'uint8', None)
+    """
+    return np.dtype(dtype).name if isinstance(dtype, (np.dtype, type)) and dtype is not object else dtype

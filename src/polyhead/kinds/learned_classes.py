@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, counted, plain_scalar, shown
-from polyhead.kinds.class_types import FROM_FLOATS, IN_FLOATS, class_problem, is_rounded
+from polyhead.kinds.class_encoding import FROM_FLOATS, IN_FLOATS, class_problem, is_rounded
 from polyhead.kinds.lists_as_text import PAIRS, no_label_fix, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over

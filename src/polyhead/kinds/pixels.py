@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, hints, place, shown
-from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.class_encoding import VOLUMES
 from polyhead.kinds.head import Head, coarser
+from polyhead.kinds.kind import as_shape
 from polyhead.kinds.missing import even_rows, is_dense, is_missing, nested_lists, numbers, plain, row_array
 from polyhead.kinds.mixed_labels import BLEND, Mixing
 from polyhead.kinds.output_layers import output_dtype

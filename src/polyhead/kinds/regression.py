@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, shown
-from polyhead.kinds.argument_forms import as_shape
 from polyhead.kinds.conversion import FINITE, Conversion
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging import Judge
 from polyhead.kinds.judging_numbers import EmbeddingJudge, RegressionJudge
+from polyhead.kinds.kind import as_shape
 from polyhead.kinds.missing import (
     ELEMENTWISE_FIX,
     as_float32,

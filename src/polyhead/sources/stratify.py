@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.columns.values import EXACT, Coded, Values, join
 from polyhead.errors import DataError, Problem, place, shown, warn
-from polyhead.kinds.class_types import FROM_FLOATS, IN_FLOATS
+from polyhead.kinds.class_encoding import FROM_FLOATS, IN_FLOATS
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.sources.scanning import first_rows, scan
 from polyhead.sources.source import Source

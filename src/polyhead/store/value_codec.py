@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from polyhead.columns.mask_values import Panoptic, Polygons, Rle, Segment
 from polyhead.errors import BadValue, shown
-from polyhead.kinds.class_types import AS_TEXT
+from polyhead.kinds.class_encoding import AS_TEXT
 from polyhead.kinds.missing import is_missing
 from polyhead.store.value_types import DICT, SCALARS, array_layout, form_of, shared_panoptic, type_words
 
