@@ -63,6 +63,15 @@ def test_weights_are_as_fine_as_they_were_learned():
     assert encoded(head, gaps)[1].tolist() == [[[False, True]]]
 
 
+def test_a_gap_after_rows_of_whole_numbers():
+    whole, gaps = np.ones((1, 2, 2), np.int32), np.array([[[1, NAN], [3, 4]]])
+    assert message(resolved(Map(), whole).encode, gaps) == (
+        "head `h`, row 0: expected a label that is there as a whole or missing as a whole, got 1 of 4 missing. Give "
+        'floats in all rows, or say Map(missing=float("nan")): then each pixel has a weight.'
+    )
+    assert encoded(resolved(Map(missing=NAN), whole), gaps)[1].tolist() == [[[True, False], [True, True]]]
+
+
 def test_missing_rows():
     column = [None, np.ones((2, 2)), NAN]
     labels, there = encoded(resolved(Map(), column), column)
