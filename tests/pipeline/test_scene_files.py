@@ -11,6 +11,7 @@ import polyhead as ph
 from polyhead.augment.warp import warp
 from polyhead.images.decode import upright
 from polyhead.images.geometry import resize
+from polyhead.readers.as_source import as_source
 
 PIL = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -530,3 +531,11 @@ def test_an_array_of_other_channels_in_a_list(shape, words):
     with pytest.raises(ph.DataError) as error:
         ph.Feed(data, inputs={"image": ph.Image(8, 8)}, heads={"y": ph.Binary()}).peek()
     assert str(error.value) == f"input `image`, row 1: expected 3 channels, got shape {words}"
+
+
+def test_rows_of_which_no_label_can_be_read_are_named_by_their_ids():
+    images = [np.zeros((9 + i, 9, 3), np.uint8) for i in range(8)]
+    chosen = as_source({"image": images, "mask": ["nowhere.png"] * 8}).select([5, 6, 7])
+    with pytest.raises(ph.DataError) as error:
+        ph.Feed(chosen, inputs={"image": ph.Image(8, 8)}, heads={"mask": ph.Mask(3)}, batch_size=2)
+    assert [problem.rows for problem in error.value.problems] == [(5, 6, 7)]

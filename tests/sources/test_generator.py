@@ -573,6 +573,15 @@ def test_what_it_raised_is_the_cause():
             "generator itself, or give arrays, a table or a ph.Source.",
         ),
         (
+            lambda: ph.Feed(
+                ph.from_generator(batches, length=ROWS, names=NAMES),
+                inputs="x",
+                heads=HEADS,
+                shuffle="blocks",
+            ),
+            "Feed(shuffle=): expected False, got shuffle='blocks', for rows that can only be read in order.",
+        ),
+        (
             lambda: ph.Feed(batches, inputs="x", heads=HEADS),
             "data: expected a mapping of arrays, a Source, a table or a path, got 'function'. For a generator, use "
             "ph.from_generator(function, length=rows).",

@@ -69,7 +69,7 @@ def shuffled_by(source: Source, shuffle: Any) -> tuple[Source, int | None]:
         require_choice("Feed(shuffle=)", shuffle, ("blocks",), 'True, False or "blocks"')
     source, chunk_rows = in_chunks(source) if isinstance(shuffle, str) else (source, None)
     if shuffle and source.sequential:
-        found = "shuffle=True, for rows that can only be read in order"
+        found = f"shuffle={shown(shuffle)}, for rows that can only be read in order"
         fix = "Shuffle in the generator itself, or give arrays, a table or a ph.Source."
         raise ContractError(Problem("Feed(shuffle=)", "False", found, fix))
     return source, chunk_rows

@@ -253,8 +253,8 @@ class ResizedRows(ConvertedRows):
         except BadValue as bad:  # prefer the error that a feed without a store raises
             raise bad.located(head=name, row=row, file=file) from None
         fix = "Convert the column, or put this row first."
-        where = ", ".join(filter(None, (place(head=name, row=row), place(file=file))))
-        raise DataError(Problem(where, f"{dtype} of shape {shape}, as the first rows have", found, fix))
+        wrong = BadValue(None, f"{dtype} of shape {shape}, as the first rows have", found, fix)
+        raise wrong.located(head=name, row=row, file=file)
 
     def _images_to_store(
         self, name: str, column: str, kind: Image, values: Any, ids: np.ndarray
