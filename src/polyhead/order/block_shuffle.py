@@ -20,7 +20,7 @@ from polyhead.order.permutation import permute
 BLOCK_BYTES = 1 << 20
 WINDOW_BYTES = 1 << 27
 MAX_BLOCKS, MIN_BLOCKS = 64, 8
-"""How many blocks a window may have."""
+"""The most and the fewest blocks of a window."""
 
 
 def plan(row_bytes: int, chunk_rows: int | None = None) -> tuple[int, int]:

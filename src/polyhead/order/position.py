@@ -47,7 +47,7 @@ class Pass:
 
     @property
     def lost(self) -> bool:
-        """Whether the run was interrupted in the step of its last batch, which was used but not trained on."""
+        """True if the run was interrupted in the step of its last batch, which was used but not trained on."""
         count = self.used - self.before_epoch
         return count > 0 and self.trained() == count - 1
 

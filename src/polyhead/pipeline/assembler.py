@@ -88,7 +88,7 @@ class Assembler:
         source = self.source
         to_encode = {name: head for name, head in self.heads.items() if not self.labels[name].ready}
         columns = {c: _in_memory(source, c) for c in columns_read(self.inputs, to_encode)}
-        self._whole = {c: values for c, values in columns.items() if values is not None}
+        self._memory_columns = {c: values for c, values in columns.items() if values is not None}
         gathered = self._gathered(source)
         inputs = {key: column for key, column in gathered.items() if not key[0]}
         self._gathers = {True: Gather(gathered, self._pool), False: Gather(inputs, self._pool)}
@@ -97,9 +97,11 @@ class Assembler:
             for (name, part), column in gathered.items()
             if column.mapped
         }
-        self._whole |= self._mapped  # so they need not be read from the source as well
-        self._source = _only(source, [c for c in columns if c not in self._whole])
-        self._input_source = _only(source, [c for c in columns_read(self.inputs) if c not in self._whole])
+        self._memory_columns |= self._mapped  # so they need not be read from the source as well
+        self._source = _only(source, [c for c in columns if c not in self._memory_columns])
+        self._input_source = _only(
+            source, [c for c in columns_read(self.inputs) if c not in self._memory_columns]
+        )
 
     def _gathered(self, source: Source) -> dict[tuple[str, str], MemoryColumn]:
         """The columns gathered from memory: inputs as ``("", name)``, parts of labels as ``(name, part)``."""
@@ -108,7 +110,7 @@ class Assembler:
             in_scene = self._scene is not None and name in self._scene.images
             if in_scene or len(kind.columns(name)) > 1:
                 continue
-            values: Any = self._whole.get(kind.columns(name)[0])
+            values: Any = self._memory_columns.get(kind.columns(name)[0])
             values = even_rows(values) if kind.even else values
             column: Any = mapped_column(source, kind.columns(name)[0]) if values is None else values
             fits = can_gather(column) and len(column) == len(source)
@@ -140,9 +142,9 @@ class Assembler:
 
     @property
     def in_memory(self) -> bool:
-        """Whether inputs are only gathered from memory, without any change to their pixels."""
+        """True if inputs are only gathered from memory, without any change to their pixels."""
         changed = self._scene is not None or self._mixers is not None
-        return not changed and all(column in self._whole for column in columns_read(self.inputs))
+        return not changed and all(column in self._memory_columns for column in columns_read(self.inputs))
 
     @property
     def row_bytes(self) -> int:
@@ -152,7 +154,7 @@ class Assembler:
     def extremes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows with the smallest and the largest number of an input, encoded; none if in a large file."""
         columns = self.inputs[name].columns(name)
-        column = even_rows(self._whole.get(columns[0])) if len(columns) == 1 else None
+        column = even_rows(self._memory_columns.get(columns[0])) if len(columns) == 1 else None
         none = np.zeros(0, np.int64), np.zeros((0, *(self.inputs[name].shape or ())))
         if not isinstance(column, np.ndarray) or column.dtype.kind not in "iuf" or not column.size:
             return none
@@ -292,7 +294,7 @@ class Assembler:
     def _rows(self, ids: np.ndarray, labels: bool = True) -> BatchRows:
         """Read the columns of some rows, with or without those of labels."""
         source = self._source if labels else self._input_source
-        return BatchRows({} if source is None else checked_rows(source, ids), self._whole, ids)
+        return BatchRows({} if source is None else checked_rows(source, ids), self._memory_columns, ids)
 
     def _try_parts(
         self, rows: BatchRows, ids: np.ndarray, strays: Strays | None = None

@@ -107,7 +107,7 @@ class CachedRows(ConvertedRows):
 
     @property
     def complete(self) -> bool:
-        """Whether all rows are stored on disk."""
+        """True if all rows are stored on disk."""
         return self._store is not None
 
     def first_rows(self, name: str, rows: int = 32) -> Values:

@@ -183,7 +183,7 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
 
 
 def _kind_to_write(value: Any, base: type[Kind]) -> str:
-    """What to write instead of a value that is no kind; empty if there is no suggestion."""
+    """Suggest what to write instead of a value that is no kind; empty without a suggestion."""
     if isinstance(value, type):
         return f"Write {value.__name__}() with parentheses."
     if isinstance(value, Kind):

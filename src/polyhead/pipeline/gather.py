@@ -95,13 +95,13 @@ class MemoryColumn:
 
     @cached_property
     def copied(self) -> bool:
-        """Whether rows are copied without a conversion."""
+        """True if rows are copied without a conversion."""
         same = self.conversion.values is None and not self.conversion.scale
         return same and self.dtype == self.array.dtype
 
     @cached_property
     def step(self) -> Step:
-        """How numbers are converted."""
+        """The conversion of a number."""
         return step_of(self.conversion, self.numbers.dtype)
 
     @cached_property
@@ -136,7 +136,7 @@ class MemoryColumn:
 
     @cached_property
     def owned(self) -> bool:
-        """Whether the column is certain to be in memory rather than in a mapped file."""
+        """True if the column is certain to be in memory rather than in a mapped file."""
         array: Any = self.array
         while isinstance(array.base, np.ndarray):
             array = array.base

@@ -28,7 +28,7 @@ class Frame:
 
     @property
     def turns_sides(self) -> bool:
-        """Whether the image is shown with height and width exchanged."""
+        """True if the image is shown with height and width exchanged."""
         return self.turn > 4 and self.shown[0] != self.shown[1]
 
 

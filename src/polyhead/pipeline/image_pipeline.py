@@ -53,7 +53,7 @@ class Scene:
             the first.
 
     Attributes:
-        raw: the heads as given, boxes before the labels of each box.
+        declared: the heads as given, boxes before the labels of each box.
         heads: the same heads, set to encode transformed labels.
         first: the image for which matrices are made.
         target: (height, width) of that image as the model gets it.
@@ -102,17 +102,14 @@ class Scene:
         if len(visible) > 1:
             expected = "the same for all boxes of a feed"
             raise ContractError(Problem("Boxes(min_visible=)", expected, shown(sorted(visible))))
-        self.raw = dict(sorted(heads.items(), key=lambda item: item[1].each is not None))
+        self.declared = dict(sorted(heads.items(), key=lambda item: item[1].each is not None))
         fixed: dict[str, Any] = {"fit": image.fit, "min_visible": visible.pop()}
         self.joint, self.still = Joint(augment, seed, **fixed), Joint((), seed, **fixed)
-        self.heads = {name: self._for_image(name, head) for name, head in self.raw.items()}
+        self.heads = {name: self._for_image(name, head) for name, head in self.declared.items()}
         self.stores = False
         applied = [apply for apply in self.joint.augmentations if isinstance(apply, Apply)]
         self.moves_together = bool(applied)
         self.reader = ImageReader(self.images, [repr(apply) for apply in applied if not apply.is_pipeline])
-        self.columns = tuple(
-            dict.fromkeys(c for n, k in {**self.images, **self.raw}.items() for c in k.columns(n))
-        )
 
     def _for_image(self, name: str, head: Head) -> Head:
         """The head set to encode labels that were transformed with its image."""
@@ -124,10 +121,10 @@ class Scene:
     def only(self, name: str) -> Scene:
         """A copy with a single head and without pixels: what the labels of that head need."""
         scene = copy.copy(self)
-        head, scene.has_pixels = self.raw[name], False
+        head, scene.has_pixels = self.declared[name], False
         names = [*([head.each] if head.each else []), name]
-        names += [weights_key(name)] if weights_key(name) in self.raw else []
-        scene.heads, scene.raw = {n: self.heads[n] for n in names}, {n: self.raw[n] for n in names}
+        names += [weights_key(name)] if weights_key(name) in self.declared else []
+        scene.heads, scene.declared = {n: self.heads[n] for n in names}, {n: self.declared[n] for n in names}
         scene.head_images = self.head_images.only(names)
         scene.images = {n: self.images[n] for n in scene.head_images.images}
         return scene
@@ -135,22 +132,16 @@ class Scene:
     def image(self, name: str) -> Scene:
         """A copy with a single image and no heads."""
         scene = copy.copy(self)
-        scene.images, scene.first, scene.heads, scene.raw = {name: self.images[name]}, name, {}, {}
+        scene.images, scene.first, scene.heads, scene.declared = {name: self.images[name]}, name, {}, {}
         scene.head_images = require_head_images(scene.images, {})
-        scene.columns = self.images[name].columns(name)
         return scene
-
-    @property
-    def uncovers(self) -> bool:
-        """Whether augmentations may bring in pixels from outside of the image."""
-        return self.joint.uncovers
 
     def with_drawn_labels(self, name: str) -> tuple[Scene, Head]:
         """A copy in which the pixels of one head count only where annotated; and that head, not resolved."""
         scene = copy.copy(self)
-        head = self.raw[name].for_drawn_labels()
+        head = self.declared[name].for_drawn_labels()
         encoding = self._for_image(name, head)
-        scene.raw, scene.heads = {**self.raw, name: head}, {**self.heads, name: encoding}
+        scene.declared, scene.heads = {**self.declared, name: head}, {**self.heads, name: encoding}
         return scene, encoding
 
     def sizes_of_a_row(self) -> set[tuple[int, int]]:
@@ -207,7 +198,7 @@ class _RowsInScene:
         labels: bool,
         strays: Strays | None,
     ) -> None:
-        self._scene, self._heads, self._strays = scene, scene.raw if labels else {}, strays
+        self._scene, self._heads, self._strays = scene, scene.declared if labels else {}, strays
         self._together = scene.moves_together and epoch is not None
         self._images = {name: plain(rows[kind.columns(name)[0]]) for name, kind in scene.images.items()}
         self._options = transform_options(scene.images, self._heads, scene.heads, scene.head_images)
@@ -294,7 +285,7 @@ class _RowsInScene:
             where=getattr(opened[scene.first], "where", "") or place(input=scene.first, row=row),
             options=self._options,
         )
-        for name, value in values_of(moved, layers, scene.raw, self._options, scene.stores):
+        for name, value in values_of(moved, layers, scene.declared, self._options, scene.stores):
             self._values[name][i] = value
         laps("warp")
 

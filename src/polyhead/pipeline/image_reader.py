@@ -19,7 +19,7 @@ _CHANNELS_FIX: dict[Any, str] = {
     (1, 3): "Take gray three times: np.repeat(image, 3, axis=2).",
     (4, 3): "Leave alpha out: image[..., :3].",
 }
-"""What to do about an array, by the channels that it has and those of the input."""
+"""The advice for an array, by the channels that it has and those of the input."""
 
 
 class ImageReader:

@@ -62,17 +62,15 @@ class KindColumns:
     def _pieces(self) -> Iterator[tuple[np.ndarray, Any]]:
         only = self._source.only(self._names)
 
-        def read() -> Iterator[tuple[Any, np.ndarray]]:
+        def read() -> Iterator[tuple[np.ndarray, Any]]:
             for ids in pieces(only, self._names):
                 rows = only.coded(ids)
-                yield as_one_column({name: rows[name] for name in self._names}), ids
+                yield ids, as_one_column({name: rows[name] for name in self._names})
 
-        title = f"reading {', '.join(self._names)[:40]}"
-        for values, ids in shown_while(title, read(), len(only)):
-            yield ids, values
+        return shown_while(f"reading {', '.join(self._names)[:40]}", read(), len(only))
 
     def about(self) -> About:
-        """What the source knows of the column; nothing for several columns."""
+        """The facts that the source knows of the column; none for several columns."""
         return self._source.about(self._names[0]) if len(self._names) == 1 else About()
 
 

@@ -106,12 +106,12 @@ class Labels:
 
     @property
     def finely_weighted(self) -> bool:
-        """Whether the column of weights has one for each label of a row."""
+        """True if the column of weights has one for each label of a row."""
         return bool(self._factor_shape) and self._factor_shape == self.head.weight_shape
 
     @property
     def ready(self) -> bool:
-        """Whether all labels are already encoded, so that batches are only gathered."""
+        """True if all labels are already encoded, so that batches are only gathered."""
         return self._ready is not None
 
     def _may_miss(self) -> bool:

@@ -77,7 +77,7 @@ class SceneLabels(DerivedSource):
     def __init__(self, scene: Scene, name: str) -> None:
         super().__init__(scene.source)
         self._scene, self._name = scene, name
-        self._head = scene.raw[name]
+        self._head = scene.declared[name]
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.kinds.conversion import Conversion
 
 CAST, SCALE, SCALE_PAST, REPLACE, PICK, LOOKUP, LOOKUP_BYTE = range(7)
-"""How a number is converted: a cast; a byte divided by 255, optionally written past the cache; some numbers replaced
+"""The conversions of a number: a cast; a byte divided by 255, optionally written past the cache; some numbers replaced
 and the rest cast, or all set to one number; by a table, from some number on or of all bytes."""
 
 FEW = 6

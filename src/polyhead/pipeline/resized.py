@@ -129,10 +129,10 @@ class ResizedRows(ConvertedRows):
 
     def _is_deep(self, scene: Scene, name: str, ids: np.ndarray) -> bool:
         """Return whether images have more than 8 bits that the feed keeps."""
-        if scene.images[name].dtype == "uint8":
+        kind, alone = scene.images[name], scene.image(name)
+        if kind.dtype == "uint8":
             return False
-        alone = scene.image(name)
-        for row, rows in one_by_one(self._source.only(alone.columns), ids):
+        for row, rows in one_by_one(self._source.only(kind.columns(name)), ids):
             with suppress(DataError):  # reported when the row is read
                 if isinstance(alone.transform(rows, row, None)[name], np.ndarray):
                     return True

@@ -142,7 +142,7 @@ class Resolution:
     def _resolve_in_scene(self, name: str, head: Head, scene: Scene) -> None:
         rows = SceneLabels(scene, name)
         resolved = resolve_head(self._source, rows, scene.heads[name], name, self._given(head))
-        if resolved.class_weight == "balanced" and scene.uncovers:
+        if resolved.class_weight == "balanced" and scene.joint.uncovers:
             # by annotated pixels, not by those filled in outside of the image
             alone, drawn = scene.with_drawn_labels(name)
             within = SceneLabels(alone, name)

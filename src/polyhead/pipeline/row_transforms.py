@@ -22,7 +22,7 @@ def transform_options(
     encoding: Mapping[str, Head],
     head_images: HeadImages,
 ) -> TransformOptions:
-    """How images and labels are transformed; ``encoding`` are the heads set to encode transformed labels."""
+    """Collect how images and labels are transformed; ``encoding`` are the heads set to encode transformed labels."""
     from polyhead.augment import TransformOptions
 
     inner = {name: encoding[name].inner for name in heads}

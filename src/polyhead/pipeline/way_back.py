@@ -74,7 +74,7 @@ class ImageView:
 
     @property
     def turned(self) -> bool:
-        """Whether height and width of the original are exchanged in the image that the model gets."""
+        """True if height and width of the original are exchanged in the image that the model gets."""
         return bool(abs(self.to_model[0, 1]) > abs(self.to_model[0, 0]))
 
     @cached_property
