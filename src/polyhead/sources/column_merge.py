@@ -42,16 +42,11 @@ class Form:
         arrays = [p for p in pieces if _is_number_array(p)]
         numbers = bool(arrays) and len(arrays) == len(pieces)
         images = any(array.ndim > 2 for array in arrays)
-        dtype = np.result_type(*arrays) if numbers else None
         self._listed = images and not one_scale(array.dtype for array in arrays)
-        if gaps and (not numbers or (images and dtype in (np.uint8, np.bool_))):
+        if gaps and (not numbers or (images and all(a.dtype in (np.uint8, np.bool_) for a in arrays))):
             self._listed = True  # an array of integers would mean that no row is missing
         _check_alike(name, firsts, pieces, any_size=gaps and self._listed)
-        self._dtype = None if self._listed else dtype
-        if self._dtype is not None and signed_beside_unsigned(arrays) and not gaps:
-            self._dtype = np.dtype(np.int64)
-        if self._dtype is not None and gaps and any(array.dtype.kind not in "fc" for array in arrays):
-            self._dtype = np.result_type(self._dtype, np.float64)
+        self._dtype = _common_dtype(arrays, gaps) if numbers and not self._listed else None
         coded = [p for p in pieces if isinstance(p, Coded)]
         self._categories = _Categories(coded) if coded and len(coded) == len(pieces) else None
         self._flags = self._categories is not None and any(p.boolean for p in coded)
@@ -100,6 +95,13 @@ class Form:
         if self._flags and _is_flags(part):
             return coded_flags(np.asarray(part))
         return list(np.asarray(part)) if self._listed and _is_number_array(part) else part
+
+
+def _common_dtype(arrays: Sequence[np.ndarray], gaps: bool) -> np.dtype:
+    """Return the dtype that holds the numbers of all arrays, and NaN if there are gaps."""
+    if gaps and any(array.dtype.kind not in "fc" for array in arrays):
+        return np.result_type(*arrays, np.float64)
+    return np.dtype(np.int64) if signed_beside_unsigned(arrays) else np.result_type(*arrays)
 
 
 def _is_number_array(values: Values) -> bool:
