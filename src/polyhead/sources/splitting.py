@@ -151,22 +151,24 @@ def deal(
     balanced = [np.zeros(rows, np.int64), *strata, *([cells] if len(strata) > 1 else [])]
     units = _Units.of_rows(rows, cells) if groups is None else _Units.of_groups(groups, cells)
     # NumPy promises stability only for the raw output of a bit generator
-    chance = np.argsort(np.random.PCG64(seed % 2**64).random_raw(len(units.looks)), kind="stable")
-    turn = np.empty(len(chance), np.int64)
-    turn[chance] = np.arange(len(chance))
-    order = chance[np.argsort(units.looks[chance], kind="stable")]
+    shuffled = np.argsort(np.random.PCG64(seed % 2**64).random_raw(len(units.signatures)), kind="stable")
+    rank = np.empty(len(shuffled), np.int64)
+    rank[shuffled] = np.arange(len(shuffled))
+    order = shuffled[np.argsort(units.signatures[shuffled], kind="stable")]
     room = None if groups is not None else _sizes(rows, shares)
     # groups are not dealt in proportion, because small ones have to compensate for large ones
-    part = np.full(len(chance), len(shares)) if room is None else _deal_alike(units.looks, order, shares)
+    part = (
+        np.full(len(shuffled), len(shares)) if room is None else _deal_strata(units.signatures, order, shares)
+    )
     left = np.flatnonzero(part == len(shares))
     if len(left) > PLACED:
-        by_size = left[np.lexsort((turn[left], -units.sizes[left]))]
-        _place_left_over(part, by_size[: PLACED // 2], units, turn, balanced, shares, room)
+        by_size = left[np.lexsort((rank[left], -units.sizes[left]))]
+        _place_left_over(part, by_size[: PLACED // 2], units, rank, balanced, shares, room)
         middle = np.zeros(len(part), bool)
         middle[by_size[PLACED // 2 : len(left) - PLACED // 2]] = True
-        _deal_along(part, order[middle[order]], units, shares, room)
+        _deal_evenly(part, order[middle[order]], units, shares, room)
         left = np.flatnonzero(part == len(shares))
-    _place_left_over(part, left, units, turn, balanced, shares, room)
+    _place_left_over(part, left, units, rank, balanced, shares, room)
     if groups is not None:
         _fill_empty_parts(part, units.sizes, parts)
     return part if groups is None else part[groups]
@@ -174,10 +176,10 @@ def deal(
 
 @dataclass(frozen=True)
 class _Units:
-    """The number of rows and the stratum ("look") of each unit, and the unit of each row."""
+    """The number of rows of each unit, its signature, which is equal for equal strata, and the unit of each row."""
 
     sizes: np.ndarray
-    looks: np.ndarray
+    signatures: np.ndarray
     of_row: np.ndarray
 
     @classmethod
@@ -186,7 +188,7 @@ class _Units:
 
     @classmethod
     def of_groups(cls, groups: np.ndarray, cells: np.ndarray) -> _Units:
-        # two groups look alike if the multisets of their rows' cells have the same sum of random 64-bit tokens
+        # equal if the multisets of their rows' cells have the same sum of random 64-bit tokens
         tokens = np.random.PCG64(0).random_raw(int(cells.max()) + 1)
         order = np.argsort(groups, kind="stable")
         sizes = np.bincount(groups)
@@ -203,20 +205,20 @@ def _sizes(rows: int, shares: np.ndarray) -> np.ndarray:
     return sizes
 
 
-def _deal_alike(looks: np.ndarray, order: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Return the part of each unit, or ``len(shares)`` if it is left over; ``order`` sorts by look."""
-    counts = np.bincount(looks)
-    rank = np.empty(len(looks), np.int64)
-    rank[order] = np.arange(len(looks)) - np.repeat(np.cumsum(counts) - counts, counts)
-    part = np.zeros(len(looks), np.int64)
+def _deal_strata(signatures: np.ndarray, order: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the part of each unit, or ``len(shares)`` if it is left over; ``order`` sorts by signature."""
+    counts = np.bincount(signatures)
+    rank = np.empty(len(signatures), np.int64)
+    rank[order] = np.arange(len(signatures)) - np.repeat(np.cumsum(counts) - counts, counts)
+    part = np.zeros(len(signatures), np.int64)
     bound = np.zeros(len(counts), np.int64)
     for share in shares:
         bound += np.floor(counts * share + 1e-9).astype(np.int64)
-        part += rank >= bound[looks]
+        part += rank >= bound[signatures]
     return part
 
 
-def _deal_along(
+def _deal_evenly(
     part: np.ndarray, along: np.ndarray, units: _Units, shares: np.ndarray, room: np.ndarray | None
 ) -> None:
     """Deal units evenly in their order, in the proportions that the parts still need."""
@@ -234,7 +236,7 @@ def _place_left_over(
     part: np.ndarray,
     left_over: np.ndarray,
     units: _Units,
-    turn: np.ndarray,
+    rank: np.ndarray,
     balanced: Sequence[np.ndarray],
     shares: np.ndarray,
     room: np.ndarray | None,
@@ -271,7 +273,7 @@ def _place_left_over(
     half = np.add.reduceat(counts * counts, begins) / 2.0
     rarest = np.minimum.reduceat(totals[level], begins)
     free = None if room is None else room - np.bincount(part, minlength=parts + 1)[:parts]
-    for u in np.lexsort((turn[left_over], rarest, -units.sizes[left_over])).tolist():
+    for u in np.lexsort((rank[left_over], rarest, -units.sizes[left_over])).tolist():
         at, count = level[begins[u] : ends[u]], counts[begins[u] : ends[u], None]
         gain = (np.add.reduce(need.take(at, axis=0) * count, axis=0) - half[u]) / scale
         if free is not None:
