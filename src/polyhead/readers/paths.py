@@ -79,11 +79,10 @@ class Root:
         self.path = os.path.abspath(os.path.expanduser(os.fspath(folder)))
         self.findings = findings
         if not os.path.isdir(self.path):
-            found = "a file" if os.path.exists(self.path) else "nothing at this path"
             parent, name = os.path.split(self.path)
-            near = ""
+            found, near = "nothing at this path", ""
             if os.path.exists(self.path):
-                near = fix_for_path(self.path, where.partition("(")[0])
+                found, near = "a file", fix_for_path(self.path, where.partition("(")[0])
             elif os.path.isdir(parent):
                 near = similar(name, sorted(os.listdir(parent)))
             raise DataError(Problem(f"{where}, {place(file=self.path)}", "a folder", found, near, "folder"))
@@ -92,11 +91,10 @@ class Root:
 
     def find(self, name: Any, where: str, fix: str = "Name files relative to their folder.") -> str | None:
         """The path of a file named in an annotation; None, with an error recorded, if it leads out of the folder."""
-        found = self._leaves(name)
+        found = self._outside(name)
         if found is None:
             return os.path.normpath(os.path.join(self.path, name.replace("\\", "/")))
-        expected = f"the name of a file under {self.path}"
-        self.findings.add("path", where, expected, found, fix)
+        self.findings.add("path", where, f"the name of a file under {self.path}", found, fix)
         return None
 
     def inside(self, name: Any, up: bool = True) -> str | None:
@@ -125,10 +123,10 @@ class Root:
             if not starts or os.path.exists(os.path.join(self.path, path)):
                 return None
             ends = ["/".join(parts[start:]) for start in starts]
-            inside = [os.path.join(self.path, end) for end in ends if self._leaves(end) is None]
+            inside = [os.path.join(self.path, end) for end in ends if self._outside(end) is None]
             return next((end for end in inside if os.path.exists(end)), None)
         below = path.removeprefix(self.path.replace(os.sep, "/") + "/")
-        if below != path and self._leaves(below) is None and os.path.exists(path):  # it was not moved
+        if below != path and self._outside(below) is None and os.path.exists(path):  # it was not moved
             return os.path.join(self.path, *below.split("/"))
         if parts and parts[-1] == folder_name:
             return self.path
@@ -136,7 +134,7 @@ class Root:
             end = "/".join(parts[start:])
             whole = not start and not absolute
             sure = up if whole else len(parts) - start > 1 or (start and parts[start - 1] == folder_name)
-            if sure and self._leaves(end) is None and os.path.exists(os.path.join(self.path, end)):
+            if sure and self._outside(end) is None and os.path.exists(os.path.join(self.path, end)):
                 return os.path.join(self.path, *parts[start:])
         return None
 
@@ -146,7 +144,7 @@ class Root:
         Raises:
             DataError: if there are names, and none of them exists.
         """
-        names = [name for name in names if isinstance(name, str) and self._leaves(name) is None]
+        names = [name for name in names if isinstance(name, str) and self._outside(name) is None]
         if not names or any(os.path.isfile(self.inside(n) or os.path.join(self.path, n)) for n in names):
             return
         inner = (folder for folder, _, _ in islice(os.walk(self.path), _MOST_FOLDERS))
@@ -166,16 +164,21 @@ class Root:
             The file, relative to this folder. None if ``name`` is a file in this folder, or no file has its name.
         """
         path = name.replace("\\", "/")
-        leaves = self._leaves(name) is not None
-        if not leaves and os.path.isfile(os.path.join(self.path, path)):
+        outside = self._outside(name)
+        if outside is None and os.path.isfile(os.path.join(self.path, path)):
             return None
         end = posixpath.basename(path)
         if near is not None and os.path.basename(near).lower() == end.lower():
             return near
-        inside = leaves and self._leaves(end) is None and os.path.isfile(os.path.join(self.path, end))
+        inside = (
+            outside is not None
+            and self._outside(end) is None
+            and os.path.isfile(os.path.join(self.path, end))
+        )
         return end if inside else None
 
-    def _leaves(self, name: Any) -> str | None:
+    def _outside(self, name: Any) -> str | None:
+        """Describe a path that leads out of this folder, or is none at all; None for a path inside."""
         if not isinstance(name, str) or not name or "\0" in name:
             return shown(name)
         try:
