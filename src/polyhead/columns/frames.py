@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def family_of(obj: Any) -> tuple[str, set[str]]:
 
 
 def index_of(obj: Any) -> Any:
-    """The index of a pandas series or frame, or of the first axis of an xarray DataArray; None for anything else."""
+    """Return the index of a pandas series or frame, or of the first axis of an xarray DataArray; None otherwise."""
     if type(obj).__module__.partition(".")[0] == "xarray":
         return getattr(obj, "indexes", {}).get(next(iter(getattr(obj, "dims", ())), None))
     family, names = family_of(obj)
@@ -86,29 +87,23 @@ def _from_pandas(series: Any) -> Values:
     first = (series.iloc if hasattr(series, "iloc") else series)[:64]
     if any(_named(v) is not v for v in first):
         return from_list([_named(v) for v in series])
-    if not any(
-        hasattr(v, "__len__") and not isinstance(v, str) for v in first
-    ):  # Arrow would turn arrays into lists
+    # Arrow would turn arrays into lists
+    if not any(hasattr(v, "__len__") and not isinstance(v, str) for v in first):
+        import pyarrow as pa
+
         from polyhead.columns.arrow import from_arrow
 
-        values = _try_arrow(series)
-        if values is not None:
-            return from_arrow(values)
+        array = None
+        with contextlib.suppress(pa.ArrowException, TypeError, ValueError, OverflowError):
+            array = pa.array(series, from_pandas=True)
+        if array is not None:
+            return from_arrow(array)
     return from_list(list(series))
 
 
 def _named(value: Any) -> Any:
     """Return an interval, such as ``(0, 18]`` from ``pd.cut``, as a string, and any other value unchanged."""
     return str(value) if type(value).__name__ == "Interval" else value
-
-
-def _try_arrow(series: Any) -> Any:
-    import pyarrow as pa
-
-    try:
-        return pa.array(series, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return None
 
 
 def _from_polars(series: Any) -> Values:
