@@ -63,7 +63,7 @@ def test_rows_of_rows_equal_numpy_indexing(first, data):
 def test_rows_of_rows_are_one_view():
     source = Disk(10)
     view = source.select(slice(2, 10)).select([3, 1])
-    assert view.source is source
+    assert view._source is source
     assert view.ids.tolist() == [5, 3]
 
 

@@ -8,7 +8,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from polyhead.errors import DataError, Problem, as_list, is_number, is_size, sho
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.column_merge import forms, merged_facts, same_columns
 from polyhead.sources.interleave import Interleaving
-from polyhead.sources.source import OwnSource, Source, checked_rows, columns_of
+from polyhead.sources.source import DerivedSource, OwnSource, Source, checked_rows, columns_of
 
 
 class _CachingView(OwnSource):
@@ -42,38 +42,22 @@ class _CachingView(OwnSource):
         return view
 
 
-class _Reordered(_CachingView):
+class _Reordered(_CachingView, DerivedSource):
     """Rows of another source, in an order of their own."""
 
-    source: Source
-
-    @abstractmethod
-    def _rows(self, ids: np.ndarray) -> np.ndarray:
-        """Return the rows of the source for rows of this view."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.source.columns
-
     def _whole(self, name: str) -> Values | None:
-        whole = self.source.column(name)
+        whole = self._source.column(name)
         if whole is None or _copied_row_bytes(whole) * len(self) > LIMIT_BYTES:
             return None
         return take(whole, self._rows(np.arange(len(self))))
 
-    def about(self, name: str) -> About:
-        return self.source.about(name)
-
-    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        return self.source.origins(name, self._rows(ids))
-
     def only(self, columns: Sequence[str]) -> Self:
         view = self._only(columns)
-        view.source = self.source.only(columns)
+        view._source = self._source.only(columns)
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return checked_rows(self.source, self._rows(ids))
+        return checked_rows(self._source, self._rows(ids))
 
 
 class Rows(_Reordered):
@@ -92,10 +76,9 @@ class Rows(_Reordered):
     """
 
     def __init__(self, source: Source, ids: np.ndarray) -> None:
+        super().__init__(source._source if isinstance(source, Rows) else source)
         ids = np.asarray(ids, np.int64)
-        self.source: Source = source.source if isinstance(source, Rows) else source
         self.ids: np.ndarray = source.ids[ids] if isinstance(source, Rows) else ids
-        self.sequential = self.source.sequential
         self._cache: dict[str, Values] = {}
 
     def __len__(self) -> int:
@@ -104,15 +87,9 @@ class Rows(_Reordered):
     def _rows(self, ids: np.ndarray) -> np.ndarray:
         return self.ids[ids]
 
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self.source.ids_of(self.ids[rows])
-
     def _whole(self, name: str) -> Values | None:
-        whole, run = self.source.column(name), _run(self.ids)
+        whole, run = self._source.column(name), _run(self.ids)
         return whole[run] if run is not None and isinstance(whole, np.ndarray) else super()._whole(name)
-
-    def pandas_index(self, ids: np.ndarray) -> Any:
-        return self.source.pandas_index(self.ids[ids])
 
 
 class Concat(_CachingView):
@@ -250,7 +227,8 @@ class Mix(_Reordered):
                 expected = "at least one row to mix in"
                 raise DataError(Problem(f"source {number}", expected, found, "Leave it out."))
         joined = Concat(sources, join, "mix(other, weights=...")
-        self.source, self._starts, self.sequential = joined, joined.starts, joined.sequential
+        super().__init__(joined)
+        self._starts = joined.starts
         self._lengths = np.array([len(source) for source in sources])
         self._order = Interleaving(self.weights)
         if length is not None and not is_size(length):
@@ -261,8 +239,11 @@ class Mix(_Reordered):
     def __len__(self) -> int:
         return self._length
 
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        return rows
+
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return self.source.coded(self._rows(ids))
+        return self._source.coded(self._rows(ids))
 
     def _rows(self, ids: np.ndarray) -> np.ndarray:
         which, before = self._order.at(ids)

@@ -314,7 +314,7 @@ def mapped_column(source: Source, name: str) -> np.ndarray | None:
 
 
 class DerivedSource(OwnSource):
-    """The rows of another source, in its order, with other columns."""
+    """Rows of another source: by default all of them, in its order, with other columns."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -327,14 +327,18 @@ class DerivedSource(OwnSource):
     def columns(self) -> tuple[str, ...]:
         return self._source.columns
 
+    def _rows(self, ids: np.ndarray) -> np.ndarray:
+        """Return the rows of the source for rows of this view."""
+        return ids
+
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._source.ids_of(rows)
+        return self._source.ids_of(self._rows(rows))
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        return self._source.origins(name, ids)
+        return self._source.origins(name, self._rows(ids))
 
     def pandas_index(self, ids: np.ndarray) -> Any:
-        return self._source.pandas_index(ids)
+        return self._source.pandas_index(self._rows(ids))
 
     def about(self, name: str) -> About:
         return self._source.about(name)
@@ -358,12 +362,6 @@ class _Columns(DerivedSource):
     def only(self, columns: Sequence[str]) -> Source:
         self._require(columns)
         return self._source.only(columns)
-
-    def first_rows(self, name: str, rows: int = 32) -> Values:
-        self._require([name])
-        if isinstance(self._source, OwnSource):
-            return self._source.first_rows(name, rows)
-        return super().first_rows(name, rows)
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return columns_of(self._source, checked_rows(self._source, ids), self._names)
