@@ -152,16 +152,16 @@ def number_lists(
     whole = _plain_numbers(rows)
     if whole is not None and whole.shape == (len(rows), width):
         return whole, np.zeros(len(rows), bool)
-    out, unread = np.full((len(rows), width), np.nan), np.zeros(len(rows), bool)
+    array, unread = np.full((len(rows), width), np.nan), np.zeros(len(rows), bool)
     for i, row in enumerate(rows):
-        found = _plain_numbers(row)
-        if found is not None and found.shape == (width,):
-            out[i] = found
+        numbers = _plain_numbers(row)
+        if numbers is not None and numbers.shape == (width,):
+            array[i] = numbers
         else:
-            text = counted(len(row), "number") if found is not None and found.ndim == 1 else shown(row)
-            findings.leave_out(code, where(i), what, text)
+            flat = numbers is not None and numbers.ndim == 1
+            findings.leave_out(code, where(i), what, counted(len(row), "number") if flat else shown(row))
             unread[i] = True
-    return out, unread
+    return array, unread
 
 
 def _plain_numbers(values: Any) -> np.ndarray | None:
@@ -282,19 +282,16 @@ def missing_images(
         findings.add("nothing-left", "the annotations", expected, found, "See the warnings of the report.")
         for problem in findings.report().warnings:
             findings.add(problem.code, problem.place, problem.expected, problem.found, problem.fix)
-    reasons = [
-        f"{number:,} {words}"
-        for number, words in (
-            (int((without_annotation & missing).sum()), "without annotation"),
-            (int(all_dropped.sum()), "with all annotations left out"),
-        )
-        if number
-    ]
+    reasons = {
+        "without annotation": int((without_annotation & missing).sum()),
+        "with all annotations left out": int(all_dropped.sum()),
+    }
+    why = ", ".join(f"{number:,} {words}" for words, number in reasons.items() if number)
     assumed = int((without_annotation & empty).sum())
     findings.summary(
         counted(count, "image"),
         f"{int((n_kept > 0).sum()):,} annotated",
-        f"{int(missing.sum()):,} missing" + (f": {', '.join(reasons)}" if reasons else ""),
+        f"{int(missing.sum()):,} missing" + (f": {why}" if why else ""),
         f"{int(empty.sum()):,} empty" + (f": {assumed:,} without annotation" if assumed else ""),
     )
     return missing

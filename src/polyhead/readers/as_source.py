@@ -45,11 +45,5 @@ def _require_no_datasets(columns: Mapping[str, Any]) -> None:
     for name, values in columns.items():
         if words := fix_for_rows(values):
             expected = "one entry per row: an array, a list, or anything with a length and batch indexing"
-            raise DataError(
-                Problem(
-                    place(column=name),
-                    expected,
-                    f"{shown(type(values).__name__)}, whose items are rows",
-                    words,
-                )
-            )
+            found = f"{shown(type(values).__name__)}, whose items are rows"
+            raise DataError(Problem(place(column=name), expected, found, words))

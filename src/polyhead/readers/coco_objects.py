@@ -45,20 +45,17 @@ def mask_of(
     for flat in segmentation:
         ring = _ring(flat)
         if ring is None:
-            odd = (
-                isinstance(flat, list) and len(flat) % 2 and not any(isinstance(n, (list, str)) for n in flat)
-            )
-            findings.leave_out(
-                "mask", where(entry), expected, counted(len(flat), "number") if odd else shown(flat)
-            )
+            numbers = isinstance(flat, list) and not any(isinstance(n, (list, str)) for n in flat)
+            found = counted(len(flat), "number") if numbers and len(flat) % 2 else shown(flat)
+            findings.leave_out("mask", where(entry), expected, found)
             return None
         if not np.isfinite(ring).all():
             findings.leave_out("mask-number", where(entry), "polygons of finite numbers", shown(flat))
             return None
-        rings += [ring.reshape(-1, 2)] if len(ring) >= 6 else []
-        if len(ring) < 6:
-            fix = "The polygon is left out."
-            found = f"{len(ring) // 2}"
+        if len(ring) >= 6:
+            rings.append(ring.reshape(-1, 2))
+        else:
+            found, fix = f"{len(ring) // 2}", "The polygon is left out."
             findings.add("mask-short", where(entry), "at least three corners", found, fix, warning=True)
     return Polygons(size, tuple(rings)) if rings else None
 

@@ -91,9 +91,8 @@ def _scalar_plainer(kind: Any) -> Callable[[Any], Any]:
         if kind == pa.int64() and not -(2**63) <= converted < 2**63:
             raise BadValue(0, "integers of 64 bits", shown(converted))
         if kind == pa.float64() and isinstance(value, (int, np.integer)) and converted != value:
-            raise BadValue(
-                0, "numbers that float64 holds exactly, as some are fractions", shown(value), AS_TEXT
-            )
+            expected = "numbers that float64 holds exactly, as some are fractions"
+            raise BadValue(0, expected, shown(value), AS_TEXT)
         return converted
 
     return plain
@@ -137,12 +136,10 @@ def read(kind: Any, array: Any) -> list[Any]:
         return [items[at[i] : at[i + 1]] if ok else None for i, ok in enumerate(present)]
     columns = [read(field.type, part) for field, part in zip(kind, array.flatten(), strict=True)]
     names = [field.name.removeprefix(f"{form}:") for field in kind]
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-    decoded = [
-        row if form == "fields" or not ok else _put_together(form, row)
-        for row, ok in zip(rows, present, strict=True)
-    ]
-    return [value if ok else None for value, ok in zip(decoded, present, strict=True)]
+    rows: list[Any] = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    if form != "fields":
+        rows = [_put_together(form, row) if ok else None for row, ok in zip(rows, present, strict=True)]
+    return [row if ok else None for row, ok in zip(rows, present, strict=True)]
 
 
 def _reads_as_written(kind: Any) -> bool:
