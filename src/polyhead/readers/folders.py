@@ -235,9 +235,8 @@ def _classes(base: Root, names: Sequence[str], findings: Findings) -> tuple[Code
             expected = "an image in the folder of a class"
             findings.add("no-class", where, expected, "one outside", "Its label is missing.", warning=True)  # fmt: skip
     missing = labels.count(None)
-    findings.note(
-        f"{counted(len(categories), 'class')}; {counted(len(names) - missing, 'image')} labeled, {missing:,} missing"
-    )
+    labeled = counted(len(names) - missing, "image")
+    findings.note(f"{counted(len(categories), 'class')}; {labeled} labeled, {missing:,} missing")
     return Coded(np.array([-1 if f is None else code[f] for f in labels], np.int32), categories), categories
 
 

@@ -77,11 +77,9 @@ def _object(
     marks = {mark: _mark_value(mark, word) for mark, word in words.items()}
     hard = marks.pop("difficult")
     if hard is None and words["difficult"].lower() not in _UNSAID:
+        found, dropped = shown(words["difficult"]), findings.invalid == "drop"
         fix = "It is taken as 0."
-        findings.add(
-            "difficult", where, "0 or 1 as <difficult>", shown(words["difficult"]), fix,
-            warning=findings.invalid == "drop",
-        )  # fmt: skip
+        findings.add("difficult", where, "0 or 1 as <difficult>", found, fix, warning=dropped)
     return VocObject(number, where, name, edges, bool(hard), marks)
 
 

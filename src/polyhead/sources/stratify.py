@@ -45,8 +45,10 @@ def _warn_of_labels(source: Source, name: str) -> None:
     label = (str, bytes, int, np.integer)
     for row in plain(first_rows(source, name)):
         values = row.tolist() if isinstance(row, np.ndarray) and row.ndim == 1 else row
-        rest = [value for value in values if not isinstance(value, str)] if isinstance(values, _LISTS) else []
-        if rest and all(isinstance(value, label) or value is None for value in rest):
+        no_names = (
+            [value for value in values if not isinstance(value, str)] if isinstance(values, _LISTS) else []
+        )
+        if no_names and all(isinstance(value, label) or value is None for value in no_names):
             names = "[str(one) for one in row if one is not None]"
             fix = f"Give names: [None if row is None else {names} for row in column]."
             found = f"{shown(values)}; only rows with and without a list are balanced"
@@ -206,11 +208,8 @@ def _flags(rows: Any) -> np.ndarray | None:
 def _names(rows: Any) -> list[set[str]] | None:
     """Return rows of names as sets; None for any other rows."""
     lists = [row.tolist() if isinstance(row, np.ndarray) else row for row in rows]
-    if not all(isinstance(row, _LISTS) for row in lists):
-        return None
-    return (
-        [set(row) for row in lists] if all(isinstance(name, str) for row in lists for name in row) else None
-    )
+    named = all(isinstance(row, _LISTS) and all(isinstance(name, str) for name in row) for row in lists)
+    return [set(row) for row in lists] if named else None
 
 
 def _holds_arrays(values: Values) -> bool:
@@ -232,11 +231,8 @@ def _present(values: Values) -> np.ndarray:
     if isinstance(values, np.ndarray) and values.dtype != object:
         if values.dtype.kind not in "fc":
             return np.ones(len(values), bool)
-        flat = (
-            values[i : i + CHUNK].reshape(len(values[i : i + CHUNK]), -1)
-            for i in range(0, len(values), CHUNK)
-        )
-        return np.concatenate([~np.isnan(chunk).all(axis=1) for chunk in flat])
+        chunks = (values[i : i + CHUNK] for i in range(0, len(values), CHUNK))
+        return np.concatenate([~np.isnan(chunk.reshape(len(chunk), -1)).all(axis=1) for chunk in chunks])
     return np.fromiter((not _has_no_label(v) for v in values), bool, len(values))
 
 
