@@ -226,6 +226,8 @@ def test_a_state_of_another_feed_is_refused_with_every_difference():
 def test_a_state_of_other_rows_or_another_declaration_is_refused():
     state = json.loads(json.dumps(make(drop_remainder=True).state()))
     assert make(drop_remainder=True).restore(state).state() == state
+    of_numpy = {**state, "epoch": np.int64(state["epoch"]), "step": np.int64(state["step"])}
+    assert json.loads(json.dumps(make(drop_remainder=True).restore(of_numpy).state())) == state
     other = columns(seed=1)
     for changes, expected in [
         (

@@ -79,11 +79,8 @@ def outputs(features: Any, heads: Mapping[str, Head] | HasHeads) -> dict[str, ke
             tensor = features.get(name, features.get(None))
             if tensor is None:
                 expected = f"features for it among {shown(list(features))}"
-                where, near = (
-                    f"outputs(), {place(head=name)}",
-                    similar(name, [n for n in features if n is not None]),
-                )
-                raise ContractError(Problem(where, expected, "none", near))
+                near = similar(name, [key for key in features if key is not None])
+                raise ContractError(Problem(f"outputs(), {place(head=name)}", expected, "none", near))
         else:
             tensor = features
         if not hasattr(tensor, "shape"):

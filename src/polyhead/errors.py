@@ -145,9 +145,8 @@ def plain_scalar(value: Any) -> Any:
     """
     if not hasattr(value, "item") or getattr(value, "shape", None) != ():
         return value
-    dates = (
-        getattr(getattr(value, "dtype", None), "kind", "") in "mM"
-    )  # these have a unit, which Python's do not
+    # dates have a unit, which Python's do not
+    dates = getattr(getattr(value, "dtype", None), "kind", "") in "mM"
     return value if dates else value.item()
 
 

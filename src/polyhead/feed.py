@@ -390,6 +390,6 @@ class Feed(FeedAdapter):
             ContractError: if the state belongs to a feed of other rows, batches, order or declaration.
         """
         self._identity.require(state)
-        self._iterator.position.set_epoch(state["epoch"], state["step"])
+        self._iterator.position.set_epoch(int(state["epoch"]), int(state["step"]))
         self._bound = self._bound or Structure.of_state(state.get("structure"), self.inputs, self.heads)
         return self

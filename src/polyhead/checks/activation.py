@@ -57,9 +57,8 @@ def activation(tensor: Any) -> str | None:
         function = getattr(operation, "activation", None)
         applied = getattr(function, "__name__", None)
         if function is not None and applied != "linear":
-            known = applied is not None and hasattr(
-                keras.activations, applied
-            )  # a user's own function is unknown
+            # a user's own function is unknown
+            known = applied is not None and hasattr(keras.activations, applied)
             return None if not known or hasattr(operation, "cell") else str(applied)
         if function is not None and hasattr(operation, "kernel"):
             return "linear"

@@ -133,13 +133,15 @@ def check_model_inputs(
         if kind.dtype == "float32":
             dtype = str(getattr(tensors.get(name), "dtype", "float32"))
             cut = fractions_cut(where, dtype, "float32", 'Say ph.Array(dtype="int32")')
-            yield from [cut] if cut is not None else []
+            if cut is not None:
+                yield cut
         if name in collapsing and any(type(layer).__name__ in _FLOATS for layer in layers):
             yield collapsing[name]
         known = _rows_of_embedding(layers)
         if known is not None and name in numbers and not kind.names and cut is None:
-            problem = unknown_ids(layers, numbers[name](), partial(_at_row, name))
-            yield from [problem] if problem is not None else []
+            problem = unknown_ids(layers, numbers[name](), partial(_place_of_row, name))
+            if problem is not None:
+                yield problem
         if known is not None and len(kind.names) > known[0]:
             expected = f"an embedding of {len(kind.names):,} rows, one for each word of the vocabulary"
             fix = f"Say keras.layers.Embedding(len(feed.inputs[{name!r}].names), ...)."
@@ -152,8 +154,9 @@ def check_model_inputs(
             problem = unscaled_images(where, layers, fix)
         else:
             problem = rescaled_twice(where, model, "pixels of 0–1, scaled by the feed", fix)
-        yield from [problem] if problem is not None else []
+        if problem is not None:
+            yield problem
 
 
-def _at_row(name: str, row: int) -> str:
+def _place_of_row(name: str, row: int) -> str:
     return place(input=name, row=row)

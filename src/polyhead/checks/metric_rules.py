@@ -176,10 +176,8 @@ def _check_metric_names(metrics: Mapping[str, Iterable[Any]], by_hand: bool) -> 
             name = f"{head}_{metric.name}"
             owner = owners.setdefault(id(metric), head)
             if owner != head:
-                expected, found = (
-                    "a metric of its own",
-                    f"{metric.name}, which is that of head `{owner}` as well",
-                )
+                expected = "a metric of its own"
+                found = f"{metric.name}, which is that of head `{owner}` as well"
                 fix = "It would count the rows of both heads together: make one for each."
                 yield Problem(place(head=head), expected, found, fix, "metric-shared", warning=by_hand)
             elif name in logged:
@@ -264,9 +262,8 @@ def _check_scale(
         if kind in _SWEEPS | _DISTANCES or ("softmax" in head.probabilities and kind in one_by_one):
             fix = activation
         elif from_logits is False:
-            by_name = (
-                "" if by_hand else f", or metrics=[{metric.name!r}]"
-            )  # Keras makes those for probabilities
+            # by hand, Keras makes a metric given by name for probabilities
+            by_name = "" if by_hand else f", or metrics=[{metric.name!r}]"
             fix = f"Say {title}(from_logits=True){by_name}."
         elif any(0 < cut < 1 for cut in cuts):
             by_name = "" if by_hand else 'metrics=["accuracy"], or '

@@ -121,14 +121,9 @@ def _begins_there(tensor: Any, seen: ArrayStatistics) -> bool:
     import keras
 
     try:
-        middle = float(keras.ops.stop_gradient(keras.ops.mean(bias.value)))
-    except (
-        TypeError
-    ):  # while JAX trains on several devices, the step has the weights: they were checked before
+        start = float(keras.ops.stop_gradient(keras.ops.mean(bias.value)))
+    except TypeError:
+        # while JAX trains on several devices, the step has the weights: they were checked before
         return True
-    apart = abs(middle - seen.mean)
-    return (
-        apart <= max(3 * seen.deviation, 0.1 * abs(seen.mean))
-        and seen.mean != 0
-        and apart < abs(seen.mean) / 2
-    )
+    apart = abs(start - seen.mean)
+    return apart <= max(3 * seen.deviation, 0.1 * abs(seen.mean)) and apart < abs(seen.mean) / 2

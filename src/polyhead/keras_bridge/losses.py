@@ -194,14 +194,15 @@ class LabeledMean(keras.losses.Loss):
         Raises:
             ContractError: if the declaration has no JSON.
         """
+        declared = self.declared
+        if isinstance(declared, Declaration):
+            declared = json.dumps(declared.to_dict())
         return {
             "loss": serialized(self.loss),
             "elementwise": self.elementwise,
             "mean_weight": self.mean_weight,
             "head": self.head,
-            "declared": json.dumps(self.declared.to_dict())
-            if isinstance(self.declared, Declaration)
-            else self.declared,
+            "declared": declared,
             "position": self.position,
             "logits": self.logits,
             "name": self.name,
