@@ -65,7 +65,7 @@ def test_batches_have_inputs_alone_and_heads_stay_as_learned(feed):
     assert batches[0].labels == {}
     assert batches[0].weights is None
     assert [batch.ids.tolist() for batch in batches] == [[0, 1], [2, 3], [4]]
-    assert not new.weighted
+    assert not new.weighted_heads
     again = new.on(COLUMNS)
     assert again.heads == feed.heads
     assert len(next(iter(again))) == 3

@@ -115,10 +115,12 @@ def without_effect(model: Any, heads: Mapping[str, Head]) -> Iterator[Problem]:
     for name, head in heads.items() if compiled is not None else ():
         if name not in compiled.losses:
             continue
-        words = [f"weight={shown(one)}" for one in (compiled.weights[name], head.weight)]
+        words = [f"weight={shown(weight)}" for weight in (compiled.weights[name], head.weight)]
         changes = [words] if head.weight not in (1, compiled.weights[name]) else []
         if not takes_default_loss(head):
-            changes.append([f"loss={_loss_in_words(one)}" for one in (compiled.losses[name].loss, head.loss)])
+            changes.append(
+                [f"loss={_loss_in_words(loss)}" for loss in (compiled.losses[name].loss, head.loss)]
+            )
         for known, found in changes:
             if known != found:
                 expected = f"{known}, which the model was compiled with"

@@ -107,8 +107,9 @@ class FeedAdapter(KerasInput):
                     if len(shape) == 1 and hasattr(labels, "dtype"):
                         checked_labels(name, labels, np.broadcast_to(0.0, (len(labels), *shape)))
         except (ContractError, DataError) as error:
-            found = [replace(one, place=f"fit(validation_data=), {one.place}") for one in error.problems]
-            raise type(error)(*found) from None
+            where = "fit(validation_data=), "
+            problems = [replace(problem, place=where + problem.place) for problem in error.problems]
+            raise type(error)(*problems) from None
 
     # Weights, for `compile` --------------------------------------------------------------------------------
 

@@ -109,15 +109,15 @@ def restored_backup(call: Call, steps: int) -> Backup | None:
 
 
 def _backup_of(epoch: int, batch: int, save_freq: Any, model: Any, steps: int) -> Backup:
-    taken, before = _iterations(model), epoch * steps
-    if batch == 0 and (save_freq == "epoch" or taken == before):
+    iterations = _iterations(model)
+    in_epoch = None if iterations is None else iterations - epoch * steps
+    if batch == 0 and (save_freq == "epoch" or in_epoch == 0):
         return Backup(epoch, 0)  # saved between two epochs
     done = batch + 1
     # if one execution has several steps, Keras 3.10 gives the first of them, newer versions the last
-    several = steps_per_execution(model)
-    if taken is not None and done < taken - before < done + several:
-        done = taken - before
-    return Backup(epoch, min(done, steps), taken is None or taken - before <= done)
+    if in_epoch is not None and done < in_epoch < done + steps_per_execution(model):
+        done = in_epoch
+    return Backup(epoch, min(done, steps), in_epoch is None or in_epoch <= done)
 
 
 def steps_per_execution(model: Any) -> int:

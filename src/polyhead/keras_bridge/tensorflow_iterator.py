@@ -41,9 +41,9 @@ def dataset_for(call: Call, batches: Callable[[], Iterator[Any]], specs: Any) ->
     if _draws_in_step(call):
         return StepDataset(batches, specs)
     if any(spec is None for spec in flat):  # which a generator of TensorFlow's cannot yield
-        there = tuple(_given_leaves(specs))
+        given_specs = tuple(_given_leaves(specs))
         tuples = tf.data.Dataset.from_generator(
-            lambda: map(tuple, map(_given_leaves, batches())), output_signature=there
+            lambda: map(tuple, map(_given_leaves, batches())), output_signature=given_specs
         )
         pack = tf.autograph.experimental.do_not_convert(lambda *tensors: _packed(specs, tensors))
         dataset = tuples.map(pack)
