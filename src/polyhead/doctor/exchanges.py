@@ -22,10 +22,10 @@ def cycles(paths: list[Path]) -> Iterator[tuple[Path, ...]]:
 
 
 def one_further(
-    taken: tuple[Path, ...], tensors: Mapping[Path, ExaminedTensor]
+    group: tuple[Path, ...], tensors: Mapping[Path, ExaminedTensor]
 ) -> dict[Path, ExaminedTensor]:
     """Return the tensor of the next path for each path, in the order of ``tensors``."""
-    others = dict(zip(taken, (*taken[1:], taken[0]), strict=True))
+    others = dict(zip(group, (*group[1:], group[0]), strict=True))
     return {path: tensors[others[path]] for path in tensors if path in others}
 
 

@@ -107,19 +107,19 @@ def check_inputs(reading: Reading, matches: Matches, model: Any) -> list[Problem
 
     problems_of = {path: mismatches(path, slot, matches.name(("x", path))) for path, slot in slots.items()}
     problems: list[Problem] = []
-    for taken in sorted(cycles(list(slots)), key=len):
-        meant = one_further(taken, slots)
+    for group in sorted(cycles(list(slots)), key=len):
+        meant = one_further(group, slots)
         reasons = [
             p
-            for path in taken
+            for path in group
             for p in problems_of[path]
             if p.code == "input-shape" or (p.code == "input-dtype" and isinstance(path[-1], int))
         ]
         if reasons and not any(
-            p.code in _WRONG for at, slot in meant.items() for p in mismatches(at, slot, "")
+            p.code in _WRONG for path, slot in meant.items() for p in mismatches(path, slot, "")
         ):
             problems.append(exchanged("x", slots, meant, reasons[0]))
-            problems_of |= {path: [] for path in taken}
+            problems_of |= {path: [] for path in group}
     return problems + [p for path in problems_of for p in problems_of[path]]
 
 

@@ -38,9 +38,9 @@ def labels_in_inputs(reading: Reading, matches: Matches, problems: list[Problem]
         reported = any(problem.place.startswith(name) and not problem.warning for problem in problems)
         if whole or reported or not _are_telling(stats) or not columns.keys() >= set(hashes):
             continue
-        at, column = columns[hashes[0]]
-        which = f", column {column}" if len(hashes) == 1 < len(_column_hashes(inputs[at])) else ""
-        got = f"those of {matches.name(at)}{which}, in all {counted(stats.rows, 'row')} read"
+        input_path, column = columns[hashes[0]]
+        which = f", column {column}" if len(hashes) == 1 < len(_column_hashes(inputs[input_path])) else ""
+        got = f"those of {matches.name(input_path)}{which}, in all {counted(stats.rows, 'row')} read"
         fix = "Leave them out of the inputs: the model would only copy them."
         expected, code = "labels that no input has", "label-in-input"
         yield Problem(name, expected, got, fix, code, warning=True)

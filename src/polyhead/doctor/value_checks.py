@@ -79,36 +79,36 @@ def check_outputs(reading: Reading, matches: Matches) -> tuple[list[Problem], di
     stats = {path: reading.stats["y", path] for path in outputs}
     flaws = {p: check_label_values(matches.name(("y", p)), slot, stats[p]) for p, slot in outputs.items()}
 
-    def softer(taken: tuple[Path, ...]) -> bool:
+    def softer(group: tuple[Path, ...]) -> bool:
         """Return whether fractions would replace whole numbers where a loss reads 0 and 1."""
         return any(
             outputs[other].loss in UNIT_LOSSES and stats[other].whole and not stats[path].whole
-            for path, other in zip(taken, (*taken[1:], taken[0]), strict=True)
+            for path, other in zip(group, (*group[1:], group[0]), strict=True)
         )
 
     problems: list[Problem] = []
-    for taken in cycles(list(stats)):
-        meant, current = one_further(taken, outputs), {path: outputs[path] for path in taken}
+    for group in cycles(list(stats)):
+        meant, current = one_further(group, outputs), {path: outputs[path] for path in group}
         wrong = {  # (N,) alone, of which only a loss of one's own is wrong, tells nothing
             path: flaw
             for path, slot in current.items()
             if (flaw := flaws[path]) is not None and not flaw.warning
             if not (slot.own_loss and _lacks_last_axis(stats[path].shape, slot.shape))
         }
-        if not wrong or not _suit(meant, reading) or softer(taken):
+        if not wrong or not _suit(meant, reading) or softer(group):
             continue
-        pairs = itertools.combinations(taken, 2) if len(taken) == 3 else ()
+        pairs = itertools.combinations(group, 2) if len(group) == 3 else ()
         if any(_suit(current | one_further(pair, outputs), reading) for pair in pairs):
             continue  # two of them are exchanged
         (path, flaw), *others = wrong.items()
         fitting = next(path_ for path_, slot in meant.items() if slot is outputs[path])
         if not others and _may_be_scaled(flaw, stats[fitting]):
-            if len(taken) == 2:
+            if len(group) == 2:
                 flaws[path] = _or_exchanged(flaw, meant, current)
             continue
         problems.append(exchanged("y", outputs, meant, flaw))
         outputs |= meant
-        flaws |= dict.fromkeys(taken)
+        flaws |= dict.fromkeys(group)
     left = (flaw for path, flaw in flaws.items() if not _reads_as_it_likes(outputs[path], stats[path]))
     return [*problems, *filter(None, left)], outputs
 

@@ -31,7 +31,7 @@ def pair_feed(pipeline: Found, tree: ast.Module, flows: Any) -> tuple[str, list[
     """The code of a feed for a pair of flows, notes on what changed, and mistakes in the script.
 
     Args:
-        found: the flow of the images, with the flow of the masks.
+        pipeline: the flow of the images, with the flow of the masks.
         tree: the script.
         flows: both flow objects, if they were created; otherwise None.
     """
@@ -40,31 +40,28 @@ def pair_feed(pipeline: Found, tree: ast.Module, flows: Any) -> tuple[str, list[
     assert pipeline.masks.call is not None
     calls = pipeline.call, pipeline.masks.call
     of_images, of_masks = (generator_arguments(tree, call) for call in calls)
-    arguments = FRAME if pipeline.kind == "flow_from_dataframe" else FOLDER
-    values = {name: call_argument(calls[0], i, name) for i, name in enumerate(arguments)}
-    if pipeline.kind == "flow":
-        values["batch_size"], values["shuffle"] = (
-            call_argument(calls[0], i, name) for i, name in ((2, "batch_size"), (3, "shuffle"))
-        )
+    arguments: tuple[str, ...] = FRAME if pipeline.kind == "flow_from_dataframe" else FOLDER
+    arguments = ("x", "y", "batch_size", "shuffle") if pipeline.kind == "flow" else arguments
+    values, of_mask_flow = (
+        {name: call_argument(call, i, name) for i, name in enumerate(arguments)} for call in calls
+    )
     image = Guess("Image") if pipeline.kind == "flow" else image_guess(values)
     lines, changed, wrong = _DATA[pipeline.kind](calls, flows)
     if settings_differ(of_images, of_masks):
         wrong.append("the two generators have different arguments: images and masks are augmented apart")
-    seeds = [_said(call_argument(call, None, "seed")) for call in calls]
-    at = 3 if pipeline.kind == "flow" else arguments.index("shuffle")
-    shuffled = any(literal(call_argument(call, at, "shuffle"), True) for call in calls)
+    seeds = [_literal_or_code(call_argument(call, None, "seed")) for call in calls]
+    shuffled = any(literal(args["shuffle"], True) for args in (values, of_mask_flow))
     drawn = shuffled or any(augmentations(settings)[0] for settings in (of_images, of_masks))
     if drawn and (seeds[0] != seeds[1] or seeds[0] is None):
         wrong.append(f"the flows have the seeds {seeds[0]} and {seeds[1]}: images and masks are drawn apart")
     head = mask_guess(flows[1]) if flows else Guess("Mask", (), "values=(0, 255) if they are black and white")
-    code, words = flow_code(
-        ["import polyhead as ph", "", *lines], {"image": image}, {"mask": head}, values, of_images
-    )
+    lines = ["import polyhead as ph", "", *lines]
+    code, of_flow = flow_code(lines, {"image": image}, {"mask": head}, values, of_images)
     changed.append("an image and its mask are one row, and move by one matrix")
-    return code, [*changed, *words], wrong
+    return code, [*changed, *of_flow], wrong
 
 
-def _said(node: ast.expr | None) -> Any:
+def _literal_or_code(node: ast.expr | None) -> Any:
     """The value of an argument, or its code if it is not a literal; None if it was omitted."""
     return None if node is None else literal(node, ast.unparse(node))
 
@@ -140,8 +137,8 @@ def _data_of_frames(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], l
             paths = f"[os.path.join({ast.unparse(folder)}, name) for name in {paths}]"
         columns.append(paths)
     lines = [f'data = {{"image": {columns[0]}, "mask": {columns[1]}}}']
-    more = ["import os", ""] if "os.path" in lines[0] else []
-    return [*more, *lines], [], _unpaired(flows)
+    imports = ["import os", ""] if "os.path" in lines[0] else []
+    return [*imports, *lines], [], _unpaired(flows)
 
 
 def _data_of_folders(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], list[str], list[str]]:
@@ -160,18 +157,18 @@ def _data_of_folders(calls: Sequence[ast.Call], flows: Any) -> tuple[list[str], 
         glob = [f"sorted(glob.glob({as_literal(folder + '/**/*.*')}, recursive=True))" for folder in folders]
         return ["import glob", "", f'data = {{"image": {glob[0]}, "mask": {glob[1]}}}'], [_BY_ORDER], wrong
     masks = inner[1] if pattern == "{stem}" else f"{inner[1]}/{pattern}"
-    asked = f"{as_literal(root)}, images={as_literal(inner[0])}, masks={as_literal(masks)}"
+    arguments = f"{as_literal(root)}, images={as_literal(inner[0])}, masks={as_literal(masks)}"
     hint = "a mask belongs to the image of its name; they were paired by the order of their names"
-    return [f"data = ph.read_folder({asked})"], [hint], wrong
+    return [f"data = ph.read_folder({arguments})"], [hint], wrong
 
 
 def _data_of_unknown_folders(calls: Sequence[ast.Call]) -> tuple[list[str], list[str], list[str]]:
     """The files in folders that are known only as expressions."""
     columns = []
     for call in calls:
-        folder, kinds = call_argument(call, 0, "directory"), literal(call_argument(call, 3, "classes"))
+        folder, classes = call_argument(call, 0, "directory"), literal(call_argument(call, 3, "classes"))
         parts = [ast.unparse(folder) if folder is not None else "folder"]
-        parts += [as_literal(kinds[0])] if isinstance(kinds, (list, tuple)) and len(kinds) == 1 else []
+        parts += [as_literal(classes[0])] if isinstance(classes, (list, tuple)) and len(classes) == 1 else []
         pattern = f'os.path.join({", ".join(parts)}, "**", "*.*")'
         columns.append(f"sorted(glob.glob({pattern}, recursive=True))")
     data = f'data = {{"image": {columns[0]}, "mask": {columns[1]}}}'
@@ -193,9 +190,9 @@ def _folder_of(call: ast.Call, flow: Any) -> str:
     if flow is not None:
         inside = {os.path.dirname(name) for name in flow.filenames}
         return os.path.join(flow.directory, inside.pop() if len(inside) == 1 else "")
-    kinds = literal(call_argument(call, 3, "classes"))
-    single = isinstance(kinds, (list, tuple)) and len(kinds) == 1
-    return os.path.join(folder, str(kinds[0])) if single else folder
+    classes = literal(call_argument(call, 3, "classes"))
+    single = isinstance(classes, (list, tuple)) and len(classes) == 1
+    return os.path.join(folder, str(classes[0])) if single else folder
 
 
 def _stems(folder: str, flow: Any) -> list[str]:
@@ -212,8 +209,8 @@ def _names_of_masks(images: Sequence[str], masks: Sequence[str]) -> str | None:
     if not images or len({*images} & {*masks}) * 2 >= len(images):
         return "{stem}"
     for image, mask in zip(images, masks, strict=False):
-        starts = [at for at in range(len(mask)) if mask.startswith(image, at)]  # "a" occurs twice in "a_mask"
-        forms = [(mask[:at], mask[at + len(image) :]) for at in starts]
+        starts = [i for i in range(len(mask)) if mask.startswith(image, i)]  # "a" occurs twice in "a_mask"
+        forms = [(mask[:i], mask[i + len(image) :]) for i in starts]
         counts = {form: len({f"{form[0]}{name}{form[1]}" for name in images} & {*masks}) for form in forms}
         before, after = max(counts, key=counts.__getitem__, default=("/", ""))
         if "/" not in before + after and counts[before, after] * 2 >= len(images):

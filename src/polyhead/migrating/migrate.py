@@ -265,7 +265,7 @@ def _batches_of(pipeline: Found, object_: Any) -> Iterable[Any]:
 def report_of(migrations: list[Migration], path: Path) -> str:
     """The report on a script."""
     if not migrations:
-        looked = "flow_from_dataframe, flow_from_directory, flow, Sequence, PyDataset, from_generator, generators, "
-        looked += f"{WINDOWS}, DataLoader and other data that fit gets without labels beside it"
-        return f"{path}: no data pipeline found. Looked for {looked}."
+        kinds = "flow_from_dataframe, flow_from_directory, flow, Sequence, PyDataset, from_generator, generators, "
+        kinds += f"{WINDOWS}, DataLoader and other data that fit gets without labels beside it"
+        return f"{path}: no data pipeline found. Looked for {kinds}."
     return "\n\n".join(str(migration) for migration in migrations)

@@ -134,8 +134,8 @@ def pipelines(tree: ast.Module) -> list[Found]:
                 Found("generator", n.name, n.lineno, None, name) for n in inner if n.name not in wrapped
             ]
     used = {pipeline.expression.partition("(")[0] for pipeline in result}
-    never = [n for n in nodes(tree, ast.ClassDef) if n.name in classes - used]
-    result += [Found("PyDataset", node.name, node.lineno) for node in never]
+    uncalled = [n for n in nodes(tree, ast.ClassDef) if n.name in classes - used]
+    result += [Found("PyDataset", node.name, node.lineno) for node in uncalled]
     return sorted(result, key=lambda pipeline: pipeline.line)
 
 

@@ -28,8 +28,7 @@ class Slice:
 
     def without_imports_of(self, names: Collection[str]) -> Slice:
         """Drop statements that import only these names."""
-        kept = [statement for statement in self.statements if not _imports_only(statement, set(names))]
-        return Slice(tuple(kept))
+        return Slice(tuple(node for node in self.statements if not _imports_only(node, set(names))))
 
     @property
     def lines(self) -> str:

@@ -28,10 +28,10 @@ def window_feed(call: ast.Call, targets: Any) -> tuple[str, list[str]]:
     arguments = {name: call_argument(call, i, name) for i, name in enumerate(_ARGUMENTS)}
     if arguments["data"] is None or literal(arguments["targets"], "") is None or arguments["targets"] is None:
         return "", ["there are no targets: take windows from the dataset, and say by hand what is predicted"]
-    part = ""
+    rows = ""
     if arguments["start_index"] is not None or arguments["end_index"] is not None:
         ends = [_as_code(arguments[name], "").removesuffix("None") for name in ("start_index", "end_index")]
-        part = f"[{ends[0]}:{ends[1]}]"
+        rows = f"[{ends[0]}:{ends[1]}]"
     data, labels = _as_code(arguments["data"], ""), _as_code(arguments["targets"], "")
     length = _as_code(arguments["sequence_length"], "10")
     stride, rate = _as_code(arguments["sequence_stride"], "1"), _as_code(arguments["sampling_rate"], "1")
@@ -41,7 +41,7 @@ def window_feed(call: ast.Call, targets: Any) -> tuple[str, list[str]]:
         "",
         "import polyhead as ph",
         "",
-        f"series, targets = np.asarray({data}){part}, np.asarray({labels})",
+        f"series, targets = np.asarray({data}){rows}, np.asarray({labels})",
         f"windows = np.lib.stride_tricks.sliding_window_view(series, {span}, axis=0)  # a view: nothing is copied",
         f"windows = np.moveaxis(windows, -1, 1)[: len(targets), ::{rate}]",
         f'data = {{"window": windows[::{stride}], "target": targets[: len(windows)][::{stride}]}}',
