@@ -308,10 +308,10 @@ MISTAKES = {
     ),
     "no inputs": (lambda i: ((), by_tuple(i)[1]), three, "input-count", "for `x` (4,), got 0 arrays"),
     "an input in a nesting": (
-        lambda i: ({"x": {"left": X[i]}}, by_tuple(i)[1]),
+        lambda i: ({"y": {"left": X[i]}}, by_tuple(i)[1]),
         three,
         "input-keys",
-        "input `x`: expected an array, got a dict. Yield one array for each keras.Input.",
+        "input `y`: expected an array, got a dict. Yield one array for each keras.Input.",
     ),
     "weights of one output in a tuple": (
         lambda i: (PHOTO[i], (KIND[i], MASK[i]), (np.ones((SIZE, 8, 8)),)),

@@ -173,7 +173,8 @@ def _match_input_keys(
     x: Mapping[str, Any], inputs: Sequence[ExaminedTensor], names: Sequence[str]
 ) -> tuple[Matched, Problem | None]:
     matched: Matched = {(slot.name,): slot for slot in inputs if slot.name in x}
-    nested = [name for name in names if isinstance(x.get(name), (Mapping, list, tuple))]
+    keys = x if len(names) == len(x) == 1 else names
+    nested = [key for key in keys if isinstance(x.get(key), (Mapping, list, tuple))]
     extra = [name for name in x if name not in names]
     if nested:
         found, fix = f"a {type(x[nested[0]]).__name__}", "Yield one array for each keras.Input."
