@@ -139,7 +139,9 @@ def _guess_single(column: ColumnDescription) -> Guess:
     """Return the head for one text or number per row."""
     output, counts, numbers = column.output, column.counts, column.statistics
     if column.form == "text":
-        return Guess("Categorical", balance_argument(column))
+        empty = "" in (column.texts or ())  # which a feed refuses as a name of a class
+        remark = '"" is taken for no label' if empty else ""
+        return Guess("Categorical", ('missing=""',) * empty + balance_argument(column), remark)
     loss = output.loss if output is not None and output.activation == "linear" else None
     quantity = loss is not None and output is not None and output.from_logits is None
     if column.classes in (None, 1) and numbers.zero_one and not quantity:
