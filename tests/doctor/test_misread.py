@@ -50,6 +50,7 @@ WANTED = "examine(obj): expected what fit takes: batches, or arrays as a tuple (
             {"x": X, "y": Y},
             'a dict of x, y. Say examine((data["x"], data["y"])), inputs first.',
         ),
+        ((X, np.float32(2)), "a single number in place of an array. Give arrays with an entry for each row."),
         ({"train": iter, "val": iter}, "a dict of train, val. Give one of its values; arrays as a tuple."),
         (
             ph.read_table({"x": X}),
@@ -66,6 +67,7 @@ WANTED = "examine(obj): expected what fit takes: batches, or arrays as a tuple (
         "rows of words",
         "lists",
         "dict",
+        "number",
         "dict of functions",
         "source",
     ],

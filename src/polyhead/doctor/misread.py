@@ -53,6 +53,9 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
             return f"a dict of {listed(names, 8)}", "Give one of its values; arrays as a tuple."
         example = ", ".join(f'data["{name}"]' for name in names[:2])
         return f"a dict of {listed(names, 8)}", f"Say examine(({example})), inputs first."
+    single = (hasattr(leaf, "dtype") and getattr(leaf, "shape", None) == () for _, leaf in leaves(obj))
+    if not isinstance(obj, list) and any(single):
+        return "a single number in place of an array", "Give arrays with an entry for each row."
     if not isinstance(obj, (list, tuple)) or not obj:
         return None
     if isinstance(obj, list) and all(map(_is_array, obj[:_FIRST])):
