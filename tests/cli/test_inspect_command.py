@@ -431,7 +431,8 @@ def test_a_file_whose_name_is_no_module(tmp_path):
 def test_a_feed_is_described(tmp_path):
     path = tmp_path / "feeds.py"
     path.write_text(
-        "import polyhead as ph\n"
+        "import argparse, polyhead as ph\n"
+        "argparse.ArgumentParser().parse_args()\n"  # which gets none of the command's arguments
         "def train():\n"
         "    columns = {'x': [0.5, 1.5, 2.5], 'y': [0, 1, None]}\n"
         "    return ph.Feed(columns, inputs='x', heads={'y': ph.Binary()})\n"

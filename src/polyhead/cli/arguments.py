@@ -8,7 +8,6 @@ import inspect
 import os
 import re
 import runpy
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from polyhead.doctor.feed_code import as_literal
 from polyhead.errors import DataError, PolyheadError, hints, listed, similar
 from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
+from polyhead.migrating.slicing import as_script
 from polyhead.readers.as_source import as_source
 from polyhead.sources.generator import required_arguments
 from polyhead.store.files import is_store
@@ -206,16 +206,13 @@ def import_code(path: Path, name: str) -> tuple[str, str]:
 
 
 def _run_file(path: Path) -> dict[str, Any]:
-    before = list(sys.path)
-    sys.path.insert(0, str(path.resolve().parent))  # a script can import its neighbors
     try:
-        return runpy.run_path(str(path), run_name=path.stem)
+        with as_script(path):
+            return runpy.run_path(str(path), run_name=path.stem)
     except PolyheadError as error:  # one line for each problem
         fail(f"{path}: cannot be imported: {type(error).__name__}: {error}")
     except (Exception, SystemExit) as error:  # user code can raise anything
         fail(f"{path}: cannot be imported: {quoted_error(error)}")
-    finally:
-        sys.path[:] = before
 
 
 def _returned(text: str, value: Any, code: int = WRONG_DATA) -> Any:

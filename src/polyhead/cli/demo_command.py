@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import runpy
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from polyhead.cli.keras_backend import BACKENDS, installed
 from polyhead.cli.messages import fail
+from polyhead.migrating.slicing import as_script
 
 INSTALL = 'Install the demo with: pip install "polyhead[demo]"'
 
@@ -34,13 +34,8 @@ def run_demo(
             "the examples are not part of this installation. Run the demo from a checkout, with `make demo`."
         )
     os.environ["KERAS_BACKEND"] = backend
-    argv, path = sys.argv, list(sys.path)
-    sys.argv = [str(script), str(seed)]
-    sys.path.insert(0, str(script.parent))  # a script can import its neighbors
-    try:
+    with as_script(script, str(seed)):
         runpy.run_path(str(script), run_name="__main__")
-    finally:
-        sys.argv, sys.path[:] = argv, path
 
 
 def find_example(name: str) -> Path | None:

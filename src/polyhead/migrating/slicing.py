@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,14 +87,21 @@ def trains(code: Slice) -> str:
 def run_slice(code: Slice, path: Path, predefined: dict[str, Any] | None = None) -> dict[str, Any]:
     """Run the statements with the script's folder on ``sys.path``; return the names that they define."""
     names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path), **(predefined or {})}
-    before, arguments = list(sys.path), list(sys.argv)
-    sys.path.insert(0, str(path.resolve().parent))
-    sys.argv[:] = [str(path)]  # a script that reads its arguments gets their defaults
-    try:
+    with as_script(path):
         exec(compile(ast.Module(list(code.statements), []), str(path), "exec"), names)
-    finally:
-        sys.path[:], sys.argv[:] = before, arguments
     return names
+
+
+@contextlib.contextmanager
+def as_script(path: Path, *arguments: str) -> Iterator[None]:
+    """Let code run as a script does: it can import its neighbors, and gets only these arguments."""
+    folders, argv = list(sys.path), list(sys.argv)
+    sys.path.insert(0, str(path.resolve().parent))
+    sys.argv[:] = [str(path), *arguments]
+    try:
+        yield
+    finally:
+        sys.path[:], sys.argv[:] = folders, argv
 
 
 def _imports_only(statement: ast.stmt, names: set[str]) -> bool:
