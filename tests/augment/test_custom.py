@@ -168,6 +168,7 @@ def test_a_function_may_change_the_size():
         (lambda image, **rest: {"image": image}, r"returned, got one without boxes, mask, points"),
         (lambda **all: {**all, "image": all["image"] / 255}, r"`image` of shape \(20, 30, 3\), uint8 returned"),
         (lambda **all: {**all, "image": all["image"][:10]}, r"`mask` of shape \(10, 30\), int32 returned"),
+        (lambda **all: {**all, "boxes": all["boxes"] * np.inf}, r"finite boxes returned, or NaN .*, got infinite ones"),
         (lambda **all: {**all, "boxes": all["boxes"][:1]}, r"boxes of shape \(3, 4\) returned, got shape \(1, 4\)"),
     ],
 )  # fmt: skip

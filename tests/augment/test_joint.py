@@ -234,6 +234,8 @@ def test_what_is_no_augmentation_is_refused():
         match=r"expected augmentations such as Flip\(\), got .*abs.* at position 1\. Wrap a fun",
     ):
         Joint([Flip(), abs])
+    with pytest.raises(ContractError, match=r"at position 0\. Give its augmentations one by one\."):
+        Joint([[Flip()]])
     with pytest.raises(ContractError, match=r"fit: expected one of stretch, contain, cover, got .squash."):
         Joint(fit="squash")
     with pytest.raises(ContractError, match=r"min_visible: expected a number in \[0, 1\], got 2"):

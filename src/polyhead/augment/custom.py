@@ -200,6 +200,9 @@ class Apply(Augmentation):
         """Raise unless a layer has the form that it had; images, masks and maps may have another size."""
         if name in ("boxes", "points"):
             fits, expected, fix = np.shape(returned) == before.shape, f"{name} of shape {before.shape}", ""
+            if fits and np.isinf(np.asarray(returned, np.float64)).any():
+                expected = f"finite {name} returned, or NaN for those that are dropped"
+                raise ContractError(Problem(self.place, expected, "infinite ones"))
         else:
             shape = (*size, *before.shape[2:])
             fits = isinstance(returned, np.ndarray) and returned.shape == shape

@@ -71,6 +71,8 @@ class Joint:
                 self._stages.append(Stage())
             else:
                 fix = "Wrap a function, or an albumentations pipeline, in Apply(...)."
+                if isinstance(augmentation, (list, tuple)):
+                    fix = "Give its augmentations one by one."
                 if isinstance(augmentation, type) and issubclass(augmentation, Augmentation):
                     fix = f"Make one of it: ph.{augmentation.__name__}(...)."
                 found = f"{shown(augmentation)} at position {position}"

@@ -59,17 +59,15 @@ def warp(
     if image.ndim == 3 and image.shape[2] > GROUP:
         parts = [warp(part, matrix, size, nearest=nearest, fill=fill) for part in groups(image)]
         return np.concatenate(parts, 2)
-    shape = (*size, *image.shape[2:])
     if tuple(size) == image.shape[:2] and _is_identity(matrix):
-        warped = image
+        warped = image.copy()
     elif image.dtype == np.bool_:
         warped = _warp_with_opencv(image.view(np.uint8), matrix, size, nearest, bool(fill)).view(np.bool_)
     elif image.dtype in (_NEAREST if nearest else _LINEAR):
         warped = _warp_with_opencv(image, matrix, size, nearest, fill)
     else:
         warped = _warp_in_other_dtype(image, matrix, size, nearest, fill)
-    warped = warped.reshape(shape)
-    return warped.copy() if warped.base is image or warped is image else warped
+    return warped.reshape(*size, *image.shape[2:])  # OpenCV drops a single channel
 
 
 def resized(image: np.ndarray, size: tuple[int, int], *, nearest: bool = False) -> np.ndarray:
