@@ -106,7 +106,7 @@ def test_markers_may_be_padded(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "expected an image, got an empty file."),
+        (b"", "expected an image, got no bytes."),
         (b"<html><b>", f"({FORMATS}), got 9 bytes that begin with b'<html><b'."),
         (b"\xff\xd8\xff\xe0\0", "expected an image with a whole header, got a file that ends within its header."),
         (b"\xff\xd8\xff", "got a file that ends within its header."),
@@ -154,6 +154,14 @@ def test_a_file_that_is_not_there(tmp_path):
     file = tmp_path / "a.jpg"
     assert message(lambda: header_of(file)) == (
         f"file {file}: expected a file that can be read, got No such file or directory."
+    )
+
+
+def test_no_more_than_the_beginning_of_a_file_is_read(tmp_path):
+    with open(tmp_path / "a.jpg", "wb") as file:
+        file.truncate(1 << 40)  # nothing is written
+    assert message(lambda: header_of(tmp_path / "a.jpg")).endswith(
+        r"1099511627776 bytes that begin with b'\x00\x00\x00\x00\x00\x00\x00\x00'."
     )
 
 

@@ -152,7 +152,7 @@ def test_verify(root, put):
     put("images/c.jpg", content=b"")
     assert len(read_folder(root, masks="masks")) == 3
     found = message(lambda: read_folder(root, masks="masks", verify=True))
-    assert found.startswith(f"file {root / 'images' / 'c.jpg'}: expected an image, got an empty file.")
+    assert found.startswith(f"file {root / 'images' / 'c.jpg'}: expected an image, got no bytes.")
     rows = read_folder(root, masks="masks", verify=True, missing_files="drop")
     assert column(rows, "file") == ["a.gif", "b.gif"]
     assert column(rows, "mask") == [str(root / "masks" / "a.gif"), None]

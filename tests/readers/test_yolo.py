@@ -201,7 +201,7 @@ def test_images_that_cannot_be_read(data):
     (data.root / "images" / "b.jpg").write_bytes(b"")
     where = f"file {data.root / 'images' / 'b.jpg'}"
     assert message(data) == (
-        f'{where}: expected an image, got an empty file. Say missing_files="drop" to leave such images out.'
+        f'{where}: expected an image, got no bytes. Say missing_files="drop" to leave such images out.'
     )
     rows = data(missing_files="drop")
     assert len(rows) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from typing import Any, BinaryIO
@@ -22,6 +23,13 @@ class Content:
         self._data = data if isinstance(data, bytes) else b""
         self._file = None if isinstance(data, bytes) else data
         self.size = len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
+
+    def file(self) -> BinaryIO:
+        """The content as a file, for other libraries."""
+        if self._file is None:
+            return io.BytesIO(self._data)
+        self._file.seek(0)
+        return self._file
 
     def peek(self, offset: int, count: int) -> bytes:
         """Up to ``count`` bytes from ``offset``; fewer at the end."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 import ntpath
 import os
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
     """Return the bytes of a file, or an image in memory, and its location in errors, with the name of the file.
 
     Raises:
-        DataError: for an empty or unreadable source.
+        DataError: for an unreadable source.
     """
     if is_pillow(source):
         return _of_pillow(source, where)
@@ -41,16 +42,12 @@ def read_encoded(source: Encoded, where: str) -> tuple[bytes | Held, str]:
     elif isinstance(source, (str, os.PathLike)):
         where = file_place(source, where)
         data = read_file(source, where)
-        if not data:
-            raise damage(where, "an image", "an empty file")
     elif isinstance(source, (bytearray, memoryview)):
         data = bytes(source)
     elif isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 1:
         data = source.tobytes()
     else:
         raise refusal(where, "encoded bytes or a path", type(source).__name__)
-    if data == b"":
-        raise damage(where, "an image", "no bytes")
     return data, where
 
 
@@ -74,9 +71,17 @@ def read_file(path: Any, where: str) -> bytes:
     Raises:
         DataError: if it cannot be read.
     """
+    with _opened(path, where) as file:
+        return file.read()
+
+
+@contextmanager
+def _opened(path: Any, where: str) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb") as file:
-            return file.read()
+            yield file
+    except DataError:
+        raise
     except (OSError, TypeError, ValueError) as error:  # ValueError: a path with a null character
         found = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise damage(where, "a file that can be read", found, _fix_of_path(path)) from error
@@ -172,17 +177,18 @@ def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
     (3, 5)
     """
     if isinstance(source, (str, os.PathLike)):
-        with suppress(OSError, ValueError, Broken), open(source, "rb") as file:
-            header = parse(Content(file), page)
-            if header is not None and header.height and header.width:
-                return header
-    # other sources, formats that only Pillow knows, and all errors
+        where = file_place(source, where)
+        with _opened(source, where) as file:
+            return header_in(Content(file), page, where)
     data, where = read_encoded(source, where)
     return header_in(data, page, where)
 
 
-def header_in(data: bytes | Held, page: int, where: str) -> Header:
+def header_in(data: bytes | Content | Held, page: int, where: str) -> Header:
     """Read the header of an image. Raises `DataError` if the data is not an image or has no such page."""
+    data = Content(data) if isinstance(data, bytes) else data
+    if isinstance(data, Content) and not data.size:
+        raise damage(where, "an image", "no bytes")
     try:
         header = data.header if isinstance(data, Held) else parse(data, page) or rare_header(data)
     except NoPage as error:
@@ -190,9 +196,9 @@ def header_in(data: bytes | Held, page: int, where: str) -> Header:
     except Broken as error:
         raise damage(where, "an image with a whole header", str(error)) from None
     if header is None:
-        assert not isinstance(data, Held)
-        found = f"{len(data)} bytes that begin with {data[:8]!r}"
-        raise damage(where, f"an image ({FORMATS})", found, _fix_of_bytes(data))
+        assert isinstance(data, Content)
+        found = f"{data.size} bytes that begin with {data.peek(0, 8)!r}"
+        raise damage(where, f"an image ({FORMATS})", found, _fix_of_bytes(data.peek(0, 1025)))
     if not header.height or not header.width:
         raise damage(where, "an image", f"a size of {header.width} x {header.height} pixels")
     return header

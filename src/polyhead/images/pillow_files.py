@@ -17,7 +17,7 @@ import numpy as np
 from polyhead.columns.image_values import READS, frames
 from polyhead.errors import PolyheadError
 from polyhead.images.channels import Samples, Unfit
-from polyhead.images.content import Broken
+from polyhead.images.content import Broken, Content
 from polyhead.images.directories import ORIENTATION, valid
 from polyhead.images.image_header import Header, NoPage
 from polyhead.images.libraries import pillow
@@ -116,16 +116,16 @@ class Held:
         return samples
 
 
-def rare_header(data: bytes) -> Header | None:
+def rare_header(content: Content) -> Header | None:
     """Read the header of an image in a format that only Pillow supports, or return None."""
     for name in _RARE:
         factory, accept = _readers().get(name, (None, None))
         if factory is None:
             continue
         with contextlib.suppress(Broken), _as_broken():
-            if accept is not None and accept(data[:16]) is not True:
+            if accept is not None and accept(content.peek(0, 16)) is not True:
                 continue
-            image = factory(io.BytesIO(data), "")
+            image = factory(content.file(), "")
             return _header(image, name, name in _LOSSY)
     return None
 
