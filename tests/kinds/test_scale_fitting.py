@@ -122,7 +122,7 @@ def test_a_factor_of_a_map_is_undone(factor):
     labels, _ = encoded(head, column)
     assert labels.tolist() == [[[[np.float32(3000 * factor)], [0.0]]]]
     assert head.unscaled(labels)[0, 0, 0].tolist() == [pytest.approx(3000)]
-    assert not head.to_be_fitted
+    assert not head.needs_fitting
     assert head.meaning == {"scale": factor}
     assert Map(scale=1).scaling is None
     assert [metric.name for metric in head.default_metrics(False)] == ["mae", "rmse"]

@@ -20,7 +20,6 @@ from polyhead.kinds.learned_classes import holds_labels, is_multi_hot, learn, le
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.lists_as_text import no_label_fix, require_lists
 from polyhead.kinds.missing import (
-    ELEMENTWISE_FIX,
     as_float32,
     is_missing,
     is_partly_missing,
@@ -275,7 +274,7 @@ class MultiLabel(Classes):
         labels = as_float32(array, check=False)
         if present is None or self.elementwise:
             return labels, present
-        return labels, whole_rows(present, f"Say MultiLabel{ELEMENTWISE_FIX}")
+        return labels, whole_rows(present, "Say MultiLabel(..., elementwise=True) for one weight each.")
 
     def _encode(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         values = plain(values)

@@ -192,8 +192,7 @@ class Head(Kind, InImage):
         Raises:
             BadValue: if labels of several rows cannot be mixed; says what to do instead.
         """
-        fix = "Leave the augmentation out, or the head."
-        raise unmixable(f"a {type(self).__name__}, which does not say how", fix)
+        raise unmixable(f"a {type(self).__name__}, which does not say how")
 
     def mix(
         self,

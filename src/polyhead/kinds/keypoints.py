@@ -168,8 +168,7 @@ class Keypoints(Coordinates):
         return constant & valid
 
     def mixable(self, way: str) -> tuple[int, ...]:
-        fix = "Leave the augmentation out, or the head."
-        raise unmixable("one set of points a row, which has no room for another", fix)
+        raise unmixable("one set of points a row, which has no room for another")
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
         points = super().unmoved(outputs, move)

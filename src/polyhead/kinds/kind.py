@@ -49,16 +49,15 @@ class Kind(ABC):
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        flags = {"bool": (True, False), "bool | None": (True, False, None)}
+        kind = type(self).__name__
         for f in fields(self):
             value = getattr(self, f.name)
-            if f.type in flags and not any(value is flag for flag in flags[f.type]):
-                raise ContractError(
-                    Problem(f"{type(self).__name__}({f.name}=)", "True or False", shown(value))
-                )
+            flag = isinstance(value, bool) or (value is None and f.type == "bool | None")
+            if f.type in ("bool", "bool | None") and not flag:
+                raise ContractError(Problem(f"{kind}({f.name}=)", "True or False", shown(value)))
         if self.column is None or isinstance(self.column, str):
             return
-        where, names = f"{type(self).__name__}(column=)", as_list(self.column)
+        where, names = f"{kind}(column=)", as_list(self.column)
         if not names or not all(isinstance(name, str) for name in names):
             expected = "the name of a column, or a list of names"
             raise ContractError(Problem(where, expected, shown(self.column)))

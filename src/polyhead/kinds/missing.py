@@ -279,9 +279,6 @@ def is_partly_missing(column: Column, read: Callable[[Any], tuple[np.ndarray, np
     return any(present is not None and collapse(present) is None for _, present in over(column, read))
 
 
-ELEMENTWISE_FIX = "(..., elementwise=True) for one weight each."
-
-
 def whole_rows(present: np.ndarray, fix: str) -> np.ndarray:
     """Return which rows are present, bool ``(B,)``, where each row has one weight.
 

@@ -17,8 +17,6 @@ from polyhead.errors import BadValue
 BLEND, PATCH = "blend", "patch"
 """The two ways of mixing: blended, or side by side."""
 
-MIXABLE = "labels that can be mixed"
-
 _ROUNDING = 1e-3
 """Edges of boxes and patches this close, in pixels, are the same: normalized boxes are rounded to float32."""
 
@@ -220,6 +218,6 @@ def require_soft(loss: Any) -> None:
         raise BadValue(None, "a loss that reads labels between 0 and 1, as mixed ones are", loss_name, fix)
 
 
-def unmixable(found: str, fix: str) -> BadValue:
+def unmixable(found: str, fix: str = "Leave the augmentation out, or the head.") -> BadValue:
     """The error of a head whose labels cannot be mixed."""
-    return BadValue(None, MIXABLE, found, fix)
+    return BadValue(None, "labels that can be mixed", found, fix)

@@ -174,10 +174,10 @@ def as_pixels(value: Any, expected: str) -> np.ndarray:
 def narrowest(numbers: Sequence[int]) -> str:
     """The narrowest of uint8, int16 and int32 that can represent all numbers."""
     low, high = min(numbers), max(numbers)
-    fitting = (
-        dtype for dtype in ("uint8", "int16") if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max
-    )
-    return next(fitting, "int32")
+    for dtype in ("uint8", "int16"):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return dtype
+    return "int32"
 
 
 def holding(array: np.ndarray, value: float) -> np.ndarray:

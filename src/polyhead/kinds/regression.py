@@ -17,7 +17,6 @@ from polyhead.kinds.judging import Judge
 from polyhead.kinds.judging_numbers import EmbeddingJudge, RegressionJudge
 from polyhead.kinds.kind import as_shape
 from polyhead.kinds.missing import (
-    ELEMENTWISE_FIX,
     as_float32,
     first_row,
     is_partly_missing,
@@ -176,7 +175,8 @@ class Regression(Quantities):
         labels = as_float32(array, check)
         if present is None or self.elementwise:
             return labels, present
-        rows = whole_rows(present, self.whole_fix or f"Say {type(self).__name__}{ELEMENTWISE_FIX}")
+        fix = f"Say {type(self).__name__}(..., elementwise=True) for one weight each."
+        rows = whole_rows(present, self.whole_fix or fix)
         return labels, rows.reshape((-1,) + (1,) * (len(self.shape) - 1))
 
     def fillers(self, labels: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -249,8 +249,7 @@ class Embedding(Regression):
         return labels, present
 
     def mixable(self, way: str) -> tuple[int, ...]:
-        fix = "Leave the augmentation out, or the head."
-        raise unmixable("vectors whose direction counts: between two of them lies another one", fix)
+        raise unmixable("vectors whose direction counts: between two of them lies another one")
 
     def judge(self, name: str, heads: Mapping[str, Head], size: tuple[int, int] | None) -> Judge:
         return EmbeddingJudge(name)
