@@ -14,7 +14,7 @@ from polyhead.keras_bridge.identifiers import require_model
 from polyhead.keras_bridge.structure import Structure
 from polyhead.order import Order
 from polyhead.pipeline import Assembler
-from polyhead.pipeline.row_checks import look
+from polyhead.pipeline.row_checks import inspect_rows
 
 
 class Binding:
@@ -29,7 +29,7 @@ class Binding:
         self, model: Any, rows: int | str | None = None, compiled: bool = True
     ) -> tuple[Fit, list[Problem]]:
         """Compare the feed with a model, and check rows; ``compiled`` as in `structure`."""
-        seen = look(self._assembler, self._order, rows)
+        seen = inspect_rows(self._assembler, self._order, rows)
         return check(model, self._declared, seen, compiled), seen.problems
 
     def require(self, model: Any, compiled: bool = True) -> Fit:

@@ -41,7 +41,7 @@ from polyhead.keras_bridge.identifiers import (
 )
 from polyhead.keras_bridge.structure import Structure, at, leaves, makes_own_loss
 from polyhead.kinds import Head, Image, Input
-from polyhead.pipeline.row_checks import Seen
+from polyhead.pipeline.row_checks import InspectedRows
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Declared:
     collapsing: Mapping[str, Problem] = field(default_factory=dict)
 
 
-def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> Fit:
+def check(model: Any, declared: Declared, rows: InspectedRows, compiled: bool = True) -> Fit:
     """Compare a feed with a model.
 
     Args:
@@ -90,7 +90,7 @@ def check(model: Any, declared: Declared, rows: Seen, compiled: bool = True) -> 
 
 
 def _compare_tensors(
-    model: Any, declared: Declared, rows: Seen, matched: Structure, compiled: bool, has_errors: bool
+    model: Any, declared: Declared, rows: InspectedRows, matched: Structure, compiled: bool, has_errors: bool
 ) -> list[Problem]:
     """Compare inputs, outputs, losses, metrics and labels; of heads that match no output, all but their outputs.
 

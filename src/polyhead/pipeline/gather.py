@@ -15,7 +15,7 @@ from polyhead.jit import Loop, do_later
 from polyhead.kinds.conversion import Conversion
 from polyhead.order.permutation import NETWORK
 from polyhead.pipeline.buffer_pool import Pool, address
-from polyhead.pipeline.number_steps import SCALE, SCALE_PAST, Step, by_numpy, step_of, valid_numbers
+from polyhead.pipeline.recoding import SCALE, SCALE_PAST, Recoding, by_numpy, recoding_of, valid_numbers
 
 WORTH = 1 << 22
 """The bytes of all columns together from which the compiled loops are used."""
@@ -100,9 +100,9 @@ class MemoryColumn:
         return same and self.dtype == self.array.dtype
 
     @cached_property
-    def step(self) -> Step:
+    def recoding(self) -> Recoding:
         """The conversion of a number."""
-        return step_of(self.conversion, self.numbers.dtype)
+        return recoding_of(self.conversion, self.numbers.dtype)
 
     @cached_property
     def valid(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -278,16 +278,19 @@ class _SomeRows:
                 # all ids are valid: `clip` only avoids a check, which would need a copy
                 np.take(column.words, ids, axis=0, out=out, mode="clip")
             return
-        step, out = column.step, out.reshape(len(out), column.numbers.shape[1])
+        recoding, out = column.recoding, out.reshape(len(out), column.numbers.shape[1])
         if loop is not None:
             # writing past the cache takes whole, aligned cache lines
             past = (
-                step.way == SCALE and out.nbytes >= STREAMED and out.shape[1] % 16 == address(out) % 64 == 0
+                recoding.way == SCALE
+                and out.nbytes >= STREAMED
+                and out.shape[1] % 16 == address(out) % 64 == 0
             )
-            step = step._replace(way=SCALE_PAST) if past else step
-            loop(column.numbers, ids, places, out, *step)
+            if past:
+                recoding = recoding._replace(way=SCALE_PAST)
+            loop(column.numbers, ids, places, out, *recoding)
         else:
-            by_numpy(self._rows(column), step, out)
+            by_numpy(self._rows(column), recoding, out)
 
     def _rows(self, column: MemoryColumn) -> np.ndarray:
         """Gather these rows of a column with NumPy, unconverted."""

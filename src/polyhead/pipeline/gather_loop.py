@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import extending, njit, types
 from numba.core import cgutils
 
-from polyhead.pipeline.number_steps import CAST, LOOKUP, LOOKUP_BYTE, PICK, SCALE, SCALE_PAST
+from polyhead.pipeline.recoding import CAST, LOOKUP, LOOKUP_BYTE, PICK, SCALE, SCALE_PAST
 
 intrinsic: Any = extending.intrinsic
 
@@ -179,7 +179,7 @@ def convert_rows(
         ids: int64 ``(B,)``, each a row of the column.
         places: the row of each in ``out``, int64 ``(B,)``; empty for the order of ``ids``.
         out: ``(B, n)``, of another dtype.
-        way: the kind of step, a constant of `number_steps`.
+        way: the kind of conversion, a constant of `recoding`.
         low: the number that the table of `LOOKUP` begins with.
         keys: the numbers to replace, of the column's dtype.
         numbers: what ``keys`` become, of the result's dtype, for `PICK` followed by what all others become; or the

@@ -21,7 +21,7 @@ FIRST_ROWS = 2048
 FIRST_BYTES = 1 << 24
 
 
-class Seen(NamedTuple):
+class InspectedRows(NamedTuple):
     """The statistics of some rows, and their problems.
 
     Attributes:
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
     problems: list[Problem]
 
 
-def look(assembler: Assembler, order: Order, rows: int | str | None) -> Seen:
+def inspect_rows(assembler: Assembler, order: Order, rows: int | str | None) -> InspectedRows:
     """Check the first rows of an order: a few batches, ``rows`` of them, or all with a progress bar.
 
     Raises:
@@ -46,32 +46,22 @@ def look(assembler: Assembler, order: Order, rows: int | str | None) -> Seen:
         rows = max(order.batch_size, min(FIRST_ROWS, FIRST_BYTES // max(1, assembler.row_bytes)))
     elif not is_size(rows):
         require_choice("check(rows=)", rows, ("all",), '"all" or an integer of at least 1')
-    if isinstance(rows, str):
-        steps = assembler.steps_per_block(order.batch_size) * order.batch_size
-        starts = range(0, order.rows, steps)
-        pieces = (np.arange(i, min(i + steps, order.rows)) for i in starts)
-        with bar("checking", order.rows) as advance:
-            return check_rows(assembler, _told(pieces, advance), order.rows)
-    ids, _ = order.block(0, 0, min(len(order), -(-rows // order.batch_size)))
-    return check_rows(assembler, [ids[:rows]], order.rows)
+    if not isinstance(rows, str):
+        ids, _ = order.block(0, 0, min(len(order), -(-rows // order.batch_size)))
+        return _inspected(assembler, [ids[:rows]], order.rows)
+    size = assembler.steps_per_block(order.batch_size) * order.batch_size
+
+    def pieces() -> Iterator[np.ndarray]:
+        for start in range(0, order.rows, size):
+            yield np.arange(start, min(start + size, order.rows))
+            advance(min(size, order.rows - start))
+
+    with bar("checking", order.rows) as advance:
+        return _inspected(assembler, pieces(), order.rows)
 
 
-def _told(pieces: Iterable[np.ndarray], advance: Callable[[int], None]) -> Iterator[np.ndarray]:
-    for piece in pieces:
-        yield piece
-        advance(len(piece))
-
-
-def check_rows(
-    assembler: Assembler,
-    pieces: Iterable[np.ndarray],
-    rows: int,
-) -> Seen:
-    """Check rows.
-
-    Returns:
-        What the rows contain, with a problem for each mistake, which lists all rows that have it.
-    """
+def _inspected(assembler: Assembler, pieces: Iterable[np.ndarray], rows: int) -> InspectedRows:
+    """Encode rows; a problem for each mistake lists all rows that have it. ``rows`` is the number of all rows."""
     wrong, checked = Faults(), 0
     seen: dict[str, ArrayStatistics] = {}
     numbers: dict[str, ArrayStatistics] = {}
@@ -111,7 +101,7 @@ def check_rows(
     for stats in seen.values():
         stats.complete = stats.rows == rows
     inputs = {name: partial(_with_extremes, assembler, name, stats) for name, stats in numbers.items()}
-    return Seen(seen, inputs, wrong.problems(checked, [*assembler.inputs, *assembler.heads]))
+    return InspectedRows(seen, inputs, wrong.problems(checked, [*assembler.inputs, *assembler.heads]))
 
 
 def _with_extremes(assembler: Assembler, name: str, numbers: ArrayStatistics) -> ArrayStatistics:

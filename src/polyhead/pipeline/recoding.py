@@ -19,7 +19,7 @@ FEW = 6
 LARGEST_TABLE = 1 << 22
 
 
-class Step(NamedTuple):
+class Recoding(NamedTuple):
     """The conversion that a loop applies to each number.
 
     Attributes:
@@ -36,15 +36,15 @@ class Step(NamedTuple):
     numbers: np.ndarray
 
 
-def step_of(conversion: Conversion, column: np.dtype) -> Step:
+def recoding_of(conversion: Conversion, column: np.dtype) -> Recoding:
     """Choose the quickest way to convert the valid numbers of a column; the results for invalid ones are undefined.
 
-    >>> step_of(Conversion("float32", values={0: 0, 255: 1}), np.dtype("uint8"))[0] == REPLACE
+    >>> recoding_of(Conversion("float32", values={0: 0, 255: 1}), np.dtype("uint8"))[0] == REPLACE
     True
     """
     result = np.dtype(conversion.dtype)
     if conversion.values is None:
-        return Step(SCALE if conversion.scale else CAST, 0, np.zeros(0, column), np.zeros(0, result))
+        return Recoding(SCALE if conversion.scale else CAST, 0, np.zeros(0, column), np.zeros(0, result))
     values = _representable(conversion, column)
     changed = {key: number for key, number in values.items() if key != number}
     common = Counter(values.values()).most_common(1)[0][0] if values else 0
@@ -55,13 +55,15 @@ def step_of(conversion: Conversion, column: np.dtype) -> Step:
         way, replaced, default = PICK, others, [common]
     low, high = (min(values), max(values)) if values else (0, 0)
     if len(replaced) <= FEW or high - low >= LARGEST_TABLE:
-        return Step(way, 0, np.array([*replaced], column), np.array([*replaced.values(), *default], result))
+        return Recoding(
+            way, 0, np.array([*replaced], column), np.array([*replaced.values(), *default], result)
+        )
     byte = column == np.uint8
     low, size = (0, 256) if byte else (low, high - low + 1)
     table = np.zeros(size, result)
     for key, number in values.items():
         table[key - low] = number
-    return Step(LOOKUP_BYTE if byte else LOOKUP, low, np.zeros(0, column), table)
+    return Recoding(LOOKUP_BYTE if byte else LOOKUP, low, np.zeros(0, column), table)
 
 
 def valid_numbers(conversion: Conversion, column: np.dtype) -> tuple[np.ndarray, np.ndarray] | None:
@@ -87,16 +89,16 @@ def valid_numbers(conversion: Conversion, column: np.dtype) -> tuple[np.ndarray,
     return np.array([least, most], column), np.zeros(0, column)
 
 
-def by_numpy(rows: np.ndarray, step: Step, out: np.ndarray) -> None:
+def by_numpy(rows: np.ndarray, recoding: Recoding, out: np.ndarray) -> None:
     """Convert numbers like the compiled loop."""
-    if step.way == SCALE:
+    if recoding.way == SCALE:
         np.divide(rows, np.float32(255), out=out, dtype=np.float32)
-    elif step.way in (LOOKUP, LOOKUP_BYTE):
-        np.take(step.numbers, rows.astype(np.int64) - step.low, out=out, mode="clip")
+    elif recoding.way in (LOOKUP, LOOKUP_BYTE):
+        np.take(recoding.numbers, rows.astype(np.int64) - recoding.low, out=out, mode="clip")
     else:
         with np.errstate(over="ignore", invalid="ignore"):  # results for invalid numbers are undefined
-            out[...] = step.numbers[-1] if step.way == PICK else rows
-        for key, number in zip(step.keys, step.numbers, strict=False):
+            out[...] = recoding.numbers[-1] if recoding.way == PICK else rows
+        for key, number in zip(recoding.keys, recoding.numbers, strict=False):
             out[...] = np.where(rows == key, number, out)  # `copyto(where=)` takes ten times as long
 
 
