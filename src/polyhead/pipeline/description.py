@@ -11,6 +11,7 @@ import numpy as np
 from polyhead.errors import counted
 from polyhead.kinds.missing import spread_over
 from polyhead.notebook import html_table, small_histogram
+from polyhead.pipeline.assembler import Assembler
 from polyhead.progress import shown_while
 
 BINS, MOST_CLASSES = 12, 40
@@ -95,7 +96,7 @@ def _small_counts(head: Any, labels: np.ndarray, valid: np.ndarray) -> tuple[int
     return tuple(np.histogram(numbers, bins=BINS)[0].tolist()) if len(numbers) > 1 and np.ptp(numbers) else ()
 
 
-def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Description:
+def describe(assembler: Assembler, rows: int, declared: Mapping[str, Any]) -> Description:
     """Read all labels once and summarize them; for large labels, the distribution covers only the first rows.
 
     Args:
@@ -107,14 +108,14 @@ def describe(assembler: Any, rows: int, declared: Mapping[str, Any]) -> Descript
         if labels is None:
             heads.append(HeadSummary(name, repr(head), rows, 0, "not read: for predict only"))
             continue
-        labeled, kept, kept_valid, size = 0, [], [], 0
+        labeled, arrays, valids, size = 0, [], [], 0
         for piece, valid in shown_while(f"describing {name}", labels.all_rows(), rows):
             labeled += int(labels.annotated_rows(piece, valid).sum())
             if size < 1 << 26:
-                kept.append(piece.labels)
-                kept_valid.append(valid)
+                arrays.append(piece.labels)
+                valids.append(valid)
                 size += piece.labels.nbytes
-        first_rows = np.concatenate(kept), np.concatenate(kept_valid)
+        first_rows = np.concatenate(arrays), np.concatenate(valids)
         words, counted = labels.head.describe(*first_rows), _small_counts(labels.head, *first_rows)
         heads.append(HeadSummary(name, repr(labels.head), rows, labeled, words, counted))
     return Description(rows, {n: (k.dtype, k.shape) for n, k in assembler.inputs.items()}, tuple(heads))

@@ -139,7 +139,7 @@ def transform_separately(
     return converted, wrong
 
 
-def resolve_head(source: Source, rows: Source, head: Head, name: str, given: Labels | None = None) -> Head:
+def resolve_head(rows: Source, head: Head, name: str, given: Labels | None) -> Head:
     """Resolve a head against its data; a head in an image only against the valid ones of the first rows.
 
     Args:
@@ -153,14 +153,14 @@ def resolve_head(source: Source, rows: Source, head: Head, name: str, given: Lab
     try:
         return head.resolve(columns)
     except BadValue as bad:
-        files = first_rows(source, head.columns(name)[0]) if isinstance(rows, SceneLabels) else None
-        error = resolve_error(rows, head, name, bad, files)
-    if isinstance(rows, SceneLabels):
-        values = plain(columns.probe())
-        ids = rows.ids_of(np.arange(len(values))).tolist()
-        wrong = {row for problem in error.problems for row in problem.rows}
-        right = [None if row in wrong else value for row, value in zip(ids, values, strict=True)]
-        if wrong and any(value is not None for value in right) and not head.needs_fitting:
-            with suppress(BadValue):  # further rows may be wrong in another way
-                return head.resolve(Some(right))
+        if not isinstance(rows, SceneLabels):
+            raise resolve_error(rows, head, name, bad) from None
+        error = resolve_error(rows, head, name, bad, first_rows(rows._source, head.columns(name)[0]))
+    values = plain(columns.probe())
+    ids = rows.ids_of(np.arange(len(values))).tolist()
+    wrong = {row for problem in error.problems for row in problem.rows}
+    valid = [None if row in wrong else value for row, value in zip(ids, values, strict=True)]
+    if wrong and any(value is not None for value in valid) and not head.needs_fitting:
+        with suppress(BadValue):  # further rows may be wrong in another way
+            return head.resolve(Some(valid))
     raise error

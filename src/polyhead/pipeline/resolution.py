@@ -133,7 +133,7 @@ class Resolution:
             else:
                 box_labels = self._box_labels(name, head)
                 rows = self._source if box_labels is None else box_labels
-                self._add_labels(name, resolve_head(self._source, rows, head, name, self._given(head)), rows)
+                self._add_labels(name, resolve_head(rows, head, name, self._given(head)), rows)
         except DataError as error:
             self._errors.extend(error.problems)
         except ContractError as error:
@@ -141,7 +141,7 @@ class Resolution:
 
     def _resolve_in_scene(self, name: str, head: Head, scene: Scene) -> None:
         rows = SceneLabels(scene, name)
-        resolved = resolve_head(self._source, rows, scene.heads[name], name, self._given(head))
+        resolved = resolve_head(rows, scene.heads[name], name, self._given(head))
         if resolved.class_weight == "balanced" and scene.joint.uncovers:
             # by annotated pixels, not by those filled in outside of the image
             alone, drawn = scene.with_drawn_labels(name)
