@@ -62,7 +62,7 @@ class DecodedRows(ConvertedRows):
         for row, rows in one_by_one(self._source.only([column]), ids):
             with suppress(DataError):  # reported when the row is read
                 dtypes.append(self._decoded(column, rows[column], row)[0]["pixels"].dtype)
-        return _common_dtype(dtypes, self._kind(column))
+        return _smallest_dtype(dtypes, self._kind(column))
 
     def _decoded(self, column: str, values: Any, ids: np.ndarray) -> list[dict[str, Any]]:
         """Decode the images of a column in the form that `ImageReader.open` reads.
@@ -139,7 +139,7 @@ def _require_one_decoding(images: Mapping[str, Image], readers: Mapping[str, lis
         raise ContractError(*problems)
 
 
-def _common_dtype(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
+def _smallest_dtype(dtypes: Iterable[np.dtype], kind: Image) -> np.dtype:
     """The smallest dtype that can hold pixels of all these dtypes, as the kind reads them.
 
     With a declared range it is a float dtype, as later rows may hold any number of the range, whole or not.
