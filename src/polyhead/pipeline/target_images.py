@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,14 @@ class HeadImages:
 
     Attributes:
         first: the image for which matrices are made; all images of a row are assumed to show the same scene.
-        images: the images whose sizes have to be known.
-        every: all images.
+        all_images: the names of all images.
         heads: ``{head: image}``, with None if it is not declared.
         fit: the ``fit=`` of the images, if it needs images of one aspect ratio; else empty.
         warned: the heads that have a label of another aspect ratio.
     """
 
     first: str
-    images: tuple[str, ...]
-    every: tuple[str, ...]
+    all_images: tuple[str, ...]
     heads: Mapping[str, str | None]
     fit: str = ""
     warned: set[str] = field(default_factory=set, compare=False)
@@ -38,11 +37,16 @@ class HeadImages:
         """The image of a head."""
         return self.heads[head] or self.first
 
+    @cached_property
+    def images(self) -> tuple[str, ...]:
+        """The images whose sizes have to be known: all of them if a head does not declare its image."""
+        if self.fit or None in self.heads.values():
+            return self.all_images
+        return tuple(name for name in self.all_images if name == self.first or name in self.heads.values())
+
     def only(self, names: Sequence[str]) -> HeadImages:
         """The images of some of the heads."""
-        heads = {name: self.heads[name] for name in names}
-        needed = self.every if self.fit else _images_needed(self.first, self.every, heads)
-        return HeadImages(self.first, needed, self.every, heads, self.fit, self.warned)
+        return replace(self, heads={name: self.heads[name] for name in names})
 
     def frames(self, head: str, frames: Mapping[str, Frame]) -> list[Frame]:
         """The size of a head's image; the sizes of all images if it is not declared."""
@@ -127,13 +131,12 @@ def require_head_images(images: Mapping[str, Image], heads: Mapping[str, Head]) 
         problems.append(Problem("Image(fit=)", "the same for all images of a feed", found))
     fit = next(iter(set(fits.values()) - {"stretch"}), "") if len(images) > 1 else ""
     if fit and not all(_same_aspect_ratio(size, sizes[first]) for size in sizes.values()):
-        found = ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
+        found = _sizes_in_words(sizes)
         expected = f"images of one aspect ratio, as {_ONE_SCENE.format(fit)}"
         problems.append(Problem("Image(height, width)", expected, found, _STRETCH))
     if problems:
         raise ContractError(*problems)
-    needed = tuple(images) if fit else _images_needed(first, tuple(images), declared)
-    return HeadImages(first, needed, tuple(images), declared, fit)
+    return HeadImages(first, tuple(images), declared, fit)
 
 
 _ONE_SCENE = 'fit="{}" moves all images of a row together'
@@ -148,15 +151,11 @@ def _same_aspect_ratio(size: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(width * rows / columns - height) <= max(1, height / 50)
 
 
-def _images_needed(first: str, every: tuple[str, ...], heads: Mapping[str, str | None]) -> tuple[str, ...]:
-    """The images whose sizes have to be known: all of them if a head does not declare its image."""
-    if any(of is None for of in heads.values()):
-        return every
-    return tuple(name for name in every if name == first or name in heads.values())
-
-
 def _unsaid(where: str, head: Head, sizes: Mapping[str, tuple[int, int]]) -> Problem:
-    found = ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
     calls = " or ".join(f'{type(head.inner).__name__}(of="{name}")' for name in sizes)
     expected = "of= to name the image in whose pixels they are, as the images of a row differ in size"
-    return Problem(where, expected, f"none ({found})", f"Say {calls}.", "of")
+    return Problem(where, expected, f"none ({_sizes_in_words(sizes)})", f"Say {calls}.", "of")
+
+
+def _sizes_in_words(sizes: Mapping[str, tuple[int, int]]) -> str:
+    return ", ".join(f"`{name}` {height} x {width}" for name, (height, width) in sizes.items())
