@@ -48,6 +48,8 @@ def test_the_largest_loss_comes_first(feed, predictions):
     spread = np.std([1, 2, 9, 4])
     expected = [(1 - right) / 3, right / 3, (1 - right + 6 / spread) / 3, (1 + right) / 3]
     np.testing.assert_allclose([losses[i] for i in range(4)], expected, atol=1e-5)
+    some = feed.preview(predictions=predictions, rows={"kind": "<dog>"}, n=2)
+    assert [sample.row for sample in some.samples] == [2, 1]
 
 
 def test_predictions_lie_on_the_original_images(feed, predictions):

@@ -27,7 +27,7 @@ THIN = 1e-3
 """Predicted boxes with a smaller width or height are left out."""
 
 
-class _Guessed(DerivedSource):
+class _PredictedSource(DerivedSource):
     """Rows of a source with predictions in place of labels."""
 
     def __init__(self, source: Source, columns: Mapping[str, list[Any]]) -> None:
@@ -45,7 +45,8 @@ def with_guesses(
 
     Args:
         predictions: the result of `polyhead.predict`.
-        places: indices of the rows; None for the ``n`` rows with the largest loss.
+        positions: indices of the rows; None for all.
+        n: the most rows.
 
     Returns:
         The samples, and the heads in the units of the samples' labels.
@@ -56,42 +57,38 @@ def with_guesses(
     available = getattr(predictions, "columns", ())
     names = [n for n, head in feed.labeled.items() if n in available and not head.presence]
     if not names:
-        values = (
-            f"the columns {listed(list(predictions.columns), 6)}" if hasattr(predictions, "columns") else None
-        )
         expected = f"what ph.predict returns, with the heads {listed(list(feed.labeled), 6)}"
-        raise ContractError(Problem(WHERE, expected, values or shown(predictions)))
-    source, at = _predicted_rows(feed, predictions)
+        found = f"the columns {listed(list(available), 6)}" if available else shown(predictions)
+        raise ContractError(Problem(WHERE, expected, found))
+    rows, indices = _predicted_rows(feed, predictions)
+    source = feed.source.select(rows)
     heads = {name: unweighted(feed.labeled[name]) for name in names}
     owners = {str(heads[name].each) for name in names if heads[name].each is not None} - heads.keys()
     heads |= {owner: unweighted(feed.labeled[owner]) for owner in owners}
     labeled = feed.on(source, heads=heads, workers=0, shard=(0, 1), batch_size=feed.batch_size)
     images = {name: kind for name, kind in feed.inputs.items() if isinstance(kind, Image)}
-    predicted = {name: list(predictions[name]) for name in names}
-    predicted = {name: [values[i] for i in at.tolist()] for name, values in predicted.items()}
-    answered = {n: _as_predicted(head, bool(images)) for n, head in heads.items()}
-    predicted = in_stored_images(source, images, answered, predicted)
-    columns, scores = _columns(predictions, heads, predicted, at)
-    guessed = feed.on(
-        _Guessed(source, columns), heads=answered, workers=0, shard=(0, 1), batch_size=feed.batch_size
-    )
+    predicted = {name: _at_indices(predictions[name], indices) for name in names}
+    reading = {n: _as_predicted(head, bool(images)) for n, head in heads.items()}
+    predicted = in_stored_images(source, images, reading, predicted)
+    scores = _scores(predictions, [n for n in names if heads[n].each is None], indices)
+    for owner in [n for n in names if heads[n].layer == "boxes"]:
+        of_boxes = [n for n in names if heads[n].each == owner]
+        _leave_out_thin(owner, heads[owner], predicted, of_boxes, scores)
+    guess_source = _PredictedSource(source, _label_columns(heads, predicted))
+    guessed = feed.on(guess_source, heads=reading, workers=0, shard=(0, 1), batch_size=feed.batch_size)
     losses = _row_losses(labeled, guessed, {n: views[n] for n in names}, scores)
-    if positions is None:
-        chosen = np.argsort(-losses, kind="stable")[:n]
-    else:
-        row_ids = source.ids_of(np.arange(len(source), dtype=np.int64)).tolist()
-        rows = feed.source.ids_of(positions).tolist()
-        chosen = np.array([row_ids.index(row) for row in rows if row in set(row_ids)], np.int64)
-        chosen = chosen[np.argsort(-losses[chosen], kind="stable")]
-    plain_feed = feed.on(source, workers=0, shard=(0, 1))
-    truth = take_samples(plain_feed, len(chosen), chosen)
+    chosen = np.arange(len(rows))
+    if positions is not None:
+        chosen = np.minimum(np.searchsorted(rows, positions), len(rows) - 1)
+        chosen = chosen[rows[chosen] == positions]
+    chosen = chosen[np.argsort(-losses[chosen], kind="stable")][:n]
+    truth = take_samples(feed.on(source, workers=0, shard=(0, 1)), len(chosen), chosen)
     guesses = take_samples(guessed, len(chosen), chosen)
     originals, samples = OriginalSamples(source, images, feed.labeled), []
     for i, true, guess in zip(chosen.tolist(), truth, guesses, strict=True):
-        guessed_labels = {name: label for name, label in guess.labels.items() if name in names}
-        sample, guess = originals.on_originals(
-            i, true, replace(guess, labels=guessed_labels, scores=scores[i])
-        )
+        labels = {name: label for name, label in guess.labels.items() if name in names}
+        guess = replace(guess, labels=labels, scores=scores[i])
+        sample, guess = originals.on_originals(i, true, guess)
         samples.append(replace(sample, loss=float(losses[i]), guess=guess))
     return samples, originals.heads
 
@@ -105,75 +102,75 @@ def _as_predicted(head: Any, in_images: bool) -> Any:
     return head.fixed(column_normalized=False) if in_images and hasattr(head, "column_normalized") else head
 
 
-def _predicted_rows(feed: Feed, predictions: Any) -> tuple[Source, np.ndarray]:
-    """The rows of a feed that were predicted, and the index of each in the predictions."""
+def _predicted_rows(feed: Feed, predictions: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of a feed that were predicted, in order, and the index of each in the predictions."""
     key = "row_id" if "row_id" in predictions.columns else "id"
     predicted_ids = list(plain(predictions[key]))
     rows = np.arange(feed.num_samples, dtype=np.int64)
     has_ids = "id" in feed.source.columns
     ids = plain(feed.source.only(["id"]).coded(rows)["id"]) if has_ids else feed.source.ids_of(rows).tolist()
-    at = {row: i for i, row in enumerate(predicted_ids)}
+    if predicted_ids == list(ids):
+        return rows, rows
+    index_of = {row_id: i for i, row_id in enumerate(predicted_ids)}
     # ids occur twice in two data sets that both count from 1
-    if len(at) < len(predicted_ids) and predicted_ids != list(ids):
+    if len(index_of) < len(predicted_ids):
         expected = "ids that differ, by which predictions find their rows"
         fix = "Predict the rows of this feed, in their order, or give the column `id` other values."
-        raise ContractError(Problem(WHERE, expected, f"{len(predicted_ids) - len(at)} that occur twice", fix))
-    pairs = [(row, at[row_id]) for row, row_id in enumerate(ids) if row_id in at]
-    if predicted_ids == list(ids):
-        pairs = [(row, row) for row in range(len(predicted_ids))]
-    matches = np.array(pairs, np.int64).reshape(-1, 2)
-    if not len(matches):
-        expected = "predictions of rows of this feed"
-        got = f"the ids {listed([str(row_id) for row_id in predicted_ids[:4]], 4)}, none of which it has"
-        raise ContractError(Problem(WHERE, expected, got))
-    return feed.source.select(matches[:, 0]), matches[:, 1]
+        found = f"{len(predicted_ids) - len(index_of)} that occur twice"
+        raise ContractError(Problem(WHERE, expected, found, fix))
+    matches = [(row, index_of[row_id]) for row, row_id in enumerate(ids) if row_id in index_of]
+    if not matches:
+        found = f"the ids {listed([str(row_id) for row_id in predicted_ids[:4]], 4)}, none of which it has"
+        raise ContractError(Problem(WHERE, "predictions of rows of this feed", found))
+    rows, indices = np.array(matches, np.int64).T
+    return rows, indices
 
 
-def _columns(
-    predictions: Any, heads: Mapping[str, Any], predicted: dict[str, list[Any]], at: np.ndarray
-) -> tuple[dict[str, list[Any]], list[dict[str, dict[int, float]]]]:
-    """The label columns with predictions in them, and the scores of each row."""
-    names = list(predicted)
-    scores: list[dict[str, dict[int, float]]] = [{} for _ in at]
+def _at_indices(column: Any, indices: np.ndarray) -> list[Any]:
+    values = list(column)
+    return [values[i] for i in indices.tolist()]
+
+
+def _scores(predictions: Any, names: Sequence[str], indices: np.ndarray) -> list[dict[str, dict[int, float]]]:
+    """The scores of each row by head and number of the box or class."""
+    scores: list[dict[str, dict[int, float]]] = [{} for _ in indices]
     for name in names:
         column = next((c for c in (f"{name}_score", f"{name}_probability") if c in predictions.columns), None)
-        if column is None or heads[name].each is not None:
-            continue
-        for row, i in enumerate(at.tolist()):
-            value = predictions[column][i]
-            if value is not None:
-                each = np.atleast_1d(np.asarray(value, np.float64)).tolist()
-                scores[row][name] = dict(enumerate(each))
-    for owner in [n for n in names if heads[n].layer == "boxes"]:
-        _leave_out_thin(owner, heads[owner], predicted, [n for n in names if heads[n].each == owner], scores)
+        if column is not None:
+            for of_row, value in zip(scores, _at_indices(predictions[column], indices), strict=True):
+                if value is not None:
+                    of_row[name] = dict(enumerate(np.atleast_1d(np.asarray(value, np.float64)).tolist()))
+    return scores
+
+
+def _label_columns(heads: Mapping[str, Any], predicted: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """The columns that heads read, with predictions in them."""
     columns: dict[str, list[Any]] = {}
     for name, values in predicted.items():
-        many = heads[name].columns(name)
-        for j, column in enumerate(many):
-            columns[column] = values if len(many) == 1 else [None if v is None else v[j] for v in values]
-    return columns, scores
+        names = heads[name].columns(name)
+        for j, column in enumerate(names):
+            columns[column] = values if len(names) == 1 else [None if v is None else v[j] for v in values]
+    return columns
 
 
 def _leave_out_thin(
-    owner: str, head: Any, predicted: dict[str, list[Any]], along: list[str], scores: list[Any]
+    owner: str, head: Any, predicted: dict[str, list[Any]], of_boxes: list[str], scores: list[Any]
 ) -> None:
     """Leave out predicted boxes without an area, with their other predictions and scores."""
     for row, boxes in enumerate(predicted[owner]):
         corners = np.asarray(boxes if boxes is not None else [], np.float64)
-        if corners.size:
-            corners = head.corners_of(corners.reshape(-1, 4)).reshape(corners.shape)
-        if corners.ndim != 2 or not len(corners):
-            if corners.ndim == 1 and len(corners) == 4 and min(corners[2:] - corners[:2]) < THIN:
-                predicted[owner][row] = None
+        if not corners.size:
             continue
-        kept = np.flatnonzero(((corners[:, 2:] - corners[:, :2]) >= THIN).all(1)).tolist()
-        if len(kept) == len(corners):
-            continue
-        predicted[owner][row] = np.asarray(boxes, np.float64)[kept].tolist()
-        for name in along:
-            predicted[name][row] = [predicted[name][row][i] for i in kept]
-        each = scores[row].get(owner, {})
-        scores[row][owner] = {new: each[old] for new, old in enumerate(kept) if old in each}
+        xyxy = head.corners_of(corners.reshape(-1, 4))
+        kept = np.flatnonzero(((xyxy[:, 2:] - xyxy[:, :2]) >= THIN).all(1)).tolist()
+        if corners.ndim == 1:
+            predicted[owner][row] = boxes if kept else None
+        elif len(kept) < len(corners):
+            predicted[owner][row] = corners[kept].tolist()
+            for name in of_boxes:
+                predicted[name][row] = [predicted[name][row][i] for i in kept]
+            of_row = scores[row].get(owner, {})
+            scores[row][owner] = {new: of_row[old] for new, old in enumerate(kept) if old in of_row}
 
 
 def _row_losses(labeled: Feed, guessed: Feed, views: Mapping[str, View], scores: AllScores) -> np.ndarray:
@@ -187,8 +184,8 @@ def _row_losses(labeled: Feed, guessed: Feed, views: Mapping[str, View], scores:
     for name, view in views.items():
         if isinstance(view, EachView):
             continue  # its boxes need not be in the same places
-        owned = next((n for n in views if _tells_classes(labeled.labeled[n], name)), None)
-        for row, loss in _losses_of_head(labeled, guessed, view, owned, scores):
+        classes = next((n for n in views if _tells_classes(labeled.labeled[n], name)), None)
+        for row, loss in _losses_of_head(labeled, guessed, view, classes, scores):
             total[row] += loss
             count[row] += 1
     return total / np.maximum(count, 1)
@@ -203,19 +200,19 @@ def _losses_of_head(
     labeled: Feed, guessed: Feed, view: View, classes: str | None, scores: AllScores
 ) -> Iterator[tuple[int, float]]:
     """Yield each row with its loss at one head; ``classes`` is the head with the classes of its boxes, if any."""
-    true, guesses_of = (feed._assembler.labels[view.name] for feed in (labeled, guessed))
+    true, predicted = (feed._assembler.labels[view.name] for feed in (labeled, guessed))
     losses: list[tuple[int, float]] = []
     numbers: list[np.ndarray] = []
     for start in range(0, labeled.num_samples, PIECE):
         ids = np.arange(start, min(start + PIECE, labeled.num_samples), dtype=np.int64)
-        (labels, valid), (predicted, answer_counts) = true.at(ids), guesses_of.at(ids)
-        values, guesses = true.head.unscaled(labels.labels), true.head.unscaled(predicted.labels)
+        (labels, valid), (guesses, guess_valid) = true.at(ids), predicted.at(ids)
+        values, guess_values = (true.head.unscaled(piece.labels) for piece in (labels, guesses))
         same = None
         if classes is not None:
-            mine, theirs = (f._assembler.labels[classes].at(ids)[0].labels for f in (labeled, guessed))
-            same = mine[:, :, None] == theirs[:, None]
+            ours, theirs = (f._assembler.labels[classes].at(ids)[0].labels for f in (labeled, guessed))
+            same = ours[:, :, None] == theirs[:, None]
         for i in np.flatnonzero(true.annotated_rows(labels, valid)).tolist():
-            label, guess = Label(values[i], valid[i]), Label(guesses[i], answer_counts[i])
+            label, guess = Label(values[i], valid[i]), Label(guess_values[i], guess_valid[i])
             row_scores = scores[start + i].get(view.name, {})
             loss = view.difference(label, guess, row_scores, None if same is None else same[i])
             losses += [] if loss is None else [(start + i, loss)]

@@ -168,15 +168,14 @@ def _taken_samples(
     """The samples, and the heads in the units of their labels; None for the feed's heads."""
     if rows is None and predictions is None:
         return take_samples(feed, n), None
-    views = Drawing.of(feed).views
-    positions = (
-        None
-        if rows is None
-        else rows_to_show(feed, rows, n if predictions is None else feed.num_samples, views)
-    )
+    views, positions = Drawing.of(feed).views, None
+    if rows is not None:
+        positions = rows_to_show(feed, rows, n if predictions is None else feed.num_samples, views)
     if predictions is None:
-        taken = take_samples(feed, n, positions, draws)
-        return taken if draws == 1 else list(_each_original_once(taken)), None
+        samples = take_samples(feed, n, positions, draws)
+        return samples if draws == 1 else list(_each_original_once(samples)), None
+    if positions is not None and not isinstance(rows, Mapping):
+        n = len(positions)
     return with_guesses(feed, predictions, positions, n, views)
 
 
