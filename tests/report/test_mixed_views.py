@@ -28,7 +28,7 @@ def test_what_a_label_holds(head, value, words, held):
     view = VIEWS[head.view]("name", head, 0, (0, 0, 0))
     label = Label(np.array(value, "float32" if head.dtype == "float32" else "int32"), COUNTS)
     assert view.words(label) == words
-    assert view.held(label) == held
+    assert view.class_ids(label) == held
 
 
 def test_a_page_of_rows_that_are_mixed(tmp_path):

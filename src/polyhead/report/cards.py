@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.images.encode import data_uri, png
 from polyhead.kinds import Input
 from polyhead.report import charts
-from polyhead.report.marks import Absent, Area, Bones, Cover, Mark, Point, Style, own_pictures
+from polyhead.report.marks import Absent, Area, Bones, Cover, Mark, Point, Style, opaque_covers
 from polyhead.report.objects import Drawing
 from polyhead.report.palette import css, ink
 from polyhead.report.pictures import as_picture, heat, is_drawn, picture_uri
@@ -64,20 +64,20 @@ def card(index: int, sample: Sample, drawing: Drawing) -> str:
 def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
     every = drawing.marks(sample)
     flat = {
-        size: [m for m in marks if not (isinstance(m, Cover) and m.apart)] for size, marks in every.items()
+        size: [m for m in marks if not (isinstance(m, Cover) and m.opaque)] for size, marks in every.items()
     }
     shots = []
     for name, kind in drawing.inputs.items():
         if is_drawn(kind):
             here = (kind.shape[0], kind.shape[1])
             caption = name if not word else f"{name}, {word}"
-            picture = picture_uri(as_picture(sample.inputs[name], drawing.most))
+            picture = picture_uri(as_picture(sample.inputs[name], drawing.longest))
             shots.append(_figure(picture, here, flat.get(here, []), caption, sample.row))
-    for title, maps in own_pictures([mark for marks in every.values() for mark in marks]).items():
+    for title, maps in opaque_covers([mark for marks in every.values() for mark in marks]).items():
         for guess in dict.fromkeys(mark.style.predicted for mark in maps):
             same: list[Mark] = [mark for mark in maps if mark.style.predicted == guess]
             words = ", ".join(filter(None, [title, word, "predicted" if guess else ""]))
-            shots.append(_figure("", maps[0].places.shape, same, words, sample.row))
+            shots.append(_figure("", maps[0].indices.shape, same, words, sample.row))
     if drawing.size is None:
         marks = flat.get(None, [])
         # without an image, masks are shown alone, and boxes and points in 0–1 on an empty square
@@ -85,7 +85,7 @@ def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
         others = [m for m in marks if not isinstance(m, Cover | Area)]
         for layer in dict.fromkeys(cover.style.layer for cover in covers):
             here_ = [m for m in covers if m.style.layer == layer]
-            grid = here_[0].there if isinstance(here_[0], Area) else here_[0].places
+            grid = here_[0].mask if isinstance(here_[0], Area) else here_[0].indices
             shots.append(_figure("", (grid.shape[0], grid.shape[1]), here_, layer.title, sample.row))
         if others:
             shots.append(_figure("", (1, 1), others, "places in 0–1", sample.row))
@@ -162,11 +162,11 @@ WIDTHS = (44, 64, 88, 116, 152)
 def element(mark: Mark, small: str = "") -> str:
     """Render a mark; ``small`` is the class of pictures that are enlarged without smoothing."""
     if isinstance(mark, Cover):
-        picture = data_uri(png(mark.places, mark.palette))
+        picture = data_uri(png(mark.indices, mark.palette))
         title = escape(mark.style.layer.title)
         return f'<img {_attributes(mark.style, f"cover{small}")} src="{picture}" alt="{title}">'
     if isinstance(mark, Area):
-        shape = data_uri(png(mark.there.astype("uint8"), _SHAPE))
+        shape = data_uri(png(mark.mask.astype("uint8"), _SHAPE))
         return f"<i {_attributes(mark.style, f'area{small}', f'--m:url({shape})')}></i>"
     if isinstance(mark, Absent):
         return f"<i {_attributes(mark.style, 'hatch')}></i>" if mark.pixels else ""
@@ -207,8 +207,8 @@ def _attributes(style: Style, kind: str, css_text: str = "") -> str:
     """The attributes of an element: its class, the keys that show and hide it, its style and colors."""
     part = f' data-p="{style.part}"' if style.part else ""
     colors = f"--k:{css(style.color)};--i:{css(ink(style.color))}"
-    if style.own != style.color:
-        colors += f";--o:{css(style.own)};--j:{css(ink(style.own))}"
+    if style.object_color != style.color:
+        colors += f";--o:{css(style.object_color)};--j:{css(ink(style.object_color))}"
     guess, css_text = " guess" if style.predicted else "", f"{css_text};" if css_text else ""
     return f'class="mark {kind}{guess}" data-h="{style.layer.key}"{part} style="{css_text}{colors}"'
 

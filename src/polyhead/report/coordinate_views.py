@@ -73,6 +73,7 @@ class BoxView(_CoordinateView):
             self._size += len(self._boxes[-1])
 
     in_units = False
+    compares_nothing = True
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         """1 minus the mean IoU of boxes matched one to one, within a class if known; an unmatched box has IoU 0."""

@@ -213,8 +213,10 @@ def _losses_of_head(
             same = ours[:, :, None] == theirs[:, None]
         for i in np.flatnonzero(true.annotated_rows(labels, valid)).tolist():
             label, guess = Label(values[i], valid[i]), Label(guess_values[i], guess_valid[i])
-            row_scores = scores[start + i].get(view.name, {})
-            loss = view.difference(label, guess, row_scores, None if same is None else same[i])
+            loss = None
+            if guess.valid.any() or view.compares_nothing:
+                row_scores = scores[start + i].get(view.name, {})
+                loss = view.difference(label, guess, row_scores, None if same is None else same[i])
             losses += [] if loss is None else [(start + i, loss)]
             numbers += [values[i].reshape(-1)[:64]] if view.in_units else []
     unit = float(np.std(np.concatenate(numbers))) if numbers else 1.0

@@ -38,14 +38,14 @@ class Style:
     Attributes:
         layer: the layer of its head.
         color: its color, by class.
-        own: its color, by object.
+        object_color: its color, by object.
         part: the key of its class, ``"head.class"``; empty without one.
         predicted: whether it was predicted, not labeled.
     """
 
     layer: Layer
     color: RGB
-    own: RGB
+    object_color: RGB
     part: str = ""
     predicted: bool = False
 
@@ -57,13 +57,13 @@ class DrawnObject:
     Attributes:
         text: its name; empty without one.
         color: the color of its class; None without one.
-        own: the color of its index in the row.
+        object_color: the color of its index in the row.
         part: the key of its class.
     """
 
     text: str
     color: RGB | None
-    own: RGB
+    object_color: RGB
     part: str = ""
 
 
@@ -73,23 +73,23 @@ class Canvas:
 
     Attributes:
         size: (height, width) of the picture as the model gets it.
-        most: the longest side of a drawn mask, in pixels.
+        longest: the longest side of a drawn mask, in pixels.
         objects: the objects of a head of boxes, by index.
-        drawn: the object that a label belongs to; None for a label of the whole row.
+        of_object: the object that a label belongs to; None for a label of the whole row.
         predicted: whether the labels are predictions.
     """
 
     size: tuple[int, int]
-    most: int
+    longest: int
     objects: Sequence[DrawnObject] = ()
-    drawn: DrawnObject | None = None
+    of_object: DrawnObject | None = None
     predicted: bool = False
 
     def style(self, layer: Layer, color: RGB | None = None, part: str = "") -> Style:
         """The style of a mark: ``color`` if given, else the object's color, else the layer's."""
-        if self.drawn is not None and color is None:
-            own, part = self.drawn.own, self.drawn.part
-            return Style(layer, self.drawn.color or own, own, part, self.predicted)
+        if self.of_object is not None and color is None:
+            object_color, part = self.of_object.object_color, self.of_object.part
+            return Style(layer, self.of_object.color or object_color, object_color, part, self.predicted)
         return Style(layer, color or layer.color, color or layer.color, part, self.predicted)
 
 
@@ -128,7 +128,7 @@ class Area:
     """A mask of one color over the whole picture: bool ``(H, W)``."""
 
     style: Style
-    there: np.ndarray
+    mask: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -136,15 +136,15 @@ class Cover:
     """An image of several colors over the whole picture.
 
     Attributes:
-        places: uint8 ``(H, W)``, indices into the palette.
+        indices: uint8 ``(H, W)``, into the palette.
         palette: colors with alpha.
-        apart: whether it is opaque, and therefore shown as a separate picture.
+        opaque: whether it hides the image, and is therefore shown as a separate picture.
     """
 
     style: Style
-    places: np.ndarray
+    indices: np.ndarray
     palette: tuple[RGBA, ...]
-    apart: bool = False
+    opaque: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,20 +159,20 @@ class Absent:
 Mark = Box | Point | Bones | Area | Cover | Absent
 
 
-def own_pictures(marks: Sequence[Mark]) -> dict[str, list[Cover]]:
+def opaque_covers(marks: Sequence[Mark]) -> dict[str, list[Cover]]:
     """The covers that are shown as separate pictures, by the titles of their layers."""
-    found: dict[str, list[Cover]] = {}
+    covers: dict[str, list[Cover]] = {}
     for mark in marks:
-        if isinstance(mark, Cover) and mark.apart:
-            found.setdefault(mark.style.layer.title, []).append(mark)
-    return found
+        if isinstance(mark, Cover) and mark.opaque:
+            covers.setdefault(mark.style.layer.title, []).append(mark)
+    return covers
 
 
 def stripes(where: np.ndarray, style: Style) -> Cover:
     """Diagonal stripes where ``where`` is True."""
     height, width = where.shape
-    wide = max(2, min(height, width) // 32)
-    striped = ((np.arange(height)[:, None] + np.arange(width)) // wide) % 2
+    stripe = max(2, min(height, width) // 32)
+    striped = ((np.arange(height)[:, None] + np.arange(width)) // stripe) % 2
     return Cover(style, np.where(where, 1 + striped, 0).astype(np.uint8), ((0, 0, 0, 0), *STRIPES))
 
 
@@ -181,6 +181,6 @@ def every_nth(array: np.ndarray, step: int) -> np.ndarray:
     return array if step == 1 else array[step // 2 :: step, step // 2 :: step]
 
 
-def reduction(height: int, width: int, most: int) -> int:
-    """The smallest integer factor that shrinks a picture to sides of at most ``most``."""
-    return max(1, -(-max(height, width) // most))
+def reduction(height: int, width: int, longest: int) -> int:
+    """The smallest integer factor that shrinks a picture to sides of at most ``longest``."""
+    return max(1, -(-max(height, width) // longest))

@@ -45,19 +45,19 @@ class Drawing:
     """Turns labels into marks.
 
     Attributes:
-        most: the longest side of pictures, in pixels.
+        longest: the longest side of pictures, in pixels.
     """
 
     inputs: Mapping[str, Input]
     heads: Mapping[str, Head]
     views: Mapping[str, View]
-    most: int = 512
+    longest: int = 512
 
     @classmethod
-    def of(cls, feed: Feed, most: int = 512, heads: Mapping[str, Head] | None = None) -> Drawing:
+    def of(cls, feed: Feed, longest: int = 512, heads: Mapping[str, Head] | None = None) -> Drawing:
         """The drawing of a feed's labels; pass ``heads`` if the labels are in other units than the feed's."""
         heads = feed.labeled if heads is None else heads
-        return cls(feed.inputs, heads, views(heads, image_size(feed.inputs)), most)
+        return cls(feed.inputs, heads, views(heads, image_size(feed.inputs)), longest)
 
     def __post_init__(self) -> None:
         palette: dict[str, int] = {}
@@ -72,7 +72,7 @@ class Drawing:
     @property
     def size(self) -> tuple[int, int] | None:
         """(height, width) of the image that labels are drawn on."""
-        return image_size(dict(self.inputs))
+        return image_size(self.inputs)
 
     def on(self, sample: Sample) -> Drawing:
         """The drawing for a sample, whose images may be originals of other sizes."""
@@ -92,11 +92,11 @@ class Drawing:
         height, width = self.inputs[image].shape[:2]
         return height, width
 
-    def see(self, samples: Iterable[Sample]) -> Drawing:
+    def fit_ranges(self, samples: Iterable[Sample]) -> Drawing:
         """Fit the color ranges of numbers to the samples to be drawn."""
-        shown = [sample for s in samples for sample in (s, s.original, s.guess) if sample is not None]
+        shown = [rows for s in samples for rows in (s, s.original, s.guess) if rows is not None]
         for name, view in self.views.items():
-            view.see([sample.labels[name] for sample in shown if name in sample.labels])
+            view.fit_range([rows.labels[name] for rows in shown if name in rows.labels])
         return self
 
     def marks(self, sample: Sample) -> dict[Size | None, list[Mark]]:
@@ -115,9 +115,8 @@ class Drawing:
             head, size = self.heads[name], self._size_of(name)
             if name not in sample.labels or (size is None and head.labels_in_pixels):
                 continue  # no image to draw these pixels on
-            canvas = Canvas(
-                size or (1, 1), self.most, self._objects(head.each or name, sample), None, predicted
-            )
+            objects = self._objects(head.each or name, sample)
+            canvas = Canvas(size or (1, 1), self.longest, objects, None, predicted)
             by_size.setdefault(size, []).extend(view.marks(sample.labels[name], canvas))
         return {size: sorted(marks, key=_drawing_order) for size, marks in by_size.items()}
 
@@ -134,17 +133,17 @@ class Drawing:
 
     def coloring(self) -> list[str]:
         """The heads whose classes color the marks."""
-        boxes = [n for n in self.heads if self.views[n].layer is not None]
-        legends = [n for n in boxes if self.views[n].legend]
-        owners = dict.fromkeys(self.heads[n].each or n for n in boxes if not self.views[n].legend)
-        return list(dict.fromkeys([*legends, *(n for n in map(self.class_head, owners) if n is not None)]))
+        drawn = [n for n in self.heads if self.views[n].layer is not None]
+        legends = [n for n in drawn if self.views[n].legend]
+        owners = dict.fromkeys(self.heads[n].each or n for n in drawn if not self.views[n].legend)
+        return list(dict.fromkeys([*legends, *filter(None, map(self.class_head, owners))]))
 
     def in_one_color(self, name: str) -> bool:
         """Return whether a head is drawn in a single color of its own."""
         view, head = self.views[name], self.heads[name]
-        many = head.each is not None or (head.layer == "boxes" and head.places > 1)
-        single = view.has_color(head.inner) and not (view.legend or many)
-        return single and self.class_head(head.each or name) is None
+        several = head.each is not None or (head.layer == "boxes" and head.places > 1)
+        one_color = view.has_color(head.inner) and not (view.legend or several)
+        return one_color and self.class_head(head.each or name) is None
 
     def _objects(self, owner: str, sample: Sample) -> Sequence[DrawnObject]:
         name = self.class_head(owner)
@@ -158,7 +157,7 @@ class Drawing:
             parts, inner = ({0: label} if label.is_shown else {}), view
         objects = []
         for i in range(self.heads[owner].places if owner in self.heads else max(parts, default=-1) + 1):
-            class_ids = inner.held(parts[i]) if i in parts else ()
+            class_ids = inner.class_ids(parts[i]) if i in parts else ()
             text = inner.words(parts[i]) if i in parts else ""
             score = sample.scores.get(owner, {}).get(i)
             text += f" {score:.0%}" if score is not None else ""
@@ -171,7 +170,7 @@ class Drawing:
 
 def _drawing_order(mark: Mark) -> tuple[int, float]:
     if isinstance(mark, Cover | Area | Absent):
-        return (0, -float(np.mean(mark.there)) if isinstance(mark, Area) else 0.0)
+        return (0, -float(np.mean(mark.mask)) if isinstance(mark, Area) else 0.0)
     if isinstance(mark, Box):
         return (1, -(mark.right - mark.left) * (mark.bottom - mark.top))
     return (2, 0.0)

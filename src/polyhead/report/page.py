@@ -40,7 +40,7 @@ def page(
 ) -> str:
     """Render a preview as HTML; ``shown`` describes the rows, unless they are the next ones."""
     style, script = _file("page.css"), _file("page.js") + _file("viewer.js")
-    views = drawing.see(samples).views
+    views = drawing.fit_ranges(samples).views
     rows = len({sample.row for sample in samples})
     shown = f"{rows:,} of {feed.num_samples:,} rows" + (f": {shown}" if shown else "")
     order = f"shuffled by seed {feed.seed}" if feed.shuffle else "in row order"
@@ -111,7 +111,7 @@ def facts(samples: Sequence[Sample], views: Mapping[str, View]) -> list[dict[str
             "heads": [
                 {
                     "state": sample.labels[name].state,
-                    "classes": list(view.held_in(sample)),
+                    "classes": list(view.class_ids_in(sample)),
                     "number": view.number(sample.labels[name]),
                 }
                 for name, view in views.items()
@@ -160,7 +160,7 @@ def _by_object(samples: Sequence[Sample], drawing: Drawing) -> str:
         (name, i)
         for name in drawing.coloring()
         for sample in samples
-        for i in drawing.views[name].held_in(sample)
+        for i in drawing.views[name].class_ids_in(sample)
     }
     return ' data-color="own"' if len(held) == 1 else ""
 
@@ -232,7 +232,7 @@ def _dot(color: RGB) -> str:
 def _filter(index: int, view: View, samples: Sequence[Sample]) -> str:
     labels = [sample.labels[view.name] for sample in samples]
     states = Counter(label.state for label in labels)
-    counts = Counter(i for sample in samples for i in view.held_in(sample))
+    counts = Counter(i for sample in samples for i in view.class_ids_in(sample))
     options = "".join(
         f'<option value="s:{state}">{title} ({states[state]})</option>'
         for state, title in SAID.items()
@@ -288,7 +288,7 @@ def _switches(coloring: Sequence[str]) -> str:
 
 def _legend(view: View, samples: Sequence[Sample]) -> str:
     """Render a switch for each class that occurs, most frequent first."""
-    counts = Counter(i for sample in samples for i in view.held_in(sample))
+    counts = Counter(i for sample in samples for i in view.class_ids_in(sample))
     chips = "".join(
         f'<label class="chip"><input type="checkbox" data-part="{view.index}.{i}" checked>'
         f"{_dot(view.colors[i])}{escape(view.classes[i])} <small>{count}</small></label>"

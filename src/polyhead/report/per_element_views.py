@@ -36,27 +36,25 @@ class EachView(View):
         valid = label.valid.reshape(self.head.places, -1).any(1)
         return {i: Label(label.value[i], label.valid[i]) for i in np.flatnonzero(valid).tolist()}
 
-    def words_of(self, label: Label) -> dict[int, str]:
-        """The labels of the boxes in words, by index."""
-        return {i: self.inner.words(part) for i, part in self.parts(label).items()}
-
     def words(self, label: Label) -> str:
         if isinstance(self.inner, DrawnView) and self.inner.of_pixels:
             count = len(self.parts(label))
             return f"{count} mask{'s' * (count != 1)}"
-        elements = list(self.words_of(label).items())
+        boxes = [(i, self.inner.words(part)) for i, part in self.parts(label).items()]
         if self.inner.classes:
-            most, counted = MOST_CLASSES, Counter(words for _, words in elements).most_common()
-            text = ", ".join(f"{words} ×{count}" if count > 1 else words for words, count in counted[:most])
-            return text + (f", … ({len(counted)} classes)" if len(counted) > most else "")
-        text = "; ".join(f"{i + 1}: {words}" for i, words in elements[:MOST_BOXES])
-        return text + (f"; … ({len(elements)} boxes)" if len(elements) > MOST_BOXES else "")
+            counts = Counter(words for _, words in boxes).most_common()
+            some = [f"{words} ×{count}" if count > 1 else words for words, count in counts[:MOST_CLASSES]]
+            return ", ".join(some) + (f", … ({len(counts)} classes)" if len(counts) > MOST_CLASSES else "")
+        text = "; ".join(f"{i + 1}: {words}" for i, words in boxes[:MOST_BOXES])
+        return text + (f"; … ({len(boxes)} boxes)" if len(boxes) > MOST_BOXES else "")
 
     def series(self, label: Label) -> np.ndarray | None:
         return None
 
-    def held(self, label: Label) -> Sequence[int]:
-        return sorted({class_id for part in self.parts(label).values() for class_id in self.inner.held(part)})
+    def class_ids(self, label: Label) -> Sequence[int]:
+        return sorted(
+            {class_id for part in self.parts(label).values() for class_id in self.inner.class_ids(part)}
+        )
 
     def number(self, label: Label) -> float | None:
         return None
@@ -66,8 +64,9 @@ class EachView(View):
             return self.inner.missing(label, canvas) if isinstance(self.inner, DrawnView) else []
         marks: list[Mark] = []
         for i, part in self.parts(label).items():
-            drawn = canvas.objects[i] if i < len(canvas.objects) else DrawnObject("", None, class_color(i))
-            marks += self.inner.marks(part, replace(canvas, objects=(), drawn=drawn))
+            known = i < len(canvas.objects)
+            drawn = canvas.objects[i] if known else DrawnObject("", None, class_color(i))
+            marks += self.inner.marks(part, replace(canvas, objects=(), of_object=drawn))
         return marks
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:

@@ -85,7 +85,7 @@ def _fulfilled(feed: Feed, name: str, condition: Any, view: View) -> Iterator[bo
             elif callable(condition):
                 yield bool(condition(_plain_label(view, values[i], valid[i])))
             elif class_ids:
-                yield not class_ids.isdisjoint(view.held(Label(values[i], valid[i])))
+                yield not class_ids.isdisjoint(view.class_ids(Label(values[i], valid[i])))
             else:
                 numbers = values[i][spread_over(valid[i], values[i])]
                 yield any(np.any(numbers == value) for value in _alternatives(condition))
@@ -95,7 +95,7 @@ def _plain_label(view: View, value: np.ndarray, valid: np.ndarray) -> Any:
     """A label as a function gets it: class names as text, a number, or the numbers of the elements that exist."""
     names, layer, each = view.head.names, view.head.inner.layer, isinstance(view, EachView)
     if names and layer is None:
-        held = [str(names[i]) for i in view.held(Label(value, valid))]
+        held = [str(names[i]) for i in view.class_ids(Label(value, valid))]
         return held if each or view.head.view == "classes" else held[0] if held else None
     if layer in ("boxes", "points"):
         return value[valid]

@@ -13,7 +13,7 @@ import numpy as np
 
 from polyhead.images.libraries import pillow
 from polyhead.report.cards import SAID
-from polyhead.report.marks import ALPHA, Absent, Area, Bones, Box, Cover, Mark, Point, own_pictures
+from polyhead.report.marks import ALPHA, Absent, Area, Bones, Box, Cover, Mark, Point, opaque_covers
 from polyhead.report.objects import Drawing
 from polyhead.report.palette import ink
 from polyhead.report.pictures import as_picture, is_drawn
@@ -36,7 +36,7 @@ def sheet(drawing: Drawing, samples: Sequence[Sample]) -> Any:
         PolyheadError: if Pillow is not installed.
     """
     imaging = pillow()
-    drawing = replace(drawing, most=MOST_SIDE).see(samples)
+    drawing = replace(drawing, longest=MOST_SIDE).fit_ranges(samples)
     cells = [_cell(imaging, sample, drawing.on(sample)) for sample in samples]
     columns = math.ceil(math.sqrt(len(cells)))
     width, height = max(c.width for c in cells), max(c.height for c in cells)
@@ -99,9 +99,9 @@ def _shot(imaging: Any, sample: Sample, drawing: Drawing) -> list[Any]:
     larger = max(1, round(LEAST_SIDE / max(picture.size)))
     picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
     every = drawing.marks(sample)
-    maps = own_pictures([mark for marks in every.values() for mark in marks])
+    maps = opaque_covers([mark for marks in every.values() for mark in marks])
     for mark in every.get(drawing.size, []):
-        if not (isinstance(mark, Cover) and mark.apart):
+        if not (isinstance(mark, Cover) and mark.opaque):
             picture = _draw_mark(imaging, picture, mark)
     pictures = [picture]
     for covers in maps.values():
@@ -116,9 +116,9 @@ def _draw_mark(imaging: Any, picture: Any, mark: Mark) -> Any:
     color = mark.style.color
     if isinstance(mark, Cover | Area):
         if isinstance(mark, Area):
-            colors = mark.there[..., None] * np.array([*color, ALPHA], np.uint8)
+            colors = mark.mask[..., None] * np.array([*color, ALPHA], np.uint8)
         else:
-            colors = np.array(mark.palette, np.uint8)[mark.places]
+            colors = np.array(mark.palette, np.uint8)[mark.indices]
         layer = imaging.fromarray(colors).resize(picture.size, imaging.Resampling.NEAREST)
         return imaging.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
     draw, font = _pen(picture)

@@ -47,7 +47,7 @@ class DrawnView(View):
 
     def missing(self, label: Label, canvas: Canvas) -> list[Mark]:
         """The mark of a missing label."""
-        if label.state != MISSING or canvas.predicted or canvas.drawn is not None:
+        if label.state != MISSING or canvas.predicted or canvas.of_object is not None:
             return []
         return [Absent(canvas.style(self.layer), f"{self.name}: {label.why}", self.of_pixels)]
 
@@ -64,7 +64,7 @@ class _PixelView(DrawnView):
         if not label.is_shown:
             return self.missing(label, canvas)
         height, width = label.value.shape[:2]  # which differ from the head's on an original image
-        return self.covers(label, canvas, reduction(height, width, canvas.most))
+        return self.covers(label, canvas, reduction(height, width, canvas.longest))
 
     def covers(self, label: Label, canvas: Canvas, step: int) -> list[Mark]:
         """The covers of a label, from every ``step``-th pixel."""
@@ -73,7 +73,9 @@ class _PixelView(DrawnView):
     def unlabeled(self, labeled: np.ndarray, canvas: Canvas) -> list[Mark]:
         """Stripes where there is no label; none for objects, which have labels on few pixels."""
         return (
-            [] if labeled.all() or canvas.drawn is not None else [stripes(~labeled, canvas.style(self.layer))]
+            []
+            if labeled.all() or canvas.of_object is not None
+            else [stripes(~labeled, canvas.style(self.layer))]
         )
 
 
@@ -129,14 +131,14 @@ class MaskView(_PixelView):
             return kept.mean(axis=0)
         return np.bincount(kept, minlength=len(self.head.names)) / max(1, len(kept))
 
-    def held(self, label: Label) -> Sequence[int]:
+    def class_ids(self, label: Label) -> Sequence[int]:
         return np.flatnonzero(self._shares(label)).tolist()
 
     def covers(self, label: Label, canvas: Canvas, step: int) -> list[Mark]:
         labeled = every_nth(self._labeled(label), step)
         value = every_nth(label.value, step)
         marks: list[Mark] = []
-        for i in self.held(label):
+        for i in self.class_ids(label):
             if self.colors[i] == FAINT:
                 continue
             here = (value[..., i] >= 0.5 if self.head.binary else value == i) & labeled
@@ -178,7 +180,7 @@ class MapView(_PixelView):
     def has_color(head: Any) -> bool:
         return False
 
-    def see(self, labels: Sequence[Label]) -> None:
+    def fit_range(self, labels: Sequence[Label]) -> None:
         kept = [value for label in labels if label.is_shown for value in (self._mean(label),) if value.size]
         if kept:
             ends = np.array([np.quantile(value, (0.01, 0.99)) for value in kept])
@@ -209,16 +211,16 @@ class MapView(_PixelView):
         if not labeled.any():
             return self.unlabeled(labeled, canvas)
         if self._range is None:
-            self.see([label])
+            self.fit_range([label])
         low, high = self._range or (0.0, 1.0)
         shares = np.clip(np.where(labeled, value - low, 0) / ((high - low) or 1.0), 0, 1)
         palette = [(*color, 255) for color in shades(SHADES)]
         levels = np.where(labeled, 1 + np.rint(shares * (SHADES - 1)), 0).astype(np.uint8)
-        drawn = Cover(canvas.style(self.layer), levels, ((0, 0, 0, 0), *palette), apart=True)
+        drawn = Cover(canvas.style(self.layer), levels, ((0, 0, 0, 0), *palette), opaque=True)
         return [drawn, *self.unlabeled(labeled, canvas)]
 
     def unlabeled(self, labeled: np.ndarray, canvas: Canvas) -> list[Mark]:
-        return [] if labeled.all() else [replace(stripes(~labeled, canvas.style(self.layer)), apart=True)]
+        return [] if labeled.all() else [replace(stripes(~labeled, canvas.style(self.layer)), opaque=True)]
 
 
 VIEWS |= {"mask": MaskView, "map": MapView}

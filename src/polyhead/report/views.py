@@ -106,7 +106,7 @@ class View:
 
     def __init__(self, name: str, head: Any, index: int, color: RGB) -> None:
         self.name, self.head, self.index, self.color = name, head, index, color
-        self._kept: list[np.ndarray] = []
+        self._numbers: list[np.ndarray] = []
         self._size = 0
 
     # One row ---------------------------------------------------------------------------------------
@@ -121,14 +121,14 @@ class View:
         """The numbers to draw as a line beside the words, or None."""
         return label.value.reshape(-1) if 6 < label.value.size <= 4096 else None
 
-    def held(self, label: Label) -> Sequence[int]:
+    def class_ids(self, label: Label) -> Sequence[int]:
         """The ids of the classes in a label."""
         return ()
 
-    def held_in(self, sample: Sample) -> Sequence[int]:
+    def class_ids_in(self, sample: Sample) -> Sequence[int]:
         """The ids of the classes in a sample's label; empty if it does not count."""
         label = sample.labels[self.name]
-        return self.held(label) if label.is_shown else ()
+        return self.class_ids(label) if label.is_shown else ()
 
     def number(self, label: Label) -> float | None:
         """The label as a number for range filters, or None."""
@@ -142,10 +142,11 @@ class View:
     in_units = True
     """Whether `difference` is in the unit of the labels, rather than between 0 and 1."""
 
+    compares_nothing = False
+    """Whether a prediction of nothing can differ from a label, as one without a box does."""
+
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
         """How far a prediction is from a label; None if they cannot be compared."""
-        if not guess.valid.any():
-            return None
         both = spread_over(label.valid & guess.valid, label.value)
         return float(np.abs(label.value - guess.value)[both].mean()) if both.any() else None
 
@@ -176,7 +177,7 @@ class View:
         """The numbers at both ends of the color scale, if it has one."""
         return None
 
-    def see(self, labels: Sequence[Label]) -> None:
+    def fit_range(self, labels: Sequence[Label]) -> None:
         """Fit the color range to the labels to be drawn."""
 
     def marks(self, label: Label, canvas: Canvas) -> list[Mark]:
@@ -189,12 +190,12 @@ class View:
         """Add rows to the chart; ``valid`` is bool ``(B, *weight_shape)``."""
         if self._size < MOST_NUMBERS:
             numbers = labels[spread_over(valid, labels)].astype(np.float32)
-            self._kept.append(numbers[: MOST_NUMBERS - self._size])
+            self._numbers.append(numbers[: MOST_NUMBERS - self._size])
             self._size += numbers.size
 
     def charts(self) -> list[Chart]:
         """The charts of all rows added."""
-        return histogram("values", np.concatenate(self._kept)) if self._kept else []
+        return histogram("values", np.concatenate(self._numbers)) if self._numbers else []
 
 
 def histogram(title: str, numbers: np.ndarray) -> list[Chart]:
@@ -206,6 +207,13 @@ def histogram(title: str, numbers: np.ndarray) -> list[Chart]:
         names = tuple(shortly(v) for v in values)
         return [Bars(title, names, tuple(counts.tolist()), int(counts.sum()))]
     return [Histogram.of(title, numbers.astype(np.float64))]
+
+
+def bars(
+    title: str, names: Sequence[str], counts: np.ndarray, total: float, colors: Sequence[RGB] = ()
+) -> list[Chart]:
+    """A chart of classes; empty if nothing is labeled."""
+    return [Bars(title, tuple(names), tuple(counts.tolist()), float(total), tuple(colors))] if total else []
 
 
 class _Counted(View):
@@ -244,42 +252,31 @@ class BinaryView(_Counted):
         value = float(label.value.flat[0])
         return self.classes[int(value)] if value in (0, 1) else in_part(self.classes[1], value)
 
-    def held(self, label: Label) -> Sequence[int]:
+    def class_ids(self, label: Label) -> Sequence[int]:
         value = float(label.value.flat[0])
         return (int(value),) if value in (0, 1) else (0, 1)
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        if not guess.valid.any():
-            return None
         return abs(float(label.value.flat[0]) - scores.get(0, float(guess.value.flat[0])))
-
-
-def bars(
-    title: str, names: Sequence[str], counts: np.ndarray, total: float, colors: Sequence[RGB] = ()
-) -> list[Chart]:
-    """A chart of classes; empty if nothing is labeled."""
-    return [Bars(title, tuple(names), tuple(counts.tolist()), float(total), tuple(colors))] if total else []
 
 
 class CategoricalView(_Counted):
     """One of several classes."""
 
     def words(self, label: Label) -> str:
-        return ", ".join(self._part(label, i) for i in self.held(label))
+        return ", ".join(self._part(label, i) for i in self.class_ids(label))
 
     def _part(self, label: Label, i: int) -> str:
         return in_part(name_of(self.head.names[i]), float(label.value[i]) if self.head.shape else 1.0)
 
-    def held(self, label: Label) -> Sequence[int]:
+    def class_ids(self, label: Label) -> Sequence[int]:
         if not self.head.shape:
             return (int(label.value),)
         order = np.argsort(-label.value, kind="stable").tolist()  # several if rows are mixed
         return [i for i in order if label.value[i] > 0]
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        if not guess.valid.any():
-            return None
-        right = self.held(label)[:1] == self.held(guess)[:1]
+        right = self.class_ids(label)[:1] == self.class_ids(guess)[:1]
         return 1 - scores.get(0, 1.0) if right else scores.get(0, 1.0)
 
 
@@ -289,18 +286,18 @@ class MultiLabelView(_Counted):
     _rows = 0
 
     def words(self, label: Label) -> str:
-        held = [in_part(name_of(self.head.names[i]), float(label.value[i])) for i in self.held(label)]
+        held = [in_part(name_of(self.head.names[i]), float(label.value[i])) for i in self.class_ids(label)]
         unknown = int((~label.valid).sum()) if label.valid.shape else 0
         text = ", ".join(held[:8]) + (f", … ({len(held)})" if len(held) > 8 else "") if held else "none"
         return f"{text} ({unknown} not labeled)" if unknown else text
 
-    def held(self, label: Label) -> Sequence[int]:
+    def class_ids(self, label: Label) -> Sequence[int]:
         counted = np.broadcast_to(label.valid, label.value.shape)
         return np.flatnonzero((label.value > 0) & counted).tolist()
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        labeled, guessed = set(self.held(label)), set(self.held(guess))
-        return len(labeled ^ guessed) / max(1, len(labeled | guessed)) if guess.valid.any() else None
+        labeled, guessed = set(self.class_ids(label)), set(self.class_ids(guess))
+        return len(labeled ^ guessed) / max(1, len(labeled | guessed))
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
         counted = valid if valid.ndim == 2 else valid[:, None]
@@ -324,8 +321,6 @@ class EmbeddingView(View):
     in_units = False
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        if not guess.valid.any():
-            return None
         true, guessed = (x.value.reshape(-1).astype(np.float64) for x in (label, guess))
         lengths = float(np.linalg.norm(true)) * float(np.linalg.norm(guessed))
         return 1 - float(true @ guessed) / max(lengths, 1e-12)

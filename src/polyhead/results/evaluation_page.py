@@ -44,7 +44,7 @@ def evaluation_page(
     rows = len(next(iter(evaluation.values())).ids)
     drawn = heads if drawn is None else drawn
     drawing = Drawing(inputs, drawn, views(dict(drawn)))
-    drawing.see(sample for pairs in worst.values() for pair in pairs for sample in pair)
+    drawing.fit_ranges(sample for pairs in worst.values() for pair in pairs for sample in pair)
     parts = [f"<header><h1>Evaluation</h1><p>{escape(_subtitle(evaluation, rows))}</p></header>"]
     parts += [_head_panel(name, repr(heads[name]), head) for name, head in evaluation.items()]
     number = 0
@@ -71,7 +71,7 @@ def suspects_page(
     summary = f"{counted(len(suspects), 'label')} in {counted(len(first), 'row')}, the most suspect first"
     parts = [f"<header><h1>{escape(title)}</h1><p>{escape(summary)}</p></header>"]
     drawing = Drawing(inputs, heads, views(dict(heads)))
-    drawing.see(sample for pair in pairs for sample in pair)
+    drawing.fit_ranges(sample for pair in pairs for sample in pair)
     section = _pair_section("Labeled and predicted", pairs, words, 0, drawing)
     return _styled_page(title, [*parts, section])
 
