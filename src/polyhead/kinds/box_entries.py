@@ -50,13 +50,13 @@ class Entries:
             flat = values.reshape(-1, *values.shape[2:]) if values.ndim > 1 else values
             self._rows += (start + np.arange(len(flat)) * len(values) // max(1, len(flat))).tolist()
             return flat
-        found = []
+        labeled = []
         for i, value in enumerate(values):
             entries = () if is_missing(value) else as_entries(value, i, self._places)
-            there = [entry for entry in entries if not is_missing(entry)]
-            self._rows += [start + i] * len(there)
-            found += there
-        return found
+            of_row = [entry for entry in entries if not is_missing(entry)]
+            self._rows += [start + i] * len(of_row)
+            labeled += of_row
+        return labeled
 
 
 def as_entries(value: Any, index: int, places: int) -> Any:

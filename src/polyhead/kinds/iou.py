@@ -54,9 +54,8 @@ class MaskIoU(keras.metrics.Metric):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.classes, self.multi, self.from_logits = classes, multi, from_logits
-        shape = (classes,)
-        self.inter = self.add_weight(shape=shape, initializer="zeros", name="inter")
-        self.union = self.add_weight(shape=shape, initializer="zeros", name="union")
+        self.inter = self.add_weight(shape=(classes,), initializer="zeros", name="inter")
+        self.union = self.add_weight(shape=(classes,), initializer="zeros", name="union")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add one batch."""
@@ -83,12 +82,8 @@ class MaskIoU(keras.metrics.Metric):
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the metric."""
-        return {
-            **super().get_config(),
-            "classes": self.classes,
-            "multi": self.multi,
-            "from_logits": self.from_logits,
-        }
+        arguments = {name: getattr(self, name) for name in ("classes", "multi", "from_logits")}
+        return {**super().get_config(), **arguments}
 
 
 def broadcast_weight(weight: Any, values: Any) -> Any:

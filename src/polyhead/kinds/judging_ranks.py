@@ -21,8 +21,8 @@ class Ranking:
         positive: bool ``(n,)``.
         weights: ``(R, n)``.
 
-    >>> one = Ranking(np.array([0.9, 0.4, 0.6, 0.1]), np.array([1, 0, 0, 1]) > 0, np.ones((1, 4)))
-    >>> one.roc_auc().tolist(), one.average_precision().tolist(), one.best_f1()[0].round(3).tolist()
+    >>> ranking = Ranking(np.array([0.9, 0.4, 0.6, 0.1]), np.array([1, 0, 0, 1]) > 0, np.ones((1, 4)))
+    >>> ranking.roc_auc().tolist(), ranking.average_precision().tolist(), ranking.best_f1()[0].round(3).tolist()
     ([0.5], [0.75], [0.667])
     """
 
@@ -55,11 +55,10 @@ class Ranking:
         """The best F1 over all thresholds, and its threshold, each ``(R,)``."""
         if not len(self.thresholds):
             return np.full(len(self.true), np.nan), np.full(len(self.true), np.nan)
-        found = ratio(2 * self.true, self.true + self.false + self.positives[:, None])
-        found = np.nan_to_num(found, nan=-1.0)
-        at = found.argmax(1)
-        best = found[np.arange(len(found)), at]
-        return np.where(self.positives > 0, best, np.nan), self.thresholds[at]
+        f1 = f1_of(self.true, self.true + self.false, self.positives[:, None])
+        f1 = np.nan_to_num(f1, nan=-1.0)
+        best = f1.argmax(1)
+        return np.where(self.positives > 0, f1.max(1), np.nan), self.thresholds[best]
 
 
 def f1_of(true: np.ndarray, predicted: np.ndarray, labeled: np.ndarray) -> np.ndarray:
@@ -74,8 +73,8 @@ def bins_of(confidence: np.ndarray) -> np.ndarray:
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The expected calibration error, ``(R,)``: the mean distance between confidence and accuracy over bins."""
-    apart = grouped(weights * (confidence - right), bins_of(confidence), BINS)
-    return ratio(np.abs(apart).sum(1), weights.sum(1))
+    distance = grouped(weights * (confidence - right), bins_of(confidence), BINS)
+    return ratio(np.abs(distance).sum(1), weights.sum(1))
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -90,10 +89,10 @@ def reliability(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) 
 def curve_points(ranking: Ranking) -> dict[str, np.ndarray]:
     """The points of the ROC and precision-recall curves of the first selection, at most 200."""
     count = len(ranking.thresholds)
-    at = np.unique(np.linspace(0, count - 1, min(200, count)).astype(int))
-    true, false = ranking.true[0][at], ranking.false[0][at]
+    shown = np.unique(np.linspace(0, count - 1, min(200, count)).astype(int))
+    true, false = ranking.true[0][shown], ranking.false[0][shown]
     return {
-        "threshold": ranking.thresholds[at],
+        "threshold": ranking.thresholds[shown],
         "recall": ratio(true, ranking.positives[0]),
         "false_positive_rate": ratio(false, ranking.negatives[0]),
         "precision": ratio(true, true + false),

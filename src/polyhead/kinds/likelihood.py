@@ -47,14 +47,14 @@ def likelihoods(
     if not activations or (not logits and temperature == 1):
         return outputs
     sigmoid = tuple(activations) == SIGMOID
-    found: Any = outputs
+    scores: Any = outputs
     if not logits:
-        found = np.log(np.clip(outputs, _TINY, 1))
-        found = found - np.log(np.clip(1 - outputs, _TINY, 1)) if sigmoid else found
-    found = found / temperature
+        scores = np.log(np.clip(outputs, _TINY, 1))
+        scores = scores - np.log(np.clip(1 - outputs, _TINY, 1)) if sigmoid else scores
+    scores = scores / temperature
     if sigmoid:
-        return np.exp(-np.logaddexp(0, -found))
-    shares = np.exp(found - found.max(-1, keepdims=True))
+        return np.exp(-np.logaddexp(0, -scores))
+    shares = np.exp(scores - scores.max(-1, keepdims=True))
     return shares / shares.sum(-1, keepdims=True)
 
 
@@ -73,28 +73,28 @@ def best_temperature(
     """
 
     def loss(heat: float) -> float:
-        found = likelihoods(shares, False, activations, float(np.exp(heat)))
-        if labels.ndim == found.ndim:
-            return float((log_loss(labels, found) * weights).sum())
-        of_label = found[np.arange(len(labels)), labels]
+        scaled = likelihoods(shares, False, activations, float(np.exp(heat)))
+        if labels.ndim == scaled.ndim:
+            return float((log_loss(labels, scaled) * weights).sum())
+        of_label = scaled[np.arange(len(labels)), labels]
         return float((-np.log(np.clip(of_label, _TINY, 1)) * weights).sum())
 
     low, high, ratio = np.log(COLDEST), np.log(HOTTEST), (np.sqrt(5) - 1) / 2
-    ends = {COLDEST: loss(low), HOTTEST: loss(high)}
+    losses = {COLDEST: loss(low), HOTTEST: loss(high)}
     a, b = high - ratio * (high - low), low + ratio * (high - low)
-    at_a, at_b = loss(a), loss(b)
+    loss_a, loss_b = loss(a), loss(b)
     while high - low > 1e-4:
-        if at_a < at_b:
-            high, b, at_b = b, a, at_a
+        if loss_a < loss_b:
+            high, b, loss_b = b, a, loss_a
             a = high - ratio * (high - low)
-            at_a = loss(a)
+            loss_a = loss(a)
         else:
-            low, a, at_a = a, b, at_b
+            low, a, loss_a = a, b, loss_b
             b = low + ratio * (high - low)
-            at_b = loss(b)
-    best = (low + high) / 2
-    lowest = min(ends, key=ends.__getitem__)
-    return lowest if ends[lowest] <= loss(best) else float(np.exp(best))
+            loss_b = loss(b)
+    middle = (low + high) / 2
+    losses[float(np.exp(middle))] = loss(middle)
+    return min(losses, key=losses.__getitem__)
 
 
 def best_threshold(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, objective: str) -> float:
@@ -112,23 +112,23 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, 
     >>> best_threshold(np.array([0.2, 0.3, 0.5]), np.array([0, 1, 1]) > 0, np.ones(3), "f1")
     0.25
     """
-    found = Ranking(scores, labels, weights[None])
-    true, false = found.true[0], found.false[0]
-    positives, negatives = found.positives[0], found.negatives[0]
+    ranking = Ranking(scores, labels, weights[None])
+    true, false = ranking.true[0], ranking.false[0]
+    positives, negatives = ranking.positives[0], ranking.negatives[0]
     if objective == "f1":
         goodness = 2 * true / np.maximum(true + false + positives, 1e-300)
     elif objective == "accuracy":
         goodness = true - false
     else:
         goodness = true / max(positives, 1e-300) - false / max(negatives, 1e-300)
-    at, ends = int(goodness.argmax()), np.r_[found.thresholds, 0.0]
-    if goodness[at] < 0 and ends[0] < 1:
-        return _short_between(ends[0], 1.0)
-    return _short_between(ends[at + 1], ends[at])
+    best, thresholds = int(goodness.argmax()), np.r_[ranking.thresholds, 0.0]
+    if goodness[best] < 0 and thresholds[0] < 1:
+        return _short_between(thresholds[0], 1.0)
+    return _short_between(thresholds[best + 1], thresholds[best])
 
 
 def _short_between(low: float, high: float) -> float:
     """A number about halfway between two scores, with few digits; above ``low``, also as float32."""
     middle = (low + high) / 2
     rounded = (round(float(middle), digits) for digits in range(6, 17))
-    return next((one for one in rounded if low < np.float32(one) <= high), float(high))
+    return next((number for number in rounded if low < np.float32(number) <= high), float(high))

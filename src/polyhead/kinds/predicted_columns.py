@@ -85,7 +85,8 @@ class Move(Protocol):
 
 def unmoved_pixels(outputs: np.ndarray, move: Move) -> np.ndarray:
     """Map numbers for each pixel ``(B, h, w, n)`` of a view to the image."""
-    rows = [[move.pixels(np.ascontiguousarray(one)) for one in np.moveaxis(row, -1, 0)] for row in outputs]
+    channels = np.moveaxis(outputs, -1, 1)
+    rows = [[move.pixels(np.ascontiguousarray(channel)) for channel in row] for row in channels]
     return np.moveaxis(np.array(rows, np.float32), 1, -1)
 
 
@@ -96,8 +97,8 @@ def view_of_each(rows: np.ndarray, views: Views) -> Iterator[tuple[np.ndarray, I
 
 def class_values(names: Sequence[Any]) -> np.ndarray:
     """The classes as an array ``(n,)`` to index with ids: int64 for integers, else objects."""
-    whole = all(type(name) is int for name in names)
-    return np.array(names, np.int64) if whole else objects(names)
+    integers = all(type(name) is int for name in names)
+    return np.array(names, np.int64) if integers else objects(names)
 
 
 def label_masks(
@@ -112,36 +113,31 @@ def label_masks(
         logits: whether scores are logits rather than probabilities.
         fill: the id of pixels that the model did not see.
     """
-    found, threshold = [], None
-    if binary:
-        threshold = 0.0 if logits else 0.5
+    threshold = (0.0 if logits else 0.5) if binary else None
+    masks = []
     for row, view in view_of_each(outputs, views):
-        channels = list(np.moveaxis(row, -1, 0))
-        groups = [[one] for one in channels] if multi else [channels]
-        masks = [_label_mask(group, view, fill, threshold) for group in groups]
-        found.append(np.stack(masks, -1) if multi else masks[0])
-    return PredictedColumn(found, "mask")
+        channels = np.moveaxis(row, -1, 0)
+        layers = [_label_mask(c, view, fill, threshold) for c in (channels[:, None] if multi else [channels])]
+        masks.append(np.stack(layers, -1) if multi else layers[0])
+    return PredictedColumn(masks, "mask")
 
 
 def _label_mask(
-    channels: Sequence[np.ndarray], view: InOriginal | None, fill: int, threshold: float | None
+    channels: np.ndarray, view: InOriginal | None, fill: int, threshold: float | None
 ) -> np.ndarray:
     """Resample one class at a time, as all classes at the original size may need much memory."""
 
-    def resampled(one: np.ndarray) -> np.ndarray:
-        return one if view is None else view.pixels(one.astype(np.float32, copy=False), np.nan)
+    def resampled(scores: np.ndarray) -> np.ndarray:
+        return scores if view is None else view.pixels(scores.astype(np.float32, copy=False), np.nan)
 
     best = resampled(channels[0])
     unseen = np.isnan(best)
-    kind = np.uint8 if len(channels) <= 256 else np.uint16
-    if threshold is not None:
-        found = (best >= threshold).astype(kind)
-    else:
-        found = np.zeros(best.shape, kind)
-        for number, one in enumerate(channels[1:], 1):
-            other = resampled(one)
-            larger = other > best
-            found[larger] = number
-            best = np.where(larger, other, best)
-    found[unseen] = fill
-    return found
+    dtype = np.uint8 if len(channels) <= 256 else np.uint16
+    mask = np.zeros(best.shape, dtype) if threshold is None else (best >= threshold).astype(dtype)
+    for class_id in range(1, len(channels)):
+        scores = resampled(channels[class_id])
+        larger = scores > best
+        mask[larger] = class_id
+        best = np.where(larger, scores, best)
+    mask[unseen] = fill
+    return mask
