@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.images.encode import data_uri, png
 from polyhead.kinds import Input
 from polyhead.report import charts
-from polyhead.report.marks import Absent, Area, Bones, Cover, Mark, Point, Style, opaque_covers
+from polyhead.report.marks import Absent, Area, Bones, Cover, Mark, Point, Style, is_opaque, opaque_covers
 from polyhead.report.objects import Drawing
 from polyhead.report.palette import css, ink
 from polyhead.report.pictures import as_picture, heat, is_drawn, picture_uri
@@ -37,15 +37,10 @@ def card(index: int, sample: Sample, drawing: Drawing) -> str:
         shots = _shots(sample, drawing, "not changed by augmentation")
     else:
         shots = _shots(sample, drawing, "augmented") + _shots(before, drawing, "original")
-    facts = [
-        _input_values(name, kind, sample.inputs[name]) for name, kind in inputs.items() if not is_drawn(kind)
-    ]
+    facts = [_input_values(n, kind, sample.inputs[n]) for n, kind in inputs.items() if not is_drawn(kind)]
     labels = [_label(drawing, name, sample) for name in drawing.views if name in sample.labels]
-    file = (
-        f' <span class="file" title="{escape(sample.file)}">{escape(sample.file)}</span>'
-        if sample.file
-        else ""
-    )
+    name = escape(sample.file)
+    file = f' <span class="file" title="{name}">{name}</span>' if name else ""
     loss = f' <span class="loss">loss {sample.loss:.3g}</span>' if sample.loss is not None else ""
     applied = " · ".join(sample.applied)
     applied = f'<p class="applied">{escape(applied)}</p>' if applied else ""
@@ -62,32 +57,30 @@ def card(index: int, sample: Sample, drawing: Drawing) -> str:
 
 
 def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
-    every = drawing.marks(sample)
-    flat = {
-        size: [m for m in marks if not (isinstance(m, Cover) and m.opaque)] for size, marks in every.items()
-    }
+    marks_of = drawing.marks(sample)
+    covers = opaque_covers([mark for marks in marks_of.values() for mark in marks])
+    over_images = {size: [m for m in marks if not is_opaque(m)] for size, marks in marks_of.items()}
     shots = []
     for name, kind in drawing.inputs.items():
         if is_drawn(kind):
-            here = (kind.shape[0], kind.shape[1])
+            size = (kind.shape[0], kind.shape[1])
             caption = name if not word else f"{name}, {word}"
             picture = picture_uri(as_picture(sample.inputs[name], drawing.longest))
-            shots.append(_figure(picture, here, flat.get(here, []), caption, sample.row))
-    for title, maps in opaque_covers([mark for marks in every.values() for mark in marks]).items():
-        for guess in dict.fromkeys(mark.style.predicted for mark in maps):
-            same: list[Mark] = [mark for mark in maps if mark.style.predicted == guess]
-            words = ", ".join(filter(None, [title, word, "predicted" if guess else ""]))
-            shots.append(_figure("", maps[0].indices.shape, same, words, sample.row))
+            shots.append(_figure(picture, size, over_images.get(size, []), caption, sample.row))
+    for title, of_layer in covers.items():
+        for predicted in dict.fromkeys(cover.style.predicted for cover in of_layer):
+            alone = [cover for cover in of_layer if cover.style.predicted == predicted]
+            caption = ", ".join(filter(None, [title, word, "predicted" if predicted else ""]))
+            shots.append(_figure("", of_layer[0].indices.shape, alone, caption, sample.row))
     if drawing.size is None:
-        marks = flat.get(None, [])
+        marks = over_images.get(None, [])
         # without an image, masks are shown alone, and boxes and points in 0–1 on an empty square
-        covers = [m for m in marks if isinstance(m, Cover | Area)]
-        others = [m for m in marks if not isinstance(m, Cover | Area)]
-        for layer in dict.fromkeys(cover.style.layer for cover in covers):
-            here_ = [m for m in covers if m.style.layer == layer]
-            grid = here_[0].mask if isinstance(here_[0], Area) else here_[0].indices
-            shots.append(_figure("", (grid.shape[0], grid.shape[1]), here_, layer.title, sample.row))
-        if others:
+        pixels = [m for m in marks if isinstance(m, Cover | Area)]
+        for layer in dict.fromkeys(mark.style.layer for mark in pixels):
+            in_layer = [m for m in pixels if m.style.layer == layer]
+            grid = in_layer[0].mask if isinstance(in_layer[0], Area) else in_layer[0].indices
+            shots.append(_figure("", grid.shape, in_layer, layer.title, sample.row))
+        if others := [m for m in marks if not isinstance(m, Cover | Area)]:
             shots.append(_figure("", (1, 1), others, "places in 0–1", sample.row))
     return shots
 
@@ -131,8 +124,8 @@ def _input_values(name: str, kind: Input, value: np.ndarray) -> str:
 def _label(drawing: Drawing, name: str, sample: Sample) -> str:
     view, label = drawing.views[name], sample.labels[name]
     guess = None if sample.guess is None else sample.guess.labels.get(name)
-    color = drawing.in_one_color(name)
-    dot = f'<i class="dot" style="background:{css(view.color)}"></i>' if color else ""
+    one_color = drawing.in_one_color(name)
+    dot = f'<i class="dot" style="background:{css(view.color)}"></i>' if one_color else ""
     if label.is_shown:
         body = f"<span>{escape(view.words(label))}</span>"
         if label.weight is not None:
@@ -142,12 +135,12 @@ def _label(drawing: Drawing, name: str, sample: Sample) -> str:
             body += charts.line_chart(series, f"{view.name}, {series.size} numbers")
     else:
         words = SAID[label.state]
-        why = "" if label.why.startswith(words) and label.why == words else f" ({label.why})"
+        why = "" if label.why == words else f" ({label.why})"
         body = f'<span class="badge {label.state}">{words}</span><span class="quiet">{escape(why)}</span>'
-    if guess is not None:
+    if guess is not None and sample.guess is not None:
         words = escape(view.words(guess)) if guess.valid.any() else "none"
-        sure = (sample.guess.scores if sample.guess else {}).get(name, {})
-        words += f" {sure[0]:.0%}" if len(sure) == 1 and view.classes and 0 in sure else ""
+        scores = sample.guess.scores.get(name, {})
+        words += f" {scores[0]:.0%}" if view.classes and list(scores) == [0] else ""
         body += f'<span class="guessed">predicted: {words}</span>'
     return f'<div data-state="{label.state}"><dt>{dot}{escape(view.name)}</dt><dd>{body}</dd></div>'
 
@@ -198,9 +191,12 @@ def element(mark: Mark, small: str = "") -> str:
 
 def notes(marks: Sequence[Mark]) -> str:
     """Render missing labels as text for the lower edge of a picture."""
-    missing = [mark for mark in marks if isinstance(mark, Absent)]
-    texts = "".join(f'<span data-h="{m.style.layer.key}">{escape(m.text)}</span>' for m in missing)
-    return f'<div class="notes">{texts}</div>' if missing else ""
+    texts = "".join(
+        f'<span data-h="{mark.style.layer.key}">{escape(mark.text)}</span>'
+        for mark in marks
+        if isinstance(mark, Absent)
+    )
+    return f'<div class="notes">{texts}</div>' if texts else ""
 
 
 def _attributes(style: Style, kind: str, css_text: str = "") -> str:
@@ -209,8 +205,9 @@ def _attributes(style: Style, kind: str, css_text: str = "") -> str:
     colors = f"--k:{css(style.color)};--i:{css(ink(style.color))}"
     if style.object_color != style.color:
         colors += f";--o:{css(style.object_color)};--j:{css(ink(style.object_color))}"
-    guess, css_text = " guess" if style.predicted else "", f"{css_text};" if css_text else ""
-    return f'class="mark {kind}{guess}" data-h="{style.layer.key}"{part} style="{css_text}{colors}"'
+    guess = " guess" if style.predicted else ""
+    css_text = ";".join(filter(None, [css_text, colors]))
+    return f'class="mark {kind}{guess}" data-h="{style.layer.key}"{part} style="{css_text}"'
 
 
 def _percent(share: float) -> str:

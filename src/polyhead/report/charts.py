@@ -18,24 +18,21 @@ MOST_BARS, IN_ORDER = 2000, 20
 
 def coverage(counts: Coverage) -> str:
     """Render the share of a head's rows that are labeled, as a bar and in words."""
-    parts = [
-        (word, title, count)
-        for word, title, count in (
-            ("labeled", "labeled", counts.labeled),
-            ("unasked", "not asked", counts.unasked),
-            ("missing", "no label", counts.missing),
-        )
-        if count or word == "labeled"
-    ]
-    words = " · ".join(f"{count / counts.rows:.1%} {title} ({count:,})" for _, title, count in parts)
-    segments, x = [], 0.0
-    for word, _, count in parts:
-        width = 100 * count / counts.rows
-        segments.append(f'<rect class="{word}" x="{x:.3f}" y="0" width="{width:.3f}" height="6"/>')
-        x += width
+    words, segments, x = [], [], 0.0
+    for state, title, count in (
+        ("labeled", "labeled", counts.labeled),
+        ("unasked", "not asked", counts.unasked),
+        ("missing", "no label", counts.missing),
+    ):
+        if count or state == "labeled":
+            share = count / counts.rows
+            words.append(f"{share:.1%} {title} ({count:,})")
+            segments.append(f'<rect class="{state}" x="{x:.3f}" y="0" width="{100 * share:.3f}" height="6"/>')
+            x += 100 * share
+    text = escape(" · ".join(words))
     return (
         f'<svg class="coverage" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(words)}">{"".join(segments)}</svg><p class="words">{escape(words)}</p>'
+        f'aria-label="{text}">{"".join(segments)}</svg><p class="words">{text}</p>'
     )
 
 
@@ -70,8 +67,8 @@ def _bars_as_html(bars: Bars) -> str:
             f'<rect width="{100 * bars.counts[i] / most:.2f}" height="8"{color}/></svg></td>'
             f'<td class="number">{share:.1%}</td><td class="number">{bars.counts[i]:,}</td></tr>'
         )
-    rest = len(bars.names) - len(rows)
-    more = f'<p class="words">and {rest:,} rarer classes</p>' if rest > 0 else ""
+    hidden = len(bars.names) - len(rows)
+    more = f'<p class="words">and {hidden:,} rarer classes</p>' if hidden > 0 else ""
     sort = ""
     if len(bars.names) > 3:
         sort = '<p class="sort" hidden>sort by ' + "".join(
@@ -90,18 +87,18 @@ def _histogram_as_svg(histogram: Histogram) -> str:
     edges = [shortly(2**edge if histogram.log else edge) for edge in histogram.edges]
     rects = []
     for i, count in enumerate(histogram.counts):
-        high = 36 * count / most
-        between = f"{edges[i]} to {edges[i + 1]}: {count:,}"
+        height = 36 * count / most
+        title = f"{edges[i]} to {edges[i + 1]}: {count:,}"
         rects.append(
-            f'<rect x="{i * width:.3f}" y="{36 - high:.3f}" width="{width * 0.9:.3f}" height="{high:.3f}">'
-            f"<title>{escape(between)}</title></rect>"
+            f'<rect x="{i * width:.3f}" y="{36 - height:.3f}" width="{width * 0.9:.3f}" height="{height:.3f}">'
+            f"<title>{escape(title)}</title></rect>"
         )
-    low, high_edge = edges[0], edges[-1]
-    label = f"histogram from {low} to {high_edge}, {sum(histogram.counts):,} numbers"
+    low, high = edges[0], edges[-1]
+    label = f"histogram from {low} to {high}, {sum(histogram.counts):,} numbers"
     return (
         f'<svg class="histogram" viewBox="0 0 100 36" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(label)}">{"".join(rects)}</svg>'
-        f'<p class="axis"><span>{low}</span><span>{high_edge}</span></p>'
+        f'<p class="axis"><span>{low}</span><span>{high}</span></p>'
     )
 
 

@@ -159,6 +159,11 @@ class Absent:
 Mark = Box | Point | Bones | Area | Cover | Absent
 
 
+def is_opaque(mark: Mark) -> bool:
+    """Return whether a mark hides the image, and is therefore shown as a separate picture."""
+    return isinstance(mark, Cover) and mark.opaque
+
+
 def opaque_covers(marks: Sequence[Mark]) -> dict[str, list[Cover]]:
     """The covers that are shown as separate pictures, by the titles of their layers."""
     covers: dict[str, list[Cover]] = {}

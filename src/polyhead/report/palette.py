@@ -65,10 +65,9 @@ def shades(count: int) -> list[RGB]:
     [(68, 1, 84), (253, 231, 37)]
     """
     stops = np.array(_colors(_VIRIDIS))
-    at = np.linspace(0, len(stops) - 1, count)
-    parts = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]
-    found: list[RGB] = [(r, g, b) for r, g, b in np.rint(parts).T.astype(int).tolist()]
-    return found
+    positions = np.linspace(0, len(stops) - 1, count)
+    channels = [np.interp(positions, np.arange(len(stops)), stops[:, i]) for i in range(3)]
+    return [(r, g, b) for r, g, b in np.rint(channels).T.astype(int).tolist()]
 
 
 def is_background(index: int, name: Any) -> bool:

@@ -21,8 +21,8 @@ def is_drawn(kind: Input) -> bool:
     return isinstance(kind, Image)
 
 
-def as_picture(image: np.ndarray, most: int) -> np.ndarray:
-    """Convert an input image to uint8 ``(H, W, C)``, averaged down to at most ``most`` pixels a side.
+def as_picture(image: np.ndarray, longest: int) -> np.ndarray:
+    """Convert an input image to uint8 ``(H, W, C)``, averaged down to at most ``longest`` pixels a side.
 
     Of an image with 2 bands, the first is shown; of one with 5 or more, the first three.
     """
@@ -30,13 +30,14 @@ def as_picture(image: np.ndarray, most: int) -> np.ndarray:
         image = image[..., : 3 if image.shape[2] > 3 else 1]
     if image.dtype != np.uint8:
         image = np.rint(np.clip(image, 0, 1) * np.float32(255)).astype(np.uint8)
-    step = reduction(image.shape[0], image.shape[1], most)
+    height, width = image.shape[:2]
+    step = reduction(height, width, longest)
     if step == 1:
         return image
-    down, across = np.arange(0, image.shape[0], step), np.arange(0, image.shape[1], step)
-    sums = np.add.reduceat(np.add.reduceat(image.astype(np.uint32), down, axis=0), across, axis=1)
-    high, wide = np.diff(np.r_[down, image.shape[0]]), np.diff(np.r_[across, image.shape[1]])
-    return np.rint(sums / (high[:, None] * wide)[..., None]).astype(np.uint8)
+    rows, columns = np.arange(0, height, step), np.arange(0, width, step)
+    sums = np.add.reduceat(np.add.reduceat(image.astype(np.uint32), rows, axis=0), columns, axis=1)
+    areas = np.diff(np.r_[rows, height])[:, None] * np.diff(np.r_[columns, width])
+    return np.rint(sums / areas[..., None]).astype(np.uint8)
 
 
 def picture_uri(pixels: np.ndarray) -> str:
@@ -50,11 +51,11 @@ def picture_uri(pixels: np.ndarray) -> str:
     return data_uri(png(pixels))
 
 
-def heat(matrix: np.ndarray, most: int) -> np.ndarray:
+def heat(matrix: np.ndarray, longest: int) -> np.ndarray:
     """Convert numbers to gray, from black for the smallest to white for the largest: uint8 ``(H, W, 1)``."""
-    finite = matrix.astype(np.float64)
-    low, high = finite.min(), finite.max()
-    return as_picture(((finite - low) / ((high - low) or 1))[..., None], most)
+    numbers = matrix.astype(np.float64)
+    low, high = numbers.min(), numbers.max()
+    return as_picture(((numbers - low) / ((high - low) or 1))[..., None], longest)
 
 
 def image_size(inputs: Mapping[str, Input]) -> tuple[int, int] | None:

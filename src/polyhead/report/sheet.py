@@ -13,7 +13,18 @@ import numpy as np
 
 from polyhead.images.libraries import pillow
 from polyhead.report.cards import SAID
-from polyhead.report.marks import ALPHA, Absent, Area, Bones, Box, Cover, Mark, Point, opaque_covers
+from polyhead.report.marks import (
+    ALPHA,
+    Absent,
+    Area,
+    Bones,
+    Box,
+    Cover,
+    Mark,
+    Point,
+    is_opaque,
+    opaque_covers,
+)
 from polyhead.report.objects import Drawing
 from polyhead.report.palette import ink
 from polyhead.report.pictures import as_picture, is_drawn
@@ -98,13 +109,12 @@ def _shot(imaging: Any, sample: Sample, drawing: Drawing) -> list[Any]:
     picture = picture.convert("RGB")
     larger = max(1, round(LEAST_SIDE / max(picture.size)))
     picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
-    every = drawing.marks(sample)
-    maps = opaque_covers([mark for marks in every.values() for mark in marks])
-    for mark in every.get(drawing.size, []):
-        if not (isinstance(mark, Cover) and mark.opaque):
+    marks_of = drawing.marks(sample)
+    for mark in marks_of.get(drawing.size, []):
+        if not is_opaque(mark):
             picture = _draw_mark(imaging, picture, mark)
     pictures = [picture]
-    for covers in maps.values():
+    for covers in opaque_covers([mark for marks in marks_of.values() for mark in marks]).values():
         pictures.append(imaging.new("RGB", picture.size, PAPER))
         for cover in covers:
             pictures[-1] = _draw_mark(imaging, pictures[-1], cover)
