@@ -41,20 +41,17 @@ class Coverage:
 def summarize(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
     """Summarize the labels of each head, up to a million rows or a quarter of a gigabyte."""
     labels = feed._assembler.labels
-    asked: dict[str, np.ndarray] = {}  # for heads named in another head's `given`: the rows where they are 1
+    ones: dict[str, np.ndarray] = {}
     coverage: dict[str, Coverage] = {}
 
     def read(name: str) -> None:
-        if name in coverage:
-            return
-        given = feed.labeled[name].given
-        if given is not None:
-            read(given)
-        wanted = None if given is None else asked[given]
-        awaited = any(head.given == name for head in feed.labeled.values())
-        coverage[name], ones = _coverage_of(labels[name], views[name], wanted, awaited)
-        if awaited:
-            asked[name] = ones
+        if name not in coverage:
+            given = feed.labeled[name].given
+            if given is not None:
+                read(given)
+            gives = any(head.given == name for head in feed.labeled.values())
+            asked = None if given is None else ones[given]
+            coverage[name], ones[name] = _coverage_of(labels[name], views[name], asked, gives)
 
     for name in feed.labeled:
         read(name)
@@ -62,21 +59,26 @@ def summarize(feed: Feed, views: Mapping[str, View]) -> dict[str, Coverage]:
 
 
 def _coverage_of(
-    labels: Labels, view: View, wanted: np.ndarray | None, awaited: bool
+    labels: Labels, view: View, asked: np.ndarray | None, gives: bool
 ) -> tuple[Coverage, np.ndarray]:
+    """The coverage of a head, and the rows in which its label is 1, bool.
+
+    Args:
+        asked: the rows in which its ``given`` head is 1; None without one.
+        gives: whether other heads name it in their ``given``; otherwise the second result is empty.
+    """
     rows = labeled = size = 0
-    ones = []
+    ones = [np.zeros(0, bool)]
     for piece, valid in shown_while(f"reading {labels.name}", labels.all_rows(), len(labels)):
-        here = labels.annotated_rows(piece, valid)
+        annotated = labels.annotated_rows(piece, valid)
         view.add(view.head.unscaled(piece.labels), valid)
-        if awaited:
-            ones.append(here & (piece.labels[:, 0] == 1))
-        labeled += int(here.sum())
-        rows += len(here)
+        if gives:
+            ones.append(annotated & (piece.labels[:, 0] == 1))
+        labeled += int(annotated.sum())
+        rows += len(annotated)
         size += piece.labels.nbytes
         if rows >= MOST_ROWS or size >= MOST_BYTES:
             break
-    unasked = 0 if wanted is None else int((~wanted[:rows]).sum())
+    unasked = 0 if asked is None else int((~asked[:rows]).sum())
     labeled = min(labeled, rows - unasked)
-    every = np.concatenate(ones) if ones else np.zeros(0, bool)
-    return Coverage(rows, labeled, unasked, tuple(view.charts())), every
+    return Coverage(rows, labeled, unasked, tuple(view.charts())), np.concatenate(ones)

@@ -105,28 +105,27 @@ def _resampled(label: Label, inner: Any, view: ImageView) -> Label:
     size = _at_most(view.size, min(_LONGEST, max(_LEAST, height, width)))
     to_model = view.to_model @ geometry.resize(size, view.size)
     view = replace(view, size=size, to_model=to_model)
-    rest = inner.shape[2:]
-    lead = label.value.shape[: label.value.ndim - len(inner.shape)]
-    whole = label.valid.size < np.prod((*lead, *inner.weight_shape))  # as of what was predicted
-    valid = label.valid.reshape(*lead, *((1, 1) if whole else inner.weight_shape))
-    parts = rest if valid.ndim == len(lead) + 3 else ()
-    valid = np.broadcast_to(valid, (*lead, height, width, *parts))
-    seen = _planes(valid.reshape(-1, height, width, int(np.prod(parts))), view) > 0
-    value = _planes(label.value.reshape(-1, height, width, int(np.prod(rest))), view)
+    channels = inner.shape[2:]
+    boxes = label.value.shape[: label.value.ndim - len(inner.shape)]
+    whole = label.valid.size < np.prod((*boxes, *inner.weight_shape))  # as of what was predicted
+    valid = label.valid.reshape(*boxes, *((1, 1) if whole else inner.weight_shape))
+    valid_channels = channels if valid.ndim == len(boxes) + 3 else ()
+    valid = np.broadcast_to(valid, (*boxes, height, width, *valid_channels))
+    seen = _planes(valid.reshape(-1, height, width, int(np.prod(valid_channels))), view) > 0
+    value = _planes(label.value.reshape(-1, height, width, int(np.prod(channels))), view)
     return replace(
         label,
-        value=value.astype(label.value.dtype).reshape(*lead, *size, *rest),
-        valid=seen.reshape(*lead, *size, *parts),
+        value=value.astype(label.value.dtype).reshape(*boxes, *size, *channels),
+        valid=seen.reshape(*boxes, *size, *valid_channels),
     )
 
 
 def _planes(array: np.ndarray, view: ImageView) -> np.ndarray:
     """Resample planes ``(k, h, w, n)`` to the original ``(k, H, W, n)``; 0 where the model did not see it."""
     planes = np.zeros((len(array), *view.size, array.shape[-1]), np.float32)
-    for row, to in zip(array, planes, strict=True):
-        for k in range(array.shape[-1]):
-            if row[..., k].any():  # most planes of many objects are empty
-                to[..., k] = view.pixels(np.ascontiguousarray(row[..., k], np.float32), 0, nearest=True)
+    for i, k in np.argwhere(array.any((1, 2))):  # most planes of many objects are empty
+        plane = np.ascontiguousarray(array[i, ..., k], np.float32)
+        planes[i, ..., k] = view.pixels(plane, 0, nearest=True)
     return planes
 
 

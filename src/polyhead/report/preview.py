@@ -146,20 +146,20 @@ def preview(
         raise ContractError(Problem("preview(draws=)", expected, str(draws), fix))
     report = None if model is None else feed.check(model)
     samples, heads = _taken_samples(feed, n, rows, draws, predictions)
-    result = Preview(feed, tuple(samples), report, _words(rows, draws, predictions), heads)
+    result = Preview(feed, tuple(samples), report, _rows_in_words(rows, draws, predictions), heads)
     if path is not None:
         result.save(path)
     return result
 
 
-def _words(rows: Any, draws: int, predictions: Any) -> str:
+def _rows_in_words(rows: Any, draws: int, predictions: Any) -> str:
     if rows is None and predictions is None:
         return ""
-    which = "rows of your choice" if rows is not None else "rows"
+    words = "rows of your choice" if rows is not None else "rows"
     if isinstance(rows, Mapping):
-        which = "rows with " + ", ".join(f"{shown(value)} in {name}" for name, value in rows.items())
-    drawn = f", augmented as in {draws} epochs" if draws > 1 else ""
-    return f"{which}{drawn}{', those with the largest loss first' * (predictions is not None)}"
+        words = "rows with " + ", ".join(f"{shown(value)} in {name}" for name, value in rows.items())
+    words += f", augmented as in {draws} epochs" if draws > 1 else ""
+    return words + (", those with the largest loss first" if predictions is not None else "")
 
 
 def _taken_samples(
@@ -181,11 +181,11 @@ def _taken_samples(
 
 def _each_original_once(samples: list[Sample]) -> Iterator[Sample]:
     """Yield each row once without augmentation, then its augmented samples."""
-    row = None
+    previous = None
     for sample in samples:
-        if sample.row != row and sample.original is not None:
+        if sample.row != previous and sample.original is not None:
             yield replace(sample.original, file=sample.file, applied=("original",))
-        row = sample.row
+        previous = sample.row
         yield replace(sample, original=None)
 
 

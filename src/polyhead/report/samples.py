@@ -85,25 +85,28 @@ def take_samples(feed: Feed, n: int, rows: np.ndarray | None = None, draws: int 
         draws: how many times each chosen row is augmented, as in that many epochs from the next one on.
     """
     if rows is None:
-        taken = [(feed.epoch, row) for row in _next_rows(feed, n)]
+        epochs = range(feed.epoch, feed.epoch + 1)
+        by_epoch = [_next_rows(feed, n)]
     else:
         epochs = range(feed.epoch, feed.epoch + draws)
         by_epoch = [_chosen_rows(feed, rows, epoch) for epoch in epochs]
-        taken = [(e, by_epoch[e - feed.epoch][i]) for i in range(len(rows)) for e in epochs]
-    ids = [int(row.ids[0]) for _, row in taken]
-    distinct = list(dict.fromkeys(ids))
+    draws_of_rows = [
+        draw for same_row in zip(*by_epoch, strict=True) for draw in zip(epochs, same_row, strict=True)
+    ]
+    indices = [int(row.ids[0]) for _, row in draws_of_rows]
+    distinct = list(dict.fromkeys(indices))
     plain = dict(zip(distinct, _without_augmentation(feed, distinct), strict=False))
-    row_ids = feed.source.ids_of(np.array(ids, np.int64)).tolist()
     files = dict(zip(distinct, _files(feed, distinct), strict=False))
-    applied = applied_to(feed, [(epoch, int(row.ids[0])) for epoch, row in taken])
+    row_ids = feed.source.ids_of(np.array(indices, np.int64)).tolist()
+    applied = applied_to(feed, [(epoch, int(row.ids[0])) for epoch, row in draws_of_rows])
     samples = []
-    for i, (epoch, row) in enumerate(taken):
-        before = plain.get(ids[i])
+    for i, (epoch, row) in enumerate(draws_of_rows):
+        before = plain.get(indices[i])
         labels = _labels(feed, row, before)
         original = None
         if feed.augment and before is not None:
             original = Sample(row_ids[i], before.inputs, _labels(feed, before, None, labels))
-        file = files.get(ids[i], "")
+        file = files.get(indices[i], "")
         samples.append(Sample(row_ids[i], row.inputs, labels, original, file, epoch, applied[i]))
     return samples
 
@@ -118,7 +121,7 @@ def _next_rows(feed: Feed, n: int) -> list[Batch]:
     return rows
 
 
-class _Chosen:
+class _ChosenRows:
     """An order that gives chosen rows in a single batch."""
 
     def __init__(self, rows: np.ndarray) -> None:
@@ -131,7 +134,7 @@ class _Chosen:
 def _chosen_rows(feed: Feed, rows: np.ndarray, epoch: int) -> list[Batch]:
     single_rows = []
     for start in range(0, len(rows), feed.batch_size):
-        order: Any = _Chosen(rows[start : start + feed.batch_size])
+        order: Any = _ChosenRows(rows[start : start + feed.batch_size])
         for batch in feed._assembler.block(order, epoch, 0, 1).batches():
             single_rows += [_single_row(batch, i) for i in range(len(batch.ids))]
     return single_rows
@@ -191,11 +194,10 @@ def _labels(
         weight = float(weights.flat[0]) if weights.size == 1 else 1.0
         state, why = LABELED, ""
         if states is not None:
-            earlier = states[name]
-            labeled = valid.any() and earlier.state != UNASKED
-            state, why = (LABELED, "") if labeled else (earlier.state, earlier.why)
+            if states[name].state == UNASKED or not valid.any():
+                state, why = states[name].state, states[name].why
         elif not valid.any():
-            state, why = _silence(name, head, label(head.given) if head.given else None, before)
+            state, why = _state_without_weight(name, head, label(head.given) if head.given else None, before)
             owner = head.each or name
             if state == MISSING and _has_no_boxes(feed.labeled[owner], owner, before or row):
                 state, why = EMPTY, "annotated as empty"
@@ -211,11 +213,11 @@ def _has_no_boxes(head: Any, name: str, row: Batch) -> bool:
     return bool(head.empty(row.labels[name][None], weights > 0)[0])
 
 
-def _silence(name: str, head: Any, given: Label | None, before: Batch | None) -> tuple[str, str]:
+def _state_without_weight(name: str, head: Any, given: Label | None, before: Batch | None) -> tuple[str, str]:
     """The state of a label with weight 0, and the reason."""
-    if given is not None and not (given.state in (LABELED, SILENT) and given.value.flat[0] == 1):
-        reason = "is 0" if given.state in (LABELED, SILENT) else "has no label"
-        return UNASKED, f"{head.given} {reason}"
+    known = given is not None and given.state in (LABELED, SILENT)
+    if given is not None and not (known and given.value.flat[0] == 1):
+        return UNASKED, f"{head.given} {'is 0' if known else 'has no label'}"
     if before is not None and before.weights is not None and not before.weights[name].any():
         return MISSING, "no label"
     if before is None:
