@@ -1,4 +1,4 @@
-"""Writes a file completely or not at all."""
+"""Writes a file completely or not at all, and checks the ending of its name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from polyhead.errors import DataError, Problem, place
+from polyhead.errors import ContractError, DataError, Problem, as_path, place, shown
 
 
 @contextlib.contextmanager
@@ -33,3 +34,18 @@ def writing(file: Path) -> Iterator[Path]:
             raise
         found = error.strerror or str(error)
         raise DataError(Problem(where, "a file that can be written", found)) from error
+
+
+def path_with_ending(path: Any, where: str, *endings: str) -> tuple[Path, str]:
+    """Return the path of a file to write and its ending, one of ``endings``; ``.htm`` counts as ``.html``.
+
+    Raises:
+        ContractError: for another ending.
+        DataError: if it is not a path.
+    """
+    file = as_path(path, where)
+    ending = ".html" if file.suffix.lower() == ".htm" else file.suffix.lower()
+    if ending not in endings:
+        words = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
+        raise ContractError(Problem(where, f"the name of a file that ends in {words}", shown(str(path))))
+    return file, ending

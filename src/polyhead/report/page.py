@@ -22,6 +22,9 @@ from polyhead.report.palette import FAINT, RGB, css, shades
 from polyhead.report.samples import Sample
 from polyhead.report.views import View, name_of, shortly
 
+MOST_OPTIONS = 200
+"""The most classes in a filter."""
+
 VIEWER = (
     '<dialog id="viewer" aria-label="Enlarged sample"><div class="stage"></div><div class="beside"></div>'
     '<p class="keys"><button type="button" data-go="-1" aria-label="Previous sample">←</button>'
@@ -60,26 +63,28 @@ def page(
         _label_panels(feed, drawing, coverage),
         f'<details class="panel"><summary>Declaration</summary><pre>{escape(repr(feed))}</pre></details>',
     ]
-    # nothing is loaded or sent, and only the script with this hash runs
-    digest = b64encode(sha256(script.encode()).digest()).decode("ascii")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
     data = in_script(facts(samples, views))
-    scripts = f'<script type="application/json" id="facts">{data}</script><script>{script}</script>'
-    return html_page(title, style, policy, body, _by_object(samples, drawing), f"{VIEWER}{scripts}")
+    end = f'{VIEWER}<script type="application/json" id="facts">{data}</script>'
+    return html_page(title, style, body, _by_object(samples, drawing), end, script)
 
 
 def html_page(
-    title: str, style: str, policy: str, parts: Sequence[str], attributes: str = "", end: str = ""
+    title: str, style: str, parts: Sequence[str], attributes: str = "", end: str = "", script: str = ""
 ) -> str:
-    """Render a page that loads only what ``policy``, its Content-Security-Policy, allows; empty parts are skipped.
+    """Render a page that loads and sends nothing, and runs only ``script``; empty parts are skipped.
 
     Args:
         attributes: the attributes of ``<body>``, with a leading space.
-        end: elements after ``<main>``, such as scripts.
+        end: elements after ``<main>``.
     """
+    scripts = ""
+    if script:
+        digest = b64encode(sha256(script.encode()).digest()).decode("ascii")
+        scripts, end = f"script-src 'sha256-{digest}'; ", f"{end}<script>{script}</script>"
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; {scripts}"
+        "base-uri 'none'; form-action 'none'"
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">'
@@ -168,11 +173,9 @@ def _by_object(samples: Sequence[Sample], drawing: Drawing) -> str:
 def _label_panels(feed: Feed, drawing: Drawing, coverage: Mapping[str, Coverage]) -> str:
     panels, coloring = [], drawing.coloring()
     for name, summary in coverage.items():
-        part = (
-            f'<p class="words">of the first {counted(summary.rows, "row")}</p>'
-            if summary.rows < feed.num_samples
-            else ""
-        )
+        part = ""
+        if summary.rows < feed.num_samples:
+            part = f'<p class="words">of the first {counted(summary.rows, "row")}</p>'
         colors = drawing.views[name].colors if name in coloring else ()
         drawn = "".join(
             charts.chart(replace(c, colors=colors) if colors and isinstance(c, charts.Bars) else c)
@@ -191,9 +194,6 @@ def _label_panels(feed: Feed, drawing: Drawing, coverage: Mapping[str, Coverage]
         '<section aria-labelledby="balance"><h2 id="balance">All labels</h2>'
         f'<ul class="key">{key}</ul><div class="heads">{"".join(panels)}</div></section>'
     )
-
-
-MOST_OPTIONS = 200
 
 
 # Filters ---------------------------------------------------------------------------------------------
@@ -244,11 +244,10 @@ def _filter(index: int, view: View, samples: Sequence[Sample]) -> str:
     )
     classes = f'<optgroup label="Class">{classes}</optgroup>' if classes else ""
     name = escape(name_of(view.name))
-    numbers = [view.number(label) for label in labels if label.is_shown]
+    numbers = [n for n in (view.number(label) for label in labels if label.is_shown) if n is not None]
     limits = ""
-    present = [number for number in numbers if number is not None]
-    if present:
-        low, high = shortly(min(present)), shortly(max(present))
+    if numbers:
+        low, high = shortly(min(numbers)), shortly(max(numbers))
         limits = "".join(
             f'<input type="number" step="any" name="h{index}{end}" placeholder="{limit}" '
             f'aria-label="{name}, {word}">'
@@ -274,12 +273,10 @@ def _number_scale(view: View) -> str:
 
 
 def _switches(coloring: Sequence[str]) -> str:
-    color = '<option value="">class</option><option value="own">object</option>'
-    color = (
-        f'<label class="layer">Color by <select data-root="color">{color}</select></label>'
-        if coloring
-        else ""
-    )
+    color = ""
+    if coloring:
+        options = '<option value="">class</option><option value="own">object</option>'
+        color = f'<label class="layer">Color by <select data-root="color">{options}</select></label>'
     return (
         f'{color}<label class="layer">Names <select data-root="tags"><option value="">where they fit</option>'
         '<option value="all">all</option><option value="none">when pointed at</option></select></label>'

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from polyhead.errors import ContractError, Problem, Report, as_path, counted, require_size, shown
+from polyhead.errors import ContractError, Problem, Report, counted, require_size, shown
 from polyhead.feed import Feed
 from polyhead.kinds import Head
 from polyhead.report.guesses import with_guesses
@@ -19,8 +19,7 @@ from polyhead.report.objects import Drawing
 from polyhead.report.page import page
 from polyhead.report.row_choice import rows_to_show
 from polyhead.report.samples import Sample, take_samples
-
-ENDINGS = (".html", ".htm", ".png")
+from polyhead.whole_file import path_with_ending
 
 FEW, PIXELS = 24, (1024, 640)
 """The most samples with large pictures; the longest side of pictures in pixels up to that number, and above it."""
@@ -69,14 +68,14 @@ class Preview:
             ContractError: for another ending.
             PolyheadError: if a contact sheet needs Pillow and it is not installed.
         """
-        target = _ending(path)
-        if target.suffix.lower() == ".png":
+        file, ending = _file_to_write(path)
+        if ending == ".png":
             from polyhead.report.sheet import sheet
 
-            sheet(self._drawing, self.samples).save(target, format="PNG")
+            sheet(self._drawing, self.samples).save(file, format="PNG")
         else:
-            target.write_text(self.html, encoding="utf-8")
-        return target
+            file.write_text(self.html, encoding="utf-8")
+        return file
 
     def _repr_html_(self) -> str:
         """The page in an iframe, isolated from the notebook's styles and scripts."""
@@ -139,7 +138,7 @@ def preview(
     require_size("preview(n=)", n)
     require_size("preview(draws=)", draws)
     if path is not None:
-        _ending(path)
+        _file_to_write(path)
     if draws > 1 and (rows is None or predictions is not None):
         fix = "Say which rows, as rows=[7], draws=9."
         expected = "rows= beside it" if predictions is None else "no predictions beside it"
@@ -189,9 +188,5 @@ def _each_original_once(samples: list[Sample]) -> Iterator[Sample]:
         yield replace(sample, original=None)
 
 
-def _ending(path: str | os.PathLike[str]) -> Path:
-    target = as_path(path, "preview(path)")
-    if target.suffix.lower() not in ENDINGS:
-        expected = "the name of a file that ends in .html or .png"
-        raise ContractError(Problem("preview(path)", expected, shown(str(path))))
-    return target
+def _file_to_write(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    return path_with_ending(path, "preview(path)", ".html", ".png")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, as_path, place, require_size, shown
+from polyhead.errors import ContractError, Problem, place, require_size, shown
 from polyhead.extras import requiring
 from polyhead.kinds.judging import Items, Judge
 from polyhead.notebook import html_table
@@ -25,6 +25,7 @@ from polyhead.results.joining import JoinedRows, joined_parts, kind_judged
 from polyhead.results.suspects import Suspects
 from polyhead.results.text_table import text_table
 from polyhead.results.tuning import calibrate, tune
+from polyhead.whole_file import path_with_ending
 
 _MOST_SHOWN = 24
 """For heads with more metrics than this, printed tables omit those of single classes and columns."""
@@ -182,20 +183,16 @@ class Evaluation(dict[str, HeadEvaluation]):
         from polyhead.results.evaluation_page import evaluation_page
 
         require_size("save(worst=)", worst, 0)
-        target = as_path(path, "save(path)")
-        ending = target.suffix.lower()
-        if ending in (".html", ".htm"):
+        file, ending = path_with_ending(path, "save(path)", ".html", ".csv", ".json")
+        if ending == ".html":
             pairs = {name: self._rows.samples(head.worst(int(worst))) for name, head in self.items()}
             text = evaluation_page(self, pairs, self._rows.inputs, self._rows.heads, self._rows.drawn_heads)
         elif ending == ".json":
             text = self.to_json() + "\n"
-        elif ending == ".csv":
-            text = _as_csv(self._records())
         else:
-            expected = "the name of a file that ends in .html, .csv or .json"
-            raise ContractError(Problem("save(path)", expected, shown(str(path))))
-        target.write_text(text, encoding="utf-8", newline="")
-        return target
+            text = _as_csv(self._records())
+        file.write_text(text, encoding="utf-8", newline="")
+        return file
 
     def compare(self, other: Evaluation) -> Comparison:
         """Compare with another model on the same rows, by a paired bootstrap.

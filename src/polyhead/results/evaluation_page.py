@@ -22,8 +22,6 @@ from polyhead.results.text_table import short_number
 _MOST_CLASSES = 30
 """The most classes for which a confusion matrix is drawn."""
 
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
 Pair = tuple[Sample, ...]
 """A row with its labels, and the same row with its predictions."""
 
@@ -86,7 +84,7 @@ def _styled_page(title: str, parts: Sequence[str]) -> str:
         files(package).joinpath(name).read_text(encoding="utf-8")
         for package, name in (("polyhead.report", "page.css"), ("polyhead.results", "evaluation_page.css"))
     )
-    return html_page(title, style, _POLICY, parts)
+    return html_page(title, style, parts)
 
 
 def _subtitle(evaluation: Mapping[str, Any], rows: int) -> str:

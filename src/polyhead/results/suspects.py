@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, as_path, require_size, shown
+from polyhead.errors import require_size
 from polyhead.results.text_table import short_number, text_table
+from polyhead.whole_file import path_with_ending
 
 _PRINTED = 20
 
@@ -119,15 +120,11 @@ class Suspects(tuple[Suspect, ...]):
         from polyhead.results.evaluation_page import suspects_page
 
         require_size("save(n=)", n)
-        target = as_path(path, "save(path)")
-        if target.suffix.lower() not in (".html", ".htm"):
-            expected = "the name of a file that ends in .html"
-            raise ContractError(Problem("save(path)", expected, shown(str(path))))
-        numbers = list(dict.fromkeys(self._row_numbers))[: int(n)]
-        pairs = self._rows.samples(numbers)
-        page = suspects_page(self, pairs, self._rows.inputs, self._rows.drawn_heads)
-        target.write_text(page, encoding="utf-8")
-        return target
+        file, _ = path_with_ending(path, "save(path)", ".html")
+        rows = list(dict.fromkeys(self._row_numbers))[: int(n)]
+        page = suspects_page(self, self._rows.samples(rows), self._rows.inputs, self._rows.drawn_heads)
+        file.write_text(page, encoding="utf-8")
+        return file
 
     def __str__(self) -> str:
         if not self:
