@@ -9,6 +9,7 @@ import numpy as np
 
 import polyhead as ph
 from polyhead.results.evaluation import Evaluation
+from polyhead.results.suspects import Suspects
 
 EXTRA = ("cv2", "simplejpeg", "PIL", "yaml", "pandas", "polars", "sklearn", "jax", "torch", "tensorflow")
 VISION = 'Install it with: pip install "polyhead[vision]".'
@@ -49,7 +50,8 @@ def main():
     says(lambda: ph.read_yolo("pets"), "PyYAML cannot be imported", VISION)
     plain = ph.Feed({"x": np.zeros((4, 2)), "y": labels}, inputs="x", heads={"y": ph.Binary()})
     says(lambda: plain.preview("a.png"), "pillow cannot be imported", VISION)
-    says(lambda: Evaluation.to_pandas({}), "pandas cannot be imported", "pip install pandas.")
+    for table in (lambda: Evaluation.to_pandas({}), Suspects().to_pandas):
+        says(table, "pandas cannot be imported", "pip install pandas.")
 
     def command(*arguments):
         run = [sys.executable, "-m", "polyhead", *arguments]

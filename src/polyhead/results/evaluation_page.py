@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -112,20 +112,29 @@ def _head_panel(name: str, kind: str, head: Any) -> str:
 
 
 def _metrics(head: Any) -> str:
-    rows = []
+    titles, rows = ["metric", "value"], []
+    if head.level is not None:
+        titles += ["interval", ""]
     for name, metric in head.items():
         if "[" not in name:
-            ends = ""
+            cells = [escape(name), short_number(metric.value)]
             if head.level is not None:
                 bar = "" if name in head.judge.less_is_better else _interval_bar(metric)
-                ends = f"<td>{escape(metric.between)}</td><td>{bar}</td>"
-            value = f"<td>{short_number(metric.value)}</td>"
-            rows.append(f'<tr><th scope="row">{escape(name)}</th>{value}{ends}</tr>')
-    titles = '<th scope="col">metric</th><th scope="col">value</th>'
-    titles += "" if head.level is None else '<th scope="col">interval</th><td></td>'
+                cells += [escape(metric.between), bar]
+            rows.append(cells)
+    return _metric_table(titles, rows)
+
+
+def _metric_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Render a table of cells in HTML; the first cell of a row is its heading."""
+    header = "".join(f'<th scope="col">{title}</th>' if title else "<td></td>" for title in titles)
+    body = "".join(
+        f'<tr><th scope="row">{heading}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for heading, *cells in rows
+    )
     return (
-        f'<div class="scroll"><table class="metrics"><thead><tr>{titles}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f'<div class="scroll"><table class="metrics"><thead><tr>{header}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -145,21 +154,11 @@ def _interval_bar(metric: Any) -> str:
 
 def _class_table(head: Any) -> str:
     """Render the metrics of single classes or columns, one row each."""
-    kinds, cells = head.by_part()
-    if not cells:
+    kinds, rows = head.by_part()
+    if not rows:
         return ""
-    titles = "".join(f'<th scope="col">{escape(kind)}</th>' for kind in kinds)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in metrics)
-        + "</tr>"
-        for label, *metrics in cells
-    )
-    return (
-        f"<details><summary>{len(cells):,} classes or columns</summary>"
-        f'<div class="scroll"><table class="metrics"><thead><tr><td></td>{titles}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></details>"
-    )
+    table = _metric_table(["", *map(escape, kinds)], [list(map(escape, row)) for row in rows])
+    return f"<details><summary>{len(rows):,} classes or columns</summary>{table}</details>"
 
 
 def _confusion(details: Mapping[str, Any]) -> str:

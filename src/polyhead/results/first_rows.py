@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,8 +46,8 @@ class FirstRows:
     @property
     def more(self) -> str:
         """The number of rows that are not shown, in words; empty for none."""
-        left = self.count - self.table.num_rows
-        return f"and {counted(left, 'more row')}" if left else ""
+        hidden = self.count - self.table.num_rows
+        return f"and {counted(hidden, 'more row')}" if hidden else ""
 
     def cells(self, longest: int) -> list[list[str]]:
         """The values of each column as text of at most ``longest`` characters."""
@@ -56,21 +58,19 @@ class FirstRows:
 
     def as_text(self) -> str:
         """A table of at most 100 characters in width; columns that do not fit are listed below it."""
+        from rich.cells import cell_len
+
+        summary = f"Predictions({self.size}{self.where and f', in {self.where}'})"
+        if not self.count:
+            return "\n".join([summary, *_text_lines(f"columns: {', '.join(self.items)}")])
         titles = [one_line(name, _TITLE) for name in self.items]
         columns = self.cells(_CELL)
-        fit, width = 0, _EDGE
-        for title, cells in zip(titles, columns, strict=True):
-            width += max(map(_width, [title, *cells])) + _BETWEEN
-            if width > _WIDTH and fit:
-                break
-            fit += 1
-        first = f"Predictions({self.size}{self.where and f', in {self.where}'})"
-        if not self.count:
-            return "\n".join([first, *_text_lines(f"columns: {', '.join(self.items)}")])
+        widths = [max(map(cell_len, [t, *c])) + _BETWEEN for t, c in zip(titles, columns, strict=True)]
+        fit = max(1, sum(_EDGE + width <= _WIDTH for width in itertools.accumulate(widths)))
         rows = list(zip(*columns[:fit], strict=True))
-        kinds = [field.type for field in self.table.schema]
-        left = [i for i, k in enumerate(kinds) if not (pa.types.is_integer(k) or pa.types.is_floating(k))]
-        lines = [first, text_table(titles[:fit], rows, left=left, repeats=True)]
+        types = [field.type for field in self.table.schema]
+        left = [i for i, t in enumerate(types) if not (pa.types.is_integer(t) or pa.types.is_floating(t))]
+        lines = [summary, text_table(titles[:fit], rows, left=left, repeats=True)]
         lines += [f"  {self.more}"] if self.more else []
         if fit < len(titles):
             lines += _text_lines(f"not shown: {', '.join(list(self.items)[fit:])}")
@@ -96,15 +96,15 @@ def _cell_value(scalar: Any, item: str) -> Any:
         return scalar.as_py()
     if item == "map":
         return f"map {len(scalar.values)}×{len(scalar.values[0].values)}"
-    first = scalar
-    while hasattr(first, "values"):  # a list of masks
-        if not len(first.values):
+    mask = scalar
+    while hasattr(mask, "values"):  # a list of masks
+        if not len(mask.values):
             return "no mask"
-        first = first.values[0]
-    held = first.as_py()  # a PNG file, which begins with its signature and its width and height
-    height, width = (int.from_bytes(held[at : at + 4], "big") for at in (20, 16))
-    many = f"{len(scalar.values)} masks" if hasattr(scalar, "values") else "mask"
-    return f"{many} {height}×{width}"
+        mask = mask.values[0]
+    png = mask.as_py()  # it begins with its signature and its width and height
+    height, width = (int.from_bytes(png[offset : offset + 4], "big") for offset in (20, 16))
+    number = f"{len(scalar.values)} masks" if hasattr(scalar, "values") else "mask"
+    return f"{number} {height}×{width}"
 
 
 def _rounded(value: Any) -> Any:
@@ -116,14 +116,5 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def _width(text: str) -> int:
-    """The width of a text in terminal columns."""
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
 def _text_lines(text: str) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import require_size
+from polyhead.extras import requiring
 from polyhead.results.text_table import short_number, text_table
 from polyhead.whole_file import path_with_ending
 
@@ -51,30 +52,30 @@ class Suspects(tuple[Suspect, ...]):
 
     head: str
     _rows: Any
-    _row_numbers: list[int]
+    _indices: list[int]
 
     @classmethod
     def of(cls, evaluation: Any, rows: Any, head: str, n: int | None) -> Suspects:
         """The suspects of a head of an evaluation."""
-        result = evaluation[head]
-        doubts, items = result.judge.doubts(result.items_of_rows), result.items_of_rows
+        items = evaluation[head].items_of_rows
+        doubts = evaluation[head].judge.doubts(items)
         order = np.argsort(-doubts.disagreement, kind="stable")[:n]
-        numbers = items["row"][doubts.item[order]].astype(int)
-        names = rows.names(numbers) if len(numbers) else {}
+        indices = items["row"][doubts.item[order]].astype(int)
+        names = rows.names(indices) if len(indices) else {}
         labels, predicted = ([v[i] for i in order.tolist()] for v in (doubts.label, doubts.predicted))
-        labels, predicted = rows.in_originals(head, numbers, labels, predicted)
+        labels, predicted = rows.in_originals(head, indices, labels, predicted)
         suspects = cls(
             Suspect(
-                int(evaluation.ids[row]),
-                labels[at],
-                predicted[at],
+                int(evaluation.ids[indices[k]]),
+                labels[k],
+                predicted[k],
                 float(doubts.disagreement[i]),
                 doubts.part[i],
-                {name: values[at] for name, values in names.items()},
+                {name: values[k] for name, values in names.items()},
             )
-            for at, (i, row) in enumerate(zip(order.tolist(), numbers, strict=True))
+            for k, i in enumerate(order.tolist())
         )
-        suspects.head, suspects._rows, suspects._row_numbers = head, rows, numbers.tolist()
+        suspects.head, suspects._rows, suspects._indices = head, rows, indices.tolist()
         return suspects
 
     @property
@@ -85,15 +86,11 @@ class Suspects(tuple[Suspect, ...]):
     def to_pandas(self) -> Any:
         """Return a frame with the columns ``row``, ``id`` and ``file`` where the data has them, ``part`` where labels
         have several, ``label``, ``predicted`` and ``disagreement``. It has the index of a pandas frame of data."""
-        import pandas as pd
+        with requiring("to_pandas()", "pandas", "pandas"):
+            import pandas as pd
 
-        columns = [
-            "row",
-            *(name for name in self._more if name != "index"),
-            "label",
-            "predicted",
-            "disagreement",
-        ]
+        names = [name for name in self._more if name != "index"]
+        columns = ["row", *names, "label", "predicted", "disagreement"]
         frame = pd.DataFrame([_record(suspect) for suspect in self], columns=columns)
         if "index" in self._more:
             frame.index = pd.Index([suspect.names.get("index") for suspect in self])
@@ -121,7 +118,7 @@ class Suspects(tuple[Suspect, ...]):
 
         require_size("save(n=)", n)
         file, _ = path_with_ending(path, "save(path)", ".html")
-        rows = list(dict.fromkeys(self._row_numbers))[: int(n)]
+        rows = list(dict.fromkeys(self._indices))[: int(n)]
         page = suspects_page(self, self._rows.samples(rows), self._rows.inputs, self._rows.drawn_heads)
         file.write_text(page, encoding="utf-8")
         return file
@@ -138,7 +135,7 @@ class Suspects(tuple[Suspect, ...]):
 
 
 def _record(suspect: Suspect) -> dict[str, Any]:
-    return {**{name: value for name, value in suspect.__dict__.items() if name != "names"}, **suspect.names}
+    return {**vars(suspect), **suspect.names}
 
 
 def _word(value: Any) -> str:
