@@ -67,19 +67,19 @@ def _shots(sample: Sample, drawing: Drawing, word: str) -> list[str]:
             caption = name if not word else f"{name}, {word}"
             picture = picture_uri(as_picture(sample.inputs[name], drawing.longest))
             shots.append(_figure(picture, size, over_images.get(size, []), caption, sample.row))
-    for title, of_layer in covers.items():
-        for predicted in dict.fromkeys(cover.style.predicted for cover in of_layer):
-            alone = [cover for cover in of_layer if cover.style.predicted == predicted]
+    for title, of_head in covers.items():
+        for predicted in dict.fromkeys(cover.style.predicted for cover in of_head):
+            alone = [cover for cover in of_head if cover.style.predicted == predicted]
             caption = ", ".join(filter(None, [title, word, "predicted" if predicted else ""]))
-            shots.append(_figure("", of_layer[0].indices.shape, alone, caption, sample.row))
+            shots.append(_figure("", of_head[0].indices.shape, alone, caption, sample.row))
     if drawing.size is None:
         marks = over_images.get(None, [])
         # without an image, masks are shown alone, and boxes and points in 0–1 on an empty square
         pixels = [m for m in marks if isinstance(m, Cover | Area)]
-        for layer in dict.fromkeys(mark.style.layer for mark in pixels):
-            in_layer = [m for m in pixels if m.style.layer == layer]
-            grid = in_layer[0].mask if isinstance(in_layer[0], Area) else in_layer[0].indices
-            shots.append(_figure("", grid.shape, in_layer, layer.title, sample.row))
+        for head in dict.fromkeys(mark.style.head for mark in pixels):
+            same = [m for m in pixels if m.style.head == head]
+            grid = same[0].mask if isinstance(same[0], Area) else same[0].indices
+            shots.append(_figure("", grid.shape, same, same[0].style.title, sample.row))
         if others := [m for m in marks if not isinstance(m, Cover | Area)]:
             shots.append(_figure("", (1, 1), others, "places in 0–1", sample.row))
     return shots
@@ -156,7 +156,7 @@ def element(mark: Mark, small: str = "") -> str:
     """Render a mark; ``small`` is the class of pictures that are enlarged without smoothing."""
     if isinstance(mark, Cover):
         picture = data_uri(png(mark.indices, mark.palette))
-        title = escape(mark.style.layer.title)
+        title = escape(mark.style.title)
         return f'<img {_attributes(mark.style, f"cover{small}")} src="{picture}" alt="{title}">'
     if isinstance(mark, Area):
         shape = data_uri(png(mark.mask.astype("uint8"), _SHAPE))
@@ -174,7 +174,7 @@ def element(mark: Mark, small: str = "") -> str:
     text = escape(mark.text)
     if isinstance(mark, Point):
         style = f"left:{_percent(mark.x)};top:{_percent(mark.y)}"
-        title = escape(f"{mark.style.layer.title}: {mark.text}")
+        title = escape(f"{mark.style.title}: {mark.text}")
         return f'<i {_attributes(mark.style, "point", style)} title="{title}"><small>{text}</small></i>'
     style = (
         f"left:{_percent(mark.left)};top:{_percent(mark.top)};"
@@ -182,7 +182,7 @@ def element(mark: Mark, small: str = "") -> str:
     )
     width = min(sum(len(mark.text) * 6.6 + 10 > wide for wide in WIDTHS), len(WIDTHS) - 1)
     inside = " inside" if mark.top < 0.07 or mark.style.predicted else ""
-    title = escape(f"{mark.style.layer.title}: {mark.text}")
+    title = escape(f"{mark.style.title}: {mark.text}")
     return (
         f'<div {_attributes(mark.style, "box", style)} title="{title}">'
         f'<b class="tag w{width}{inside}">{text}</b></div>'
@@ -192,7 +192,7 @@ def element(mark: Mark, small: str = "") -> str:
 def notes(marks: Sequence[Mark]) -> str:
     """Render missing labels as text for the lower edge of a picture."""
     texts = "".join(
-        f'<span data-h="{mark.style.layer.key}">{escape(mark.text)}</span>'
+        f'<span data-h="{mark.style.head}">{escape(mark.text)}</span>'
         for mark in marks
         if isinstance(mark, Absent)
     )
@@ -207,7 +207,7 @@ def _attributes(style: Style, kind: str, css_text: str = "") -> str:
         colors += f";--o:{css(style.object_color)};--j:{css(ink(style.object_color))}"
     guess = " guess" if style.predicted else ""
     css_text = ";".join(filter(None, [css_text, colors]))
-    return f'class="mark {kind}{guess}" data-h="{style.layer.key}"{part} style="{css_text}"'
+    return f'class="mark {kind}{guess}" data-h="{style.head}"{part} style="{css_text}"'
 
 
 def _percent(share: float) -> str:

@@ -61,7 +61,7 @@ class BoxView(_CoordinateView):
             drawn = canvas.objects[i] if i < len(canvas.objects) else None
             own_color = self.color if single else class_color(i)
             color, part, text = (drawn.color, drawn.part, drawn.text) if drawn else (None, "", "")
-            style = Style(self.layer, color or own_color, own_color, part, canvas.predicted)
+            style = Style(self.index, self.name, color or own_color, own_color, part, canvas.predicted)
             left, top, right, bottom = corners[i]
             marks.append(Box(style, left, top, right, bottom, text or (self.name if single else f"{i + 1}")))
         return marks
@@ -128,7 +128,7 @@ class PointView(_CoordinateView):
         if not label.is_shown:
             return self.missing(label, canvas)
         xy = (label.value.astype(np.float64) / self._scale(canvas.size)).tolist()
-        style, labeled = canvas.style(self.layer), set(np.flatnonzero(label.valid).tolist())
+        style, labeled = canvas.style(self), set(np.flatnonzero(label.valid).tolist())
         bones = tuple(
             (*xy[a], *xy[b]) for a, b in getattr(self.head, "skeleton", ()) if a in labeled and b in labeled
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,31 +20,20 @@ STRIPES: tuple[RGBA, RGBA] = ((255, 255, 255, 150), (60, 60, 60, 150))
 
 
 @dataclass(frozen=True)
-class Layer:
-    """Marks that are shown and hidden together.
-
-    Attributes:
-        key: unique within a page.
-    """
-
-    key: str
-    title: str
-    color: RGB
-
-
-@dataclass(frozen=True)
 class Style:
-    """The layer and class of a mark, and its colors.
+    """The head and class of a mark, and its colors.
 
     Attributes:
-        layer: the layer of its head.
+        head: the index of its head; the marks of a head are shown and hidden together.
+        title: the name of its head.
         color: its color, by class.
         object_color: its color, by object.
         part: the key of its class, ``"head.class"``; empty without one.
         predicted: whether it was predicted, not labeled.
     """
 
-    layer: Layer
+    head: int
+    title: str
     color: RGB
     object_color: RGB
     part: str = ""
@@ -85,12 +75,14 @@ class Canvas:
     of_object: DrawnObject | None = None
     predicted: bool = False
 
-    def style(self, layer: Layer, color: RGB | None = None, part: str = "") -> Style:
-        """The style of a mark: ``color`` if given, else the object's color, else the layer's."""
+    def style(self, view: Any, color: RGB | None = None, part: str = "") -> Style:
+        """The style of a mark of a view: ``color`` if given, else the object's color, else the view's."""
         if self.of_object is not None and color is None:
             object_color, part = self.of_object.object_color, self.of_object.part
-            return Style(layer, self.of_object.color or object_color, object_color, part, self.predicted)
-        return Style(layer, color or layer.color, color or layer.color, part, self.predicted)
+            color = self.of_object.color or object_color
+        else:
+            color = object_color = color or view.color
+        return Style(view.index, view.name, color, object_color, part, self.predicted)
 
 
 @dataclass(frozen=True)
@@ -169,7 +161,7 @@ def opaque_covers(marks: Sequence[Mark]) -> dict[str, list[Cover]]:
     covers: dict[str, list[Cover]] = {}
     for mark in marks:
         if isinstance(mark, Cover) and mark.opaque:
-            covers.setdefault(mark.style.layer.title, []).append(mark)
+            covers.setdefault(mark.style.title, []).append(mark)
     return covers
 
 

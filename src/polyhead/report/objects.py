@@ -133,7 +133,7 @@ class Drawing:
 
     def coloring(self) -> list[str]:
         """The heads whose classes color the marks."""
-        drawn = [n for n in self.heads if self.views[n].layer is not None]
+        drawn = [n for n, head in self.heads.items() if head.inner.layer is not None]
         legends = [n for n in drawn if self.views[n].legend]
         owners = dict.fromkeys(self.heads[n].each or n for n in drawn if not self.views[n].legend)
         return list(dict.fromkeys([*legends, *filter(None, map(self.class_head, owners))]))

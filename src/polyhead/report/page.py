@@ -204,10 +204,10 @@ def tools(samples: Sequence[Sample], drawing: Drawing) -> str:
     views = drawing.views
     filters = "".join(_filter(index, view, samples) for index, view in enumerate(views.values()))
     layers = "".join(
-        f'<label class="layer"><input type="checkbox" data-head="{view.layer.key}" checked>'
+        f'<label class="layer"><input type="checkbox" data-head="{view.index}" checked>'
         f"{_dot(view.color) if drawing.in_one_color(name) else ''}{escape(view.name)}{_number_scale(view)}</label>"
         for name, view in views.items()
-        if view.layer is not None
+        if drawing.heads[name].inner.layer is not None
     )
     coloring = drawing.coloring()
     if layers:

@@ -23,7 +23,6 @@ class EachView(View):
     """The labels of a head for each box."""
 
     classes = forwarded("inner.classes")
-    layer = forwarded("inner.layer")
     legend = forwarded("inner.legend")
     colors = forwarded("inner.colors")
 

@@ -15,7 +15,6 @@ from polyhead.report.marks import (
     Area,
     Canvas,
     Cover,
-    Layer,
     Mark,
     every_nth,
     reduction,
@@ -35,10 +34,6 @@ class DrawnView(View):
     def has_color(head: Any) -> bool:
         return True
 
-    @property
-    def layer(self) -> Layer:
-        return Layer(f"{self.index}", self.name, self.color)
-
     def number(self, label: Label) -> float | None:
         return None
 
@@ -49,7 +44,7 @@ class DrawnView(View):
         """The mark of a missing label."""
         if label.state != MISSING or canvas.predicted or canvas.of_object is not None:
             return []
-        return [Absent(canvas.style(self.layer), f"{self.name}: {label.why}", self.of_pixels)]
+        return [Absent(canvas.style(self), f"{self.name}: {label.why}", self.of_pixels)]
 
     of_pixels = False
     """Whether the head has a label for each pixel."""
@@ -73,9 +68,7 @@ class _PixelView(DrawnView):
     def unlabeled(self, labeled: np.ndarray, canvas: Canvas) -> list[Mark]:
         """Stripes where there is no label; none for objects, which have labels on few pixels."""
         return (
-            []
-            if labeled.all() or canvas.of_object is not None
-            else [stripes(~labeled, canvas.style(self.layer))]
+            [] if labeled.all() or canvas.of_object is not None else [stripes(~labeled, canvas.style(self))]
         )
 
 
@@ -143,7 +136,7 @@ class MaskView(_PixelView):
                 continue
             here = (value[..., i] >= 0.5 if self.head.binary else value == i) & labeled
             color, part = (self.colors[i], f"{self.index}.{i}") if self.legend else (None, "")
-            marks += [Area(canvas.style(self.layer, color, part), here)] if here.any() else []
+            marks += [Area(canvas.style(self, color, part), here)] if here.any() else []
         return marks + self.unlabeled(labeled, canvas)
 
     in_units = False
@@ -216,11 +209,11 @@ class MapView(_PixelView):
         shares = np.clip(np.where(labeled, value - low, 0) / ((high - low) or 1.0), 0, 1)
         palette = [(*color, 255) for color in shades(SHADES)]
         levels = np.where(labeled, 1 + np.rint(shares * (SHADES - 1)), 0).astype(np.uint8)
-        drawn = Cover(canvas.style(self.layer), levels, ((0, 0, 0, 0), *palette), opaque=True)
+        drawn = Cover(canvas.style(self), levels, ((0, 0, 0, 0), *palette), opaque=True)
         return [drawn, *self.unlabeled(labeled, canvas)]
 
     def unlabeled(self, labeled: np.ndarray, canvas: Canvas) -> list[Mark]:
-        return [] if labeled.all() else [replace(stripes(~labeled, canvas.style(self.layer)), opaque=True)]
+        return [] if labeled.all() else [replace(stripes(~labeled, canvas.style(self)), opaque=True)]
 
 
 VIEWS |= {"mask": MaskView, "map": MapView}

@@ -14,7 +14,7 @@ import numpy as np
 
 from polyhead.kinds import Head
 from polyhead.kinds.missing import spread_over
-from polyhead.report.marks import Canvas, Layer, Mark
+from polyhead.report.marks import Canvas, Mark
 from polyhead.report.palette import RGB, class_color
 from polyhead.report.samples import Label, Sample
 
@@ -156,11 +156,6 @@ class View:
     def has_color(head: Any) -> bool:
         """Return whether a head is drawn in a single color of its own."""
         return False
-
-    @property
-    def layer(self) -> Layer | None:
-        """The layer of its marks, which can be shown and hidden; None if it has none."""
-        return None
 
     @property
     def legend(self) -> bool:
