@@ -24,7 +24,7 @@ class _CoordinateView(DrawnView):
         super().__init__(name, head, index, color)
         self._labeled = np.zeros(head.places, np.int64)
         self._rows = 0
-        self._each: list[np.ndarray] = []
+        self._counts: list[np.ndarray] = []
 
     def _scale(self, size: tuple[int, int]) -> np.ndarray:
         """The divisors of x and y."""
@@ -32,9 +32,9 @@ class _CoordinateView(DrawnView):
 
     def add(self, labels: np.ndarray, valid: np.ndarray) -> None:
         self._labeled += valid.sum(axis=0)
-        each = valid.sum(axis=1)
-        self._rows += int((each > 0).sum())
-        self._each.append(each[each > 0])
+        counts = valid.sum(axis=1)
+        self._rows += int((counts > 0).sum())
+        self._counts.append(counts[counts > 0])
 
 
 class BoxView(_CoordinateView):
@@ -89,15 +89,15 @@ class BoxView(_CoordinateView):
 
     def charts(self) -> list[Chart]:
         charts: list[Chart] = []
-        if self.head.places > 1 and self._each:
-            charts += histogram("boxes in a row", np.concatenate(self._each))
+        if self.head.places > 1 and self._counts:
+            charts += histogram("boxes in a row", np.concatenate(self._counts))
         if not self._size or (self.image_size is None and self.head.labels_in_pixels):
             return charts
-        boxes = np.concatenate(self._boxes) / np.tile(self._scale(self.image_size or (1, 1)), 2)
+        height, width = size = self.image_size or (1, 1)
+        boxes = np.concatenate(self._boxes) / np.tile(self._scale(size), 2)
         sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9)
-        high, wide = self.image_size or (1, 1)
         charts += histogram("size: the root of the share of the image", np.sqrt(sides.prod(axis=1)))
-        aspects = np.log2(sides[:, 0] * wide / (sides[:, 1] * high))
+        aspects = np.log2(sides[:, 0] * width / (sides[:, 1] * height))
         charts.append(Histogram.of("width / height, on a log scale", aspects, log=True))
         return [*charts, Heat("where boxes are", _density(boxes))]
 

@@ -52,13 +52,12 @@ def sheet(drawing: Drawing, samples: Sequence[Sample]) -> Any:
     columns = math.ceil(math.sqrt(len(cells)))
     width, height = max(c.width for c in cells), max(c.height for c in cells)
     rows = math.ceil(len(cells) / columns)
-    whole = imaging.new(
-        "RGB", (columns * (width + MARGIN) + MARGIN, rows * (height + MARGIN) + MARGIN), PAPER
-    )
+    size = columns * (width + MARGIN) + MARGIN, rows * (height + MARGIN) + MARGIN
+    grid = imaging.new("RGB", size, PAPER)
     for i, cell in enumerate(cells):
         row, column = divmod(i, columns)
-        whole.paste(cell, (MARGIN + column * (width + MARGIN), MARGIN + row * (height + MARGIN)))
-    return whole
+        grid.paste(cell, (MARGIN + column * (width + MARGIN), MARGIN + row * (height + MARGIN)))
+    return grid
 
 
 def _cell(imaging: Any, sample: Sample, drawing: Drawing) -> Any:
@@ -103,12 +102,11 @@ def _shot(imaging: Any, sample: Sample, drawing: Drawing) -> list[Any]:
     pixels = as_picture(sample.inputs[name], MOST_SIDE)
     picture = imaging.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     if picture.mode == "RGBA":
-        backed = imaging.new("RGBA", picture.size, (*PAPER, 255))
-        backed.alpha_composite(picture)
-        picture = backed
+        paper = imaging.new("RGBA", picture.size, (*PAPER, 255))
+        picture = imaging.alpha_composite(paper, picture)
     picture = picture.convert("RGB")
-    larger = max(1, round(LEAST_SIDE / max(picture.size)))
-    picture = picture.resize((picture.width * larger, picture.height * larger), imaging.Resampling.NEAREST)
+    factor = max(1, round(LEAST_SIDE / max(picture.size)))
+    picture = picture.resize((picture.width * factor, picture.height * factor), imaging.Resampling.NEAREST)
     marks_of = drawing.marks(sample)
     for mark in marks_of.get(drawing.size, []):
         if not is_opaque(mark):
@@ -172,9 +170,9 @@ def _tag(
     draw: Any, font: Any, text: str, left: int, top: int, color: tuple[int, int, int], width: int
 ) -> None:
     text = _cut(draw, font, text, width - 6)
-    wide = math.ceil(draw.textlength(text, font=font)) + 6
-    left = max(0, min(left, width - wide))
-    draw.rectangle((left, top, left + wide - 1, top + LINE - 1), fill=color)
+    tag_width = math.ceil(draw.textlength(text, font=font)) + 6
+    left = max(0, min(left, width - tag_width))
+    draw.rectangle((left, top, left + tag_width - 1, top + LINE - 1), fill=color)
     draw.text((left + 3, top), text, fill=ink(color), font=font)
 
 

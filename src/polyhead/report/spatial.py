@@ -106,8 +106,10 @@ class MaskView(_PixelView):
 
     def words(self, label: Label) -> str:
         shares = self._shares(label)
-        held = [f"{self.classes[i]} {shares[i]:.0%}" for i in np.argsort(-shares, kind="stable") if shares[i]]
-        text = ", ".join(held[:4]) + (f", … ({len(held)} classes)" if len(held) > 4 else "")
+        parts = [
+            f"{self.classes[i]} {shares[i]:.0%}" for i in np.argsort(-shares, kind="stable") if shares[i]
+        ]
+        text = ", ".join(parts[:4]) + (f", … ({len(parts)} classes)" if len(parts) > 4 else "")
         unknown = 1 - float(np.mean(label.valid))
         return (text or "empty") + (f" ({unknown:.0%} of pixels not labeled)" if unknown else "")
 
@@ -118,11 +120,10 @@ class MaskView(_PixelView):
 
     def _shares(self, label: Label) -> np.ndarray:
         """The share of each class among the pixels that count."""
-        labeled = self._labeled(label)
-        kept = label.value[labeled]
+        values = label.value[self._labeled(label)]
         if self.head.binary:
-            return kept.mean(axis=0)
-        return np.bincount(kept, minlength=len(self.head.names)) / max(1, len(kept))
+            return values.mean(axis=0)
+        return np.bincount(values, minlength=len(self.head.names)) / max(1, len(values))
 
     def class_ids(self, label: Label) -> Sequence[int]:
         return np.flatnonzero(self._shares(label)).tolist()
@@ -134,9 +135,9 @@ class MaskView(_PixelView):
         for i in self.class_ids(label):
             if self.colors[i] == FAINT:
                 continue
-            here = (value[..., i] >= 0.5 if self.head.binary else value == i) & labeled
+            mask = (value[..., i] >= 0.5 if self.head.binary else value == i) & labeled
             color, part = (self.colors[i], f"{self.index}.{i}") if self.legend else (None, "")
-            marks += [Area(canvas.style(self, color, part), here)] if here.any() else []
+            marks += [Area(canvas.style(self, color, part), mask)] if mask.any() else []
         return marks + self.unlabeled(labeled, canvas)
 
     in_units = False
@@ -174,9 +175,9 @@ class MapView(_PixelView):
         return False
 
     def fit_range(self, labels: Sequence[Label]) -> None:
-        kept = [value for label in labels if label.is_shown for value in (self._mean(label),) if value.size]
-        if kept:
-            ends = np.array([np.quantile(value, (0.01, 0.99)) for value in kept])
+        means = [self._mean(label) for label in labels if label.is_shown]
+        ends = np.array([np.quantile(mean, (0.01, 0.99)) for mean in means if mean.size])
+        if len(ends):
             self._range = float(ends[:, 0].min()), float(ends[:, 1].max())
 
     @property
@@ -194,8 +195,8 @@ class MapView(_PixelView):
 
     def words(self, label: Label) -> str:
         labeled = self._labeled(label)
-        kept, unknown = label.value[labeled], 1 - float(labeled.mean())
-        text = f"{shortly(kept.min())} to {shortly(kept.max())}, mean {shortly(kept.mean())}"
+        values, unknown = label.value[labeled], 1 - float(labeled.mean())
+        text = f"{shortly(values.min())} to {shortly(values.max())}, mean {shortly(values.mean())}"
         return text + (f" ({unknown:.0%} of pixels not labeled)" if unknown else "")
 
     def covers(self, label: Label, canvas: Canvas, step: int) -> list[Mark]:

@@ -61,7 +61,7 @@ def evaluate(
     (1.0, 1.0)
     """
     require_model(model, "evaluate(model)")
-    how = _intervals(intervals, resamples, seed)
+    how = _checked_intervals(intervals, resamples, seed)
     feed, resolved = labeled_feed(model, data, declaration, batch_size)
     with in_turn(model):
         return evaluated(RowJudges(model, feed), how, resolved)
@@ -73,7 +73,7 @@ def evaluated(row_judges: RowJudges, how: Intervals, declaration: Declaration | 
     return Evaluation(row_judges.judges, items, ids, how, row_judges, declaration)
 
 
-def _intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
+def _checked_intervals(level: Any, resamples: Any, seed: Any) -> Intervals:
     require_size("evaluate(resamples=)", resamples)
     require_size("evaluate(seed=)", seed, 0)
     if level is not None and not (is_number(level) and 0 < level < 1):
@@ -98,16 +98,16 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tu
         options["batch_size"] = int(batch_size)
     carried = carried_heads(model)
     heads = {name: tuned_as(head, carried.get(name)) for name, head in resolved.heads.items()}
-    plain = {name: head.fixed(class_weight=None) for name, head in heads.items()}
-    source = as_rows(data, resolved.inputs, columns_asked_for(resolved.inputs, plain))
+    unweighted = {name: head.fixed(class_weight=None) for name, head in heads.items()}
+    source = as_rows(data, resolved.inputs, columns_asked_for(resolved.inputs, unweighted))
     if not len(source):
         fix = "No metric can be measured without rows: leave such data out."
         raise DataError(Problem("evaluate(data)", "at least one row", "none", fix))
     require_inputs(source, resolved.inputs)
-    feed = Declaration(resolved.inputs, plain).feed(source, shard=(0, 1), **options)
+    feed = Declaration(resolved.inputs, unweighted).feed(source, shard=(0, 1), **options)
     feed._require_labels("evaluate()")
     for name, head in feed.heads.items():
-        if head.inner.spellings != plain[name].inner.spellings:  # other than in training
+        if head.inner.spellings != unweighted[name].inner.spellings:  # other than in training
             for problem in check_spelling(name, head):
                 warn(problem)
     return feed, Declaration(resolved.inputs, heads)
