@@ -26,7 +26,7 @@ LEVELS = np.linspace(0.5, 0.95, 10)
 
 _RECALLS = np.linspace(0, 1, 101)
 _MOST_PREDICTED = 100
-"""How many predicted boxes of one class in a row count, as in COCO: those with the highest scores."""
+"""The most predicted boxes of one class that count in a row, as in COCO: those with the highest scores."""
 
 CROWD = "{}: crowd"
 """The name of the labels for which boxes of a head are crowds."""
@@ -67,7 +67,7 @@ class BoxHeads:
 
     @property
     def scored(self) -> bool:
-        """Whether a head predicts if a box is present."""
+        """True if a head predicts that a box is present."""
         return self.presence is not None or self.given is not None
 
 
@@ -325,7 +325,7 @@ def _classes_of_places(category: HeadBatch) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _few_enough(box_class: np.ndarray) -> np.ndarray:
-    """Which predicted boxes count: as many of each class as COCO takes; ``box_class`` is in the order of scores."""
+    """The predicted boxes that count, bool: as many of each class as COCO takes, in the order of scores."""
     places = box_class.shape[1]
     if places <= _MOST_PREDICTED:
         return np.ones(box_class.shape, bool)

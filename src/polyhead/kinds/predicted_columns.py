@@ -74,7 +74,7 @@ class Move(Protocol):
 
     @property
     def mirrors(self) -> bool:
-        """Whether the view is flipped left-right."""
+        """True if the view is flipped left-right."""
 
     def points(self, points: np.ndarray) -> np.ndarray:
         """Map points ``(..., 2)`` of the view to pixels of the image."""

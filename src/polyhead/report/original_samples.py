@@ -67,8 +67,8 @@ class OriginalSamples:
         (column,), (row_id,) = self._images[name].columns(name), self._source.ids_of(ids).tolist()
         (value,) = plain(self._source.only([column]).coded(ids)[column])
         opened = self._readers[name].open(name, value, row_id)
-        held, size = (_at_most(sides, _LONGEST) for sides in (view.stored_size, view.size))
-        plan = Joint((), 0, fit="stretch").plan(0, ids, [view.stored_size], held)
+        stored, size = (_at_most(sides, _LONGEST) for sides in (view.stored_size, view.size))
+        plan = Joint((), 0, fit="stretch").plan(0, ids, [view.stored_size], stored)
         pixels = plan.image(0, self._readers[name].decode(name, opened, row_id, plan, 0))
         pixels = pixels if pixels.ndim == 3 else pixels[..., None]
         if pixels.dtype not in (np.uint8, np.float32, np.float64):
@@ -76,7 +76,7 @@ class OriginalSamples:
         matrix = (
             geometry.resize(view.size, size)
             @ np.linalg.inv(view.to_stored)
-            @ geometry.resize(held, view.stored_size)
+            @ geometry.resize(stored, view.stored_size)
         )
         picture = warp(pixels, matrix, size)
         return picture if picture.ndim == 3 else picture[..., None]

@@ -161,13 +161,13 @@ def _problem(problem: Problem) -> str:
 
 def _by_object(samples: Sequence[Sample], drawing: Drawing) -> str:
     """The attribute that colors marks by object, if all have one class."""
-    held = {
-        (name, i)
+    classes = {
+        (name, class_id)
         for name in drawing.coloring()
         for sample in samples
-        for i in drawing.views[name].class_ids_in(sample)
+        for class_id in drawing.views[name].class_ids_in(sample)
     }
-    return ' data-color="own"' if len(held) == 1 else ""
+    return ' data-color="own"' if len(classes) == 1 else ""
 
 
 def _label_panels(feed: Feed, drawing: Drawing, coverage: Mapping[str, Coverage]) -> str:

@@ -18,6 +18,7 @@ from polyhead.keras_bridge.wait_time import StepTimer
 from polyhead.profiling import SECONDS, Meter, Speed
 
 FEWEST, TRAINED, BLOCK = 4, 30, 4
+"""The fewest steps measured without a model, the steps measured with one, and the most steps in a block."""
 
 
 def profile(feed: Feed, steps: int | None = None) -> Speed:
@@ -73,10 +74,10 @@ def _measure_feed(feed: Feed, workers: int, first: int, steps: int | None) -> Sp
     if first + (steps or FEWEST) > len(feed):
         first = 0
     stop = min(first + (steps or len(feed)), len(feed))
-    drawing, meter = feed._iterator, Meter()
+    iterator, meter = feed._iterator, Meter()
     done = rows = 0
-    for block in drawing.blocks(feed.epoch, first, meter=meter, workers=workers, stop=stop):
-        done += sum(1 for _ in drawing.cut(iter([block]), feed._own))
+    for block in iterator.blocks(feed.epoch, first, meter=meter, workers=workers, stop=stop):
+        done += sum(1 for _ in iterator.cut(iter([block]), feed._own))
         rows += len(block.ids)
         if steps is None and done >= FEWEST and meter.elapsed > SECONDS:
             break
@@ -119,6 +120,6 @@ class _Trial(KerasInput):
         return itertools.islice(self.timer.timed(batches), self._total)
 
     def _measured(self, structure: Any, convert: Convert | None) -> Iterator[Any]:
-        drawing = self._feed._iterator
-        blocks = drawing.blocks(self._feed.epoch, epochs=None, meter=self.timer.meter, most=BLOCK)
-        return drawing.cut(blocks, structure, convert)
+        iterator = self._feed._iterator
+        blocks = iterator.blocks(self._feed.epoch, epochs=None, meter=self.timer.meter, most=BLOCK)
+        return iterator.cut(blocks, structure, convert)

@@ -95,8 +95,9 @@ def _plain_label(view: View, value: np.ndarray, valid: np.ndarray) -> Any:
     """A label as a function gets it: class names as text, a number, or the numbers of the elements that exist."""
     names, layer, each = view.head.names, view.head.inner.layer, isinstance(view, EachView)
     if names and layer is None:
-        held = [str(names[i]) for i in view.class_ids(Label(value, valid))]
-        return held if each or view.head.view == "classes" else held[0] if held else None
+        classes = [str(names[i]) for i in view.class_ids(Label(value, valid))]
+        several = each or view.head.view == "classes"
+        return classes if several else next(iter(classes), None)
     if layer in ("boxes", "points"):
         return value[valid]
     if each and layer is None:

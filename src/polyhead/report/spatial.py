@@ -47,7 +47,7 @@ class DrawnView(View):
         return [Absent(canvas.style(self), f"{self.name}: {label.why}", self.of_pixels)]
 
     of_pixels = False
-    """Whether the head has a label for each pixel."""
+    """True if the head has a label for each pixel."""
 
 
 class _PixelView(DrawnView):

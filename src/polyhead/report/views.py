@@ -24,7 +24,7 @@ Scores = Mapping[int, float]
 """The confidences of a prediction, 0 to 1, by index."""
 
 Same = np.ndarray | None
-"""Which boxes of label and prediction have the same class, bool ``(places, places)``; None if it is not known."""
+"""True for boxes of label and prediction with the same class, bool ``(places, places)``; None if it is not known."""
 
 
 @dataclass(frozen=True)
@@ -140,13 +140,13 @@ class View:
         return ()
 
     in_units = True
-    """Whether `difference` is in the unit of the labels, rather than between 0 and 1."""
+    """True if `difference` is in the unit of the labels, False if it is between 0 and 1."""
 
     compares_nothing = False
-    """Whether a prediction of nothing can differ from a label, as one without a box does."""
+    """True if a prediction of nothing can differ from a label, as one without a box does."""
 
     def difference(self, label: Label, guess: Label, scores: Scores, same: Same) -> float | None:
-        """How far a prediction is from a label; None if they cannot be compared."""
+        """The distance of a prediction from a label; None if they cannot be compared."""
         both = spread_over(label.valid & guess.valid, label.value)
         return float(np.abs(label.value - guess.value)[both].mean()) if both.any() else None
 
@@ -159,7 +159,7 @@ class View:
 
     @property
     def legend(self) -> bool:
-        """Whether its marks have the colors of its classes."""
+        """True if its marks have the colors of its classes."""
         return False
 
     @property
@@ -281,9 +281,9 @@ class MultiLabelView(_Counted):
     _rows = 0
 
     def words(self, label: Label) -> str:
-        held = [in_part(name_of(self.head.names[i]), float(label.value[i])) for i in self.class_ids(label)]
+        names = [in_part(name_of(self.head.names[i]), float(label.value[i])) for i in self.class_ids(label)]
         unknown = int((~label.valid).sum()) if label.valid.shape else 0
-        text = ", ".join(held[:8]) + (f", … ({len(held)})" if len(held) > 8 else "") if held else "none"
+        text = ", ".join(names[:8] or ["none"]) + (f", … ({len(names)})" if len(names) > 8 else "")
         return f"{text} ({unknown} not labeled)" if unknown else text
 
     def class_ids(self, label: Label) -> Sequence[int]:

@@ -16,7 +16,7 @@ _NUMBERS = 2_000_000
 """The most counts in memory at once."""
 
 _DRAWN = 1 << 14
-"""How many numbers are drawn at once; few enough to stay in a core's cache."""
+"""The most numbers drawn at once; few enough to stay in a core's cache."""
 
 
 def bootstrap_counts(rows: int, resamples: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:

@@ -93,7 +93,7 @@ def _selected(value: Any, mask: np.ndarray) -> Any:
 
 
 def _depth(column: PredictedColumn) -> int:
-    """How deeply lists are nested in a column of predictions."""
+    """The depth to which lists are nested in a column of predictions."""
     values = column.values
     if isinstance(values, np.ndarray):
         return values.ndim - 1

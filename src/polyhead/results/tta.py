@@ -52,7 +52,7 @@ class ImageMove:
 
     @property
     def is_still(self) -> bool:
-        """Whether the view is the image itself."""
+        """True if the view is the image itself."""
         return not self.mirrors and self.scale == 1
 
     def images(self, images: np.ndarray) -> np.ndarray:
