@@ -284,6 +284,10 @@ def test_a_missing_column():
         ("word", "'word'."),
         (np.array(3), "a single number, 3."),
         ({1}, "{1}. A set has no order; give a list."),
+        (
+            np.ma.array([(1, 2.0)], dtype=[("a", int), ("b", float)], mask=[(True, False)]),
+            "masked records. Give its fields as columns: {name: data[name] for name in data.dtype.names}.",
+        ),
         ({"a": [1]}, "a mapping of a. Give each of its entries as a separate column."),
         (
             (i for i in range(3)),

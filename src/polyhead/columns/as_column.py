@@ -43,6 +43,8 @@ def as_column(name: str, values: Any) -> Values | Stored:
     if shape_of(values) == ():
         raise _no_column(name, values)
     if isinstance(values, np.ma.MaskedArray):
+        if values.dtype.names:  # each of its fields has a mask
+            raise _no_column(name, values)
         copied = values.ndim == 1 or values.nbytes <= LIMIT_BYTES
         return plain_rows(values, "") if copied or values.mask is np.ma.nomask else Masked(values)
     if isinstance(values, np.memmap):
@@ -74,7 +76,12 @@ def _takes_batches(values: Any) -> bool:
 
 def _no_column(name: str, values: Any) -> DataError:
     fix, found = "", shown(values)
-    if isinstance(values, np.ndarray):
+    if isinstance(values, np.ma.MaskedArray) and values.ndim:
+        found, fix = (
+            "masked records",
+            "Give its fields as columns: {name: data[name] for name in data.dtype.names}.",
+        )
+    elif isinstance(values, np.ndarray):
         found = f"a single number, {shown(values.item())}"
     elif isinstance(values, Iterator):
         found = f"a {type(values).__name__}, which has no length"

@@ -143,7 +143,7 @@ class Table(Arrays):
     Pickle stores the path of a table in a file, and the values of other tables.
     """
 
-    def __init__(self, columns: Mapping[str, Late], length: int, path: Path | None = None) -> None:
+    def __init__(self, columns: Mapping[str, Values | Stored], length: int, path: Path | None = None) -> None:
         self._columns, self._length, self._path = columns, length, path
 
     def __reduce__(self) -> tuple[Any, ...]:
