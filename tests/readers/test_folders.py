@@ -259,6 +259,9 @@ def test_numbers_of_images_in_a_table(root, put):
 
 def test_tables_that_cannot_be_used(root, put):
     put("a.jpg")
+    assert message(lambda: read_folder(root, images=5)) == (
+        "read_folder(images=): expected the path of a folder, got 5."
+    )
     assert message(lambda: read_folder(root, table={"v": [1]})) == (
         "the table: expected a column of file names (file, file_name, filename, image, image_path, path, name), "
         "got v. Say read_folder(key=...)."

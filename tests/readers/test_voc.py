@@ -107,6 +107,12 @@ def test_some_objects(data):
     )
 
 
+def test_folders_that_are_no_paths(data):
+    for name in ("images", "annotations"):
+        words = f"read_voc({name}=): expected the path of a folder, got 5."
+        assert message(lambda name=name: data(xml(), **{name: 5})) == words
+
+
 def test_names_that_are_not_known(data):
     assert message(lambda: data(xml(thing("dgo")), known=["cat", "dog"])) == (
         f"{data.file}, object 1: expected one of cat, dog, got 'dgo'. Did you mean `dog`? {SAY_DROP}"

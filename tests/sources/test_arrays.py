@@ -274,6 +274,10 @@ def test_a_missing_column():
     text = f"column `imgae`: {known}. Did you mean `image`?"
     assert message(lambda: source.column("imgae")) == text
     assert message(lambda: source.only(["imgae"])) == text
+    assert (
+        message(lambda: source.only([[1]]))
+        == "only(columns): expected a name, or a list of names, got [[1]]."
+    )
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,8 @@ def read_folder(
     usual = os.path.join(home.path, "images")
     if images is None and (mask_paths or table is not None) and os.path.isdir(usual):
         images = usual
-    base = Root(os.path.join(home.path, images or ""), "read_folder(images=)", findings)
-    folders = {
-        column: MaskFolder(home, str(folder), column, findings) for column, folder in mask_paths.items()
-    }
+    base = home.below("" if images is None else images, "read_folder(images=)")
+    folders = {column: MaskFolder(home, str(folder), column) for column, folder in mask_paths.items()}
     names = _images(base, [*folders.values()], table, findings)
     findings.stop()
     sizes: list[tuple[int, int]] = []
@@ -115,11 +113,11 @@ def read_folder(
     if inferred:
         _warn_of_nested_classes(base, names, findings)
     for column, folder in folders.items():
-        columns[column] = folder.of(names, left_out, "" if images else base.path, findings)
+        columns[column] = folder.of(names, left_out, "" if images else base.path)
         if verify:
             _verify_masks(columns[column], sizes, column, files, findings)
     if table is not None:
-        joined = _table_columns(home, base, table, key, names, left_out, files, findings)
+        joined = _table_columns(home, base, table, key, names, left_out, files)
         for column in [c for c in joined if c in columns]:
             fix = "Rename the column of the table."
             found = "the table has it as well"
@@ -265,9 +263,9 @@ def _table_columns(
     names: Sequence[str],
     left_out: Sequence[str],
     files: Files,
-    findings: Findings,
 ) -> dict[str, Values]:
     """Return the columns of a table in the order of the images; rows of images in ``left_out`` are skipped."""
+    findings = home.findings
     source, where = _opened_table(home, table)
     key = _key_column(source, key, where)
     values = source.only([key]).coded(np.arange(len(source)))[key]

@@ -11,7 +11,6 @@ from typing import Any
 
 from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import counted, place, shown
-from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Root
 
 _IMAGES = re.compile(
@@ -124,7 +123,7 @@ _BESIDE = re.compile(r"(.+)([_-](?:masks?|seg|segmentation))", re.IGNORECASE)
 class MaskFolder:
     """A folder of masks, and the pattern of their names."""
 
-    def __init__(self, home: Root, argument: str, column: str, findings: Findings) -> None:
+    def __init__(self, home: Root, argument: str, column: str) -> None:
         self._where = f"read_folder(masks=), column `{column}`"
         self._column, self._argument = column, argument
         folder, pattern = argument, "{stem}"
@@ -133,7 +132,7 @@ class MaskFolder:
         head, tail = os.path.splitext(pattern)
         self._before, _, self._after = (head if tail.lower() in ENDINGS else pattern).partition("{stem}")
         self._plain = pattern == "{stem}"
-        self._root = Root(os.path.join(home.path, folder), self._where, findings)
+        self._root = home.below(folder, self._where)
         self.path = self._root.path
 
     def without_masks(self, names: list[str]) -> list[str]:
@@ -141,13 +140,14 @@ class MaskFolder:
         stems = {os.path.splitext(name)[0] for name in names}
         return names if self._plain else [name for name in names if self._stem(name) not in stems]
 
-    def of(self, names: Sequence[str], left_out: Sequence[str], root: str, findings: Findings) -> list[Any]:
+    def of(self, names: Sequence[str], left_out: Sequence[str], root: str) -> list[Any]:
         """Find the path of each image's mask, or None.
 
         Args:
             left_out: the names of images that were left out, so that their masks are not reported.
             root: the folder that was searched for images; empty if the user gave ``images=``.
         """
+        findings = self._root.findings
         masks: dict[str, str] = {}
         for name in self._root.files()[0]:
             stem = self._stem(name)
@@ -159,7 +159,7 @@ class MaskFolder:
             masks[stem] = name
         stems = [os.path.splitext(name)[0] for name in names]
         if len(set(stems)) < len(stems):
-            self._twice(names, stems, findings)
+            self._twice(names, stems)
         all_stems = {*stems, *(os.path.splitext(name)[0] for name in left_out)}
         unmatched = [stem for stem in masks if stem not in all_stems]
         without_image = [masks[stem] for stem in unmatched]
@@ -198,10 +198,10 @@ class MaskFolder:
         stem = base[len(self._before) : len(base) - len(self._after)]
         return f"{folder}/{stem}" if folder else stem
 
-    def _twice(self, names: Sequence[str], stems: Sequence[str], findings: Findings) -> None:
+    def _twice(self, names: Sequence[str], stems: Sequence[str]) -> None:
         seen: dict[str, str] = {}
         for name, stem in zip(names, stems, strict=True):
             if stem in seen:
                 expected = "unique names of images, without their extensions"
-                findings.add("file-twice", place(file=name), expected, f"{seen[stem]} as well")
+                self._root.findings.add("file-twice", place(file=name), expected, f"{seen[stem]} as well")
             seen[stem] = name

@@ -89,6 +89,12 @@ class Root:
         self._real = os.path.realpath(self.path)
         self._folders: dict[str, bool] = {}
 
+    def below(self, folder: Any, where: str) -> Root:
+        """Return a folder, given by an absolute path or relative to this one."""
+        if isinstance(folder, (str, os.PathLike)):
+            folder = os.path.join(self.path, os.path.expanduser(folder))
+        return Root(folder, where, self.findings)
+
     def find(self, name: Any, where: str, fix: str = "Name files relative to their folder.") -> str | None:
         """The path of a file named in an annotation; None, with an error recorded, if it leads out of the folder."""
         found = self._outside(name)

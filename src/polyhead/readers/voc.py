@@ -119,7 +119,7 @@ def read_voc(
     known = None if known is None else names_in(known, "read_voc(known=)")
     findings = Findings(invalid)
     home = Root(root, "read_voc(root)", findings)
-    folders = voc_folders(home, images, annotations, findings)
+    folders = voc_folders(home, images, annotations)
     entries = _image_entries(home, folders, split, findings)
     objects, dropped = objects_of(entries, known, findings)
     names = sorted({o.name for o in objects}) if known is None else known
@@ -328,7 +328,7 @@ def _masks(
     for column, folder in (("mask", "SegmentationClass"), ("instances", "SegmentationObject")):
         if not os.path.isdir(os.path.join(home.path, folder)):
             continue
-        files = set(Root(os.path.join(home.path, folder), "read_voc(root)", findings).files((".png",))[0])
+        files = set(home.below(folder, "read_voc(root)").files((".png",))[0])
         names = [os.path.splitext(os.path.relpath(e.image, images.path))[0] for e in entries]
         paths = [os.path.join(home.path, folder, f"{n}.png") if f"{n}.png" in files else None for n in names]
         count = sum(path is not None for path in paths)

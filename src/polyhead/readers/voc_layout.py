@@ -46,7 +46,7 @@ class VocEntry(NamedTuple):
     tree: Element | None
 
 
-def voc_folders(home: Root, images: Any, annotations: Any, findings: Findings) -> VocFolders:
+def voc_folders(home: Root, images: Any, annotations: Any) -> VocFolders:
     """Find the folders that the user gave, or the usual ones. Raises `DataError` if none of these exists."""
     with os.scandir(home.path) as entries:
         contents = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
@@ -55,11 +55,11 @@ def voc_folders(home: Root, images: Any, annotations: Any, findings: Findings) -
 
     def named(path: Any, usual: tuple[str, ...], endings: tuple[str, ...], argument: str) -> Root | None:
         if path is not None:
-            return Root(os.path.join(home.path, os.path.expanduser(path)), f"read_voc({argument}=)", findings)
+            return home.below(path, f"read_voc({argument}=)")
         name = next((folders[folder] for folder in usual if folder in folders), None)
         if name is None and not any(file.endswith(endings) for file in files):
             return None
-        return Root(os.path.join(home.path, name or ""), f"read_voc({argument}=)", findings)
+        return home.below(name or "", f"read_voc({argument}=)")
 
     pictures = named(images, IMAGES, ENDINGS, "images")
     xml_folder = named(annotations, ANNOTATIONS, (".xml",), "annotations")

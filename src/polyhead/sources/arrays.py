@@ -110,7 +110,8 @@ class Arrays(OwnSource):
         return None if self._index is None else self._index[ids]
 
     def only(self, columns: Sequence[str]) -> Self:
-        if not isinstance(columns, (list, tuple)) or not all(name in self._columns for name in columns):
+        listed = isinstance(columns, (list, tuple)) and all(isinstance(name, str) for name in columns)
+        if not listed or not all(name in self._columns for name in columns):
             self._require(columns)  # lists all names, which is slow if there are many
         view = copy.copy(self)
         view._columns = {name: self._columns[name] for name in columns}
