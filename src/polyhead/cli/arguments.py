@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import inspect
-import os
 import re
 import runpy
 from dataclasses import replace
@@ -25,6 +24,7 @@ from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
 from polyhead.migrating.slicing import as_script
 from polyhead.readers.as_source import as_source
+from polyhead.readers.paths import similar_file
 from polyhead.sources.generator import required_arguments
 from polyhead.store.files import is_store
 
@@ -53,7 +53,7 @@ def _from_path(path: Path) -> LoadedData:
         require_named(path)
     if not path.exists():
         fix = "Give the path of a table or a folder of images, or file.py:name."
-        fail(hints(f"{path}: no such file.", _similar_file(path), fix), WRONG_USE)
+        fail(hints(f"{path}: no such file.", similar_file(path), fix), WRONG_USE)
     if is_store(path):
         return LoadedData(as_source(path), f"ph.open_store({as_literal(path)})")
     loaded = opened_images(path) or opened_other(path)
@@ -158,12 +158,7 @@ def require_file(path: Path) -> None:
     if path.is_dir():
         fail(f"{path}: expected a file, got a folder.", WRONG_USE)
     if not path.is_file():
-        fail(hints(f"{path}: no such file.", _similar_file(path)), WRONG_USE)
-
-
-def _similar_file(path: Path) -> str:
-    """A hint for a file that does not exist."""
-    return similar(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
+        fail(hints(f"{path}: no such file.", similar_file(path)), WRONG_USE)
 
 
 def _pick(path: Path, names: dict[str, Any], name: str) -> Any:

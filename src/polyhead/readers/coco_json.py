@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.errors import DataError, Problem, as_path, listed, place, shown, similar
+from polyhead.errors import DataError, Problem, as_path, listed, place, shown
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import sizes_of
 from polyhead.readers.findings import Findings
-from polyhead.readers.paths import Files, Root, fix_for_path
+from polyhead.readers.paths import Files, Root, fix_for_path, similar_file
 
 
 def coco_path(annotations: Any, images: Any) -> Path:
@@ -102,9 +102,8 @@ def content_of(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        near = similar(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
         found = error.strerror or str(error)
-        raise DataError(Problem(where, "COCO's JSON file", found, near, "no-file")) from None
+        raise DataError(Problem(where, "COCO's JSON file", found, similar_file(path), "no-file")) from None
     except (ValueError, RecursionError) as error:
         found = " ".join(str(error).split())
         fix = fix_for_path(path, "read_coco", folder=False)

@@ -66,6 +66,12 @@ def fix_for_path(path: str | os.PathLike[str], reader: str, folder: bool = True)
     return next((fix for fix in fixes if f"ph.{reader}(" not in fix), default)
 
 
+def similar_file(path: str | os.PathLike[str]) -> str:
+    """Return a hint at the entry of a folder that is named most like a missing one; empty if none is similar."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return similar(name, sorted(os.listdir(folder))) if os.path.isdir(folder) else ""
+
+
 class Root:
     """A folder that paths must not lead out of.
 
@@ -79,12 +85,9 @@ class Root:
         self.path = os.path.abspath(os.path.expanduser(os.fspath(folder)))
         self.findings = findings
         if not os.path.isdir(self.path):
-            parent, name = os.path.split(self.path)
-            found, near = "nothing at this path", ""
+            found, near = "nothing at this path", similar_file(self.path)
             if os.path.exists(self.path):
                 found, near = "a file", fix_for_path(self.path, where.partition("(")[0])
-            elif os.path.isdir(parent):
-                near = similar(name, sorted(os.listdir(parent)))
             raise DataError(Problem(f"{where}, {place(file=self.path)}", "a folder", found, near, "folder"))
         self._real = os.path.realpath(self.path)
         self._folders: dict[str, bool] = {}

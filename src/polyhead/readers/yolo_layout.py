@@ -23,7 +23,7 @@ from polyhead.errors import (
 )
 from polyhead.extras import requiring
 from polyhead.readers.findings import Findings
-from polyhead.readers.paths import Root, fix_for_path, lines_of
+from polyhead.readers.paths import Root, fix_for_path, lines_of, similar_file
 from polyhead.readers.safe_yaml import load_yaml
 
 _YAMLS = ("data.yaml", "dataset.yaml", "config.yaml")
@@ -132,10 +132,7 @@ def _yaml_content(file: Path) -> dict[str, Any]:
     try:
         content = load_yaml(file.read_bytes())
     except OSError as error:
-        near = ""
-        if file.parent.is_dir():
-            near = similar(file.name, sorted(os.listdir(file.parent)))
-        found = error.strerror or str(error)
+        found, near = error.strerror or str(error), similar_file(file)
         raise DataError(Problem(where, "a data YAML, or a folder", found, near, "no-file")) from None
     except Exception as error:  # PyYAML raises many types of errors for values that do not fit their tags
         found = " ".join(str(error).split()) if isinstance(error, (yaml.YAMLError, ValueError)) else ""

@@ -46,7 +46,7 @@ class Form:
         if gaps and (not numbers or (images and all(a.dtype in (np.uint8, np.bool_) for a in arrays))):
             self._listed = True  # an array of integers would mean that no row is missing
         _check_alike(name, firsts, pieces, any_size=gaps and self._listed)
-        self._dtype = _common_dtype(arrays, gaps) if numbers and not self._listed else None
+        self._dtype = _joined_dtype(arrays, gaps) if numbers and not self._listed else None
         coded = [p for p in pieces if isinstance(p, Coded)]
         self._categories = _Categories(coded) if coded and len(coded) == len(pieces) else None
         self._flags = self._categories is not None and any(p.boolean for p in coded)
@@ -97,7 +97,7 @@ class Form:
         return list(np.asarray(part)) if self._listed and _is_number_array(part) else part
 
 
-def _common_dtype(arrays: Sequence[np.ndarray], gaps: bool) -> np.dtype:
+def _joined_dtype(arrays: Sequence[np.ndarray], gaps: bool) -> np.dtype:
     """Return the dtype that holds the numbers of all arrays, and NaN if there are gaps."""
     if gaps and any(array.dtype.kind not in "fc" for array in arrays):
         return np.result_type(*arrays, np.float64)
