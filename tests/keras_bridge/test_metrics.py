@@ -82,7 +82,10 @@ def test_a_function_that_keras_knows_as_an_attribute_alone_is_a_metric():
 def test_default_metrics_have_names_too():
     pixels = np.arange(ROWS * 4).reshape(ROWS, 2, 2) % 3
     data = {"x": X, "organ": pixels, "vector": X}
-    heads = {"organ": ph.Mask(3, metrics=["iou", "accuracy"]), "vector": ph.Embedding(3, metrics=["cosine"])}
+    heads = {
+        "organ": ph.Mask(3, metrics=["iou", "accuracy"]),
+        "vector": ph.Embedding(3, metrics=["cosine", None]),
+    }
     feed = ph.Feed(data, inputs="x", heads=heads, batch_size=16)
     x = keras.Input((3,), name="x")
     scores = layers.Reshape((2, 2, 3), name="organ")(layers.Dense(12)(x))
@@ -95,9 +98,10 @@ def test_default_metrics_have_names_too():
     assert logs["organ_iou"] == pytest.approx(np.mean(share), rel=1e-5)
     assert logs["organ_accuracy"] == pytest.approx((guess == pixels).mean(), rel=1e-5)
     assert logs["vector_cosine"] == pytest.approx(-logs["vector_loss"], rel=1e-4)
-    heads["organ"] = ph.Mask(3, metrics=["ious"])
-    with pytest.raises(ph.ContractError, match="Did you mean `iou`"):
-        ph.compile(model, ph.Feed(data, inputs="x", heads=heads), optimizer="sgd")
+    for wrong, message in (["ious"], "Did you mean `iou`"), ([["iou"]], "its name, or a function, got"):
+        heads["organ"] = ph.Mask(3, metrics=wrong)
+        with pytest.raises(ph.ContractError, match=message):
+            ph.compile(model, ph.Feed(data, inputs="x", heads=heads), optimizer="sgd")
 
 
 # Keras's BinaryIoU counts in int64, which JAX has only if told so

@@ -121,7 +121,7 @@ def user_metrics(model: Any, structure: Structure) -> tuple[dict[str, list[Any]]
         by_head, wrong = _by_output(word, given, places, names, structure.outputs)
         problems += wrong
         for head, of_head in by_head.items():
-            metrics[head] += [metric for metric in as_metrics(of_head) if metric is not None]
+            metrics[head] += as_metrics(of_head)
     return metrics, problems
 
 

@@ -49,8 +49,9 @@ def takes_default_loss(head: Head) -> bool:
 
 
 def as_metrics(given: Any) -> list[Any]:
-    """Return the metrics of a head or output, given as one, as several or as None, in a list."""
-    return list(given) if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    """Return the metrics of a head or output, given as one, as several or as None; Keras ignores None among several."""
+    metrics = given if isinstance(given, (list, tuple)) else [given]
+    return [metric for metric in metrics if metric is not None]
 
 
 def unknown_loss(name: str, loss: Any) -> Iterator[Problem]:
