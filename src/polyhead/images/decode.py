@@ -103,7 +103,7 @@ def decode(
     data, where = read_encoded(source, where)
     header = checked_header(data, max_pixels, page, where, layer)
     scale = 1.0
-    with _located(header, page or 0, where):
+    with _errors_named(header, page or 0, where):
         if header.format == "JPEG" and isinstance(data, bytes) and channels in (None, 1, 3, 4):
             pixels, scale = _decode_jpeg(data, header, channels, at_least)
         else:
@@ -132,7 +132,7 @@ def decode_mask(
     data, where = read_encoded(source, where)
     header = checked_header(data, max_pixels, None, where, "mask")
     _require_exact(header, where)
-    with _located(header, 0, where):
+    with _errors_named(header, 0, where):
         pixels = _stored_ids(data, header)
         if masks > 1 < pixels.shape[2]:
             if pixels.shape[2] != masks:
@@ -171,7 +171,7 @@ def require_undamaged(source: Encoded, where: str = "") -> None:
     """
     data, where = read_encoded(source, where)
     header = checked_header(data, None, 0, where, "image")
-    with _located(header, 0, where):
+    with _errors_named(header, 0, where):
         if header.format == "JPEG" and isinstance(data, bytes):
             _decode_jpeg(data, header, None, (1, 1))  # the smallest scale also reads the whole file
             return
@@ -185,7 +185,7 @@ _PALETTE = 3
 
 
 @contextmanager
-def _located(header: Header, page: int, where: str) -> Iterator[None]:
+def _errors_named(header: Header, page: int, where: str) -> Iterator[None]:
     """Turn the exceptions of decoders into a `DataError` that names the image."""
     try:
         yield

@@ -71,12 +71,12 @@ def read_file(path: Any, where: str) -> bytes:
     Raises:
         DataError: if it cannot be read.
     """
-    with _opened(path, where) as file:
+    with _reading(path, where) as file:
         return file.read()
 
 
 @contextmanager
-def _opened(path: Any, where: str) -> Iterator[BinaryIO]:
+def _reading(path: Any, where: str) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb") as file:
             yield file
@@ -178,7 +178,7 @@ def header_of(source: Encoded, *, page: int = 0, where: str = "") -> Header:
     """
     if isinstance(source, (str, os.PathLike)):
         where = file_place(source, where)
-        with _opened(source, where) as file:
+        with _reading(source, where) as file:
             return header_in(Content(file), page, where)
     data, where = read_encoded(source, where)
     return header_in(data, page, where)

@@ -119,7 +119,7 @@ def read_pnm(data: bytes, ids: bool = False) -> Samples:
     """
     head = read_netpbm_header(Content(data))
     if head.bits == 1:
-        numbers = 1 - _bits(data, head)
+        numbers = 1 - _bitmap(data, head)
     elif head.magic in (b"P2", b"P3"):
         numbers = _written_numbers(data, head)
     else:
@@ -145,7 +145,7 @@ def _raw_numbers(data: bytes, head: NetpbmHeader) -> np.ndarray:
     return numbers.astype(head.dtype.newbyteorder("="), copy=False)
 
 
-def _bits(data: bytes, head: NetpbmHeader) -> np.ndarray:
+def _bitmap(data: bytes, head: NetpbmHeader) -> np.ndarray:
     if head.magic == b"P1":
         digits = _without_comments(data[head.start :]).translate(None, b" \t\n\v\f\r")
         count = head.height * head.width
