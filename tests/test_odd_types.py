@@ -195,6 +195,22 @@ def test_true_and_false_of_numpy_and_dtypes():
         ),
         (lambda: ROWS.only(3), "only(columns): expected a name, or a list of names, got 3."),
         (
+            lambda: ROWS.only("kind"),
+            "only(columns): expected a list of names, got 'kind'. Say only(['kind']).",
+        ),
+        (
+            lambda: ROWS.only([["kind"]]),
+            "only(columns): expected a name, or a list of names, got [['kind']].",
+        ),
+        (
+            lambda: ph.largest(ROWS, ["boxes"]),
+            "largest(boxes=): expected the name of a column, got ['boxes'].",
+        ),
+        (
+            lambda: ph.Array(dtype=ph.Source),
+            f'Array(dtype=): expected "float32" or "int32", got {ph.Source}.',
+        ),
+        (
             lambda: ROWS.split((0.5, 0.5), stratify=3),
             "split(stratify=): expected a name, or a list of names, got 3.",
         ),
@@ -282,6 +298,23 @@ def test_true_and_false_of_numpy_and_dtypes():
         ),
         (lambda: ph.open_store(3), "open_store(path): expected a path, got 3."),
         (lambda: ph.pack(ROWS, None), "pack(path): expected a path, got None."),
+        *[
+            (
+                lambda call=call, given=given: call(given),
+                f"{where}: expected a path on a disk, got {str(given)!r}. {fix}",
+            )
+            for call, where in (
+                (ph.open_store, "open_store(path)"),
+                (ph.read_folder, "read_folder(root)"),
+                (ph.read_yolo, "read_yolo(data)"),
+                (lambda path: ph.pack(ROWS, path), "pack(path)"),
+            )
+            for given, fix in (
+                ("s3://pets/a", "Copy it to a disk, or mount it as a folder."),
+                (Path("gs://pets/a"), "Copy it to a disk, or mount it as a folder."),
+                ("file:///pets/a", "Give the plain path."),
+            )
+        ],
     ],
 )
 def test_what_cannot_be_meant_is_refused(call, words):
@@ -510,3 +543,18 @@ def test_columns_of_new_types():
         made = ph.Feed({"x": X, "y": words}, inputs="x", heads={"y": ph.Categorical()})
         assert made.heads["y"].names == ("cat", "dog")
         assert made.peek()[2]["y"].tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "value", "kind"),
+    [
+        (ph.Binary(weight=3), "weight", 2, "Binary"),
+        (ph.Array(), "fill", 0.5, "Array"),
+        (ph.Flip(), "p", 0.5, "Flip"),
+    ],
+)
+def test_a_declaration_can_not_be_changed(made, name, value, kind):
+    with pytest.raises(AttributeError) as error:
+        setattr(made, name, value)
+    fix = f"Make another one, {kind}(..., {name}={value}), and a feed with it."
+    assert str(error.value) == f"{kind}.{name} can't be changed. {fix}"

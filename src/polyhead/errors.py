@@ -8,11 +8,12 @@ Regression(missing=-1).``
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import warnings
 from collections.abc import Iterable, KeysView, Sequence, ValuesView
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -150,14 +151,6 @@ def plain_scalar(value: Any) -> Any:
     return value if dates else value.item()
 
 
-def plain_fields(spec: Any) -> None:
-    """Turn NumPy scalars in the fields of a frozen dataclass into Python objects."""
-    for f in fields(spec):
-        value = getattr(spec, f.name)
-        if plain_scalar(value) is not value:
-            object.__setattr__(spec, f.name, plain_scalar(value))
-
-
 def as_list(values: Any) -> list[Any] | None:
     """Return an ordered collection as a list of Python objects; None for anything else.
 
@@ -177,14 +170,18 @@ def as_list(values: Any) -> list[Any] | None:
     return [plain_scalar(value) for value in values] if ordered else None
 
 
-def as_path(path: Any, where: str) -> Path:
-    """Return a path as a `Path`, with ``~`` expanded.
+def as_path(path: Any, where: str, expected: str = "a path", code: str = "") -> Path:
+    """Return a path on a disk as a `Path`, with ``~`` expanded.
 
     Raises:
-        DataError: if it is not a path.
+        DataError: if it is not a path, or an address such as ``s3://...``.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise DataError(Problem(where, "a path", shown(path)))
+    text = str(os.fspath(path)) if isinstance(path, (str, os.PathLike)) else ""
+    if not text or "\0" in text:
+        raise DataError(Problem(where, expected, shown(path), code=code))
+    if re.match(r"[A-Za-z][\w+.-]+:/", text):  # a Path keeps one slash of s3://
+        fix = "Give the plain path." if text[:5] == "file:" else "Copy it to a disk, or mount it as a folder."
+        raise DataError(Problem(where, "a path on a disk", shown(text), fix, code))
     return Path(path).expanduser()
 
 
@@ -255,8 +252,7 @@ class Problem:
         return f"expected {self.expected}, got {self.found}" if self.expected else self.found
 
     def __str__(self) -> str:
-        text = f"{self.place}: {self.finding}."
-        text = f"{text} {self.fix}" if self.fix else text
+        text = hints(f"{self.place}: {self.finding}.", self.fix)
         return f"{text} Likewise {'; '.join(self.also)}." if self.also else text
 
 

@@ -158,6 +158,10 @@ def test_names_that_do_not_exist():
     assert str(error.value) == (
         "evaluation['vectro']: expected one of vector, nobody, got no head of that name. Did you mean `vector`?"
     )
+    with pytest.raises(
+        ph.ContractError, match=r"^evaluation\[\['vector'\]\]: expected one of vector, nobody, got"
+    ):
+        evaluation([0.5]).worst(["vector"])
     with pytest.raises(ph.ContractError) as error:
         evaluation([0.5])["vector"]["cosin"]
     assert str(error.value) == (

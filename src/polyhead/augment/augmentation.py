@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polyhead.errors import ContractError, Problem, is_number, plain_fields, shown
+from polyhead.errors import ContractError, Problem, is_number, shown
+from polyhead.kinds.fixed_fields import fix_fields
 from polyhead.kinds.inherited_docs import with_inherited
 
 Moved = tuple[np.ndarray, np.ndarray]
@@ -46,7 +47,7 @@ class Augmentation(ABC):
             cls.stream_name = cls.__name__
 
     def __post_init__(self) -> None:
-        plain_fields(self)
+        fix_fields(self)
         for name, _, interval in (text.partition(" in ") for text in ("p in [0, 1]", *self.ranges)):
             value, (low, high) = getattr(self, name), map(float, interval[1:-1].split(", "))
             ends = {low: interval[0] == "[", high: interval[-1] == "]"}

@@ -16,11 +16,11 @@ from polyhead.errors import (
     as_list,
     is_integer,
     is_size,
-    plain_fields,
     plain_scalar,
     shown,
 )
 from polyhead.kinds.conversion import Conversion
+from polyhead.kinds.fixed_fields import fix_fields
 from polyhead.kinds.inherited_docs import with_inherited
 from polyhead.kinds.mixed_labels import Mixing
 from polyhead.kinds.source_column import Column
@@ -48,7 +48,7 @@ class Kind(ABC):
         cls.__doc__ = with_inherited(cls, Kind)
 
     def __post_init__(self) -> None:
-        plain_fields(self)
+        fix_fields(self)
         kind = type(self).__name__
         for f in fields(self):
             value = getattr(self, f.name)
@@ -208,4 +208,5 @@ def as_dtype(dtype: Any) -> Any:
     >>> as_dtype(np.uint8), as_dtype("uint8"), as_dtype(None)
     ('uint8', 'uint8', None)
     """
-    return np.dtype(dtype).name if isinstance(dtype, (np.dtype, type)) and dtype is not object else dtype
+    known = isinstance(dtype, type) and issubclass(dtype, (np.generic, int, float))
+    return np.dtype(dtype).name if known or isinstance(dtype, np.dtype) else dtype

@@ -67,6 +67,8 @@ def largest(source: Source, boxes: str = "boxes", *, along: Sequence[str] | None
         expected = "a Source, as readers return it"
         raise DataError(Problem("largest(source)", expected, shown(type(source).__name__), fix))
     names = source.columns
+    if not isinstance(boxes, str):
+        raise DataError(Problem("largest(boxes=)", "the name of a column", shown(boxes)))
     if along is None:
         usual = {*ALONG, *(name for name in names if name.startswith("attributes."))}
         along = [name for name in names if name in usual and name != boxes]

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from polyhead.columns.image_values import ENDINGS
-from polyhead.errors import DataError, Problem, counted, hints, place, shown, similar
+from polyhead.errors import DataError, Problem, as_path, counted, hints, place, shown, similar
 from polyhead.images.encoded import header_of
 from polyhead.readers.findings import Findings
 
@@ -80,9 +80,7 @@ class Root:
     """
 
     def __init__(self, folder: Any, where: str, findings: Findings) -> None:
-        if not isinstance(folder, (str, os.PathLike)):
-            raise DataError(Problem(where, "the path of a folder", shown(folder)))
-        self.path = os.path.abspath(os.path.expanduser(os.fspath(folder)))
+        self.path = os.path.abspath(as_path(folder, where, "the path of a folder", "folder"))
         self.findings = findings
         if not os.path.isdir(self.path):
             found, near = "nothing at this path", similar_file(self.path)

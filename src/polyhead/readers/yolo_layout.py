@@ -13,6 +13,7 @@ from polyhead.errors import (
     DataError,
     Problem,
     as_list,
+    as_path,
     counted,
     hints,
     listed,
@@ -64,10 +65,8 @@ def yolo_layout(
     Raises:
         DataError: for an unusable data YAML, or folders that do not exist.
     """
-    if not isinstance(data, (str, os.PathLike)):
-        expected = "the path of a data YAML or of a folder"
-        raise DataError(Problem("read_yolo(data)", expected, shown(data), code="folder"))
-    path = Path(os.path.abspath(os.path.expanduser(os.fspath(data))))
+    given = as_path(data, "read_yolo(data)", "the path of a data YAML or of a folder", "folder")
+    path = Path(os.path.abspath(given))
     file = _yaml_in(path) if path.is_dir() else path
     content: dict[str, Any] = {} if file is None else _yaml_content(file)
     where = place(file=str(path if file is None else file))

@@ -72,6 +72,9 @@ class Evaluation(dict[str, HeadEvaluation]):
         samples = RowSamples(measures, len(ids), width, how)
         super().__init__({n: HeadEvaluation(judge, items[n], ids, samples) for n, judge in judges.items()})
 
+    def __getitem__(self, head: str) -> HeadEvaluation:
+        return super().__getitem__(head) if isinstance(head, str) else self.__missing__(head)
+
     def __missing__(self, head: str) -> HeadEvaluation:
         raise ContractError(no_such("head", "evaluation", head, self))
 

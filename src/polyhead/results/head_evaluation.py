@@ -92,6 +92,9 @@ class HeadEvaluation(dict[str, Metric]):
         indices = np.flatnonzero(self.ids == row)
         return float(self._losses[indices[0]]) if len(indices) else float("nan")
 
+    def __getitem__(self, name: str) -> Metric:
+        return super().__getitem__(name) if isinstance(name, str) else self.__missing__(name)
+
     def __missing__(self, name: str) -> Metric:
         raise ContractError(no_such("metric", f"evaluation[{self.judge.name!r}]", name, self))
 

@@ -205,11 +205,7 @@ class Source(ABC):
         return Concat((self, *others), join)
 
     def mix(
-        self,
-        *others: Source,
-        weights: Sequence[float],
-        length: int | None = None,
-        join: str = "exact",
+        self, *others: Source, weights: Sequence[float], length: int | None = None, join: str = "exact"
     ) -> Source:
         """Interleave the rows of several sources evenly, in fixed proportions.
 
@@ -231,6 +227,9 @@ class Source(ABC):
 
     def _require(self, columns: Sequence[str]) -> None:
         names_in(columns, "only(columns)")
+        if isinstance(columns, str):
+            fix = f"Say only([{columns!r}])."
+            raise DataError(Problem("only(columns)", "a list of names", shown(columns), fix))
         names = self.columns  # may cost a read
         available = set(names)
         if missing := [c for c in columns if c not in available]:
