@@ -168,6 +168,22 @@ def test_integers_in_csv_that_int64_cannot_hold_are_not_rounded(tmp_path, ids, f
     assert rows(read_table(path))["id"] == found
 
 
+def test_integers_with_zeros_in_front_are_text(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        'id,y,share,day,"code"\n007,0,0.5,2024-01-02,"01"\n,1,0.05,2024-01-02,10\n7,10,00.5,2024-01-02,\n'
+    )
+    found = rows(read_table(path))
+    assert found["id"] == ["007", None, "7"]
+    assert found["code"] == ["01", "10", None]
+    assert found["y"] == [0, 1, 10]
+    assert found["share"] == [0.5, 0.05, 0.5]
+    with pytest.raises(
+        DataError, match=r"got '007'\. Turn text into numbers: .*pandas\.read_csv\(path\) reads"
+    ):
+        ph.Feed(read_table(path), inputs="share", heads={"id": ph.Regression()})
+
+
 def test_csv_is_read_again_at_most_once(tmp_path, monkeypatch):
     calls = []
     real = table_files.csv.read_csv

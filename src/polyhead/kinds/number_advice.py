@@ -55,7 +55,8 @@ def conversion_fix(value: Any, fix: str = "") -> str:
     if not isinstance(value, str) or fix not in ("", NUMBERS_FIX):
         return fix
     if reads_as_number(value):
-        return "Turn text into numbers: np.asarray(column, float)."
+        of_file = " pandas.read_csv(path) reads those of a file so." if re.match(r"\s*0\d", value) else ""
+        return f"Turn text into numbers: np.asarray(column, float).{of_file}"
     if means_no_number(value):
         return 'If it means that there is none, give pandas.to_numeric(column, errors="coerce").'
     return _separator_fix(value) or _unit_fix(value) or lists_fix(value) or times_fix(value) or fix

@@ -6,7 +6,8 @@ import codecs
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -265,7 +266,9 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
         read = partial(read, read_options=csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False))
         table = read(convert_options=options)
     _require_text(table, where)
-    return opened_arrow(_with_exact_integers(table, read), where)
+    if len(set(table.column_names)) == len(table.column_names):
+        table = _with_exact_integers(table, read, _padded_with_zeros(table, path, shape))
+    return opened_arrow(table, where)
 
 
 def _start_of_csv(path: Path, shape: Any, block: int) -> tuple[list[str], Any]:
@@ -277,12 +280,30 @@ def _start_of_csv(path: Path, shape: Any, block: int) -> tuple[list[str], Any]:
         return names, next(iter(head), None) if len(names) == 1 else None
 
 
-def _with_exact_integers(table: Any, read: Callable[..., Any]) -> Any:
-    """Read integers that int64 can't hold, which Arrow rounds to floats, again as uint64, or as text."""
-    names = [
+def _padded_with_zeros(table: Any, path: Path, shape: Any) -> list[str]:
+    """Return the columns of integers that begin with zeros, as 007, in the first block: these are ids or classes."""
+    with pa.input_stream(str(path)) as file:
+        found = re.search(rb"(?<![\d.])0\d", file.read(_FIRST_BLOCK))
+    names = [field.name for field in table.schema if field.type == pa.int64()] if found else []
+    if not names:
+        return []
+    types = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=names)
+    size = csv.ReadOptions(use_threads=False, block_size=_FIRST_BLOCK)
+    try:
+        with csv.open_csv(path, read_options=size, parse_options=shape, convert_options=types) as head:
+            first = next(iter(head))
+    except pa.ArrowInvalid:  # a row is larger than a block
+        return []
+    return [n for n in names if pc.any(pc.match_substring_regex(first.column(n), r"^\s*0\d")).as_py()]
+
+
+def _with_exact_integers(table: Any, read: Callable[..., Any], padded: Sequence[str]) -> Any:
+    """Read integers that Arrow changes again: beyond int64 as uint64 or text, and those with zeros in front as text."""
+    rounded = [
         field.name for field, column in zip(table.schema, table.columns, strict=True) if _may_round(column)
     ]
-    if not names or len(set(table.column_names)) < len(table.column_names):
+    names = [*rounded, *padded]
+    if not names:
         return table
     types = csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()), include_columns=names, strings_can_be_null=True
@@ -292,7 +313,7 @@ def _with_exact_integers(table: Any, read: Callable[..., Any]) -> Any:
         exact = pc.utf8_trim_whitespace(texts.column(name))
         if pc.all(pc.match_substring_regex(exact, r"^[+-]?\d+$")).as_py():
             with contextlib.suppress(pa.ArrowInvalid):
-                exact = exact.cast(pa.uint64())
+                exact = exact if name in padded else exact.cast(pa.uint64())
             table = table.set_column(table.column_names.index(name), name, exact)
     return table
 
