@@ -224,6 +224,30 @@ def test_whole_texts_as_words_are_told(column, texts):
     ] * texts
 
 
+@pytest.mark.parametrize(
+    ("vocabulary", "column", "found"),
+    [
+        ("auto", ["Bern", "bern", "Lima", "Lima ", "b", "B"], "'Bern' and 'bern'; 'Lima' and 'Lima '"),
+        (WORDS, ["Bern", "bern", None, "Rome"], "'Bern' and 'bern'"),
+        (["Bern", "bern"], ["Bern", "bern"], ""),
+        ("auto", [["Bern", "bern"], ["Lima", "lima"]], ""),  # as words begin sentences
+    ],
+)
+def test_words_that_are_spelled_in_two_ways(vocabulary, column, found):
+    data = {"city": column, "y": np.arange(len(column)) % 2}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ph.Feed(data, inputs={"city": Array(vocabulary=vocabulary)}, heads={"y": ph.Binary()})
+    known = (
+        ""
+        if vocabulary == "auto"
+        else " A word that is not in the vocabulary, as one of these, has the id 1."
+    )
+    fix = f"If they mean the same, spell them alike, for example with .str.strip().str.lower().{known}"
+    place = "input `city`, column `city`: expected words that differ in more than spaces and case"
+    assert [str(one.message) for one in caught] == [f"{place}, got {found}. {fix}"] * bool(found)
+
+
 def test_a_text_that_was_not_split_for_a_model_that_reads_lists():
     head = resolved(Array(2, vocabulary=WORDS), [["Bern", "Lima"]])
     assert message(head.encode, ["Bern Lima"]).endswith(

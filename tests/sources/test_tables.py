@@ -951,6 +951,11 @@ def test_a_list_of_rows_is_a_table():
     assert read_table(rows, columns=["kind"]).columns == ("kind",)
     feed = ph.Feed(rows, inputs={"kind": ph.Array(column="more", fill=0.0)}, heads={"age": ph.Regression()})
     assert (len(feed.source), feed.describe().heads[0].labeled) == (3, 1)
+    for odd, at in (("Age ", 0), ("AGE", 2)):
+        named = [{odd if i == at else "age": i} for i in range(3)]
+        expected = f"data, row {at}: expected a value 'age', as in other rows, got '{odd}'. Name it alike in all rows."
+        assert message(lambda named=named: read_table(named)) == expected
+    assert read_table([{"t": 1, "T": 2}, {"T": 3}]).columns == ("t", "T")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, Problem, counted, listed, place
+from polyhead.errors import BadValue, Problem, counted, listed, place, shown
 from polyhead.kinds import Array, Head, Image, Input
+from polyhead.kinds.learned_classes import spellings
 from polyhead.kinds.missing import as_one_array, is_dense, is_missing, plain
 from polyhead.kinds.vocabulary import are_texts
 from polyhead.sources.source import Source
@@ -37,6 +38,8 @@ def input_problems(name: str, declared: Input, kind: Input, values: Any, rows: i
                 "column]; or leave the column out."
             )
             yield Problem(where, "words that several rows share", found, fix, "texts", warning=True)
+        elif isinstance(declared, Array) and kind.vocabulary is not None and kind.shape == (1,):
+            yield from _spelled_otherwise(where, declared, kind.names[2:], values)
         if kind.vocabulary is None and kind.scale is None:
             yield from _collapsing(
                 where, values, 'Say ph.Array(scale="standard"), or subtract an offset first.'
@@ -47,6 +50,21 @@ def input_problems(name: str, declared: Input, kind: Input, values: Any, rows: i
         found = "bytes of 0 and 1 alone, which become 0 and 0.004"
         fix = "If 1 is white, say ph.Image(range=(0, 1))."
         yield Problem(where, "pixels of 0–255, as they are uint8", found, fix, "dark", warning=True)
+
+
+def _spelled_otherwise(where: str, declared: Array, words: Sequence[str], values: Any) -> Iterator[Problem]:
+    """Yield a warning of words that are likely one, or of rows whose word is unknown but for its spelling."""
+    learned = isinstance(declared.vocabulary, str)
+    seen = () if learned else (value for value in plain(values) if isinstance(value, str))
+    groups = [
+        one for one in spellings(dict.fromkeys((*words, *seen), 0)) if learned or not one.keys() <= {*words}
+    ]
+    if groups:
+        found = "; ".join(" and ".join(map(shown, one)) for one in groups[:3])
+        known = "" if learned else " A word that is not in the vocabulary, as one of these, has the id 1."
+        fix = f"If they mean the same, spell them alike, for example with .str.strip().str.lower().{known}"
+        expected = "words that differ in more than spaces and case"
+        yield Problem(where, expected, found, fix, "word-spelling", warning=True)
 
 
 def label_problems(name: str, head: Head, source: Source) -> Iterator[Problem]:

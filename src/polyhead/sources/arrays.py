@@ -30,12 +30,22 @@ def are_rows(data: Any) -> bool:
 def columns_from_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Convert rows to columns, with None for what a row lacks.
 
+    Raises:
+        DataError: if a name is spelled in two ways, as ``y`` and ``Y``, and no row has both.
+
     >>> columns_from_rows([{"x": 1, "y": 2}, {"x": 3}])
     {'x': [1, 3], 'y': [2, None]}
     """
-    return {
-        name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)
-    }
+    names = dict.fromkeys(name for row in rows for name in row)
+    usual: dict[Any, Any] = {}
+    for name in names:
+        like = usual.setdefault(name.strip().lower() if isinstance(name, str) else name, name)
+        if like != name and not any(like in row and name in row for row in rows):
+            name, like = sorted((name, like), key=lambda one: sum(one in row for row in rows))
+            where = f"data, row {next(at for at, row in enumerate(rows) if name in row)}"
+            fix = "Name it alike in all rows."
+            raise DataError(Problem(where, f"a value {like!r}, as in other rows", f"{name!r}", fix))
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 class Arrays(OwnSource):
