@@ -233,6 +233,12 @@ def test_true_and_false_of_numpy_and_dtypes():
             "Feed(inputs=): expected a name, or a list of names, got array([[0.], [0.]]).",
         ),
         (lambda: feed(heads={1: ph.Binary(column="y")}), 'heads: expected names as text, got 1. Say "1".'),
+        (lambda: feed(heads={"": ph.Binary(column="y")}), "heads: expected names as text, got ''."),
+        (
+            lambda: feed(heads={"y": ph.Binary(), "val_y": ph.Binary(column="y")}),
+            "head `val_y`: expected a name that differs from others in logs, got `val_y_loss`, the loss of head `y` on "
+            'validation data. Name it otherwise: heads={"...": ph.Binary(column="val_y")}.',
+        ),
         *[
             (
                 lambda given=given: feed(heads=given),

@@ -582,13 +582,22 @@ def test_a_head_may_have_the_name_of_a_column_of_the_row():
     assert found["row_id"].tolist() == list(range(6))
 
 
-def test_two_columns_of_one_name_are_refused():
-    data = {"x": table(6)["x"], "k": [0, 1] * 3, "k_probability": [1.0] * 6}
-    feed = ph.Feed(data, inputs="x", heads={"k": ph.Binary(), "k_probability": ph.Regression()})
+def test_a_head_may_have_the_name_of_a_column_of_another_head():
+    data = {
+        "x": table(6)["x"],
+        "k": [0, 1] * 3,
+        "k_probability": [1.0] * 6,
+        "k_predicted_probability": [1.0] * 6,
+    }
+    heads = {"k": ph.Binary(), "k_probability": ph.Regression()}
+    feed = ph.Feed(data, inputs="x", heads=heads)
+    found = ph.predict(dense_model(k=1, k_probability=1), feed)
+    assert found.columns == ("id", "k", "k_predicted_probability", "k_probability")
+    feed = ph.Feed(data, inputs="x", heads={**heads, "k_predicted_probability": ph.Regression()})
     with pytest.raises(ph.ContractError) as error:
-        ph.predict(dense_model(k=1, k_probability=1), feed)
+        ph.predict(dense_model(k=1, k_probability=1, k_predicted_probability=1), feed)
     assert str(error.value) == (
-        "predict(): expected columns of different names, got two that are called `k_probability`. "
+        "predict(): expected columns of different names, got two that are called `k_predicted_probability`. "
         "Rename one of the heads."
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -33,6 +33,18 @@ class PredictedColumn:
         if isinstance(values, np.ndarray):
             return PredictedColumn(values.reshape(-1, places, *values.shape[1:]), self.item)
         return PredictedColumn([values[i : i + places] for i in range(0, len(values), places)], self.item)
+
+
+def suffixed_name(head: str, suffix: str, heads: Container[str]) -> str:
+    """Return the name of a column of predictions.
+
+    >>> suffixed_name("sold", "", []), suffixed_name("sold", "probability", ["sold"])
+    ('sold', 'sold_probability')
+    >>> suffixed_name("sold", "probability", ["sold", "sold_probability"])
+    'sold_predicted_probability'
+    """
+    name = f"{head}_{suffix}" if suffix else head
+    return f"{head}_predicted_{suffix}" if suffix and name in heads else name
 
 
 class InOriginal(Protocol):

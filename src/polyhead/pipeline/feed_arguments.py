@@ -170,9 +170,15 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
         raise ContractError(Problem("heads", "a dict {name: head}", shown(type(heads).__name__), fix))
     for word, declared, base in (("input", inputs, Input), ("head", heads, Head)):
         for name, kind in declared.items():
-            if not isinstance(name, str):
+            if not isinstance(name, str) or not name:
                 fix = f'Say "{name}".' if is_integer(name) else ""
                 problems.append(Problem(f"{word}s", "names as text", shown(name), fix))
+            elif word == "head" and name[:4] == "val_" and name[4:] in heads:
+                found = f"`{name}_loss`, the loss of head `{name[4:]}` on validation data"
+                fix = f'Name it otherwise: heads={{"...": ph.{type(kind).__name__}(column="{name}")}}.'
+                problems.append(
+                    Problem(place(head=name), "a name that differs from others in logs", found, fix)
+                )
             elif not isinstance(kind, base):
                 where = place(input=name) if word == "input" else place(head=name)
                 example = "an input kind, as ph.Array()" if word == "input" else "a head kind, as ph.Binary()"

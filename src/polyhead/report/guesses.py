@@ -13,6 +13,7 @@ from polyhead.errors import ContractError, Problem, listed, shown
 from polyhead.feed import Feed
 from polyhead.kinds import Head, Image
 from polyhead.kinds.missing import plain
+from polyhead.kinds.predicted_columns import suffixed_name
 from polyhead.pipeline.way_back import in_stored_images
 from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.per_element_views import EachView
@@ -135,7 +136,8 @@ def _scores(predictions: Any, names: Sequence[str], indices: np.ndarray) -> list
     """The scores of each row by head and number of the box or class."""
     scores: list[dict[str, dict[int, float]]] = [{} for _ in indices]
     for name in names:
-        column = next((c for c in (f"{name}_score", f"{name}_probability") if c in predictions.columns), None)
+        both = [suffixed_name(name, suffix, predictions.heads) for suffix in ("score", "probability")]
+        column = next((one for one in both if one in predictions.columns), None)
         if column is not None:
             for of_row, value in zip(scores, _at_indices(predictions[column], indices), strict=True):
                 if value is not None:

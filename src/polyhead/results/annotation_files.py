@@ -17,6 +17,7 @@ from polyhead.errors import ContractError, DataError, Problem, is_integer, place
 from polyhead.images.encode import png
 from polyhead.images.encoded import header_of
 from polyhead.kinds import Head
+from polyhead.kinds.predicted_columns import suffixed_name
 from polyhead.results.boxes_kept import classes_of_boxes
 from polyhead.whole_file import writing
 
@@ -202,7 +203,8 @@ def _boxes_of_row(
     head, boxes = heads[name], row[name]
     if boxes is None:
         return
-    scores = row.get(f"{name}_score", row.get(f"{category}_probability"))
+    of_class = None if category is None else row.get(suffixed_name(category, "probability", heads))
+    scores = row.get(suffixed_name(name, "score", heads), of_class)
     for i, corners in enumerate(head.corners_of(np.asarray(boxes, np.float64).reshape(-1, 4))):
         label = None if category is None else _of_box(row[category], i, head)
         yield i, corners, label, 1.0 if scores is None else _of_box(scores, i, head)

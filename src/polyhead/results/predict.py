@@ -52,7 +52,8 @@ def predict(
     """Predict rows with a trained model, and return a table in their order.
 
     Column ``id`` is the column ``id`` of the data, or else the number of each row; ``file`` is the image file, if any.
-    If a head has one of these names, the column is called ``row_id`` or ``row_file``. Each head has a column of its
+    If a head has one of these names, the column is called ``row_id`` or ``row_file``, and ``<head>_probability``
+    becomes ``<head>_predicted_probability`` if there is such a head. Each head has a column of its
     name, in the form of its labels, and more columns by kind:
 
     - `Binary`: True or False, and ``<head>_probability``;

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from polyhead.errors import ContractError, Problem
 from polyhead.kinds import Head
-from polyhead.kinds.predicted_columns import PredictedColumn
+from polyhead.kinds.predicted_columns import PredictedColumn, suffixed_name
 from polyhead.results.arrow_columns import arrow_column, field_of
 from polyhead.results.boxes_kept import KeptBoxes, Predicted, absent_rows, kept_boxes
 
@@ -52,11 +52,12 @@ def _columns_of_heads(
         boxes = kept.get(name if head is None else head.each or name)
         for suffix, column in columns.items():
             if suffix != "probabilities" or probabilities:
-                full_name = f"{name}_{suffix}" if suffix else name
+                full_name = suffixed_name(name, suffix, predicted)
                 yield full_name, *_arrow_and_item(head, suffix, column, absent.get(name), boxes)
         if name in kept and kept[name].scores is not None:
             scores = PredictedColumn(np.asarray(kept[name].scores, np.float32))
-            yield f"{name}_score", *_arrow_and_item(head, "score", scores, absent.get(name), boxes)
+            full_name = suffixed_name(name, "score", predicted)
+            yield full_name, *_arrow_and_item(head, "score", scores, absent.get(name), boxes)
 
 
 def _arrow_and_item(
