@@ -76,6 +76,8 @@ def test_rows_that_differ_by_an_axis_of_one():
     assert message(resolved, Array((4,)), np.ones((3, 5))).endswith("got rows of shape (5,).")
     few = message(resolved, Array((4,)), [0.5, 1.5, 2.5])
     assert few.endswith("(1,). A row needs 4 numbers; several rows are a list of such lists.")
+    none = message(resolved, Array(4), [None])
+    assert none.endswith("row 0: expected rows of shape (4,), got None. Leave the row out.")
 
 
 def test_numbers_that_do_not_fit():

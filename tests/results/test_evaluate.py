@@ -222,17 +222,32 @@ def test_data_without_a_declaration_is_refused():
     )
 
 
-def test_outputs_that_are_not_finite_are_refused():
+@pytest.mark.few(1)
+@pytest.mark.parametrize(
+    ("scale", "output", "found"),
+    [
+        (
+            None,
+            "nan",
+            "expected finite outputs, got nan. "
+            "Look for a loss that became NaN in training, and for inputs without a finite number.",
+        ),
+        (
+            (np.log1p, np.expm1),
+            "800",
+            "expected finite numbers in the units of the column, got inf. "
+            "The model gives far more than in training: look for inputs unlike those that it was trained on.",
+        ),
+    ],
+)
+def test_outputs_that_are_not_finite_are_refused(scale, output, found):
     x = keras.Input((3,), name="x")
-    feed = ph.Feed(DATA, inputs="x", heads={"price": ph.Regression()}, batch_size=8)
-    outputs = keras.ops.where(keras.ops.equal(x[:, :1], X[9, 0]), np.float32("nan"), x[:, :1])
+    feed = ph.Feed(DATA, inputs="x", heads={"price": ph.Regression(scale=scale)}, batch_size=8)
+    outputs = keras.ops.where(keras.ops.equal(x[:, :1], X[9, 0]), np.float32(output), x[:, :1])
     model = keras.Model(x, {"price": keras.layers.Identity(name="price")(outputs)})
     with pytest.raises(ph.DataError) as error:
         ph.evaluate(model, feed)
-    assert str(error.value) == (
-        "evaluate(), head `price`, row 9: expected finite outputs, got nan. "
-        "Look for a loss that became NaN in training, and for inputs without a finite number."
-    )
+    assert str(error.value) == f"evaluate(), head `price`, row 9: {found}"
 
 
 def test_an_evaluation_pickles(evaluation, tmp_path):

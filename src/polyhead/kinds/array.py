@@ -118,6 +118,8 @@ class Array(Input):
             fix = "Pad the rows to one length: np.pad(row, (0, length - len(row)))."
             raise BadValue(0, "numbers in each row", f"none, shape {shape}", fix)
         if self.shape not in (None, shape):
+            if values.ndim == 1 and values.dtype.kind == "f" and np.isnan(values).all():
+                raise BadValue(0, f"rows of shape {self.shape}", "None", "Leave the row out.")
             raise self._other_rows(values.shape[1:])
         scale = self.scale
         if scale is not None:

@@ -197,7 +197,7 @@ class _BatchOutputs:
             outputs, logits = np.zeros((rows, *head.output_shape), np.float32), False
             if name in self._heads:
                 outputs = self._output(predicted, name)[:rows]
-                require_finite_outputs("evaluate()", name, outputs, batch.ids)
+                require_finite_outputs("evaluate()", name, head, outputs, batch.ids)
                 if name not in self._logits:
                     self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
                 logits = self._logits[name]

@@ -177,15 +177,26 @@ class Outputs:
         return self._logits[name]
 
 
-def require_finite_outputs(where: str, name: str, outputs: np.ndarray, ids: np.ndarray) -> None:
-    """Raise a `DataError` if outputs of a head are not finite; ``ids`` are the ids of the rows."""
+def require_finite_outputs(
+    where: str, name: str, head: Head | None, outputs: np.ndarray, ids: np.ndarray
+) -> None:
+    """Raise a `DataError` if outputs are not finite, or not in the units of the data; ``ids`` are those of the rows."""
+    expected, values = "finite outputs", outputs
+    fix = "Look for a loss that became NaN in training, and for inputs without a finite number."
     bad = ~np.isfinite(outputs.reshape(len(outputs), -1))
+    if not bad.any() and head is not None and head.scaling is not None:
+        with np.errstate(all="ignore"):
+            values = head.unscaled(outputs)
+        bad = ~np.isfinite(values.reshape(len(values), -1))
+        expected = "finite numbers in the units of the column"
+        fix = (
+            "The model gives far more than in training: look for inputs unlike those that it was trained on."
+        )
     if bad.any():
         i = int(bad.any(1).argmax())
-        row, value = int(ids[i]), shown(outputs[i].ravel()[bad[i]][0])
-        fix = "Look for a loss that became NaN in training, and for inputs without a finite number."
+        row, value = int(ids[i]), shown(values[i].ravel()[bad[i]][0])
         where = f"{where}, {place(head=name, row=row)}"
-        raise DataError(Problem(where, "finite outputs", value, fix, rows=(row,)))
+        raise DataError(Problem(where, expected, value, fix, rows=(row,)))
 
 
 def _has_shape(head: Head, values: Any) -> bool:

@@ -162,7 +162,8 @@ def _tables(
             views = way_back.views(ids[chunk])
             of_chunk = {name: values[chunk] for name, values in arrays.items()}
             for name, values in of_chunk.items():
-                require_finite_outputs("predict()", name, values, feed.source.ids_of(ids[chunk]))
+                row_ids = feed.source.ids_of(ids[chunk])
+                require_finite_outputs("predict()", name, outputs.heads.get(name), values, row_ids)
             of_views = {name: values[:, chunk] for name, values in tta_arrays.items()}
             predicted = _predicted_columns(outputs, of_chunk, of_views, views)
             table = prediction_table(outputs.heads, predicted, probabilities)
