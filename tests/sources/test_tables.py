@@ -956,6 +956,11 @@ def test_a_list_of_rows_is_a_table():
         expected = f"data, row {at}: expected a value 'age', as in other rows, got '{odd}'. Name it alike in all rows."
         assert message(lambda named=named: read_table(named)) == expected
     assert read_table([{"t": 1, "T": 2}, {"T": 3}]).columns == ("t", "T")
+    assert message(lambda: read_table(({"x": [1, 2]}, {"y": [0, 1]}))) == (
+        "data: expected a dict of columns, or a list of rows with the same names, got 2 dicts that share no name. "
+        "If they are columns, join them: {**inputs, **labels}."
+    )
+    assert len(read_table([{"t": 1}, {}])) == 2
 
 
 @pytest.mark.parametrize(

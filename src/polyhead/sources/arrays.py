@@ -31,7 +31,8 @@ def columns_from_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]
     """Convert rows to columns, with None for what a row lacks.
 
     Raises:
-        DataError: if a name is spelled in two ways, as ``y`` and ``Y``, and no row has both.
+        DataError: if a name is spelled in two ways, as ``y`` and ``Y``, and no row has both; or if no two rows share a
+            name.
 
     >>> columns_from_rows([{"x": 1, "y": 2}, {"x": 3}])
     {'x': [1, 3], 'y': [2, None]}
@@ -45,6 +46,14 @@ def columns_from_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]
             where = f"data, row {next(at for at, row in enumerate(rows) if name in row)}"
             fix = "Name it alike in all rows."
             raise DataError(Problem(where, f"a value {like!r}, as in other rows", f"{name!r}", fix))
+    if len(rows) > 1 and all(rows) and len(names) == sum(map(len, rows)):  # as ({inputs}, {labels})
+        found, fix = (
+            f"{len(rows)} dicts that share no name",
+            "If they are columns, join them: {**inputs, **labels}.",
+        )
+        raise DataError(
+            Problem("data", "a dict of columns, or a list of rows with the same names", found, fix)
+        )
     return {name: [row.get(name) for row in rows] for name in names}
 
 
