@@ -464,12 +464,21 @@ def test_numbers_that_likely_mean_no_label(scale):
     assert words_on(ph.Regression(scale="standard"), rare) == []
 
 
-def test_pixels_that_are_scaled_twice():
-    rescale = layers.Rescaling(1 / 255)
+@pytest.mark.few(2)
+@pytest.mark.parametrize(
+    ("rescale", "has"),
+    [
+        (layers.Rescaling(1 / 255), "Rescaling(1 / 255)"),
+        (keras.applications.mobilenet_v2.preprocess_input, "a division by 127.5"),
+        (lambda x: x * (1 / 255), "a multiplication by 0.003922"),
+        (lambda x: (x - 127.5) / 127.5, "a subtraction of 127.5"),
+    ],
+)
+def test_pixels_that_are_scaled_twice(rescale, has):
     report = check(YES, {"yes": dense(1)}, inputs=IMAGE, start=rescale)
     assert [str(p) for p in report.problems] == [
-        "input `image`: expected pixels of 0–255, as the model has Rescaling(1 / 255), got pixels of 0–1, scaled "
-        'by the feed. Say ph.Image(dtype="uint8"), or leave Rescaling out of the model.'
+        f"input `image`: expected pixels of 0–255, as the model has {has}, got pixels of 0–1, scaled "
+        f'by the feed. Say ph.Image(dtype="uint8"), or leave {"Rescaling" if "R" in has else "it"} out of the model.'
     ]
     assert not check(
         YES, {"yes": dense(1)}, inputs={"image": ph.Image(dtype="uint8")}, start=rescale

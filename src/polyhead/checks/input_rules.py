@@ -63,14 +63,34 @@ def unscaled_images(where: str, layers: Iterable[Any], fix: str) -> Problem | No
     return Problem(where, expected, "pixels of 0–255", fix, "unscaled-images", warning=True)
 
 
-def rescaled_twice(where: str, model: Any, found: str, fix: str) -> Problem | None:
-    """Return the problem of pixels in 0–1 for a model that divides them by 255; None if it does not."""
+def rescaled_twice(where: str, model: Any, layers: Iterable[Any], found: str, fix: str) -> Problem | None:
+    """Return the problem of pixels in 0–1 for a model that divides them by 255; None if it does not.
+
+    Args:
+        layers: the first layers that read the pixels.
+    """
     scale = rescaling(model)
-    if scale is None or scale >= 0.01:
+    rescales = scale is not None and scale < 0.01
+    has = "Rescaling(1 / 255)" if rescales else next(filter(None, map(_scaling_of_bytes, layers)), "")
+    if not has:
         return None
-    expected = "pixels of 0–255, as the model has Rescaling(1 / 255)"
-    fix = f"{fix}, or leave Rescaling out of the model."
+    expected = f"pixels of 0–255, as the model has {has}"
+    fix = f"{fix}, or leave {'Rescaling' if rescales else 'it'} out of the model."
     return Problem(where, expected, found, fix, "rescaled-twice", warning=True)
+
+
+def _scaling_of_bytes(operation: Any) -> str:
+    """Describe an operation that brings bytes near 0–1, as ``preprocess_input`` of an application; else empty."""
+    for node in operation._inbound_nodes:
+        number = node.arguments.args[1] if len(node.arguments.args) == 2 else None
+        if isinstance(number, (int, float)):
+            if type(operation).__name__ in ("TrueDivide", "Divide") and number >= 100:
+                return f"a division by {number:g}"
+            if type(operation).__name__ == "Multiply" and 0 < number <= 0.01:
+                return f"a multiplication by {number:.4g}"
+            if type(operation).__name__ == "Subtract" and number >= 100:
+                return f"a subtraction of {number:g}"
+    return ""
 
 
 def fractions_cut(where: str, dtype: str, found: str, fix: str) -> Problem | None:
@@ -153,7 +173,7 @@ def check_model_inputs(
             fix = "Leave dtype= out of ph.Image, or begin the model with keras.layers.Rescaling(1 / 255)."
             problem = unscaled_images(where, layers, fix)
         else:
-            problem = rescaled_twice(where, model, "pixels of 0–1, scaled by the feed", fix)
+            problem = rescaled_twice(where, model, layers, "pixels of 0–1, scaled by the feed", fix)
         if problem is not None:
             yield problem
 

@@ -158,4 +158,4 @@ def _check_pixels(name: str, slot: ExaminedTensor, stats: LeafStatistics, model:
         return Problem(
             name, "pixels near 0–1", f"pixels of 0–{high:.2g}", fix, "rescaled-twice", warning=True
         )
-    return rescaled_twice(name, model, "pixels of 0–1", "Give the bytes") if high <= 1 else None
+    return rescaled_twice(name, model, slot.takers, "pixels of 0–1", "Give the bytes") if high <= 1 else None
