@@ -279,7 +279,7 @@ class Mask(ClassHead, Pixels):
         if self.in_colors or (self.multi and weighed) or not self.holds(column):
             return None
         ids = {value: i for i, value in enumerate(self._class_values)}
-        weights = dict(zip(ids, self.weights_by_id().tolist(), strict=True))
+        weights = dict(zip(ids, self.weights_by_id().tolist(), strict=True)) if weighed else {}
         if self.missing is not None:
             if not isinstance(self.missing, Real) or not float(self.missing).is_integer():
                 return None
