@@ -93,12 +93,12 @@ def from_json(form: Any, where: str, base: Any = Kind) -> Any:
     try:
         return classes[name](**values).fixed(**learned)
     except PolyheadError as error:
-        raise _located(error, where) from None
+        raise _inside(error, where) from None
     except Exception as error:
         raise ContractError(Problem(where, f"values that {name} takes", f"{error}")) from error
 
 
-def _located(error: PolyheadError, where: str) -> ContractError:
+def _inside(error: PolyheadError, where: str) -> ContractError:
     return ContractError(*(replace(problem, place=f"{where}, {problem.place}") for problem in error.problems))
 
 
@@ -214,7 +214,7 @@ def _from_scale_form(form: dict[str, Any], where: str) -> Scaling:
         if set(form) == {"own", "low", "high"} and parts:
             return OwnScaling(parts if pair else parts[0], form["low"], form["high"])
     except PolyheadError as error:
-        raise _located(error, where) from None
+        raise _inside(error, where) from None
     raise ContractError(Problem(where, "a scale as Declaration.save writes it", shown(form)))
 
 
