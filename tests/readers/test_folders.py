@@ -5,6 +5,8 @@ import pytest
 
 from outcomes import message
 from polyhead.readers.folders import read_folder
+from polyhead.readers.largest import largest as find_largest
+from polyhead.readers.yolo import read_yolo
 from polyhead.sources.tables import read_table
 
 pytestmark = pytest.mark.filterwarnings(
@@ -271,11 +273,31 @@ def test_tables_that_cannot_be_used(root, put):
     )
     assert message(lambda: read_folder(root, table={"name": ["a"], "file": ["a"]}, key="name")) == (
         "column `file`: expected a unique name for each column, got the table has it as well. "
-        "Rename the column of the table."
+        "Rename the column of the table, or leave it out."
     )
     assert "nothing at this path" in message(lambda: read_folder(root, table="t.csv"))
     found = message(lambda: read_folder(root, table={"file": ["b"], "v": [1]}, missing_files="drop"))
     assert found == "the table: expected a row for at least one image, got none."
+
+
+@pytest.mark.parametrize("largest", [False, True])
+def test_annotations_of_another_reader_beside_masks(root, put, largest):
+    put("photos/a.gif", "photos/b.gif", "photos/c.gif", "masks/b.png")
+    for name, line in {"a": "1 0.5 0.5 0.5 0.5", "b": "0 0.5 0.5 1 1"}.items():
+        put(f"labels/{name}.txt", content=line.encode())
+    names = ["eel", "cat", "ant"]
+    boxes = read_yolo(root, images=root / "photos", labels=root / "labels", names=names, exif="ignored")
+    table = find_largest(boxes) if largest else boxes.select([1, 0])
+    rows = read_folder(root, images="photos", masks="masks", table=table)
+    assert column(rows, "image") == [str(root / "photos" / f"{name}.gif") for name in "abc"]
+    assert [mask is None for mask in column(rows, "mask")] == [True, False, True]
+    assert [label if label is None else str(np.squeeze(label)) for label in column(rows, "labels")] == [
+        "cat",
+        "eel",
+        None,
+    ]
+    assert rows.about("labels").classes == tuple(names)  # and not the sorted names of those that occur
+    assert rows.about("image").exif == "ignored"
 
 
 def test_a_table_is_relative_to_the_root_or_the_working_directory(root, put, monkeypatch):

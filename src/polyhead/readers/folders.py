@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from polyhead.columns.image_values import ENDINGS
 from polyhead.columns.values import Coded, Values, with_gaps
 from polyhead.errors import DataError, Problem, counted, listed, place, shown, similar
+from polyhead.kinds.missing import plain
 from polyhead.kinds.source_column import About
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import Images, require_choices
@@ -34,7 +36,7 @@ def read_folder(
     images: str | os.PathLike[str] | None = None,
     classes: bool | None = None,
     masks: str | Mapping[str, str] | None = None,
-    table: str | os.PathLike[str] | None = None,
+    table: Any = None,
     key: str | None = None,
     missing_files: str = "raise",
     verify: bool = False,
@@ -57,8 +59,8 @@ def read_folder(
             data, such as ``train`` and ``val``, are then an error.
         masks: the folder of masks, named like the images except for the extension, or several as ``{column: folder}``.
             For other names, give a pattern: ``"masks/{stem}_mask"``.
-        table: a CSV or Parquet file, relative to the root or the working directory, a source, or other data for
-            `read_table`, with a row for each image.
+        table: a CSV or Parquet file, relative to the root or the working directory, a source, such as that of
+            `read_coco` or `read_yolo`, or other data for `read_table`, with a row for each image.
         key: the table's column of file names, with or without folder and extension; by default the first of
             ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``.
         missing_files: ``"raise"``, or ``"drop"`` rows of the table whose image does not exist, and images
@@ -104,6 +106,7 @@ def read_folder(
         "image": [os.path.join(base.path, *n.split("/")) for n in names],
         "file": names,
     }
+    about: dict[str, About] = {}
     categories: list[str] = []
     inferred = classes is None and not mask_paths and table is None and any("/" in name for name in names)
     if inferred:
@@ -117,14 +120,15 @@ def read_folder(
         if verify:
             _verify_masks(columns[column], sizes, column, files, findings)
     if table is not None:
-        joined = _table_columns(home, base, table, key, names, left_out, files)
+        joined, about = _table_columns(home, base, table, key, names, left_out, files)
         for column in [c for c in joined if c in columns]:
-            fix = "Rename the column of the table."
+            fix = "Rename the column of the table, or leave it out."
             found = "the table has it as well"
             findings.add("column", f"column `{column}`", "a unique name for each column", found, fix)
         columns |= joined
     findings.stop()
-    about = {"label": About(tuple(categories))} if categories else {}
+    if categories:
+        about["label"] = About(tuple(categories))
     return Images(columns, findings.warn_and_report(place(file=home.path)), categories, about)
 
 
@@ -263,8 +267,8 @@ def _table_columns(
     names: Sequence[str],
     left_out: Sequence[str],
     files: Files,
-) -> dict[str, Values]:
-    """Return the columns of a table in the order of the images; rows of images in ``left_out`` are skipped."""
+) -> tuple[dict[str, Values], dict[str, About]]:
+    """Return the columns of a table in the order of the images, and their facts; skip images in ``left_out``."""
     findings = home.findings
     source, where = _opened_table(home, table)
     key = _key_column(source, key, where)
@@ -311,7 +315,20 @@ def _table_columns(
         raise DataError(Problem(where, "a row for at least one image", "none", code="no-rows"))
     others = [column for column in source.columns if column != key]
     columns = source.only(others).coded(np.maximum(rows, 0)) if others else {}
-    return {name: with_gaps(values, rows < 0) if missing else values for name, values in columns.items()}
+    joined = {name: with_gaps(values, rows < 0) if missing else values for name, values in columns.items()}
+    for column in ("image", "file"):  # a reader's rows have both
+        if column in joined and _are_files(joined[column], names):
+            del joined[column]
+    return joined, {column: source.about(column) for column in ["image", *joined]}
+
+
+def _are_files(values: Values, names: Sequence[str]) -> bool:
+    """Return whether the values are the files of these names, in any folder, or missing."""
+    return all(
+        value is None
+        or (isinstance(value, (str, os.PathLike)) and Path(value).name == name.rpartition("/")[2])
+        for value, name in zip(plain(values), names, strict=True)
+    )
 
 
 def _opened_table(home: Root, table: Any) -> tuple[Source, str]:
