@@ -263,7 +263,10 @@ def test_sequences_and_generators(script):
         "head `y1`: the same",
     )
     words = "the labels have no names in the script: name the heads like the outputs of the model"
-    assert rows.changed == (words,)
+    assert rows.changed[0] == words
+    assert rows.changed[1].startswith(
+        "each epoch has the rows of the one that was read: without new augmentations"
+    )
     assert "data = ph.from_generator(lambda: endless(20), length=60," in generator.code
     assert generator.compared == (
         "rows: 60 compared",
@@ -344,7 +347,10 @@ fitted = generator(x)
 """)
     )
     assert made.code == ""
-    assert made.why == "its lines raised RuntimeError: line 5, model.fit() stands among them, and was not run"
+    assert made.why == (
+        "its lines raised RuntimeError: line 5, model.fit() is one of them, so none was run; "
+        "move it below the data, or call polyhead examine for the pipeline"
+    )
 
 
 def test_the_lines_of_a_slice():

@@ -18,6 +18,9 @@ from polyhead.doctor.subjects import ARRAY_BATCH, Subject
 from polyhead.doctor.value_checks import class_a_step
 from polyhead.keras_bridge.structure import Path, rebuild
 
+IN_MEMORY = "an epoch in memory"
+"""The remark on code that reads one epoch of a dataset."""
+
 
 @dataclass(frozen=True)
 class _DeclaredColumn:
@@ -180,7 +183,7 @@ def _data(
     lines = ["data = {", *lines, "}"]
     if subject.whole is not None:
         return ["import polyhead as ph", "", *lines]
-    read, remark = subject.listed or f"list({subject.name})", "an epoch in memory"
+    read, remark = subject.listed or f"list({subject.name})", IN_MEMORY
     imports = ["import numpy as np", "", "import polyhead as ph", ""]
     if not reading.ended and subject.length is None:
         read = f"list(itertools.islice({subject.name}, {steps or reading.steps}))"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from polyhead.doctor.declare import IN_MEMORY
 from polyhead.doctor.examine import examine_first
 from polyhead.doctor.subjects import recognize
 from polyhead.errors import DataError, Problem
@@ -44,6 +45,10 @@ _IMAGES = (
 _SPLIT = (
     "take() and skip() after shuffle() split the rows anew in each reading, so rows for validation are trained on. Say "
     "shuffle(rows, reshuffle_each_iteration=False)"
+)
+_ONE_EPOCH = (
+    "each epoch has the rows of the one that was read: without new augmentations and without rows that were dropped as "
+    "a short batch. Pass the table, arrays or files that the pipeline reads to ph.Feed, with augment="
 )
 _NAMES = "the labels have no names in the script: name the heads like the outputs of the model"
 
@@ -188,7 +193,8 @@ def _with_code(
         return replace(draft, why=reasons[0] if reasons else "its batches are of a form that no feed has")
     draft = replace(draft, kind=report.kind) if pipeline.kind == DATA else draft
     changed = [_NAMES] if re.search(r'"y\d?": ph\.', report.declaration) else []
-    changed += [_IMAGES] * draws_from(tree, pipeline.expression, "image_dataset_from_directory")
+    images = draws_from(tree, pipeline.expression, "image_dataset_from_directory")
+    changed += [_IMAGES] * images + [_ONE_EPOCH] * (IN_MEMORY in report.declaration and not images)
     return replace(draft, code=report.declaration, changed=tuple(changed), mistakes=mistakes)
 
 
@@ -203,7 +209,8 @@ def _created(pipeline: Found, tree: ast.Module, path: Path) -> tuple[dict[str, A
     last = (assigned or tree.body)[-1].lineno
     needed = slice_for(tree, ast.parse(pipeline.name if named else pipeline.expression, mode="eval"), last)
     if training := trains(needed):
-        raise RuntimeError(f"{training} stands among them, and was not run")
+        fix = "move it below the data, or call polyhead examine for the pipeline"
+        raise RuntimeError(f"{training} is one of them, so none was run; {fix}")
     predefined = {}
     if flows:
         from keras.src.legacy.preprocessing.image import ImageDataGenerator  # gone from Keras's public names
