@@ -3,6 +3,7 @@ import decimal
 import gzip
 import subprocess
 import sys
+import time
 import uuid
 from threading import Thread
 
@@ -682,6 +683,34 @@ def test_unreadable_file(tmp_path):
         assert message(lambda: read_table(tmp_path / name)).startswith(  # noqa: B023
             f"file {tmp_path / name}: expected a readable table, got "
         )
+
+
+def test_a_column_that_cannot_be_read_raises_the_same_error_each_time():
+    dates = pa.Array.from_buffers(pa.date64(), 1, [None, pa.py_buffer(np.array([1]))])  # no whole day
+    source = read_table(pa.table({"day": dates}))
+    for _ in range(2):
+        with pytest.raises(pa.ArrowInvalid, match="Casting from date64"):
+            source.read([0])
+
+
+def test_threads_read_a_file_with_many_columns_once(tmp_path, monkeypatch):
+    names = [f"c{i}" for i in range(table_files.MANY + 1)]
+    pq.write_table(pa.table({name: [1, 2] for name in names}), tmp_path / "t.parquet")
+    source, reads, read = read_table(tmp_path / "t.parquet"), [], pq.ParquetFile.read
+    other = Thread(target=lambda: source.only(["c1"]).read([0]))
+
+    def slow(file, **how):
+        reads.append(file)
+        if len(reads) == 1:
+            other.start()
+            for _ in range(1000):  # give the other thread a chance to read as well
+                time.sleep(0)
+        return read(file, **how)
+
+    monkeypatch.setattr(pq.ParquetFile, "read", slow)
+    assert source.only(["c0"]).read([1])["c0"].tolist() == [2]
+    other.join()
+    assert len(reads) == 1
 
 
 def test_a_pointer_of_git_lfs_is_no_table(tmp_path):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -67,11 +68,12 @@ def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) 
     parts = dict(enumerate(table.columns))
 
     def load(at: int) -> Values | Stored:
-        if not check:
-            return column_of(parts.pop(at))
-        with _clear_errors(where):
-            parts[at].validate(full=True)
-            return column_of(parts.pop(at))
+        with _clear_errors(where) if check else contextlib.nullcontext():
+            if check:
+                parts[at].validate(full=True)
+            values = column_of(parts[at])
+        del parts[at]  # only now, so that a column that can't be read raises the same error each time
+        return values
 
     return Opened(where, list(table.schema.names), table.num_rows, load)
 
@@ -182,11 +184,12 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
         return {}  # perhaps a column that is not used can't be read
 
     # reading one column parses the metadata of all, so if there are many, reading the file at once is much faster
-    at_once = len(names) > MANY and total <= LIMIT_BYTES
+    at_once, lock = len(names) > MANY and total <= LIMIT_BYTES, Lock()
 
     def load(at: int) -> Values | Stored:
         with _clear_errors(where):
-            column = columns_at_once().pop(at, None) if at_once else None
+            with lock:  # `cache` lets several threads read at once
+                column = columns_at_once().pop(at, None) if at_once else None
             if column is None:
                 with pq.ParquetFile(path) as file:
                     column = file.read(columns=[names[at]]).column(names[at])
