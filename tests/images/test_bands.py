@@ -8,6 +8,7 @@ import pytest
 from tiff_writer import tiff
 
 import polyhead as ph
+from polyhead.images.npy import read_npy
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
 
@@ -181,6 +182,11 @@ def test_masks_and_previews_of_them(tmp_path):
     found = next(iter(one.batches()))
     np.testing.assert_array_equal(found.labels["mask"], ids[:, :, ::-1])
     assert "data:image/png" in one.preview(tmp_path / "page.html", n=2).html
+
+
+def test_the_numbers_of_npy_files_are_not_copied():
+    data = npy(numbers(3)[0])
+    assert np.shares_memory(read_npy(data), np.frombuffer(data, np.uint8))
 
 
 def test_damaged_npy_files_do_no_harm():
