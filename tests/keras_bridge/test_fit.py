@@ -11,6 +11,7 @@ import pytest
 from keras import ops
 
 import polyhead as ph
+from polyhead.checks.compiled_model import head_losses
 
 ROWS = 32  # batches of one size, which JAX compiles once; where a short last one matters, 30
 
@@ -390,6 +391,20 @@ def test_validation_rows_that_are_no_feed_are_refused_before_the_first_step(form
 NO_FEED = "fit(validation_data=): expected a feed of the validation rows, got {}. Say validation_data=feed.on(rows)."
 SPLIT = "Split the rows first: train, val = ph.read_table(data).split((0.8, 0.2)); make the feed of train, and give"
 X, Y = np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float32)
+
+
+@pytest.mark.once
+def test_validation_arrays_in_the_units_of_the_column_give_a_warning():
+    x, price = np.zeros((8, 2), np.float32), np.linspace(2e5, 3e5, 8)[:, None]
+    feed = ph.Feed({"x": x, "price": price}, inputs="x", heads={"price": ph.Regression(scale="standard")})
+    inputs = keras.Input((2,), name="x")
+    model = ph.compile(keras.Model(inputs, ph.outputs(inputs, feed)), feed, optimizer="sgd")
+    words = (
+        r"fit\(validation_data=\), head `price`: expected labels on the scale that the model predicts, got"
+    )
+    with pytest.raises(ph.PolyheadWarning, match=words):
+        model.fit(feed, validation_data=(x, {"price": price}), verbose=0)
+    feed._check_arrays(feed.peek()[1], head_losses(model))  # scaled labels give none
 
 
 @pytest.mark.once

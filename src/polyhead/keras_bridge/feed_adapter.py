@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError
+from polyhead.errors import ContractError, DataError, Problem, warn
 from polyhead.keras_bridge.adapter import KerasInput, Spec
 from polyhead.keras_bridge.devices import BATCH_SIZE, LAST_BATCH, require_one_model
 from polyhead.keras_bridge.feed_iterator import FeedIterator
@@ -38,6 +38,9 @@ _FIXED = {
     "augment", "batch_size", "drop_remainder", "heads", "inputs", "seed", "shard", "shuffle", "source", "workers"
 }  # fmt: skip
 """The attributes that batches would not follow if they were set."""
+
+_MARGIN = np.log(10)
+"""By how much the mean square of labels has to be nearer to 1 with the scale than without."""
 
 
 class FeedAdapter(KerasInput):
@@ -100,16 +103,30 @@ class FeedAdapter(KerasInput):
             if issubclass(type(rows), FeedAdapter):  # `isinstance` would ask Keras, which comes back here
                 rows._structure_for(Call("evaluate", call.model))
             elif losses is not None and type(rows) in (tuple, list):
-                from polyhead.keras_bridge.by_head import by_head, checked_labels
-
-                for name, labels in by_head(rows[1], losses.paths).items():
-                    shape = self.heads[name].output_shape if name in self.heads else ()
-                    if len(shape) == 1 and hasattr(labels, "dtype"):
-                        checked_labels(name, labels, np.broadcast_to(0.0, (len(labels), *shape)))
+                self._check_arrays(rows[1], losses)
         except (ContractError, DataError) as error:
             where = "fit(validation_data=), "
             problems = [replace(problem, place=where + problem.place) for problem in error.problems]
             raise type(error)(*problems) from None
+
+    def _check_arrays(self, arrays: Any, losses: Any) -> None:
+        """Raise for validation labels of another shape than the outputs; warn if a head's scale was not applied."""
+        from polyhead.keras_bridge.by_head import by_head, checked_labels
+
+        for name, labels in by_head(arrays, losses.paths).items():
+            head = self.heads.get(name)
+            if head is None or len(head.output_shape) != 1 or not hasattr(labels, "dtype"):
+                continue
+            checked_labels(name, labels, np.broadcast_to(0.0, (len(labels), *head.output_shape)))
+            if (
+                head.scaling is not None
+                and isinstance(labels, np.ndarray)
+                and _in_units(labels, head.scaling)
+            ):
+                expected = "labels on the scale that the model predicts"
+                found = "numbers in the units of the column"
+                fix = "Their loss and metrics are wrong. Say validation_data=feed.on(rows)."
+                warn(Problem(f"fit(validation_data=), head `{name}`", expected, found, fix))
 
     # Weights, for `compile` --------------------------------------------------------------------------------
 
@@ -218,3 +235,13 @@ class FeedAdapter(KerasInput):
             sequential=self.source.sequential,
             floats=tuple(name for name, kind in images.items() if kind.dtype == "float32"),
         )
+
+
+def _in_units(labels: np.ndarray, scaling: Any) -> bool:
+    """Return whether labels are near unit scale only once they are scaled."""
+    if not labels.size or labels.dtype.kind not in "fiu":
+        return False
+    values = labels.astype(np.float64)
+    with np.errstate(all="ignore"):
+        as_given, scaled = (np.abs(np.log(np.mean(v**2))) for v in (values, scaling.transform(values)))
+    return bool(as_given > scaled + _MARGIN)
