@@ -23,7 +23,7 @@ def read_npy_header(content: Content) -> Header:
     Raises:
         Broken: for a damaged or truncated file, or an array that is not an image.
     """
-    shape, _, dtype, _ = _layout(content)
+    shape, _, dtype, _ = _npy_layout(content)
     return Header("NPY", shape[0], shape[1], bits=8 * dtype.itemsize, bands=(*shape, 1)[2])
 
 
@@ -33,13 +33,13 @@ def read_npy(data: bytes) -> np.ndarray:
     Raises:
         Broken: as for `read_npy_header`.
     """
-    shape, columns_first, dtype, start = _layout(Content(data))
+    shape, columns_first, dtype, start = _npy_layout(Content(data))
     stored: np.ndarray = np.ndarray(shape, dtype, data, start, order="F" if columns_first else "C")
     pixels = np.ascontiguousarray(stored, dtype.newbyteorder("="))
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def _layout(content: Content) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+def _npy_layout(content: Content) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     """Return the shape of an array, whether columns are stored first, its dtype, and where its numbers begin."""
     file = io.BytesIO(content.peek(0, _HEAD))
     try:
