@@ -3,6 +3,7 @@
 import datetime
 import json
 import random
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import keras
@@ -137,9 +138,20 @@ def feed(**more):
 
 
 @pytest.mark.once
+@dataclass(frozen=True, repr=False)
+class Ranked(ph.Regression):
+    """A kind of the user's, which learns a number."""
+
+    _top: float = field(default=0.0, init=False, repr=False, compare=False)
+
+    def resolve(self, column):
+        return super().resolve(column).fixed(_top=float(max(column.probe())))
+
+
 @pytest.mark.parametrize(
     ("kind", "column"),
     [
+        (Ranked(), [1.5, 0.5, 2.5]),
         (ph.Categorical(), [-1, 0, 1]),
         (ph.MultiLabel(), [[-1, 0], [1], []]),
         (ph.Categorical(), ["cat", "Cat", "dog"]),

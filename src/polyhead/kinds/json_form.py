@@ -122,7 +122,7 @@ def _subclasses(base: type) -> Iterator[type[Kind]]:
 
 
 def _require_type(f: Field[Any], value: Any, where: str) -> None:
-    """Raise for a learned field of the wrong type, which its class does not check."""
+    """Raise for a learned field of the wrong type, which its class does not check; a user's class may have others."""
     fits = {
         "bool": type(value) is bool,
         "int": type(value) is int,
@@ -130,7 +130,7 @@ def _require_type(f: Field[Any], value: Any, where: str) -> None:
         "tuple[int, int]": isinstance(value, tuple) and [type(v) for v in value] == [int, int],
         "Spellings": isinstance(value, tuple) and all(map(_counts_names, value)),
     }
-    if not f.init and not any(fits[name] for name in str(f.type).split(" | ")):
+    if not f.init and not any(fits.get(name, True) for name in str(f.type).split(" | ")):
         raise ContractError(Problem(where, str(f.type), shown(value)))
 
 
