@@ -325,10 +325,10 @@ def test_the_code_is_in_the_names_and_the_structure_of_the_outputs():
 @pytest.mark.once
 def test_the_code_has_the_nesting_of_the_outputs():
     x = keras.Input((4,), name="x")
-    ages = [keras.layers.Dense(1, name=name)(x) for name in ("young", "old")]
-    model = keras.Model(x, {"age": ages, "price": keras.layers.Dense(1, name="price")(x)})
-    found = ph.explain("ValueError: `class_weight` is only supported for Models with a single output.", model)
-    assert 'model.fit(x, {"age": (y0, y1), "price": price}, sample_weight=' in found.keras
+    young, old, price = (keras.layers.Dense(1, name=name)(x) for name in ("young", "old", "price"))
+    error = "ValueError: `class_weight` is only supported for Models with a single output."
+    found = ph.explain(error, keras.Model(x, {"age": [young, old], "price": [price]}))
+    assert 'model.fit(x, {"age": (y0, y1), "price": (price,)}, sample_weight=' in found.keras
 
 
 def test_the_class_weights_of_an_output_are_in_the_code():

@@ -162,8 +162,8 @@ def in_order(nested: Any, path: Path = ()) -> list[tuple[Path, Any]]:
 def nested_code(codes: Sequence[tuple[Path, str]]) -> str:
     """Join the code for each place of a nesting into code for the whole.
 
-    >>> nested_code([(("a", 0), "x"), (("a", 1), "y"), (("b",), "z")])
-    '{"a": (x, y), "b": z}'
+    >>> nested_code([(("a", 0), "x"), (("a", 1), "y"), (("b", 0), "z")])
+    '{"a": (x, y), "b": (z,)}'
     """
     if codes[0][0] == ():
         return codes[0][1]
@@ -172,7 +172,7 @@ def nested_code(codes: Sequence[tuple[Path, str]]) -> str:
         parts.setdefault(path[0], []).append((path[1:], code))
     if isinstance(codes[0][0][0], str):
         return "{" + ", ".join(f'"{key}": {nested_code(part)}' for key, part in parts.items()) + "}"
-    return f"({', '.join(map(nested_code, parts.values()))})"
+    return f"({', '.join(map(nested_code, parts.values()))}{',' * (len(parts) == 1)})"
 
 
 def examined_tensors(nested: Any, model: Any, names: list[str] | None) -> list[ExaminedTensor]:
