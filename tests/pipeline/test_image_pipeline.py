@@ -224,7 +224,8 @@ def test_the_same_declaration_reads_other_rows_in_their_own_format():
     other = feed.on({**data, "box": np.where(np.arange(ROWS)[:, None] == 3, -1, corner_and_extent)})
     for rows in (feed.on(data), other, other.on(data)):
         for batch in rows.batches():
-            there = batch.weights["box"][:, 0] == 1 if rows.weighted else np.ones(len(batch.ids), bool)
+            weights = np.ones((len(batch.ids), 1)) if batch.weights is None else batch.weights["box"]
+            there = weights[:, 0] == 1
             np.testing.assert_array_equal(batch.labels["box"][there, 0], BOX[batch.ids][there])
             assert np.array_equal(there, (batch.ids != 3) | (rows is not other))
 

@@ -362,6 +362,12 @@ class _Columns(DerivedSource):
         self._require(columns)
         return self._source.only(columns)
 
+    def first_rows(self, name: str, rows: int = 32) -> Values:
+        self._require([name])
+        if isinstance(self._source, OwnSource):  # which may leave out rows that cannot be read
+            return self._source.first_rows(name, rows)
+        return super().first_rows(name, rows)
+
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         return columns_of(self._source, checked_rows(self._source, ids), self._names)
 
