@@ -34,7 +34,8 @@ from polyhead.pipeline.label_sources import transform_separately
 from polyhead.pipeline.resolution import Resolution
 from polyhead.pipeline.row_mixing import Mixers, RowArrays, split_augmentations
 from polyhead.profiling import NO_LAPS, Laps, Meter
-from polyhead.sources.source import Source, checked_rows, mapped_column, row_of
+from polyhead.sources.scanning import mapped_column
+from polyhead.sources.source import Source, checked_rows, row_of
 
 BLOCK_BYTES = 1 << 20
 BLOCK_BYTES_IN_MEMORY = 1 << 22

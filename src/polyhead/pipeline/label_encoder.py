@@ -18,8 +18,8 @@ from polyhead.pipeline.gather import MemoryColumn, can_gather
 from polyhead.pipeline.kind_columns import as_one_column
 from polyhead.pipeline.weight_columns import all_weights_zero, warn_of_no_weight, warn_of_one_class
 from polyhead.progress import shown_while
-from polyhead.sources.scanning import SCAN_ROWS, first_rows, pieces
-from polyhead.sources.source import Source, mapped_column, row_of
+from polyhead.sources.scanning import SCAN_ROWS, first_rows, mapped_column, pieces
+from polyhead.sources.source import Source, row_of
 
 READY_ROW_BYTES = 256
 READY_BYTES = 1 << 30

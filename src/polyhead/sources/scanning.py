@@ -1,4 +1,4 @@
-"""Reads whole columns of any source: the first rows, or all rows in pieces."""
+"""Reads whole columns of any source: the first rows, a memory map, or all rows in pieces."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def first_rows(source: Source, name: str, rows: int = 32) -> Values:
     if isinstance(source, OwnSource):
         return source.first_rows(name, rows)
     return leading_rows(source, name, rows)
+
+
+def mapped_column(source: Source, name: str) -> np.ndarray | None:
+    """Return a whole column that is a memory map, which reads the file when it is indexed; else None."""
+    return source.mapped(name) if isinstance(source, OwnSource) else None
 
 
 def pieces(source: Source, names: Sequence[str], rows: int = SCAN_ROWS) -> Iterator[np.ndarray]:

@@ -307,11 +307,6 @@ class OwnSource(Source):
         return {name: v.values().tolist() if isinstance(v, Coded) else v for name, v in rows.items()}
 
 
-def mapped_column(source: Source, name: str) -> np.ndarray | None:
-    """Return a whole column that is a memory map, which reads the file when it is indexed; else None."""
-    return source.mapped(name) if isinstance(source, OwnSource) else None
-
-
 class DerivedSource(OwnSource):
     """Rows of another source: by default all of them, in its order, with other columns."""
 
