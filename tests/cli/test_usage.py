@@ -147,7 +147,8 @@ class Finder:
     def find_spec(self, name, path=None, target=None):
         if name == MODULE:
             print("importing", flush=True)
-            threading.Event().wait()
+            while True:  # a signal that comes just before a wait without end would never be handled
+                threading.Event().wait(0.1)
 sys.meta_path.insert(0, Finder())
 """
 
