@@ -27,6 +27,9 @@ from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.foreign_errors import GIT_LFS, quoted_error
 from polyhead.sources.tables import Opened
 
+# before, Arrow's threads can wait for each other for ever after an error: github.com/apache/arrow/issues/48741
+_THREADS_END = int(pa.__version__.split(".")[0]) >= 24
+
 _PACKED = (".gz", ".bz2", ".zst")
 _ENDINGS = ".parquet, .pq, .csv, .tsv, .arrow, .feather or .ipc"
 _OTHER_TABLES = {".csv", ".tsv", ".arrow", ".feather", ".ipc"}
@@ -261,7 +264,8 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
         # the caller's error for the missing column needs only the names
         return Opened(where, names, 1, lambda at: [])
     options = csv.ConvertOptions(strings_can_be_null=True, include_columns=take)
-    read = partial(csv.read_csv, path, parse_options=shape)
+    threads = csv.ReadOptions(use_threads=_THREADS_END)
+    read = partial(csv.read_csv, path, parse_options=shape, read_options=threads)
     try:
         table = read(convert_options=options)
     except pa.ArrowInvalid:
