@@ -119,7 +119,7 @@ class LeafStatistics(ArrayStatistics):
 
     @property
     def single(self) -> bool:
-        """Whether it was a single number in place of an array."""
+        """True for a single number in place of an array."""
         return self.odd is not None and self.odd[1].words.startswith(_SINGLE)
 
     @property

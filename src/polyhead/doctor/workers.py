@@ -96,6 +96,7 @@ def _reader_of_item(subject: Subject) -> Callable[[], Any] | None:
     return None
 
 
+# the legacy generator too, as users' code draws from it
 _GLOBAL_STATES: dict[str, Callable[[], bytes]] = {
     "np.random": lambda: pickle.dumps(np.random.get_state()),  # noqa: NPY002
     "random": lambda: pickle.dumps(random.getstate()),

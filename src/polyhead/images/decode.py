@@ -288,6 +288,7 @@ def _read_here(data: bytes | Held, header: Header, page: int, ids: bool) -> Samp
     if header.format == "NPY":
         pixels = read_npy(data)
         pixels = pixels * np.uint8(1 if ids else 255) if pixels.dtype == np.bool_ else pixels
+        # mypy takes words of a dict for any strings
         return Samples(pixels, {1: "gray", 3: "rgb"}.get(pixels.shape[2], "bands"))  # type: ignore[arg-type]
     if header.format == "TIFF":
         return read_tiff(data, page, ids)

@@ -53,6 +53,7 @@ class Colors:
                 f"{count} distinct colors (r, g, b) of 0 to 255, one for each class, none of them missing="
             )
             raise ContractError(Problem("Mask(values=)", expected, shown(values)))
+        # None among them, which mypy still expects, was an error above
         return cls(classes, without_label)  # type: ignore[arg-type]
 
     @property

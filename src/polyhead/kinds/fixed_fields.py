@@ -15,6 +15,7 @@ def fix_fields(spec: Any) -> None:
         if plain_scalar(value) is not value:
             object.__setattr__(spec, f.name, plain_scalar(value))
     if "__setattr__" in vars(type(spec)):  # a subclass that is no dataclass may have attributes of its own
+        # in place of the method of a frozen dataclass, whose error says only that it is frozen
         type(spec).__setattr__ = _can_not_change  # type: ignore[assignment]
 
 

@@ -168,6 +168,7 @@ class EachJudge(Judge):
 
     def best_temperature(self, batch: Mapping[str, HeadBatch]) -> float:
         """See the judge of a single label."""
+        # only the judges of classes have a temperature, and only they are asked for it
         return self.inner.best_temperature(self._flat(batch))  # type: ignore[attr-defined]
 
     def predicted_labels(self, batch: Mapping[str, HeadBatch]) -> tuple[np.ndarray, np.ndarray]:

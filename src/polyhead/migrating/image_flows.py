@@ -151,7 +151,7 @@ def flow_code(
 
 
 def _subset(call: ast.Call, settings: dict[str, Any]) -> tuple[bool, Any]:
-    """Whether the ``subset`` of a flow is that for validation, and the share of that; a share of 0 for all rows."""
+    """Return True if a flow has the rows for validation, and their share of all rows; a share of 0 for all rows."""
     subset = literal(call_argument(call, None, "subset"))
     return subset == "validation", settings.get("validation_split", 0) if subset else 0
 

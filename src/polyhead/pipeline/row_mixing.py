@@ -127,6 +127,7 @@ class Mixers:
         for start in range(0, len(ids), step):
             part = self._mix(ids[start : start + step], epoch, len(self._mixers), read)
             if mixed is None:
+                # mypy does not see which fields of a tuple may be None
                 mixed = RowArrays(*(group and _room(group, len(ids), empty) for group in part))  # type: ignore[arg-type]
             for whole, group in zip(mixed, part, strict=True):
                 for name, array in (group or {}).items():

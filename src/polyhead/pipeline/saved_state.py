@@ -16,7 +16,7 @@ from polyhead.store.fingerprint import json_form, of_some_rows, other_columns
 
 
 class Identity:
-    """What a saved state says of its feed, and what has to be the same in the feed that continues from it.
+    """Identifies a feed in a saved state; the feed that continues from it has to have the same identity.
 
     Args:
         source: the rows as given.

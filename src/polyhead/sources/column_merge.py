@@ -77,6 +77,7 @@ class Form:
         if self._categories is not None and all(isinstance(p, Coded) for p in pieces):
             codes = [self._categories.merged(p) for p in pieces]
             if all(c is not None for c in codes):
+                # mypy does not see that `all` left no None
                 merged = scatter(list(zip(positions, codes, strict=True)), count)  # type: ignore[arg-type]
                 return Coded(np.asarray(merged), self._categories.all, self._categories.ordered)
         if self._dtype is not None and all(map(_is_number_array, pieces)):
