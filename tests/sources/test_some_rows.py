@@ -11,13 +11,13 @@ import pytest
 
 import polyhead as ph
 from polyhead.readers.as_source import as_source
-from polyhead.store.fingerprint import SOME_READ, json_form, of_some_rows, other_columns
+from polyhead.sources.row_fingerprints import SOME_READ, json_form, of_some_rows, other_columns
 
 ROWS = 5000
 
 PROGRAM = """
 import numpy as np
-from polyhead.store.fingerprint import of_some_rows
+from polyhead.sources.row_fingerprints import of_some_rows
 from polyhead.readers.as_source import as_source
 rng = np.random.default_rng(0)
 print(of_some_rows(as_source({

@@ -27,7 +27,7 @@ from polyhead.pipeline.converted_rows import ConvertedRows
 from polyhead.pipeline.feed_arguments import no_worker_count
 from polyhead.progress import bar
 from polyhead.sources.source import Source
-from polyhead.store.column_codec import Spec, dense_row_bytes, holds, spec_words
+from polyhead.store.column_codec import Spec, arrow_of, dense_row_bytes, holds, spec_words
 from polyhead.store.files import (
     JOURNAL,
     MANIFEST,
@@ -37,7 +37,7 @@ from polyhead.store.files import (
     read_manifest,
     write_manifest,
 )
-from polyhead.store.fingerprint import arrow_of, of_source
+from polyhead.store.fingerprint import of_source
 from polyhead.store.reader import Store, open_store
 from polyhead.store.writer import Journal, on_disk
 

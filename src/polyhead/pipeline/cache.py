@@ -27,7 +27,7 @@ from polyhead.pipeline.faults import readable_rows
 from polyhead.pipeline.resized import ResizedRows
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, checked_rows
-from polyhead.store.column_codec import Spec, column_from, dense, field
+from polyhead.store.column_codec import Spec, arrow_of, column_from, dense, field
 from polyhead.store.files import (
     MANIFEST,
     VERSION,
@@ -37,7 +37,6 @@ from polyhead.store.files import (
     shard_name,
     write_manifest,
 )
-from polyhead.store.fingerprint import arrow_of
 from polyhead.store.reader import Store, open_store
 from polyhead.store.writer import Journal, on_disk, write_shard
 

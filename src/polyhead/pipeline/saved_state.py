@@ -11,8 +11,8 @@ from polyhead.errors import ContractError, Problem, is_integer, listed, place, s
 from polyhead.kinds import Head, Input, Kind, columns_read
 from polyhead.order import Order
 from polyhead.pipeline.assembler import Assembler
+from polyhead.sources.row_fingerprints import json_form, of_some_rows, other_columns
 from polyhead.sources.source import Source
-from polyhead.store.fingerprint import json_form, of_some_rows, other_columns
 
 
 class Identity:

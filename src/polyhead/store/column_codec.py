@@ -220,6 +220,14 @@ def fitting_rows(spec: Spec, values: Any) -> Any:
     return _fitting_array(array, dtype, shape, 0)
 
 
+def arrow_of(spec: Spec, values: Values, ids: np.ndarray) -> Any:
+    """Convert rows of a column to an Arrow array; a `DataError` names rows by ``ids``, int64 ``(B,)``."""
+    try:
+        return to_arrow(spec, fitting_rows(spec, values))
+    except BadValue as bad:
+        raise bad.located(column=spec["name"], row=int(ids[bad.index or 0])) from None
+
+
 def _fitting_array(array: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], index: int) -> np.ndarray:
     if array.shape[1:] != shape or array.dtype.kind not in "biufmM":
         expected = f"{dtype} of shape {shape}, like the first rows"
