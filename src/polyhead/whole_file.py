@@ -20,8 +20,7 @@ def writing(file: Path) -> Iterator[Path]:
     """
     where, temporary = place(file=str(file)), file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        if not file.parent.is_dir():
-            raise DataError(Problem(where, "a folder that exists", "none", "Make the folder first."))
+        _require_folder(file)
         if file.exists() and not file.is_file():
             found = "a folder" if file.is_dir() else "something that is no file"
             raise DataError(Problem(where, "a file, or a name that is free", found))
@@ -41,11 +40,18 @@ def path_with_ending(path: Any, where: str, *endings: str) -> tuple[Path, str]:
 
     Raises:
         ContractError: for another ending.
-        DataError: if it is not a path.
+        DataError: if it is not a path, or its folder does not exist.
     """
     file = as_path(path, where)
     ending = ".html" if file.suffix.lower() == ".htm" else file.suffix.lower()
     if ending not in endings:
         words = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
         raise ContractError(Problem(where, f"the name of a file that ends in {words}", shown(str(path))))
+    _require_folder(file)
     return file, ending
+
+
+def _require_folder(file: Path) -> None:
+    if not file.parent.is_dir():
+        where = place(file=str(file))
+        raise DataError(Problem(where, "a folder that exists", "none", "Make the folder first."))

@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,12 +142,17 @@ def test_original_beside_augmented():
             4,
             "preview(path): expected the name of a file that ends in .html or .png, got 'page.pdf'.",
         ),
+        (
+            Path("no", "page.png"),
+            4,
+            f"file {Path('no', 'page.png')}: expected a folder that exists, got none. Make the folder first.",
+        ),
         (None, 0, "preview(n=): expected an integer of at least 1, got 0."),
     ],
 )
 def test_wrong_use_is_an_error_that_says_what_to_give(path, n, words):
     feed = ph.Feed({"x": np.zeros(3), "y": np.zeros(3)}, inputs="x", heads={"y": ph.Regression()})
-    with pytest.raises(ph.ContractError) as error:
+    with pytest.raises(ph.PolyheadError) as error:
         preview(feed, path, n)
     assert str(error.value) == words
 

@@ -103,6 +103,9 @@ def test_arguments(evaluation, tmp_path):
     with pytest.raises(ph.ContractError) as error:
         evaluation.save(tmp_path / "report.html", worst=-1)
     assert str(error.value) == "save(worst=): expected an integer of at least 0, got -1."
+    for name in ("no/report.html", "no/metrics.csv"):
+        with pytest.raises(ph.DataError, match=r"a folder that exists, got none\. Make the folder first\."):
+            evaluation.save(tmp_path / name)
 
 
 @pytest.mark.once

@@ -19,7 +19,7 @@ from polyhead.report.objects import Drawing
 from polyhead.report.page import page
 from polyhead.report.row_choice import rows_to_show
 from polyhead.report.samples import Sample, take_samples
-from polyhead.whole_file import path_with_ending
+from polyhead.whole_file import path_with_ending, writing
 
 FEW, PIXELS = 24, (1024, 640)
 """The most samples with large pictures; the longest side of pictures in pixels up to that number, and above it."""
@@ -66,15 +66,17 @@ class Preview:
 
         Raises:
             ContractError: for another ending.
+            DataError: for a path that cannot be written.
             PolyheadError: if a contact sheet needs Pillow and it is not installed.
         """
         file, ending = _file_to_write(path)
-        if ending == ".png":
-            from polyhead.report.sheet import sheet
+        with writing(file) as temporary:
+            if ending == ".png":
+                from polyhead.report.sheet import sheet
 
-            sheet(self._drawing, self.samples).save(file, format="PNG")
-        else:
-            file.write_text(self.html, encoding="utf-8")
+                sheet(self._drawing, self.samples).save(temporary, format="PNG")
+            else:
+                temporary.write_text(self.html, encoding="utf-8")
         return file
 
     def _repr_html_(self) -> str:
@@ -120,7 +122,7 @@ def preview(
     Raises:
         ContractError: for another ending, fewer than one sample, ``rows`` that the feed doesn't have, ``draws``
             without ``rows``, or predictions of other rows.
-        DataError: for a row that does not match the declaration.
+        DataError: for a row that does not match the declaration, or a path that cannot be written.
 
     >>> import numpy as np
     >>> import polyhead as ph

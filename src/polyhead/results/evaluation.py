@@ -25,7 +25,7 @@ from polyhead.results.joining import JoinedRows, joined_parts, kind_judged
 from polyhead.results.suspects import Suspects
 from polyhead.results.text_table import text_table
 from polyhead.results.tuning import calibrate, tune
-from polyhead.whole_file import path_with_ending
+from polyhead.whole_file import path_with_ending, writing
 
 _MOST_SHOWN = 24
 """For heads with more metrics than this, printed tables omit those of single classes and columns."""
@@ -182,6 +182,7 @@ class Evaluation(dict[str, HeadEvaluation]):
 
         Raises:
             ContractError: the path has another ending, or ``worst`` is below 0.
+            DataError: the path cannot be written.
         """
         from polyhead.results.evaluation_page import evaluation_page
 
@@ -194,7 +195,8 @@ class Evaluation(dict[str, HeadEvaluation]):
             text = self.to_json() + "\n"
         else:
             text = _as_csv(self._records())
-        file.write_text(text, encoding="utf-8", newline="")
+        with writing(file) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
         return file
 
     def compare(self, other: Evaluation) -> Comparison:

@@ -13,7 +13,7 @@ import numpy as np
 from polyhead.errors import require_size
 from polyhead.extras import requiring
 from polyhead.results.text_table import short_number, text_table
-from polyhead.whole_file import path_with_ending
+from polyhead.whole_file import path_with_ending, writing
 
 _PRINTED = 20
 
@@ -113,6 +113,7 @@ class Suspects(tuple[Suspect, ...]):
 
         Raises:
             ContractError: for another ending, or ``n`` below 1.
+            DataError: for a path that cannot be written.
         """
         from polyhead.results.evaluation_page import suspects_page
 
@@ -120,7 +121,8 @@ class Suspects(tuple[Suspect, ...]):
         file, _ = path_with_ending(path, "save(path)", ".html")
         rows = list(dict.fromkeys(self._indices))[: int(n)]
         page = suspects_page(self, self._rows.samples(rows), self._rows.inputs, self._rows.drawn_heads)
-        file.write_text(page, encoding="utf-8")
+        with writing(file) as temporary:
+            temporary.write_text(page, encoding="utf-8")
         return file
 
     def __str__(self) -> str:
