@@ -831,6 +831,11 @@ def test_classes_that_are_none(make, words):
             'Binary(class_weight=): expected "balanced" or a dict, got 3.',
         ),
         (
+            lambda: Categorical(["a", "b"], class_weight=[0, 0.0]),
+            "Categorical(class_weight=): expected a weight above 0 for some class, got 0 for each. "
+            "To leave this head out of the loss, say weight=0.",
+        ),
+        (
             lambda: MultiLabel(2, class_weight="balanced", elementwise=False),
             "MultiLabel(class_weight=, elementwise=False): expected a weight for each label, got one a row.",
         ),

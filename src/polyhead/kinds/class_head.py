@@ -39,7 +39,7 @@ class ClassHead(Head):
         """Set ``class_weight`` to weights by class or ``"balanced"``, once the classes are known.
 
         Raises:
-            ContractError: for an unknown class, a wrong number of weights, or a weight that is not at least 0.
+            ContractError: for an unknown class, a wrong number of weights, a weight below 0, or no weight above 0.
         """
         kind, classes = type(self).__name__, self.weighted_classes
         where, argument = f"{kind}(class_weight=)", self.class_weight
@@ -66,6 +66,9 @@ class ClassHead(Head):
             near = similar(unknown[0], [name for name in classes if name not in weights])
             expected = f"classes among {shown(list(classes))}"
             raise ContractError(Problem(where, expected, shown(unknown[0]), near))
+        if classes and not self.multi and not any(weights.get(name, 1) for name in classes):
+            fix = "To leave this head out of the loss, say weight=0."
+            raise ContractError(Problem(where, "a weight above 0 for some class", "0 for each", fix))
         object.__setattr__(self, "class_weight", dict(weights))
 
     def weights_by_id(self) -> np.ndarray:
