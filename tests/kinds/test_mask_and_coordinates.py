@@ -326,7 +326,8 @@ PIXELS = (
         (
             Boxes(),
             [XYXY[0]],
-            'row 0: expected at most 1 of them, got 2. Say Boxes(2), or overflow="largest" or "first".',
+            "row 0: expected at most 1 of them, got 2. Say Boxes(2),"
+            ' or more if other rows have more, or overflow="largest" or "first".',
         ),
         (Boxes(), [[[1, 2, 3]]], "row 0: expected boxes of shape (1, 4), got shape (1, 3)."),
         (
@@ -383,7 +384,8 @@ def test_arrays_of_another_number_of_boxes():
     np.testing.assert_array_equal(labels[:, :2], XYXY)
     assert there.tolist() == [[True, True, False]] * len(XYXY)
     assert message(Boxes(1).encode, XYXY) == (
-        'head `h`, row 0: expected at most 1 of them, got 2. Say Boxes(2), or overflow="largest" or "first".'
+        "head `h`, row 0: expected at most 1 of them, got 2. Say Boxes(2),"
+        ' or more if other rows have more, or overflow="largest" or "first".'
     )
     assert message(Keypoints(3).encode, np.ones((4, 2, 2))) == (
         "head `h`, row 0: expected 3 of them, got 2. Put None in the place of one that has no label."

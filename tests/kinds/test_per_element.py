@@ -138,7 +138,8 @@ def test_errors_name_row_and_box():
     )
     full = each(ph.Categorical(2, each="box"), ph.Boxes(1))
     assert message(full.of_kept_boxes, [[0, 1]], [[[0, 0, 1, 1], [0, 0, 2, 2]]]) == (
-        'head `h`, row 0: expected at most 1 of them, got 2. Say Boxes(2), or overflow="largest" or "first".'
+        "head `h`, row 0: expected at most 1 of them, got 2. Say Boxes(2),"
+        ' or more if other rows have more, or overflow="largest" or "first".'
     )
     assert message(resolved, each(ph.Categorical(each="box")), [["a"], [0.5]], [["b"]]) == (
         "head `h`: expected classes of one type, got 'a', 'b', 0.5. Give the classes by name."

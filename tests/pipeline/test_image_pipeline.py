@@ -371,7 +371,8 @@ def test_more_boxes_than_there_is_room_for(augment):
     boxes = [[0, 0, 4, 4], [10, 10, 40, 40], [20, 20, 30, 30]]
     data = {"image": DATA["image"], "box": [boxes] * ROWS}
     assert said(lambda: list(make(data, heads={"box": ph.Boxes(2)}, augment=augment))) == (
-        'head `box`, row 0: expected at most 2 of them, got 3. Say Boxes(3), or overflow="largest" or "first". '
+        "head `box`, row 0: expected at most 2 of them, got 3. Say Boxes(3),"
+        ' or more if other rows have more, or overflow="largest" or "first". '
         "Likewise all other rows that were checked."
     )
     largest = make(data, heads={"box": ph.Boxes(2, overflow="largest")}, augment=())

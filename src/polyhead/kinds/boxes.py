@@ -106,7 +106,7 @@ class Boxes(Coordinates):
         if count <= self.places or self.overflow == "first":
             return np.arange(min(count, self.places))
         if self.overflow == "raise":
-            fix = f'Say Boxes({count}), or overflow="largest" or "first".'
+            fix = f'Say Boxes({count}), or more if other rows have more, or overflow="largest" or "first".'
             raise BadValue(index, f"at most {self.places} of them", str(count), fix)
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         order = np.argsort(-area, kind="stable")  # a missing box is NaN, and therefore last
