@@ -472,19 +472,25 @@ def test_numbers_that_likely_mean_no_label(scale):
         (keras.applications.mobilenet_v2.preprocess_input, "a division by 127.5"),
         (lambda x: x * (1 / 255), "a multiplication by 0.003922"),
         (lambda x: (x - 127.5) / 127.5, "a subtraction of 127.5"),
+        (keras.applications.resnet.preprocess_input, "a subtraction of 103.9, 116.8, 123.7"),
+        (
+            layers.Normalization(mean=[123.7, 116.3, 103.5], variance=[3409.0, 3263, 3291]),
+            "a Normalization with a mean of 114.5",
+        ),
     ],
 )
 def test_pixels_that_are_scaled_twice(rescale, has):
     report = check(YES, {"yes": dense(1)}, inputs=IMAGE, start=rescale)
     assert [str(p) for p in report.problems] == [
         f"input `image`: expected pixels of 0–255, as the model has {has}, got pixels of 0–1, scaled "
-        f'by the feed. Say ph.Image(dtype="uint8"), or leave {"Rescaling" if "R" in has else "it"} out of the model.'
+        f'by the feed. Say ph.Image(dtype="uint8"), or leave {"Rescaling" if "Resc" in has else "it"} out of the model.'
     ]
     assert not check(
         YES, {"yes": dense(1)}, inputs={"image": ph.Image(dtype="uint8")}, start=rescale
     ).problems
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     ("start", "warned"),
     [
@@ -496,9 +502,14 @@ def test_pixels_that_are_scaled_twice(rescale, has):
             keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1 / 127.5, -1), layers.Conv2D(2, 3)]),
             False,
         ),
+        (lambda h: layers.Conv2D(2, 3, name="first")(h[..., ::-1]), True),
+        (layers.Normalization(mean=[123.7, 116.3, 103.5], variance=[3409.0, 3263, 3291]), False),
     ],
-    ids=["convolution", "after layers that move", "in a model within", "normalized", "rescaled within"],
-)
+    ids=[
+        "convolution", "after layers that move", "in a model within", "normalized", "rescaled within",
+        "in reversed order", "normalized from bytes",
+    ],
+)  # fmt: skip
 def test_bytes_that_the_first_layer_takes_as_they_are(start, warned):
     report = check(YES, {"yes": dense(1)}, inputs={"image": ph.Image(dtype="uint8")}, start=start)
     told = (
@@ -506,6 +517,17 @@ def test_bytes_that_the_first_layer_takes_as_they_are(start, warned):
         "dtype= out of ph.Image, or begin the model with keras.layers.Rescaling(1 / 255)."
     )
     assert [(str(p), p.warning) for p in report.problems] == [(told, True)] * warned
+
+
+@pytest.mark.once
+def test_bytes_that_are_normalized_by_the_mean_of_fractions():
+    start = layers.Normalization(mean=[0.485, 0.456, 0.406], variance=[0.05, 0.05, 0.05], name="of_imagenet")
+    report = check(YES, {"yes": dense(1)}, inputs={"image": ph.Image(dtype="uint8")}, start=start)
+    assert [str(p) for p in report.problems] == [
+        "input `image`: expected pixels near 0–1, as layer `of_imagenet` has a mean of 0.449, got pixels of 0–255. "
+        "Leave dtype= out of ph.Image, or begin the model with keras.layers.Rescaling(1 / 255)."
+    ]
+    assert not check(YES, {"yes": dense(1)}, inputs=IMAGE, start=start).problems
 
 
 def test_an_embedding_that_is_smaller_than_the_vocabulary():

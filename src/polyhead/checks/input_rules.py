@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from polyhead.errors import Problem, counted, place
 from polyhead.keras_bridge.rescaling import rescaling
@@ -12,8 +15,8 @@ from polyhead.kinds import Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
 
 _MOVES = {
-    "CenterCrop", "Cropping2D", "ExpandDims", "Flatten", "Identity", "Permute", "RandomCrop",
-    "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "Reshape", "Resizing", "Squeeze",
+    "CenterCrop", "Cropping2D", "ExpandDims", "Flatten", "Flip", "GetItem", "Identity", "Permute", "RandomCrop",
+    "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "Reshape", "Resizing", "Squeeze", "Stack",
     "ZeroPadding1D", "ZeroPadding2D",
 }  # fmt: skip
 """Layers that do not change numbers."""
@@ -23,6 +26,12 @@ _SUMS = ("Conv1D", "Conv2D", "Conv3D", "Dense", "DepthwiseConv2D", "EinsumDense"
 
 _FLOATS = (*_SUMS, "BatchNormalization", "Concatenate", "LayerNormalization", "Normalization", "Rescaling")
 """Layers that convert integers to float32."""
+
+
+_ARITHMETIC = ("Add", "Divide", "Multiply", "Subtract", "TrueDivide")
+
+_LEAST_OF_BYTES = 100
+"""The smallest number that certainly scales or centers pixels of 0–255, as nothing else is divided by it."""
 
 
 def first_layers(model: Any, tensor: Any) -> list[Any]:
@@ -49,7 +58,7 @@ def first_layers(model: Any, tensor: Any) -> list[Any]:
                     todo.append((layer, inner[positions[0]]))
                 elif positions and type(layer).__name__ in _MOVES:
                     todo += [(owner, output) for output in node.outputs]
-                elif positions:
+                elif positions and layer not in layers:
                     layers.append(layer)
     return layers
 
@@ -57,9 +66,12 @@ def first_layers(model: Any, tensor: Any) -> list[Any]:
 def unscaled_images(where: str, layers: Iterable[Any], fix: str) -> Problem | None:
     """Return the problem of pixels in 0–255 that a layer reads unscaled; None if no layer does."""
     first = next(iter(layers), None)
-    if first is None or any(type(layer).__name__ not in _SUMS for layer in layers):
+    if first is None or any(
+        type(layer).__name__ not in _SUMS and not 0 < _mean(layer) <= 1 for layer in layers
+    ):
         return None
-    expected = f"pixels near 0–1, as layer `{first.name}` reads them unscaled"
+    reads = "reads them unscaled" if type(first).__name__ in _SUMS else f"has a mean of {_mean(first):.3g}"
+    expected = f"pixels near 0–1, as layer `{first.name}` {reads}"
     return Problem(where, expected, "pixels of 0–255", fix, "unscaled-images", warning=True)
 
 
@@ -79,17 +91,31 @@ def rescaled_twice(where: str, model: Any, layers: Iterable[Any], found: str, fi
     return Problem(where, expected, found, fix, "rescaled-twice", warning=True)
 
 
+def _mean(layer: Any) -> float:
+    """Return what a Normalization layer was told to subtract, averaged over the channels; NaN for other layers."""
+    mean = getattr(layer, "input_mean", None) if type(layer).__name__ == "Normalization" else None
+    return math.nan if mean is None else float(np.mean(mean))
+
+
 def _scaling_of_bytes(operation: Any) -> str:
-    """Describe an operation that brings bytes near 0–1, as ``preprocess_input`` of an application; else empty."""
-    for node in operation._inbound_nodes:
-        number = node.arguments.args[1] if len(node.arguments.args) == 2 else None
-        if isinstance(number, (int, float)):
-            if type(operation).__name__ in ("TrueDivide", "Divide") and number >= 100:
-                return f"a division by {number:g}"
-            if type(operation).__name__ == "Multiply" and 0 < number <= 0.01:
-                return f"a multiplication by {number:.4g}"
-            if type(operation).__name__ == "Subtract" and number >= 100:
-                return f"a subtraction of {number:g}"
+    """Describe an operation that brings bytes near 0–1 or 0, as ``preprocess_input`` of an application; else empty."""
+    from keras import KerasTensor, ops
+
+    if (mean := _mean(operation)) >= _LEAST_OF_BYTES:
+        return f"a Normalization with a mean of {mean:.4g}"
+    name = type(operation).__name__
+    for node in operation._inbound_nodes if name in _ARITHMETIC else ():
+        arguments = node.arguments.args
+        if len(arguments) != 2 or isinstance(arguments[1], KerasTensor):
+            continue
+        numbers = np.ravel(ops.convert_to_numpy(arguments[1]))  # one for each channel, or one for all
+        written, mean = ", ".join(f"{abs(number):.4g}" for number in numbers[:4]), numbers.mean()
+        if name in ("TrueDivide", "Divide") and mean >= _LEAST_OF_BYTES:
+            return f"a division by {written}"
+        if name == "Multiply" and 0 < mean <= 1 / _LEAST_OF_BYTES:
+            return f"a multiplication by {written}"
+        if (name == "Subtract" and mean >= _LEAST_OF_BYTES) or (name == "Add" and mean <= -_LEAST_OF_BYTES):
+            return f"a subtraction of {written}"
     return ""
 
 
