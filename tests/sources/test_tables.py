@@ -185,6 +185,17 @@ def test_integers_with_zeros_in_front_are_text(tmp_path):
         ph.Feed(read_table(path), inputs="share", heads={"id": ph.Regression()})
 
 
+@pytest.mark.parametrize("at", [0, 64, 1 << 17, 1 << 20])
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_integers_with_zeros_in_front_are_found_in_any_row(tmp_path, name, at):
+    first = b"day,id\n" + b"01/02/2024 05:30,10\n" * (at // 20)
+    for number in range(3):
+        text = first + b" " * number + b"2/02/2024,10\n3/02/2024,0010"
+        (tmp_path / name).write_bytes(gzip.compress(text, 1) if name.endswith("gz") else text)
+        table = read_table(tmp_path / name)
+        assert table.read([0, len(table) - 1])["id"] == ["10", "0010"]
+
+
 def test_csv_is_read_again_at_most_once(tmp_path, monkeypatch):
     calls = []
     real = table_files.csv.read_csv

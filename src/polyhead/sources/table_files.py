@@ -7,12 +7,13 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pds
@@ -56,6 +57,10 @@ _WAYS = (
 """What to do about files of other formats, by their ending."""
 _FIRST_BLOCK = 1 << 20
 _LARGEST_BLOCK = 2**31 - 1
+_SEARCHED = 1 << 17
+"""A text file is searched in blocks of this size, as arrays of it stay in the processor's cache."""
+
+_LONGEST_INTEGER = 64
 
 MANY = 64
 """A small file with more columns than this is read at once."""
@@ -274,7 +279,7 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
         table = read(convert_options=options)
     _require_text(table, where)
     if len(set(table.column_names)) == len(table.column_names):
-        table = _with_exact_integers(table, read, _padded_with_zeros(table, path, shape))
+        table = _with_exact_integers(table, read, path, delimiter)
     return opened_arrow(table, where)
 
 
@@ -287,29 +292,30 @@ def _start_of_csv(path: Path, shape: Any, block: int) -> tuple[list[str], Any]:
         return names, next(iter(head), None) if len(names) == 1 else None
 
 
-def _padded_with_zeros(table: Any, path: Path, shape: Any) -> list[str]:
-    """Return the columns of integers that begin with zeros, as 007, in the first block: these are ids or classes."""
+def _has_zeros_in_front(path: Path, delimiter: str) -> bool:
+    """Return whether an entry of a text file is an integer that begins with zeros, as 007: an id or a class."""
+    mark = re.escape(delimiter.encode())
+    padded = re.compile(rb'[%b\r\n"] *0\d+ *[%b\r\n"]' % (mark, mark))
+    rest = b"\n"
     with pa.input_stream(str(path)) as file:
-        found = re.search(rb"(?<![\d.])0\d", file.read(_FIRST_BLOCK))
-    names = [field.name for field in table.schema if field.type == pa.int64()] if found else []
-    if not names:
-        return []
-    types = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=names)
-    size = csv.ReadOptions(use_threads=False, block_size=_FIRST_BLOCK)
-    try:
-        with csv.open_csv(path, read_options=size, parse_options=shape, convert_options=types) as head:
-            first = next(iter(head))
-    except pa.ArrowInvalid:  # a row is larger than a block
-        return []
-    return [n for n in names if pc.any(pc.match_substring_regex(first.column(n), r"^\s*0\d")).as_py()]
+        while block := file.read(_SEARCHED):
+            text = rest + block
+            before, zero, digit, last = (np.frombuffer(text, np.uint8, len(text) - 3, at) for at in range(4))
+            # the pattern alone would take as long as reading the table; below "-" are the marks around an entry
+            likely = (before < ord("-")) & (zero == ord("0")) & (digit - np.uint8(ord("0")) < 10)
+            likely &= (last < ord("-")) | (last - np.uint8(ord("0")) < 10)
+            if likely.any() and padded.search(text):
+                return True
+            rest = text[-_LONGEST_INTEGER:]
+    return padded.search(rest + b"\n") is not None
 
 
-def _with_exact_integers(table: Any, read: Callable[..., Any], padded: Sequence[str]) -> Any:
+def _with_exact_integers(table: Any, read: Callable[..., Any], path: Path, delimiter: str) -> Any:
     """Read integers that Arrow changes again: beyond int64 as uint64 or text, and those with zeros in front as text."""
-    rounded = [
-        field.name for field, column in zip(table.schema, table.columns, strict=True) if _may_round(column)
-    ]
-    names = [*rounded, *padded]
+    fields = list(zip(table.schema, table.columns, strict=True))
+    wide = [field.name for field, column in fields if _may_round(column)]
+    whole = [field.name for field, _ in fields if field.type == pa.int64()]
+    names = [*wide, *(whole if whole and _has_zeros_in_front(path, delimiter) else [])]
     if not names:
         return table
     types = csv.ConvertOptions(
@@ -318,10 +324,12 @@ def _with_exact_integers(table: Any, read: Callable[..., Any], padded: Sequence[
     texts = read(convert_options=types)  # once for all columns, as reading takes long
     for name in names:
         exact = pc.utf8_trim_whitespace(texts.column(name))
-        if pc.all(pc.match_substring_regex(exact, r"^[+-]?\d+$")).as_py():
+        if name in wide and pc.all(pc.match_substring_regex(exact, r"^[+-]?\d+$")).as_py():
             with contextlib.suppress(pa.ArrowInvalid):
-                exact = exact if name in padded else exact.cast(pa.uint64())
-            table = table.set_column(table.column_names.index(name), name, exact)
+                exact = exact.cast(pa.uint64())
+        elif name in wide or not pc.any(pc.match_substring_regex(exact, r"^0\d")).as_py():
+            continue
+        table = table.set_column(table.column_names.index(name), name, exact)
     return table
 
 
