@@ -334,6 +334,34 @@ def test_an_image_of_another_form_is_told_with_what_to_do(function, words):
     assert str(error.value) == start + words
 
 
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        (lambda image: image * 3, "0 to 1.5"),
+        (lambda image: image - 0.5, "-0.5 to 0"),
+        (lambda image: image * np.nan, "NaN"),
+        (lambda image, **rest: {"image": image * 3, **rest}, "0 to 1.5"),
+    ],
+)
+def test_floats_beyond_0_to_1_name_the_function(function, found):
+    image = np.linspace(0, 0.5, 12, dtype=np.float32).reshape(2, 2, 3)
+    with pytest.raises(ContractError) as error:
+        Apply(function).run(0, {"image": image}, where="input `image`, row 7")
+    assert str(error.value) == (
+        "Apply(<lambda>), input `image`, row 7: expected `image` with pixels in 0–1 returned, got "
+        f"{found}. Cut off what is beyond, np.clip(image, 0, 1), or leave scaling out: ph.Image scales to 0–1, and the "
+        "model may go on, as keras.layers.Normalization does."
+    )
+    Apply(function).run(0, {"image": image * 9})  # the image itself is wrong, and is reported as such
+
+
+def test_floats_are_cast_to_those_that_came():
+    image = np.linspace(0, 1, 12, dtype=np.float32).reshape(2, 2, 3)
+    returned = Apply(lambda image: np.float64(1) - image).run(0, {"image": image})["image"]
+    assert returned.dtype == np.float32
+    assert np.array_equal(returned, 1 - image)
+
+
 def test_functions_in_a_list():
     with pytest.raises(ContractError) as error:
         Apply([len, len])

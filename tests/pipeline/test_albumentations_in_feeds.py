@@ -248,7 +248,9 @@ def test_cubic_interpolation_that_goes_beyond_the_range_is_cut_off(tmp_path):
     assert found.min() == 0
     assert found.max() == 1
     normal = ph.Apply(A.Compose([A.Normalize((0.5,), (0.1,), p=1)]))
-    with pytest.raises(ph.DataError, match="expected pixels in 0–1, as they are floats"):
+    with pytest.raises(
+        ph.ContractError, match=r"^Apply\(Compose\), input `image`, row 0, .*Leave Normalize out: "
+    ):
         next(iter(of_deep(rows, [normal]).batches()))
 
 
@@ -266,8 +268,12 @@ def test_a_function_gets_8_bits_and_that_is_said_once(tmp_path):
     assert len(caught) == 1
     assert str(caught[0].message) in [
         f"input `image`, row {row}, file {rows['image'][row]}: expected 8 bits a channel, as Apply(look) gets them, "
-        "got 16, which are rounded. Do it in a pipeline of albumentations, which gets all bits as floats in 0–1, or "
-        'give float arrays; say ph.Image(dtype="uint8"), if 8 bits are enough.'
+        "got 16, which are rounded. With ph.Image(range=(0, 65535)) it gets all bits, as floats in 0–1; say "
+        'ph.Image(dtype="uint8"), if 8 bits are enough.'
         for row in (0, 1)
     ]
     of_deep(rows, [ph.Apply(look)], dtype="uint8").peek()
+    seen.clear()
+    batch, *_ = [*of_deep(rows, [ph.Apply(look)], range=(0, 65535)).batches()]
+    assert len(np.unique(batch.inputs["image"])) > 256
+    assert set(seen) == {np.dtype(np.float32)}

@@ -126,6 +126,8 @@ def run_pipeline(
         name: _as_before(result[target], image)
         for name, (target, image) in zip(images, image_targets.items(), strict=True)
     }
+    if copied.uncovers:  # these pixels are 0 in integers, but NaN in floats
+        moved = {name: np.nan_to_num(image) for name, image in moved.items()}
     moved_planes = [_as_before(result[target], plane) for target, plane in zip(layers, planes, strict=True)]
     if ones:
         fills = [*fills, *[0.0] * (len(masks) - len(fills)), *[np.nan] * len(maps)]
@@ -151,9 +153,9 @@ class _PipelineCopy:
         self._photometric = [t for t in self._transforms if "mask" not in t.available_keys]
         self._added: set[str] = set()
         self._skipped: dict[str, list[Any]] = {}  # by target, the functions taken from photometric transforms
-        self.fills = any(
-            (hasattr(transform, "fill_mask") and not is_one_of(transform, _STAYS))
-            or is_one_of(transform, _UNCOVERS)
+        self.uncovers = any(is_one_of(transform, _UNCOVERS) for transform in self._transforms)
+        self.fills = self.uncovers or any(
+            hasattr(transform, "fill_mask") and not is_one_of(transform, _STAYS)
             for transform in self._transforms
         )
         boxes = self.pipeline.processors.get("bboxes")

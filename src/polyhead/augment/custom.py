@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,9 @@ from polyhead.augment.augmentation import Augmentation
 from polyhead.errors import ContractError, DataError, PolyheadError, Problem, counted, shown
 from polyhead.foreign_errors import line_of_user, quoted_error
 
+OVERSHOT = 0.25
+"""The most by which interpolation may overshoot 0–1 and be clipped."""
+
 
 @dataclass(frozen=True, repr=False)
 class Apply(Augmentation):
@@ -23,7 +27,7 @@ class Apply(Augmentation):
     The function is called with the keywords below that it accepts, and returns a dict with all of them except ``rng``:
 
     - ``image``: ``(H, W, C)`` in the size of the output, after all previous augmentations: the input named ``image``,
-      or the first image. Further images are passed under their names.
+      or the first image. Further images are passed under their names. Floats are in 0–1, also those returned.
     - ``mask``: ``(H, W)`` or ``(H, W, C)``; several masks are passed as a list, ``masks``.
     - ``boxes``: float64 ``(k, 4)`` of ``xyxy`` in pixels; NaN for boxes that were dropped.
     - ``points``: float64 ``(n, 2)`` of (x, y) in pixels; NaN for points that were dropped.
@@ -178,6 +182,9 @@ class Apply(Augmentation):
             found = type(returned).__name__ if missing is None else f"one without {', '.join(missing)}"
             raise ContractError(Problem(self.place, f"a dict with {', '.join(targets)} returned", found))
         result = {name: returned[name] for name in targets}
+        images = [name for name in targets if name not in TARGETS]
+        for name in images:  # whole numbers are not cast, as those above 255 would wrap around
+            result[name] = _in_dtype_of(result[name], targets[name], "f")
         if "mask" in result:
             result["mask"] = _in_dtype_of(result["mask"], targets["mask"])
         if "masks" in result and len(result["masks"]) == len(targets["masks"]):
@@ -194,7 +201,19 @@ class Apply(Augmentation):
                     self._require_like(name, single, returned_single, size)
             else:
                 self._require_like(name, before, result[name], size)
-        return result
+        return result | {name: self._in_range(name, targets[name], result[name]) for name in images}
+
+    def _in_range(self, name: str, before: np.ndarray, returned: np.ndarray) -> np.ndarray:
+        """Clip floats that are slightly outside 0–1 in an image that was moved; raise for others outside."""
+        if returned.dtype.kind != "f" or not returned.size or _beyond(returned) <= 0:
+            return returned
+        if _beyond(returned) < (0 if self.photometric_only else OVERSHOT):
+            return np.clip(returned, 0, 1)
+        if _beyond(before) <= 0:  # else the image itself is reported when it is encoded
+            fix = self._scaling_fix("Cut off what is beyond, np.clip(image, 0, 1), or leave scaling out")
+            found = "NaN" if np.isnan(returned).any() else f"{returned.min():g} to {returned.max():g}"
+            raise ContractError(Problem(self.place, f"`{name}` with pixels in 0–1 returned", found, fix))
+        return returned
 
     def _require_like(self, name: str, before: np.ndarray, returned: Any, size: Sequence[int]) -> None:
         """Raise unless a layer has the form that it had; images, masks and maps may have another size."""
@@ -224,10 +243,22 @@ class Apply(Augmentation):
         if returned.ndim == before.ndim - 1:
             return "Keep as many channels, as image[..., None].repeat(3, axis=2) does for gray."
         if before.dtype.kind in "iu" and returned.dtype.kind == "f":
-            scaling = albumentations.first_of(self.function, albumentations.SCALES)
-            advice = f"Leave {scaling} out" if scaling else "Give back the dtype that came"
-            return f"{advice}: ph.Image scales to 0–1, and the model may go on, as keras.layers.Normalization does."
+            return self._scaling_fix("Give back the dtype that came")
         return ""
+
+    def _scaling_fix(self, advice: str) -> str:
+        """The fix for an image that was returned in another scale."""
+        scaling = albumentations.first_of(self.function, albumentations.SCALES)
+        advice = f"Leave {scaling} out" if scaling else advice
+        return (
+            f"{advice}: ph.Image scales to 0–1, and the model may go on, as keras.layers.Normalization does."
+        )
+
+
+def _beyond(image: np.ndarray) -> float:
+    """How far the pixels of an image reach out of 0–1; infinity for NaN."""
+    beyond = max(-float(image.min()), float(image.max()) - 1)
+    return math.inf if math.isnan(beyond) else beyond
 
 
 def _channels_first(shape: Sequence[int], before: Sequence[int]) -> bool:
@@ -235,7 +266,7 @@ def _channels_first(shape: Sequence[int], before: Sequence[int]) -> bool:
     return len(shape) == len(before) == 3 and shape[0] == before[2] != shape[2]
 
 
-def _in_dtype_of(mask: Any, before: np.ndarray) -> Any:
-    """Cast a mask back to its original dtype if both dtypes are integers."""
-    whole = isinstance(mask, np.ndarray) and mask.dtype.kind in "biu" and before.dtype.kind in "biu"
-    return mask.astype(before.dtype, copy=False) if whole else mask
+def _in_dtype_of(returned: Any, before: np.ndarray, kinds: str = "biu") -> Any:
+    """Cast an array back to its original dtype if both dtypes are of these kinds."""
+    castable = isinstance(returned, np.ndarray) and {returned.dtype.kind, before.dtype.kind} <= {*kinds}
+    return returned.astype(before.dtype, copy=False) if castable else returned

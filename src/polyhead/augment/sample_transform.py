@@ -17,9 +17,6 @@ from polyhead.augment.custom import Apply
 from polyhead.augment.plan import Pair, Plan, Size
 from polyhead.errors import ContractError, Problem, place
 
-OVERSHOT = 0.25
-"""The most by which interpolation may overshoot 0–1 and be clipped; more is reported when the image is encoded."""
-
 
 @dataclass(frozen=True)
 class TransformedSample:
@@ -179,7 +176,7 @@ class _Layers:
             min_visible=min_visible,
             swaps=self._swaps(),
         )
-        self.images = {name: _in_range(result[keyword]) for name, keyword in keywords.items()}
+        self.images = {name: result[keyword] for name, keyword in keywords.items()}
         moved_masks = iter([result["mask"]] if len(masks) == 1 else result.get("masks", ()))
         size = result["image"].shape[:2]
         for name, mask in self.masks.items():
@@ -242,15 +239,6 @@ def _as_floats(image: np.ndarray) -> np.ndarray:
     if image.dtype == np.uint16:
         return image / np.float32(65535)
     return image.astype(np.float32, copy=False) if image.dtype.kind == "f" else image
-
-
-def _in_range(image: Any) -> Any:
-    """Clip floats that are slightly outside 0–1, which cubic interpolation produces at edges."""
-    if not isinstance(image, np.ndarray) or image.dtype.kind != "f" or not image.size:
-        return image
-    least, most = float(image.min()), float(image.max())
-    beyond = least < 0 or most > 1
-    return np.clip(image, 0, 1) if beyond and least > -OVERSHOT and most < 1 + OVERSHOT else image
 
 
 def _keywords(images: Mapping[str, Any]) -> dict[str, str]:

@@ -26,7 +26,8 @@ class ImageReader:
     """Reads the values of image columns.
 
     Args:
-        rounded_by: the names of users' functions that get only 8 bits per channel; if none, all bits are kept.
+        rounded_by: the names of users' functions that get only 8 bits per channel of images without a declared range;
+            if none, all bits are kept.
     """
 
     def __init__(self, images: Mapping[str, Image], rounded_by: Sequence[str]) -> None:
@@ -71,7 +72,7 @@ class ImageReader:
     def decode(self, name: str, value: Any, row: int, plan: Any, i: int) -> Any:
         """Decode an image from `open`, at least at the resolution that row ``i`` of the plan needs."""
         kind = self._images[name]
-        deep = kind.dtype == "float32" and not self._rounded_by
+        deep = kind.dtype == "float32" and (kind.range is not None or not self._rounded_by)
         if isinstance(value, EncodedImage):
             value = self.decode_encoded(name, value, plan.at_least(i, kind.size), deep)
         if not isinstance(value, np.ndarray):
@@ -111,19 +112,19 @@ class ImageReader:
         )
 
     def _warn_of_rounding(self, kind: Image, header: Any, where: str) -> None:
-        is_deep = header.bits > 8 and not header.lossy and kind.dtype == "float32"
+        is_deep = header.bits > 8 and not header.lossy and kind.dtype == "float32" and kind.range is None
         if self._rounded_by and is_deep and not self._warned:
             self._warned = True
             fix = (
-                "Do it in a pipeline of albumentations, which gets all bits as floats in 0–1, or give float arrays; "
-                'say ph.Image(dtype="uint8"), if 8 bits are enough.'
+                f"With ph.Image(range=(0, {1 if header.bits > 16 else 65535})) it gets all bits, as floats in 0–1; say "
+                'ph.Image(dtype="uint8"), if 8 bits are enough.'
             )
             expected = f"8 bits a channel, as {self._rounded_by[0]} gets them"
             warn(Problem(where, expected, f"{header.bits}, which are rounded", fix, "depth", warning=True))
 
 
 def _scaled_by_range(kind: Image, name: str, pixels: np.ndarray, row: int, deep: bool) -> np.ndarray:
-    """Scale pixels to 0–1 by the declared range, or convert them to 8 bits.
+    """Scale pixels to 0–1 by the declared range, and convert them to 8 bits unless ``deep``.
 
     Raises:
         DataError: for numbers outside of the range.
