@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from outcomes import message
-from polyhead import PolyheadError
+from polyhead import Boxes, Feed, Image, Keypoints, PolyheadError, open_store, pack
 from polyhead.columns.mask_values import Polygons
 from polyhead.readers.findings import SAY_DROP
 from polyhead.readers.yolo import read_yolo
@@ -367,6 +367,37 @@ class TestYaml:
             text, "0 0.5 0.5 0.5 0.5 0.5 0.5 7 0 0 0\n0 0.4 0.5 0.5 0.5 0.5 0.5 1 0 0 0", invalid="drop"
         )
         assert column(rows, "keypoints")[0].tolist() == [[[0, 0, 0], [0, 0, 0]], [[30, 20, 1], [0, 0, 0]]]
+
+    def test_points_that_a_mirrored_image_exchanges(self, written, tmp_path):
+        text = "train: images\nnames: [cat]\nkpt_shape: [3, 3]\n"
+        line = "0 0.5 0.5 0.5 0.5 0.5 0.5 2 0.2 0.5 2 0.8 0.5 2"
+        rows = written(text + "flip_idx: [0, 2, 1]\nkpt_names: {0: [nose, ear, eye]}", line)
+        pack(rows, tmp_path / "a.store")
+        for source in (rows, open_store(tmp_path / "a.store"), rows.concat(rows)):
+            about = source.about("keypoints")
+            assert (about.points, about.pairs) == (("nose", "ear", "eye"), ((1, 2),))
+        head = Keypoints(3, column="keypoints", each="boxes")
+        heads = {"boxes": Boxes(1), "pose": head}
+        feed = Feed(rows, inputs={"image": Image(40, 60)}, heads=heads)
+        assert feed.heads["pose"].inner.pairs == ((1, 2),)
+        unlike = written(text + "flip_idx: [1, 0, 2]\nkpt_names: [left ear, nose, right ear]", line)
+        assert unlike.about("keypoints").points == ("left ear", "nose", "right ear")
+        both = rows.only(["keypoints"]).concat(unlike.only(["keypoints"]))
+        assert message(lambda: both.about("keypoints")) == (
+            "column `keypoints`: expected the same keypoints in all sources, ['nose', 'ear', 'eye'] as in source 0, "
+            "got ['left ear', 'nose', 'right ear'] in source 1. If they mean the same, give point_names= and "
+            "skeleton= to the head."
+        )
+
+    @pytest.mark.parametrize("flipped", ["[1, 2, 0]", "[0, 2]", "[0, 0, 1]", "7", "[a, b, c]", "[0, 3, 1]"])
+    def test_a_flip_idx_that_cannot_be_read_is_left_out(self, written, flipped):
+        text = f"train: images\nnames: [cat]\nkpt_shape: [3, 2]\nflip_idx: {flipped}\n"
+        rows = written(text, "0 0.5 0.5 0.5 0.5 0.5 0.5 -1 0.5 0.8 0.5")
+        assert rows.about("keypoints").pairs is None
+        assert rows.report.warnings[0].expected == (
+            "each number from 0 to 2 once, with left and right points exchanged"
+        )
+        assert column(rows, "keypoints")[0][..., 2].tolist() == [[2, 0, 2]]  # a negative number is no point
 
     @pytest.mark.parametrize(
         ("text", "words"),

@@ -70,10 +70,10 @@ class Keypoints(Coordinates):
         normalized: the model predicts coordinates in 0–1 of the image's size rather than in pixels.
         column_normalized: the column has coordinates in 0–1 of the image's size; by default as ``normalized``.
         pairs: pairs of left and right points, as ``[(1, 2), (3, 4)]``: they are swapped when the image is flipped
-            left-right. By default, points whose names differ only in left and right, such as ``left_eye`` and
-            ``right_eye``, or ``LHip`` and ``RHip``.
-        point_names: the name of each point, for previews; by default the names in the annotation file, if it is a COCO
-            file.
+            left-right. By default, those of ``flip_idx`` in the data YAML of YOLO, or points whose names differ only in
+            left and right, such as ``left_eye`` and ``right_eye``, or ``LHip`` and ``RHip``.
+        point_names: the name of each point, for previews; by default the names in the annotation file: in a COCO file,
+            or as ``kpt_names`` in the data YAML of YOLO.
         skeleton: the pairs of points that previews connect by lines, as ``[(0, 1), (1, 2)]``; by default those in the
             annotation file, if it is a COCO file.
 
@@ -124,14 +124,15 @@ class Keypoints(Coordinates):
         return (self.points, 2)
 
     def with_facts(self, column: Column) -> Self:
-        changes: dict[str, Any] = {}
-        if not (self.point_names and self.skeleton):
-            about = column.about()
-            if not self.point_names and len(about.points or ()) == self.points:
-                changes["point_names"] = about.points
-            if not self.skeleton and all(max(line) < self.points for line in about.skeleton or ()):
-                changes["skeleton"] = about.skeleton or ()
-        if not self.pairs:
+        if self.point_names and self.skeleton and self.pairs:
+            return self
+        about, changes = column.about(), dict[str, Any]()
+        if not self.point_names and len(about.points or ()) == self.points:
+            changes["point_names"] = about.points
+        for argument, pairs in (("skeleton", about.skeleton or ()), ("pairs", about.pairs or ())):
+            if not getattr(self, argument) and all(max(pair) < self.points for pair in pairs):
+                changes[argument] = pairs
+        if not (self.pairs or changes.get("pairs")):
             changes["pairs"] = left_and_right(changes.get("point_names", self.point_names))
         return self.fixed(**changes)
 

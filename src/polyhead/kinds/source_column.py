@@ -19,6 +19,7 @@ class About(NamedTuple):
         exif: for images, whether annotations were made with the Exif orientation ``"applied"`` or ``"ignored"``.
         points: for keypoints, the name of each point.
         skeleton: for keypoints, the pairs of points that are connected by lines, counted from 0.
+        pairs: for keypoints, the pairs of left and right points, counted from 0.
 
     >>> About(("cat", "dog")).classes
     ('cat', 'dog')
@@ -29,6 +30,7 @@ class About(NamedTuple):
     exif: str | None = None
     points: tuple[str, ...] | None = None
     skeleton: tuple[tuple[int, int], ...] | None = None
+    pairs: tuple[tuple[int, int], ...] | None = None
 
 
 class Origins(NamedTuple):

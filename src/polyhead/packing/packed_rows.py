@@ -236,9 +236,9 @@ def _facts_in_manifest(rows: Source, name: str) -> Spec:
     except DataError:
         return {}
     facts = {key: list(value) if isinstance(value, tuple) else value for key, value in about.items() if value}
-    if "skeleton" in facts:
-        facts["skeleton"] = [list(pair) for pair in facts["skeleton"]]
-    listed = [value for key, value in facts.items() if key != "skeleton"]
+    of_pairs = facts.keys() & {"skeleton", "pairs"}
+    facts |= {key: [list(pair) for pair in facts[key]] for key in of_pairs}
+    listed = [value for key, value in facts.items() if key not in of_pairs]
     plain = all(isinstance(entry, (str, int, float)) for value in listed for entry in value)
     return {"about": facts} if facts and plain else {}
 

@@ -36,6 +36,7 @@ ODDITIES = {
     "mask-short": "polygons with fewer than three corners left out",
     "keypoint-outside": "objects with keypoints outside",
     "skeleton": "skeletons that cannot be read left out",
+    "flip-idx": "flip_idx that cannot be read left out",
     "line-twice": "duplicate lines",
     "file-twice": "duplicate files",
     "file-name": "names of missing files",

@@ -62,7 +62,8 @@ def read_yolo(
     - ``labels``: the names of the classes; ``categories``: each of them once, for `MultiLabel`. By default
       ``Categorical`` and ``MultiLabel`` use all classes of the data YAML, in its order.
     - ``masks``, if any line is a polygon: `Polygons` or None.
-    - ``keypoints``, with ``kpt_shape``: float32 ``(k, n, 3)``, x, y in pixels and visibility.
+    - ``keypoints``, with ``kpt_shape``: float32 ``(k, n, 3)``, x, y in pixels and visibility. `Keypoints` exchanges the
+      points that ``flip_idx`` exchanges, and has the names of ``kpt_names``.
 
     Args:
         data: the data YAML, or the folder of the data set, which contains such a file, or images in
@@ -119,7 +120,10 @@ def read_yolo(
     }
     findings.stop()
     wanted_names = [name for number, name in layout.names.items() if number in wanted]
-    about = {"image": About(exif=exif or "applied")}  # the orientation of the size that fractions refer to
+    about = {
+        "image": About(exif=exif or "applied"),  # the orientation of the size that fractions refer to
+        "keypoints": About(points=layout.point_names, pairs=layout.pairs),
+    }
     return Images(columns, findings.warn_and_report(layout.where), wanted_names, about)
 
 
@@ -319,10 +323,14 @@ def _shapes(
 def _keypoints(
     values: Sequence[np.ndarray], shape: tuple[int, int], scale: np.ndarray, where: Any, findings: Findings
 ) -> np.ndarray:
-    """Return keypoints in pixels, float32 ``(M, n, 3)``; if the file has no visibility, (0, 0) means missing."""
+    """Return keypoints in pixels, float32 ``(M, n, 3)``.
+
+    If the file has no visibility, (0, 0) and negative numbers mean missing.
+    """
     keypoints = np.array([v[4:] for v in values], np.float64).reshape(-1, *shape)
     positions = keypoints[..., :2] * scale[:, None]
-    seen = keypoints[..., 2] if shape[1] == 3 else np.where((keypoints[..., :2] != 0).any(axis=2), 2.0, 0.0)
+    given = (keypoints[..., :2] != 0).any(axis=2) & (keypoints[..., :2] >= 0).all(axis=2)
+    seen = keypoints[..., 2] if shape[1] == 3 else np.where(given, 2.0, 0.0)
     for i in np.flatnonzero(~np.isin(seen, (0, 1, 2)).all(axis=1)).tolist():
         findings.leave_out("visibility", where(i), "a visibility of 0, 1 or 2", shown(seen[i].tolist()))
         positions[i] = seen[i] = 0  # treat its keypoints as not labeled

@@ -41,6 +41,8 @@ class Layout(NamedTuple):
         names: the name of each class, by its number.
         classes: some of them, for messages.
         points: the shape of an object's keypoints, ``(n, 2)`` or ``(n, 3)``, or None.
+        point_names: the names of the keypoints, or None.
+        pairs: the pairs of left and right keypoints, counted from 0, or None.
     """
 
     root: str
@@ -51,6 +53,8 @@ class Layout(NamedTuple):
     names: dict[int, str]
     classes: str
     points: tuple[int, int] | None
+    point_names: tuple[str, ...] | None
+    pairs: tuple[tuple[int, int], ...] | None
 
     def short(self, path: str) -> str:
         """Return a path relative to the root."""
@@ -93,7 +97,10 @@ def yolo_layout(
         expected = f"images, files that end in {', '.join(ENDINGS)}"
         raise DataError(Problem(where, expected, f"none in {', '.join(parts)}", code="no-images"))
     folder = home.path if images is None else parts[0]
-    return Layout(folder, where, image_paths, label_paths, orphans, class_names, classes, points)
+    point_names, pairs = (None, None) if points is None else _point_facts(content, points[0], where, findings)
+    return Layout(
+        folder, where, image_paths, label_paths, orphans, class_names, classes, points, point_names, pairs
+    )
 
 
 def _here_or_in(home: Root, folder: Any) -> Any:
@@ -200,6 +207,31 @@ def _points(content: Mapping[str, Any], where: str) -> tuple[int, int] | None:
     return (shape[0], shape[1])
 
 
+def _point_facts(
+    content: Mapping[str, Any], count: int, where: str, findings: Findings
+) -> tuple[tuple[str, ...] | None, tuple[tuple[int, int], ...] | None]:
+    """Read the names of keypoints in ``kpt_names``, and the pairs that ``flip_idx`` exchanges; None without them.
+
+    ``flip_idx`` has, for each point of a mirrored image, the point that it was before. Names that differ between
+    classes are left out, as a head has one of each.
+    """
+    named = content.get("kpt_names")
+    lists: list[Any] = list(named.values()) if isinstance(named, Mapping) else [named]
+    first = lists[0] if lists and isinstance(lists[0], list) else []
+    sound = len(first) == count and all(isinstance(name, str) for name in first)
+    point_names = tuple(first) if sound and all(names == first for names in lists) else None
+    flipped = content.get("flip_idx")
+    if flipped is None:
+        return point_names, None
+    listed = flipped if isinstance(flipped, list) and all(type(i) is int for i in flipped) else []
+    if sorted(listed) != list(range(count)) or any(listed[j] != i for i, j in enumerate(listed)):
+        expected = f"each number from 0 to {count - 1} once, with left and right points exchanged"
+        fix = "It is left out; give pairs= to the head."
+        findings.add("flip-idx", f"{where}, `flip_idx`", expected, shown(flipped), fix, warning=True)
+        return point_names, None
+    return point_names, tuple((i, j) for i, j in enumerate(listed) if i < j)
+
+
 def _image_parts(
     content: Mapping[str, Any], split: str, home: Root, where: str, file: Path | None, folder: Path
 ) -> list[str]:
@@ -222,7 +254,7 @@ def _image_parts(
         raise DataError(Problem(place(file=str(folder)), expected, found, fix, "folder"))
     value = content.get(split)
     if value is None:
-        reserved = ("path", "names", "nc", "kpt_shape", "flip_idx", "download")
+        reserved = ("path", "names", "nc", "kpt_shape", "kpt_names", "flip_idx", "download")
         others = [str(key) for key in content if key not in reserved]
         expected = f"the key {split}, the folder of images"
         found = f"the keys {', '.join(map(str, content))}"

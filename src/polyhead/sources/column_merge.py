@@ -312,21 +312,27 @@ def merged_facts(name: str, facts: Sequence[About]) -> About:
         fix = "Make one feed for each, or give all readers the same exif=."
         found = 'exif="applied" and exif="ignored"'
         raise DataError(Problem(place(column=name), "the same exif= in all sources", found, fix, "turned"))
-    points, skeleton = _merged_points(name, facts)
-    return merged._replace(exif=next(iter(orientations), None), points=points, skeleton=skeleton)
+    lines = next((about.skeleton for about in facts if about.skeleton is not None), None)
+    points = _same_in_all(name, "keypoints", "point_names= and skeleton=", [about.points for about in facts])
+    pairs = _same_in_all(
+        name, "pairs of left and right keypoints", "pairs=", [about.pairs for about in facts]
+    )
+    return merged._replace(exif=next(iter(orientations), None), points=points, skeleton=lines, pairs=pairs)
 
 
-def _merged_points(name: str, facts: Sequence[About]) -> tuple[Any, Any]:
-    """Return the names of keypoints and the lines between them; raise if sources name them differently."""
-    named = [(i, about.points) for i, about in enumerate(facts) if about.points is not None]
-    for i, points in named:
-        if points != named[0][1]:
-            first, other = (shown(list(p or ())) for p in (named[0][1], points))
-            fix = "If they mean the same, give point_names= and skeleton= to the head."
-            expected = f"the same keypoints in all sources, {first} as in source {named[0][0]}"
-            raise DataError(Problem(place(column=name), expected, f"{other} in source {i}", fix, "points"))
-    lines = [about.skeleton for about in facts if about.skeleton is not None]
-    return (named[0][1] if named else None), (lines[0] if lines else None)
+def _same_in_all(name: str, what: str, arguments: str, facts: Sequence[Any]) -> Any:
+    """Return what the sources that know it say about keypoints; raise if they differ."""
+    known = [(i, fact) for i, fact in enumerate(facts) if fact is not None]
+    for i, fact in known:
+        if fact != known[0][1]:
+            fix = f"If they mean the same, give {arguments} to the head."
+            expected = (
+                f"the same {what} in all sources, {shown(list(known[0][1]))} as in source {known[0][0]}"
+            )
+            raise DataError(
+                Problem(place(column=name), expected, f"{shown(list(fact))} in source {i}", fix, "points")
+            )
+    return known[0][1] if known else None
 
 
 def _within(part: About, whole: About) -> bool:

@@ -100,8 +100,10 @@ class Store(Arrays):
             tuple(saved[key]) if isinstance(saved.get(key), list) else None for key in ("classes", "values")
         )
         points = tuple(saved["points"]) if saved.get("points") else None
-        lines = tuple((a, b) for a, b in saved["skeleton"]) if saved.get("skeleton") else None
-        return About(classes, values, saved.get("exif"), points, lines)
+        lines, pairs = (
+            tuple((a, b) for a, b in saved[key]) if saved.get(key) else None for key in ("skeleton", "pairs")
+        )
+        return About(classes, values, saved.get("exif"), points, lines, pairs)
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         lost = str(self.path) if self.manifest["polyhead_store"] == WITHOUT_ORIGINS else ""
