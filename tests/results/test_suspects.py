@@ -146,7 +146,8 @@ def test_suspects_have_the_index_of_the_frame():
     pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(4)
     true = rng.normal(size=60)
-    frame = pd.DataFrame({"said": true + rng.normal(0, 0.01, 60), "y": true}, index=rng.permutation(60) + 100)
+    index = pd.Index(rng.permutation(60) + 100, dtype="int16", name="house")
+    frame = pd.DataFrame({"said": true + rng.normal(0, 0.01, 60), "y": true}, index=index)
     frame.loc[[107, 131], "y"] += 5
     tensor = keras.Input((1,), name="said")
     model = keras.Model(tensor, {"y": keras.layers.Activation("linear", name="y")(tensor)})
@@ -156,6 +157,7 @@ def test_suspects_have_the_index_of_the_frame():
     for found in (ph.evaluate(model, feed, intervals=None), parts[0].join(parts[1])):
         table = found.suspects("y", 2).to_pandas()
         assert sorted(table.index) == [107, 131]
+        assert (table.index.name, table.index.dtype) == ("house", "int16")
         assert frame.loc[table.index, "y"].to_numpy() == pytest.approx(table["label"].to_numpy(), rel=1e-6)
         assert table.columns.tolist() == ["row", "label", "predicted", "disagreement"]
         assert str(found.suspects("y")).splitlines()[0].split()[:2] == ["row", "index"]

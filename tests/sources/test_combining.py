@@ -238,6 +238,16 @@ def test_concat_of_concat_and_of_disks():
     assert both.column("x") is None
 
 
+def test_concat_of_parts_of_a_frame_has_their_index():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"x": range(4)}, index=pd.Index([7, 5, 6, 4], name="house"))
+    first, last = ph.read_table(frame[2:]), ph.read_table(frame[:2])
+    assert first.concat(last).pandas_index(np.array([3, 0])).equals(frame.index[[1, 2]])
+    assert first.concat(last).pandas_index(np.array([3])).name == "house"
+    assert first.concat(first).pandas_index(np.array([3])) is None
+    assert first.concat(ph.read_table({"x": [1]})).pandas_index(np.array([0])) is None
+
+
 def test_concat_takes_columns_in_the_order_of_the_first():
     a, b = Arrays({"x": np.zeros(1), "y": np.ones(1)}), Arrays({"y": np.ones(1), "x": np.zeros(1)})
     assert a.concat(b).columns == ("x", "y")

@@ -217,7 +217,6 @@ def absent_columns(
     """
     columns = source.columns
     available = set(columns)
-    index = getattr(source.pandas_index(np.zeros(0, np.int64)), "names", ())
     problems = []
     for word, kinds in (("input", inputs), ("head", heads)):
         for name, used in kinds.items():
@@ -231,7 +230,7 @@ def absent_columns(
                         f"The model was trained with this name: rename the column of the data to `{column}`."
                     )
                 near = similar(column, columns)
-                if column in index:
+                if column in getattr(source.pandas_index(np.zeros(0, np.int64)), "names", ()):
                     near, fix = "", "It is the index: give frame.reset_index()."
                 expected = f"a column `{column}` among {listed(columns) or 'none'}"
                 where = place(input=name) if word == "input" else place(head=name)

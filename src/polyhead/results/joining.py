@@ -56,6 +56,14 @@ class JoinedRows:
                     column[i] = value
         return names
 
+    def pandas_index(self, rows: np.ndarray) -> Any:
+        """As `RowJudges.pandas_index`; None if one of the evaluations has none."""
+        parts = [(at, part.pandas_index(indices)) for part, at, indices in self._by_part(rows)]
+        if not parts or any(index is None for _, index in parts):
+            return None
+        order = np.argsort(np.concatenate([at for at, _ in parts]))
+        return parts[0][1].append([index for _, index in parts[1:]])[order]
+
     def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
         """As `RowJudges.in_originals`."""
         columns = tuple(list(column) for column in values)

@@ -106,8 +106,12 @@ class RowJudges:
         named = {name: column.to_pylist() for name, column in columns.items()}
         if named["id"] == self._feed.source.ids_of(rows).tolist():
             del named["id"]
-        index = self._feed.source.pandas_index(rows)
+        index = self.pandas_index(rows)
         return named if index is None else {**named, "index": index.tolist()}
+
+    def pandas_index(self, rows: np.ndarray) -> Any:
+        """The index of rows ``(n,)`` in the pandas frame they come from; None without one, and after pickling."""
+        return None if self._feed is None else self._feed.source.pandas_index(rows)
 
     def in_originals(self, name: str, rows: np.ndarray, *values: Sequence[Any]) -> tuple[list[Any], ...]:
         """Map boxes or points from the model's images to pixels of the original images, as in predictions.

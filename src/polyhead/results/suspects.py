@@ -53,6 +53,8 @@ class Suspects(tuple[Suspect, ...]):
     head: str
     _rows: Any
     _indices: list[int]
+    _index: Any
+    """Their index in the pandas frame that was evaluated, or None."""
 
     @classmethod
     def of(cls, evaluation: Any, rows: Any, head: str, n: int | None) -> Suspects:
@@ -76,6 +78,7 @@ class Suspects(tuple[Suspect, ...]):
             for k, i in enumerate(order.tolist())
         )
         suspects.head, suspects._rows, suspects._indices = head, rows, indices.tolist()
+        suspects._index = rows.pandas_index(indices)
         return suspects
 
     @property
@@ -92,8 +95,8 @@ class Suspects(tuple[Suspect, ...]):
         names = [name for name in self._more if name != "index"]
         columns = ["row", *names, "label", "predicted", "disagreement"]
         frame = pd.DataFrame([_record(suspect) for suspect in self], columns=columns)
-        if "index" in self._more:
-            frame.index = pd.Index([suspect.names.get("index") for suspect in self])
+        if self._index is not None:
+            frame.index = self._index
         return frame
 
     @property

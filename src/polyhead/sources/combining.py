@@ -8,7 +8,8 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 
@@ -154,6 +155,18 @@ class Concat(_CachingView):
                 origins.files[i] = file
             origins = origins._replace(lost=origins.lost or part.lost, kept=origins.kept or part.kept)
         return origins if any_known else None
+
+    @cached_property
+    def _index(self) -> Any:
+        """The index of all rows if each source has one of pandas, and no label is in two of them; else None."""
+        parts = [source.pandas_index(np.arange(len(source))) for source in self.sources]
+        if any(part is None for part in parts):
+            return None
+        index = parts[0].append(parts[1:])
+        return index if index.is_unique else None
+
+    def pandas_index(self, ids: np.ndarray) -> Any:
+        return None if self._index is None else self._index[ids]
 
     def only(self, columns: Sequence[str]) -> Concat:
         self._require(columns)
