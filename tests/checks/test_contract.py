@@ -269,6 +269,21 @@ def test_a_model_that_cannot_be_called_says_what_it_was_given():
     assert "x (4,), z (2,)" in str(report)
 
 
+def test_columns_for_a_model_with_one_input_are_told_to_be_joined():
+    data = {"age": np.arange(8.0), "fare": np.arange(8.0), "a": np.arange(8) % 2}
+    feed = ph.Feed(data, inputs=["age", "fare"], heads={"a": ph.Binary()})
+    x = keras.Input((2,), name="facts")
+    (problem,) = feed.check(keras.Model(x, keras.layers.Dense(1, name="a")(x))).problems
+    assert str(problem) == (
+        "model: expected inputs `age`, `fare`, got one input `facts` (2,). For a model with one input, join the "
+        'columns: inputs={"facts": ph.Array(column=["age", "fare"])}.'
+    )
+    (problem,) = feed.check(keras.Sequential([keras.layers.Dense(1)])).problems
+    assert problem.fix.endswith('join the columns: inputs={"x": ph.Array(column=["age", "fare"])}.')
+    wider = keras.Input((3,), name="facts")
+    assert len(feed.check(keras.Model(wider, keras.layers.Dense(1, name="a")(wider))).problems) == 3
+
+
 class Returns(keras.Model):
     """A subclassed model whose layers have the names of heads, which its outputs do not."""
 

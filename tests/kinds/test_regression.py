@@ -219,8 +219,9 @@ def test_shapes_that_are_none(shape):
 
 
 def test_declarations_that_cannot_be():
-    assert refusal(Embedding, 1) == "Embedding(shape): expected a length of at least 2, got (1,)."
-    assert refusal(Embedding, (2, 2)) == "Embedding(shape): expected a length of at least 2, got (2, 2)."
+    for shape in (1, (2, 2)):
+        told = f"got {Regression(shape).shape}. Say the length of the vectors, as Embedding(128)."
+        assert refusal(Embedding, shape) == f"Embedding(shape): expected a length of at least 2, {told}"
     assert refusal(Embedding, 2, elementwise=True) == (
         "Embedding(elementwise=): expected False, as a vector has one direction, got True."
     )

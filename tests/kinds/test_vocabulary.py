@@ -85,7 +85,7 @@ def test_the_list_comes_in_any_form_and_goes_through_json():
 def test_what_is_no_word():
     kind = resolved(Array(vocabulary=WORDS), ["Lima"])
     numbers = (
-        "Numbers need no vocabulary=; if they are names, turn them into text: [str(one) for one in column]."
+        "Numbers need no vocabulary=; if they are ids, turn them into text: [str(one) for one in column]."
     )
     for column in (["Lima", 3.5], np.array(["Lima", 3.5], object)):
         assert message(kind.encode, column) == f"head `h`, row 1: expected words, got 3.5. {numbers}"
@@ -120,7 +120,7 @@ def test_missing_rows_are_not_listed_beside_wrong_ones():
     with pytest.raises(ph.DataError) as caught:
         ph.Feed(data, inputs={"c": Array(vocabulary="auto")}, heads={"y": ph.Regression()})
     assert str(caught.value) == (
-        "input `c`, row 1: expected words, got True. Numbers need no vocabulary=; if they are names, turn them into "
+        "input `c`, row 1: expected words, got True. Numbers need no vocabulary=; if they are ids, turn them into "
         "text: [str(one) if one is not None else None for one in column]. Likewise row 2."
     )
 

@@ -53,3 +53,13 @@ def test_a_word_beyond_the_first_rows_has_its_row():
     feed = ph.Feed(data, inputs={"v": ph.Array(column=["a", "b"])}, heads={"y": ph.Regression()})
     with pytest.raises(ph.DataError, match="input `v`, row 4321: expected numbers in column `b`, got 'x'"):
         list(feed)
+
+
+def test_labels_in_columns_of_0_and_1_have_the_names_of_the_columns():
+    data = {"x": np.arange(3.0), "red": [0, 1, None], "round": [1, 1, 0], "both": np.eye(3)[:, :2]}
+    heads = {"tags": ph.MultiLabel(column=["red", "round"]), "ids": ph.MultiLabel(column=["both", "round"])}
+    feed = ph.Feed(data, inputs="x", heads=heads)
+    assert feed.heads["tags"].names == ("red", "round")
+    assert feed.heads["ids"].names == (0, 1, 2)
+    np.testing.assert_array_equal(feed.peek()[1]["tags"], [[0, 1], [1, 1], [0, 0]])
+    np.testing.assert_array_equal(feed.peek()[2]["tags"], [[1, 1], [1, 1], [0, 1]])

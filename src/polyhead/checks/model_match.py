@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
-from polyhead.errors import WARNINGS, Problem, Report, counted, hints, place, similar
+from polyhead.errors import WARNINGS, Problem, Report, counted, hints, listed, place, similar
 from polyhead.keras_bridge.structure import Path, Structure, leaves, makes_own_loss, rebuild
 from polyhead.kinds import Head, Input
 from polyhead.kinds.output_layers import layer_names
@@ -55,7 +55,11 @@ def match_model(
     if failure is not None:
         return Fit((failure,))
     input_shapes = {name: kind.shape for name, kind in inputs.items()}
-    input_names, problems, notes = _match_names("input", model_tensors(leaves(x), model), input_shapes)
+    tensors = model_tensors(leaves(x), model)
+    input_names, problems, notes = _match_names("input", tensors, input_shapes)
+    if problems and len(tensors) == 1 and (joined := _columns_joined(inputs, tensors[0])):
+        found = f"one input {tensors[0]}"
+        problems = [Problem("model", f"inputs {', '.join(f'`{name}`' for name in inputs)}", found, joined)]
     taken = rebuild(x, lambda path, _: input_names.get(path))
     if not heads:
         return Fit(tuple(problems), tuple(notes), Structure(taken, {}))
@@ -120,7 +124,20 @@ def _signature(model: Any, inputs: Mapping[str, Input], batch_size: int) -> tupl
     expected = (
         f"one that takes {ways} of {', '.join(f'{name} {kind.shape}' for name, kind in inputs.items())}"
     )
-    return None, None, Problem("model", expected, found, "Build the model first, or fix its call().")
+    fix = hints("Build the model first, or fix its call().", _columns_joined(inputs))
+    return None, None, Problem("model", expected, found, fix)
+
+
+def _columns_joined(inputs: Mapping[str, Input], tensor: ModelTensor | None = None) -> str:
+    """Say how to join the columns of several inputs for a model with one input; empty if it has another width."""
+    shapes = [kind.shape for kind in inputs.values()]
+    if len(shapes) < 2 or any(len(shape) != 1 for shape in shapes):
+        return ""
+    if tensor is not None and not fits((sum(size for (size,) in shapes),), tensor.shape):
+        return ""
+    name = tensor.names[0] if tensor is not None and tensor.names else "x"
+    columns = listed([f'"{column}"' for key, kind in inputs.items() for column in kind.columns(key)])
+    return f'For a model with one input, join the columns: inputs={{"{name}": ph.Array(column=[{columns}])}}.'
 
 
 def _called_with(model: Any, x: Any) -> tuple[Any, bool]:

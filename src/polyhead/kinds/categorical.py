@@ -177,7 +177,7 @@ class MultiLabel(Classes):
 
     Attributes:
         classes: the number of classes, or their names in order; by default the classes that the source declares, in its
-            order, else the distinct labels, sorted.
+            order; for one column of 0 and 1 a label, the names of the columns; else the distinct labels, sorted.
         elementwise: one weight for each label rather than one per row; by default only if some rows have both missing
             and present labels.
         threshold: the least probability that counts as a label in predictions; `Evaluation.tune` finds the best one.
@@ -235,7 +235,8 @@ class MultiLabel(Classes):
         table = isinstance(probe, np.ndarray) and probe.ndim == 2
         if head.classes is None:
             if table and (head._flags or not self._holds_labels(column)):
-                head = head.fixed(classes=probe.shape[1])
+                columns, width = self.columns(""), probe.shape[1]
+                head = head.fixed(classes=columns if 1 < len(columns) == width else width)
             elif head._flags:
                 rows = (row for piece in over(column, plain) for row in piece)
                 labeled = next(row for row in rows if not is_missing(row, self.missing))

@@ -215,7 +215,8 @@ class Embedding(Regression):
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.shape) != 1 or self.shape[0] < 2:
-            raise ContractError(Problem("Embedding(shape)", "a length of at least 2", shown(self.shape)))
+            fix = "Say the length of the vectors, as Embedding(128)."
+            raise ContractError(Problem("Embedding(shape)", "a length of at least 2", shown(self.shape), fix))
         if self.elementwise:
             expected = "False, as a vector has one direction"
             raise ContractError(Problem("Embedding(elementwise=)", expected, "True"))

@@ -108,7 +108,7 @@ def _one_word(value: Any, row: int) -> str:
         return NOTHING
     if times_fix(value):
         raise BadValue(row, "words", shown(value), f"Leave out vocabulary=. {times_fix(value)}")
-    fix = "Numbers need no vocabulary=; if they are names, turn them into text: [str(one) for one in column]."
+    fix = "Numbers need no vocabulary=; if they are ids, turn them into text: [str(one) for one in column]."
     number = is_number(value) or isinstance(value, (bool, np.bool_))
     raise BadValue(row, "words", shown(value), fix if number else "")
 
