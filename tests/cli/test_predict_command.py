@@ -141,3 +141,15 @@ def test_the_columns_of_the_file_that_was_written_are_listed(tmp_path):
     for name, columns in (("o.csv", "id"), ("o.parquet", "id, mask")):
         done = run(tmp_path / "m.keras", f"{tmp_path / 'mine.py'}:rows", "-o", tmp_path / name)
         assert (done.exit_code, done.stdout) == (0, f"{tmp_path / name}: 2 rows, {columns}\n")
+
+
+def test_a_class_that_keras_does_not_find_is_named_and_where_it_has_to_be(saved, tmp_path):
+    class Mine(keras.Model):
+        pass
+
+    x = keras.Input((1,))
+    Mine(x, keras.layers.Dense(1)(x)).save(tmp_path / "mine.keras")
+    done = run(tmp_path / "mine.keras", saved[0] / "rows.parquet", "-o", tmp_path / "o.csv")
+    assert "Keras cannot load it: Could not locate class 'Mine'." in done.stderr
+    assert done.stderr.endswith("Then give the data as FILE.PY:NAME of a file that defines or imports it.\n")
+    assert "config" not in done.stderr

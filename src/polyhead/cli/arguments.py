@@ -129,8 +129,10 @@ def load_saved_model(path: Path) -> Any:
     try:
         return keras.saving.load_model(path)
     except Exception as error:  # Keras, h5py and the user's classes can raise anything
-        lines = str(error).strip().splitlines()
-        fail(f"{path}: Keras cannot load it: {lines[0] if lines else type(error).__name__}")
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        found, config, _ = lines[0].partition(" Full object config")
+        fix = " Then give the data as FILE.PY:NAME of a file that defines or imports it." if config else ""
+        fail(f"{path}: Keras cannot load it: {found}{fix}")
 
 
 def _as_model(text: str, value: Any) -> Any:
