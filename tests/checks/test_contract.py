@@ -104,7 +104,7 @@ def test_a_wrong_head_hides_no_mistake_in_another():
             "probabilities"
         ],
         "head `g`": [
-            "expected a loss with one value a row, as labels are missing or weighted, got one number for the "
+            "expected a loss with one value a row, as labels can be missing or are weighted, got one number for the "
             "whole batch",
             'expected metrics with different names, other than "loss", got mae',
         ],
@@ -136,7 +136,7 @@ def test_of_a_model_that_was_compiled_by_hand_losses_are_checked_beside_wrong_ou
 @pytest.mark.parametrize(
     ("loss", "finding"),
     [
-        (per_batch, "a loss with one value a row, as labels are missing or weighted"),
+        (per_batch, "a loss with one value a row, as labels can be missing or are weighted"),
         (lambda y, p: y[:, 0] - p, "a loss that compares each label with its own output"),
     ],
 )

@@ -743,8 +743,8 @@ def test_a_loss_of_one_number_cannot_leave_out_what_is_missing(loss):
     with pytest.raises(ph.ContractError) as error:
         ph.compile(build(feed, {"gap": dense(1)}), feed, optimizer="sgd")
     assert str(error.value) == (
-        "head `gap`: expected a loss with one value a row, as labels are missing or weighted, got one number for "
-        "the whole batch. Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their "
+        "head `gap`: expected a loss with one value a row, as labels can be missing or are weighted, got one number "
+        "for the whole batch. Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their "
         "weights."
     )
     whole = ph.Feed(DATA, inputs="x", heads={"share": ph.Regression(loss=loss)})

@@ -358,7 +358,7 @@ def test_a_metric_of_a_whole_batch_is_refused_where_labels_are_missing(metric):
     complete, rare = feed(DATA["price"]), feed(np.where(X[:, 1] > 0, DATA["price"], np.nan))
     name = getattr(metric, "name", None) or metric.__name__
     words = (
-        "head `price`: expected a metric with one value a row, as labels are missing or weighted, got "
+        "head `price`: expected a metric with one value a row, as labels can be missing or are weighted, got "
         f"{name}, one number for the whole batch. Average over the axes of one row only, as axis=-1: polyhead averages "
         "over rows, by their weights."
     )
@@ -452,9 +452,9 @@ def test_a_metric_without_weights_and_of_several_values():
             use()
         for name in ("price", "other"):
             assert (
-                f"head `{name}`: expected a metric that takes weights, as labels are missing or weighted in this feed, "
-                "got Highest, whose update_state has no sample_weight. Write update_state(self, y_true, y_pred, "
-                "sample_weight=None): rows of weight 0 do not count."
+                f"head `{name}`: expected a metric that takes weights, as labels can be missing or are weighted in "
+                "this feed, got Highest, whose update_state has no sample_weight. Write update_state(self, y_true, "
+                "y_pred, sample_weight=None): rows of weight 0 do not count."
             ) in str(error.value)
 
 

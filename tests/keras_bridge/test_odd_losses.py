@@ -240,8 +240,8 @@ def test_a_loss_that_joins_rows_is_refused_where_labels_are_missing(loss, width)
     with pytest.raises(ph.ContractError) as error:
         problem(column, ph.Regression(width, loss=loss), layers.Dense(width, name="y"))
     assert str(error.value).startswith(
-        "head `y`: expected a loss with one value a row, as labels are missing or weighted, got one number for the "
-        "whole batch."
+        "head `y`: expected a loss with one value a row, as labels can be missing or are weighted, got one number for "
+        "the whole batch."
     )
 
 
@@ -530,6 +530,19 @@ def test_dice_of_a_whole_batch_is_refused_with_the_axes_that_help():
     head = ph.Mask(size=(6, 6), loss=keras.losses.Dice(), metrics=[])
     with pytest.raises(ph.ContractError, match=r"head `y`: .* Say axis=\(1, 2, 3\), which gives one value"):
         problem(column, head, layers.Conv2D(1, 1, activation="sigmoid", name="y"), x=IMAGES)
+
+
+def test_dice_of_class_ids_is_refused_with_a_function_that_trains():
+    ids, output = DRAWN.sum(-1), layers.Conv2D(3, 1, activation="softmax", name="y")
+    refused = ph.Mask(3, loss=keras.losses.Dice(axis=(1, 2, 3)), metrics=[])
+    with pytest.raises(ph.ContractError, match="one-hot labels, these are class ids") as error:
+        problem(ids, refused, output, x=IMAGES)
+    call = str(error.value).partition("returns ")[2].partition(". Say")[0]
+    loss = eval(f"lambda y_true, y_pred: {call}", {"keras": keras})
+    model, feed, pred = problem(ids, ph.Mask(3, loss=loss, metrics=[]), output, x=IMAGES, batch_size=4)
+    drawn, axes = np.eye(3)[ids], (1, 2, 3)
+    sizes = pred.sum(axes) + drawn.sum(axes)
+    assert logged(model, feed) == pytest.approx((1 - 2 * (pred * drawn).sum(axes) / sizes).mean(), rel=1e-3)
 
 
 # Without a label -----------------------------------------------------------------------------------------

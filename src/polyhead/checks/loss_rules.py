@@ -11,6 +11,7 @@ import numpy as np
 
 from polyhead.errors import Problem, place
 from polyhead.kinds import Head
+from polyhead.kinds.keras_names import OVERLAP_LOSSES
 
 _MEANS = ("sum_over_batch_size", "mean")
 
@@ -96,10 +97,10 @@ def losses_too_coarse(
             continue
         if not shape:
             fix = "Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their weights."
-            if loss.name in ("dice", "tversky") and len(head.shape) > 1:
+            if loss.name in OVERLAP_LOSSES and len(head.shape) > 1:
                 axes = tuple(range(1, len(head.shape) + 1))
                 fix = f"Say axis={axes}, which gives one value for each image."
-            expected = "a loss with one value a row, as labels are missing or weighted"
+            expected = "a loss with one value a row, as labels can be missing or are weighted"
             yield Problem(place(head=name), expected, "one number for the whole batch", fix)
             continue
         wanted = head.weight_shape[:-1] if loss.whole_vectors else head.weight_shape

@@ -144,7 +144,7 @@ def _check_reductions(name: str, head: Head, metrics: Iterable[Any], by_hand: bo
             if problem := too_fine(name, head, weights, shape, "metric"):
                 yield replace(problem, found=f"{metric.name}, with {problem.found}", code="metric")
         elif shape == ():
-            expected = "a metric with one value a row, as labels are missing or weighted"
+            expected = "a metric with one value a row, as labels can be missing or are weighted"
             fix = "Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their weights."
             found = f"{metric.name}, one number for the whole batch"
             yield Problem(place(head=name), expected, found, fix, "metric", warning=by_hand)
@@ -161,7 +161,9 @@ def _check_signatures(metrics: Mapping[str, Iterable[Any]]) -> Iterator[Problem]
     for head, of_head in metrics.items():
         for metric in of_head:
             if not weights_parameter(type(metric).update_state):
-                expected = "a metric that takes weights, as labels are missing or weighted in this feed"
+                expected = (
+                    "a metric that takes weights, as labels can be missing or are weighted in this feed"
+                )
                 found = f"{type(metric).__name__}, whose update_state has no sample_weight"
                 fix = "Write update_state(self, y_true, y_pred, sample_weight=None): rows of weight 0 do not count."
                 yield Problem(place(head=head), expected, found, fix, "metric")

@@ -23,6 +23,7 @@ from polyhead.errors import Problem, counted, place, shown
 from polyhead.keras_bridge.identifiers import snake_name
 from polyhead.kinds import Head
 from polyhead.kinds.array_statistics import ArrayStatistics
+from polyhead.kinds.keras_names import ONE_HOT_LOSSES, OVERLAP_LOSSES
 
 _CROSSENTROPIES = re.compile("crossentropy|cross_entropy")
 _PROPER = {
@@ -158,9 +159,8 @@ def _check_loss(
 
 
 def _why_not(loss: str, head: Head, units: int) -> str:
-    if loss.startswith("categorical") and head.dtype == "int32":
-        more = " ph.Categorical(one_hot=True) gives one-hot labels." if hasattr(head.inner, "one_hot") else ""
-        return f"That one reads one-hot labels, these are class ids.{more}"
+    if head.dtype == "int32" and units > 1 and (loss in OVERLAP_LOSSES or loss.startswith("categorical")):
+        return f"That one reads one-hot labels, these are class ids.{_one_hot_way(loss, head, units)}"
     if loss.startswith("sparse_"):
         return "That one reads class ids."
     if loss == "circle":
@@ -172,6 +172,18 @@ def _why_not(loss: str, head: Head, units: int) -> str:
     if "softmax" in head.probabilities:
         return "That one does not read one class of several."
     return "These labels are 0 and 1."
+
+
+def _one_hot_way(loss: str, head: Head, units: int) -> str:
+    """Say how a loss gets one-hot labels, unless another loss is the same for class ids."""
+    if hasattr(head.inner, "one_hot") and loss in ONE_HOT_LOSSES:
+        return " ph.Categorical(one_hot=True) gives one-hot labels."
+    if loss == "categorical_crossentropy" or loss not in (*OVERLAP_LOSSES, *ONE_HOT_LOSSES):
+        return ""
+    axes = f", axis={tuple(range(1, len(head.output_shape) + 1))}" if loss in OVERLAP_LOSSES else ""
+    one_hot = f'keras.ops.one_hot(keras.ops.cast(y_true, "int32"), {units})'
+    call = f"keras.losses.{loss}({one_hot}, y_pred{axes})"
+    return f" Say loss= a function of (y_true, y_pred) that returns {call}."
 
 
 def _check_reach(where: str, head: Head, applied: str | None, seen: ArrayStatistics) -> Iterator[Problem]:

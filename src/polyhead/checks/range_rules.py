@@ -7,7 +7,7 @@ from typing import Any
 
 from polyhead.errors import Problem
 from polyhead.kinds.array_statistics import ArrayStatistics
-from polyhead.kinds.keras_names import SIGMOID, SOFTMAX, SPARSE_LOSSES
+from polyhead.kinds.keras_names import OVERLAP_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 
 RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -49,7 +49,7 @@ PROBABILITIES_OF = {
     **dict.fromkeys(("binary_crossentropy", "binary_focal_crossentropy"), SIGMOID),
     **dict.fromkeys(("categorical_crossentropy", "categorical_focal_crossentropy"), SOFTMAX),
     **dict.fromkeys(SPARSE_LOSSES, SOFTMAX),
-    **dict.fromkeys(("dice", "tversky"), (*SIGMOID, *SOFTMAX)),
+    **dict.fromkeys(OVERLAP_LOSSES, (*SIGMOID, *SOFTMAX)),
 }
 """The activations that produce the probabilities that a loss reads."""
 

@@ -24,3 +24,4 @@ ONE_HOT_LOSSES = (
     "kl_divergence",
     "mean_squared_error",
 )
+OVERLAP_LOSSES = ("dice", "tversky")
