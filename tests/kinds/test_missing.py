@@ -22,7 +22,19 @@ from polyhead.kinds.number_advice import times_fix
 NAN = float("nan")
 
 
-@pytest.mark.parametrize("value", [None, NAN, np.float32("nan"), np.float64("nan"), pd.NA, pd.NaT])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        NAN,
+        np.float32("nan"),
+        np.float64("nan"),
+        pd.NA,
+        pd.NaT,
+        np.datetime64("NaT"),
+        np.timedelta64("NaT", "s"),
+    ],
+)
 def test_what_is_missing_without_being_told(value):
     assert is_missing(value)
     assert is_missing(value, marker=-1)

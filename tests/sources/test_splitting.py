@@ -212,6 +212,7 @@ def test_numbers_are_cut_at_quantiles_but_classes_are_not():
         [np.full(2 + i % 2, np.nan) if i % 5 == 0 else np.zeros(2 + i % 2) for i in range(100)],
         np.where(np.arange(100) % 5 == 0, np.nan, 1.0)[:, None],
         np.where(np.arange(100) % 5 == 0, np.datetime64("NaT"), np.datetime64("2024-01-01")),
+        [np.datetime64("2024-01-01" if i % 5 else "NaT") for i in range(100)],
         ["x" if i % 5 else None for i in range(100)],
         Coded(np.where(np.arange(100) % 5 == 0, -1, 0).astype(np.int32), ["x"]),
     ],

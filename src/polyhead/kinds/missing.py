@@ -34,14 +34,14 @@ def is_dense(values: Any) -> bool:
 
 
 def is_missing(value: Any, marker: Any = None) -> bool:
-    """Return whether one value means "no label": None, NaN, a frame's NA, or the marker.
+    """Return whether one value means "no label": None, NaN, NaT, a frame's NA, or the marker.
 
     >>> is_missing(float("nan")), is_missing(-1, -1), is_missing(0)
     (True, True, False)
     """
     if value is None:
         return True
-    if isinstance(value, (float, np.floating)):
+    if isinstance(value, (float, np.floating, np.datetime64, np.timedelta64)):
         return bool(value != value) or (marker is not None and bool(value == marker))
     if type(value).__name__ in ("NAType", "NaTType"):
         return True
