@@ -278,6 +278,8 @@ def test_large_tensors_stay_in_their_pieces(monkeypatch):
         (pa.array([1.5, None], pa.float32()), np.float32, [1.5, None]),
         (pa.array([np.float16(1.5), None], pa.float16()), np.float16, [1.5, None]),
         (pa.array([decimal.Decimal("1.5"), None]), np.float64, [1.5, None]),
+        (pa.array([2**60 + 1], pa.decimal128(38, 0)), np.int64, [2**60 + 1]),
+        (pa.array([10**30], pa.decimal128(38, 0)), np.float64, [1e30]),
         (pa.array([datetime.date(2020, 1, 2), None]), "M8[D]", [datetime.date(2020, 1, 2), None]),
         (pa.array([datetime.time(0, 1)], pa.time32("s")), "m8[s]", [datetime.timedelta(seconds=60)]),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -51,6 +52,8 @@ def from_arrow(data: Any) -> Values:
         # 64-bit offsets, because all chunks together may exceed the 2 GiB that 32-bit offsets can address
         return _coded(data.cast(pa.large_string()).dictionary_encode())
     if is_a.is_decimal(kind):
+        with contextlib.suppress(pa.ArrowInvalid):  # beyond int64
+            return from_arrow(data.cast(pa.int64() if kind.scale == 0 else pa.float64()))
         return from_arrow(data.cast(pa.float64()))
     if is_a.is_time(kind):
         bits = pa.int32() if is_a.is_time32(kind) else pa.int64()

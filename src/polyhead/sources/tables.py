@@ -54,8 +54,8 @@ def read_table(data: Any, *, columns: Sequence[str] | None = None) -> Source:
 
     A column is read and converted when it is first used, and stays in memory: numbers as NumPy arrays (NaN for null),
     text and categories as codes, lists and tensors as arrays, binary as bytes, dates as ``datetime64`` (times with a
-    zone in UTC), decimals as float64, integers of CSV files that 64 bits can't hold, or with zeros in front, as text.
-    Unused columns are not read, except those of text files.
+    zone in UTC), decimals as float64 (as int64 if their type has no decimal places), integers of CSV files that 64 bits
+    can't hold, or with zeros in front, as text. Unused columns are not read, except those of text files.
 
     Args:
         data: a path to a ``.parquet``, ``.csv``, ``.tsv`` (also ``.csv.gz``), ``.arrow``, ``.feather`` or
