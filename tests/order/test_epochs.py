@@ -93,7 +93,11 @@ def test_a_block_is_its_batches_end_to_end(rows, batch, data):
         ),
         (
             {"rows": 5, "batch_size": 8, "drop_remainder": True},
-            "batch_size: expected at most 5, the rows of one shard, as drop_remainder=True drops the rest, got 8.",
+            "batch_size: expected at most 5, the rows, as drop_remainder=True drops the rest, got 8.",
+        ),
+        (
+            {"rows": 5, "batch_size": 8, "drop_remainder": True, "shard": (0, 2)},
+            "batch_size: expected at most 2, the rows of one shard, as drop_remainder=True drops the rest, got 8.",
         ),
         (
             {"rows": 5, "batch_size": 1, "shard": (0, 3)},

@@ -69,13 +69,9 @@ class Order:
         if not 0 <= rank < count:
             raise DataError(Problem("shard", "(rank, count) with 0 <= rank < count", repr(self.shard)))
         if len(self) == 0:
-            raise DataError(
-                Problem(
-                    "batch_size",
-                    f"at most {self.rows // count:,}, the rows of one shard, as drop_remainder=True drops the rest",
-                    f"{self.batch_size:,}",
-                )
-            )
+            rows = f"the rows{' of one shard' if count > 1 else ''}, as drop_remainder=True drops the rest"
+            expected = f"at most {self.rows // count:,}, {rows}"
+            raise DataError(Problem("batch_size", expected, f"{self.batch_size:,}"))
         if self.rows // count < len(self) and not self.drop_remainder:
             expected = f"rows for {len(self):,} steps in each of {count} shards"
             found = f"{counted(self.rows, 'row')} in batches of {self.batch_size}"
