@@ -1,6 +1,7 @@
 import datetime
 import decimal
 import gzip
+import io
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
@@ -136,6 +138,14 @@ def test_a_folder_partitioned_by_a_column(tmp_path):
         (tmp_path / f"year={year}").mkdir()
         pq.write_table(TABLE.select(["size"]), tmp_path / f"year={year}" / "a.parquet")
     assert rows(read_table(tmp_path)) == {"size": [1, 2, 3, 1, 2, 3], "year": [2023] * 3 + [2024] * 3}
+
+
+def test_a_column_without_values_in_some_files_of_a_folder(tmp_path):
+    none, there = [None, None], {"kind": ["cat", None], "n": [1, 2], "tags": [["a"], None]}
+    for name, columns in (("1", dict.fromkeys(there, none)), ("2", there), ("3", dict.fromkeys(there, none))):
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    found = rows(read_table(tmp_path))
+    assert found == {name: none + values + none for name, values in there.items()}
 
 
 def test_the_index_of_pandas_is_no_column(tmp_path):
@@ -601,7 +611,7 @@ def test_paths_that_name_no_file_directly(tmp_path, monkeypatch):
         "$TABLES/a.csv": "Give the whole path: os.path.expandvars(path).",
         tmp_path / "link.csv": f"It is a link to {tmp_path / 'gone.csv'}, which is not there.",
         "s3://tables/a.csv": "Files are read from disk: give a plain path, or the frame from "
-        "pandas.read_parquet(address).",
+        "pandas.read_csv(address).",
     }.items():
         with pytest.raises(DataError) as error:
             ph.read_table(path)
@@ -851,6 +861,10 @@ def test_another_type():
     assert message(lambda: read_table([1, 2])) == (
         "read_table(data): expected a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays, "
         "got a list."
+    )
+    assert message(lambda: read_table(pa.dataset.dataset(TABLE))).endswith("Give data.to_table().")
+    assert message(lambda: read_table(io.StringIO("a\n1\n"))).endswith(
+        "Give its path, or pandas.read_csv(file)."
     )
 
 

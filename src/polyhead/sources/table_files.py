@@ -96,8 +96,9 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
         elif os.path.expandvars(path) != str(path):
             near = "Give the whole path: os.path.expandvars(path)."
         elif path.parts[0].endswith(":"):  # as in s3://, of which Path keeps one slash
+            read = "csv" if ".csv" in path.name.lower() else "parquet"
             near = (
-                "Files are read from disk: give a plain path, or the frame from pandas.read_parquet(address)."
+                f"Files are read from disk: give a plain path, or the frame from pandas.read_{read}(address)."
             )
         elif path.parent.is_dir():
             near = similar(path.name, os.listdir(path.parent))
@@ -226,7 +227,7 @@ def _open_folder(path: Path, where: str) -> Opened:
     data = pds.dataset(
         files, format="parquet", partitioning=pds.partitioning(flavor="hive"), partition_base_dir=str(path)
     )
-    _require_alike(data)
+    data = data.replace_schema(pa.unify_schemas([data.schema, _common_schema(data)]))
     names = list(data.schema.names)
 
     def load(at: int) -> Values | Stored:
@@ -236,21 +237,30 @@ def _open_folder(path: Path, where: str) -> Opened:
     return Opened(where, names, data.count_rows(), load)
 
 
-def _require_alike(data: Any) -> None:
-    """Raise if the files of a folder differ in columns or types, which Arrow would fill in or leave out silently."""
+def _common_schema(data: Any) -> Any:
+    """Return the types of the columns of the files of a folder; a column without any value has the type of the others.
+
+    Raises:
+        DataError: if the files differ in columns or types, which Arrow would fill in or leave out silently.
+    """
     first, *others = data.get_fragments()
     wanted = {field.name: field.type for field in first.physical_schema}
     problems = []
     for other in others:
         fields = {field.name: field.type for field in other.physical_schema}
         for name in [*wanted, *(n for n in fields if n not in wanted)]:
-            if wanted.get(name) != fields.get(name):
+            if wanted.get(name) == pa.null() and name in fields:
+                wanted[name] = fields[name]
+            elif wanted.get(name) != fields.get(name) and not (
+                fields.get(name) == pa.null() and name in wanted
+            ):
                 expected, got = (str(t[name]) if name in t else "no such column" for t in (wanted, fields))
                 fix = "Write the files with one schema, or read them one by one and concat them."
                 where = place(file=other.path, column=name)
                 problems.append(Problem(where, f"{expected}, as in {first.path}", got, fix))
     if problems:
         raise DataError(*problems)
+    return pa.schema(list(wanted.items()))
 
 
 def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) -> Opened:

@@ -121,6 +121,8 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
         expected = "a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays"
         paths = isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, os.PathLike))
         fix = "Join tables: read_table(a).concat(read_table(b))." if paths else ""
+        fix = "Give data.to_table()." if hasattr(data, "to_table") else fix  # a dataset of Arrow
+        fix = "Give its path, or pandas.read_csv(file)." if hasattr(data, "readline") else fix
         raise DataError(Problem("read_table(data)", expected, f"a {type(data).__name__}", fix))
     table = _table(opened, wanted, least)
     table._index = index_of(data)
