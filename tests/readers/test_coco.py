@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from outcomes import message
-from polyhead import DataError
+from polyhead import DataError, PolyheadWarning
 from polyhead.columns.mask_values import Panoptic, Polygons, Rle
 from polyhead.readers.coco import read_coco
 from polyhead.readers.findings import SAY_DROP
@@ -153,6 +153,14 @@ def test_boxes_may_come_from_masks(data):
     )
     assert column(rows, "boxes")[0].tolist() == [[1, 1, 9, 9.5], [1, 0, 2, 3]]
     assert "2 boxes taken from masks" in rows.report.notes
+
+
+def test_corners_in_place_of_positions_and_sizes(data):
+    corners = [box(i, bbox=(20 + i, 15 + i, 45 + i, 30 + i)) for i in range(1, 5)]
+    with pytest.warns(PolyheadWarning, match=r"boxes that look like corners .* a size \(4\)"):
+        rows = data(corners)
+    assert "all boxes fit in their images as corners, x0, y0, x1, y1" in str(rows.report)
+    assert "as corners" not in str(data([*corners, box(5, bbox=(20, 15, 10, 30))]).report)
 
 
 def test_boxes_that_are_none(data):

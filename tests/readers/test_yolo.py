@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from outcomes import message
-from polyhead import Boxes, Feed, Image, Keypoints, PolyheadError, open_store, pack
+from polyhead import Boxes, Feed, Image, Keypoints, PolyheadError, PolyheadWarning, open_store, pack
 from polyhead.columns.mask_values import Polygons
 from polyhead.readers.findings import SAY_DROP
 from polyhead.readers.yolo import read_yolo
@@ -367,6 +367,17 @@ class TestYaml:
             text, "0 0.5 0.5 0.5 0.5 0.5 0.5 7 0 0 0\n0 0.4 0.5 0.5 0.5 0.5 0.5 1 0 0 0", invalid="drop"
         )
         assert column(rows, "keypoints")[0].tolist() == [[[0, 0, 0], [0, 0, 0]], [[30, 20, 1], [0, 0, 0]]]
+
+    def test_corners_in_place_of_centers_and_sizes(self, written):
+        lines = [f"0 0.6{i} 0.6{i} 0.9{i} 0.9{i}\n" for i in range(5)]
+        with pytest.warns(PolyheadWarning, match=r"boxes that look like corners .* a size \(5\)"):
+            rows = written("train: images\nnames: [cat]", "".join(lines))
+        assert "all boxes fit in their images as corners, x0, y0, x1, y1" in str(rows.report)
+        for other in ("0 0.5 0.5 0.2 0.2\n", "0 0.5 0.5 0.6 1.2\n"):
+            rows = written("train: images\nnames: [cat]", "".join([*lines, other]))
+            assert "as corners" not in str(rows.report)
+        rows = written("train: images\nnames: [cat]", lines[-1] + lines[0])
+        assert "as corners" not in str(rows.report)
 
     def test_points_that_a_mirrored_image_exchanges(self, written, tmp_path):
         text = "train: images\nnames: [cat]\nkpt_shape: [3, 3]\n"

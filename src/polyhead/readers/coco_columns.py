@@ -211,7 +211,8 @@ class Reader:
         listed = [[0.0] * 4 if b else box for b, box in zip(bare, given, strict=True)]
         expected = "a bbox of four numbers (x, y, width, height)"
         boxes, unread = number_lists(listed, 4, where, "box", expected, self.findings)
+        numbers = np.where(np.array(bare, bool)[:, None], np.nan, boxes)
         boxes[:, 2:] += boxes[:, :2]
         for i in np.flatnonzero(bare).tolist():
             boxes[i] = masks[i].box()
-        return clip_boxes(boxes, self.declared_sizes[rows], where, self.findings, unread)
+        return clip_boxes(boxes, self.declared_sizes[rows], where, self.findings, unread, numbers)

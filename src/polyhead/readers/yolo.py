@@ -273,7 +273,11 @@ def _yolo_columns(
     def where(i: int) -> str:
         return f"{place(file=label_files[objects[i].row])}, line {objects[i].number}"
 
-    clipped, usable = clip_boxes(boxes, size, where, findings)
+    centers_and_sizes = np.concatenate(
+        [(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1
+    )
+    centers_and_sizes[[mask is not None for mask in masks]] = np.nan
+    clipped, usable = clip_boxes(boxes, size, where, findings, None, centers_and_sizes)
     findings.stop()
     at = np.flatnonzero(usable)
     columns: dict[str, Any] = {
