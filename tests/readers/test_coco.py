@@ -1,4 +1,5 @@
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -416,6 +417,22 @@ def test_a_folder_without_any_of_the_images(data, missing_files):
     assert said() == f"{start}'train/new.jpg'. Say images=\"{data.root / 'photos'}\"."
     images.reverse()
     assert said() == f"{start}'train/gone.jpg'. Give the folder below which they are."
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_may_be_letters_of_their_own(data, forms):
+    disk, file = (unicodedata.normalize(form, "été.jpg") for form in forms)
+    (data.root / disk).write_bytes(b"")
+    rows = data([box(1)], images=[{"id": 1, "file_name": file, **SIZE}])
+    assert column(rows, "image") == [str(data.root / disk)]
+
+
+def test_a_name_in_capital_letters_is_told(data):
+    images = [{"id": 1, "file_name": "A.JPG", **SIZE}]
+    with pytest.raises(DataError, match=r"such as 'A.JPG'. Did you mean `a.jpg`\?"):
+        data([box(1)], images=images)
+    with pytest.raises(DataError, match=r"got none. Did you mean `a.jpg`\? Say missing_files"):
+        data([box(1)], images=[*images, {"id": 2, "file_name": "b.jpg", **SIZE}])
 
 
 def test_files_that_are_not_there(data):

@@ -126,6 +126,11 @@ def test_masks_that_match_nothing(root, put):
     assert message(lambda: read_folder(root, masks="m")).endswith(
         'Say masks="m/gt_{stem}" for names that differ.'
     )
+    put("unlike/label_7.png")
+    assert message(lambda: read_folder(root, masks="unlike")).endswith(
+        'Say masks="unlike/{stem}_mask" for names that differ. If no {stem} says how, pair the files yourself: '
+        '{"image": [...], "mask": [...]}.'
+    )
     assert message(lambda: read_folder(root, masks="masks/{stem}_m")) == f"{where}, got no masks at all."
     assert message(lambda: read_folder(root, masks="mask")) == (
         f"read_folder(masks=), column `mask`, file {root / 'mask'}: expected a folder, got nothing at this path. "

@@ -286,11 +286,10 @@ def _table_columns(
         if not isinstance(name, str) or not name:
             findings.add("key", in_row, f"the name of an image in column `{key}`", shown(name))
             continue
-        inside = base.inside(name, up=False)
-        if inside is None and base.find(name, in_row) is None:
+        path = base.inside(name, up=False) or base.find(name, in_row)
+        if path is None:
             continue
-        relative = os.path.relpath(inside, base.path) if inside else name
-        image = index.get(relative.replace("\\", "/").removeprefix("./"))
+        image = index.get(os.path.relpath(path, base.path).replace(os.sep, "/"))
         if image is None:
             near = by_lower_case.get(name.replace("\\", "/").rpartition("/")[2].lower())
             fix = f"Did you mean `{near}`?" if near else ""

@@ -167,12 +167,15 @@ class MaskFolder:
             found = "no masks at all"
             if without_image:
                 found = f"{shown(without_image[0])} and no {shown(stems[0])}"
-            pattern = _pattern(all_stems, unmatched) or _folder_above(unmatched, stems) or "{stem}_mask"
-            example: Any = f"{self._argument}/{pattern}"
+            pattern = _pattern(all_stems, unmatched) or _folder_above(unmatched, stems)
+            example: Any = f"{self._argument}/{pattern or '{stem}_mask'}"
             if self._column != "mask":
                 example = {self._column: example}
-            differ = " for names that differ" if "{stem}" in pattern else ""
+            differ = " for names that differ" if not pattern or "{stem}" in pattern else ""
             fix = f"Say masks={json.dumps(example, ensure_ascii=False)}{differ}."
+            if not pattern:
+                columns = f'{{"image": [...], "{self._column}": [...]}}'
+                fix += f" If no {{stem}} says how, pair the files yourself: {columns}."
             fix = fix if self._plain and without_image else ""
             folder = _folder_above(stems, unmatched) if root else ""
             fix = f'Say images="{folder}".' if folder else fix

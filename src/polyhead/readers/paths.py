@@ -9,6 +9,7 @@ import stat
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
+from unicodedata import normalize
 
 from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, as_path, counted, hints, place, shown, similar
@@ -72,6 +73,14 @@ def similar_file(path: str | os.PathLike[str]) -> str:
     return similar(name, sorted(os.listdir(folder))) if os.path.isdir(folder) else ""
 
 
+def _other_spelling(path: str) -> str:
+    """Return a hint at the file whose name differs from a missing one in upper and lower case only, or nothing."""
+    folder, name = os.path.split(path)
+    entries = os.listdir(folder) if os.path.isdir(folder) else []
+    near = next((entry for entry in entries if entry.lower() == name.lower()), None)
+    return f"Did you mean `{near}`?" if near else ""
+
+
 class Root:
     """A folder that paths must not lead out of.
 
@@ -97,10 +106,16 @@ class Root:
         return Root(folder, where, self.findings)
 
     def find(self, name: Any, where: str, fix: str = "Name files relative to their folder.") -> str | None:
-        """The path of a file named in an annotation; None, with an error recorded, if it leads out of the folder."""
+        """The path of a file named in an annotation; None, with an error recorded, if it leads out of the folder.
+
+        Accents may be letters of their own in the name of the file, as macOS writes them, and not in the annotation, or
+        the other way round.
+        """
         found = self._outside(name)
         if found is None:
-            return os.path.normpath(os.path.join(self.path, name.replace("\\", "/")))
+            spellings = [name] if name.isascii() else [name, normalize("NFC", name), normalize("NFD", name)]
+            paths = [os.path.normpath(os.path.join(self.path, s.replace("\\", "/"))) for s in spellings]
+            return next(filter(os.path.exists, paths[1:]), paths[0])
         self.findings.add("path", where, f"the name of a file under {self.path}", found, fix)
         return None
 
@@ -152,12 +167,14 @@ class Root:
             DataError: if there are names, and none of them exists.
         """
         names = [name for name in names if isinstance(name, str) and self._outside(name) is None]
-        if not names or any(os.path.isfile(self.inside(n) or os.path.join(self.path, n)) for n in names):
+        paths = (self.inside(name) or self.find(name, "") or "" for name in names)
+        if not names or any(map(os.path.isfile, paths)):
             return
         inner = (folder for folder, _, _ in islice(os.walk(self.path), _MOST_FOLDERS))
         near = (os.path.dirname(self.path), *inner)
         folder = next((f for f in near if os.path.isfile(os.path.join(f, *names[0].split("/")))), None)
-        fix = "Give the folder below which they are." if folder is None else f'Say images="{folder}".'
+        fix = _other_spelling(os.path.join(self.path, names[0])) or "Give the folder below which they are."
+        fix = fix if folder is None else f'Say images="{folder}".'
         found = f"none of {counted(len(names), 'name')}, such as {shown(names[0])}"
         raise DataError(Problem(place(file=self.path), f"the images of {whose}", found, fix, "no-file"))
 
@@ -297,6 +314,8 @@ class Files:
         """Return whether a file exists; if not, this is recorded, with what to do about it."""
         if os.path.isfile(path):
             return True
+        if not (fix or self._findings.count("no-file")):
+            fix = _other_spelling(path)
         self._fail("no-file", f"{where}, {place(file=path)}", "a file at this path", "none", fix)
         return False
 
