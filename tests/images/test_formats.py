@@ -159,6 +159,20 @@ def test_bitmaps(tmp_path):
         is_read(colored, pixels, tmp_path)
 
 
+@pytest.mark.parametrize(("masks", "top"), [((), 31), ((0xF800, 0x7E0, 0x1F), 63)])
+def test_bitmaps_of_16_bits_are_spread_over_the_whole_range(masks, top):
+    green = np.array([[0, top], [top // 2, 1]])
+    levels = green << 5  # blue has the lowest 5 bits, and red is above green
+    levels[0, 1] = 0xFFFF if masks else 0x7FFF
+    fields = struct.pack(f"<{len(masks)}I", *masks)
+    head = struct.pack("<IiiHHIIiiII", 40, 2, -2, 1, 16, 3 if masks else 0, 8, 0, 0, 0, 0)
+    at = 14 + len(head) + len(fields)
+    data = b"BM" + struct.pack("<IHHI", at + 8, 0, 0, at) + head + fields + levels.astype("<u2").tobytes()
+    pixels = decode(data).pixels
+    assert pixels[0].tolist() == [[0, 0, 0], [255, 255, 255]]
+    np.testing.assert_allclose(pixels[..., 1], green * 255 / top, atol=1)
+
+
 def test_gif(tmp_path):
     pixels = numbers(1)
     data = saved(Image.fromarray(pixels[..., 0]), "GIF")

@@ -270,7 +270,9 @@ def _decode_other(data: bytes | Held, header: Header, page: int) -> Samples:
     if deep and (header.bits != 16 or header.bands not in (3, 4)):
         found = f"a JPEG 2000 of {header.bits} bits"
         raise Unfit("8 or 16 bits a channel", found, "Save it as TIFF or PNG.")
-    if deep or (header.format in ("PNG", "BMP", "WebP") and not page and header.pages == 1):
+    high_color = header.format == "BMP" and data[28:30] == b"\x10\0"  # OpenCV reads white as 248
+    by_opencv = header.format in ("PNG", "BMP", "WebP") and not high_color
+    if deep or (by_opencv and not page and header.pages == 1):
         cv2 = opencv()
         pixels = _decode_with_opencv(data, header)
         if pixels.ndim == 2:
