@@ -50,7 +50,7 @@ def test_the_values_are_kept_while_they_are_few():
     ("array", "words"),
     [
         (np.array(["a", "b"]), "an array of text ('a', ...)"),
-        (np.array([None, 1], object), "an array of objects ('None', ...)"),
+        (np.array([None, 1], object), "an array of numbers and None"),
         (np.float32(2), "a single number, 2.0"),
     ],
 )

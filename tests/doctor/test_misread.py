@@ -43,10 +43,6 @@ WANTED = "examine(obj): expected what fit takes: batches, or arrays as a tuple (
             "rows]))).",
         ),
         (
-            (X.tolist(), Y.tolist()),
-            "a tuple of lists of numbers. Say examine((np.asarray(x), np.asarray(y))).",
-        ),
-        (
             {"x": X, "y": Y},
             'a dict of x, y. Say examine((data["x"], data["y"])), inputs first.',
         ),
@@ -65,7 +61,6 @@ WANTED = "examine(obj): expected what fit takes: batches, or arrays as a tuple (
         "dict in a list",
         "rows",
         "rows of words",
-        "lists",
         "dict",
         "number",
         "dict of functions",

@@ -143,6 +143,14 @@ FIT = {
             "output `price`",
         ),
     ],
+    "no-labels": [
+        (lambda: fit(two_heads(), X, [BOUGHT, None]), "no-labels", "output `price`, batch 0"),
+        (
+            lambda: fit(two_heads(dict), X, ANSWERS | {"price": np.where(X[:, :1] > 0, None, PRICE)}),
+            "no-labels",
+            "price = np.where(known, price, 0)",
+        ),
+    ],
     "output-names": [
         (
             lambda: fit(two_heads(dict), X, {"bought": BOUGHT, "prize": PRICE}),
@@ -162,6 +170,11 @@ FIT = {
             lambda: fit(two_heads(), stream(lambda rows: list(good(rows))), steps_per_epoch=2),
             "not-a-tuple",
             "batch 0",
+        ),
+        (
+            lambda: fit(two_heads(), X, [BOUGHT, PRICE], validation_data=(X, BOUGHT, PRICE, PRICE)),
+            "not-a-tuple",
+            "validation_data, batch 0: expected a tuple (x, y) or (x, y, weights), got a tuple of 4.",
         ),
     ],
     "label-count": [
@@ -253,6 +266,7 @@ FIT = {
     ],
     "inputs": [
         (lambda: fit(two_heads(), X[:, :3], [BOUGHT, PRICE]), "input-shape", "input `x`"),
+        (lambda: fit(two_heads(), X[:, 0], [BOUGHT, PRICE]), "input-shape", "model.fit(x, (bought, price))"),
         (lambda: two_inputs().predict({"x": X}, verbose=0), "", ""),
     ],
 }
@@ -270,6 +284,36 @@ if BACKEND != "jax":  # which adds zero to the loss, without a word
             (lambda: three_classes(np.where(np.arange(ROWS) == 7, -1, 1)), "id-out-of-range", "row 7"),
         ]
 CASES = [(name, *case) for name, cases in FIT.items() for case in cases]
+
+
+@pytest.mark.once
+def test_arrays_as_lists_are_explained():
+    with pytest.raises(ValueError, match="Unrecognized data type") as raised:
+        fit(two_heads(dict), X, ANSWERS | {"price": PRICE.tolist()})
+    found = ph.explain(raised.value)
+    assert (found.name, [problem.code for problem in found.problems]) == ("lists", ["list-of-numbers"])
+    assert found.keras.startswith('price = np.asarray(price, "float32")')
+    with pytest.raises(ValueError, match="Unrecognized data type") as raised:
+        fit(two_heads(), X.tolist(), [BOUGHT, PRICE])
+    assert ph.explain(raised.value).keras.startswith('x = np.asarray(x, "float32")')
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Gradients do not exist for variables ['price/kernel'] when minimizing the loss.", "untrained"),
+        ("Early stopping conditioned on metric `val_loss` which is not available.", "monitor"),
+        ("No loss to compute. Provide a `loss` argument in `compile()`.", "not-compiled"),
+        ("You cannot `class_weight` and `sample_weight` at the same time.", "class-weight"),
+        (
+            "when providing a single `sample_weight` array, it should only have one scalar score",
+            "sample-weight",
+        ),
+    ],
+)
+def test_a_text_is_explained(text, name):
+    assert ph.explain(text).name == name
 
 
 def test_a_list_for_one_key_is_told_once_the_batches_are_read():

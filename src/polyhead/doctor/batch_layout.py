@@ -115,16 +115,18 @@ def _check_odd_leaves(reading: Reading, matches: Matches, shape: str) -> Iterato
         may = part == "x" and slot is None and "text" in odd.words
         if odd is MASKED and part == "y":
             fix = "Give y.filled(0), and weights ~np.ma.getmaskarray(y), or declare the data as a ph.Feed."
-        elif odd is NONE and part == "y":
+        elif odd.is_missing and part == "y":
             output = matches.outputs.get(path)
-            may = output is not None and output.untrained  # Keras 3.10 refuses None there, later ones do not
+            # Keras 3.10 refuses None there, later ones do not
+            may = odd is NONE and output is not None and output.untrained
             fix = "It has no loss: give zeros, or leave its key out of a dict."
             fix = fix if may else "Where there is no label, give 0 and a weight of 0."
         elif odd is NONE:
             may = len(path) > 0  # Keras accepts it in a nesting with a place for each output
             fix = "Give an array of ones for outputs without weights."
         where = f"{matches.name(leaf_path)}, batch {step}"
-        code = "list-of-numbers" if odd.is_list else "not-an-array"
+        missing = odd.is_missing and part == "y"
+        code = "list-of-numbers" if odd.is_list else "no-labels" if missing else "not-an-array"
         yield Problem(where, "an array of numbers", odd.words, fix, code, may)
 
 
@@ -193,7 +195,7 @@ def _check_row_counts(reading: Reading, subject: Subject, matches: Matches) -> I
         return
     step, counts = reading.uneven
     where = f"batch {step}"
-    if subject.whole is not None:
+    if subject.cut:
         where, arrays = "arrays", ((path, leaf) for path, leaf in leaves(subject.whole) if leaf is not None)
         counts = {("xyw"[path[0]], path[1:]): len(leaf) for path, leaf in arrays}
     usual = max(counts.values(), key=list(counts.values()).count)

@@ -27,15 +27,17 @@ class Odd:
         fix: what to do, if that does not depend on the part of the batch.
         is_list: whether it is a list, possibly nested, of numbers.
         shape: the shape of such a list; None if its lists have unequal lengths.
+        is_missing: whether it is None, or an array of numbers and None.
     """
 
     words: str
     fix: str = ""
     is_list: bool = False
     shape: tuple[int, ...] | None = None
+    is_missing: bool = False
 
 
-NONE = Odd("None")
+NONE = Odd("None", is_missing=True)
 MASKED = Odd("a masked array, of which Keras also trains on what is masked", "Give array.filled(0).")
 _SINGLE = "a single number"
 _WORDS_FIX = "Turn words into ids first, and mixed lists into one array of numbers."
@@ -76,21 +78,25 @@ def _odd_array(array: np.ndarray) -> Odd:
     if array.dtype.kind in "USO" and array.size:
         first = array.reshape(-1)[0]
         kind, fix = "text" if isinstance(first, str) else "objects", _WORDS_FIX
-        if _are_numbers(array):
+        sample = array.reshape(-1)[:1000].tolist()
+        known = [value for value in sample if value is not None]
+        if known and _are_numbers(known):
+            if len(known) < len(sample):
+                fix = "Fill in for None, or leave these rows out."
+                return Odd("an array of numbers and None", fix, is_missing=True)
             kind = f"numbers as {'objects' if array.dtype.kind == 'O' else 'text'}"
             fix = 'Say values.astype("float32").'
         kind = f"{kind} ({str(first)[:30]!r}, ...)"
     return Odd(f"an array of {kind}", fix)
 
 
-def _are_numbers(array: np.ndarray) -> bool:
-    """Return whether text or objects can be converted to numbers, by the first ones of a large array."""
-    sample = array.reshape(-1)[:1000]
+def _are_numbers(values: list[Any]) -> bool:
+    """Return whether text or objects can be converted to numbers."""
     try:
-        sample.astype(np.float64)
+        np.array(values, object).astype(np.float64)
     except (TypeError, ValueError):
         return False
-    return all(value is not None for value in sample)
+    return True
 
 
 @dataclass

@@ -71,9 +71,19 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
     if isinstance(obj, list) and all(_is_row(row) for row in obj[:_FIRST]):
         fix = "Say examine((np.stack([x for x, y in rows]), np.array([y for x, y in rows])))."
         return f"a list of {len(obj):,} single rows (x, y)", fix
-    if isinstance(obj, tuple) and len(obj) in (2, 3) and all(_is_numbers(part) for part in obj):
-        return "a tuple of lists of numbers", "Say examine((np.asarray(x), np.asarray(y)))."
     return None
+
+
+def is_call(obj: Any) -> bool:
+    """Return whether something is x and y in a tuple, whatever the labels and weights are.
+
+    >>> is_call((np.zeros((2, 1)), [[0.5, 1.0], None])), is_call(([0.5, 1.0], [1, 0]))
+    (True, True)
+    """
+    if not isinstance(obj, tuple) or len(obj) < 2:
+        return False
+    first = next(iter(obj[0].values()), None) if isinstance(obj[0], Mapping) else obj[0]
+    return _is_array(first) or _is_numbers(first)
 
 
 def _is_array(obj: Any) -> bool:

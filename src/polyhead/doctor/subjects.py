@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.doctor.misread import misread, plain_frames
+from polyhead.doctor.misread import is_call, misread, plain_frames
 from polyhead.errors import ContractError, Problem, shown
 from polyhead.feed import Feed
 from polyhead.keras_bridge.keras_call import Call
@@ -128,6 +128,8 @@ def recognize(obj: Any, model: Any = None, batches: int = 50) -> Subject:
         return _function(obj, model, batches)
     if _is_arrays(obj):
         return _arrays(obj, batches)
+    if is_call(obj):  # what is wrong with it, its checks as a batch report
+        return Subject("arrays", "arrays", lambda: iter([obj]), False, length=1, shuffled=True, whole=obj)
     if hasattr(obj, "__next__"):
         return Subject("iterator", "iterator", lambda: obj, again=False, runs_out=True, refused=True)
     if not isinstance(obj, (str, bytes, Mapping)):

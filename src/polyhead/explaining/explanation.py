@@ -20,6 +20,7 @@ from polyhead.explaining.keras_error import (
     OutputNames,
     compile_problems,
     failed_call,
+    inputs_code,
     outputs_of,
     raised_by_user,
     raised_in_data,
@@ -149,11 +150,14 @@ def explain_message(
     problems = report.errors if entry.codes and not problems else problems
     outputs = outputs_of(call.model)
     names = _names_in_code(outputs, problems, call, report.declaration)
+    wrong_input = re.match(r"input `(\w+)`", problems[0].place) if problems else None
+    names["input"] = wrong_input[1] if wrong_input else "x"
+    code = entry.keras_input if wrong_input and entry.keras_input else entry.keras
     return Explanation(
         problems,
         name=entry.name,
         what=_with_outputs(entry, outputs),
-        keras=string.Template(entry.keras).safe_substitute(names),
+        keras=string.Template(code).safe_substitute(names),
         polyhead=string.Template(entry.polyhead).safe_substitute(names),
         heading=entry.heading,
         feed=report.declaration,
@@ -223,6 +227,7 @@ def _names_in_code(
     if call.streams:
         give, give_weighted = f"yield x, {y}", f"yield x, {y}, {y_weights}"
     return {
+        "x": inputs_code(call.model),
         "give": give,
         "give_weighted": give_weighted,
         "first": first,
@@ -252,8 +257,11 @@ def examined(data: Any, model: Any) -> Examination:
         return Examination()
     try:
         report = examine_first(data, model)
-    except PolyheadError:  # no batches can be read from it
-        return Examination()
+    except PolyheadError as error:  # no batches can be read from it
+        plain = (
+            hasattr(data, "keys") or hasattr(data, "shape") or isinstance(data, list)
+        )  # inputs alone, for predict
+        return Examination() if plain else Examination(error.problems)
     over = inspect.isgenerator(data) and not report.batches  # a generator that raised has ended
     return Examination() if over else report
 

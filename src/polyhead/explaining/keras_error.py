@@ -179,6 +179,15 @@ class OutputNames:
         return nested_code(list(zip(self.paths or ((0,), (1,)), texts, strict=True)))
 
 
+def inputs_code(model: Any) -> str:
+    """Return code with a name for each input, in the structure of the model's inputs; an example without a model."""
+    tensors = None if model is None else symbolic(model)
+    if tensors is None:
+        return '{"image": image, "meta": meta}'
+    slots = examined_tensors(tensors[0], model, getattr(model, "input_names", None))
+    return nested_code([(slot.path, slot.name if slot.name.isidentifier() else "...") for slot in slots])
+
+
 def outputs_of(model: Any) -> OutputNames:
     """Return the outputs of a model; without names if it has none."""
     tensors = None if model is None else symbolic(model)

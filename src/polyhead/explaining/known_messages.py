@@ -4,6 +4,7 @@ An entry has the words that identify its message, the mistakes in data (codes of
 to write instead. In code, ``$y`` stands for the labels in the structure of the model's outputs, ``$weights`` for
 weights, ``$first`` for the wrong output, or the first one, ``$kind`` for its head, and ``$class_weight`` for the
 argument of ``fit``. ``$give`` and ``$give_weighted`` pass labels and weights by ``fit`` or ``yield``, as the call did.
+``$x`` stands for the inputs in the structure of the model, and ``$input`` for the wrong one.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ ${first}_weight = np.vectorize($class_weight.get)($first.ravel())   # one weight
 $give_weighted   # an array of ones for every other output""",
         polyhead="""\
 heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight="balanced\"""",
-        pattern=r"class_weight\W*(is )?(only|not) supported|`class_weight` must contain",
+        pattern=r"class_weight\W*(is )?(only|not) supported|`class_weight` must contain"
+        r"|class_weight` and `sample_weight|sample_weight` and `class_weight",
         perhaps=r"0-dimensional|length-1|only integer|scalar|structure|KeyError|convert",
         argument="class_weight",
         lists_outputs=True,
@@ -57,7 +59,7 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
         "The weights need the same structure as the labels: one array for each output, none left out.",
         keras="$give_weighted   # ones where all rows count",
         polyhead='heads={"$first": ph.$kind(sample_weight="${first}_weight"), ...}   # a column of the data',
-        pattern=r"one `sample_weight` array per output",
+        pattern=r"one `sample_weight` array per output|single `sample_weight` array",
         perhaps=rf"{_STRUCTURES}|KeyError|IndexError|tuple index|list index|at least rank 1|{_NUMBERS}",
         codes=_code_set("weights-structure weights-shape"),
         argument="sample_weight",
@@ -66,15 +68,17 @@ heads={"$first": ph.$kind(class_weight=$class_weight), ...}   # or class_weight=
     KnownMessage(
         "lists",
         "The arrays must be at least rank 1, Expected an instance of list: labels as lists of numbers",
-        "The labels of an output are lists of numbers. Keras treats each number of a list as a separate array.",
+        "An input or the labels of an output are lists of numbers. Keras treats each number as a separate array.",
         keras="""\
 $first = np.asarray($first, "float32")   # class ids: "int32"
-yield x, $y""",
-        polyhead="data = ph.from_generator(generator, length=rows, names=...)   # takes lists; then ph.Feed(data, ...)",
+$give""",
+        keras_input='$input = np.asarray($input, "float32")   # ids: "int32"',
+        polyhead='feed = ph.Feed({"x": x, "$first": $first, ...}, ...)   # takes lists, as does ph.from_generator',
         pattern=(
             rf"{_NUMBERS}|arrays must be at least rank 1"
             r"|Expected an instance of (list|tuple), got (\w*Tracer|<?(tf\.)?tensor)"
             r"|expected <class '(list|tuple)'>, but got <class 'torch.Tensor|y_true: .*(\['\*'(, '\*'){7}|\[\['\*')"
+            r"|Unrecognized data type: x=\["
         ),
         perhaps=rf"{_STRINGS}|{_STRUCTURES}",
         codes=_code_set("list-of-numbers"),
@@ -86,12 +90,25 @@ yield x, $y""",
         keras="""\
 names, ids = np.unique($first, return_inverse=True)   # words to class ids
 $first = ids.astype("int32")                          # objects that hold numbers: .astype("float32")""",
+        keras_input="$input = np.unique($input, return_inverse=True)[1]   # words to ids, for keras.layers.Embedding",
         polyhead='heads={"$first": ph.Categorical(), ...}   # learns the classes from the words, and keeps them',
-        pattern=(
-            rf"{_STRINGS}|Failed to convert a NumPy array|Cannot convert numpy object|NumPy type object"
-            r"|None values not supported|None is not a valid value"
-        ),
+        pattern=rf"{_STRINGS}|Failed to convert a NumPy array|Cannot convert numpy object|NumPy type object",
+        perhaps=r"Unrecognized data type",
         codes=_code_set("not-an-array"),
+    ),
+    KnownMessage(
+        "no-labels",
+        "Missing labels, NaN targets, partial labels",
+        "The labels of an output are None, or have None among them. Keras accepts only numbers.",
+        keras="""\
+known = pd.notna($first)   # without a label: 0, and a weight of 0
+$first = np.where(known, $first, 0).astype("float32")
+${first}_weight = known.ravel().astype("float32")
+$give_weighted""",
+        polyhead='heads={"$first": ph.$kind(), ...}   # None means: no label',
+        pattern=r"None values not supported|None is not a valid value",
+        perhaps=rf"{_STRINGS}|Failed to convert a NumPy array|NumPy type object|{_STRUCTURES}|NoneType",
+        codes=_code_set("no-labels"),
     ),
     KnownMessage(
         "output-names",
@@ -108,8 +125,8 @@ feed.check(model)   # every head without an output and every output without a he
     KnownMessage(
         "list-batches",
         "Generator, Sequence or PyDataset for multiple outputs: list, tuple or dict? output_signature must contain",
-        "A generator or PyDataset has to yield tuples. TensorFlow refuses lists, which JAX and PyTorch take.",
-        keras="yield x, $y",
+        "A batch has to be a tuple: x, y, and perhaps weights. TensorFlow refuses lists, which JAX and PyTorch take.",
+        keras="$give",
         polyhead="data = ph.from_generator(generator, length=rows, names=...)   # then ph.Feed(data, ...)",
         pattern=r"`output_signature` must contain|generator must (return|yield) a tuple|expected to be in format",
         codes=_code_set("list-targets list-structure not-a-tuple"),
@@ -122,7 +139,8 @@ feed.check(model)   # every head without an output and every output without a he
         keras="$give   # one array for each output",
         polyhead='feed = ph.Feed(data, inputs="x", heads={"$first": ph.$kind(), ...})   # in any order',
         pattern=rf"y_true\W+and\W+y_pred.*{_STRUCTURES}|Expected to see \d+ array",
-        perhaps=rf"The path: |can't be found|{_STRINGS}|{_STRUCTURES}|expected <class|Expected an instance",
+        perhaps=rf"The path: |can't be found|{_STRINGS}|{_STRUCTURES}|expected <class|Expected an instance"
+        r"|'str' object has no attribute 'shape'",
         codes=_code_set("target-count stacked-targets no-targets structure"),
         lists_outputs=True,
     ),
@@ -172,10 +190,10 @@ feed.check(model)   # every head without an output and every output without a he
     KnownMessage(
         "not-compiled",
         "You must call compile() before using the model",
-        "fit and evaluate need a loss; a model that was loaded with compile=False, or never compiled, has none.",
+        "fit and evaluate need a loss; a model loaded with compile=False, or compiled without loss=, has none.",
         keras='model.compile("adam", loss=$losses)',
         polyhead='ph.compile(model, feed, optimizer="adam")   # a loss and metrics for each head',
-        pattern=r"must call `?compile\(\)`? before|object has no attribute 'optimizer'",
+        pattern=r"must call `?compile\(\)`? before|object has no attribute 'optimizer'|No loss to compute",
     ),
     KnownMessage(
         "unfrozen",
@@ -209,6 +227,7 @@ known = ~np.isnan($first)
 $first = np.where(known, $first, 0)   # a number and a weight of 0: NaN times 0 is NaN
 ${first}_weight = known.ravel().astype("float32")
 $give_weighted""",
+        keras_input="$input = np.nan_to_num($input)   # or without these rows, in the labels as well",
         polyhead='heads={"$first": ph.$kind(), ...}   # NaN means: no label; inputs are checked, the row is named',
         pattern=r"loss[\w ':=]*\bnan\b|Invalid loss, terminating|contains? nan|not finite"
         r"|all elements of input should be between 0 and 1",  # PyTorch's binary cross entropy
@@ -241,7 +260,7 @@ keras.saving.load_model("model.keras", compile=False)   # or without losses, to 
     KnownMessage(
         "names-in-compile",
         "Names of losses and metrics: Invalid metrics, in loss dict, The path can't be found",
-        "The losses, metrics or weights given to compile don't have the names or the number of the outputs.",
+        "Losses, metrics or weights of compile lack the names or the number of the outputs, or Keras lacks them.",
         keras='model.compile("adam", loss=$losses, metrics=$metrics)',
         polyhead="""\
 heads={"$first": ph.$kind(metrics=["accuracy"]), ...}
@@ -250,18 +269,29 @@ ph.compile(model, feed, optimizer="adam")""",
             r"Invalid `(weighted_)?metrics`|in loss dict|in the `loss` argument|Could not interpret (metric|loss)"
             r"|`loss_weights` must match|argument `(weighted_)?metrics`|`(weighted_)?metrics` argument"
         ),
-        perhaps=r"KeyError",
+        perhaps=r"KeyError|has no len",
         codes=_code_set("loss-keys loss-weights"),
         lists_outputs=True,
         compiled=True,
     ),
     KnownMessage(
+        "untrained",
+        "Names of losses and metrics: Invalid metrics, in loss dict, The path can't be found",
+        "An output has no loss, so its layers are not trained: loss= is a list too short, or a dict without it.",
+        keras='model.compile("adam", loss=$losses)',
+        polyhead='ph.compile(model, feed, optimizer="adam")   # a loss for each head',
+        pattern=r"Gradients do not exist for variables",
+        lists_outputs=True,
+    ),
+    KnownMessage(
         "monitor",
         "EarlyStopping, ModelCheckpoint or ReduceLROnPlateau on one of several outputs",
-        "Keras can't tell whether the monitored metric should rise or fall. Metrics are named val_, output, metric.",
+        "The monitored metric isn't in the logs, or Keras can't tell whether it should rise or fall. Metrics are named "
+        "val_, output, metric; those with val_ need validation_data.",
         keras='keras.callbacks.EarlyStopping("val_${first}_loss", mode="min", patience=3)',
         polyhead='keras.callbacks.EarlyStopping("val_${first}_loss", mode="min", patience=3)   # the same',
-        pattern=r"isn't able to automatically determine whether that metric",
+        pattern=r"isn't able to automatically determine whether that metric"
+        r"|conditioned on metric .* not available|Can save best model only with",
         lists_outputs=True,
     ),
     KnownMessage(
@@ -359,10 +389,11 @@ model.fit(Rows(workers=2, use_multiprocessing=False, max_queue_size=10))   # a g
         "inputs",
         "Missing data for input, Input 0 is incompatible with the layer",
         "The inputs don't have the names, the number or the shapes of the model's inputs.",
-        keras='model.fit({"image": image, "meta": meta}, $y)   # print(model.input_names) lists the names',
+        keras="model.fit($x, $y)   # print(model.input_names) lists the names",
         polyhead='inputs={"image": ph.Image(64, 64), "meta": ph.Array()}   # by name, in any order',
-        pattern=r"Missing data for input|expects \d+ (named )?input|is incompatible with the layer",
-        perhaps=r"is not connected to `inputs`",  # an input of a dict is missing, as JAX says it
+        pattern=r"Missing data for input|expects \d+ (named )?input|is incompatible with the layer"
+        r"|structure of `inputs` doesn't match",
+        perhaps=r"is not connected to `inputs`|Exception encountered when calling",
         argument="x",
         codes=_code_set("input-keys input-count input-shape"),
     ),

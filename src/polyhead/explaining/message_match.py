@@ -20,6 +20,7 @@ class KnownMessage:
         argument: an argument of the call that causes it.
         owner: the class of the data that causes it.
         keras: the code to write in plain Keras.
+        keras_input: this code if an input is wrong, if it differs.
         polyhead: the code to write with polyhead.
         lists_outputs: whether the names of the model's outputs help.
         compiled: whether the mistake is in the arguments of ``compile``.
@@ -30,6 +31,7 @@ class KnownMessage:
     what: str
     keras: str
     polyhead: str
+    keras_input: str = ""
     pattern: str = ""
     perhaps: str = ""
     codes: frozenset[str] = frozenset()
