@@ -278,6 +278,28 @@ def test_sequences_and_generators(script):
     assert inside.why.startswith("it is made inside of train(), whose arguments are not known;")
 
 
+@pytest.mark.once
+def test_a_class_derived_from_a_sequence_of_the_script(script):
+    (rows,) = migrate(
+        script("""
+import keras, numpy as np
+
+class Base(keras.utils.PyDataset):
+    def __len__(self):
+        return 2
+    def __getitem__(self, i):
+        return np.full((3, 2), i), np.full((3, 1), i)
+
+class Train(Base):
+    pass
+
+rows = Train()
+"""),
+        run=False,
+    )
+    assert (rows.kind, rows.name, rows.line) == ("PyDataset", "rows", 13)
+
+
 def test_a_generator_for_training_and_one_for_validation(script):
     train, val = migrate(
         script("""

@@ -112,7 +112,7 @@ def assigned_once(tree: ast.AST) -> dict[str, ast.expr]:
 
 def pipelines(tree: ast.Module) -> list[Found]:
     """The data pipelines of a script, in the order of their lines."""
-    classes = {node.name for node in nodes(tree, ast.ClassDef) if _is_sequence(node)}
+    classes, bases = _sequences(tree)
     images = "ImageDataGenerator" in ast.unparse(tree)
     functions = functions_of(tree)
     result: list[Found] = []
@@ -134,7 +134,7 @@ def pipelines(tree: ast.Module) -> list[Found]:
                 Found("generator", n.name, n.lineno, None, name) for n in inner if n.name not in wrapped
             ]
     used = {pipeline.expression.partition("(")[0] for pipeline in result}
-    uncalled = [n for n in nodes(tree, ast.ClassDef) if n.name in classes - used]
+    uncalled = [n for n in nodes(tree, ast.ClassDef) if n.name in classes - used - bases]
     result += [Found("PyDataset", node.name, node.lineno) for node in uncalled]
     return sorted(result, key=lambda pipeline: pipeline.line)
 
@@ -239,9 +239,15 @@ def _target(statement: ast.stmt) -> str:
     return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else ""
 
 
-def _is_sequence(node: ast.ClassDef) -> bool:
-    names = [base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases]
-    return any(name in _SEQUENCES for name in names)
+def _sequences(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """The classes derived from ``Sequence`` or ``PyDataset``, through others of the script too, and their bases."""
+    classes, bases = set[str](), set[str]()
+    for node in nodes(tree, ast.ClassDef):
+        names = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
+        if names & {*_SEQUENCES, *classes}:
+            classes.add(node.name)
+            bases |= names
+    return classes, bases
 
 
 def _yields(node: ast.FunctionDef) -> bool:
