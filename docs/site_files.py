@@ -11,7 +11,13 @@ ROOT = Path(__file__).parents[1]
 
 BOOST = {"questions": 1.6, "decisions/": 0.1, "changes": 0.1, "benchmarks": 0.2, "architecture": 0.2}
 BOOST |= {"reference": 0.5, "guides/notebooks": 0.3, "guides/index": 0.5, "guides/own-": 0.5}
-BOOST |= {"in-the-image": 1.2, "guides/imbalance": 1.3}
+BOOST |= {
+    "in-the-image": 1.2,
+    "heads": 0.7,
+    "sources": 0.6,
+    "guides/token-tags": 0.6,
+    "guides/imbalance": 1.3,
+}
 """How much a page counts in the search, by the beginning of its path; 1 for all others."""
 
 
