@@ -243,7 +243,9 @@ def _sequences(tree: ast.Module) -> tuple[set[str], set[str]]:
     """The classes derived from ``Sequence`` or ``PyDataset``, through others of the script too, and their bases."""
     classes, bases = set[str](), set[str]()
     for node in nodes(tree, ast.ClassDef):
-        names = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
+        names = {
+            base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases
+        }
         if names & {*_SEQUENCES, *classes}:
             classes.add(node.name)
             bases |= names
