@@ -46,7 +46,7 @@ def test_weights_of_the_user_s_own_multiply_with_the_others(source):
         assert all(values.dtype == np.float32 for values in batch.weights.values())
 
 
-@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf, 1e39])
 def test_a_weight_that_is_none_is_named(bad):
     data = {**DATA, "w": np.where(ROW == 7, bad, 1.0)}
     shown = "None" if bad != bad else repr(bad)

@@ -256,7 +256,7 @@ def test_a_shape_that_fits_nothing(head, labels, weights, words):
 @pytest.mark.parametrize("large", [False, True])  # encoded once, or batch by batch
 @pytest.mark.parametrize(
     ("bad", "words"),
-    [(-1.0, "got -1.0"), (np.nan, "got None"), (np.inf, "got inf")],
+    [(-1.0, "got -1.0"), (np.nan, "got None"), (np.inf, "got inf"), (1e39, r"got 1e\+39")],
 )
 def test_a_weight_that_is_none(bad, words, large):
     width = 100 if large else 3

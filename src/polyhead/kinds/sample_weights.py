@@ -9,6 +9,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.boxes import Boxes
+from polyhead.kinds.conversion import FLOAT32_MAX
 from polyhead.kinds.head import Head
 from polyhead.kinds.missing import first_row, is_dense, is_missing, numbers, plain, spread_over
 from polyhead.kinds.per_element import Each
@@ -91,7 +92,7 @@ def read_weights(values: Any, shape: tuple[int, ...], present: np.ndarray | None
         if is_dense(values) and not _short(values.shape[1:]):
             values = values.reshape(-1)
         array, given = numbers(values, None, (1,), "a weight")
-        invalid: np.ndarray = ~np.isfinite(array) | (array < 0)
+        invalid: np.ndarray = ~((array >= 0) & (array <= FLOAT32_MAX))
         invalid = invalid if given is None else invalid | ~given
         row = first_row(invalid if present is None else invalid & _over_axes(present, 0)[:, None])
         if row is not None:
@@ -103,7 +104,7 @@ def read_weights(values: Any, shape: tuple[int, ...], present: np.ndarray | None
     if present is not None:
         needed = needed & spread_over(_over_axes(present, len(shape)), array)
     with np.errstate(invalid="ignore"):
-        invalid = needed & ~(np.isfinite(array) & (array >= 0))
+        invalid = needed & ~((array >= 0) & (array <= FLOAT32_MAX))
     row = first_row(invalid)
     if row is not None:
         value = array[row][invalid[row]].flat[0].item()
