@@ -320,6 +320,19 @@ def test_classes_that_cannot_be_learned(pieces, words):
     assert message(resolved, Categorical(), *pieces) == words
 
 
+def test_the_text_of_the_number_that_means_no_label_is_no_class():
+    column = ["good", "-1", "poor", "good"]
+    fix = "got '-1'{} If it means \"no label\", say {}(missing='-1'); else "
+    expected = (
+        f"head `h`: expected names of classes, {fix.format(' in 1 row.', 'Categorical')}name the classes."
+    )
+    assert message(resolved, Categorical(missing=-1), column) == expected
+    head = resolved(Binary(positive="good", missing=-1), column[2:])
+    expected = f"head `h`, row 1: expected 'good' or another word, {fix.format('.', 'Binary')}"
+    assert message(encoded, head, column) == f"{expected}replace it by the word it stands for."
+    assert encoded(head, column[2:])[0].tolist() == [[0], [1]]
+
+
 @pytest.mark.parametrize("nothing", ["", " ", "nan", "NaN", "<NA>", "NaT"])
 @pytest.mark.parametrize("form", [list, lambda c: np.array(c, object), lambda c: Coded(np.arange(len(c)), c)])
 def test_text_that_stands_for_nothing_is_no_class(form, nothing):

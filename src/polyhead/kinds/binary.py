@@ -15,7 +15,7 @@ from polyhead.kinds.class_head import ClassHead
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
-from polyhead.kinds.learned_classes import MISSING_TEXTS, spellings
+from polyhead.kinds.learned_classes import MISSING_TEXTS, missing_texts, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
 from polyhead.kinds.lists_as_text import reads_as_number
 from polyhead.kinds.missing import as_float32, collapse, first_row, is_dense, numbers
@@ -104,7 +104,7 @@ class Binary(ClassHead):
     @property
     def _known(self) -> list[Any]:
         """The positive value, and the texts that mean nothing."""
-        texts = (*MISSING_TEXTS, " ") if isinstance(self.positive, str) else ()
+        texts = (*missing_texts(self.missing), " ") if isinstance(self.positive, str) else ()
         return [self.positive, *(text for text in texts if text not in (self.positive, self.missing))]
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:

@@ -34,7 +34,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
         pieces: pieces of the column, as from `class_encoding.one_class_a_row`.
     """
     counts: Counter[Any] = Counter()
-    words: tuple[str, ...] = MISSING_TEXTS
+    words = missing_texts(missing)
     for piece in pieces:
         if hasattr(piece, "codes"):
             if piece.ordered:
@@ -46,7 +46,7 @@ def learn(pieces: Iterable[Any], missing: Any) -> tuple[tuple[Any, ...], Spellin
         elif isinstance(piece, np.ndarray) and piece.dtype != object:
             distinct, times = np.unique(piece, return_counts=True)
             counts.update(dict(zip(distinct.tolist(), times.tolist(), strict=True)))
-            words = (*MISSING_TEXTS, "None")  # np.array(["cat", None], str) makes a word of None
+            words = (*words, "None")  # np.array(["cat", None], str) makes a word of None
         else:
             counts.update(piece)
     counts = Counter({name: n for name, n in counts.items() if not is_missing(name, missing)})
@@ -84,6 +84,15 @@ def _missing_text(name: Any, rows: int, fix: str) -> BadValue:
 
 MISSING_TEXTS = ("", "nan", "NaN", "<NA>", "NaT")
 """Texts that probably mean a missing label."""
+
+
+def missing_texts(missing: Any) -> tuple[str, ...]:
+    """Return the texts that probably mean a missing label, also that of a number which means one.
+
+    >>> missing_texts(-1)[-1]
+    '-1'
+    """
+    return MISSING_TEXTS if missing is None or isinstance(missing, str) else (*MISSING_TEXTS, str(missing))
 
 
 def ordered(values: Iterable[Any]) -> tuple[Any, ...]:
