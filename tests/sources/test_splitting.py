@@ -140,9 +140,15 @@ def test_copies_of_a_row_in_two_parts_are_warned_of():
     with pytest.warns(PolyheadWarning, match="got copies of 1 row in several parts. Split first"):
         one, two = more.split((0.5, 0.5), seed=2)
     assert {3} == {*one.column("id").tolist()} & {*two.column("id").tolist()}
+    few = Arrays({"id": np.array([8, 9])})
+    with pytest.warns(
+        PolyheadWarning, match=r"got copies of 2 rows in several parts\. Split first.*train\.mix"
+    ):
+        Arrays({"id": ids}).mix(few, weights=(1, 1)).split((0.5, 0.5))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         more.split((0.5, 0.5), group="id")
+        Arrays({"id": ids}).mix(few, weights=(4, 1)).split((0.5, 0.5))
         Arrays({"id": ids}).select(ids[::-1]).split((0.5, 0.5))
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from polyhead.errors import DataError, Problem, as_list, counted, is_integer, is_number, shown, warn
 from polyhead.sources.combining import Rows
-from polyhead.sources.source import Source, names_in
+from polyhead.sources.source import DerivedSource, Source, names_in
 from polyhead.sources.stratify import compress, groups_of, strata_of
 
 PLACED = 30_000
@@ -43,7 +43,7 @@ def split(
     Without groups, the size of a part differs from its share by less than one row. With groups, sizes and strata are as
     close to the shares as greedy placement gets, and no part is empty if there are at least as many groups as parts.
 
-    It warns if a selection repeats rows, and copies of one are in several parts.
+    It warns if a selection or mixture repeats rows, and copies of one are in several parts.
 
     Raises:
         DataError: for invalid fractions, an unknown column, a row without a group, or an empty part.
@@ -81,18 +81,21 @@ def split(
             found = f"none in part {name!r}, whose share is {share:.4g} of {rows:,} rows"
             fix = "Give it a larger fraction."
             raise DataError(Problem("fractions", "at least one row in each part", found, fix))
-    _warn_of_copies(source.ids_of(np.arange(rows)), part)
+    _warn_of_copies(source, part)
     parts = [Rows(source, ids) for ids in ids_of]
     return dict(zip(names, parts, strict=True)) if isinstance(fractions, Mapping) else tuple(parts)
 
 
-def _warn_of_copies(ids: np.ndarray, part: np.ndarray) -> None:
-    """Warn if rows of a selection that repeats some have copies in several parts."""
+def _warn_of_copies(source: Source, part: np.ndarray) -> None:
+    """Warn if rows of a selection or mixture that repeats some have copies in several parts."""
+    ids = np.arange(len(source))
+    while isinstance(source, DerivedSource):  # the ids of a mixture count its own rows
+        ids, source = source._rows(ids), source._source
     order = np.argsort(ids, kind="stable")
     same = ids[order][1:] == ids[order][:-1]
     apart = np.unique(ids[order][1:][same & (part[order][1:] != part[order][:-1])])
     if len(apart):
-        fix = "Split first, and then repeat rows of one part, train.select(...)."
+        fix = "Split first, and then repeat rows of one part, train.select(...) or train.mix(...)."
         found = f"copies of {counted(len(apart), 'row')} in several parts"
         warn(Problem("split()", "each row in one part", found, fix, rows=tuple(apart[:10].tolist())))
 
