@@ -141,6 +141,7 @@ def test_views_can_be_pickled():
         (lambda c: c["name"] == "a", [0, 2]),
         (lambda c: c["list"] == "u", [1]),
         (lambda c: np.argsort(-c["x"]), [3, 2, 1, 0]),
+        (lambda c: np.where(c["x"] >= 2), [2, 3]),
         (lambda c: [i for i, name in enumerate(c) if name in c], [0, 1, 2]),
         (lambda c: [len(c)], [3]),
     ],

@@ -34,7 +34,7 @@ def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
     array = _as_array(rows)
     if array is None:
         expected = "row numbers, a boolean array, a slice, or a function of the columns"
-        fix = f"For one row, use [{int(rows)}]." if isinstance(rows, (int, np.integer)) else ""
+        fix = f"For one row, use [{int(rows)}]." if is_integer(rows) else ""
         raise DataError(Problem(where, expected, shown(rows), fix))
     if array.dtype == bool:
         if len(array) != count:
@@ -73,6 +73,9 @@ def _as_array(rows: Any) -> np.ndarray | None:
     if isinstance(rows, (str, bytes, Mapping, set, frozenset)) or not hasattr(rows, "__len__"):
         return None
     try:
+        rows = (
+            rows[0] if isinstance(rows, tuple) and len(rows) == 1 and np.ndim(rows[0]) else rows
+        )  # of np.where
         array = np.asarray(list(rows) if isinstance(rows, (KeysView, ValuesView)) else rows)
     except (TypeError, ValueError):
         return None
