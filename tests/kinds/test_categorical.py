@@ -261,8 +261,8 @@ def test_classes_are_learned_from_every_piece_and_without_the_marker():
     assert resolved(Categorical(missing=-1), np.array([-1, 4, 2])).classes == (2, 4)
 
 
-ONE_HOT = "If these are one-hot, give column.argmax(axis=1)."
-IDS = "np.where(np.isnan(column).all(axis=1), -1, column.argmax(axis=1))"
+ONE_HOT = "If these are one-hot, give np.argmax(column, axis=1)."
+IDS = "np.where(np.isnan(column).all(axis=1), -1, np.argmax(column, axis=1))"
 SOFT = 'For soft labels say ph.Regression(3, loss="categorical_crossentropy").'
 AT_ONCE = "If several classes hold at once, use ph.MultiLabel."
 BOXES = 'If these are the classes of boxes, say each="..." with the name of their head.'

@@ -187,11 +187,11 @@ def test_columns_that_hold_no_masks():
     )
     assert message(resolved, Mask(3), np.ones((2, 4, 4, 3))) == (
         "head `h`: expected a mask of shape (4, 4), got rows of shape (4, 4, 3). If each pixel is one-hot, give "
-        "column.argmax(axis=-1). If masks are in colors, say Mask(names, values=[(r, g, b), ...])."
+        "np.argmax(column, axis=-1). If masks are in colors, say Mask(names, values=[(r, g, b), ...])."
     )
     assert message(Mask(3, size=(4, 4)).encode, [None, np.ones((4, 4, 9))]) == (
         "head `h`, row 1: expected a mask of shape (4, 4), got shape (4, 4, 9). If each pixel is one-hot, give "
-        "column.argmax(axis=-1). If these are volumes, say Regression((D, H, W, n), "
+        "np.argmax(column, axis=-1). If these are volumes, say Regression((D, H, W, n), "
         'loss="categorical_crossentropy"), with one-hot labels.'
     )
     first = "If channels come first, put them last: np.moveaxis(column, 1, -1)."

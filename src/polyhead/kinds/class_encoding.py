@@ -160,14 +160,14 @@ def _fix_of_several(values: Any, count: int | None) -> str:
                 return (
                     f'For soft labels say ph.Regression({array.shape[1]}, loss="categorical_crossentropy").'
                 )
-            return f"If these are one-hot, give {_IDS_BESIDE_NAN if unlabeled.any() else 'column.argmax(axis=1)'}."
+            return f"If these are one-hot, give {_IDS_BESIDE_NAN if unlabeled.any() else 'np.argmax(column, axis=1)'}."
         if ((array == 0) | (array == 1)).all():
             return _AT_ONCE
     return CLASS_A_STEP if isinstance(values, np.ndarray) else hints(CLASS_A_STEP, _OF_BOXES)
 
 
 _IDS_BESIDE_NAN = (
-    "np.where(np.isnan(column).all(axis=1), -1, column.argmax(axis=1)), with Categorical(missing=-1)"
+    "np.where(np.isnan(column).all(axis=1), -1, np.argmax(column, axis=1)), with Categorical(missing=-1)"
 )
 _OF_BOXES = 'If these are the classes of boxes, say each="..." with the name of their head.'
 _AT_ONCE = "If several classes hold at once, use ph.MultiLabel."

@@ -230,7 +230,7 @@ def mask_numbers(
         raise
 
 
-_ONE_HOT = "If each pixel is one-hot, give column.argmax(axis=-1)."
+_ONE_HOT = "If each pixel is one-hot, give np.argmax(column, axis=-1)."
 _COLORS = "If masks are in colors, say Mask(names, values=[(r, g, b), ...])."
 _VOLUMES = f"If these are volumes, {VOLUMES}."
 
