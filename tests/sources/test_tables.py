@@ -862,6 +862,9 @@ def test_another_type():
         "read_table(data): expected a path, a pyarrow table, a pandas or polars frame, or a mapping of arrays, "
         "got a list."
     )
+    for column in (pa.array([1, 2]), pa.chunked_array([[1], [2]])):
+        fix = f"got '{type(column).__name__}'. Name each column: {{\"label\": data}}."
+        assert message(lambda: read_table(column)) == f"Arrow table: expected columns with names, {fix}"  # noqa: B023
     assert message(lambda: read_table(pa.dataset.dataset(TABLE))).endswith("Give data.to_table().")
     assert message(lambda: read_table(io.StringIO("a\n1\n"))).endswith(
         "Give its path, or pandas.read_csv(file)."

@@ -72,7 +72,11 @@ def opened_arrow(data: Any, where: str = "Arrow table", *, check: bool = False) 
     Args:
         check: validate a column before it is used, because damage in a memory-mapped file could crash the process.
     """
-    table = data if isinstance(data, (pa.Table, pa.RecordBatch)) else pa.table(data)
+    try:
+        table = data if isinstance(data, (pa.Table, pa.RecordBatch)) else pa.table(data)
+    except (pa.ArrowInvalid, TypeError) as error:  # a single column
+        fix = 'Name each column: {"label": data}.'
+        raise DataError(Problem(where, "columns with names", shown(type(data).__name__), fix)) from error
     parts = dict(enumerate(table.columns))
 
     def load(at: int) -> Values | Stored:
