@@ -196,9 +196,11 @@ def test_columns_that_hold_no_masks():
     )
     first = "If channels come first, put them last: np.moveaxis(column, 1, -1)."
     assert message(resolved, Mask(2), np.ones((2, 1, 4, 4))) == (
-        f"head `h`: expected a mask of shape (1, 4), got rows of shape (1, 4, 4). {first}"
+        f"head `h`: expected a mask of shape (4, 4), got rows of shape (1, 4, 4). {first}"
     )
-    assert message(resolved, Mask(2, multi=True), np.ones((3, 2, 8, 8))).endswith(first)
+    assert message(resolved, Mask(2, multi=True), np.ones((3, 2, 8, 9))) == (
+        f"head `h`: expected a mask of shape (8, 9, 2), got rows of shape (2, 8, 9). {first}"
+    )
     assert f"{first} If these are volumes, say Regression(" in message(
         resolved, Mask(), np.ones((2, 5, 16, 16))
     )

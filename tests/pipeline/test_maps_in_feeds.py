@@ -78,7 +78,7 @@ def test_a_file_that_is_none(tmp_path):
         f"The working directory is {Path.cwd()}. If the files are in another folder, put it before their names: "
         "[os.path.join(folder, name) for name in column]. Likewise all other rows that were checked."
     )
-    assert "Give None where there is no file." in refusal(ph.DataError, ph.Map(), [""] * ROWS)
+    assert "; give None for a label without a file." in refusal(ph.DataError, ph.Map(), [""] * ROWS)
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01")
     words = refusal(ph.DataError, ph.Map(), [str(tmp_path / "a.npy")] * ROWS)
     place = f"head `depth`, row 0, file {tmp_path / 'a.npy'}"

@@ -101,7 +101,7 @@ def _fix_of_path(path: Any) -> str:
     if os.path.isabs(name) or os.path.exists(name):
         return ""
     if not name:
-        return "Give None where there is no file."
+        return "Leave out rows without an image; give None for a label without a file."
     if " " in name and name.replace(" ", "").isdigit():
         return "Run lengths as text are not read; draw them as an array (H, W)."
     if name.startswith("file://"):

@@ -216,15 +216,19 @@ def mask_numbers(
     Raises:
         BadValue: for masks of another shape, with what to do about one-hot classes, colors and volumes.
     """
-    expected = f"a mask of shape {size if channels == 1 else (*size, channels)}"
+
+    def expected(sides: tuple[int, ...]) -> str:
+        return f"a mask of shape {sides if channels == 1 else (*sides, channels)}"
+
     try:
-        return numbers(values, marker, (*size, channels), expected)
+        return numbers(values, marker, (*size, channels), expected(size))
     except BadValue as bad:
         rows = even_rows(plain(values))
         shape = rows.shape[1:] if is_dense(rows) else _image_shape(rows[bad.index or 0])
         if len(shape) == 3 and shape[0] < min(shape[1:]) // 2:
             first = "If channels come first, put them last: np.moveaxis(column, 1, -1)."
             bad.fix = hints(first, _VOLUMES if channels == 1 and shape[0] > 4 else "")
+            bad.expected = expected(shape[1:] if size == shape[:2] else size)
         elif channels == 1 and len(shape) == 3 and shape[:2] == size:
             bad.fix = f"{_ONE_HOT} {_COLORS if shape[2] in (3, 4) else _VOLUMES}"
         raise
