@@ -355,6 +355,16 @@ def test_floats_beyond_0_to_1_name_the_function(function, found):
     Apply(function).run(0, {"image": image * 9})  # the image itself is wrong, and is reported as such
 
 
+def test_arguments_with_a_value_are_settings_of_the_function():
+    def dusk(image, rng, strength=0.5, sides=(1, 2)):
+        return (image * strength).astype(image.dtype)
+
+    found = run(Apply(dusk), **EVERYTHING)
+    assert np.array_equal(found.images["x"], (EVERYTHING["images"]["x"] * 0.5).astype(np.uint8))
+    assert Apply(dusk).photometric_only
+    assert not Apply(lambda image, thermal=None: image).photometric_only
+
+
 def test_floats_are_cast_to_those_that_came():
     image = np.linspace(0, 1, 12, dtype=np.float32).reshape(2, 2, 3)
     returned = Apply(lambda image: np.float64(1) - image).run(0, {"image": image})["image"]

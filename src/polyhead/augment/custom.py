@@ -35,7 +35,8 @@ class Apply(Augmentation):
       same results.
 
     A function that accepts no targets is photometric: it is called on each image and may return the bare array. A
-    function that accepts targets must accept all targets of the sample.
+    function that accepts targets must accept all targets of the sample. Other arguments with a default other than None
+    are its own settings, and are not passed.
 
     A pipeline of albumentations moves every image, mask, map, box and point of the sample. Boxes need
     ``BboxParams("pascal_voc")`` and keypoints ``KeypointParams("xy")``; ``additional_targets`` are not needed. Each
@@ -56,7 +57,7 @@ class Apply(Augmentation):
 
     function: Callable[..., Any]
     takes: frozenset[str] | None = field(init=False, compare=False, default=None)
-    """The keywords that the function accepts; None for any."""
+    """The keywords under which the function gets layers or ``rng``; None for any."""
 
     draws = 2
 
@@ -75,9 +76,9 @@ class Apply(Augmentation):
         except (TypeError, ValueError):  # some functions written in C have no signature
             return
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            names = frozenset(
-                p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-            )
+            named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+            own = ("image", "rng", *TARGETS)  # others with a value are settings, as strength=0.3
+            names = frozenset(p.name for p in named if p.name in own or p.default in (p.empty, None))
             if "image" not in names:
                 fix = "It is called with keywords: image, mask or masks, boxes, points, rng."
                 found = f"({', '.join(sorted(names))})"
