@@ -115,6 +115,19 @@ def test_crowds(data):
     assert "2 crowds" in rows.report.notes
 
 
+@pytest.mark.parametrize(("count", "found"), [(1, "it"), (2, "all 2")])
+@pytest.mark.parametrize("crowds", [None, "skip"])
+def test_crowds_alone_are_told_how_to_be_read(data, count, found, crowds):
+    every = [box(i + 1, iscrowd=1) for i in range(count)]
+    with pytest.raises(DataError) as raised:
+        data(every, crowds=crowds)
+    assert str(raised.value) == (
+        f"{data.file}: expected at least one object that is no crowd, got an iscrowd of 1 in {found}. Say "
+        'crowds="keep" to read them.'
+    )
+    assert len(column(data(every, crowds="keep"), "boxes")[0]) == count
+
+
 def test_masks(data):
     polygon = [[1, 1, 9, 1, 9, 9, 1, 9]]
     counts = {"size": [40, 60], "counts": [0, 40, 2360]}

@@ -368,6 +368,13 @@ class TestYaml:
         )
         assert column(rows, "keypoints")[0].tolist() == [[[0, 0, 0], [0, 0, 0]], [[30, 20, 1], [0, 0, 0]]]
 
+    def test_a_list_of_which_no_image_is_found_says_what_to_do(self, written):
+        (written.root / "train.txt").write_text("data/images/a.gif\n")  # as CVAT writes it
+        text, line = "train: train.txt\nnames: [cat]", "0 0.5 0.5 0.5 0.5"
+        found = message(lambda: written(text, line))
+        assert "got none. Say read_yolo(images=...), the folder of the images. Say missing_files" in found
+        assert column(written(text, line, images="images"), "labels") == [["cat"]]
+
     def test_corners_in_place_of_centers_and_sizes(self, written):
         lines = [f"0 0.6{i} 0.6{i} 0.9{i} 0.9{i}\n" for i in range(5)]
         with pytest.warns(PolyheadWarning, match=r"boxes that look like corners .* a size \(5\)"):

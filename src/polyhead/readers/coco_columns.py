@@ -120,6 +120,11 @@ class Reader:
             self.findings.note(f"{counted(others, 'object')} of other categories left out")
         crowds = int((wanted & crowd).sum())
         if self.crowds != "keep":
+            if crowds and crowds == wanted.sum():  # as CVAT exports masks
+                found = f"an iscrowd of 1 in {'it' if crowds == 1 else f'all {crowds:,}'}"
+                where, fix = place(file=self.file), 'Say crowds="keep" to read them.'
+                self.findings.add("all-crowds", where, "at least one object that is no crowd", found, fix)
+                self.findings.stop()
             self.findings.note(f"{counted(crowds, 'crowd')} left out")
             if self.crowds is None:
                 self.findings.odd('crowds left out unless crowds="keep"', crowds)

@@ -142,8 +142,13 @@ def _readable_images(
     """Return the readable images, their sizes, and their label files or None."""
     paths, sizes, label_files = [], [], []
     pairs = list(zip(layout.images, layout.labels, strict=True))
+    fix = (
+        ""
+        if any(map(os.path.isfile, layout.images))
+        else "Say read_yolo(images=...), the folder of the images."
+    )
     for image, label in shown_each("reading images", pairs):
-        if not files.exists(image, layout.where):
+        if not files.exists(image, layout.where, fix):
             continue
         size = files.size(image)
         if size is not None:
