@@ -182,6 +182,15 @@ def test_voc_in_other_folders(tmp_path, images, annotations):
     assert not any("that are no images" in note for note in rows.report.notes)
 
 
+def test_voc_in_folders_inside(tmp_path):
+    inner = tmp_path / "VOCdevkit" / "VOC2012"
+    gif(inner / "JPEGImages" / "a.gif")
+    (inner / "Annotations").mkdir()
+    (inner / "Annotations" / "a.XML").write_text(XML)
+    assert message(lambda: ph.read_voc(tmp_path)).endswith(f"got VOCdevkit. Say read_voc({str(inner)!r}).")
+    assert len(ph.read_voc(inner).read([0])["boxes"][0]) == 1
+
+
 def test_voc_in_folders_of_any_name(tmp_path):
     gif(tmp_path / "pictures" / "a.gif")
     (tmp_path / "notes").mkdir()

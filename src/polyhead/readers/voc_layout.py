@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -14,6 +15,10 @@ from polyhead.readers.paths import Root
 
 IMAGES = ("jpegimages", "images", "image", "imgs", "img")
 ANNOTATIONS = ("annotations", "annotation", "xmls", "xml", "labels")
+
+
+_MOST_FOLDERS = 100
+"""The most folders in which the folder of images is looked for."""
 
 
 class VocFolders(NamedTuple):
@@ -33,9 +38,11 @@ class VocFolders(NamedTuple):
         return [] if self.annotations is None else self.annotations.files((".xml",))[0]
 
     def xml(self, stem: str) -> str:
-        """Return the path of an XML file."""
+        """Return the path of an XML file, whose extension may be in capital letters."""
         assert self.annotations is not None
-        return os.path.join(self.annotations.path, f"{stem}.xml")
+        path = os.path.join(self.annotations.path, stem)
+        capital = not os.path.exists(f"{path}.xml") and os.path.exists(f"{path}.XML")
+        return f"{path}.XML" if capital else f"{path}.xml"
 
 
 class VocEntry(NamedTuple):
@@ -66,7 +73,10 @@ def voc_folders(home: Root, images: Any, annotations: Any) -> VocFolders:
     if pictures is None:
         expected = "folders such as JPEGImages and Annotations, or images next to their XML files"
         found = ", ".join(name for name, _ in contents[:6]) or "an empty folder"
+        near = islice(os.walk(home.path), _MOST_FOLDERS)
+        inner = next((path for path, names, _ in near if "JPEGImages" in names), None)
         fix = "Give their folders: read_voc(images=..., annotations=...)."
+        fix = fix if inner is None else f"Say read_voc({inner!r})."
         raise DataError(Problem(f"read_voc(root), {place(file=home.path)}", expected, found, fix, "folder"))
     if xml_folder is None and any(name.lower().endswith(".xml") for name in os.listdir(pictures.path)):
         xml_folder = pictures
