@@ -1,7 +1,11 @@
-"""Saves and restores models that `polyhead.compile` compiled. Imports keras: import this lazily."""
+"""Saves and restores models that `polyhead.compile` compiled. Imports keras: import this lazily.
+
+Once it is imported, Keras restores each model that it loads.
+"""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -50,6 +54,19 @@ def restore(model: Any) -> None:
     save_for_every_backend(model)
 
 
+def _restore_when_loaded() -> None:
+    """Make Keras call `restore` for each model that it loads or clones."""
+    owner = next(base for base in keras.Model.__mro__ if "compile_from_config" in vars(base))
+    compile_from_config = owner.compile_from_config
+
+    @functools.wraps(compile_from_config)
+    def compile_and_restore(model: Any, config: dict[str, Any]) -> None:
+        compile_from_config(model, config)
+        restore(model)
+
+    owner.compile_from_config = compile_and_restore
+
+
 def save_for_every_backend(model: Any) -> None:
     """Make a compiled model save what it was compiled with so that other backends can go on with it.
 
@@ -87,3 +104,6 @@ def _of_every_backend(saved: Any) -> Any:
     if str(config.get("module", "")).startswith("keras.src.backend.torch.optimizers."):
         config |= {"module": "keras.optimizers", "registered_name": None}
     return config
+
+
+_restore_when_loaded()
