@@ -11,7 +11,6 @@ import pytest
 from keras import ops
 
 import polyhead as ph
-from polyhead.checks.compiled_model import head_losses
 
 ROWS = 32  # batches of one size, which JAX compiles once; where a short last one matters, 30
 
@@ -394,17 +393,20 @@ X, Y = np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float32)
 
 
 @pytest.mark.once
-def test_validation_arrays_in_the_units_of_the_column_give_a_warning():
+def test_arrays_in_the_units_of_the_column_give_a_warning():
     x, price = np.zeros((8, 2), np.float32), np.linspace(2e5, 3e5, 8)[:, None]
     feed = ph.Feed({"x": x, "price": price}, inputs="x", heads={"price": ph.Regression(scale="standard")})
     inputs = keras.Input((2,), name="x")
     model = ph.compile(keras.Model(inputs, ph.outputs(inputs, feed)), feed, optimizer="sgd")
-    words = (
-        r"fit\(validation_data=\), head `price`: expected labels on the scale that the model predicts, got"
-    )
-    with pytest.raises(ph.PolyheadWarning, match=words):
+    words = r"\(%s=\), head `price`: expected labels on the scale that the model predicts, got numbers in the units"
+    with pytest.raises(ph.PolyheadWarning, match="fit" + words % "validation_data"):
         model.fit(feed, validation_data=(x, {"price": price}), verbose=0)
-    feed._check_arrays(feed.peek()[1], head_losses(model))  # scaled labels give none
+    with pytest.raises(ph.PolyheadWarning, match="fit" + words % "y"):
+        model.fit(x, price, verbose=0)
+    with pytest.raises(ph.PolyheadWarning, match="evaluate" + words % "y"):
+        model.evaluate(x, {"price": price}, verbose=0)
+    _, scaled = feed.peek()
+    model.evaluate(x, scaled, verbose=0)  # gives none
 
 
 @pytest.mark.once

@@ -1,6 +1,6 @@
 """Adds an explanation to the traceback of errors raised by ``fit``, ``evaluate`` and ``predict`` of Keras.
 
-On JAX, the model also keeps its weights then.
+On JAX, the model also keeps its weights then. Labels in other units than the model predicts give a warning before.
 
 Python prints the notes of an error below it. Only known messages get one. Of the data only arrays are read, so that no
 user's code runs.
@@ -12,10 +12,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from polyhead.checks.label_units import warn_of_units
 from polyhead.doctor.examination import Examination
 from polyhead.errors import PolyheadError
 from polyhead.explaining.explanation import examined, explain_message, often_of_data, with_validation
-from polyhead.explaining.keras_error import bound, raised_by_user, raised_in_data
+from polyhead.explaining.keras_error import FailedCall, bound, raised_by_user, raised_in_data
 from polyhead.keras_bridge.jax_state import keeping_weights
 
 _NOTED = ("fit", "evaluate", "predict")
@@ -37,6 +38,7 @@ def add_notes() -> None:
 def _explaining(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def noted(*args: Any, **kwargs: Any) -> Any:
+        _check_units(bound(method, args, kwargs))
         try:
             return method(*args, **kwargs)
         except PolyheadError:
@@ -47,6 +49,17 @@ def _explaining(method: Callable[..., Any]) -> Callable[..., Any]:
 
     noted.explains = True  # type: ignore[attr-defined]
     return noted
+
+
+def _check_units(call: FailedCall) -> None:
+    labels, validation = call.arguments.get("y"), call.validation
+    if labels is not None and "_use_cached_eval_dataset" not in call.arguments:  # not the validation of `fit`
+        fix = f"Say model.{call.method}(ph.declaration_of(model).feed(rows))."
+        warn_of_units(call.model, f"{call.method}(y=)", labels, fix)
+    if isinstance(validation, tuple) and len(validation) > 1:
+        warn_of_units(
+            call.model, "fit(validation_data=)", validation[1], "Say validation_data=feed.on(rows)."
+        )
 
 
 def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: Any) -> None:

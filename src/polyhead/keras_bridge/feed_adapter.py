@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from polyhead.errors import ContractError, DataError, Problem, warn
+from polyhead.errors import ContractError, DataError
 from polyhead.keras_bridge.adapter import KerasInput, Spec
 from polyhead.keras_bridge.devices import BATCH_SIZE, LAST_BATCH, require_one_model
 from polyhead.keras_bridge.feed_iterator import FeedIterator
@@ -38,9 +38,6 @@ _FIXED = {
     "augment", "batch_size", "drop_remainder", "heads", "inputs", "seed", "shard", "shuffle", "source", "workers"
 }  # fmt: skip
 """The attributes that batches would not follow if they were set."""
-
-_MARGIN = np.log(10)
-"""By how much the mean square of labels has to be nearer to 1 with the scale than without."""
 
 
 class FeedAdapter(KerasInput):
@@ -110,7 +107,7 @@ class FeedAdapter(KerasInput):
             raise type(error)(*problems) from None
 
     def _check_arrays(self, arrays: Any, losses: Any) -> None:
-        """Raise for validation labels of another shape than the outputs; warn if a head's scale was not applied."""
+        """Raise for validation labels of another shape than the outputs."""
         from polyhead.keras_bridge.by_head import by_head, checked_labels
 
         for name, labels in by_head(arrays, losses.paths).items():
@@ -118,15 +115,6 @@ class FeedAdapter(KerasInput):
             if head is None or len(head.output_shape) != 1 or not hasattr(labels, "dtype"):
                 continue
             checked_labels(name, labels, np.broadcast_to(0.0, (len(labels), *head.output_shape)))
-            if (
-                head.scaling is not None
-                and isinstance(labels, np.ndarray)
-                and _in_units(labels, head.scaling)
-            ):
-                expected = "labels on the scale that the model predicts"
-                found = "numbers in the units of the column"
-                fix = "Their loss and metrics are wrong. Say validation_data=feed.on(rows)."
-                warn(Problem(f"fit(validation_data=), head `{name}`", expected, found, fix))
 
     # Weights, for `compile` --------------------------------------------------------------------------------
 
@@ -235,13 +223,3 @@ class FeedAdapter(KerasInput):
             sequential=self.source.sequential,
             floats=tuple(name for name, kind in images.items() if kind.dtype == "float32"),
         )
-
-
-def _in_units(labels: np.ndarray, scaling: Any) -> bool:
-    """Return whether labels are near unit scale only once they are scaled."""
-    if not labels.size or labels.dtype.kind not in "fiu":
-        return False
-    values = labels.astype(np.float64)
-    with np.errstate(all="ignore"):
-        as_given, scaled = (np.abs(np.log(np.mean(v**2))) for v in (values, scaling.transform(values)))
-    return bool(as_given > scaled + _MARGIN)
