@@ -630,13 +630,14 @@ def test_rows_are_looked_at_in_the_first_whole_epoch_and_not_again(monkeypatch):
         ("batch", "Say ph.Feed(batch_size=...)."),
         ("repeat", "A feed starts again in each epoch."),
         ("prefetch", "A feed prepares batches ahead by itself."),
+        ("class_indices", "The names of the classes, in the order of their ids: feed.heads[name].names."),
     ],
 )
 def test_methods_of_other_datasets_name_what_a_feed_has_instead(name, fix):
     feed = ph.Feed({"x": np.ones((10, 2)), "y": [0, 1] * 5}, inputs="x", heads={"y": ph.Binary()})
     with pytest.raises(AttributeError) as caught:
         getattr(feed, name)
-    assert str(caught.value) == f"A feed has no {name}(). {fix}"
+    assert str(caught.value) == f"A feed has no {name}. {fix}"
     assert feed.on(feed.source.select(range(4, len(feed.source)))).num_samples == 6
     assert [feed.on(rows).num_samples for rows in feed.source.split((0.8, 0.2))] == [8, 2]
     with pytest.raises(AttributeError, match="has no attribute 'no_such'"):

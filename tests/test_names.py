@@ -252,6 +252,11 @@ COMPILED = {
         lambda: compiled(optimizer="adm"),
         "compile(optimizer=): expected the name of an optimizer of Keras, got 'adm'. Did you mean `adam`?",
     ),
+    "optimizer=, a class": (
+        lambda: compiled(optimizer=keras.optimizers.Adam),
+        "compile(optimizer=): expected an optimizer, or its name, got <class 'keras.src.optimizers.adam.Adam'>. Write "
+        "Adam() with parentheses.",
+    ),
     "an argument of compile": (
         lambda: ph.compile(model("presence"), feed(presence=ph.Binary()), optimizer="adam", jit_compil=True),
         "compile(jit_compil=): expected an argument of model.compile, got none of that name. Did you mean "

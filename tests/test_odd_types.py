@@ -521,8 +521,10 @@ def test_a_list_of_sparse_rows_says_what_to_do():
         (
             PICTURE,
             np.ones((4, 90), np.uint8),
-            "If these are the bytes of files, give [row.tobytes() for row in column].",
+            "If these are pixels, give column.reshape(-1, height, width). If they are the bytes of files, give "
+            "[row.tobytes() for row in column].",
         ),
+        (PICTURE, np.ones((4, 64)), "If these are pixels, give column.reshape(-1, height, width)."),
     ],
     ids=lambda value: "" if isinstance(value, (list, np.ndarray)) else str(value)[:32],
 )

@@ -387,6 +387,11 @@ def test_no_bytes_break_the_reading_of_headers():
         ("https://example.com/1.jpg", "Download it: files are read from disk."),
         ("file:///1.jpg", 'Give plain paths: [name.removeprefix("file://") for name in column].'),
         ("~/1.jpg", "Give whole paths: [os.path.expanduser(name) for name in column]."),
+        (
+            "70 12 255",
+            'Numbers as text are not read: make arrays of pixels, np.array(text.split(), "uint8").reshape(height, '
+            "width); draw run lengths as arrays (H, W).",
+        ),
         ("$PETS/1.jpg", "Give whole paths: [os.path.expandvars(name) for name in column]."),
         (" a.png\n", "Leave out the spaces around it: [name.strip() for name in column]."),
         ("/9j/4AAQSk", "They are in base64; decode them: [base64.b64decode(text) for text in column]."),

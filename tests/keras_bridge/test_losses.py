@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 import polyhead as ph
+from polyhead.keras_bridge.by_head import by_head
 from polyhead.keras_bridge.losses import LabeledMean
 
 RNG = np.random.default_rng(4)
@@ -372,6 +373,11 @@ def test_labels_by_hand_of_another_shape_are_refused(head, label, message):
     with pytest.raises(ph.ContractError) as error:
         model.train_on_batch(x, {**labels, head: label})
     assert str(error.value) == message
+
+
+def test_no_labels_for_one_head_are_refused():
+    with pytest.raises(ph.ContractError, match=r"got nothing\. A feed does that: model\.fit\(feed, "):
+        by_head(None, {"y": ("y",)})
 
 
 @pytest.mark.parametrize(

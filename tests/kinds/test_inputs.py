@@ -251,7 +251,7 @@ def test_no_images():
             np.zeros((2, 4), np.float32),
             Image(4, 4, 3),
             "head `h`: expected images (H, W) or (H, W, C), uint8 or float, got rows of shape (4,), float32. "
-            "Use ph.Array for other data.",
+            "If these are pixels, give column.reshape(-1, height, width).",
         ),
         (
             np.zeros((2, 5, 5, 3), np.uint8),

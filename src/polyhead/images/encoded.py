@@ -103,7 +103,10 @@ def _fix_of_path(path: Any) -> str:
     if not name:
         return "Leave out rows without an image; give None for a label without a file."
     if " " in name and name.replace(" ", "").isdigit():
-        return "Run lengths as text are not read; draw them as an array (H, W)."
+        return (
+            'Numbers as text are not read: make arrays of pixels, np.array(text.split(), "uint8").reshape(height, '
+            "width); draw run lengths as arrays (H, W)."
+        )
     if name.startswith("file://"):
         return 'Give plain paths: [name.removeprefix("file://") for name in column].'
     if name.startswith("~"):

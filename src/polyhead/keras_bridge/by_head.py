@@ -39,7 +39,7 @@ def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dic
             drop the rest.
     """
     flat = list(leaves(nested))
-    if len(paths) == len(flat) == 1:
+    if len(paths) == len(flat) == 1 and nested is not None:
         return dict.fromkeys(paths, flat[0][1])
     structured = {path for path, _ in flat} == set(paths.values())
     if not structured and not (isinstance(nested, Mapping) and set(nested) == set(paths)):

@@ -30,9 +30,10 @@ _INSTEAD = {
     "batch": "Say ph.Feed(batch_size=...).",
     "repeat": "A feed starts again in each epoch.",
     "prefetch": "A feed prepares batches ahead by itself.",
+    "class_indices": "The names of the classes, in the order of their ids: feed.heads[name].names.",
     "map": "Change the columns before they are fed, or say augment=[ph.Apply(function)] for images.",
 }
-"""For each method of a `tf.data.Dataset`, what to write with a feed."""
+"""For each method of a `tf.data.Dataset` or a flow of images, what to write with a feed."""
 
 _FIXED = {
     "augment", "batch_size", "drop_remainder", "heads", "inputs", "seed", "shard", "shuffle", "source", "workers"
@@ -61,7 +62,7 @@ class FeedAdapter(KerasInput):
         def __getattr__(self, name: str) -> Any:
             if name not in _INSTEAD:
                 return object.__getattribute__(self, name)  # raises Python's own error
-            raise AttributeError(f"A feed has no {name}(). {_INSTEAD[name]}")
+            raise AttributeError(f"A feed has no {name}. {_INSTEAD[name]}")
 
         def __setattr__(self, name: str, value: Any) -> None:
             """Raise for an argument that the constructor has set: batches would not follow it."""

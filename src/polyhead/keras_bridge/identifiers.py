@@ -78,9 +78,12 @@ def unknown_metric(name: str, metric: Any, head: Head | None = None) -> Iterator
 
 
 def unknown_optimizer(optimizer: Any) -> Iterator[Problem]:
-    """Yield a problem if an optimizer is a name that Keras does not know."""
+    """Yield a problem if an optimizer is a name that Keras does not know, or a class."""
     import keras
 
+    if isinstance(optimizer, type):
+        fix = f"Write {optimizer.__name__}() with parentheses."
+        yield Problem("compile(optimizer=)", "an optimizer, or its name", shown(optimizer), fix)
     if isinstance(optimizer, str):
         yield from _unknown_name("compile(optimizer=)", "optimizer", optimizer, keras.optimizers)
 

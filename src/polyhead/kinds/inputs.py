@@ -76,7 +76,8 @@ class Image(Input):
     """
 
     one_column = (
-        "Declare each as a ph.Image of its own, or make them one column: np.stack([r, g, b], axis=-1)."
+        "Declare each as a ph.Image of its own, or make them one column: np.stack([r, g, b], axis=-1), "
+        "or with a column for each pixel, frame[columns].to_numpy().reshape(-1, height, width)."
     )
 
     height: int | None = None
@@ -321,8 +322,10 @@ def _image_array(values: Any) -> np.ndarray:
                 fix = 'If they hold 0–255, give images.astype("uint8"); else say ph.Image(range=(low, high)).'
         elif kind == "b":
             fix = 'If True is white, give images.astype("float32").'
-        elif array.ndim == 2 and array.dtype == np.uint8:
-            fix = "If these are the bytes of files, give [row.tobytes() for row in column]."
+        elif array.ndim == 2:
+            fix = "If these are pixels, give column.reshape(-1, height, width)."
+            if array.dtype == np.uint8:
+                fix += " If they are the bytes of files, give [row.tobytes() for row in column]."
         found = f"rows of shape {array.shape[1:]}, {array.dtype}"
         raise BadValue(None, "images (H, W) or (H, W, C), uint8 or float", found, fix)
     return array[..., None] if array.ndim == 3 else array
