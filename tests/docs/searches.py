@@ -289,6 +289,8 @@ TOPICS = {
     "object detection": "guides/detection/",
     "keypoints": "in-the-image/",
     "COCO": "readers/",
+    "csv box": "readers/",
+    "xmin ymin xmax ymax": "readers/",
     "YOLO": "readers/",
     "Pascal VOC": "readers/",
     "image folder": "readers/",

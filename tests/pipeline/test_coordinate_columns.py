@@ -59,7 +59,9 @@ def test_heads_for_each_box_need_one_column_of_boxes(tmp_path):
         ph.Feed(data, inputs={"image": ph.Image(20, 30)}, heads=heads)
     assert str(error.value) == (
         "head `kind`, each='box': expected boxes in one column, a list of them in each row, got "
-        "['left', 'top', 'right', 'bottom']. If each row has one box, leave out each=."
+        "['left', 'top', 'right', 'bottom']. If each row has one box, leave out each=. If an image has several rows, "
+        "make a column of boxes, frame[['left', 'top', 'right', 'bottom']].to_numpy().tolist(), and group the rows by "
+        "image."
     )
 
 

@@ -222,8 +222,9 @@ def test_numbers_as_names(root, put):
     [
         (
             ["a.jpg", "a.jpg"],
-            "row 1: expected one row for each image, got 'a.jpg', as in row 0. If these are its objects, put them into "
-            "one row: frame.groupby('file', as_index=False).agg(list).",
+            "row 1: expected one row for each image, got 'a.jpg', as in row 0. If these are its objects, make a column "
+            "of their boxes, frame[corners].to_numpy().tolist(), and put them into one row: frame.groupby('file', "
+            "as_index=False).agg(list).",
         ),
         (
             ["a.jpg", "../b.jpg"],

@@ -360,7 +360,10 @@ def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
             expected, found = "no each= for boxes themselves", repr(head.each)
         elif isinstance(boxes, Boxes):
             expected, found = "boxes in one column, a list of them in each row", shown(list(columns))
-            fix = "If each row has one box, leave out each=."
+            fix = (
+                "If each row has one box, leave out each=. If an image has several rows, make a column of boxes, "
+                f"frame[{shown(list(columns))}].to_numpy().tolist(), and group the rows by image."
+            )
         else:
             names = [n for n, other in heads.items() if isinstance(other, Boxes)]
             expected = f"the name of a head of boxes ({', '.join(names) or 'there is none'})"

@@ -259,6 +259,12 @@ def _verify_masks(
             findings.add("mask-size", where, expected, words, warning=True)
 
 
+_OBJECTS_OF_ONE = (
+    "If these are its objects, make a column of their boxes, frame[corners].to_numpy().tolist(), and put them "
+    "into one row:"
+)
+
+
 def _table_columns(
     home: Root,
     base: Root,
@@ -303,7 +309,7 @@ def _table_columns(
             continue
         elif rows[image] >= 0:
             expected = "one row for each image"
-            fix = f"If these are its objects, put them into one row: frame.groupby({key!r}, as_index=False).agg(list)."
+            fix = f"{_OBJECTS_OF_ONE} frame.groupby({key!r}, as_index=False).agg(list)."
             findings.add("row-twice", in_row, expected, f"{shown(name)}, as in row {rows[image]}", fix)
         else:
             rows[image] = row
