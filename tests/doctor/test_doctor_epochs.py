@@ -405,6 +405,20 @@ def test_a_length_that_is_not_so():
 
 
 @pytest.mark.parametrize(
+    ("shuffle", "size", "dropped"), [(False, 8, True), (True, 8, False), (False, 10, False)]
+)
+def test_rows_that_a_loader_drops_in_each_epoch(shuffle, size, dropped):
+    torch = pytest.importorskip("torch")
+    numbers = torch.arange(20.0)
+    data = torch.utils.data.TensorDataset(numbers, numbers / 2)
+    problems = ph.examine(torch.utils.data.DataLoader(data, size, shuffle=shuffle, drop_last=True)).problems
+    assert [str(p) for p in problems if p.code == "dropped-rows"] == [
+        "DataLoader(drop_last=True): expected each row in some epoch, got an epoch without the last 4 rows, "
+        "each time. Say shuffle=True for training, and drop_last=False to evaluate."
+    ] * dropped
+
+
+@pytest.mark.parametrize(
     ("batches", "length"),
     [
         ([[0, 1], [2, 3], [1, 2], [3, 0]], 2),

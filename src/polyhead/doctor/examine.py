@@ -286,6 +286,13 @@ def _not_for_keras(subject: Subject) -> Iterator[Problem]:
     if subject.bad_length:
         where, fix = f"len({subject.name})", "Return an integer from __len__: math.ceil(rows / batch_size)."
         yield Problem(where, "an integer", subject.bad_length, fix, "wrong-length")
+    if subject.dropped:
+        fix, where = (
+            "Say shuffle=True for training, and drop_last=False to evaluate.",
+            "DataLoader(drop_last=True)",
+        )
+        found = f"an epoch without the last {counted(subject.dropped, 'row')}, each time"
+        yield Problem(where, "each row in some epoch", found, fix, "dropped-rows", warning=True)
     if subject.refused:
         expected = "what fit takes: a generator, a PyDataset, a tf.data, torch or grain dataset, or arrays"
         fix = "Wrap it in a generator function: for batch in it: yield batch."

@@ -50,6 +50,7 @@ class Subject:
         cut: the number of rows in the batches that were cut from them.
         timed: whether a training step is measured, to compare it with a batch.
         listed: the code for a list of its batches, if `list` does not make it.
+        dropped: the number of rows that a loader leaves out, the same in each epoch.
         made_by: the function of the user's program that made a generator, if it is found and needs no arguments.
     """
 
@@ -74,6 +75,7 @@ class Subject:
     listed: str = ""
     made_by: str = ""
     bad_length: str = ""
+    dropped: int = 0
 
     @property
     def makes_generators(self) -> bool:
@@ -249,6 +251,7 @@ def _tf(dataset: Any) -> Subject:
 
 
 def _loader(loader: Any) -> Subject:
+    in_order = loader.drop_last and from_module(loader.sampler, ("SequentialSampler",), "torch")
     return Subject(
         "torch DataLoader",
         "loader",
@@ -258,6 +261,7 @@ def _loader(loader: Any) -> Subject:
         processes=loader.num_workers > 0,
         iterated=from_module(loader.dataset, ("IterableDataset",), "torch"),
         samples=loader.dataset,
+        dropped=len(loader.sampler) % (loader.batch_size or 1) if in_order else 0,
     )
 
 
