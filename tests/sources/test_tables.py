@@ -2,6 +2,7 @@ import datetime
 import decimal
 import gzip
 import io
+import json
 import subprocess
 import sys
 import time
@@ -1057,6 +1058,28 @@ def test_a_mark_in_the_name_of_the_only_column_is_no_separator(tmp_path, text):
         assert "expected at least one row" in str(error)  # noqa: PT017
     else:
         assert found == (text.partition("\n")[0],)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "row", "entry"),
+    [
+        ("a.csv", 'n,text\n1,a\n2,"b\n3,c\n', 1, "b\n3,c\n"),
+        ("a.tsv", 'n\ttext\n1\t"a\n2\tb\n3\tc"\n4\td\n', 0, "a\n2\tb\n3\tc"),
+        ("b.csv", 'n,text\n1,5"\n2,"a, b\nc"\n', -1, ""),
+        ("b.tsv", 'n\ttext\n1\t5"\n2\t"a\nb"\n', -1, ""),
+    ],
+)
+def test_rows_that_a_quote_joins_are_told(tmp_path, recwarn, name, text, row, entry):
+    (tmp_path / name).write_text(text)
+    assert len(read_table(tmp_path / name)) == 2
+    sep = json.dumps("," if name.endswith("csv") else "\t")
+    assert [str(told.message) for told in recwarn] == [
+        f"file {tmp_path / name}, column `text`, row {row}: expected an entry of one row, got several, joined by a "
+        f"quote: {entry!r}. If quotes belong to the text, pass the frame from pandas.read_csv(path, sep={sep}, "
+        "quoting=3)."
+    ] * (row >= 0)
+    frame = pd.read_csv(tmp_path / name, sep=json.loads(sep), quoting=3) if row >= 0 else None
+    assert frame is None or len(read_table(frame)) == text.count("\n") - 1
 
 
 def test_the_text_that_keeps_a_column_from_being_numbers_comes_first(tmp_path):

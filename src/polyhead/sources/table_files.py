@@ -24,7 +24,7 @@ from polyhead.columns.arrow import column_of
 from polyhead.columns.image_values import names_image
 from polyhead.columns.lazy import Stored
 from polyhead.columns.values import LIMIT_BYTES, Values
-from polyhead.errors import DataError, Problem, place, shown, similar
+from polyhead.errors import DataError, Problem, place, shown, similar, warn
 from polyhead.foreign_errors import GIT_LFS, quoted_error
 from polyhead.sources.tables import Opened
 
@@ -292,6 +292,7 @@ def _open_csv(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
         read = partial(read, read_options=csv.ReadOptions(block_size=_LARGEST_BLOCK, use_threads=False))
         table = read(convert_options=options)
     _require_text(table, where)
+    _warn_of_open_quotes(table, where, delimiter)
     if len(set(table.column_names)) == len(table.column_names):
         table = _with_exact_integers(table, read, path, delimiter)
     return opened_arrow(table, where)
@@ -354,6 +355,23 @@ def _may_round(column: Any) -> bool:
     bounds = pc.min_max(column).as_py().values()
     large = any(2**63 <= abs(bound or 0) < float("inf") for bound in bounds)
     return large and bool(pc.all(pc.equal(pc.trunc(column), column)).as_py())
+
+
+def _warn_of_open_quotes(table: Any, where: str, delimiter: str) -> None:
+    """Warn of an entry that holds other rows of a text file, as it begins with a quote that does not end there."""
+    names = table.column_names
+    for name, column in zip(names, table.columns, strict=True):
+        row = -1
+        if pa.types.is_string(column.type) and delimiter == "\t":
+            lines, tabs = pc.match_substring(column, "\n"), pc.match_substring(column, "\t")
+            row = pc.index(pc.and_(lines, tabs), True).as_py()
+        elif name == names[-1] and len(column) and str(column[-1]).endswith("\n"):
+            row = len(column) - 1  # up to the end of the file
+        if row >= 0:
+            found = f"several, joined by a quote: {shown(column[row].as_py(), 60)}"
+            fix = f"If quotes belong to the text, {_separated_by(delimiter)[:-2].lower()}, quoting=3)."
+            warn(Problem(f"{where}, {place(column=name, row=row)}", "an entry of one row", found, fix))
+            return
 
 
 def _require_text(table: Any, where: str) -> None:
