@@ -149,6 +149,12 @@ def test_a_column_without_values_in_some_files_of_a_folder(tmp_path):
     assert found == {name: none + values + none for name, values in there.items()}
 
 
+def test_lists_of_categories_in_several_row_groups(tmp_path):
+    tags = pa.array([["a"], ["b", "a"], None, ["c"]], pa.list_(pa.dictionary(pa.int32(), pa.string())))
+    pq.write_table(pa.table({"a.tags": tags}), tmp_path / "a.parquet", row_group_size=2)
+    assert rows(read_table(tmp_path / "a.parquet")) == {"a.tags": [["a"], ["b", "a"], None, ["c"]]}
+
+
 def test_the_index_of_pandas_is_no_column(tmp_path):
     frame = pd.DataFrame({"x": [1, 2]}, index=[10, 20])
     frame.to_parquet(tmp_path / "t.parquet")

@@ -204,11 +204,18 @@ def _open_parquet(path: Path, where: str, wanted: list[str] | None) -> Opened:
             with lock:  # `cache` lets several threads read at once
                 column = columns_at_once().pop(at, None) if at_once else None
             if column is None:
-                with pq.ParquetFile(path) as file:
-                    column = file.read(columns=[names[at]]).column(names[at])
+                column = _parquet_column(path, names[at])
             return column_of(column)
 
     return Opened(where, names, about.num_rows, load)
+
+
+def _parquet_column(path: Path, name: str) -> Any:
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=[name]).column(name)
+    except pa.ArrowNotImplementedError:  # lists of categories in several row groups, which only datasets read
+        return pds.dataset(path, format="parquet").to_table(columns={name: pc.field(name)}).column(0)
 
 
 def _open_folder(path: Path, where: str) -> Opened:
