@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import polyhead as ph
 from outcomes import message
 from polyhead import Source
 from polyhead.errors import similar
@@ -37,6 +38,16 @@ def test_five_lines_make_a_source():
     assert repr(source) == "Squares(100 rows: x, y, word)"
     assert source.column("x") is None
     assert first_rows(source, "y", 3).tolist() == [0, 1, 4]
+
+
+def test_a_read_may_change_the_ids_it_gets():
+    def counted_from_1(ids):
+        ids += 1
+        return {"x": ids.astype(float), "y": ids % 2}
+
+    feed = ph.Feed(Reads(counted_from_1, 4), inputs="x", heads={"y": ph.Binary()}, batch_size=4)
+    (batch,) = feed.batches()
+    assert (batch.ids.tolist(), batch.inputs["x"].ravel().tolist()) == ([0, 1, 2, 3], [1, 2, 3, 4])
 
 
 def test_an_empty_source_has_no_columns():

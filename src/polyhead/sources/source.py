@@ -66,7 +66,7 @@ class Source(ABC):
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         """Like `read`, for ids known to be valid; the library's own sources return repeated text as codes."""
-        return self.read(ids)
+        return self.read(ids.copy())  # which a user's read may change, as by ids += 1
 
     # A source may override these ------------------------------------------------------------------
 
