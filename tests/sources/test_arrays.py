@@ -10,6 +10,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import polyhead as ph
 from outcomes import message
 from polyhead.errors import PolyheadWarning
 from polyhead.sources.arrays import Arrays
@@ -234,6 +235,13 @@ def test_a_users_class(kind):
     found = source.read(np.array([2, 0, 2]))
     assert list(found["x"]) == [30, 10, 30]
     assert list(found["y"]) == ["c", "a", "c"]
+
+
+@pytest.mark.parametrize("kind", [Items, Batches])
+def test_integers_of_a_users_class_may_be_missing_in_later_rows(kind):
+    data = {"x": np.arange(5.0), "y": kind([0, 1, 1, None, 0])}
+    feed = ph.Feed(data, inputs="x", heads={"y": ph.Categorical()}, batch_size=2)
+    assert [batch.weights["y"].tolist() for batch in feed.batches()] == [[1, 1], [1, 0], [1]]
 
 
 def test_only_shares_what_is_adapted():

@@ -111,7 +111,7 @@ class OnDisk(Stored):
 
     def _as_values(self, raw: Any) -> Values:
         if isinstance(raw, (list, tuple)):
-            return from_list(list(raw), place(column=self._name))
+            return _from_items(list(raw), place(column=self._name))
         if isinstance(raw, np.ma.MaskedArray):
             return unmasked(raw)
         if hasattr(raw, "toarray"):  # a sparse matrix of SciPy
@@ -146,7 +146,14 @@ class Items(Stored):
             except Exception as error:  # a user's object may raise anything
                 where = place(column=self._name, row=i)
                 raise DataError(Problem(where, "a readable row", quoted_error(error))) from error
-        return from_list(rows, place(column=self._name))
+        return _from_items(rows, place(column=self._name))
+
+
+def _from_items(rows: list[Any], where: str) -> Values:
+    """Convert rows of a user's object; integers stay a list, as an array of them would say that none is missing."""
+    values = from_list(rows, where)
+    integers = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iub"
+    return values.tolist() if integers else values  # type: ignore[union-attr]
 
 
 class Masked(Stored):
