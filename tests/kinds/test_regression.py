@@ -165,6 +165,11 @@ MEND = "Fix the row, or put NaN where there is no label."
             "head `h`: expected a number, got rows of shape (3,). Say Regression(3).",
         ),
         (
+            1,
+            np.zeros((4, 0)),
+            "head `h`: expected a number, got rows of shape (0,). Leave this head out: its rows hold no numbers.",
+        ),
+        (
             3,
             np.ones(4),
             "head `h`: expected numbers of shape (3,), got one number in each row. Say Regression().",

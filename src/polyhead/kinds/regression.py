@@ -162,6 +162,8 @@ class Regression(Quantities):
 
     def _shape_fix(self, shape: tuple[int, ...]) -> str:
         """Say how to declare a head of numbers of this shape."""
+        if 0 in shape:
+            return "Leave this head out: its rows hold no numbers."
         size = shape[0] if len(shape) == 1 else shape
         return f"Say {type(self).__name__}({size})." if shape else "Say Regression()."
 
