@@ -311,6 +311,8 @@ def test_what_is_no_image(tmp_path):
             "It is a gzip file, such as .nii.gz: read it into an array, for example with nibabel",
         ),
         (b"version https://git-lfs.github.com/spec/v1", "It is a pointer of Git LFS: run git lfs pull."),
+        (bytes(344) + b"n+1", "It is a NIfTI file: read it into an array, for example with nibabel"),
+        (b'<?xml version="1.0"?>\n<svg width="9">', "It is an SVG drawing: convert it to PNG."),
         (b"\0\0\0\x20ftypisom", "It is a video: read it into an array, for example with cv2.VideoCapture"),
     ],
 )

@@ -143,6 +143,7 @@ _OTHER_FORMATS = (
     (0, b"v/1\x01", "an OpenEXR file", "OpenEXR"),
     (0, b"%PDF", "a PDF file", "pdf2image"),
     (4, b"ftyp", "a video", "cv2.VideoCapture"),
+    (344, b"n+1", "a NIfTI file", "nibabel"),
 )
 """Formats that are not read: where their files have which bytes, and what reads them."""
 
@@ -154,6 +155,8 @@ def _fix_of_bytes(data: bytes) -> str:
             return f"It is {format}: read it into an array, for example with {reader}, and give arrays."
     if data.startswith(GIT_LFS):
         return "It is a pointer of Git LFS: run git lfs pull."
+    if b"<svg" in data[:512]:
+        return "It is an SVG drawing: convert it to PNG."
     if data.startswith(tuple(start.encode() for start in _BASE64)):
         return _FROM_BASE64
     if len(data) <= 1024 and names_image(data.decode("ascii", "replace")):
