@@ -298,7 +298,8 @@ def test_images_that_are_not_what_was_said(column, kind, words):
         (
             (2, 8, 9),
             Image(16, 16, 3),
-            "head `h`: expected images of 16 x 16 x 3, got 8 x 9 x 1. Declare the channels they have.",
+            "head `h`: expected images of 16 x 16 x 3, got 8 x 9 x 1. Take gray three times: np.dstack([image] * 3). "
+            "Or declare the channels they have.",
         ),
         (
             (2, 5, 8, 9),

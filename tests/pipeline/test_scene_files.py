@@ -520,7 +520,7 @@ def test_a_file_that_cannot_be_read_can_be_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((9, 9), "(9, 9, 1). Take gray three times: np.repeat(image, 3, axis=2)."),
+        ((9, 9), "(9, 9, 1). Take gray three times: np.dstack([image] * 3)."),
         ((9, 9, 4), "(9, 9, 4). Leave alpha out: image[..., :3]."),
         ((3, 9, 9), "(3, 9, 9). If channels come first, give image.transpose(1, 2, 0)."),
     ],

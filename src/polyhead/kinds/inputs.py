@@ -156,7 +156,9 @@ class Image(Input):
             if height in possible and channels not in possible:
                 fix = "These are channels first: give images.transpose(0, 2, 3, 1)."
             elif self.channels not in (None, channels):
-                fix = "Declare the channels they have."
+                convert = CHANNELS_FIX.get((channels, self.channels))
+                fix = f"{convert} Or declare" if convert else "Declare"
+                fix += " the channels they have."
             else:
                 fix = "Say both Image(height, width): they are resized to it."
             expected = " x ".join("any" if side is None else str(side) for side in declared)
@@ -278,6 +280,12 @@ def _size_fix(argument: Any) -> str:
 
 
 _CHANNELS = (1, 3, 4)
+CHANNELS_FIX: dict[Any, str] = {
+    (1, 3): "Take gray three times: np.dstack([image] * 3).",
+    (4, 3): "Leave alpha out: image[..., :3].",
+}
+"""The advice for an array, by the channels that it has and those of the input."""
+
 _FITS = ("stretch", "contain", "cover")
 
 

@@ -12,14 +12,9 @@ from polyhead.columns.image_values import is_pillow
 from polyhead.errors import BadValue, DataError, Problem, place, shown, warn
 from polyhead.images.encoded import header_of
 from polyhead.kinds import Image
+from polyhead.kinds.inputs import CHANNELS_FIX
 from polyhead.kinds.missing import is_missing
 from polyhead.pipeline.image_frame import ENCODED, EncodedImage, Frame, with_remedy
-
-_CHANNELS_FIX: dict[Any, str] = {
-    (1, 3): "Take gray three times: np.repeat(image, 3, axis=2).",
-    (4, 3): "Leave alpha out: image[..., :3].",
-}
-"""The advice for an array, by the channels that it has and those of the input."""
 
 
 class ImageReader:
@@ -80,7 +75,7 @@ class ImageReader:
                 value = replace(value, pixels=_scaled_by_range(kind, name, value.pixels, row, deep))
             return value
         if value.shape[2] != kind.channels:
-            found, fix = f"shape {value.shape}", _CHANNELS_FIX.get((value.shape[2], kind.channels), "")
+            found, fix = f"shape {value.shape}", CHANNELS_FIX.get((value.shape[2], kind.channels), "")
             if value.shape[0] == kind.channels:
                 fix = "If channels come first, give image.transpose(1, 2, 0)."
             raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found, fix))
