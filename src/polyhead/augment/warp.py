@@ -1,7 +1,8 @@
 """Resamples an image through one matrix.
 
-Each output pixel is sampled at the source position of its center. Inside the source, edges included, only pixels of
-the source contribute; outside, the value is ``fill``. OpenCV puts the center of the first pixel at 0, polyhead at 0.5:
+Each output pixel is sampled at the source position of its center. Outside of the source the value is ``fill``, into
+which interpolation blends the outermost half pixel; if the output lies wholly inside, only pixels of the source
+contribute, up to its edges. OpenCV puts the center of the first pixel at 0, polyhead at 0.5:
 matrices are shifted by half a pixel here, and nowhere else.
 
 Linear interpolation samples four pixels, and would skip others when it shrinks an image. So an image that shrinks by
