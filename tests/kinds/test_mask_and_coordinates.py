@@ -6,6 +6,7 @@ from kind_checks import encoded, message, refusal, resolved
 
 import polyhead as ph
 from polyhead.kinds import Boxes, Keypoints, Mask
+from polyhead.kinds.source_column import About
 
 ONE = np.array([[0, 1, 1], [0, 0, 1]])
 
@@ -213,6 +214,22 @@ def test_columns_that_hold_no_masks():
         "expected a mask (H, W) or (H, W, n), got a list of 2 object. For a mask of each object, say Mask(each=...) "
         "with the name of the head of their boxes."
     )
+
+
+def test_a_head_may_name_the_classes_of_a_source_in_another_order():
+    class Panoptic:
+        def about(self):
+            return About(("cat", "sky", "road"), (3, 9, 200))
+
+    def values(head):
+        return head.with_facts(Panoptic()).values
+
+    assert values(Mask()) == (3, 9, 200)
+    assert values(Mask(["sky", "road", "cat"])) == (9, 200, 3)
+    assert values(Mask(["sky", "cat"])) == (9, 3)
+    assert values(Mask(["sky", "cat"], values=(1, 2))) == (1, 2)
+    for head in (Mask(["sky", "dog"]), Mask(3), Mask(["cat"]), Mask(["sky", "cat"], multi=True)):
+        assert values(head) is None
 
 
 def test_declarations_of_masks():

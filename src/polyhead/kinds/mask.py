@@ -235,12 +235,16 @@ class Mask(ClassHead, Pixels):
         return self.fixed(outside="missing")
 
     def with_facts(self, column: Column) -> Self:
-        if self.multi or self.classes != 1 or self.values is not None:
+        if self.multi or self.values is not None:
             return self
         about = column.about()
         if about.classes is None or about.values is None:
             return self  # these are classes of objects, each with its own mask
-        return self.fixed(classes=about.classes, values=about.values)
+        names = about.classes if self.classes == 1 else self.names
+        value_of = dict(zip(about.classes, about.values, strict=True))
+        if len(names) < 2 or not value_of.keys() >= set(names):
+            return self
+        return self.fixed(classes=names, values=tuple(value_of[name] for name in names))
 
     def for_image(self, size: tuple[int, int], uncovered: bool = False) -> Self:
         if self._colors is not None:
