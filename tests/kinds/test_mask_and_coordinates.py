@@ -333,6 +333,12 @@ PIXELS = (
             f"row 1: expected corners of boxes in 0–1, as normalized=True says, got 2. {PIXELS}",
         ),
         (
+            Boxes(normalized=True),
+            np.array([[0.1, 0, 1, 1], [-0.5, 0, 0.5, 0.5]]),
+            "row 1: expected corners of boxes in 0–1, as normalized=True says, got -0.5. Cut off what is outside of "
+            "the image: clip corners of boxes to 0–1.",
+        ),
+        (
             Boxes(),
             np.array([[0, 0, 1, np.inf]]),
             "row 0: expected finite corners of boxes, got inf. Put NaN where there is none.",

@@ -209,7 +209,9 @@ class Coordinates(Head):
             found = "pixels" if self.column_in_pixels else "shares of its sides"
             raise BadValue(None, "an image among the inputs, by whose size they are converted", found, fix)
         if self.normalized:
-            require_range(array, -1e-4, 1 + 1e-4, self._shares(entries), _PIXELS)
+            near = not array.size or (array.min() >= -1 and array.max() <= 2)
+            fix = f"Cut off what is outside of the image: clip {entries} to 0–1." if near else _PIXELS
+            require_range(array, -1e-4, 1 + 1e-4, self._shares(entries), fix)
 
     def unmoved(self, outputs: np.ndarray, move: Move) -> np.ndarray:
         scale = np.array(move.size[::-1] if self.normalized else (1, 1), np.float64)
