@@ -3,6 +3,7 @@
 import datetime
 import json
 import random
+import warnings
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -370,12 +371,15 @@ def test_a_path_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path):
 def test_a_function_that_keras_cannot_save_is_told():
     head = ph.Regression(loss=lambda true, pred: (true - pred) ** 2)
     declaration = ph.Declaration({"x": ph.Array()}, {"y": head})
-    with pytest.raises(ph.ContractError) as error:
+    with warnings.catch_warnings(record=True) as of_keras, pytest.raises(ph.ContractError) as error:
         declaration.to_dict()
+    assert not of_keras
     assert str(error.value).startswith(
         "head `y`, loss=: expected what Keras can save and load, got <function"
     )
-    assert "register_keras_serializable" in str(error.value)
+    assert str(error.value).endswith(
+        "Write it as a function with def, and decorate that with @keras.saving.register_keras_serializable()."
+    )
 
 
 def damaged(text, rng):

@@ -11,6 +11,7 @@ import base64
 import datetime
 import decimal
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, fields, replace
 from typing import Any
@@ -225,10 +226,15 @@ def _is_pair(form: Any) -> bool:
 def _keras_form(value: Any, where: str, advice: str = "") -> Any:
     """Serialize a user's loss, metric or scale with Keras; ``advice`` is added to errors."""
     try:
-        form = serialized(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of a lambda, which it then does not load
+            form = serialized(value)
         deserialized(form)
     except Exception as error:
-        fix = "Decorate its class or function with @keras.saving.register_keras_serializable()."
+        what = "Decorate its class or function"
+        if getattr(value, "__name__", "") == "<lambda>":
+            what = "Write it as a function with def, and decorate that"
+        fix = f"{what} with @keras.saving.register_keras_serializable()."
         expected = "what Keras can save and load"
         raise ContractError(Problem(where, expected, shown(value), hints(advice, fix))) from error
     return form
