@@ -1,6 +1,7 @@
 """What users see of the library: in tab completion, and by a star import."""
 
 import builtins
+import inspect
 import re
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def listed(name):
 def test_a_feed_shows_what_the_reference_lists():
     assert set(public(dir(feed()))) == listed("Feed") | {"inputs", "heads", "source"}
     assert all(hasattr(feed(), name) for name in dir(feed()))
+
+
+def test_a_head_and_an_input_show_their_arguments_and_what_they_learned():
+    own = {"names", "shape", "dtype"}
+    assert set(public(dir(feed().inputs["x"]))) == own | set(inspect.signature(ph.Array).parameters)
+    head = ph.Categorical(["cat", "dog"])
+    assert set(public(dir(head))) == own | {"unscaled"} | set(inspect.signature(ph.Categorical).parameters)
 
 
 class Squares(ph.Source):

@@ -68,6 +68,11 @@ class Kind(ABC):
             raise ContractError(Problem(where, "names of different columns", f"{shown(repeated)} twice"))
         object.__setattr__(self, "column", tuple(names) if isinstance(self.column, tuple) else names)
 
+    def __dir__(self) -> list[str]:
+        """Hide the attributes for the library's own use."""
+        known = {"dtype", "names", "shape", "unscaled", *(f.name for f in fields(self) if f.name[0] != "_")}
+        return [name for name in super().__dir__() if name in known or name.startswith("__")]
+
     @property
     def inner(self) -> Kind:
         """The kind that the user wrote, whose name errors use."""
