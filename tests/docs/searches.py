@@ -247,6 +247,7 @@ TOPICS = {
     "GPU utilization": "profile/",
     "pandas DataFrame": "sources/",
     "mean IoU": "evaluating/",
+    "mislabeled": "evaluating/",
     "classification report": "evaluating/",
     "reproducible": "how-it-works/",
     "multi-task learning": "start/",
