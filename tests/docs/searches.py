@@ -298,6 +298,7 @@ TOPICS = {
     "albumentations": "albumentations/",
     "augmentation": "augmentation/",
     "Parquet": "sources/",
+    "filter rows": "sources/",
     "Hugging Face dataset": "guides/datasets-you-have/",
     "tf.data.Dataset": "guides/datasets-you-have/",
     "bigger than memory": "guides/bigger-than-memory/",

@@ -253,7 +253,7 @@ def test_an_error_of_a_scale_of_one_s_own_is_told():
     )
 
 
-@pytest.mark.parametrize("given", [2.0, "stand", object(), StandardScaler, (np.log,), (1, 2), True])
+@pytest.mark.parametrize("given", [2.0, "stand", object(), StandardScaler, np.log, (np.log,), (1, 2), True])
 def test_what_is_no_scale(given):
     words = refusal(Regression, scale=given)
     assert words.startswith(
@@ -261,6 +261,8 @@ def test_what_is_no_scale(given):
         "inverse_transform, or a pair of functions, got "
     )
     assert ("Did you mean `standard`?" in words) == (given == "stand")
+    assert ("Write StandardScaler() with parentheses." in words) == (given is StandardScaler)
+    assert ("Give its inverse as well, as (np.log, np.exp)." in words) == (given is np.log)
 
 
 def test_scales_that_do_not_fit_what_they_are_for():

@@ -276,8 +276,12 @@ def require_scale(scale: Any, where: str, numbers: int | None, alternative: str 
         return
     if not ((isinstance(scale, str) and scale in SCALES) or is_own(scale)):
         names = ", ".join(f'"{name}"' for name in SCALES)
-        near = similar(scale, SCALES) if isinstance(scale, str) else ""
-        raise ContractError(Problem(where, f"{names}, {alternative}{_OWN}", shown(scale), near))
+        fix = similar(scale, SCALES) if isinstance(scale, str) else ""
+        if isinstance(scale, type):
+            fix = f"Write {scale.__name__}() with parentheses."
+        elif callable(scale):
+            fix = "Give its inverse as well, as (np.log, np.exp)."
+        raise ContractError(Problem(where, f"{names}, {alternative}{_OWN}", shown(scale), fix))
 
 
 def usable_width(low: np.ndarray, high: np.ndarray, *widths: np.ndarray) -> np.ndarray:
