@@ -163,10 +163,11 @@ def test_a_flat_polygon_is_one_place(tmp_path):
 
 
 def test_objects_without_content_are_none(tmp_path):
-    rows = voc(tmp_path, "<object/>", "<object>\n</object>")
+    template = "<object><name/><bndbox><xmin/><ymin/></bndbox></object>"
+    rows = voc(tmp_path, "<object/>", "<object>\n</object>", template)
     assert rows.read([0])["boxes"][0].shape == (0, 4)
     assert rows.read([0])["annotated"].tolist() == [True]
-    assert "2 empty <object> skipped" in rows.report.notes
+    assert "3 empty <object> skipped" in rows.report.notes
 
 
 @pytest.mark.parametrize(

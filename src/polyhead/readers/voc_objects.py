@@ -42,7 +42,7 @@ def objects_of(
     for number, entry in enumerate(entries):
         nodes = [] if entry.tree is None else entry.tree.findall("object")
         for i, node in enumerate(nodes, 1):
-            if not len(node) and not (node.text or "").strip():
+            if not "".join(node.itertext()).strip():
                 empty += 1
                 continue
             voc_object = _object(number, f"{place(file=entry.xml)}, object {i}", node, names, findings)
