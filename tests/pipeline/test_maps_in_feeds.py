@@ -296,8 +296,8 @@ def test_what_moves_nothing_or_is_no_map_is_left_alone():
             augment=augment,
         )  # fmt: skip
         np.testing.assert_array_equal(next(iter(feed.batches())).labels["depth"], PLANES)
-    pair = RNG.random((ROWS, 3, 3))
-    moving(inputs={"small": ph.Array()}, heads={"turn": ph.Regression((3, 3))}, small=pair, turn=pair)
+    pair = RNG.random((ROWS, 7, 7))
+    moving(inputs={"small": ph.Array()}, heads={"turn": ph.Regression((7, 7))}, small=pair, turn=pair)
 
 
 def test_numbers_of_the_images_aspect_are_warned_of():
@@ -314,6 +314,12 @@ def test_numbers_of_the_images_aspect_are_warned_of():
         "got ph.Regression, which does not move, of the image's aspect ratio, (16, 8, 5). Use ph.Map(5), which holds "
         "numbers for each pixel and moves with the image."
     )
+
+
+def test_the_grid_of_a_detector_is_warned_of():
+    grid = RNG.random((ROWS, 7, 7, 30))
+    with pytest.warns(ph.PolyheadWarning, match=r"head `grid`: .* of the image's aspect ratio, \(7, 7, 30\)"):
+        moving(heads={"grid": ph.Regression((7, 7, 30))}, grid=grid)
 
 
 def test_a_function_of_ones_own_cannot_move_a_map():

@@ -20,8 +20,11 @@ from polyhead.pipeline.weight_columns import moving
 from polyhead.sources.scanning import first_rows
 from polyhead.sources.source import Source, row_of
 
-LEAST_SIDE = 8
-"""The rows and columns from which an array of the image's aspect ratio is likely to belong to its pixels."""
+LEAST_SIDES = {2: 8, 3: 4}
+"""The rows and columns from which an array of so many axes, of the image's aspect ratio, likely belongs to its pixels.
+
+A detector's grid, ``(7, 7, 30)``, does; ``(4, 4)`` may be any matrix.
+"""
 
 
 def require_moving(
@@ -70,8 +73,10 @@ def _unmoved_arrays(
             if start == 1 and len(shape) == 3:
                 fix = f"Put the channels last, array.transpose(0, 2, 3, 1). {fix}"
             yield Problem(where, expected, found.format("height and width"), fix, "still")
-        elif len(shape) in (2, 3) and any(
-            min(a, b) >= LEAST_SIDE and a * w == b * h for a, b in (shape[:2], shape[-2:]) for h, w in sizes
+        elif len(shape) in LEAST_SIDES and any(
+            min(a, b) >= least and a * w == b * h
+            for (a, b), least in ((shape[:2], LEAST_SIDES[len(shape)]), (shape[-2:], LEAST_SIDES[2]))
+            for h, w in sizes
         ):
             maybe = f"{expected}, if it has numbers of the image"
             yield Problem(where, maybe, found.format("aspect ratio"), fix, "still", warning=True)
