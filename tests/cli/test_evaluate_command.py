@@ -80,10 +80,16 @@ def test_numbers_for_other_programs(folder, tmp_path):
 
 def test_what_is_wrong_is_said(folder, tmp_path):
     model, train = folder / "m.keras", folder / "train.py"
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     for arguments, code, said in (
         ((folder / "no.keras", f"{train}:test"), 2, f"{folder}/no.keras: no such file."),
         ((model, f"{train}:tset"), 2, f"{train}: it does not define `tset`. Did you mean `test`?"),
         ((model, tmp_path / "no.csv"), 2, f"{tmp_path}/no.csv: no such file."),
+        (
+            (model, tmp_path / "a.csv", "-o", tmp_path / "a.csv"),
+            2,
+            f"{tmp_path}/a.csv: this is the data: name ",
+        ),
         (
             (model, f"{train}:test", "-o", "report.pdf"),
             2,

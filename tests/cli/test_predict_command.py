@@ -61,6 +61,7 @@ def test_all_that_is_wrong_with_the_arguments_is_said_at_once(saved, tmp_path):
     columns = "The columns are a, b, kind, name."
     for arguments, code, said in (
         ((model, tmp_path / "no.csv", "-o", out), 2, [f"{tmp_path / 'no.csv'}: no such file."]),
+        ((model, rows, "-o", rows), 2, [f"{rows}: this is the data: name another file to write."]),
         (
             (tmp_path / "no.keras", "no.csv", tmp_path / "no.py:rows", "-o", lost),
             2,

@@ -56,7 +56,7 @@ def run_evaluate(
 
     The exit code is 0 for success, 1 for wrong data, and 2 for wrong arguments or a model that does not fit the data.
     """
-    checks = [] if output is None else [partial(require_output, output, (".html", ".csv", ".json"))]
+    checks = [] if output is None else [partial(require_output, output, (".html", ".csv", ".json"), [data])]
     require_arguments(model, [data], *checks, partial(_require_level, intervals))
     with reporting(f"{model} {data}", output):
         from polyhead.results.evaluate import evaluate

@@ -46,7 +46,7 @@ def run_predict(
 ) -> None:
     """Predict rows with a saved model, and write a table of them."""
     ending = output.suffix.lower()
-    require_arguments(model, data, partial(require_output, output, (".parquet", ".csv", ".json")))
+    require_arguments(model, data, partial(require_output, output, (".parquet", ".csv", ".json"), data))
     with reporting(" ".join([str(model), *data[:1]]), output):
         from polyhead.results.predict import predict
 

@@ -40,9 +40,11 @@ def require_arguments(model: Path, data: list[str], *others: Callable[[], Any]) 
     check_all(*others, partial(require_file, model), *of_data, require_one)
 
 
-def require_output(output: Path, formats: tuple[str, ...]) -> None:
-    """End the command unless the file to write has a known ending and its folder exists."""
+def require_output(output: Path, formats: tuple[str, ...], data: Sequence[str]) -> None:
+    """End the command unless the file to write has a known ending, is not a file of the data, and its folder exists."""
     messages = []
+    if output.is_file() and any(Path(file).is_file() and output.samefile(file) for file in data):
+        messages.append(f"{output}: this is the data: name another file to write.")
     if output.suffix.lower() not in formats:
         messages.append(f"{output}: name a file that ends in {', '.join(formats)}.")
     if not output.parent.is_dir():
