@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 import typer
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 import polyhead as ph
 from polyhead.cli import app
+from polyhead.cli.messages import show_warnings_plainly
 
 COMMANDS = typer.main.get_command(app).commands
 
@@ -32,6 +34,17 @@ def test_an_option_has_the_same_names_everywhere():
         for name in names:
             assert found.setdefault(name, names) == names, f"{command} {name}"
     assert found["-o"] == ("-o", "--output")
+
+
+def test_warnings_are_printed_without_a_place_in_the_code(monkeypatch, capsys):
+    monkeypatch.setattr(warnings, "showwarning", lambda *others: print("other", *others))
+    show_warnings_plainly()
+    warnings.showwarning(ph.PolyheadWarning("column `x`: odd."), ph.PolyheadWarning, "typer.py", 9)
+    warnings.showwarning("old", DeprecationWarning, "own.py", 3)
+    assert capsys.readouterr() == (
+        f"other old {DeprecationWarning} own.py 3\n",
+        "polyhead: warning: column `x`: odd.\n",
+    )
 
 
 def test_the_version_is_that_of_the_package():

@@ -14,7 +14,7 @@ from polyhead.cli.evaluate_command import run_evaluate
 from polyhead.cli.examine_command import run_examine
 from polyhead.cli.inspect_command import run_inspect
 from polyhead.cli.keras_backend import choose_backend
-from polyhead.cli.messages import WRONG_DATA
+from polyhead.cli.messages import WRONG_DATA, show_warnings_plainly
 from polyhead.cli.migrate_command import run_migrate
 from polyhead.cli.pack_command import run_pack
 from polyhead.cli.predict_command import run_predict
@@ -64,6 +64,7 @@ def main() -> None:
         "TF_CPP_MIN_LOG_LEVEL", "2"
     )  # TensorFlow's notes on processors are not the command's
     choose_backend()
+    show_warnings_plainly()
     try:
         app(prog_name="polyhead")
     except OSError as error:  # of stdout: those of files are reported by the commands

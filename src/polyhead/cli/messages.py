@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from polyhead.cli.keras_backend import without_backend
-from polyhead.errors import ContractError, PolyheadError
+from polyhead.errors import ContractError, PolyheadError, PolyheadWarning
 
 WRONG_DATA = 1
 WRONG_USE = 2
@@ -22,6 +23,19 @@ def fail(message: str, code: int = WRONG_DATA) -> NoReturn:
     """Print ``message`` as an error and end the command with ``code``."""
     typer.echo(f"polyhead: {message}", err=True)
     raise typer.Exit(code)
+
+
+def show_warnings_plainly() -> None:
+    """Make the process print warnings of polyhead as it prints errors, without a place in the code."""
+    show = warnings.showwarning
+
+    def show_plainly(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, PolyheadWarning):
+            typer.echo(f"polyhead: warning: {message}", err=True)
+        else:
+            show(message, category, *place, **more)
+
+    warnings.showwarning = show_plainly
 
 
 def check_all(*checks: Callable[[], Any]) -> list[Any]:
