@@ -87,7 +87,7 @@ def test_chosen_rows(tmp_path, rows, shown):
         (("mine.py:feed", "--draws", "3"), "preview(draws=): expected rows= beside it, got 3."),
         (("mine.py:number",), "mine.py:number: expected a ph.Feed, got int."),
         (("mine.py:feed", "--model", "mine.py:number"), "mine.py:number: expected a Keras model, got int."),
-        (("mine.py:feed", "-o", "page.pdf"), "ends in .html or .png"),
+        (("mine.py:feed", "-o", "page.pdf"), "page.pdf: name a file that ends in .html, .htm, .png."),
         (("mine.py:feed", "-n", 2, "-o", "no/page.html"), "no/page.html: its folder does not exist.\n"),
     ],
 )

@@ -9,6 +9,7 @@ import typer
 
 from polyhead.cli.arguments import MODEL_NAME, FeedArgument, load_feed
 from polyhead.cli.messages import reporting
+from polyhead.cli.saved_model import require_output
 from polyhead.errors import ContractError, DataError, Problem, Report, shown, warn
 from polyhead.report import preview
 
@@ -44,7 +45,8 @@ def run_preview(
     The exit code is 0 for success, 1 for wrong data, and 2 for wrong arguments or a model that does not fit the feed.
     In the last case the file is written too, and shows what does not fit.
     """
-    with reporting(feed, output):
+    require_output(output, (".html", ".htm", ".png"), ())
+    with reporting(feed):
         loaded, net = load_feed(feed, model)
         result = preview(loaded, output, samples, rows=_rows_named(rows), draws=draws, model=net)
     typer.echo(f"{output}")
