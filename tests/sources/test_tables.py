@@ -1072,6 +1072,7 @@ def test_a_mark_in_the_name_of_the_only_column_is_no_separator(tmp_path, text):
         ("a.csv", 'n,text\n1,a\n2,"b\n3,c\n', 1, "b\n3,c\n"),
         ("a.tsv", 'n\ttext\n1\t"a\n2\tb\n3\tc"\n4\td\n', 0, "a\n2\tb\n3\tc"),
         ("b.csv", 'n,text\n1,5"\n2,"a, b\nc"\n', -1, ""),
+        ("c.csv", 'n,text\n1,5"\n2,"a\n"\n', -1, ""),
         ("b.tsv", 'n\ttext\n1\t5"\n2\t"a\nb"\n', -1, ""),
     ],
 )

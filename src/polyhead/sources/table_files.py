@@ -57,10 +57,9 @@ _WAYS = (
 """What to do about files of other formats, by their ending."""
 _FIRST_BLOCK = 1 << 20
 _LARGEST_BLOCK = 2**31 - 1
+_LONGEST_INTEGER = 64
 _SEARCHED = 1 << 17
 """A text file is searched in blocks of this size, as arrays of it stay in the processor's cache."""
-
-_LONGEST_INTEGER = 64
 
 MANY = 64
 """A small file with more columns than this is read at once."""
@@ -322,7 +321,8 @@ def _has_zeros_in_front(path: Path, delimiter: str) -> bool:
     with pa.input_stream(str(path)) as file:
         while block := file.read(_SEARCHED):
             text = rest + block
-            before, zero, digit, last = (np.frombuffer(text, np.uint8, len(text) - 3, at) for at in range(4))
+            codes = np.frombuffer(text, np.uint8)
+            before, zero, digit, last = codes[:-3], codes[1:-2], codes[2:-1], codes[3:]
             # the pattern alone would take as long as reading the table; below "-" are the marks around an entry
             likely = (before < ord("-")) & (zero == ord("0")) & (digit - np.uint8(ord("0")) < 10)
             likely &= (last < ord("-")) | (last - np.uint8(ord("0")) < 10)
@@ -372,7 +372,7 @@ def _warn_of_open_quotes(table: Any, where: str, delimiter: str) -> None:
         if pa.types.is_string(column.type) and delimiter == "\t":
             lines, tabs = pc.match_substring(column, "\n"), pc.match_substring(column, "\t")
             row = pc.index(pc.and_(lines, tabs), True).as_py()
-        elif name == names[-1] and len(column) and str(column[-1]).endswith("\n"):
+        elif name == names[-1] and len(column) and re.search(r"\n.*\n\Z", str(column[-1]), re.S):
             row = len(column) - 1  # up to the end of the file
         if row >= 0:
             found = f"several, joined by a quote: {shown(column[row].as_py(), 60)}"
