@@ -154,13 +154,19 @@ def double_precision():
 def test_training_in_double_precision(double_precision):
     x, y = RNG.random((9, 3)), RNG.random((9, 2))
     y[4, 1] = np.nan
-    feed = ph.Feed({"x": x, "y": y}, inputs="x", heads={"y": ph.Regression(2)}, batch_size=3)
+    data = {"x": x, "y": y, "sick": [1, 0, None] * 3}
+    heads = {"y": ph.Regression(2), "sick": ph.Binary(weight=0)}
+    feed = ph.Feed(data, inputs="x", heads=heads, batch_size=3)
     inputs = keras.Input((3,), name="x")
     model = keras.Model(inputs, ph.outputs(inputs, feed))
     ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.0))
-    wanted = np.nanmean((model.predict(x, verbose=0)["y"] - y) ** 2)
+    outputs = model.predict(x, verbose=0)
+    wanted = np.nanmean((outputs["y"] - y) ** 2)
     assert model.fit(feed, verbose=0).history["y_loss"][0] == pytest.approx(wanted, rel=1e-5)
-    assert model.evaluate(feed, verbose=0, return_dict=True)["loss"] == pytest.approx(wanted, rel=1e-5)
+    logs = model.evaluate(feed, verbose=0, return_dict=True)
+    assert logs["loss"] == pytest.approx(wanted, rel=1e-5)
+    bins = np.ceil(outputs["sick"] * 199)
+    assert logs["sick_auc"] == pytest.approx((1 + np.sign(bins[::3] - bins[1::3].T).mean()) / 2)
 
 
 def test_training_with_a_user_s_loss_and_metrics():

@@ -88,7 +88,7 @@ class MaskIoU(keras.metrics.Metric):
 
 def broadcast_weight(weight: Any, values: Any) -> Any:
     """Broadcast weights over the last axes of the values."""
-    weight = ops.cast(weight, "float32")
+    weight = ops.cast(weight, values.dtype)
     for _ in range(len(values.shape) - len(weight.shape)):
         weight = ops.expand_dims(weight, -1)
     return weight * ops.ones_like(values)
