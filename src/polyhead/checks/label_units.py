@@ -55,4 +55,4 @@ def _in_units(labels: Any, scaling: Any) -> bool:
         except Exception:  # labels of another shape, or a user's own scale
             return False
         distance, distance_scaled = (np.abs(np.log(np.mean(v**2))) for v in (values, scaled))
-    return bool(distance > distance_scaled + _MARGIN)
+    return bool(np.isfinite(distance) and distance > distance_scaled + _MARGIN)  # zeros are no hint
