@@ -295,7 +295,7 @@ class Train(Base):
 
 rows = Train()
 """),
-        run=False,
+        execute=False,
     )
     assert (rows.kind, rows.name, rows.line) == ("PyDataset", "rows", 13)
 
