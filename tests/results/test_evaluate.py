@@ -168,6 +168,31 @@ def test_outputs_in_a_list(feed, model, evaluation):
     same(ph.evaluate(other, feed, resamples=20), evaluation)  # not compiled
 
 
+class Slope(keras.Model):
+    def call(self, x):
+        return {"big": x / 5}
+
+
+@pytest.mark.once
+def test_first_outputs_that_seem_to_be_probabilities_are_no_proof():
+    x = np.array([[1.0], [2.0], [-1.0], [-2.0]], "float32")
+    data, model = {"x": x, "big": x[:, 0] > 0}, Slope()
+    model(x)
+    feed = ph.Feed(data, inputs="x", heads={"big": ph.Binary()}, batch_size=2)
+    with pytest.raises(ph.ContractError) as error:
+        ph.evaluate(model, feed, intervals=None)
+    assert str(error.value).startswith(
+        "evaluate(), head `big`: expected probabilities, as the first outputs seem to be, got -0.2"
+    )
+    assert error.value.problems[0].fix == (
+        "If they are logits, declare the head with loss=keras.losses.BinaryCrossentropy(from_logits=True)."
+    )
+    head = ph.Binary(loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    for size in (2, 4):
+        feed = ph.Feed(data, inputs="x", heads={"big": head}, batch_size=size)
+        assert ph.evaluate(model, feed, intervals=None)["big"]["accuracy"].value == 1
+
+
 def test_one_output_of_logits():
     heads = {"kind": ph.Categorical()}
     feed = ph.Feed(DATA, inputs="x", heads=heads, batch_size=8)

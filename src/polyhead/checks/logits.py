@@ -15,7 +15,7 @@ from polyhead.checks.compiled_model import head_losses
 from polyhead.checks.model_tensors import symbolic
 from polyhead.checks.output_rules import as_loss, check_head
 from polyhead.checks.range_rules import SLACK
-from polyhead.errors import Problem
+from polyhead.errors import ContractError, Problem, place, shown
 from polyhead.keras_bridge.identifiers import takes_default_loss
 from polyhead.keras_bridge.structure import Path, at, output
 from polyhead.kinds import Head
@@ -42,24 +42,56 @@ def _declared_logits(head: Head) -> bool | None:
     return bool(loss.from_logits)
 
 
-def gives_logits(model: Any, name: str, head: Head, path: Path | None, outputs: np.ndarray) -> bool:
-    """Tell if a head's output is logits rather than probabilities.
+class LogitsSeen:
+    """Tells for all batches of a model if the output of a head is logits rather than probabilities.
 
     `polyhead.compile` has decided it. For other models it is decided by the loss of the head, by the activation of the
     output's layer, or else by the first outputs.
 
     Args:
-        path: the path of the output in the model's structure; None if it is unknown.
-        outputs: some outputs, ``(B, *output_shape)``.
+        model: the model.
+        where: what the outputs are for, such as ``predict()``, for errors.
     """
+
+    def __init__(self, model: Any, where: str) -> None:
+        self._model, self._where = model, where
+        self._known: dict[str, bool] = {}
+        self._guessed: set[str] = set()
+
+    def of(self, name: str, head: Head, path: Path | None, outputs: np.ndarray) -> bool:
+        """Return whether outputs ``(B, *output_shape)`` of a head are logits.
+
+        Args:
+            path: the path of the output in the model's structure; None if it is unknown.
+
+        Raises:
+            ContractError: if later outputs cannot be the probabilities that the first ones seemed to be.
+        """
+        if name not in self._known:
+            known = _known_logits(self._model, name, head, path)
+            if known is None:
+                self._guessed.add(name)
+            self._known[name] = not _probable(outputs, head) if known is None else known
+        elif name in self._guessed and not self._known[name]:
+            outside = outputs[(outputs < -SLACK) | (outputs > 1 + SLACK)]
+            if len(outside):
+                loss = "SparseCategorical" if "softmax" in head.probabilities else "Binary"
+                expected = "probabilities, as the first outputs seem to be"
+                fix = f"loss=keras.losses.{loss}Crossentropy(from_logits=True)"
+                fix = f"If they are logits, declare the head with {fix}."
+                where = f"{self._where}, {place(head=name)}"
+                raise ContractError(Problem(where, expected, shown(float(outside[0])), fix))
+        return self._known[name]
+
+
+def _known_logits(model: Any, name: str, head: Head, path: Path | None) -> bool | None:
+    """Tell if a head's output is logits; None if only its values can tell."""
     compiled = head_losses(model)
     loss = None if compiled is None else compiled.losses.get(name)
     known = None if loss is None else loss.logits
     if known is None:  # of a model that `polyhead.compile` has not seen, or not in this version
         known = _declared_logits(head if loss is None else head.fixed(loss=loss.loss))
-    if known is None and path is not None:
-        known = _layer_logits(model, path)
-    return not _probable(outputs, head) if known is None else known
+    return _layer_logits(model, path) if known is None and path is not None else known
 
 
 def logits_by_head(model: Any, feed: Any, paths: Mapping[str, Path]) -> tuple[dict[str, bool], list[Problem]]:

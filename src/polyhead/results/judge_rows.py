@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.checks.logits import gives_logits
+from polyhead.checks.logits import LogitsSeen
 from polyhead.errors import ContractError, Problem, place
 from polyhead.feed import Feed
 from polyhead.keras_bridge.output_masks import makes_masks, output_masks
@@ -184,7 +184,7 @@ class _BatchOutputs:
     def __init__(self, model: Any, heads: Mapping[str, Head], structure: Structure) -> None:
         self._model, self._heads, self._structure = model, heads, structure
         self._paths = {name: path for path, name in leaves(structure.outputs)}
-        self._logits: dict[str, bool] = {}
+        self._logits = LogitsSeen(model, "evaluate()")
         self._rows = 0
         self._masked = not structure.own_loss and makes_masks(model)
 
@@ -202,9 +202,7 @@ class _BatchOutputs:
             if name in self._heads:
                 outputs = self._output(predicted, name)[:rows]
                 require_finite_outputs("evaluate()", name, head, outputs, batch.ids)
-                if name not in self._logits:
-                    self._logits[name] = gives_logits(self._model, name, head, self._paths.get(name), outputs)
-                logits = self._logits[name]
+                logits = self._logits.of(name, head, self._paths.get(name), outputs)
             head_batches[name] = HeadBatch.of(head, batch.labels[name], outputs, weights, logits)
             if name in masks:
                 head_batches[name] = head_batches[name].masked(masks[name][:rows])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.checks.logits import gives_logits
+from polyhead.checks.logits import LogitsSeen
 from polyhead.checks.model_match import match_model
 from polyhead.errors import ContractError, DataError, Problem, place, shown, warn
 from polyhead.feed import Feed
@@ -64,7 +64,7 @@ class Outputs:
             self._paths = {name: path for path, name in leaves(fit.structure.outputs)}
         for problem in mirrored_numbers(self.heads) if len(self._moves) > 1 else ():
             warn(problem)
-        self._logits: dict[str, bool] = {}
+        self._logits = LogitsSeen(model, "predict()")
 
     def of_zeros(self) -> tuple[Named, Named]:
         """The outputs for one row of zeros, with non-finite numbers replaced, and those of each view.
@@ -171,10 +171,8 @@ class Outputs:
         return False if self._moves else self._raw_logits(name, outputs)
 
     def _raw_logits(self, name: str, outputs: np.ndarray) -> bool:
-        if name not in self._logits:
-            path = None if self._paths is None else self._paths[name]
-            self._logits[name] = gives_logits(self._model, name, self.heads[name], path, outputs)
-        return self._logits[name]
+        path = None if self._paths is None else self._paths[name]
+        return self._logits.of(name, self.heads[name], path, outputs)
 
 
 def require_finite_outputs(
