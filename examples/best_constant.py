@@ -1,4 +1,4 @@
-"""What the best prediction that looks at no input would cost: the figure that a head has to beat."""
+"""The loss of the best constant prediction: a baseline that each head has to beat."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import polyhead as ph
 
 
 def losses_of_the_best_constant(feed):
-    """For each head of a feed the mean loss, over what is labeled, of the best constant; in words of its own loss."""
+    """For each head of a feed: the mean loss of the best constant over its labels, by the loss of that head."""
     batches = [(y, w) for _, y, w in feed.on(feed.source)]
     losses = {}
     for name, head in feed.heads.items():

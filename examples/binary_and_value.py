@@ -23,7 +23,7 @@ def data(rows=1000, missing=0.2, seed=0):
 
 
 def feed(columns, batch_size=50, shuffle=True, seed=0):
-    """What polyhead needs to be told."""
+    """The feed."""
     return ph.Feed(
         columns,
         inputs="features",
@@ -35,7 +35,7 @@ def feed(columns, batch_size=50, shuffle=True, seed=0):
 
 
 def by_hand(columns, batch_size=50):
-    """The generator it replaces: no weights, so a missing label would turn the loss into NaN."""
+    """The generator that the feed replaces: without weights, so a missing label makes the loss NaN."""
     while True:
         for start in range(0, len(columns["features"]), batch_size):
             rows = slice(start, start + batch_size)
@@ -49,7 +49,7 @@ def network(heads):
 
 
 def main(epochs=20, rows=1000, seed=0):
-    """Train on four fifths of the rows; the history, and the metrics on the rest."""
+    """Train on four fifths of the rows; return the history, and the metrics on the rest."""
     keras.utils.set_random_seed(seed)
     columns = data(rows, seed=seed)
     cut = rows * 4 // 5

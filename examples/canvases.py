@@ -1,7 +1,7 @@
 """Canvases with real handwritten digits on them: the data of `digits.py` and `detection.py`.
 
 The digits are scikit-learn's 1,797 (8 x 8, from the UCI repository). A digit of the test split is never drawn on
-a canvas for training. All is drawn from the seed, in a second or two.
+a canvas for training. Everything depends only on the seed, and takes a second or two.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _split(seed: int) -> list[np.ndarray]:
 
 
 def _background(count: int, rng: np.random.Generator) -> np.ndarray:
-    """No flat black: gray, uneven, noisy; float ``(count, SIDE, SIDE)``."""
+    """Gray, uneven, noisy backgrounds: float ``(count, SIDE, SIDE)``."""
     slope = np.linspace(-1, 1, SIDE)
     tilt = rng.uniform(-15, 15, (2, count, 1, 1))
     canvas = rng.uniform(20, 70, (count, 1, 1)) + tilt[0] * slope[:, None] + tilt[1] * slope
@@ -106,7 +106,7 @@ def _canvases(
 
 
 def _enlarged(image: np.ndarray, size: int) -> np.ndarray:
-    """A square image at another size, by linear interpolation between the centers of its pixels."""
+    """Resize a square image by linear interpolation between the centers of its pixels."""
     side = len(image)
     at = np.clip((np.arange(size) + 0.5) * side / size - 0.5, 0, side - 1)
     weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(side)))

@@ -1,6 +1,6 @@
-"""One of five classes and three numbers from one row of features; the classes are uneven.
+"""One of five classes and three numbers from one row of features; the classes are imbalanced.
 
-Features ``(1000, 20)``; heads: one of 5 classes, weighed so that rare ones count, and 3 extracted features.
+Features ``(1000, 20)``; heads: one of 5 classes, with balanced class weights, and 3 extracted features.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def data(rows=1000, seed=0):
 
 
 def feed(columns, batch_size=50, shuffle=True, seed=0, class_weight="balanced"):
-    """What polyhead needs to be told."""
+    """The feed."""
     return ph.Feed(
         columns,
         inputs="features",
@@ -36,7 +36,7 @@ def feed(columns, batch_size=50, shuffle=True, seed=0, class_weight="balanced"):
 
 
 def by_hand(columns, batch_size=50):
-    """The generator it replaces: ids made by hand, and no class weights, as Keras refuses them for two outputs."""
+    """The generator that the feed replaces: ids by hand, and no class weights, which Keras refuses for two outputs."""
     ids = np.array([CLASSES.index(name) for name in columns["tree"]], "int32")
     while True:
         for start in range(0, len(ids), batch_size):
@@ -51,7 +51,7 @@ def network(heads):
 
 
 def main(epochs=20, rows=1000, seed=0):
-    """Train on four fifths of the rows; the history, and the metrics on the rest."""
+    """Train on four fifths of the rows; return the history, and the metrics on the rest."""
     keras.utils.set_random_seed(seed)
     columns = data(rows, seed)
     cut = rows * 4 // 5

@@ -1,10 +1,10 @@
 """Find every digit on a canvas: a small anchor-free detector, trained on any number of boxes an image.
 
-Each row has a list of boxes and a list of classes. ``each="box"`` keeps them together: a box that leaves the image
-takes its class along, and rows of unequal length become one padded array with weights that silence the padding. An
-image with an empty list is all background; of one with None nobody knows, and the weights of ``there`` leave it out.
-The detector lays those labels out on its own grid, in ``compute_loss``: a heat map for each class, and for the cell in
-the middle of each box the four distances to its sides (after Zhou et al., "Objects as Points", 2019, and Tian et al.,
+Each row has a list of boxes and a list of classes. ``each="box"`` keeps them together: if a box leaves the image, its
+class is removed with it, and rows of unequal length become one padded array, with weight 0 in the padding. An image
+with an empty list has no objects; one with None was not annotated, and has weight 0 in ``there``. The detector assigns
+the labels to its own grid, in ``compute_loss``: a heat map for each class, and for the cell in the middle of each box
+the four distances to its sides (after Zhou et al., "Objects as Points", 2019, and Tian et al.,
 "FCOS", 2019). ``python examples/detection.py``
 """
 
@@ -22,7 +22,7 @@ GRID = SIDE // CELL
 
 
 def feed(columns, batch_size=32, shuffle=True, seed=0):
-    """What polyhead needs to be told."""
+    """The feed."""
     return ph.Feed(
         columns,
         inputs={"image": ph.Image()},
@@ -46,7 +46,7 @@ class Detector(keras.Model):
         looked_at = ops.max(sample_weight["there"], axis=1)  # 0 for an image that nobody annotated
         middle, size = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
         cells = ops.arange(GRID, dtype="float32") + 0.5
-        # for each box a hill about its middle, on the map of its class
+        # a Gaussian around the center of each box, on the map of its class
         width = ops.maximum(size / 6, 0.4)
         hill = [ops.exp(-(((cells - middle[..., i, None]) / width[..., i, None]) ** 2) / 2) for i in (0, 1)]
         hills = hill[1][..., :, None] * hill[0][..., None, :] * there[..., None, None]
@@ -55,8 +55,8 @@ class Detector(keras.Model):
         peak = ops.cast(heat > 0.8, "float32")
         loss = -peak * (1 - found) ** 2 * ops.log(found)
         loss -= (1 - peak) * (1 - heat) ** 4 * found**2 * ops.log(1 - found)
-        loss = loss * looked_at[:, None, None, None]  # what is background there, nobody knows
-        # the cell in the middle of a box says how far its sides are
+        loss = loss * looked_at[:, None, None, None]  # not annotated: unknown whether it is background
+        # the cell at the center of a box predicts the distances to its sides
         at = ops.cast(ops.clip(ops.floor(middle), 0, GRID - 1), "int32")
         flat = ops.reshape(y_pred["sides"], (-1, GRID * GRID, 4))
         told = ops.take_along_axis(flat, (at[..., 1] * GRID + at[..., 0])[..., None], axis=1)
@@ -75,13 +75,13 @@ def network():
         maps[h.shape[1]] = h
     h = keras.layers.Concatenate()([maps[GRID], keras.layers.UpSampling2D(2)(h)])
     h = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(h)
-    rare = keras.initializers.Constant(-3.0)  # at first nothing is found anywhere
+    rare = keras.initializers.Constant(-3.0)  # at first, predict no objects
     heat = keras.layers.Conv2D(CLASSES, 1, activation="sigmoid", bias_initializer=rare)(h)
     return Detector(x, {"heat": heat, "sides": keras.layers.Conv2D(4, 1, activation="relu")(h)})
 
 
 def boxes_of(found, most=8):
-    """For each image ``(scores, classes, boxes)``: the peaks of the heat maps, in pixels."""
+    """Return ``(scores, classes, boxes)`` for each image: the peaks of the heat maps, in pixels."""
     heat = np.asarray(found["heat"])
     near = np.pad(heat, ((0, 0), (1, 1), (1, 1), (0, 0)))
     around = [near[:, i : i + GRID, j : j + GRID] for i in range(3) for j in range(3)]
@@ -95,7 +95,7 @@ def boxes_of(found, most=8):
 
 
 def average_precision(found, boxes, kinds, least=0.5):
-    """Over all images at once: a detection is right where class and box (IoU of 0.5) are those of one not yet found."""
+    """Average precision: a detection is right if class and box (IoU 0.5) match an object that was not found yet."""
     told, total = [], sum(map(len, boxes))
     for (scores, classes, guesses), true, labels in zip(found, boxes, kinds, strict=True):
         free = np.ones(len(true), bool)
@@ -114,7 +114,7 @@ def average_precision(found, boxes, kinds, least=0.5):
 
 
 def main(train=2000, test=400, epochs=12, seed=0, verbose=0):
-    """Train; the average precision on canvases with digits that were never seen."""
+    """Train, and return the average precision on canvases with digits of the test split."""
     keras.utils.set_random_seed(seed)
     learn, seen = canvases.draw_many(train, test, seed)
     training = feed(learn, seed=seed)

@@ -15,13 +15,13 @@ import polyhead as ph
 
 
 def conv(x, filters, strides=2):
-    """What stands out of a map, at half its size."""
+    """Convolve, normalize and activate; by default, halve the size."""
     x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
 def network(feed):
-    """A small network: what it is, wherever it is; where it is; and a map for its ink."""
+    """A small network: pooled features for the class, flat ones for the box, and a map for the mask."""
     x = keras.Input(feed.inputs["image"].shape, name="image")
     half = conv(x, 16)
     eighth = conv(quarter := conv(half, 32), 48)
@@ -33,7 +33,7 @@ def network(feed):
 
 
 def declare(columns, batch_size=32, seed=0):
-    """What polyhead needs to be told. An empty canvas has no digit, no box and no mask: all three are `given` one."""
+    """The feed. An empty canvas has no digit, box and mask: all three heads have `given=`."""
     return ph.Feed(
         columns,
         inputs={"image": ph.Image(64, 64, 1)},
@@ -50,7 +50,7 @@ def declare(columns, batch_size=32, seed=0):
 
 
 def main(train_canvases=4000, test_canvases=1000, epochs=4, batch_size=32, seed=0):
-    """Train with polyhead and by hand; the metrics of both on the test canvases."""
+    """Train with polyhead and by hand, and return the metrics of both on the test canvases."""
     keras.utils.set_random_seed(seed)
     train, test = canvases.draw(train_canvases, test_canvases, seed)
     feed = declare(train, batch_size, seed)

@@ -1,7 +1,7 @@
-"""What `digits.py` is measured against: the loop that people write by hand, without masks and without `given`.
+"""The baseline of `digits.py`: a loop written by hand, without weights for missing labels.
 
-The same canvases, network, losses, optimizer and number of epochs. Only the labels differ: where one is missing,
-zeros fill its place, as arrays have no holes.
+The same canvases, network, losses, optimizer and number of epochs. Only the labels differ: a missing label is
+filled with zeros.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def batches(canvases: dict, batch_size: int, seed: int):
-    """Shuffled batches without end, ``x, {output: labels}``, with zeros for what is missing."""
+    """Endless shuffled batches, ``x, {output: labels}``, with zeros for missing labels."""
     image = canvases["image"]
     present = canvases["present"].astype("float32")[:, None]
     digit = np.array([0 if d is None else d for d in canvases["digit"]], "int32")
@@ -27,7 +27,7 @@ def batches(canvases: dict, batch_size: int, seed: int):
 
 
 def train(model, canvases: dict, optimizer, epochs: int, batch_size: int, seed: int):
-    """The model, trained; one line an epoch."""
+    """Train the model; print one line for each epoch."""
     model.compile(
         optimizer,
         loss={

@@ -1,4 +1,4 @@
-"""Is there a person or an animal in a photograph, which is the largest, where is it, and what shape has it?
+"""Is there a person or an animal in a photograph, which is the largest, where is it, and what is its shape?
 
 Four heads, decoded and augmented together, many masks missing. ``python examples/largest_object.py FOLDER [LAYOUT]``
 with a folder of ``images/`` and, as LAYOUT says, ``yolo`` (boxes of all photographs and polygons of most), ``masks``
@@ -65,7 +65,7 @@ def columns(source):
 
 
 def data(folder, layout="yolo"):
-    """All photographs, and what a layout says of each; None where it says nothing."""
+    """All photographs, with the labels that the layout has for each; None where it has none."""
     folder = Path(folder)
     photographs = columns(ph.read_folder(folder / "images", classes=False))
     rows = {"image": photographs["image"]}
@@ -78,7 +78,7 @@ def data(folder, layout="yolo"):
 
 
 def feed(rows, batch_size=16, seed=0, cache=None):
-    """What polyhead needs to be told. Pixels of -1 belong to nothing that was labeled."""
+    """The feed. Pixels of -1 have no label."""
     return ph.Feed(
         rows,
         inputs={"image": ph.Image(SIDE, SIDE)},
@@ -110,7 +110,7 @@ def network(heads):
 
 
 def main(folder, layout="yolo", epochs=30, seed=0, verbose=0, cache=None):
-    """Train; the losses of the model on its photographs, and of the best constant. A `cache` is an empty folder."""
+    """Train, and return the losses of the model and of the best constant. A `cache` is an empty folder."""
     from best_constant import losses_of_the_best_constant
 
     keras.utils.set_random_seed(seed)

@@ -1,7 +1,7 @@
 """Is there an object, and where: the box counts only where there is one.
 
-Images 32 x 32 x 1; heads: presence, and the object's box, some labels missing. The images here stand in memory;
-an array on a disk (``numpy.memmap``, h5py, zarr) takes the same place.
+Images 32 x 32 x 1; heads: presence, and the object's box, some labels missing. The images are in memory here; an
+array on disk (``numpy.memmap``, h5py, zarr) works in the same way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def data(rows=1000, missing=0.2, empty=0.5, seed=0):
 
 
 def feed(columns, batch_size=50, shuffle=True, seed=0):
-    """What polyhead needs to be told."""
+    """The feed."""
     return ph.Feed(
         columns,
         inputs={"image": ph.Image(SIDE, SIDE, 1)},
@@ -49,7 +49,7 @@ def feed(columns, batch_size=50, shuffle=True, seed=0):
 
 
 def by_hand(columns, batch_size=50):
-    """The generator it replaces: a box of zeros where there is none, which the network then learns to predict."""
+    """The generator that the feed replaces: missing boxes are zeros, which the network then learns to predict."""
     boxes = [np.zeros(4) if box is None else box for box in columns["box"]]
     while True:
         for start in range(0, len(boxes), batch_size):
@@ -69,7 +69,7 @@ def network(heads):
 
 
 def main(epochs=20, rows=1000, seed=0):
-    """Train on four fifths of the rows; the history, and the metrics on the rest."""
+    """Train on four fifths of the rows; return the history, and the metrics on the rest."""
     keras.utils.set_random_seed(seed)
     columns = data(rows, seed=seed)
     cut = rows * 4 // 5

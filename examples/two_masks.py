@@ -32,7 +32,7 @@ def data(rows=200, missing=0.2, seed=0):
 
 
 def feed(columns, batch_size=20, shuffle=True, seed=0):
-    """What polyhead needs to be told."""
+    """The feed."""
     return ph.Feed(
         columns,
         inputs={"image": ph.Image(SIDE, SIDE, 3)},
@@ -44,7 +44,7 @@ def feed(columns, batch_size=20, shuffle=True, seed=0):
 
 
 def by_hand(columns, batch_size=20):
-    """The generator it replaces: it has no word for a mask that is missing."""
+    """The generator that the feed replaces: it cannot express a missing mask."""
     while True:
         for start in range(0, len(columns["image"]), batch_size):
             rows = slice(start, start + batch_size)
@@ -60,7 +60,7 @@ def network(heads):
 
 
 def main(epochs=12, rows=300, seed=0):
-    """Train on four fifths of the rows; the history, and the metrics on the rest."""
+    """Train on four fifths of the rows; return the history, and the metrics on the rest."""
     keras.utils.set_random_seed(seed)
     columns = data(rows, seed=seed)
     cut = rows * 4 // 5
