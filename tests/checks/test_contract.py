@@ -269,6 +269,7 @@ def test_a_model_that_cannot_be_called_says_what_it_was_given():
     assert "x (4,), z (2,)" in str(report)
 
 
+@pytest.mark.once
 def test_columns_for_a_model_with_one_input_are_told_to_be_joined():
     data = {"age": np.arange(8.0), "fare": np.arange(8.0), "a": np.arange(8) % 2}
     feed = ph.Feed(data, inputs=["age", "fare"], heads={"a": ph.Binary()})

@@ -144,6 +144,7 @@ def test_the_columns_of_the_file_that_was_written_are_listed(tmp_path):
         assert (done.exit_code, done.stdout) == (0, f"{tmp_path / name}: 2 rows, {columns}\n")
 
 
+@pytest.mark.once
 def test_a_class_that_keras_does_not_find_is_named_and_where_it_has_to_be(saved, tmp_path):
     class Mine(keras.Model):
         pass
