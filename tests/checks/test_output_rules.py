@@ -412,6 +412,22 @@ def test_boxes_and_points_outside_of_images_that_are_resized():
 
 
 @pytest.mark.once
+def test_boxes_and_points_outside_of_images_that_keep_their_size():
+    swapped = [[2.0, 21, 9, 23], [1, 2, 9, 9], None]  # (y, x) of a box at the right
+    assert strays(ph.Boxes, swapped, size=(20, 24)) == [
+        "head `at`, row 0: expected boxes in their image, 20 x 24, got [2.0, 21.0, 9.0, 23.0], and 1 of 2 boxes like "
+        "it. If the image was resized after annotation, scale them the same way; if they have another format, say "
+        "Boxes(format=...)."
+    ]
+    (words,) = strays(ph.Keypoints, [[[2.0, 21]], [[3, 22]], [[4, 4]]], size=(20, 24))
+    assert "got [2.0, 21.0], and 2 of 3 points like it" in words
+    assert (
+        strays(ph.Boxes, [[1.0, 2, 9, 9], [10, 5, 30, 19], [30.0, 4, 40, 9]], size=(20, 24), given="seen")
+        == []
+    )
+
+
+@pytest.mark.once
 def test_boxes_that_do_not_count_or_reach_into_the_image_are_no_strays():
     within = [[1.0, 2, 9, 9], [10, 5, 30, 19]]
     assert strays(ph.Boxes, [*within, [-1.0] * 4], given="seen") == []

@@ -243,7 +243,7 @@ def check_labels(
     yield from check_spelling(name, head)
     yield from _check_negative_class(name, head)
     yield from _check_placeholders(name, head, seen)
-    yield from (stray := list(_check_strays(name, head, seen)))
+    yield from (stray := list(_check_strays(name, head, seen, size)))
     yield from _check_shared(name, head, seen)
     where = place(head=name)
     if not seen.labeled:
@@ -274,7 +274,7 @@ def check_labels(
                 "coordinates",
                 warning=True,
             )
-        elif size is not None and seen.high[0] > 1.5 * max(size):
+        elif size is not None and not stray and seen.high[0] > 1.5 * max(size):
             yield Problem(
                 f"{where}, row {seen.high[1]}",
                 f"{what} in pixels of the image, {size[0]} x {size[1]}",
@@ -286,13 +286,15 @@ def check_labels(
             )
 
 
-def _check_strays(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Problem]:
-    """Find boxes and points outside of images that are resized, where they are cut off or lose their labels."""
+def _check_strays(
+    name: str, head: Head, seen: ArrayStatistics, size: tuple[int, ...] | None
+) -> Iterator[Problem]:
+    """Find boxes and points outside of their images; where those are resized, they are cut off or lose their labels."""
     stray = seen.stray
-    if stray is None or stray.outside < REPORTED_FRACTION * stray.entries:
+    if stray is None or not stray.outside or stray.outside < REPORTED_FRACTION * stray.entries:
         return
     what = "boxes" if head.layer == "boxes" else "points"
-    size = f"{stray.size[0]} x {stray.size[1]}"
+    sides = f"{stray.size[0]} x {stray.size[1]}" + " before it is resized" * (stray.size != size)
     found = f"{shown(stray.first)}, and {stray.outside:,} of {stray.entries:,} {what} like it"
     other = (
         "they have another format, say Boxes(format=...)"
@@ -303,7 +305,7 @@ def _check_strays(name: str, head: Head, seen: ArrayStatistics) -> Iterator[Prob
     if min(stray.first) == max(stray.first) <= 0:
         example = f"ph.{type(head.inner).__name__}({head.inner.shape[0]}, missing={stray.first[0]:g})"
         fix = f"If they stand for missing ones, say {example}."
-    expected = f"{what} in their image, {size} before it is resized"
+    expected = f"{what} in their image, {sides}"
     yield Problem(place(head=name, row=stray.row), expected, found, fix, "coordinates", warning=True)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from polyhead.errors import DataError, Problem, is_size, require_choice
 from polyhead.kinds import Image
 from polyhead.kinds.array_statistics import ArrayStatistics, Stray
+from polyhead.kinds.in_image import COORDINATES
+from polyhead.kinds.missing import spread_over
 from polyhead.order import Order
 from polyhead.pipeline.assembler import Assembler
 from polyhead.pipeline.faults import Faults
@@ -67,6 +69,8 @@ def _inspected(assembler: Assembler, pieces: Iterable[np.ndarray], rows: int) ->
     numbers: dict[str, ArrayStatistics] = {}
     strays: Strays = {}
     known = {name: labels.known() for name, labels in assembler.labels.items()}
+    images = [kind for kind in assembler.inputs.values() if isinstance(kind, Image)]
+    size = (images[0].shape[0], images[0].shape[1]) if len(images) == 1 else None
 
     def add(name: str, labels: np.ndarray, valid: np.ndarray, ids: np.ndarray) -> None:
         named, head = assembler.source.ids_of(ids), assembler.heads[name]
@@ -81,6 +85,8 @@ def _inspected(assembler: Assembler, pieces: Iterable[np.ndarray], rows: int) ->
             row, entry = fillers[0]
             unscaled = head.unscaled(labels[row : row + 1]).reshape(flags.shape[1], -1)[entry]
             stats.filler = unscaled.tolist(), int(named[row])
+        if size is not None and head.layer in COORDINATES and head.labels_in_pixels and labels.ndim == 3:
+            _add_strays(stats, labels, valid, size, named)
 
     for name, labels_and_valid in known.items():
         if labels_and_valid is not None:
@@ -111,6 +117,22 @@ def _with_extremes(assembler: Assembler, name: str, numbers: ArrayStatistics) ->
         named = assembler.source.ids_of(ids)
         numbers.add(values, named.__getitem__)
     return numbers
+
+
+def _add_strays(
+    stats: ArrayStatistics, labels: np.ndarray, valid: np.ndarray, size: tuple[int, int], named: np.ndarray
+) -> None:
+    """Count the boxes or points outside of images that keep their size ``(height, width)``."""
+    counts, axes = spread_over(valid, labels)[..., 0], labels.shape[2] // 2 * 2
+    center = labels[..., :axes].reshape(*labels.shape[:2], -1, 2).mean(2)
+    outside = np.argwhere(counts & ((center < 0) | (center > size[::-1])).any(2))
+    before = stats.stray or Stray([], None, size, 0, 0)
+    if len(outside) and not before.outside:
+        row, entry = outside[0]
+        before = before._replace(first=labels[row, entry, :axes].tolist(), row=int(named[row]))
+    stats.stray = before._replace(
+        outside=before.outside + len(outside), entries=before.entries + int(counts.sum())
+    )
 
 
 def _stray(assembler: Assembler, name: str, rows: Mapping[int, Any]) -> Stray | None:
