@@ -17,6 +17,7 @@ import gc
 import os
 import re
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
@@ -56,7 +57,8 @@ if os.environ["KERAS_BACKEND"] == "jax" and _number("jaxlib") >= (0, 10):
     os.environ.setdefault(
         "XLA_FLAGS",
         "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-        " --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false",
+        " --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false"
+        " --xla_cpu_parallel_codegen_split_count=1",
     )
 
 TESTS = Path(__file__).parent
@@ -137,6 +139,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
     gc.set_threshold(50_000, 20, 20)  # a traced step is many objects that stay
+    if os.environ["KERAS_BACKEND"] == "tensorflow" and "tensorflow" in sys.modules:
+        # as on JAX: a graph runs a few times, and optimizing it takes longer
+        options = {"disable_meta_optimizer": True}
+        sys.modules["tensorflow"].config.optimizer.set_experimental_options(options)
 
 
 def touches_keras(item: pytest.Item) -> bool:
