@@ -91,17 +91,17 @@ def test_workers_in_the_first_fit():
 
 
 FORKED = """
-import multiprocessing
+import multiprocessing, os
 
-multiprocessing.set_start_method("fork")
-both, begun = multiprocessing.Barrier(2), []
+multiprocessing.set_start_method("fork", force=True)
+both, begun, here = multiprocessing.Barrier(2), [], os.getpid()
 
 class Chance(keras.utils.PyDataset):
     def __len__(self):
         return 8
 
     def __getitem__(self, index):
-        if multiprocessing.parent_process() and not begun:
+        if os.getpid() != here and not begun:
             begun.append(both.wait(240))  # each of the two workers has a batch to make
         return np.full((4, 2), np.random.randint(1 << 20), "float32"), (ONES, ONES)
 

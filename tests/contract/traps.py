@@ -8,15 +8,14 @@ import contextlib
 import itertools
 import os
 import re
-import subprocess
-import sys
-import textwrap
 import warnings
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
+
+import programs
 
 BACKEND = keras.backend.backend()
 VERSION = tuple(int(part) for part in keras.__version__.split(".")[:3])
@@ -196,22 +195,10 @@ def no_step():
     assert steps.steps == 0
 
 
-def in_process(code, seconds=240, **environment):
-    """Run code in a fresh interpreter; what it printed, or None where it had not ended in time."""
+def in_process(code, **environment):
+    """Run code in a process of its own; what it printed."""
     setup = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); from traps import *\n"
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", setup + textwrap.dedent(code)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=seconds,
-            env={**os.environ, "KERAS_BACKEND": BACKEND, **environment},
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    return programs.run(setup + code, **environment)
 
 
 @contextlib.contextmanager
