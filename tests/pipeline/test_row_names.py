@@ -100,10 +100,15 @@ def model_of(heads):
 
 
 @pytest.fixture(scope="module")
-def model(files):
+def valid(files):
+    """A feed of rows that are right."""
+    return feed_of(rows_of(files, None))
+
+
+@pytest.fixture(scope="module")
+def model(valid):
     """Compiled once: what is wrong is found in the rows, whatever feed they come by."""
-    feed = feed_of(rows_of(files, None))
-    return ph.compile(model_of(feed.heads), feed, optimizer="sgd")
+    return ph.compile(model_of(valid.heads), valid, optimizer="sgd")
 
 
 def drawn(rows, **options):
@@ -114,29 +119,27 @@ def previewed(rows):
     feed_of(rows).preview(n=len(rows))
 
 
-def evaluated(rows, model, files):
-    model.evaluate(feed_of(rows_of(files, None)).on(rows), verbose=0)
+def evaluated(rows, model, valid):
+    model.evaluate(valid.on(rows), verbose=0)
 
 
 OPERATIONS = {
-    "draw": lambda rows, tmp, model, files: drawn(rows),
-    "draw by workers": lambda rows, tmp, model, files: list(iter(feed_of(rows).on(rows, workers=2))),
-    "draw moved": lambda rows, tmp, model, files: drawn(rows, augment=[ph.Flip()]),
-    "cache": lambda rows, tmp, model, files: drawn(rows, cache=tmp / "cache"),
-    "cache moved": lambda rows, tmp, model, files: drawn(rows, cache=tmp / "cache", augment=[ph.Flip()]),
-    "another feed": lambda rows, tmp, model, files: list(feed_of(rows_of(files, None)).on(rows).batches()),
-    "pack a feed": lambda rows, tmp, model, files: ph.pack(feed_of(rows), tmp / "s", progress=False),
-    "pack a feed as PNG": lambda rows, tmp, model, files: ph.pack(
+    "draw": lambda rows, tmp, model, valid: drawn(rows),
+    "draw by workers": lambda rows, tmp, model, valid: list(iter(feed_of(rows).on(rows, workers=2))),
+    "draw moved": lambda rows, tmp, model, valid: drawn(rows, augment=[ph.Flip()]),
+    "cache": lambda rows, tmp, model, valid: drawn(rows, cache=tmp / "cache"),
+    "cache moved": lambda rows, tmp, model, valid: drawn(rows, cache=tmp / "cache", augment=[ph.Flip()]),
+    "another feed": lambda rows, tmp, model, valid: list(valid.on(rows).batches()),
+    "pack a feed": lambda rows, tmp, model, valid: ph.pack(feed_of(rows), tmp / "s", progress=False),
+    "pack a feed as PNG": lambda rows, tmp, model, valid: ph.pack(
         feed_of(rows), tmp / "s", encoding="png", progress=False
     ),
-    "largest": lambda rows, tmp, model, files: drawn_largest(rows),
-    "preview": lambda rows, tmp, model, files: previewed(rows),
-    "profile": lambda rows, tmp, model, files: feed_of(rows).profile(steps=20),
-    "predict": lambda rows, tmp, model, files: model.predict(
-        feed_of(rows_of(files, None)).on(rows), verbose=0
-    ),
-    "evaluate": lambda rows, tmp, model, files: evaluated(rows, model, files),
-    "balance": lambda rows, tmp, model, files: drawn_balanced(rows),
+    "largest": lambda rows, tmp, model, valid: drawn_largest(rows),
+    "preview": lambda rows, tmp, model, valid: previewed(rows),
+    "profile": lambda rows, tmp, model, valid: feed_of(rows).profile(steps=20),
+    "predict": lambda rows, tmp, model, valid: model.predict(valid.on(rows), verbose=0),
+    "evaluate": lambda rows, tmp, model, valid: evaluated(rows, model, valid),
+    "balance": lambda rows, tmp, model, valid: drawn_balanced(rows),
 }
 
 
@@ -199,7 +202,7 @@ CASES = [
 
 @pytest.mark.few(3)
 @pytest.mark.parametrize(("view", "fault", "third"), CASES)
-def test_an_error_names_the_row_by_its_id(files, tmp_path, model, view, fault, third):
+def test_an_error_names_the_row_by_its_id(files, tmp_path, model, valid, view, fault, third):
     rows = VIEWS[view](rows_of(files, fault))
     expected, wrong = wrong_ids(rows), {}
     for number, (name, operate) in enumerate(list(OPERATIONS.items())[third::THIRDS]):
@@ -207,7 +210,7 @@ def test_an_error_names_the_row_by_its_id(files, tmp_path, model, view, fault, t
             continue
         (tmp_path / str(number)).mkdir()
         try:
-            operate(rows, tmp_path / str(number), model, files)
+            operate(rows, tmp_path / str(number), model, valid)
         except ph.DataError as error:
             found = {int(row) for row in re.findall(r"\brow (\d+)", str(error))}
             found |= {row for problem in error.problems for row in problem.rows}
