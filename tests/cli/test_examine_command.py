@@ -190,6 +190,7 @@ def test_a_number_is_nothing_to_examine(program):
     assert "expected a generator, a function that makes one" in result.stderr
 
 
+@pytest.mark.once
 def test_it_runs_by_itself(program):
     found = subprocess.run(
         [sys.executable, "-m", "polyhead", "examine", f"{program}:arrays", "--json"],

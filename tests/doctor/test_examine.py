@@ -673,6 +673,7 @@ def test_words_may_go_in_where_a_layer_may_take_them():
     assert (problem.code, problem.warning) == ("not-an-array", True)
 
 
+@pytest.mark.once
 def test_no_framework_is_loaded():
     code = """
 import sys

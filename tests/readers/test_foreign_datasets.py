@@ -216,6 +216,7 @@ def test_a_database():
             assert refused(data).endswith(words)
 
 
+@pytest.mark.once
 def test_nothing_is_imported_to_see_what_data_is():
     program = (
         "import sys, numpy as np, polyhead as ph\n"
