@@ -5,9 +5,8 @@ import io
 import json
 import subprocess
 import sys
-import time
 import uuid
-from threading import Thread
+from threading import Event, Lock, Thread
 
 import numpy as np
 import pandas as pd
@@ -723,21 +722,38 @@ def test_a_column_that_cannot_be_read_raises_the_same_error_each_time():
             source.read([0])
 
 
+class WatchedLock:
+    """A lock that says when a thread has to wait for it."""
+
+    def __init__(self, waits):
+        self._lock, self._waits = Lock(), waits
+
+    def __enter__(self):
+        if not self._lock.acquire(blocking=False):
+            self._waits.set()
+            self._lock.acquire()
+
+    def __exit__(self, *error):
+        self._lock.release()
+
+
 def test_threads_read_a_file_with_many_columns_once(tmp_path, monkeypatch):
     names = [f"c{i}" for i in range(table_files.MANY + 1)]
     pq.write_table(pa.table({name: [1, 2] for name in names}), tmp_path / "t.parquet")
-    source, reads, read = read_table(tmp_path / "t.parquet"), [], pq.ParquetFile.read
+    second, reads, read = Event(), [], pq.ParquetFile.read
+    monkeypatch.setattr(table_files, "Lock", lambda: WatchedLock(second))
+    source = read_table(tmp_path / "t.parquet")
     other = Thread(target=lambda: source.only(["c1"]).read([0]))
 
-    def slow(file, **how):
+    def watched(file, **how):
         reads.append(file)
         if len(reads) == 1:
             other.start()
-            for _ in range(1000):  # give the other thread a chance to read as well
-                time.sleep(0)
+            assert second.wait(240)  # it waits for this reading, or reads as well
+        second.set()
         return read(file, **how)
 
-    monkeypatch.setattr(pq.ParquetFile, "read", slow)
+    monkeypatch.setattr(pq.ParquetFile, "read", watched)
     assert source.only(["c0"]).read([1])["c0"].tolist() == [2]
     other.join()
     assert len(reads) == 1
