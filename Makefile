@@ -124,8 +124,9 @@ test-fast: $(VENV)/.ready
 
 LOWEST ?=
 
+# numba keeps the loops of one version beside their source: an older one that runs at the same time has its own folder.
 test-lowest: $(VENV)-lowest/.ready
-	KERAS_BACKEND=torch $(VENV)-lowest/bin/python -m pytest -q -m "not slow $(LOWEST)"
+	KERAS_BACKEND=torch NUMBA_CACHE_DIR=$(CURDIR)/.numba_cache $(VENV)-lowest/bin/python -m pytest -q -m "not slow $(LOWEST)"
 
 # Keras lies in folders under .venv-keras; an environment of a backend is there for as long as its tests run. A checkout
 # serves as Keras's master where its repository cannot be reached: KERAS_MASTER=/path/to/keras.
@@ -177,4 +178,4 @@ docs: $(VENV)-docs/.ready
 	@echo "site/index.html"
 
 clean:
-	rm -rf $(VENV)-bench $(VENV)-demo $(VENV)-dist $(VENV)-docs $(VENV)-keras $(VENV)-lowest build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV)-bench $(VENV)-demo $(VENV)-dist $(VENV)-docs $(VENV)-keras $(VENV)-lowest build dist site .jax_cache .numba_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
