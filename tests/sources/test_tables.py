@@ -1090,6 +1090,9 @@ def test_a_mark_in_the_name_of_the_only_column_is_no_separator(tmp_path, text):
         ("b.csv", 'n,text\n1,5"\n2,"a, b\nc"\n', -1, ""),
         ("c.csv", 'n,text\n1,5"\n2,"a\n"\n', -1, ""),
         ("b.tsv", 'n\ttext\n1\t5"\n2\t"a\nb"\n', -1, ""),
+        ("c.tsv", 'n\ttext\n1\ta\n2\t"b\n3\tc\n', 1, "b\n3\tc\n"),
+        ("d.csv", 'n,text\n1,a\n2,"Dear all,\nthis\nis text\n"\n', -1, ""),
+        ("d.tsv", 'n\ttext\n1\ta\n2\t"if x:\n\ty\nz\n"\n', -1, ""),
     ],
 )
 def test_rows_that_a_quote_joins_are_told(tmp_path, recwarn, name, text, row, entry):

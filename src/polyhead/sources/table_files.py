@@ -100,9 +100,8 @@ def open_file(path: Path, wanted: list[str] | None) -> Opened:
             near = "Give the whole path: os.path.expandvars(path)."
         elif path.parts[0].endswith(":"):  # as in s3://, of which Path keeps one slash
             read = "csv" if ".csv" in path.name.lower() else "parquet"
-            near = (
-                f"Files are read from disk: give a plain path, or the frame from pandas.read_{read}(address)."
-            )
+            ways = f"give a plain path, or the frame from pandas.read_{read}(address)."
+            near = f"Files are read from disk: {ways}"
         elif path.parent.is_dir():
             near = similar(path.name, os.listdir(path.parent))
         if "*" in str(path):
@@ -323,10 +322,12 @@ def _has_zeros_in_front(path: Path, delimiter: str) -> bool:
             text = rest + block
             codes = np.frombuffer(text, np.uint8)
             before, zero, digit, last = codes[:-3], codes[1:-2], codes[2:-1], codes[3:]
-            # the pattern alone would take as long as reading the table; below "-" are the marks around an entry
+            # The pattern alone takes as long as reading the table. Below "-" are the marks around an entry, and
+            # behind a letter a number belongs to a text, as "May 05".
             likely = (before < ord("-")) & (zero == ord("0")) & (digit - np.uint8(ord("0")) < 10)
             likely &= (last < ord("-")) | (last - np.uint8(ord("0")) < 10)
-            if likely.any() and padded.search(text):
+            at = np.flatnonzero(likely)
+            if ((before[at] != ord(" ")) | (before[at - 1] < ord("-"))).any() and padded.search(text):
                 return True
             rest = text[-_LONGEST_INTEGER:]
     return padded.search(rest + b"\n") is not None
@@ -334,9 +335,8 @@ def _has_zeros_in_front(path: Path, delimiter: str) -> bool:
 
 def _with_exact_integers(table: Any, read: Callable[..., Any], path: Path, delimiter: str) -> Any:
     """Read integers that Arrow changes again: beyond int64 as uint64 or text, and those with zeros in front as text."""
-    fields = list(zip(table.schema, table.columns, strict=True))
-    wide = [field.name for field, column in fields if _may_round(column)]
-    whole = [field.name for field, _ in fields if field.type == pa.int64()]
+    wide = [name for name in table.column_names if _may_round(table.column(name))]
+    whole = [field.name for field in table.schema if field.type == pa.int64()]
     names = [*wide, *(whole if whole and _has_zeros_in_front(path, delimiter) else [])]
     if not names:
         return table
@@ -366,19 +366,20 @@ def _may_round(column: Any) -> bool:
 
 def _warn_of_open_quotes(table: Any, where: str, delimiter: str) -> None:
     """Warn of an entry that holds other rows of a text file, as it begins with a quote that does not end there."""
-    names = table.column_names
+    names, tabs = table.column_names, delimiter == "\t"
     for name, column in zip(names, table.columns, strict=True):
-        row = -1
-        if pa.types.is_string(column.type) and delimiter == "\t":
-            lines, tabs = pc.match_substring(column, "\n"), pc.match_substring(column, "\t")
-            row = pc.index(pc.and_(lines, tabs), True).as_py()
-        elif name == names[-1] and len(column) and re.search(r"\n.*\n\Z", str(column[-1]), re.S):
-            row = len(column) - 1  # up to the end of the file
-        if row >= 0:
-            found = f"several, joined by a quote: {shown(column[row].as_py(), 60)}"
-            fix = f"If quotes belong to the text, {_separated_by(delimiter)[:-2].lower()}, quoting=3)."
-            warn(Problem(f"{where}, {place(column=name, row=row)}", "an entry of one row", found, fix))
-            return
+        first = 0 if tabs else max(0, len(column) - 1)  # text has its own commas
+        ends = name == names[-1] and len(column) > 0 and str(column[-1]).endswith("\n")
+        if pa.types.is_string(column.type) and (tabs or ends):
+            joined = pc.count_substring(pc.utf8_rtrim(column.slice(first), "\n"), "\n")
+            marks = pc.count_substring(column.slice(first), delimiter)
+            alike = pc.equal(marks, pc.multiply(joined, len(names) - 1))  # as many as the rows inside have
+            row = first + pc.index(pc.and_(pc.greater(marks, 0), alike), True).as_py()
+            if row >= first:
+                found = f"several, joined by a quote: {shown(column[row].as_py(), 60)}"
+                fix = f"If quotes belong to the text, {_separated_by(delimiter)[:-2].lower()}, quoting=3)."
+                warn(Problem(f"{where}, {place(column=name, row=row)}", "an entry of one row", found, fix))
+                return
 
 
 def _require_text(table: Any, where: str) -> None:
