@@ -355,8 +355,11 @@ def test_floats_beyond_0_to_1_name_the_function(function, found):
     Apply(function).run(0, {"image": image * 9})  # the image itself is wrong, and is reported as such
 
 
+KERNEL = np.ones((2, 2))  # an array is not compared with None
+
+
 def test_arguments_with_a_value_are_settings_of_the_function():
-    def dusk(image, rng, strength=0.5, sides=(1, 2)):
+    def dusk(image, rng, strength=0.5, sides=(1, 2), kernel=KERNEL):
         return (image * strength).astype(image.dtype)
 
     found = run(Apply(dusk), **EVERYTHING)

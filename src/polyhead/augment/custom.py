@@ -78,7 +78,9 @@ class Apply(Augmentation):
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
             own = ("image", "rng", *TARGETS)  # others with a value are settings, as strength=0.3
-            names = frozenset(p.name for p in named if p.name in own or p.default in (p.empty, None))
+            names = frozenset(
+                p.name for p in named if p.name in own or p.default is p.empty or p.default is None
+            )
             if "image" not in names:
                 fix = "It is called with keywords: image, mask or masks, boxes, points, rng."
                 found = f"({', '.join(sorted(names))})"
