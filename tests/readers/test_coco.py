@@ -438,6 +438,9 @@ def test_accents_may_be_letters_of_their_own(data, forms):
     (data.root / disk).write_bytes(b"")
     rows = data([box(1)], images=[{"id": 1, "file_name": file, **SIZE}])
     assert column(rows, "image") == [str(data.root / disk)]
+    (data.root / file).write_bytes(b"")  # both are there: the name as it is written
+    rows = data([box(1)], images=[{"id": 1, "file_name": file, **SIZE}])
+    assert column(rows, "image") == [str(data.root / file)]
 
 
 def test_a_name_in_capital_letters_is_told(data):

@@ -115,7 +115,7 @@ class Root:
         if found is None:
             spellings = [name] if name.isascii() else [name, normalize("NFC", name), normalize("NFD", name)]
             paths = [os.path.normpath(os.path.join(self.path, s.replace("\\", "/"))) for s in spellings]
-            return next(filter(os.path.exists, paths[1:]), paths[0])
+            return next(filter(os.path.exists, paths), paths[0]) if paths[1:] else paths[0]
         self.findings.add("path", where, f"the name of a file under {self.path}", found, fix)
         return None
 
