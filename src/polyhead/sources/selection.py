@@ -73,9 +73,8 @@ def _as_array(rows: Any) -> np.ndarray | None:
     if isinstance(rows, (str, bytes, Mapping, set, frozenset)) or not hasattr(rows, "__len__"):
         return None
     try:
-        rows = (
-            rows[0] if isinstance(rows, tuple) and len(rows) == 1 and np.ndim(rows[0]) else rows
-        )  # of np.where
+        if isinstance(rows, tuple) and len(rows) == 1 and np.ndim(rows[0]):  # from np.where
+            rows = rows[0]
         array = np.asarray(list(rows) if isinstance(rows, (KeysView, ValuesView)) else rows)
     except (TypeError, ValueError):
         return None
