@@ -406,7 +406,7 @@ def test_arrays_in_the_units_of_the_column_give_a_warning():
     with pytest.raises(ph.PolyheadWarning, match="evaluate" + words % "y"):
         model.evaluate(x, {"price": price}, verbose=0)
     _, scaled = feed.peek()
-    for labels in (scaled["price"], 0 * price):
+    for labels in (scaled["price"], 0 * price, np.full_like(price, 0.01)):  # also of rows near the mean
         model.evaluate(x, labels, verbose=0)  # gives none
 
 

@@ -11,7 +11,7 @@ from polyhead.checks.compiled_model import head_losses
 from polyhead.errors import PolyheadError, Problem, place, warn
 
 _MARGIN = np.log(10)
-"""By how much the mean square of labels has to be nearer to 1 with the scale than without."""
+"""By how much a label has to be likelier in the units of the column, on average, as a logarithm."""
 
 _ROWS = 1000
 """The most rows to judge labels by."""
@@ -44,15 +44,15 @@ def warn_of_units(model: Any, argument: str, labels: Any, fix: str) -> None:
 
 
 def _in_units(labels: Any, scaling: Any) -> bool:
-    """Return whether labels are near unit scale only once they are scaled."""
-    kind = getattr(getattr(labels, "dtype", None), "kind", "")
-    if kind not in set("fiu"):  # a tensor, too
+    """Return whether labels are likelier to be numbers of the column than scaled ones, which are taken for normal."""
+    if getattr(getattr(labels, "dtype", None), "kind", "") not in set("fiu"):  # of a tensor, it has none
         return False
-    values = np.asarray(labels[:_ROWS], np.float64)
     with np.errstate(all="ignore"):
         try:
+            values = np.asarray(labels[:_ROWS], np.float64)
             scaled = scaling.transform(values)
-        except Exception:  # labels of another shape, or a user's own scale
+            density = np.log(scaled.std() / values.std()) if np.ptp(values) else 0.0
+        except Exception:  # no labels, or of another shape, or a user's own scale
             return False
-        distance, distance_scaled = (np.abs(np.log(np.mean(v**2))) for v in (values, scaled))
-    return bool(np.isfinite(distance) and distance > distance_scaled + _MARGIN)  # zeros are no hint
+        likelier = (np.mean(values**2) - np.mean(scaled**2)) / 2 + density
+    return bool(likelier > _MARGIN)

@@ -322,8 +322,7 @@ def _has_zeros_in_front(path: Path, delimiter: str) -> bool:
             text = rest + block
             codes = np.frombuffer(text, np.uint8)
             before, zero, digit, last = codes[:-3], codes[1:-2], codes[2:-1], codes[3:]
-            # The pattern alone takes as long as reading the table. Below "-" are the marks around an entry, and
-            # behind a letter a number belongs to a text, as "May 05".
+            # the pattern alone would take long; below "-" are the marks around an entry, "May 05" is none
             likely = (before < ord("-")) & (zero == ord("0")) & (digit - np.uint8(ord("0")) < 10)
             likely &= (last < ord("-")) | (last - np.uint8(ord("0")) < 10)
             at = np.flatnonzero(likely)
