@@ -86,7 +86,7 @@ def _inspected(assembler: Assembler, pieces: Iterable[np.ndarray], rows: int) ->
             unscaled = head.unscaled(labels[row : row + 1]).reshape(flags.shape[1], -1)[entry]
             stats.filler = unscaled.tolist(), int(named[row])
         if size is not None and head.layer in COORDINATES and head.labels_in_pixels and labels.ndim == 3:
-            _add_strays(stats, labels, valid, size, named)
+            _count_outside(stats, labels, valid, size, named)
 
     for name, labels_and_valid in known.items():
         if labels_and_valid is not None:
@@ -119,7 +119,7 @@ def _with_extremes(assembler: Assembler, name: str, numbers: ArrayStatistics) ->
     return numbers
 
 
-def _add_strays(
+def _count_outside(
     stats: ArrayStatistics, labels: np.ndarray, valid: np.ndarray, size: tuple[int, int], named: np.ndarray
 ) -> None:
     """Count the boxes or points outside of images that keep their size ``(height, width)``."""
