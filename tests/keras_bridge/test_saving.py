@@ -77,9 +77,9 @@ def test_a_loaded_model_computes_the_same_steps_by_itself(every_kind):
 @pytest.mark.once
 def test_a_loaded_model_logs_the_loss_of_arrays_as_before(tmp_path):
     x, y = np.eye(4, dtype=np.float32), [1.0, 2.0, None, None]
-    feed = ph.Feed({"x": x, "y": y}, inputs="x", heads={"y": ph.Regression()})
+    feed = ph.Feed({"x": x, "y": y}, inputs="x", heads={"y": ph.Regression()}, batch_size=2)
     inputs = keras.Input((4,), name="x")
-    model = ph.compile(keras.Model(inputs, ph.outputs(inputs, feed)), feed, optimizer="sgd")
+    model = ph.compile(keras.Model([inputs], ph.outputs(inputs, feed)), feed, optimizer="sgd")
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     before, after = (one.test_on_batch(*feed.peek(), return_dict=True) for one in (model, loaded))
