@@ -140,6 +140,9 @@ def test_copies_of_a_row_in_two_parts_are_warned_of():
     with pytest.warns(PolyheadWarning, match="got copies of 1 row in several parts. Split first"):
         one, two = more.split((0.5, 0.5), seed=2)
     assert {3} == {*one.column("id").tolist()} & {*two.column("id").tolist()}
+    rows = Arrays({"id": ids})
+    with pytest.warns(PolyheadWarning, match="got copies of 1 row in several parts. Split first"):
+        rows.concat(rows.select([3])).split((0.5, 0.5), seed=2)
     few = Arrays({"id": np.array([8, 9])})
     with pytest.warns(
         PolyheadWarning, match=r"got copies of 2 rows in several parts\. Split first.*train\.mix"

@@ -145,7 +145,7 @@ class Concat(_CachingView):
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         origins, any_known = Origins.unknown(len(ids)), False
-        for number, at, rows in self._by_source(ids) or [(s, ids, ids) for s in range(len(self.sources))]:
+        for number, at, rows in self.by_source(ids) or [(s, ids, ids) for s in range(len(self.sources))]:
             part = self.sources[number].origins(name, rows)
             if part is None:
                 continue
@@ -180,7 +180,7 @@ class Concat(_CachingView):
         return view
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        by_source = self._by_source(ids) or [(0, ids, ids)]
+        by_source = self.by_source(ids) or [(0, ids, ids)]
         positions = [at for _, at, _ in by_source]
         parts = [self._part(number, rows) for number, _, rows in by_source]
         return {
@@ -188,7 +188,7 @@ class Concat(_CachingView):
             for name in self._names
         }
 
-    def _by_source(self, ids: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    def by_source(self, ids: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """Return the number of each source that has some of the rows, their positions, and their rows in the source."""
         numbers = np.searchsorted(self.starts, ids, side="right") - 1
         positions = [(number, np.flatnonzero(numbers == number)) for number in np.unique(numbers).tolist()]

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, Problem, as_list, counted, is_integer, is_number, shown, warn
-from polyhead.sources.combining import Rows
+from polyhead.sources.combining import Concat, Rows
 from polyhead.sources.source import DerivedSource, Source, names_in
 from polyhead.sources.stratify import compress, groups_of, strata_of
+
+_MOST_ROWS = 1 << 40
 
 PLACED = 30_000
 """Units placed one by one. If there are more, those of medium size are dealt evenly along the sorted strata."""
@@ -43,7 +45,7 @@ def split(
     Without groups, the size of a part differs from its share by less than one row. With groups, sizes and strata are as
     close to the shares as greedy placement gets, and no part is empty if there are at least as many groups as parts.
 
-    It warns if a selection or mixture repeats rows, and copies of one are in several parts.
+    It warns if a selection, mixture or concat repeats rows, and copies of one are in several parts.
 
     Raises:
         DataError: for invalid fractions, an unknown column, a row without a group, or an empty part.
@@ -87,17 +89,33 @@ def split(
 
 
 def _warn_of_copies(source: Source, part: np.ndarray) -> None:
-    """Warn if rows of a selection or mixture that repeats some have copies in several parts."""
-    ids = np.arange(len(source))
-    while isinstance(source, DerivedSource):  # the ids of a mixture count its own rows
-        ids, source = source._rows(ids), source._source
+    """Warn if rows of a selection, mixture or concat that repeats some have copies in several parts."""
+    ids = _original_rows(source, np.arange(len(source)), {})
     order = np.argsort(ids, kind="stable")
     same = ids[order][1:] == ids[order][:-1]
     apart = np.unique(ids[order][1:][same & (part[order][1:] != part[order][:-1])])
     if len(apart):
         fix = "Split first, and then repeat rows of one part, train.select(...) or train.mix(...)."
         found = f"copies of {counted(len(apart), 'row')} in several parts"
-        warn(Problem("split()", "each row in one part", found, fix, rows=tuple(apart[:10].tolist())))
+        rows = tuple((apart[:10] % _MOST_ROWS).tolist())
+        warn(Problem("split()", "each row in one part", found, fix, rows=rows))
+
+
+def _original_rows(source: Source, ids: np.ndarray, numbers: dict[int, int]) -> np.ndarray:
+    """Number rows by the sources that others were made of, so that copies of a row have one number.
+
+    Args:
+        ids: int64 ``(n,)``.
+        numbers: the number of each source seen so far, by its `id`.
+    """
+    while isinstance(source, DerivedSource):
+        ids, source = source._rows(ids), source._source
+    if not isinstance(source, Concat):
+        return ids + _MOST_ROWS * numbers.setdefault(id(source), len(numbers))
+    rows = np.empty_like(ids)
+    for number, at, inner in source.by_source(ids):
+        rows[at] = _original_rows(source.sources[number], inner, numbers)
+    return rows
 
 
 def _shares(fractions: Any) -> tuple[list[Any], np.ndarray]:
