@@ -326,7 +326,9 @@ def test_the_text_of_the_number_that_means_no_label_is_no_class():
     expected = (
         f"head `h`: expected names of classes, {fix.format(' in 1 row.', 'Categorical')}name the classes."
     )
-    assert message(resolved, Categorical(missing=-1), column) == expected
+    for missing in (-1, -1.0):
+        assert message(resolved, Categorical(missing=missing), column) == expected
+    assert "got '-1.0'" in message(resolved, Categorical(missing=-1), ["good", "-1.0"])
     head = resolved(Binary(positive="good", missing=-1), column[2:])
     expected = f"head `h`, row 1: expected 'good' or another word, {fix.format('.', 'Binary')}"
     assert message(encoded, head, column) == f"{expected}replace it by the word it stands for."

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.errors import BadValue, counted, plain_scalar, shown
+from polyhead.errors import BadValue, counted, is_number, plain_scalar, shown
 from polyhead.kinds.class_encoding import FROM_FLOATS, IN_FLOATS, class_problem, is_rounded
 from polyhead.kinds.lists_as_text import PAIRS, no_label_fix, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
@@ -87,12 +87,13 @@ MISSING_TEXTS = ("", "nan", "NaN", "<NA>", "NaT")
 
 
 def missing_texts(missing: Any) -> tuple[str, ...]:
-    """Return the texts that probably mean a missing label, also that of a number which means one.
+    """Return the texts that probably mean a missing label, also those of a number which means one.
 
-    >>> missing_texts(-1)[-1]
-    '-1'
+    >>> missing_texts(-1)[-2:]
+    ('-1', '-1.0')
     """
-    return MISSING_TEXTS if missing is None or isinstance(missing, str) else (*MISSING_TEXTS, str(missing))
+    numbers = (f"{float(missing):.15g}", str(float(missing))) if is_number(missing) else ()
+    return (*MISSING_TEXTS, *numbers)
 
 
 def ordered(values: Iterable[Any]) -> tuple[Any, ...]:
