@@ -146,6 +146,13 @@ def test_a_column_without_values_in_some_files_of_a_folder(tmp_path):
         pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
     found = rows(read_table(tmp_path))
     assert found == {name: none + values + none for name, values in there.items()}
+    for name, lists in (
+        ("1", [[], []]),
+        ("2", [["a"], []]),
+        ("3", [[], None]),
+    ):  # of which some have no entry
+        pq.write_table(pa.table({"tags": lists}), tmp_path / f"{name}.parquet")
+    assert rows(read_table(tmp_path)) == {"tags": [[], [], ["a"], [], [], None]}
 
 
 def test_lists_of_categories_in_several_row_groups(tmp_path):

@@ -233,10 +233,10 @@ def _open_folder(path: Path, where: str) -> Opened:
             fix = f"Name a file of it, as {tables[0]}; join several: {join}."
         found = "no file that ends in .parquet or .pq" if any(path.iterdir()) else "an empty folder"
         raise DataError(Problem(where, "a folder of Parquet files", found, fix))
-    data = pds.dataset(
-        files, format="parquet", partitioning=pds.partitioning(flavor="hive"), partition_base_dir=str(path)
-    )
-    data = data.replace_schema(pa.unify_schemas([data.schema, _common_schema(data)]))
+    hive = pds.partitioning(flavor="hive")
+    opened = partial(pds.dataset, files, format="parquet", partitioning=hive, partition_base_dir=str(path))
+    data = opened()
+    data = opened(schema=pa.unify_schemas([data.schema, _common_schema(data)]))
     names = list(data.schema.names)
 
     def load(at: int) -> Values | Stored:
@@ -247,7 +247,7 @@ def _open_folder(path: Path, where: str) -> Opened:
 
 
 def _common_schema(data: Any) -> Any:
-    """Return the types of the columns of the files of a folder; a column without any value has the type of the others.
+    """Return the types of the columns of the files of a folder; a type that no value tells is that of the others.
 
     Raises:
         DataError: if the files differ in columns or types, which Arrow would fill in or leave out silently.
@@ -257,12 +257,11 @@ def _common_schema(data: Any) -> Any:
     problems = []
     for other in others:
         fields = {field.name: field.type for field in other.physical_schema}
-        for name in [*wanted, *(n for n in fields if n not in wanted)]:
-            if wanted.get(name) == pa.null() and name in fields:
-                wanted[name] = fields[name]
-            elif wanted.get(name) != fields.get(name) and not (
-                fields.get(name) == pa.null() and name in wanted
-            ):
+        for name in [n for n in {**wanted, **fields} if wanted.get(n) != fields.get(n)]:
+            try:
+                kinds = [pa.schema({name: types[name]}) for types in (wanted, fields)]
+                wanted[name] = pa.unify_schemas(kinds).field(0).type  # which fills in null, also in lists
+            except (KeyError, pa.ArrowInvalid, pa.ArrowTypeError):
                 expected, got = (str(t[name]) if name in t else "no such column" for t in (wanted, fields))
                 fix = "Write the files with one schema, or read them one by one and concat them."
                 where = place(file=other.path, column=name)
