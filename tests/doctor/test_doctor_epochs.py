@@ -411,11 +411,12 @@ def test_rows_that_a_loader_drops_in_each_epoch(shuffle, size, dropped):
     torch = pytest.importorskip("torch")
     numbers = torch.arange(20.0)
     data = torch.utils.data.TensorDataset(numbers, numbers / 2)
-    problems = ph.examine(torch.utils.data.DataLoader(data, size, shuffle=shuffle, drop_last=True)).problems
-    assert [str(p) for p in problems if p.code == "dropped-rows"] == [
-        "DataLoader(drop_last=True): expected each row in some epoch, got an epoch without the last 4 rows, "
-        "each time. Say shuffle=True for training, and drop_last=False to evaluate."
-    ] * dropped
+    loader = torch.utils.data.DataLoader(data, size, shuffle=shuffle, drop_last=True)
+    for same in (loader, torch.utils.data.DataLoader(data, batch_sampler=loader.batch_sampler)):
+        assert [str(p) for p in ph.examine(same).problems if p.code == "dropped-rows"] == [
+            "DataLoader(drop_last=True): expected each row in some epoch, got an epoch without the last 4 rows, "
+            "each time. Say shuffle=True for training, and drop_last=False to evaluate."
+        ] * dropped
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,9 @@ def _tf(dataset: Any) -> Subject:
 
 
 def _loader(loader: Any) -> Subject:
-    in_order = loader.drop_last and from_module(loader.sampler, ("SequentialSampler",), "torch")
+    batches = loader.batch_sampler
+    dropping = type(batches).__name__ == "BatchSampler" and batches.drop_last
+    in_order = dropping and from_module(batches.sampler, ("SequentialSampler",), "torch")
     return Subject(
         "torch DataLoader",
         "loader",
@@ -261,7 +263,7 @@ def _loader(loader: Any) -> Subject:
         processes=loader.num_workers > 0,
         iterated=from_module(loader.dataset, ("IterableDataset",), "torch"),
         samples=loader.dataset,
-        dropped=len(loader.sampler) % (loader.batch_size or 1) if in_order else 0,
+        dropped=len(batches.sampler) % batches.batch_size if in_order else 0,
     )
 
 
