@@ -287,10 +287,8 @@ def _not_for_keras(subject: Subject) -> Iterator[Problem]:
         where, fix = f"len({subject.name})", "Return an integer from __len__: math.ceil(rows / batch_size)."
         yield Problem(where, "an integer", subject.bad_length, fix, "wrong-length")
     if subject.dropped:
-        fix, where = (
-            "Say shuffle=True for training, and drop_last=False to evaluate.",
-            "DataLoader(drop_last=True)",
-        )
+        where = "DataLoader(drop_last=True)"
+        fix = "Say shuffle=True for training, and drop_last=False to evaluate."
         found = f"an epoch without the last {counted(subject.dropped, 'row')}, each time"
         yield Problem(where, "each row in some epoch", found, fix, "dropped-rows", warning=True)
     if subject.refused:

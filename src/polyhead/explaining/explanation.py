@@ -258,10 +258,8 @@ def examined(data: Any, model: Any) -> Examination:
     try:
         report = examine_first(data, model)
     except PolyheadError as error:  # no batches can be read from it
-        plain = (
-            hasattr(data, "keys") or hasattr(data, "shape") or isinstance(data, list)
-        )  # inputs alone, for predict
-        return Examination() if plain else Examination(error.problems)
+        inputs_alone = hasattr(data, "keys") or hasattr(data, "shape") or isinstance(data, list)
+        return Examination() if inputs_alone else Examination(error.problems)
     over = inspect.isgenerator(data) and not report.batches  # a generator that raised has ended
     return Examination() if over else report
 

@@ -24,6 +24,7 @@ from polyhead.sources.source import DerivedSource, Source, names_in
 from polyhead.sources.stratify import compress, groups_of, strata_of
 
 _MOST_ROWS = 1 << 40
+"""More rows than a source has: copies of rows are found by number of source times this plus row."""
 
 PLACED = 30_000
 """Units placed one by one. If there are more, those of medium size are dealt evenly along the sorted strata."""
