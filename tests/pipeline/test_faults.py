@@ -11,6 +11,7 @@ import pytest
 
 import polyhead as ph
 from polyhead.errors import DataError, Problem
+from polyhead.pipeline import label_sources
 from polyhead.pipeline.faults import MOST, Faults, single_out_wrong_rows
 from polyhead.readers.as_source import as_source
 
@@ -154,6 +155,17 @@ def test_many_bad_rows_are_counted(rows):
         "directory. Fix the file, or leave out all rows like this one: data = ph.drop_unreadable(data). Likewise all "
         "other rows that were checked."
     )
+
+
+def test_unreadable_first_rows_are_searched_once_for_each_head(rows, monkeypatch):
+    searched = []
+    search = label_sources.readable_rows
+    monkeypatch.setattr(
+        label_sources, "readable_rows", lambda source, ids: searched.append(source) or search(source, ids)
+    )
+    rows["image"][0] += ".gone"
+    report_of(rows, {"mask": ph.Mask(3), "other": ph.Mask(3, column="mask")})
+    assert len(searched) == len(set(map(id, searched))) == 2
 
 
 def test_arrays_lists_and_bytes(rows):

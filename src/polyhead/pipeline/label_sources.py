@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -95,13 +96,17 @@ class SceneLabels(DerivedSource):
         try:
             return super().first_rows(name, rows)
         except DataError:
-            ids = np.arange(min(32, len(self)), dtype=np.int64)
-        readable, problems = readable_rows(self, ids)
-        values = iter(plain(self.coded(ids[readable])[name]) if readable.any() else ())
+            readable, problems = self._first_readable
+        values = iter(plain(self.coded(np.flatnonzero(readable))[name]) if readable.any() else ())
         labels = [next(values) if can_read else None for can_read in readable]
         if all(label is None for label in labels):
             raise DataError(*problems)
         return labels[:rows] if any(label is not None for label in labels[:rows]) else labels
+
+    @cached_property
+    def _first_readable(self) -> tuple[np.ndarray, list[Problem]]:
+        """As `readable_rows` of the first rows, which decodes many of them several times."""
+        return readable_rows(self, np.arange(min(32, len(self)), dtype=np.int64))
 
     def coded(self, ids: np.ndarray) -> dict[str, Values]:
         scene = self._scene.only(self._name)
