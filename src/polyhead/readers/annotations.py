@@ -86,7 +86,6 @@ def clip_boxes(
     where: Callable[[int], str],
     findings: Findings,
     unread: np.ndarray | None = None,
-    numbers: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Clip boxes to their images, and determine which are usable.
 
@@ -95,8 +94,6 @@ def clip_boxes(
         sizes: ``(M, 2)``, height and width of the image of each box.
         findings: records boxes that are negative, empty, outside or not finite; errors only with ``invalid="raise"``.
         unread: bool ``(M,)``, True for boxes that could not be read and are already recorded.
-        numbers: float64 ``(M, 4)``, the position and the size of each box, as the file has them, in pixels; NaN for
-            none. They are recorded if they look like corners.
 
     Returns:
         The clipped boxes, float32 ``(M, 4)``, and a mask of usable ones, bool ``(M,)``.
@@ -136,24 +133,26 @@ def clip_boxes(
     usable = left & finite & ~negative & ~empty
     cut = words("a box within the image", "It is cut off at the border.")
     findings.add_all("box-clipped", np.flatnonzero(out & usable), cut, warning=True)
-    if numbers is not None:
-        beyond = np.any(boxes[:, 2:] > limits[:, 2:] + 1, axis=1)
-        _note_corners(numbers, beyond, limits, findings)
     return clipped, usable
 
 
-def _note_corners(numbers: np.ndarray, beyond: np.ndarray, limits: np.ndarray, findings: Findings) -> None:
-    """Record that all boxes may have been written as corners, x0, y0, x1, y1.
+def note_corners(
+    boxes: np.ndarray, sizes: np.ndarray, written: Sequence[bool], origin: float, findings: Findings
+) -> None:
+    """Record that all boxes that a file has as a position and a size may have been written as x0, y0, x1, y1.
 
     Args:
-        numbers: as for `clip_boxes`.
-        beyond: bool ``(M,)``, the boxes that leave their images, as the numbers are read.
+        boxes, sizes: as for `clip_boxes`.
+        written: whether the file has each box; others were made from masks.
+        origin: where the position lies in a box: 0 for its corner, 0.5 for its center.
     """
-    given = np.isfinite(numbers).all(axis=1)
-    corners, beyond, limits = numbers[given], beyond[given], limits[given]
-    fit = np.all(corners[:, 2:] > corners[:, :2]) and np.all(corners <= limits + SLACK)
-    if fit and beyond.sum() > max(2, len(corners) / 20):
-        findings.odd("boxes that look like corners rather than a position and a size", len(corners))
+    given = np.isfinite(boxes).all(axis=1) & np.array(written, bool)
+    start, end, limits = boxes[given, :2], boxes[given, 2:], sizes[given, ::-1]
+    first, second = start + origin * (end - start), end - start
+    beyond = np.any(end > limits + 1, axis=1)
+    fit = np.all(second > first) and np.all(first <= limits + SLACK) and np.all(second <= limits + SLACK)
+    if fit and beyond.sum() > max(2, len(first) / 20):
+        findings.odd("boxes that look like corners rather than a position and a size", len(first))
         advice = "if they are, write a position and a size to the file"
         findings.note(f"all boxes fit in their images as corners, x0, y0, x1, y1; {advice}")
 

@@ -14,6 +14,7 @@ from polyhead.readers.annotations import (
     clip_boxes,
     missing_images,
     note_boxes,
+    note_corners,
     number_lists,
     sizes_of,
 )
@@ -216,8 +217,10 @@ class Reader:
         listed = [[0.0] * 4 if b else box for b, box in zip(bare, given, strict=True)]
         expected = "a bbox of four numbers (x, y, width, height)"
         boxes, unread = number_lists(listed, 4, where, "box", expected, self.findings)
-        numbers = np.where(np.array(bare, bool)[:, None], np.nan, boxes)
         boxes[:, 2:] += boxes[:, :2]
         for i in np.flatnonzero(bare).tolist():
             boxes[i] = masks[i].box()
-        return clip_boxes(boxes, self.declared_sizes[rows], where, self.findings, unread, numbers)
+        sizes = self.declared_sizes[rows]
+        clipped, usable = clip_boxes(boxes, sizes, where, self.findings, unread)
+        note_corners(boxes, sizes, [not b for b in bare], 0, self.findings)
+        return clipped, usable

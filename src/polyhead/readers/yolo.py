@@ -18,6 +18,7 @@ from polyhead.readers.annotations import (
     clip_boxes,
     missing_images,
     note_boxes,
+    note_corners,
     note_keypoints,
     number_of,
     require_choices,
@@ -142,11 +143,8 @@ def _readable_images(
     """Return the readable images, their sizes, and their label files or None."""
     paths, sizes, label_files = [], [], []
     pairs = list(zip(layout.images, layout.labels, strict=True))
-    fix = (
-        ""
-        if any(map(os.path.isfile, layout.images))
-        else "Say read_yolo(images=...), the folder of the images."
-    )
+    none_exists = not any(map(os.path.isfile, layout.images))
+    fix = "Say read_yolo(images=...), the folder of the images." if none_exists else ""
     for image, label in shown_each("reading images", pairs):
         if not files.exists(image, layout.where, fix):
             continue
@@ -278,11 +276,8 @@ def _yolo_columns(
     def where(i: int) -> str:
         return f"{place(file=label_files[objects[i].row])}, line {objects[i].number}"
 
-    centers_and_sizes = np.concatenate(
-        [(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1
-    )
-    centers_and_sizes[[mask is not None for mask in masks]] = np.nan
-    clipped, usable = clip_boxes(boxes, size, where, findings, None, centers_and_sizes)
+    clipped, usable = clip_boxes(boxes, size, where, findings)
+    note_corners(boxes, size, [mask is None for mask in masks], 0.5, findings)
     findings.stop()
     at = np.flatnonzero(usable)
     columns: dict[str, Any] = {
