@@ -208,11 +208,10 @@ class Apply(Augmentation):
 
     def _in_range(self, name: str, before: np.ndarray, returned: np.ndarray) -> np.ndarray:
         """Clip floats that are slightly outside 0–1 in an image that was moved; raise for others outside."""
-        if returned.dtype.kind != "f" or not returned.size or _beyond(returned) <= 0:
-            return returned
-        if _beyond(returned) < (0 if self.photometric_only else OVERSHOT):
+        beyond = _beyond(returned)
+        if 0 < beyond < OVERSHOT and not self.photometric_only:
             return np.clip(returned, 0, 1)
-        if _beyond(before) <= 0:  # else the image itself is reported when it is encoded
+        if beyond > 0 >= _beyond(before):  # else the image itself is reported when it is encoded
             fix = self._scaling_fix("Cut off what is beyond, np.clip(image, 0, 1), or leave scaling out")
             found = "NaN" if np.isnan(returned).any() else f"{returned.min():g} to {returned.max():g}"
             raise ContractError(Problem(self.place, f"`{name}` with pixels in 0–1 returned", found, fix))
@@ -259,7 +258,9 @@ class Apply(Augmentation):
 
 
 def _beyond(image: np.ndarray) -> float:
-    """How far the pixels of an image reach out of 0–1; infinity for NaN."""
+    """How far floats of an image reach out of 0–1: infinity for NaN, 0 for integers."""
+    if image.dtype.kind != "f" or not image.size:
+        return 0
     beyond = max(-float(image.min()), float(image.max()) - 1)
     return math.inf if math.isnan(beyond) else beyond
 

@@ -38,13 +38,14 @@ def add_notes() -> None:
 def _explaining(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def noted(*args: Any, **kwargs: Any) -> Any:
-        _check_units(bound(method, args, kwargs))
+        call = bound(method, args, kwargs)
+        _check_units(call)
         try:
             return method(*args, **kwargs)
         except PolyheadError:
             raise
         except Exception as error:
-            _add_note(error, method, args, kwargs)
+            _add_note(error, call)
             raise
 
     noted.explains = True  # type: ignore[attr-defined]
@@ -57,13 +58,11 @@ def _check_units(call: FailedCall) -> None:
         fix = f"Say model.{call.method}(ph.declaration_of(model).feed(rows))."
         warn_of_units(call.model, f"{call.method}(y=)", labels, fix)
     if isinstance(validation, tuple) and len(validation) > 1:
-        warn_of_units(
-            call.model, "fit(validation_data=)", validation[1], "Say validation_data=feed.on(rows)."
-        )
+        fix = "Say validation_data=feed.on(rows)."
+        warn_of_units(call.model, "fit(validation_data=)", validation[1], fix)
 
 
-def _add_note(error: Exception, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
-    call = bound(method, args, kwargs)
+def _add_note(error: Exception, call: FailedCall) -> None:
     explained_before = any(note.startswith("polyhead: ") for note in getattr(error, "__notes__", ()))
     if not call.method or explained_before:  # as in `evaluate` inside `fit`
         return
