@@ -181,7 +181,7 @@ def _labeled_losses(feed: Any, logits: Mapping[str, bool], normalize: str) -> di
     return {
         name: LabeledMean(
             head.default_loss(logits[name]) if takes_default_loss(head) else keras_loss(head.loss, head),
-            elementwise=bool(head.elementwise),
+            elementwise=head.elementwise,
             mean_weight=None if normalize == "batch" else 1.0,
             head=name,
             declared=_declared(feed, name),

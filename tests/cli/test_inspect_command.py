@@ -56,11 +56,11 @@ def some(rng=None, **more):
         (np.arange(ROWS) % 4, ph.Categorical((0, 1, 2, 3))),
         (np.linspace(0, 1, ROWS), ph.Regression(elementwise=False)),
         (np.arange(ROWS) * 3, ph.Regression(elementwise=False)),
-        (np.random.default_rng(0).random((ROWS, 3)), ph.Regression(3, elementwise=False)),
-        ((np.arange(3 * ROWS).reshape(ROWS, 3) % 2).astype(int), ph.MultiLabel(3, elementwise=False)),
+        (np.random.default_rng(0).random((ROWS, 3)), ph.Regression(3)),
+        ((np.arange(3 * ROWS).reshape(ROWS, 3) % 2).astype(int), ph.MultiLabel(3)),
         (
             [[["red", "round"], ["red"], []][i % 3] for i in range(ROWS)],
-            ph.MultiLabel(("red", "round"), elementwise=False),
+            ph.MultiLabel(("red", "round")),
         ),
     ],
     ids=[

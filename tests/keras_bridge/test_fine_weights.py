@@ -159,3 +159,25 @@ def test_one_weight_a_row_stays_what_it_was():
             factor = FACTORS.get(name, lambda true: np.ones(ROWS))(labels)
             factor = np.broadcast_to(factor.reshape(ROWS, -1), found.shape)
             assert np.allclose(found, weights[:, None] * factor)
+
+
+def test_validation_rows_may_lack_single_numbers_that_all_training_rows_have():
+    x, rows = X.reshape(ROWS, -1), {"numbers": RNG.normal(size=(ROWS, 3)), "flags": whole(2, 2).astype(float)}
+    metrics = ["mae", "cosine_similarity"]
+    heads = {"numbers": ph.Regression(3, metrics=metrics), "flags": ph.MultiLabel(2, metrics=[])}
+    train = ph.Feed({"x": x, **rows}, inputs="x", heads=heads)
+    gaps = {name: column.copy() for name, column in rows.items()}
+    gaps["numbers"][5, 2] = gaps["numbers"][7] = gaps["flags"][6, 1] = np.nan
+    inputs = keras.Input(x.shape[1:], name="x")
+    model = keras.Model(inputs, ph.outputs(inputs, train.heads))
+    ph.compile(model, train, optimizer="sgd")
+    guess = model.predict(x, verbose=0)
+    errors = guess["numbers"] - gaps["numbers"]
+    pairs = zip(gaps["numbers"], guess["numbers"], strict=True)
+    cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in pairs]
+    of_flags = np.nanmean(crossentropy(gaps["flags"], guess["flags"].astype(np.float64)))
+    want = [np.nanmean(errors**2), np.nanmean(np.abs(errors)), np.nanmean(cosines), of_flags]
+    for feed in (train.on({"x": x, **gaps}), ph.Feed({"x": x, **gaps}, inputs="x", heads=heads)):
+        logs = model.evaluate(feed, verbose=0, return_dict=True)
+        names = ["numbers_loss", "numbers_mae", "numbers_cosine_similarity", "flags_loss"]
+        assert [logs[name] for name in names] == pytest.approx(want, rel=1e-4)

@@ -660,7 +660,7 @@ def test_texts_of_several_labels_are_one_mistake(classes, texts, found, code):
 
 def test_labels_missing_in_part_get_a_weight_each():
     whole, part = np.array([[0, 1.0], [np.nan, np.nan]]), np.array([[0, np.nan]])
-    assert resolved(MultiLabel(), whole).elementwise is False
+    assert resolved(MultiLabel(), whole).elementwise is None
     head = resolved(MultiLabel(), whole, part)
     assert head.elementwise is True
     assert encoded(head, part)[1].tolist() == [[True, False]]

@@ -27,7 +27,7 @@ def test_numbers_of_any_shape(shape, column, expected):
     labels, there = encoded(head, column)
     assert labels.tolist() == expected
     assert there.all()
-    assert head.elementwise is False
+    assert not head.elementwise
     assert resolved(head, column) == head
 
 
@@ -63,7 +63,7 @@ def test_decimals_are_numbers():
 )
 def test_a_column_is_not_read_where_nothing_can_be_missing_in_part(head, column):
     column = Column(column)
-    assert head.resolve(column).elementwise is False
+    assert not head.resolve(column).elementwise
     assert column.scanned == 0
 
 

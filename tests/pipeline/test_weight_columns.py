@@ -282,12 +282,18 @@ def test_a_box_without_its_weight_is_an_error():
             ph.Feed(data, inputs="x", heads={"box": ph.Boxes(2, sample_weight="w")}).peek()
 
 
-def test_a_feed_of_other_rows_has_weights_as_fine_as_the_first():
+def test_a_feed_of_other_rows_has_weights_at_least_as_fine_as_the_first():
     data = {"x": np.arange(4.0), "y": np.ones((4, 3)), "w": np.arange(12.0).reshape(4, 3)}
     fine = ph.Feed(data, inputs="x", heads={"y": ph.Regression(3, sample_weight="w")})
     assert fine.on(data).peek()[2]["y"].tolist() == data["w"].tolist()
     assert fine.on({**data, "w": np.arange(4.0)}).peek()[2]["y"].tolist() == [[i] * 3 for i in range(4)]
     coarse = ph.Feed({**data, "w": np.ones(4)}, inputs="x", heads={"y": ph.Regression(3, sample_weight="w")})
+    assert coarse.on(data).peek()[2]["y"].tolist() == data["w"].tolist()
+    coarse = ph.Feed(
+        {**data, "w": np.ones(4)},
+        inputs="x",
+        heads={"y": ph.Regression(3, elementwise=False, sample_weight="w")},
+    )
     with pytest.raises(
         DataError, match="head `y`, column `w`: expected one weight a row, as elementwise=False says"
     ):

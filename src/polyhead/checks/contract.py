@@ -133,7 +133,7 @@ def _compare_tensors(
         if users is None and head_losses(model) is None:
             from polyhead.keras_bridge.losses import LabeledMean
 
-            means = {name: LabeledMean(loss, bool(heads[name].elementwise)) for name, loss in losses.items()}
+            means = {name: LabeledMean(loss, heads[name].elementwise) for name, loss in losses.items()}
             problems += check_head_losses(means, heads, declared.weighted, declared.fine)
     return problems
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ def losses_too_coarse(
         if head is None or name not in weighted:
             continue
         by = "class_weight" if head.class_weight is not None else "sample_weight" if name in fine else ""
-        if loss.whole_vectors and by:
+        whole_vectors = loss.whole_vectors and head.elementwise
+        if whole_vectors and by:
             yield Problem(
                 place(head=name),
                 f"a loss that has a value for each label, as {by}= weighs each label",
@@ -92,7 +94,7 @@ def losses_too_coarse(
                 f'Use such a loss, as "mean_squared_error", or leave out {by}=.',
                 "finer-weights",
             )
-        shape = values_shape(loss.call, head)
+        shape = values_shape(partial(loss.call, fine=bool(head.elementwise)), head)
         if shape is None:
             continue
         if not shape:
@@ -103,7 +105,7 @@ def losses_too_coarse(
             expected = "a loss with one value a row, as labels can be missing or are weighted"
             yield Problem(place(head=name), expected, "one number for the whole batch", fix)
             continue
-        wanted = head.weight_shape[:-1] if loss.whole_vectors else head.weight_shape
+        wanted = head.weight_shape[:-1] if whole_vectors else head.weight_shape
         if problem := too_fine(name, head, wanted, shape):
             yield problem
 

@@ -137,7 +137,9 @@ class FeedAdapter(KerasInput):
         """
         labels = self._assembler.labels
         return {
-            name: labels[name].mean_weight(loss.whole_vectors, loss.ignored)
+            name: labels[name].mean_weight(
+                loss.whole_vectors and bool(labels[name].head.elementwise), loss.ignored
+            )
             for name, loss in losses.items()
             if name in labels and not loss.batch_mean
         }

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from polyhead.errors import ContractError, Problem, place
-from polyhead.keras_bridge.probing import result, rows_to_try
+from polyhead.keras_bridge.probing import remembered, result, rows_to_try
 from polyhead.kinds.declaration import Declaration
 from polyhead.kinds.keras_objects import serialized
 
@@ -33,8 +33,8 @@ class LabeledMean(keras.losses.Loss):
         loss: a Keras loss, its name, or a function of ``(y_true, y_pred)`` that returns at least one value per row.
             With ``reduction="sum"`` it stays a sum, and with ``"mean_with_sample_weight"`` it is divided by the weights
             of the batch.
-        elementwise: whether there is a weight for each number of a label. A loss that reduces the last axis, such as
-            cosine similarity, then counts only rows whose numbers are all labeled.
+        elementwise: whether there is a weight for each number of a label; None if some batches may have them. A loss
+            that reduces the last axis, such as cosine similarity, then counts only rows whose numbers are all labeled.
         mean_weight: the mean sample weight over the training rows, at least 0. None divides by the weights of the batch
             instead, which cancels the weight of a row that is alone in its batch. Labels without weights, from a user's
             own arrays, count 1 each.
@@ -52,7 +52,7 @@ class LabeledMean(keras.losses.Loss):
     def __init__(
         self,
         loss: Any,
-        elementwise: bool = False,
+        elementwise: bool | None = False,
         mean_weight: float | None = None,
         head: str | None = None,
         declared: str | Declaration | None = None,
@@ -72,12 +72,14 @@ class LabeledMean(keras.losses.Loss):
         super().__init__(
             name=name or getattr(self.loss, "name", None) or getattr(self.loss, "__name__", "loss"), **kwargs
         )
-        self.per_element = elementwise and means_elements(self._raw_loss)
+        self.per_element = elementwise is not False and remembered(
+            self.loss, lambda: means_elements(self._raw_loss)
+        )
 
     @property
     def whole_vectors(self) -> bool:
-        """True if there is a weight for each number but the loss reduces the last axis."""
-        return self.elementwise and not self.per_element
+        """True if the loss reduces the last axis even of labels with a weight for each number."""
+        return self.elementwise is not False and not self.per_element
 
     @property
     def ignored(self) -> int | None:
@@ -91,13 +93,13 @@ class LabeledMean(keras.losses.Loss):
             return _cosine(y_true, y_pred, axis)
         return (self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss)(y_true, y_pred)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the values before reduction."""
-        return self._values(y_true, y_pred)[0]
+    def call(self, y_true: Any, y_pred: Any, fine: bool | None = None) -> Any:
+        """Return the values before reduction; ``fine`` says whether there is a weight for each number."""
+        return self._values(y_true, y_pred, self.elementwise if fine is None else fine)[0]
 
-    def _values(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    def _values(self, y_true: Any, y_pred: Any, fine: bool | None) -> tuple[Any, Any]:
         """Return the values before reduction, and the mask that the loss itself puts on them."""
-        if self.per_element:
+        if fine and self.per_element:
             # losses average over the last axis: with another axis of size 1, each number keeps its value
             y_true, y_pred = y_true[..., None], y_pred[..., None]
         ignored = self.ignored
@@ -136,12 +138,15 @@ class LabeledMean(keras.losses.Loss):
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), dtype)
         y_true = ops.cast(ops.convert_to_tensor(y_true), dtype)
         weight = None if sample_weight is None else ops.cast(ops.convert_to_tensor(sample_weight), dtype)
+        fine = self.elementwise
         if weight is not None:
-            if self.whole_vectors and len(weight.shape) == len(y_pred.shape):
+            same_axes = len(weight.shape) == len(y_pred.shape)
+            fine = fine or (fine is None and same_axes and weight.shape[-1] != 1)
+            if self.whole_vectors and same_axes:
                 weight = ops.min(weight, axis=-1)
             # no gradient flows through rows that do not count: with a product, 0 times infinity would give NaN
             y_pred = ops.where(with_axes_of(weight, y_pred) > 0, y_pred, ops.stop_gradient(y_pred))
-        values, mask = self._values(y_true, y_pred)
+        values, mask = self._values(y_true, y_pred, fine)
         values = ops.cast(values, dtype)
         if _is_of_batch(values, y_pred):
             rows = ops.cast(ops.shape(y_pred)[0], dtype)
@@ -341,7 +346,10 @@ def means_elements(function: Callable[[Any, Any], Any]) -> bool:
     """
     true, pred = rows_to_try()
     try:
-        with warnings.catch_warnings():
+        with (
+            warnings.catch_warnings(),
+            keras.StatelessScope(),
+        ):  # a running mean of a user's loss must not change
             warnings.simplefilter("ignore")  # losses over classes warn of a single class
             whole = result(function, true, pred)
             apart = result(function, true[..., None], pred[..., None])

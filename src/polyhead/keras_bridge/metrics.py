@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from inspect import signature
 from typing import Any
@@ -14,7 +15,7 @@ from polyhead.keras_bridge.by_head import head_arrays
 from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape, own_metrics, weights_parameter
 from polyhead.keras_bridge.losses import keras_mask, with_axes_of
 from polyhead.keras_bridge.model_losses import HeadLosses
-from polyhead.keras_bridge.probing import result_of_metric, rows_to_try
+from polyhead.keras_bridge.probing import remembered, result_of_metric, rows_to_try
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
 from polyhead.kinds.accuracy import AUC, BinaryAccuracy
@@ -165,7 +166,9 @@ def _same_result(
 ) -> bool:
     """Return whether a metric gives the same result for two pairs of labels and outputs."""
     try:
-        results = [result_of_metric(_copy(metric), *rows) for rows in (first, second)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results = [result_of_metric(_copy(metric), *rows) for rows in (first, second)]
         return bool(np.allclose(results[0], results[1], rtol=rtol, equal_nan=True))
     except Exception:  # a user's metric may raise anything for these rows
         return False
@@ -206,12 +209,12 @@ class ElementwiseMetric(_Wrapper):
 
     def __init__(self, metric: Any, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(metric, name, dtype)
-        self._per_element = counts_elements(self.metric)
+        self._per_element = remembered(self.metric, lambda: counts_elements(self.metric))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
         if sample_weight is None or len(sample_weight.shape) != len(y_pred.shape):
-            add_batch(self.metric, y_true, y_pred, sample_weight)
+            add_batch(self.metric, y_true, y_pred, _for_each_label(self.metric, y_true, sample_weight))
         elif self._per_element:
             weight = ops.reshape(sample_weight, (-1,))
             add_batch(self.metric, ops.reshape(y_true, (-1, 1)), ops.reshape(y_pred, (-1, 1)), weight)
@@ -285,7 +288,7 @@ def ignores_shifts(metric: keras.metrics.Metric) -> bool:
 
 def fitted_to(metric: keras.metrics.Metric, head: Head) -> keras.metrics.Metric:
     """Wrap a metric so that it takes a weight for each number of a label, and numbers in the units of the data."""
-    if head.elementwise and not isinstance(metric, MaskIoU):
+    if head.elementwise is not False and not isinstance(metric, MaskIoU):
         metric = ElementwiseMetric(metric)
     return metric if head.scaling is None else UnscaledMetric(metric, head.scaling.inverse)
 

@@ -246,9 +246,9 @@ class MultiLabel(Classes):
                 head = head.fixed(classes=classes, _spellings=alike, _lone_negative=negative)
         if head._flags is None and table and probe.shape[1:] == head.shape and not head._are_labels(probe):
             head = head.fixed(_flags=True)
-        if head.elementwise is None:
-            may_miss = bool(table or head._flags) and may_hold_missing(probe, head.missing)
-            head = head.fixed(elementwise=may_miss and is_partly_missing(column, head._encode))
+        if head.elementwise is None and (table or head._flags) and may_hold_missing(probe, head.missing):
+            # rows without gaps leave it open, for those of `feed.on`
+            head = head.fixed(elementwise=is_partly_missing(column, head._encode) or None)
         head.encode(probe)
         return head
 

@@ -125,7 +125,7 @@ class Head(Kind, InImage):
 
     @property
     def elementwise(self) -> bool | None:
-        """True if each number of a label has a weight of its own; None if not known yet."""
+        """True if each number of a label has a weight of its own; None if that of other rows may have one."""
         return False
 
     @abstractmethod

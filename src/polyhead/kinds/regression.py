@@ -148,10 +148,12 @@ class Regression(Quantities):
 
     def resolve(self, column: Column) -> Self:
         head = self
-        if head.elementwise is None:
-            # neither a single number nor integers can be missing in part, so the column need not be read
-            may_miss = head.shape != (1,) and may_hold_missing(column.probe(), head.missing)
-            head = head.fixed(elementwise=may_miss and is_partly_missing(column, head._numbers))
+        if head.shape == (1,):
+            head = head.fixed(elementwise=bool(head.elementwise))
+        # integers cannot be missing in part, so their column need not be read
+        elif head.elementwise is None and may_hold_missing(column.probe(), head.missing):
+            # rows without gaps leave it open, for those of `feed.on`
+            head = head.fixed(elementwise=is_partly_missing(column, head._numbers) or None)
         head = head._with_fitted_scale(column)
         head.encode(column.probe())
         return head
