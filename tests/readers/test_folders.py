@@ -95,6 +95,11 @@ def test_masks_of_several_kinds_and_other_names(root, put):
     assert column(rows, "depth") == [None, str(root / "depth" / "b.tif")]
 
 
+def test_masks_whose_accents_are_letters_of_their_own(put, root):
+    put("images/\u00e9.gif", "m/e\u0301.gif")
+    assert column(read_folder(root, images="images", masks="m"), "mask") == [str(root / "m/e\u0301.gif")]
+
+
 def test_masks_beside_the_images(root, put):
     put("a.jpg", "m/a.png")
     rows = read_folder(root, masks="m")

@@ -45,6 +45,12 @@ def data(tmp_path):
     return read
 
 
+def test_label_files_whose_accents_are_letters_of_their_own(data):
+    (data.root / "images" / "\u00e9.gif").write_bytes(gif(40, 60))
+    (data.root / "labels" / "e\u0301.txt").write_text("2 0.5 0.5 1 1")
+    assert column(data("0 0.5 0.5 1 1"), "labels") == [["cat"], ["cow"]]
+
+
 def test_boxes(data):
     rows = data("1 0.5 0.5 0.5 0.5\n0 0.25 0.25 0.1 0.1\n", "", None, "2 0.5 0.5 1 1")
     assert repr(rows) == "Images(4 rows: image, file, size, annotated, boxes, labels, categories)"

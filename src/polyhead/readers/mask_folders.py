@@ -11,7 +11,7 @@ from typing import Any
 
 from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import counted, place, shown
-from polyhead.readers.paths import Root
+from polyhead.readers.paths import Root, stem_of
 
 _IMAGES = re.compile(
     r"(jpeg)?(images?|imgs?|photos?|photographs?|pictures?|pics?|frames?|scans?|inputs?|rgb)"
@@ -137,7 +137,7 @@ class MaskFolder:
 
     def without_masks(self, names: list[str]) -> list[str]:
         """Leave masks out of the names of images in the same folder; each is named after another image."""
-        stems = {os.path.splitext(name)[0] for name in names}
+        stems = {stem_of(name) for name in names}
         return names if self._plain else [name for name in names if self._stem(name) not in stems]
 
     def of(self, names: Sequence[str], left_out: Sequence[str], root: str) -> list[Any]:
@@ -157,10 +157,10 @@ class MaskFolder:
             if stem in masks:
                 findings.add("mask-twice", where, "one mask for each image", f"{masks[stem]} as well")
             masks[stem] = name
-        stems = [os.path.splitext(name)[0] for name in names]
+        stems = [stem_of(name) for name in names]
         if len(set(stems)) < len(stems):
             self._twice(names, stems)
-        all_stems = {*stems, *(os.path.splitext(name)[0] for name in left_out)}
+        all_stems = {*stems, *map(stem_of, left_out)}
         unmatched = [stem for stem in masks if stem not in all_stems]
         without_image = [masks[stem] for stem in unmatched]
         if len(without_image) == len(masks):
@@ -193,7 +193,7 @@ class MaskFolder:
 
     def _stem(self, name: str) -> str | None:
         """Return the stem of a mask's image, or None if the mask's name does not match the pattern."""
-        folder, _, base = os.path.splitext(name)[0].rpartition("/")
+        folder, _, base = stem_of(name).rpartition("/")
         if len(base) <= len(self._before) + len(self._after):
             return None if not self._plain else name
         if not (base.startswith(self._before) and base.endswith(self._after)):

@@ -73,6 +73,15 @@ def similar_file(path: str | os.PathLike[str]) -> str:
     return similar(name, sorted(os.listdir(folder))) if os.path.isdir(folder) else ""
 
 
+def stem_of(name: str) -> str:
+    """Return the name of a file without its extension, with accents in composed form, as files match by it.
+
+    >>> stem_of("a/e\u0301t\u0065.png") == "a/\u00e9te"
+    True
+    """
+    return normalize("NFC", os.path.splitext(name)[0])
+
+
 def _other_spelling(path: str) -> str:
     """Return a hint at the file whose name differs from a missing one in upper and lower case only, or nothing."""
     folder, name = os.path.split(path)

@@ -309,9 +309,9 @@ def _files_in_parts(
             )
         images += paths
         labels += [_label_of(path, base, label_base) for path in paths]
-    for label in labels:
+    for i, label in enumerate(labels):
         if label.startswith(root.path + os.sep):
-            root.find(os.path.relpath(label, root.path), place(file=label))
+            labels[i] = root.find(os.path.relpath(label, root.path), place(file=label)) or label
     findings.stop()
     if others and not all(label.startswith(tuple(parts)) for label in labels):
         one, several = (
