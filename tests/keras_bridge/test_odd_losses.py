@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 import polyhead as ph
+from polyhead.keras_bridge.losses import LabeledMean
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(20, 4)).astype("float32")
@@ -615,3 +616,9 @@ def test_a_loss_or_weight_that_the_model_was_not_compiled_with_is_warned_of():
         f"{start}weight=2.0, which the model was compiled with, got weight=3{fix}",
         f"{start}loss=huber, which the model was compiled with, got loss=huber(delta=0.5){fix}",
     ]
+
+
+def test_a_sum_adds_up_the_means_of_rows_also_with_a_weight_for_each_number():
+    loss = LabeledMean(keras.losses.MeanSquaredError(reduction="sum"), elementwise=None)
+    true, pred, ones = np.zeros((2, 3), "float32"), np.full((2, 3), 2, "float32"), np.ones((2, 3), "float32")
+    assert [float(loss(true, pred, weight)) for weight in (ones[:, 0], ones)] == [8, 8]

@@ -157,6 +157,8 @@ class LabeledMean(keras.losses.Loss):
             values = ops.where(weight > 0, values * weight, ops.zeros_like(values))
         total, weights = ops.sum(values), count if weight is None else ops.sum(weight)
         if self.summed:
+            if fine and self.per_element:  # Keras sums the means of rows
+                total = total / values.shape[-1]
             return total, total, weights
         divisor = weights if self.batch_mean else count
         if sample_weight is not None and not self.batch_mean:  # a feed always passes its weights
