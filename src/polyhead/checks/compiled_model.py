@@ -85,16 +85,10 @@ def user_losses(model: Any, structure: Structure) -> tuple[dict[str, Any], list[
         return {}, problems  # the head of each loss is unknown
     for _, head in places:
         if head is not None and head not in losses:
-            problems.append(
-                Problem(
-                    place(head=head),
-                    "a loss for it in model.compile",
-                    f"loss={shown(given)}",
-                    "Without one it learns nothing: give it one, or leave the head out.",
-                    "loss-missing",
-                    warning=head in _silent(given, names, places),
-                )
-            )
+            expected, found = "a loss for it in model.compile", f"loss={shown(given)}"
+            fix = "Without one it learns nothing: give it one, or leave the head out."
+            silent = head in _silent(given, names, places)
+            problems.append(Problem(place(head=head), expected, found, fix, "loss-missing", warning=silent))
     problems += _check_loss_weights(
         compiled._user_loss_weights, given, isinstance(structure.outputs, Mapping)
     )
@@ -198,34 +192,24 @@ def _check_loss_weights(weights: Any, losses: Any, keyed: bool) -> Iterator[Prob
     Args:
         keyed: whether the model's outputs are a dict; otherwise Keras first sorts a dict of losses like the outputs.
     """
+    where, fix = "model.compile(loss_weights=)", "Keras would match them with the losses by sorted key."
     if isinstance(weights, Mapping):
         if not isinstance(losses, Mapping):
-            yield Problem(
-                "model.compile(loss_weights=)",
-                f"a list, as loss is {'a list' if isinstance(losses, (list, tuple)) else 'one for all'}",
-                f"a dict of {', '.join(map(str, weights))}",
-                "Keras would match them with the losses by sorted key. Give both as dicts with the same keys, "
-                "or say Head(weight=...) and use ph.compile.",
-                "loss-weights",
+            expected = (
+                f"a list, as loss is {'a list' if isinstance(losses, (list, tuple)) else 'one for all'}"
             )
+            found = f"a dict of {', '.join(map(str, weights))}"
+            fix += " Give both as dicts with the same keys, or say Head(weight=...) and use ph.compile."
+            yield Problem(where, expected, found, fix, "loss-weights")
             return
         missing = [key for key in losses if key not in weights and losses[key] is not None]
         strange = [key for key in weights if key not in losses]
         if missing or strange:
-            where = "model.compile(loss_weights=)"
             expected = f"the keys of loss ({', '.join(map(str, losses))})"
-            fix = hints(
-                *(similar(key, missing) for key in strange),
-                "Keras would match them with the losses by sorted key. Use the same keys, or say "
-                "Head(weight=...) and use ph.compile.",
-            )
+            fix += " Use the same keys, or say Head(weight=...) and use ph.compile."
+            fix = hints(*(similar(key, missing) for key in strange), fix)
             yield Problem(where, expected, ", ".join(map(str, weights)), fix, "loss-weights")
     elif keyed and isinstance(weights, (list, tuple)) and isinstance(losses, Mapping) and len(weights) > 1:
-        yield Problem(
-            "model.compile(loss_weights=)",
-            f"a dict with the keys of loss ({', '.join(map(str, losses))})",
-            f"a list, {shown(weights)}",
-            "Keras would match them with the losses by sorted key. Give a dict, or say Head(weight=...) and "
-            "use ph.compile.",
-            "loss-weights",
-        )
+        expected = f"a dict with the keys of loss ({', '.join(map(str, losses))})"
+        fix += " Give a dict, or say Head(weight=...) and use ph.compile."
+        yield Problem(where, expected, f"a list, {shown(weights)}", fix, "loss-weights")

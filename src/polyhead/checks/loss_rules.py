@@ -46,13 +46,11 @@ def _wrong_own_losses(losses: Mapping[str, Any], heads: Mapping[str, Head]) -> I
         if head is None or not callable(loss) or str(owner.__module__).startswith(("keras.", "polyhead.")):
             continue
         if wrapped and is_object and type(loss).__call__ is not keras.losses.Loss.__call__:
+            found = f"{type(loss).__name__}, which has its own __call__"
+            fix = "Define call(self, y_true, y_pred), with a value for each row, and leave out __call__: polyhead "
+            fix += "applies the weights and takes the mean."
             yield Problem(
-                place(head=name),
-                "a loss that computes its values in call",
-                f"{type(loss).__name__}, which has its own __call__",
-                "Define call(self, y_true, y_pred), with a value for each row, and leave out __call__: polyhead "
-                "applies the weights and takes the mean.",
-                "loss-call",
+                place(head=name), "a loss that computes its values in call", found, fix, "loss-call"
             )
         elif crosses_rows(loss.call if is_object else loss, head):
             word: str = getattr(loss, "name", "") or getattr(loss, "__name__", "a function")
@@ -66,9 +64,8 @@ def crossing(head: str, what: str, name: str) -> Problem:
         "purpose, take the mean over the last axis."
     )
     found = f"{name}, with values (B, B): each label with the outputs of all rows"
-    return Problem(
-        place(head=head), f"a {what} that compares each label with its own output", found, fix, what
-    )
+    expected = f"a {what} that compares each label with its own output"
+    return Problem(place(head=head), expected, found, fix, what)
 
 
 def losses_too_coarse(
@@ -87,13 +84,10 @@ def losses_too_coarse(
         by = "class_weight" if head.class_weight is not None else "sample_weight" if name in fine else ""
         whole_vectors = loss.whole_vectors and head.elementwise
         if whole_vectors and by:
-            yield Problem(
-                place(head=name),
-                f"a loss that has a value for each label, as {by}= weighs each label",
-                f"{loss.name}, which reads all labels of a row at once",
-                f'Use such a loss, as "mean_squared_error", or leave out {by}=.',
-                "finer-weights",
-            )
+            expected = f"a loss that has a value for each label, as {by}= weighs each label"
+            found = f"{loss.name}, which reads all labels of a row at once"
+            fix = f'Use such a loss, as "mean_squared_error", or leave out {by}=.'
+            yield Problem(place(head=name), expected, found, fix, "finer-weights")
         shape = values_shape(partial(loss.call, fine=bool(head.elementwise)), head)
         if shape is None:
             continue
@@ -197,11 +191,7 @@ def check_user_losses(
             fix = "Say ph.compile(model, feed, optimizer=...)."
             yield Problem(place(head=name), expected, found, fix, "diluted", warning=True)
         if reduction == "mean_with_sample_weight" and (head.class_weight or head.sample_weight):
-            yield Problem(
-                place(head=name),
-                "a loss in which class_weight= and sample_weight= act in batches of any size",
-                'reduction="mean_with_sample_weight", which divides each batch by its own weights',
-                "They cancel where a batch has few rows: say ph.compile(model, feed, optimizer=...).",
-                "weights-cancel",
-                warning=True,
-            )
+            expected = "a loss in which class_weight= and sample_weight= act in batches of any size"
+            found = 'reduction="mean_with_sample_weight", which divides each batch by its own weights'
+            fix = "They cancel where a batch has few rows: say ph.compile(model, feed, optimizer=...)."
+            yield Problem(place(head=name), expected, found, fix, "weights-cancel", warning=True)

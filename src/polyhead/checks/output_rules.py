@@ -133,25 +133,16 @@ def _check_loss(
         yield Problem(where, f"a loss that reads labels of {labels}, as {best}", loss.name, fix, "loss")
         return
     if loss.name.startswith("sparse_") and not head.losses:
-        yield Problem(
-            where,
-            f"a loss for numbers, as {kind} has them: mean_squared_error",
-            loss.name,
-            "It takes labels for class ids. Use ph.Categorical if that is what they are.",
-            "loss",
-        )
+        expected = f"a loss for numbers, as {kind} has them: mean_squared_error"
+        fix = "It takes labels for class ids. Use ph.Categorical if that is what they are."
+        yield Problem(where, expected, loss.name, fix, "loss")
         return
     outside = None
     if not head.losses and seen is not None and loss.name in UNIT_LOSSES:
         outside = first_outside(seen, (0, 1))
     if outside is not None:
-        yield Problem(
-            f"{where}, row {outside[1]}",
-            f"labels in 0–1, as {loss.name} expects",
-            f"{outside[0]:.6g}",
-            'Say loss="mean_squared_error" for numbers.',
-            "loss",
-        )
+        expected, fix = f"labels in 0–1, as {loss.name} expects", 'Say loss="mean_squared_error" for numbers.'
+        yield Problem(f"{where}, row {outside[1]}", expected, f"{outside[0]:.6g}", fix, "loss")
         return
     unlike = logits_problem(where, applied, loss.name, loss.from_logits)
     if unlike is not None:
@@ -266,24 +257,17 @@ def check_labels(
         what = "boxes" if head.layer == "boxes" else "keypoints"
         least = 1.0 if size is None else max(1.0, min(size) / 16)  # 0–1 in the column, and images enlarged
         if seen.low[0] >= 0 and seen.high[0] <= least:
-            yield Problem(
-                where,
-                f"{what} in pixels",
-                f"coordinates from {seen.low[0]:.4g} to {seen.high[0]:.4g}",
-                "These look like 0–1: say normalized=True, or only column_normalized=True to predict pixels.",
-                "coordinates",
-                warning=True,
+            found = f"coordinates from {seen.low[0]:.4g} to {seen.high[0]:.4g}"
+            fix = (
+                "These look like 0–1: say normalized=True, or only column_normalized=True to predict pixels."
             )
+            yield Problem(where, f"{what} in pixels", found, fix, "coordinates", warning=True)
         elif size is not None and not stray and seen.high[0] > 1.5 * max(size):
-            yield Problem(
-                f"{where}, row {seen.high[1]}",
-                f"{what} in pixels of the image, {size[0]} x {size[1]}",
-                f"{seen.high[0]:.6g}",
-                "Scale them as the image was scaled"
-                + (', or say Boxes(format="xywh") if that is what they are.' if what == "boxes" else "."),
-                "coordinates",
-                warning=True,
-            )
+            where, found = f"{where}, row {seen.high[1]}", f"{seen.high[0]:.6g}"
+            expected = f"{what} in pixels of the image, {size[0]} x {size[1]}"
+            other = ', or say Boxes(format="xywh") if that is what they are.' if what == "boxes" else "."
+            fix = f"Scale them as the image was scaled{other}"
+            yield Problem(where, expected, found, fix, "coordinates", warning=True)
 
 
 def _check_strays(

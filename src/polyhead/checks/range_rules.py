@@ -140,11 +140,7 @@ def logits_problem(where: str, applied: str | None, loss: str, from_logits: bool
         fix = "Say from_logits=True in the loss, or give the layer its activation."
         return Problem(where, expected, "from_logits=False", fix, "logits")
     if applied in BOUNDED and from_logits:
-        return Problem(
-            where,
-            f"{loss}(from_logits=False), as the output is a {applied}",
-            "from_logits=True",
-            "Leave from_logits out, or give the layer no activation.",
-            "logits",
-        )
+        expected = f"{loss}(from_logits=False), as the output is a {applied}"
+        fix = "Leave from_logits out, or give the layer no activation."
+        return Problem(where, expected, "from_logits=True", fix, "logits")
     return None

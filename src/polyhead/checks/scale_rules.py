@@ -69,14 +69,9 @@ def unscaled_heads(
         times, large = f"about {apart[other]:.2g} times", loss > first[other]
         share = f"its first loss is {times} that of `{other}`"
         share = share if large else f"the first loss of `{other}` is {times} its own"
-        yield Problem(
-            place(head=name),
-            "labels near unit scale, as it is trained together with other heads",
-            f"a mean of {labels.mean:.4g} and a deviation of {labels.deviation:.4g}, by which {share}",
-            head.unit_fix,
-            "label-scale",
-            warning=True,
-        )
+        expected = "labels near unit scale, as it is trained together with other heads"
+        found = f"a mean of {labels.mean:.4g} and a deviation of {labels.deviation:.4g}, by which {share}"
+        yield Problem(place(head=name), expected, found, head.unit_fix, "label-scale", warning=True)
 
 
 def _times_apart(name: str, other: str, first: Mapping[str, float], heads: Mapping[str, Head]) -> float:

@@ -77,10 +77,8 @@ def _takes_batches(values: Any) -> bool:
 def _no_column(name: str, values: Any) -> DataError:
     fix, found = "", shown(values)
     if isinstance(values, np.ma.MaskedArray) and values.ndim:
-        found, fix = (
-            "masked records",
-            "Give its fields as columns: {name: data[name] for name in data.dtype.names}.",
-        )
+        found = "masked records"
+        fix = "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
     elif isinstance(values, np.ndarray):
         found = f"a single number, {shown(values.item())}"
     elif isinstance(values, Iterator):

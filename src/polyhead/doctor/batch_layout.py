@@ -47,10 +47,8 @@ def _check_container(batch: ReadBatch, subject: Subject, shape: str) -> Iterator
 
 def _frames_in_batches(reading: Reading, subject: Subject, matches: Matches) -> Iterator[Problem]:
     """Find frames in batches, whose missing ``dtype`` TensorFlow's pipeline reads."""
-    found, fix = (
-        "a DataFrame (works on JAX and torch, AttributeError on TensorFlow)",
-        'Say frame.to_numpy("float32").',
-    )
+    found = "a DataFrame (works on JAX and torch, AttributeError on TensorFlow)"
+    fix = 'Say frame.to_numpy("float32").'
     for leaf_path, leaf in reading.given.items():
         if subject.yields and is_frame(leaf) and hasattr(leaf, "columns"):
             where = f"{matches.name(leaf_path)}, batch 0"
@@ -261,14 +259,10 @@ def list_targets(batch: ReadBatch, subject: Subject, shape: str = "") -> Iterato
         fix += f"gives {'dicts' if shape.endswith('}') else 'tuples'}."
     elif "y" not in lists:
         fix = "Yield tuples or dicts in its place; rows in a list: np.stack(rows)."
-    where, found = (
-        f"batch 0, {' and '.join(lists)}",
-        "a list (works on JAX and torch, TypeError on TensorFlow)",
-    )
-    code, warning = (
-        "list-targets" if "y" in lists else "list-structure",
-        loads and current_backend() != "tensorflow",
-    )
+    where = f"batch 0, {' and '.join(lists)}"
+    found = "a list (works on JAX and torch, TypeError on TensorFlow)"
+    code = "list-targets" if "y" in lists else "list-structure"
+    warning = loads and current_backend() != "tensorflow"
     yield Problem(where, "a tuple or a dict of arrays", found, fix, code, warning)
 
 

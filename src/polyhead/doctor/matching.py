@@ -157,10 +157,8 @@ def match_inputs(x: Any, model: Model) -> tuple[Matched, Problem | None]:
         expected, found = f"a dict with the keys {quoted(names)}", f"a {type(x).__name__}"
         fix = "Yield the inputs as a dict: Keras accepts nothing else, as the model was built with one."
     elif len(arrays) != len(inputs):
-        expected, found = (
-            f"inputs for {', '.join(f'`{i.name}` {i.shape}' for i in inputs)}",
-            counted(len(arrays), "array"),
-        )
+        expected = f"inputs for {', '.join(f'`{i.name}` {i.shape}' for i in inputs)}"
+        found = counted(len(arrays), "array")
         fix, code = "Yield a tuple or a dict of inputs, one for each keras.Input.", "input-count"
         if nesting_form(x) == "one" and len(names) > 1:
             fix = f"{fix} All are in the first part of a batch: x = {', '.join(names)}."

@@ -133,10 +133,8 @@ def _nesting_problem(w: Any, model: Model) -> Problem | None:
     expected, found, warning = "", counted(len(w), "array") if isinstance(w, (list, tuple)) else "", False
     if nesting_form(w) == "one":
         if len(names) > 1:
-            expected, found = (
-                f"weights for each of {quoted(names)}",
-                "one array, which counts for every output",
-            )
+            expected = f"weights for each of {quoted(names)}"
+            found = "one array, which counts for every output"
             warning = True
     elif form == "one":
         fix = "Yield x, y, weights."

@@ -65,10 +65,8 @@ def compare_rows(open_batches: Callable[[], Iterable[Any]], feed: Feed, rows: in
         feed: the feed in its place.
         rows: the number of rows to compare.
     """
-    before, after = (
-        _rows_of_batches(open_batches(), rows),
-        _rows_of_batches(_batches_of_feed(feed, rows), rows),
-    )
+    before = _rows_of_batches(open_batches(), rows)
+    after = _rows_of_batches(_batches_of_feed(feed, rows), rows)
     names = [*(f"input `{name}`" for name in feed.inputs), *(f"head `{name}`" for name in feed.heads)]
     old, new = before.arrays, after.arrays
     if (len(before.x), len(before.y)) != (len(after.x), len(after.y)):

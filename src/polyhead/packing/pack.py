@@ -207,10 +207,8 @@ def _joined_specs(folder: Path, specs: list[Spec], old: Mapping[str, Any]) -> tu
         try:
             written_spec, merged_spec = _merged(spec, new[name])
         except ValueError:
-            expected, fix = (
-                f"{spec_words(spec)}, as in the store",
-                "Convert the column, or write another store.",
-            )
+            expected = f"{spec_words(spec)}, as in the store"
+            fix = "Convert the column, or write another store."
             problems.append(Problem(where, expected, spec_words(new[name]), fix))
             continue
         if spec.get("about", {}) != new[name].get("about", {}):

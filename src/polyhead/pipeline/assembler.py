@@ -68,11 +68,8 @@ class Assembler:
         self._pool = Pool()
         resolution = Resolution(source, inputs, heads, augment, seed)
         self.inputs, self.heads, self.collapsing = resolution.inputs, resolution.heads, resolution.collapsing
-        self._scene, self.labels, self._box_labels = (
-            resolution.scene,
-            resolution.labels,
-            resolution.box_labels,
-        )
+        self.labels, self._box_labels = resolution.labels, resolution.box_labels
+        self._scene = resolution.scene
         resolved = {name: labels.head for name, labels in self.labels.items()}
         self.weight_shapes = {name: head.weight_shape for name, head in resolved.items()}
         self._mixers: Mixers | None = None

@@ -196,14 +196,10 @@ def stop_iteration_error(error: BaseException) -> DataError | None:
     ]
     user_frame = frames[ours[-1] + 1 if ours and ours[-1] + 1 < len(frames) else -1]
     name, owner = user_frame.f_code.co_name, user_frame.f_locals.get("self")
-    return DataError(
-        Problem(
-            name if owner is None else f"{type(owner).__name__}.{name}",
-            "rows, or an error that says why there are none",
-            f"StopIteration ({line_of_user(stop)})",
-            "An iterator had no more items: call next(iterator, None), or raise another error.",
-        )
-    )
+    where = name if owner is None else f"{type(owner).__name__}.{name}"
+    expected = "rows, or an error that says why there are none"
+    fix = "An iterator had no more items: call next(iterator, None), or raise another error."
+    return DataError(Problem(where, expected, f"StopIteration ({line_of_user(stop)})", fix))
 
 
 def without_stop_iteration(function: Callable[P, R]) -> Callable[P, R]:

@@ -314,10 +314,8 @@ def _files_in_parts(
             labels[i] = root.find(os.path.relpath(label, root.path), place(file=label)) or label
     findings.stop()
     if others and not all(label.startswith(tuple(parts)) for label in labels):
-        one, several = (
-            "file in the folder of images is not an image",
-            "files in the folder of images are not images",
-        )
+        one = "file in the folder of images is not an image"
+        several = "files in the folder of images are not images"
         findings.note(counted(others, one, several))
     with_image: set[str] = set()
     for image, label in zip(images, labels, strict=True):

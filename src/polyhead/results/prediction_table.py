@@ -67,12 +67,8 @@ def _arrow_and_item(
     absent: np.ndarray | None,
     boxes: KeptBoxes | None,
 ) -> tuple[Any, Any]:
-    names, values, depth, item = (
-        () if head is None else head.names,
-        column.values,
-        _depth(column),
-        column.item,
-    )
+    names = () if head is None else head.names
+    values, depth, item = column.values, _depth(column), column.item
     if boxes is not None and boxes.mask.shape[1] == 1:
         no_box = ~boxes.mask[:, 0]
         absent = no_box if absent is None else absent | no_box

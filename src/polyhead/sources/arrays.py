@@ -47,10 +47,8 @@ def columns_from_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]
             fix = "Name it alike in all rows."
             raise DataError(Problem(where, f"a value {like!r}, as in other rows", f"{name!r}", fix))
     if len(rows) > 1 and all(rows) and len(names) == sum(map(len, rows)):  # as ({inputs}, {labels})
-        found, fix = (
-            f"{len(rows)} dicts that share no name",
-            "If they are columns, join them: {**inputs, **labels}.",
-        )
+        found = f"{len(rows)} dicts that share no name"
+        fix = "If they are columns, join them: {**inputs, **labels}."
         raise DataError(
             Problem("data", "a dict of columns, or a list of rows with the same names", found, fix)
         )
