@@ -131,7 +131,7 @@ def test_similar_names_are_sought_for_the_objects_that_are_shown(data, monkeypat
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        ("<object><bndbox/></object>", "expected a <name>, got none."),
+        ("<object><bndbox><xmin>1</xmin></bndbox></object>", "expected a <name>, got none."),
         ("<object><name>cat</name></object>", "expected a <bndbox> of xmin, ymin, xmax, ymax, got none."),
         (
             thing(box=(1, 2, "x", 4)),
