@@ -60,9 +60,7 @@ app.command("profile")(run_profile)
 
 def main() -> None:
     """Run the command ``polyhead``."""
-    os.environ.setdefault(
-        "TF_CPP_MIN_LOG_LEVEL", "2"
-    )  # TensorFlow's notes on processors are not the command's
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes on processors
     choose_backend()
     show_warnings_plainly()
     try:
@@ -70,8 +68,7 @@ def main() -> None:
     except OSError as error:  # of stdout: those of files are reported by the commands
         if error.filename is not None:
             raise
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # what it still holds would fail again at exit
+        # what it still holds would fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         typer.echo(f"polyhead: the result cannot be printed: {error.strerror or error}.", err=True)
         sys.exit(WRONG_DATA)

@@ -76,9 +76,8 @@ def load_model_and_rows(
             declaration_for(method, loaded, rows, None, prefer_feed=method == "evaluate")
         return loaded
 
-    _, loaded = check_all(
-        load_rows, load_model
-    )  # in this order: a Python file may define the model's own layers
+    # in this order: a Python file may define the model's own layers
+    _, loaded = check_all(load_rows, load_model)
     return loaded, rows
 
 

@@ -190,9 +190,8 @@ def _compare(
     shape = matching.example_yield(side) if side is not None and len(side.outputs) > 1 else ""
     of_outputs, outputs = value_checks.check_outputs(reading, matches)
     matches = Matches(matches.inputs, outputs)
-    labels_as_weights = (
-        stacked and reading.first.size == 3
-    )  # Keras reads the labels of a second output as weights
+    # Keras reads the labels of a second output as weights
+    labels_as_weights = stacked and reading.first.size == 3
     return [
         *batch_layout.list_targets(reading.first, subject, shape),
         *of_outputs,

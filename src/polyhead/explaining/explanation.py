@@ -245,7 +245,6 @@ def _names_in_code(
 
 
 def _usual_loss(name: str, outputs: OutputNames) -> str:
-    """Return the most likely loss of an output."""
     if name in outputs.one_of:
         return "sparse_categorical_crossentropy"
     return "binary_crossentropy" if name in outputs.classes else "mse"

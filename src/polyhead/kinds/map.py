@@ -153,9 +153,8 @@ class Map(Quantities, Pixels):
     def resolve(self, column: Column) -> Self:
         head = self.sized(column)
         probe: Any = column.probe()
-        whole = (
-            is_dense(probe) and probe.dtype.kind in "iub" and head.missing is None
-        )  # so none can be missing
+        # so none can be missing
+        whole = is_dense(probe) and probe.dtype.kind in "iub" and head.missing is None
         each = self.channels > 1 and not whole if self._each is None else self._each
         head = head.fixed(_whole=whole, _each=each)
         head = head._with_fitted_scale(column)

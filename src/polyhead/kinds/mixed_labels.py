@@ -87,9 +87,8 @@ class Mixing:
         assert self.shifts is not None
         xyxy = np.concatenate([self.patches, self.shifts], -1)
         sides, frame = np.tile([width, height], 3), np.tile(self.size[::-1], 3)
-        xyxy = (2 * xyxy * sides + frame) // (
-            2 * frame
-        )  # halves are rounded up, so no patch exceeds the array
+        # halves are rounded up, so no patch exceeds the array
+        xyxy = (2 * xyxy * sides + frame) // (2 * frame)
         for k, i in np.ndindex(*self.shares.shape):
             x0, y0, x1, y1, x, y = xyxy[k, i].tolist()
             target = slice(y0, y1), slice(x0, x1)

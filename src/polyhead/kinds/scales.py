@@ -196,9 +196,8 @@ class OwnScaling(Scaling):
 
     def _apply(self, index: int, name: str, values: Any) -> np.ndarray:
         """Call the function ``index`` of a pair, or the method ``name`` of an object."""
-        numbers = np.array(
-            values, np.float64
-        )  # a copy, as StandardScaler(copy=False) writes into its argument
+        # a copy, as StandardScaler(copy=False) writes into its argument
+        numbers = np.array(values, np.float64)
         if isinstance(self.scaler, (list, tuple)):
             result = np.asarray(self.scaler[index](numbers), np.float64)
         else:

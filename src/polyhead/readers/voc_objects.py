@@ -63,9 +63,8 @@ def _object(
         findings.leave_out("category", where, "a <name>", "none")
         return None
     if names is not None and name not in names:
-        hint = (
-            similar(name, names) if findings.count("category") < SHOWN else ""
-        )  # comparing all names takes long
+        # comparing all names takes long
+        hint = similar(name, names) if findings.count("category") < SHOWN else ""
         findings.leave_out("category", where, f"one of {listed(names, 8)}", shown(name), hint)
         return None
     box = node.find("bndbox")
