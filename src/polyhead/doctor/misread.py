@@ -56,19 +56,14 @@ def _found_instead(obj: Any) -> tuple[str, str] | None:
     single = (hasattr(leaf, "dtype") and getattr(leaf, "shape", None) == () for _, leaf in leaves(obj))
     if not isinstance(obj, list) and any(single):
         return "a single number in place of an array", "Give arrays with an entry for each row."
-    if not isinstance(obj, (list, tuple)) or not obj:
+    if not isinstance(obj, list) or not obj:
         return None
-    if isinstance(obj, list) and all(map(_is_array, obj[:_FIRST])):
+    if all(map(_is_array, obj[:_FIRST])):
         fix = "Say examine((x, y)) for arrays; a function yields batches of inputs alone: for x in batches: yield (x,)."
         return f"a list of {len(obj)} array{'s' * (len(obj) > 1)}", fix
-    if (
-        isinstance(obj, list)
-        and len(obj) in (2, 3)
-        and _is_array(obj[0])
-        and all(_is_array(leaf) for _, leaf in leaves(obj))
-    ):
+    if len(obj) in (2, 3) and _is_array(obj[0]) and all(_is_array(leaf) for _, leaf in leaves(obj)):
         return "a list of x and nested labels", "Say examine((x, (y0, y1)))."
-    if isinstance(obj, list) and all(_is_row(row) for row in obj[:_FIRST]):
+    if all(_is_row(row) for row in obj[:_FIRST]):
         fix = "Say examine((np.stack([x for x, y in rows]), np.array([y for x, y in rows])))."
         return f"a list of {len(obj):,} single rows (x, y)", fix
     return None
