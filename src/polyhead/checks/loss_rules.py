@@ -92,16 +92,22 @@ def losses_too_coarse(
         if shape is None:
             continue
         if not shape:
-            fix = "Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their weights."
+            problem = too_coarse(name, "loss", "one number for the whole batch")
             if loss.name in OVERLAP_LOSSES and len(head.shape) > 1:
                 axes = tuple(range(1, len(head.shape) + 1))
-                fix = f"Say axis={axes}, which gives one value for each image."
-            expected = "a loss with one value a row, as labels can be missing or are weighted"
-            yield Problem(place(head=name), expected, "one number for the whole batch", fix)
+                problem = replace(problem, fix=f"Say axis={axes}, which gives one value for each image.")
+            yield problem
             continue
         wanted = head.weight_shape[:-1] if whole_vectors else head.weight_shape
-        if problem := too_fine(name, head, wanted, shape):
-            yield problem
+        if of_weights := too_fine(name, head, wanted, shape):
+            yield of_weights
+
+
+def too_coarse(head: str, what: str, found: str) -> Problem:
+    """The problem of a loss or metric with one number for a batch, in which rows count differently."""
+    fix = "Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their weights."
+    expected = f"a {what} with one value a row, as labels can be missing or are weighted"
+    return Problem(place(head=head), expected, found, fix)
 
 
 def too_fine(

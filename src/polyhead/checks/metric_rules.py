@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from polyhead.checks.loss_rules import crosses_rows, crossing, too_fine, values_shape
+from polyhead.checks.loss_rules import crosses_rows, crossing, too_coarse, too_fine, values_shape
 from polyhead.errors import Problem, place
 from polyhead.keras_bridge.identifiers import snake_name, weights_parameter
 from polyhead.kinds import Head
@@ -144,10 +144,8 @@ def _check_reductions(name: str, head: Head, metrics: Iterable[Any], by_hand: bo
             if problem := too_fine(name, head, weights, shape, "metric"):
                 yield replace(problem, found=f"{metric.name}, with {problem.found}", code="metric")
         elif shape == ():
-            expected = "a metric with one value a row, as labels can be missing or are weighted"
-            fix = "Average over the axes of one row only, as axis=-1: polyhead averages over rows, by their weights."
-            found = f"{metric.name}, one number for the whole batch"
-            yield Problem(place(head=name), expected, found, fix, "metric", warning=by_hand)
+            problem = too_coarse(name, "metric", f"{metric.name}, one number for the whole batch")
+            yield replace(problem, code="metric", warning=by_hand)
 
 
 def _averaged_function(metric: Any) -> Callable[[Any, Any], Any] | None:

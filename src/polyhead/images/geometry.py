@@ -30,6 +30,13 @@ def affine(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> np.ndarray:
     return matrix
 
 
+def outside_of(coordinates: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return which boxes or points ``(..., 2 n)`` have their center outside of an image, bool ``(...)``."""
+    center = coordinates.reshape(*coordinates.shape[:-1], coordinates.shape[-1] // 2, 2).mean(-2)
+    outside: np.ndarray = ((center < 0) | (center > size[::-1])).any(-1)
+    return outside
+
+
 def shift(x: Any, y: Any) -> np.ndarray:
     """Translate right by ``x`` and down by ``y``, in pixels."""
     return affine(1, 0, x, 0, 1, y)

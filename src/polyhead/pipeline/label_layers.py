@@ -9,6 +9,7 @@ import numpy as np
 
 from polyhead.columns.image_values import path_in
 from polyhead.errors import BadValue, DataError, Problem, place, warn
+from polyhead.images.geometry import outside_of
 from polyhead.kinds import Each, Head, Image, is_each
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_missing
@@ -127,9 +128,7 @@ def add_strays(strays: Strays, layers: Layers, row: int, size: tuple[int, int]) 
         if coordinates.ndim != 2:
             continue
         known = coordinates[~np.isnan(coordinates).any(1)]
-        center = known.reshape(len(known), known.shape[1] // 2, 2).mean(1)
-        outside = ((center < 0) | (center > size[::-1])).any(1)
-        strays.setdefault(name, {})[row] = len(known), known[outside], size
+        strays.setdefault(name, {})[row] = len(known), known[outside_of(known, size)], size
 
 
 def _box_points(labels: list[Any], places: int) -> np.ndarray:

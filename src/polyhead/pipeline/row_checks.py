@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyhead.errors import DataError, Problem, is_size, require_choice
+from polyhead.images.geometry import outside_of
 from polyhead.kinds import Image
 from polyhead.kinds.array_statistics import ArrayStatistics, Stray
 from polyhead.kinds.in_image import COORDINATES
@@ -124,8 +125,7 @@ def _count_outside(
 ) -> None:
     """Count the boxes or points outside of images that keep their size ``(height, width)``."""
     counts, axes = spread_over(valid, labels)[..., 0], labels.shape[2] // 2 * 2
-    center = labels[..., :axes].reshape(*labels.shape[:2], -1, 2).mean(2)
-    outside = np.argwhere(counts & ((center < 0) | (center > size[::-1])).any(2))
+    outside = np.argwhere(counts & outside_of(labels[..., :axes], size))
     before = stats.stray or Stray([], None, size, 0, 0)
     if len(outside) and not before.outside:
         row, entry = outside[0]

@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 from unicodedata import normalize
@@ -88,6 +88,11 @@ def _other_spelling(path: str) -> str:
     entries = os.listdir(folder) if os.path.isdir(folder) else []
     near = next((entry for entry in entries if entry.lower() == name.lower()), None)
     return f"Did you mean `{near}`?" if near else ""
+
+
+def searched_folders(path: str) -> Iterator[str]:
+    """Yield a folder and the first ones below it, in which to look for files that are not where they should be."""
+    return (folder for folder, _, _ in islice(os.walk(path), _MOST_FOLDERS))
 
 
 class Root:
@@ -179,8 +184,7 @@ class Root:
         paths = (self.inside(name) or self.find(name, "") or "" for name in names)
         if not names or any(map(os.path.isfile, paths)):
             return
-        inner = (folder for folder, _, _ in islice(os.walk(self.path), _MOST_FOLDERS))
-        near = (os.path.dirname(self.path), *inner)
+        near = (os.path.dirname(self.path), *searched_folders(self.path))
         folder = next((f for f in near if os.path.isfile(os.path.join(f, *names[0].split("/")))), None)
         fix = _other_spelling(os.path.join(self.path, names[0])) or "Give the folder below which they are."
         fix = fix if folder is None else f'Say images="{folder}".'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -11,14 +10,10 @@ from xml.parsers import expat
 from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, place
 from polyhead.readers.findings import Findings
-from polyhead.readers.paths import Root
+from polyhead.readers.paths import Root, searched_folders
 
 IMAGES = ("jpegimages", "images", "image", "imgs", "img")
 ANNOTATIONS = ("annotations", "annotation", "xmls", "xml", "labels")
-
-
-_MOST_FOLDERS = 100
-"""The most folders in which the folder of images is looked for."""
 
 
 class VocFolders(NamedTuple):
@@ -73,8 +68,12 @@ def voc_folders(home: Root, images: Any, annotations: Any) -> VocFolders:
     if pictures is None:
         expected = "folders such as JPEGImages and Annotations, or images next to their XML files"
         found = ", ".join(name for name, _ in contents[:6]) or "an empty folder"
-        near = islice(os.walk(home.path), _MOST_FOLDERS)
-        inner = next((path for path, names, _ in near if "JPEGImages" in names), None)
+        near = (
+            folder
+            for folder in searched_folders(home.path)
+            if os.path.isdir(os.path.join(folder, "JPEGImages"))
+        )
+        inner = next(near, None)
         fix = "Give their folders: read_voc(images=..., annotations=...)."
         fix = fix if inner is None else f"Say read_voc({inner!r})."
         raise DataError(Problem(f"read_voc(root), {place(file=home.path)}", expected, found, fix, "folder"))

@@ -344,7 +344,6 @@ def _listed_in(file: str, home: Root) -> list[str]:
 
 
 def _label_of(image: str, base: str, label_root: str | None) -> str:
-    """Return the label file of an image."""
     stem = os.path.splitext(image)[0] + ".txt"
     if label_root is not None:
         return os.path.join(label_root, os.path.relpath(stem, base))

@@ -195,7 +195,6 @@ class Concat(_CachingView):
         return [(number, at, ids[at] - self.starts[number]) for number, at in positions]
 
     def _part(self, number: int, ids: np.ndarray) -> dict[str, Values]:
-        """Read rows of one source."""
         source, available = self.sources[number], self._available[number]
         if not available:
             return {}

@@ -95,15 +95,8 @@ class Store(Arrays):
             return super().column(name)
 
     def about(self, name: str) -> About:
-        saved = self._about.get(name, {})
-        classes, values = (
-            tuple(saved[key]) if isinstance(saved.get(key), list) else None for key in ("classes", "values")
-        )
-        points = tuple(saved["points"]) if saved.get("points") else None
-        lines, pairs = (
-            tuple((a, b) for a, b in saved[key]) if saved.get(key) else None for key in ("skeleton", "pairs")
-        )
-        return About(classes, values, saved.get("exif"), points, lines, pairs)
+        facts = self._about.get(name, {})
+        return About(**{key: _tuples(facts[key]) for key in About._fields if facts.get(key)})
 
     def origins(self, name: str, ids: np.ndarray) -> Origins | None:
         lost = str(self.path) if self.manifest["polyhead_store"] == WITHOUT_ORIGINS else ""
@@ -145,6 +138,10 @@ class Store(Arrays):
             with _sound(self.path, name):
                 rows[name] = entries(column, ids)
         return rows
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _reopened(path: Path, columns: list[str]) -> Store:
