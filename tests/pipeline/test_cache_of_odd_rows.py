@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
+from polyhead.pipeline.faults import readable_rows
 from polyhead.readers.as_source import as_source
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -71,6 +72,16 @@ def test_what_is_wrong_is_said_as_without_a_cache(tmp_path, wrong, moves, backwa
     assert cached == plain
     named = [row for _, some in plain[0] for row in some]
     assert sorted(named) == sorted(row for some in WRONG[wrong].values() for row in some)
+
+
+def test_unreadable_first_rows_are_searched_once_for_each_column(tmp_path, monkeypatch):
+    searched = []
+    monkeypatch.setattr(
+        "polyhead.pipeline.cache.readable_rows",
+        lambda source, ids: searched.append(source.columns) or readable_rows(source, ids),
+    )
+    feed_of(written(tmp_path, WRONG["the first image"]), cache=tmp_path / "cache")
+    assert sorted(searched) == [("image",), ("mask",)]
 
 
 @pytest.mark.parametrize("moves", MOVES)

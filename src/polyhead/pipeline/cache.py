@@ -91,6 +91,7 @@ class CachedRows(ConvertedRows):
         self._specs: list[Spec] = [{"name": name, **rows.spec(name)} for name in self.converted]
         self._file_specs: list[Spec] = [*self._specs, {"name": NUMBER, **dense((), np.int64)}]
         self._lock = Lock()
+        self._readable: dict[str, np.ndarray] = {}  # of the sampled rows, if some are not
         self._store: Source | None = None
         self._journal: Journal | None = None
         self._waiting: list[tuple[np.ndarray, dict[str, Values]]] = []
@@ -116,8 +117,10 @@ class CachedRows(ConvertedRows):
         except DataError:
             if name not in self.converted:
                 raise
-        ids, only = sample_rows(self._source, rows), self.only([name])
-        readable, _ = readable_rows(only, ids)
+        ids, only = sample_rows(self._source, 32), self.only([name])
+        if name not in self._readable:
+            self._readable[name], _ = readable_rows(only, ids)
+        readable = self._readable[name]
         if not readable.any():
             return first_rows(self._source, name, rows)  # this column is not decoded
         ids = np.where(readable, ids, ids[readable.argmax()])[:rows]
