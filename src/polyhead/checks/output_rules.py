@@ -144,8 +144,7 @@ def _check_loss(
         expected, fix = f"labels in 0–1, as {loss.name} expects", 'Say loss="mean_squared_error" for numbers.'
         yield Problem(f"{where}, row {outside[1]}", expected, f"{outside[0]:.6g}", fix, "loss")
         return
-    unlike = logits_problem(where, applied, loss.name, loss.from_logits)
-    if unlike is not None:
+    if unlike := logits_problem(where, applied, loss.name, loss.from_logits):
         yield unlike
 
 

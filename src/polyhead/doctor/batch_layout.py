@@ -109,12 +109,13 @@ def _check_odd_leaves(reading: Reading, matches: Matches, shape: str) -> Iterato
             continue
         step, odd = stats.odd
         fix = odd.fix or f"Give NumPy arrays: {_as_arrays(reading, leaf_path, matches, shape)}."
+        code = "list-of-numbers" if odd.is_list else "not-an-array"
         # inputs may be text, if the model has a layer for it; labels never are
         may = part == "x" and slot is None and "text" in odd.words
         if odd is MASKED and part == "y":
             fix = "Give y.filled(0), and weights ~np.ma.getmaskarray(y), or declare the data as a ph.Feed."
         elif odd.is_missing and part == "y":
-            output = matches.outputs.get(path)
+            output, code = matches.outputs.get(path), "no-labels"
             # Keras 3.10 refuses None there, later ones do not
             may = odd is NONE and output is not None and output.untrained
             fix = "It has no loss: give zeros, or leave its key out of a dict."
@@ -123,8 +124,6 @@ def _check_odd_leaves(reading: Reading, matches: Matches, shape: str) -> Iterato
             may = len(path) > 0  # Keras accepts it in a nesting with a place for each output
             fix = "Give an array of ones for outputs without weights."
         where = f"{matches.name(leaf_path)}, batch {step}"
-        missing = odd.is_missing and part == "y"
-        code = "list-of-numbers" if odd.is_list else "no-labels" if missing else "not-an-array"
         yield Problem(where, "an array of numbers", odd.words, fix, code, may)
 
 
