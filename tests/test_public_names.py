@@ -56,7 +56,14 @@ def test_a_head_and_an_input_show_their_arguments_and_what_they_learned():
     own = {"names", "shape", "dtype"}
     assert set(public(dir(feed().inputs["x"]))) == own | set(inspect.signature(ph.Array).parameters)
     head = ph.Categorical(["cat", "dog"])
-    assert set(public(dir(head))) == own | {"unscaled"} | set(inspect.signature(ph.Categorical).parameters)
+    shown = own | {"unscaled"} | set(inspect.signature(ph.Categorical).parameters)
+    assert set(public(dir(head))) == shown
+
+    class Graded(ph.Categorical):
+        def grade(self):
+            return self.names[-1]
+
+    assert set(public(dir(Graded(["bad", "good"])))) == shown | {"grade"}
 
 
 class Squares(ph.Source):

@@ -69,8 +69,11 @@ class Kind(ABC):
         object.__setattr__(self, "column", tuple(names) if isinstance(self.column, tuple) else names)
 
     def __dir__(self) -> list[str]:
-        """Hide the attributes for the library's own use."""
+        """Hide the attributes for the library's own use, but not those of a user's own kind."""
         known = {"dtype", "names", "shape", "unscaled", *(f.name for f in fields(self) if f.name[0] != "_")}
+        for base in type(self).__mro__:
+            if not base.__module__.startswith("polyhead."):
+                known |= {name for name in vars(base) if name[0] != "_"}
         return [name for name in super().__dir__() if name in known or name.startswith("__")]
 
     @property
