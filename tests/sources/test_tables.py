@@ -24,7 +24,7 @@ from polyhead.columns import lazy
 from polyhead.columns.arrow import from_arrow
 from polyhead.columns.frames import from_series
 from polyhead.columns.values import Coded
-from polyhead.sources import table_files
+from polyhead.sources import table_files, text_files
 from polyhead.sources.arrays import Arrays
 from polyhead.sources.tables import Table, is_table, read_table
 
@@ -221,9 +221,9 @@ def test_integers_with_zeros_in_front_are_found_in_any_row(tmp_path, name, at):
 
 def test_csv_is_read_again_at_most_once(tmp_path, monkeypatch):
     calls = []
-    real = table_files.csv.read_csv
+    real = text_files.csv.read_csv
     monkeypatch.setattr(
-        table_files.csv, "read_csv", lambda *given, **how: (calls.append(given), real(*given, **how))[1]
+        text_files.csv, "read_csv", lambda *given, **how: (calls.append(given), real(*given, **how))[1]
     )
     path = tmp_path / "t.csv"
     path.write_text("a,b\ninf,1e300\n1,0.5\n")  # no integers
