@@ -273,6 +273,12 @@ MISTAKES = {
         'got a dict. Keras accepts nothing else from a generator: yield x, {"yes": ..., "value": ..., "kind": ...}.',
     ),
     "Python lists": (labels(yes=lambda i: YES[i].tolist()), three, "list-of-numbers", "output `yes`"),
+    "None for labels": (
+        labels(yes=lambda i: None),
+        three,
+        "no-labels",
+        "Where there is no label, give 0 and a weight of 0.",
+    ),
     "tanh": (by_tuple, lambda: three(yes="tanh"), "activation", "tanh gives no probabilities"),
     "relu": (
         by_tuple,
