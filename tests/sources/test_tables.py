@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import uuid
+from functools import partial
 from threading import Event, Lock, Thread
 
 import numpy as np
@@ -894,7 +895,7 @@ def test_another_type():
     )
     for column in (pa.array([1, 2]), pa.chunked_array([[1], [2]])):
         fix = f"got '{type(column).__name__}'. Name each column: {{\"label\": data}}."
-        assert message(lambda: read_table(column)) == f"Arrow table: expected columns with names, {fix}"  # noqa: B023
+        assert message(partial(read_table, column)) == f"Arrow table: expected columns with names, {fix}"
     assert message(lambda: read_table(pa.dataset.dataset(TABLE))).endswith("Give data.to_table().")
     assert message(lambda: read_table(io.StringIO("a\n1\n"))).endswith(
         "Give its path, or pandas.read_csv(file)."

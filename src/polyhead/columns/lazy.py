@@ -152,8 +152,9 @@ class Items(Stored):
 def _from_items(rows: list[Any], where: str) -> Values:
     """Convert rows of a user's object; integers stay a list, as an array of them would say that none is missing."""
     values = from_list(rows, where)
-    integers = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iub"
-    return values.tolist() if integers else values  # type: ignore[union-attr]
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iub":
+        return values.tolist()
+    return values
 
 
 class Masked(Stored):
