@@ -270,6 +270,16 @@ def test_a_weight_that_is_none(bad, words, large):
         list(ph.Feed(data, inputs="x", heads=heads).batches())
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 2)])
+def test_weights_of_float16_are_finite_numbers(shape):
+    data = {"x": np.arange(4.0), "y": np.ones(shape), "w": np.full(shape, 0.5, np.float16)}
+    heads = {"y": ph.Regression(*shape[1:], sample_weight="w")}
+    assert ph.Feed(data, inputs="x", heads=heads).peek()[2]["y"].tolist() == np.full(shape, 0.5).tolist()
+    data["w"][2] = np.inf
+    with pytest.raises(DataError, match=r"head `y`, column `w`, row 2: expected .* got inf"):
+        ph.Feed(data, inputs="x", heads=heads)
+
+
 def test_a_box_without_its_weight_is_an_error():
     boxes = [[[0, 0, 1, 1]], [[0, 0, 1, 1], [1, 1, 2, 2]]]
     for weights, words in (

@@ -92,7 +92,7 @@ def read_weights(values: Any, shape: tuple[int, ...], present: np.ndarray | None
         if is_dense(values) and not _short(values.shape[1:]):
             values = values.reshape(-1)
         array, given = numbers(values, None, (1,), "a weight")
-        invalid: np.ndarray = ~((array >= 0) & (array <= FLOAT32_MAX))
+        invalid: np.ndarray = ~_is_weight(array)
         invalid = invalid if given is None else invalid | ~given
         row = first_row(invalid if present is None else invalid & _over_axes(present, 0)[:, None])
         if row is not None:
@@ -104,13 +104,19 @@ def read_weights(values: Any, shape: tuple[int, ...], present: np.ndarray | None
     if present is not None:
         needed = needed & spread_over(_over_axes(present, len(shape)), array)
     with np.errstate(invalid="ignore"):
-        invalid = needed & ~((array >= 0) & (array <= FLOAT32_MAX))
+        invalid = needed & ~_is_weight(array)
     row = first_row(invalid)
     if row is not None:
         value = array[row][invalid[row]].flat[0].item()
         found = "None" if np.isnan(value) else shown(value)
         raise BadValue(row, "finite weights of at least 0", found, "Put 0 where a label does not count.")
     return np.where(needed, array, 0).astype(np.float32)
+
+
+def _is_weight(array: np.ndarray) -> np.ndarray:
+    """Return where numbers are weights: finite as float32, and at least 0."""
+    largest = np.float32(FLOAT32_MAX)  # a Python float would be infinite beside float16
+    return (array >= 0) & (array <= largest)
 
 
 def _over_axes(present: np.ndarray, axes: int) -> np.ndarray:
