@@ -1,5 +1,6 @@
 import time
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -210,6 +211,15 @@ def test_numbers_are_cut_at_quantiles_but_classes_are_not():
     classes = np.arange(5000) % 100
     parts = Arrays({"v": classes}).split((0.5, 0.5), stratify="v")
     assert off(parts, (0.5, 0.5), classes) < 1
+
+
+@pytest.mark.parametrize("dtype", ["M8[D]", "M8[us]", "m8[s]", "f8"])
+def test_times_and_decimals_in_lists_are_binned_as_in_arrays(dtype):
+    array = np.random.default_rng(0).integers(0, 10**8 if dtype != "M8[D]" else 10**4, 200).astype(dtype)
+    whole = Arrays({"v": array}).split((0.5, 0.5), stratify="v")[0]
+    plain = [Decimal(int(v)) for v in array] if dtype == "f8" else array.tolist()
+    for values in (plain, list(array)):
+        assert Arrays({"v": values}).split((0.5, 0.5), stratify="v")[0].ids.tolist() == whole.ids.tolist()
 
 
 @pytest.mark.parametrize(

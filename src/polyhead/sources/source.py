@@ -160,9 +160,9 @@ class Source(ABC):
             fractions: shares that sum to 1, such as ``(0.8, 0.2)`` or ``{"train": 0.8, "val": 0.2}``. If they sum to
                 less, the remaining rows are left out.
             stratify: one or several columns whose values get the same distribution in each part, individually and in
-                combination. A missing label counts as a separate value; numbers with many distinct values are binned
-                at their quantiles first. Of lists of names, and of 0 and 1 for each label, every label is balanced;
-                of other arrays, such as boxes, only whether they are present.
+                combination. A missing label counts as a separate value; numbers and times with many distinct values
+                are binned at their quantiles first. Of lists of names, and of 0 and 1 for each label, every label is
+                balanced; of other arrays, such as boxes, only whether they are present.
             group: a column; rows with the same value (one patient) stay in one part.
             seed: an integer.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -255,13 +257,20 @@ def _codes(values: Values, cut: bool) -> np.ndarray:
         distinct = list(seen)
     gone = np.array([*(is_missing(v) for v in distinct), True])  # the last entry is for code -1
     present = [v for v in distinct if not is_missing(v)]
-    numbers = (bool, int, float, np.integer, np.floating, np.bool_)
-    if cut and len(present) > DISTINCT and all(isinstance(v, numbers) for v in present):
-        table = np.array(
-            [np.nan if g else v for g, v in zip(gone, [*distinct, None], strict=True)], np.float64
-        )
-        return _of_numbers(table[codes], cut)
+    if cut and len(present) > DISTINCT:
+        for kinds, dtype in _BINNED:
+            if all(isinstance(v, kinds) and getattr(v, "tzinfo", None) is None for v in present):
+                rows = [None if g else v for g, v in zip(gone, [*distinct, None], strict=True)]
+                return _of_numbers(np.array(rows, dtype)[codes], cut)
     return np.where(gone[codes], -1, codes)
+
+
+_BINNED = (
+    ((datetime.timedelta, np.timedelta64), "m8[us]"),  # NumPy's are also its integers
+    ((datetime.date, np.datetime64), "M8[us]"),
+    ((bool, int, float, Decimal, np.integer, np.floating, np.bool_), "f8"),
+)
+"""The types of values that are binned in lists, as in arrays of these dtypes."""
 
 
 def _of_numbers(values: np.ndarray, cut: bool) -> np.ndarray:
