@@ -305,8 +305,8 @@ STEPS = (
             "head `h`, row 0: expected one class a row, got [nan, nan]. Give None for a row without a label.",
         ),
         (
-            [["a", "b"], ["c", ["d"]]],
-            f"head `h`, row 3: expected one class a row, got ['d']. {AT_ONCE} {BOXES}",
+            [["a", "b"], ["c", ["d", "a"]]],
+            f"head `h`, row 3: expected one class a row, got ['d', 'a']. {AT_ONCE} {BOXES}",
         ),
         (
             [np.array(["a", "b", np.nan])],
@@ -448,6 +448,15 @@ def test_rows_of_several_values_are_no_class_ids(column, advice):
 def test_lists_a_row_are_no_class_ids(column, row, advice):
     words = message(Categorical(3).encode, column)
     assert words == f"head `h`, row {row}: expected one class a row, got {column[row]}. {advice}"
+
+
+@pytest.mark.parametrize("column", [[["a"], ["c"], None], [("a",), ("c",), (None,)], ["a", ["c"], [np.nan]]])
+def test_a_list_of_one_label_is_that_label(column):
+    for head, labels in ((Categorical(), [0, 1]), (Binary(positive="c"), [[0], [1]])):
+        found, there = encoded(resolved(head, column), column)
+        assert (found[:2].tolist(), there.tolist()) == (labels, [True, True, False])
+    words = message(Categorical(["a", "b"]).encode, column)
+    assert words.startswith("head `h`, row 1: expected one of ['a', 'b'], got 'c'.")
 
 
 def test_lists_of_labels_are_no_class_ids():

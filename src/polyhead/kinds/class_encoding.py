@@ -196,6 +196,7 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
             return python_times(values)
         if values.dtype != object:
             return values if keep_bytes else words_as_text(values)
+    values = [_alone(value) for value in values]
     for i, value in enumerate(values):
         several = isinstance(value, (list, tuple, set, frozenset, dict))
         if several or (isinstance(value, np.ndarray) and value.size != 1):
@@ -205,6 +206,11 @@ def one_class_a_row(values: Any, count: int | None = None, keep_bytes: bool = Fa
 
 
 _OF_NUMPY = (np.ndarray, np.number, np.datetime64)  # a Decimal cannot be compared with numbers of NumPy
+
+
+def _alone(value: Any) -> Any:
+    """Return the entry of a list of one, as JSON has it, and any other value unchanged."""
+    return value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
 
 
 def _bare(value: Any) -> Any:
@@ -270,7 +276,7 @@ def value_at(values: Any, index: int) -> Any:
     """Return one value of a column with one class per row."""
     if hasattr(values, "codes"):
         return values.categories[values.codes[index]]
-    value = values[index]
+    value = _alone(values[index])
     return value.item() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
