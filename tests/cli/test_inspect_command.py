@@ -241,7 +241,7 @@ def test_what_is_of_no_use_is_left_out_with_the_reason():
         f"them into days: {DAYS}",
         "phone": "an id: every row has a different number",
         "zip_code": 'integer ids, which are not quantities; for ph.Array(vocabulary="auto"), turn them into text: '
-        "[str(n) for n in column]",
+        "[str(one) for one in column]",
         "tariff": "numbers that are text; turn text into numbers: "
         '[float(text.strip("€ ").replace(",", "")) for text in column]',
         "level": "numbers that are text; if it means that there is none, give "

@@ -10,6 +10,7 @@ import pytest
 from kind_checks import message, resolved
 
 import polyhead as ph
+from polyhead.columns.as_column import as_column
 from polyhead.columns.coded import Coded, coded_flags
 from polyhead.kinds import Array
 from polyhead.kinds.json_form import from_json, to_json
@@ -80,6 +81,19 @@ def test_the_list_comes_in_any_form_and_goes_through_json():
         assert kind.vocabulary == tuple(WORDS)
     assert from_json(json.loads(json.dumps(to_json(kind, "input `c`"))), "input `c`") == kind
     assert repr(kind) == "Array((1,), dtype='int32', vocabulary=('Bern', 'Lima', 'Oslo'))"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [[7, None, 12], np.array([7, np.nan, 12]), pd.Series([7, None, 12]), pd.array([7, None, 12], "Int64")],
+)
+def test_the_advice_on_ids_with_gaps_gives_the_words_of_ids_without(column):
+    words = message(resolved, Array(vocabulary="auto"), as_column("x", column))
+    code = words.split("turn them into text: ")[1].removesuffix(".")
+    text = eval(code, {"pandas": pd, "column": column})
+    kind = resolved(Array(vocabulary="auto"), as_column("x", text))
+    assert kind.vocabulary == ("12", "7")
+    assert kind.encode(as_column("x", text)).tolist() == [[3], [0], [2]]
 
 
 def test_what_is_no_word():

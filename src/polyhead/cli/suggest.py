@@ -21,6 +21,7 @@ from polyhead.doctor.kind_guess import (
     holds_pictures,
 )
 from polyhead.errors import listed
+from polyhead.kinds.number_advice import ids_as_text
 
 _HEAD = re.compile(
     r"labels?|targets?|y\d*|class(es)?|category|categories|kind|species|outcome|survived|survival|diagnosis|diabetes"
@@ -174,7 +175,8 @@ def _guess_ids(column: ColumnDescription) -> Guess | str:
     """Return the input for integer ids, which are not quantities, or the reason why the column is not an input."""
     low, high = (int(end[0]) for end in (column.statistics.low, column.statistics.high))
     if not column.present.all() or low < 0 or high > _LARGEST_RATIO * len(column.counts or ()):
-        fix = 'for ph.Array(vocabulary="auto"), turn them into text: [str(n) for n in column]'
+        as_text = ids_as_text(gaps=not column.present.all())
+        fix = f'for ph.Array(vocabulary="auto"), turn them into text: {as_text}'
         return f"integer ids, which are not quantities; {fix}"
     return Guess("Array", (), f"ids, not quantities: keras.layers.Embedding({high + 1}, ...)")
 

@@ -23,6 +23,11 @@ _DAYS = '(np.asarray(column, "M8[us]") - np.datetime64("2000-01-01")) / np.timed
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}\b.*", re.DOTALL)
 
 
+def ids_as_text(gaps: bool) -> str:
+    """Return the code that turns integer ids into text; those beside missing ones may be floats, as 7.0."""
+    return 'pandas.Series(column, dtype="Int64").astype("string")' if gaps else "[str(one) for one in column]"
+
+
 def conversion_fix(value: Any, fix: str = "") -> str:
     """Say what to do about a value that is not a number but can be turned into one: a time, or a number as text.
 
