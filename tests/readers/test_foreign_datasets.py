@@ -9,6 +9,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import polyhead as ph
@@ -50,6 +53,15 @@ def test_a_structured_array():
     assert refused(data).endswith(
         "Give its fields as columns: {name: data[name] for name in data.dtype.names}."
     )
+
+
+@pytest.mark.parametrize("form", ["pandas", "polars", "pyarrow", "batches"])
+def test_a_list_of_tables(form):
+    frame = pd.DataFrame({"x": list(X), "age": AGE[:, 0]})
+    whole = frame if form == "pandas" else pa.table(frame) if form != "polars" else pl.from_pandas(frame)
+    tables = whole.to_batches(5) if form == "batches" else [whole[:5], whole[5:]]
+    code = refused(tables).split("Join the tables: ")[1].removesuffix(".")
+    assert_all(eval(code, {"pandas": pd, "polars": pl, "pyarrow": pa, "tables": tables}))
 
 
 def test_an_open_file_is_no_generator():
@@ -149,6 +161,11 @@ def test_datasets_of_tensorflow():
     )
     assert "dataset.as_numpy_iterator()" in not_predicted(dataset)
     assert_all(ph.from_generator(lambda: dataset.as_numpy_iterator(), length=12))
+    single = tf.data.Dataset.from_tensor_slices({"x": X[:, 0], "age": AGE[:, 0]})
+    with pytest.raises(
+        ph.DataError, match="column `x`: expected an array .*, got a single value. Yield batches"
+    ):
+        ph.from_generator(lambda: single, length=12).read([0])
 
 
 def test_a_pydataset():

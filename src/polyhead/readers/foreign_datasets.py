@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from polyhead.columns.frames import family_of
+
 _GENERATOR = "ph.from_generator(function, length=rows, names=...)"
 
 _GRAIN = f"Say {_GENERATOR}, where lambda: iter(dataset) is the function, with the dataset in batches."
@@ -80,6 +82,11 @@ def _fix_for_row(row: Any) -> str:
     """Return the fix to suggest for a list of rows that are not dicts; empty for anything else."""
     if isinstance(row, dict):  # others are not
         return "Leave out what is no dict: [row for row in rows if isinstance(row, dict)]."
+    family, names = family_of(row)
+    if names & {"DataFrame", "Table", "RecordBatch"}:
+        join = {"pandas": "pandas.concat", "polars": "polars.concat", "pyarrow": "pyarrow.concat_tables"}[family]
+        join = "pyarrow.Table.from_batches" if "RecordBatch" in names else join
+        return f"Join the tables: {join}(tables)."
     if hasattr(row, "keys"):
         return "Give rows as dicts: [dict(row) for row in rows]."
     if hasattr(row, "_asdict"):

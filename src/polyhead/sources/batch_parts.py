@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.columns.frames import from_series
 from polyhead.columns.image_values import is_pillow
-from polyhead.columns.lazy import Stored, entries
+from polyhead.columns.lazy import Stored, entries, shape_of
 from polyhead.columns.values import (
     Coded,
     from_tensor,
@@ -48,7 +48,7 @@ def rows_of_batch(nested: Any) -> int | None:
     if isinstance(nested, (Mapping, tuple)):
         parts = nested.values() if isinstance(nested, Mapping) else nested
         return next((rows for part in parts if (rows := rows_of_batch(part)) is not None), None)
-    shape = getattr(nested, "shape", ())
+    shape = shape_of(nested)
     return int(shape[0]) if shape else None
 
 
@@ -59,9 +59,10 @@ def _of_parts(values: list[Any], like: Any, rows: int | None) -> bool:
     if all(isinstance(part, Mapping) for part in values):  # [x, y] of a DataLoader; rows share their keys
         keys = [key for part in values for key in part]
         return len(values) > 1 and len(set(keys)) == len(keys)
-    if rows == len(values) and any(getattr(part, "shape", (rows,))[:1] != (rows,) for part in values):
+    shapes = [shape_of(part) for part in values]
+    if rows == len(values) and any(shape is not None and shape[:1] != (rows,) for shape in shapes):
         return False
-    arrays = [hasattr(part, "shape") and bool(part.shape) for part in values]
+    arrays = [bool(shape) for shape in shapes]
     nested = [isinstance(part, (Mapping, tuple)) for part in values]
     return like is None and any(arrays) and all(a or n for a, n in zip(arrays, nested, strict=True))
 
@@ -78,7 +79,7 @@ def columns_of_rows(batch: list[Any], names: Any) -> str:
         return _DICTS if rows else ""
     if not batch or not all(isinstance(row, tuple) and len(row) > 1 for row in batch):
         return ""
-    sides = [getattr(part, "shape", ())[:1] for _, part in batch_parts(batch[0])]
+    sides = [(shape_of(part) or ())[:1] for _, part in batch_parts(batch[0])]
     return _TUPLES if any(sides) and (len(batch) > 3 or len(set(sides)) > 1) else ""
 
 
