@@ -573,13 +573,31 @@ def test_no_and_yes_for_each_label_in_other_words(pair, yes):
     fix = f"If these are {pair[0]} and {pair[1]} for each label, give np.array(column) == {yes}.".replace(
         "False and True", "false and true"
     )
+    more = ""
+    if pair == (-1, 1):
+        fix += " If these are 0 and 1 for each label, and -1 for an unknown one, say MultiLabel(missing=-1)."
+        more = " If -1 is no label, leave it out: [[one for one in row if one != -1] for row in column]."
     for make in (np.array, list):
         assert message(resolved, MultiLabel(), make([pair, pair[::-1]])).endswith(f"in either order. {fix}")
-        three = make([[*pair, pair[0]]] * 2)
-        more = " If -1 is no label, leave it out: [[one for one in row if one != -1] for row in column]."
-        assert message(resolved, MultiLabel(), three).endswith(fix + more * (pair == (-1, 1)))
+        assert message(resolved, MultiLabel(), make([[*pair, pair[0]]] * 2)).endswith(fix + more)
     one_order = [list(pair)] * 2
     assert resolved(MultiLabel(), one_order).names == pair
+
+
+@pytest.mark.parametrize(
+    ("column", "or_padding"),
+    [([[0, 0, -1]], False), ([[0, 1, -1], [1, 1, 0], [0, -1, 1]], False), ([[0, -1, -1]], True)],
+)
+def test_an_unknown_flag_is_not_taken_for_a_repeated_label(column, or_padding):
+    """Leaving out repeats or -1 would turn flags into labels called 0 and 1."""
+    fix = "If these are 0 and 1 for each label, and -1 for an unknown one, say MultiLabel(missing=-1)."
+    for make in (np.array, list):
+        words = message(resolved, MultiLabel(), make(column))
+        assert fix in words or "give 0 or 1 for each" in words
+        assert ("leave it out" in words) == or_padding
+        head = resolved(MultiLabel(missing=-1), make(column))
+        labels, there = head.encode(make(column))
+        assert np.where(there, labels, -1).tolist() == column
 
 
 @pytest.mark.parametrize(
@@ -690,7 +708,8 @@ def test_labels_missing_in_part_get_a_weight_each():
         ),
         (
             np.array([[0, 1, 1e300]]),
-            "row 0: expected 0 or 1 for each label, got 1e+300. Use ph.Regression for other numbers.",
+            'row 0: expected 0 or 1 for each label, got 1e+300. If it means "no label", say MultiLabel(missing=...). '
+            "Use ph.Regression for other numbers.",
         ),
         ([[2, 3]], "row 0: expected an integer in [0, 2], got 3. Name it among the classes."),
         (

@@ -18,7 +18,7 @@ from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.learned_classes import holds_labels, is_multi_hot, learn, learn_labels, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
-from polyhead.kinds.lists_as_text import no_label_fix, require_lists
+from polyhead.kinds.lists_as_text import UNKNOWN_FLAG, no_label_fix, require_lists
 from polyhead.kinds.missing import (
     as_float32,
     is_missing,
@@ -269,7 +269,8 @@ class MultiLabel(Classes):
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, present = self._encode(values)
         if check:
-            expected, fix = "0 or 1 for each label", "Use ph.Regression for other numbers."
+            expected = "0 or 1 for each label"
+            fix = 'If it means "no label", say MultiLabel(missing=...). Use ph.Regression for other numbers.'
             require_range(array, 0, 1, expected, fix)
             require_whole(array, expected, class_encoding.SOFT_LABELS)
         labels = as_float32(array, check=False)
@@ -308,7 +309,7 @@ class MultiLabel(Classes):
         return (labels and not one_for_each) or set(self.names) >= set(np.unique(rows).tolist())
 
     def missing_class_advice(self, value: Any) -> str:
-        return no_label_fix(value)
+        return UNKNOWN_FLAG.rstrip(".") if self.names == (-1, 0, 1) else no_label_fix(value)
 
     def decode(self, outputs: np.ndarray, logits: bool, views: Views = None) -> dict[str, PredictedColumn]:
         probabilities, classes = self.likely(outputs, logits), class_values(self.names)

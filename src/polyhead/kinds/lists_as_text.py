@@ -134,6 +134,9 @@ def labels_mark(texts: Sequence[str]) -> str:
     return ""
 
 
+UNKNOWN_FLAG = "If these are 0 and 1 for each label, and -1 for an unknown one, say MultiLabel(missing=-1)."
+
+
 def no_label_fix(label: Any) -> str:
     """Say what to do about an entry of lists that is no label, such as one that fills them up.
 
@@ -149,10 +152,12 @@ def no_label_fix(label: Any) -> str:
 def repeats_fix(labels: Sequence[Any]) -> str:
     """Say what to do about a list with a label twice.
 
-    >>> repeats_fix([1, -1, 1])
-    'If these are -1 and 1 for each label, give np.array(column) == 1.'
+    >>> repeats_fix(["yes", "no", "no"])
+    "If these are no and yes for each label, give np.array(column) == 'yes'."
     >>> repeats_fix(["red", "red"])
     'Leave out the repeats.'
+    >>> repeats_fix([0, 0, -1])
+    'If these are 0 and 1 for each label, and -1 for an unknown one, say MultiLabel(missing=-1).'
     >>> repeats_fix([3, None, None])
     'If None is no label, leave it out: [[one for one in row if one is not None] for row in column].'
     """
@@ -160,6 +165,11 @@ def repeats_fix(labels: Sequence[Any]) -> str:
     if set(labels) <= {0, 1}:
         return "If these are 0 and 1 for each label, give 0 or 1 for each in every row."
     repeated = {label for label in labels if labels.count(label) > 1}
+    unknown = ""
+    if {-1, 0} <= set(labels) <= {-1, 0, 1} or {-1, 1} == set(labels):
+        unknown = UNKNOWN_FLAG
+        if repeated != {-1} and 0 in labels:
+            return unknown
     filler = next(iter(repeated)) if len(repeated) == 1 else 0
     fills = filler is None or filler in ("", -1) or filler != filler
     leave_out = f"{no_label_fix(filler)}." if fills else ""
@@ -169,8 +179,8 @@ def repeats_fix(labels: Sequence[Any]) -> str:
             yes = next((label for label in labels if str(label).lower() == pair[1]), pair[1])
             yes = 1 if pair == ("-1", "1") and not isinstance(labels[0], str) else yes
             flags = f"If these are {pair[0]} and {pair[1]} for each label, give np.array(column) == {yes!r}."
-            return hints(flags, leave_out)
-    return leave_out or "Leave out the repeats."
+            return hints(flags, unknown, leave_out)
+    return hints(unknown, leave_out) or "Leave out the repeats."
 
 
 PAIRS = (("0", "1"), ("-1", "1"), ("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"))
