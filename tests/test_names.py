@@ -364,6 +364,16 @@ def test_what_is_no_name_is_refused(word, expected):
             "compile(feed): expected a ph.Feed, got {'x': 1}. Make one: feed = ph.Feed(data, inputs=..., heads=...).",
         ),
         (
+            lambda: ph.compile(model("presence"), feed(), optimizer="adam"),
+            "compile(feed): expected a feed with heads, got heads={}. Say model.compile(optimizer=...), for a model "
+            "that makes its loss itself.",
+        ),
+        (
+            lambda: ph.evaluate(model("presence"), feed()),
+            "evaluate(data): expected a declaration with heads, got heads={}. Say model.evaluate(feed): without heads, "
+            "only the model knows its loss.",
+        ),
+        (
             lambda: feed(presence=ph.Binary()).bind(None),
             "feed.bind(model): expected a Keras model, got None.",
         ),

@@ -135,6 +135,9 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     if not hasattr(feed, "_bind"):
         fix = "Make one: feed = ph.Feed(data, inputs=..., heads=...)."
         raise ContractError(Problem("compile(feed)", "a ph.Feed", shown(feed), fix))
+    if not feed.heads:
+        fix = "Say model.compile(optimizer=...), for a model that makes its loss itself."
+        raise ContractError(Problem("compile(feed)", "a feed with heads", "heads={}", fix))
     structure = _binding_structure(
         model, feed, _wrong_arguments(model, feed, normalize, {"optimizer": optimizer, **kwargs})
     )

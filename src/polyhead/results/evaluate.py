@@ -90,6 +90,9 @@ def labeled_feed(model: Any, data: Any, declaration: Any, batch_size: Any) -> tu
     if batch_size is not None:
         require_size("evaluate(batch_size=)", batch_size)
     resolved = declaration_for("evaluate", model, data, declaration, prefer_feed=True)
+    if not resolved.heads:
+        fix = "Say model.evaluate(feed): without heads, only the model knows its loss."
+        raise ContractError(Problem("evaluate(data)", "a declaration with heads", "heads={}", fix))
     options: dict[str, Any] = {"batch_size": 32}
     if isinstance(data, Feed):
         options = {"batch_size": data.batch_size, "workers": data.workers}
