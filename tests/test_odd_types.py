@@ -180,8 +180,11 @@ def test_true_and_false_of_numpy_and_dtypes():
             ),
         ),
         (lambda: ph.Mask(3, outside=np.bool_(True)), OUTSIDE),
-        (lambda: ph.Boxes(3.0), "Boxes(): expected an integer of at least 1, got 3.0."),
-        (lambda: ph.Keypoints(np.bool_(True)), "Keypoints(): expected an integer of at least 1, got True."),
+        (lambda: ph.Boxes(3.0), "Boxes(max_boxes): expected an integer of at least 1, got 3.0."),
+        (
+            lambda: ph.Keypoints(np.bool_(True)),
+            "Keypoints(points): expected an integer of at least 1, got True.",
+        ),
         (
             lambda: ph.Keypoints(4, pairs=[(0.5, 1)]),
             "Keypoints(pairs=): expected pairs of distinct points in [0, 3], got [(0.5, 1)].",

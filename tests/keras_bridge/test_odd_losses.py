@@ -528,9 +528,14 @@ def test_a_loss_for_each_image_does_not_take_weights_of_pixels(said):
 
 def test_dice_of_a_whole_batch_is_refused_with_the_axes_that_help():
     column = [None if row % 3 == 0 else mask for row, mask in enumerate(DRAWN[..., 0])]
-    head = ph.Mask(size=(6, 6), loss=keras.losses.Dice(), metrics=[])
-    with pytest.raises(ph.ContractError, match=r"head `y`: .* Say axis=\(1, 2, 3\), which gives one value"):
-        problem(column, head, layers.Conv2D(1, 1, activation="sigmoid", name="y"), x=IMAGES)
+    output = layers.Conv2D(1, 1, activation="sigmoid", name="y")
+    for loss, said in ((keras.losses.Dice(), "Dice"), ("dice", "Dice"), ("tversky", "Tversky")):
+        head = ph.Mask(size=(6, 6), loss=loss, metrics=[])
+        with pytest.raises(ph.ContractError) as error:
+            problem(column, head, output, x=IMAGES)
+        assert str(error.value).startswith("head `y`: ")
+        fix = f" Say loss=keras.losses.{said}(axis=(1, 2, 3)), which gives one value for each image."
+        assert str(error.value).endswith(fix)
 
 
 def test_dice_of_class_ids_is_refused_with_a_function_that_trains():

@@ -381,6 +381,12 @@ def test_text_that_stands_for_nothing_is_no_class(form, nothing):
             3,
             ["0", "1"],
             "head `h`, row 0: expected an integer in [0, 2], got '0'. "
+            "Turn text into numbers: np.asarray(column, float).",
+        ),
+        (
+            3,
+            ["red", "blue"],
+            "head `h`, row 0: expected an integer in [0, 2], got 'red'. "
             "Give the names of the classes, or say Categorical() to learn them from the column.",
         ),
         (

@@ -252,7 +252,7 @@ def test_the_file_can_be_read_and_written_by_people(tmp_path):
         ),
         (
             lambda d: {**d, "heads": {"box": {"kind": "Boxes", "max_boxes": "2"}}},
-            "head `box`, Boxes(): expected an integer of at least 1, got '2'.",
+            "head `box`, Boxes(max_boxes): expected an integer of at least 1, got '2'.",
         ),
         (
             lambda d: {**d, "heads": {"box": {"kind": "Boxes", "missing": {"date": "x"}}}},

@@ -96,7 +96,8 @@ def test_numbers_that_do_not_fit():
 def test_what_is_not_numbers():
     assert message(resolved, Array(), ["a", "b"]) == (
         "head `h`, row 0: expected numbers, got 'a'. "
-        'For words, say ph.Array(vocabulary="auto"): the model gets their ids, and keeps the list.'
+        'For words, say ph.Array(vocabulary="auto"): the model gets their ids, and keeps the list. '
+        "For texts, give the ids of a tokenizer or of keras.layers.TextVectorization."
     )
     assert message(resolved, Array(), ["a/1.JPG", "a/2.jpg"]) == (
         "head `h`, row 0: expected numbers, got 'a/1.JPG'. For image files, say ph.Image(height, width)."
@@ -105,7 +106,6 @@ def test_what_is_not_numbers():
         assert message(resolved, Array(), [name]).endswith(
             "Read these files into arrays of one shape, or write a ph.Source whose read(ids) does it."
         )
-    assert message(resolved, Array(), ["a text"]).endswith("or of keras.layers.TextVectorization.")
     as_text = "Turn text into numbers: np.asarray(column, float)."
     assert message(resolved, Array(), ["1.5"]) == f"head `h`, row 0: expected numbers, got '1.5'. {as_text}"
     assert message(resolved, Array(), np.array([["1", "2"]])) == (

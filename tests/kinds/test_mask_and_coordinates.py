@@ -425,7 +425,7 @@ def test_declarations_of_places():
         refusal(Boxes, format="xxyy")
         == "Boxes(format=): expected one of xyxy, xywh, cxcywh, yxyx, got 'xxyy'. Did you mean `xyxy`?"
     )
-    assert refusal(Boxes, 0) == "Boxes(): expected an integer of at least 1, got 0."
+    assert refusal(Boxes, 0) == "Boxes(max_boxes): expected an integer of at least 1, got 0."
     assert repr(Boxes(3, format="xywh", normalized=True)) == "Boxes(3, normalized=True, format='xywh')"
     assert repr(Keypoints()) == "Keypoints()"
 

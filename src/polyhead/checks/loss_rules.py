@@ -95,7 +95,8 @@ def losses_too_coarse(
             problem = too_coarse(name, "loss", "one number for the whole batch")
             if loss.name in OVERLAP_LOSSES and len(head.shape) > 1:
                 axes = tuple(range(1, len(head.shape) + 1))
-                problem = replace(problem, fix=f"Say axis={axes}, which gives one value for each image.")
+                whole = f"keras.losses.{loss.name.title()}(axis={axes})"
+                problem = replace(problem, fix=f"Say loss={whole}, which gives one value for each image.")
             yield problem
             continue
         wanted = head.weight_shape[:-1] if whole_vectors else head.weight_shape

@@ -197,21 +197,25 @@ _OTHER_FILE = re.compile(
 )
 
 
+_WORDS_OR_TEXTS = (
+    'For words, say ph.Array(vocabulary="auto"): the model gets their ids, and keeps the list. '
+    "For texts, give the ids of a tokenizer or of keras.layers.TextVectorization."
+)
+
+
 def _as_numbers(values: Any) -> np.ndarray:
     values = even_rows(plain(values))
     if isinstance(values, np.ndarray) and widened(values).dtype.kind in "iufb":
         return widened(values)
     for i, value in enumerate(values):
         if isinstance(value, (str, bytes, os.PathLike)):
-            fix = 'For words, say ph.Array(vocabulary="auto"): the model gets their ids, and keeps the list.'
+            fix = _WORDS_OR_TEXTS
             if names_image(str(value)):
                 fix = "For image files, say ph.Image(height, width)."
             elif _OTHER_FILE.search(str(value)):
                 fix = (
                     "Read these files into arrays of one shape, or write a ph.Source whose read(ids) does it."
                 )
-            elif len(str(value).split()) > 1:
-                fix += " For texts, give the ids of a tokenizer or of keras.layers.TextVectorization."
             raise BadValue(i, "numbers", shown(value), conversion_fix(value) or fix)
         if is_pillow(value):
             fix = "Say ph.Image(height, width); for its raw numbers, give np.asarray(image)."

@@ -14,8 +14,9 @@ import numpy as np
 
 from polyhead.columns.values import EXACT
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, plain_scalar, shown, similar
-from polyhead.kinds.lists_as_text import listed_fix, repeats_fix
+from polyhead.kinds.lists_as_text import listed_fix, reads_as_number, repeats_fix
 from polyhead.kinds.missing import is_missing
+from polyhead.kinds.number_advice import conversion_fix
 
 MISSING, STRANGE = -1, -2
 """In place of an id: a missing label, and a value that is not a class."""
@@ -117,6 +118,8 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
     if isinstance(value, float) and not value.is_integer():
         return "Use ph.Regression for numbers that are no ids."
     if isinstance(classes, int):
+        if isinstance(value, str) and reads_as_number(value):
+            return conversion_fix(value)
         if not number:
             return "Give the names of the classes, or say Categorical() to learn them from the column."
         ids = list(range(1, classes + 1)) if classes < 7 else f"range(1, {classes + 1})"

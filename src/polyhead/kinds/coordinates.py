@@ -51,7 +51,7 @@ class Coordinates(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_size(f"{type(self).__name__}()", self.places)
+        require_size(f"{type(self).__name__}({self.__match_args__[0]})", self.places)
 
     def _row_entries(self, value: Any, index: int, expected: str) -> np.ndarray:
         """A row's entries as the column has them, ``(k, width)``; NaN for None."""
