@@ -106,12 +106,7 @@ class Apply(Augmentation):
         return self.takes is not None and self.takes <= {"image", "rng"}
 
     def run(
-        self,
-        key: int,
-        targets: Mapping[str, Any],
-        *,
-        where: str = "",
-        **pipeline_options: Any,
+        self, key: int, targets: Mapping[str, Any], *, where: str = "", **pipeline_options: Any
     ) -> dict[str, Any]:
         """Run the function or pipeline on a sample.
 

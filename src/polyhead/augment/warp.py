@@ -35,12 +35,7 @@ _NEAREST = (*_LINEAR, np.int8, np.int32)
 
 
 def warp(
-    image: np.ndarray,
-    matrix: np.ndarray,
-    size: tuple[int, int],
-    *,
-    nearest: bool = False,
-    fill: float = 0,
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, nearest: bool = False, fill: float = 0
 ) -> np.ndarray:
     """Warp an image by a matrix.
 

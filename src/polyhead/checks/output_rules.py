@@ -79,11 +79,7 @@ def as_loss(given: Any) -> Loss:
 
 
 def check_head(
-    name: str,
-    head: Head,
-    applied: str | None,
-    loss: Loss | None,
-    seen: ArrayStatistics | None,
+    name: str, head: Head, applied: str | None, loss: Loss | None, seen: ArrayStatistics | None
 ) -> Iterator[Problem]:
     """Find activations, losses and labels of one head that do not suit each other.
 

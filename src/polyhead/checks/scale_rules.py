@@ -17,11 +17,7 @@ MOST = 100
 """The ratio of the first losses of two heads from which to warn."""
 
 
-_OF_THE_DATA = (
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "poisson",
-)
+_OF_THE_DATA = ("mean_absolute_percentage_error", "mean_squared_logarithmic_error", "poisson")
 """Losses that are meaningful for the original numbers, but not for scaled ones around 0."""
 
 

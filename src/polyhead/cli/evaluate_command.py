@@ -63,12 +63,7 @@ def run_evaluate(
 
         loaded, rows = load_model_and_rows("evaluate", model, [data])
         evaluation = evaluate(
-            loaded,
-            rows,
-            batch_size=batch_size,
-            intervals=intervals or None,
-            resamples=resamples,
-            seed=seed,
+            loaded, rows, batch_size=batch_size, intervals=intervals or None, resamples=resamples, seed=seed
         )
         if output is not None:
             evaluation.save(output, worst=worst)

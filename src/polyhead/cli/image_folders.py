@@ -143,10 +143,7 @@ def _opened_coco(path: Path) -> LoadedData:
 
 
 def _opened_by(reader: Any, *paths: Path, **options: Any) -> LoadedData:
-    arguments = [
-        *map(as_literal, paths),
-        *(f"{name}={as_literal(value)}" for name, value in options.items()),
-    ]
+    arguments = [*map(as_literal, paths), *(f"{name}={as_literal(value)}" for name, value in options.items())]
     return LoadedData(reader(*paths, **options), f"ph.{reader.__name__}({', '.join(arguments)})")
 
 

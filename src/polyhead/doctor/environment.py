@@ -87,11 +87,7 @@ FACTS = (
         "trap 21",
         backends=("jax", "torch"),
     ),
-    Fact(
-        "leaves out a batch of a worker that returns None, silently.",
-        "trap 25",
-        backends=("jax", "torch"),
-    ),
+    Fact("leaves out a batch of a worker that returns None, silently.", "trap 25", backends=("jax", "torch")),
     Fact("waits forever for a worker that returns None.", "trap 25", backends=("tensorflow",)),
     Fact(
         "refuses labels in a list from a generator or PyDataset: yield tuples.",

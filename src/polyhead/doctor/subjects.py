@@ -274,11 +274,7 @@ def _grain(dataset: Any) -> Subject:
         length = None
     endless = length is not None and length > _NEVER  # repeat() without a number
     return Subject(
-        "grain dataset",
-        "dataset",
-        lambda: iter(dataset),
-        length=None if endless else length,
-        endless=endless,
+        "grain dataset", "dataset", lambda: iter(dataset), length=None if endless else length, endless=endless
     )
 
 
@@ -319,11 +315,5 @@ def _arrays(obj: Any, batches: int) -> Subject:
         return rebuild(parts, lambda _, leaf: None if leaf is None else leaf[part])
 
     return Subject(
-        "arrays",
-        "arrays",
-        lambda: map(cut, range(steps)),
-        length=steps,
-        shuffled=True,
-        whole=parts,
-        cut=size,
+        "arrays", "arrays", lambda: map(cut, range(steps)), length=steps, shuffled=True, whole=parts, cut=size
     )

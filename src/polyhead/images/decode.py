@@ -17,15 +17,7 @@ import numpy as np
 from polyhead.images import geometry, pillow_files
 from polyhead.images.channels import Samples, Unfit, choose_channels, in_8_bits
 from polyhead.images.content import Broken
-from polyhead.images.encoded import (
-    Encoded,
-    checked_header,
-    damage,
-    header_in,
-    no_page,
-    read_encoded,
-    refusal,
-)
+from polyhead.images.encoded import Encoded, checked_header, damage, header_in, no_page, read_encoded, refusal
 from polyhead.images.image_header import TURNED, Header, NoPage
 from polyhead.images.libraries import opencv, simplejpeg
 from polyhead.images.netpbm import read_pnm
@@ -113,11 +105,7 @@ def decode(
 
 
 def decode_mask(
-    source: Encoded,
-    *,
-    max_pixels: int | None = None,
-    masks: int = 1,
-    where: str = "",
+    source: Encoded, *, max_pixels: int | None = None, masks: int = 1, where: str = ""
 ) -> np.ndarray:
     """Decode a mask of class ids, exactly as stored: palette indices or gray values.
 

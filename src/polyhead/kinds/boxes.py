@@ -210,11 +210,7 @@ class Boxes(Coordinates):
         return self.weight_shape
 
     def mix(
-        self,
-        labels: np.ndarray,
-        weights: np.ndarray | None,
-        mixing: Mixing,
-        boxes: np.ndarray | None = None,
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing, boxes: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         scale = np.tile(mixing.size[::-1], 2) if self.normalized else 1
         clipped, visible = mixing.boxes(labels.astype(np.float64) * scale)

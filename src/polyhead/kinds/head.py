@@ -195,11 +195,7 @@ class Head(Kind, InImage):
         raise unmixable(f"a {type(self).__name__}, which does not say how")
 
     def mix(
-        self,
-        labels: np.ndarray,
-        weights: np.ndarray | None,
-        mixing: Mixing,
-        boxes: np.ndarray | None = None,
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing, boxes: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """Mix labels and weights of rows; by default, take their mean weighted by share and weight.
 

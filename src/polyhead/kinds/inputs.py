@@ -23,14 +23,7 @@ from polyhead.errors import (
 )
 from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.kind import Input, as_dtype
-from polyhead.kinds.missing import (
-    as_one_array,
-    is_dense,
-    is_missing,
-    plain,
-    require_finite,
-    require_range,
-)
+from polyhead.kinds.missing import as_one_array, is_dense, is_missing, plain, require_finite, require_range
 from polyhead.kinds.pixels import lists_files
 from polyhead.kinds.source_column import Column
 

@@ -10,15 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import (
-    ContractError,
-    Problem,
-    as_list,
-    is_integer,
-    is_size,
-    plain_scalar,
-    shown,
-)
+from polyhead.errors import ContractError, Problem, as_list, is_integer, is_size, plain_scalar, shown
 from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.fixed_fields import fix_fields
 from polyhead.kinds.inherited_docs import with_inherited

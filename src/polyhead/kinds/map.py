@@ -13,14 +13,7 @@ from polyhead.errors import BadValue, ContractError, Problem, is_number, require
 from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_numbers import MapJudge
-from polyhead.kinds.missing import (
-    as_float32,
-    is_dense,
-    numbers,
-    refuse_first,
-    require_finite,
-    whole_rows,
-)
+from polyhead.kinds.missing import as_float32, is_dense, numbers, refuse_first, require_finite, whole_rows
 from polyhead.kinds.pixels import Pixels, as_pixels
 from polyhead.kinds.predicted_columns import PredictedColumn, Views, view_of_each
 from polyhead.kinds.regression import Quantities

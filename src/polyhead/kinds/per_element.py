@@ -250,11 +250,7 @@ class Each(Head):
         return self.weight_shape  # labels are not mixed with each other: each follows its box
 
     def mix(
-        self,
-        labels: np.ndarray,
-        weights: np.ndarray | None,
-        mixing: Mixing,
-        boxes: np.ndarray | None = None,
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing, boxes: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, None]:
         assert weights is not None  # boxes always have weights
         assert boxes is not None

@@ -116,11 +116,7 @@ class Pixels(Head):
         return self.shape if self.elementwise else self.sides
 
     def mix(
-        self,
-        labels: np.ndarray,
-        weights: np.ndarray | None,
-        mixing: Mixing,
-        boxes: np.ndarray | None = None,
+        self, labels: np.ndarray, weights: np.ndarray | None, mixing: Mixing, boxes: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray | None, None]:
         if mixing.patches is None:
             return *mixing.mean(labels, weights), None

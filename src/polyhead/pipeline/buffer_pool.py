@@ -72,13 +72,7 @@ class _Lease:
     __slots__ = ("__array_interface__", "_memory", "_pool", "_size", "_start")
 
     def __init__(
-        self,
-        pool: Pool,
-        memory: np.ndarray,
-        start: int,
-        size: int,
-        shape: tuple[int, ...],
-        dtype: np.dtype,
+        self, pool: Pool, memory: np.ndarray, start: int, size: int, shape: tuple[int, ...], dtype: np.dtype
     ) -> None:
         self._pool, self._memory, self._start, self._size = pool, memory, start, size
         self.__array_interface__ = {

@@ -30,10 +30,7 @@ class KindColumns:
     """
 
     def __init__(
-        self,
-        source: Source,
-        names: tuple[str, ...],
-        counts: Callable[[np.ndarray], np.ndarray] | None = None,
+        self, source: Source, names: tuple[str, ...], counts: Callable[[np.ndarray], np.ndarray] | None = None
     ) -> None:
         self._source, self._names, self._counts = source, names, counts
         self._probe: Any = None

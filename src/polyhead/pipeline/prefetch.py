@@ -120,10 +120,7 @@ def share_work(do: Callable[[int], None], count: int) -> None:
 
 
 def prefetch(
-    work: Callable[[Task], Result],
-    tasks: Iterable[Task],
-    *,
-    workers: int | Threads,
+    work: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int | Threads
 ) -> Iterator[Result]:
     """Yield the result of ``work`` for each task, in order, computing up to ``workers + 1`` of them in advance.
 

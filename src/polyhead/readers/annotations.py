@@ -158,12 +158,7 @@ def note_corners(
 
 
 def number_lists(
-    rows: Sequence[Any],
-    width: int,
-    where: Callable[[int], str],
-    code: str,
-    what: str,
-    findings: Findings,
+    rows: Sequence[Any], width: int, where: Callable[[int], str], code: str, what: str, findings: Findings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Convert lists of ``width`` numbers to an array.
 

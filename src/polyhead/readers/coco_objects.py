@@ -74,11 +74,7 @@ def _ring(flat: Any) -> np.ndarray | None:
 
 
 def _rle(
-    rle: Mapping[str, Any],
-    entry: Mapping[str, Any],
-    size: tuple[int, int],
-    where: Where,
-    findings: Findings,
+    rle: Mapping[str, Any], entry: Mapping[str, Any], size: tuple[int, int], where: Where, findings: Findings
 ) -> Rle | None:
     try:
         mask = Rle(_whole_numbers(rle.get("size", ())), _whole_numbers(rle.get("counts", ())))

@@ -10,16 +10,7 @@ import numpy as np
 
 from polyhead.kinds import Head
 from polyhead.kinds.missing import spread_over
-from polyhead.report.marks import (
-    Absent,
-    Area,
-    Canvas,
-    Cover,
-    Mark,
-    every_nth,
-    reduction,
-    stripes,
-)
+from polyhead.report.marks import Absent, Area, Canvas, Cover, Mark, every_nth, reduction, stripes
 from polyhead.report.palette import FAINT, RGB, is_background, shades
 from polyhead.report.samples import MISSING, Label
 from polyhead.report.views import VIEWS, Chart, Same, Scores, View, bars, name_of, shortly

@@ -246,11 +246,7 @@ def _error_histogram(errors: np.ndarray | None) -> str:
 
 
 def _pair_section(
-    title: str,
-    pairs: Sequence[Pair],
-    words: Sequence[str],
-    number: int,
-    drawing: Drawing,
+    title: str, pairs: Sequence[Pair], words: Sequence[str], number: int, drawing: Drawing
 ) -> str:
     """Render rows with labels and predictions side by side, and a few words about each."""
     if not pairs:

@@ -20,11 +20,7 @@ class RowColumns:
     """The columns before the predictions: row ids, image files, and columns copied from the data."""
 
     def __init__(
-        self,
-        source: Source,
-        inputs: Mapping[str, Input],
-        heads: Mapping[str, Head],
-        kept: Sequence[str],
+        self, source: Source, inputs: Mapping[str, Input], heads: Mapping[str, Head], kept: Sequence[str]
     ) -> None:
         self._source = source
         images = [(kind.columns(name)[0], kind) for name, kind in inputs.items() if isinstance(kind, Image)]

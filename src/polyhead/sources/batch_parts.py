@@ -10,15 +10,7 @@ import numpy as np
 from polyhead.columns.frames import from_series
 from polyhead.columns.image_values import is_pillow
 from polyhead.columns.lazy import Stored, entries, shape_of
-from polyhead.columns.values import (
-    Coded,
-    from_tensor,
-    is_tensor,
-    objects,
-    plain_entries,
-    unmasked,
-    widened,
-)
+from polyhead.columns.values import Coded, from_tensor, is_tensor, objects, plain_entries, unmasked, widened
 from polyhead.sources.arrays import are_rows
 
 
