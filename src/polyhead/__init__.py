@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from polyhead.checks.compiled_declaration import declaration_of
     from polyhead.doctor.examine import examine
     from polyhead.explaining.explanation import explain
-    from polyhead.keras_bridge.profile_callback import Profile
+    from polyhead.keras_bridge.callbacks import Profile
     from polyhead.packing.pack import pack
     from polyhead.readers.coco import read_coco
     from polyhead.readers.folders import read_folder
@@ -82,7 +82,7 @@ _LATER = {
     "declaration_of": "polyhead.checks.compiled_declaration",
     "Evaluate": "polyhead.results.evaluate_callback",
     "Evaluation": "polyhead.results.evaluation",
-    "Profile": "polyhead.keras_bridge.profile_callback",
+    "Profile": "polyhead.keras_bridge.callbacks",
     "drop_unreadable": "polyhead.readers.unreadable",
     "evaluate": "polyhead.results.evaluate",
     "examine": "polyhead.doctor.examine",
@@ -116,8 +116,7 @@ _WITH_KERAS = (
     "polyhead.keras_bridge.losses",
     "polyhead.keras_bridge.metrics",
     "polyhead.keras_bridge.model_losses",
-    "polyhead.kinds.accuracy",
-    "polyhead.kinds.iou",
+    "polyhead.kinds.keras_metrics",
 )
 """The modules that register losses and metrics, or that such a module imports."""
 

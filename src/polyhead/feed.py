@@ -21,7 +21,7 @@ from polyhead.kinds.declaration import Declaration
 from polyhead.notebook import feed_html
 from polyhead.order import Order
 from polyhead.order.block_shuffle import plan
-from polyhead.order.shards import checked_shard, this_shard
+from polyhead.order.epochs import checked_shard, this_shard
 from polyhead.pipeline import Assembler, Batch, feed_arguments
 from polyhead.pipeline.saved_state import Identity
 from polyhead.profiling import Speed

@@ -562,7 +562,7 @@ def test_an_order_that_agrees_with_the_feed_is_taken():
     keras.backend.backend() != "tensorflow", reason="a step of TensorFlow that draws by itself"
 )
 def test_a_compiled_step_draws_batches_of_any_length_and_is_traced_once():
-    from polyhead.keras_bridge.tensorflow_iterator import _DRAWING, StepDataset
+    from polyhead.keras_bridge.on_tensorflow import _DRAWING, StepDataset
 
     traced = []
 
@@ -607,12 +607,12 @@ def _specs():
 def test_a_step_over_several_devices_or_of_several_batches_gets_a_dataset(monkeypatch):
     import tensorflow as tf
 
-    from polyhead.keras_bridge import tensorflow_iterator
+    from polyhead.keras_bridge import on_tensorflow
 
     answers = []
-    draws = tensorflow_iterator._draws_in_step
+    draws = on_tensorflow._draws_in_step
     monkeypatch.setattr(
-        tensorflow_iterator, "_draws_in_step", lambda call: answers.append(draws(call)) or answers[-1]
+        on_tensorflow, "_draws_in_step", lambda call: answers.append(draws(call)) or answers[-1]
     )
     rows = {"x": np.arange(16.0).reshape(8, 2), "y": np.arange(8) % 2}
 

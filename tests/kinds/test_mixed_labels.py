@@ -8,7 +8,7 @@ from kind_checks import encoded, message, refusal, resolved
 
 import polyhead as ph
 from polyhead.kinds import Head
-from polyhead.kinds.accuracy import AUC, BinaryAccuracy
+from polyhead.kinds.keras_metrics import AUC, BinaryAccuracy
 from polyhead.kinds.mixed_labels import BLEND, PATCH, Mixing, choose
 
 QUARTER = Mixing(np.array([[0.25], [0.75]]))

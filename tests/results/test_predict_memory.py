@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.keras_bridge.row_counter import RowCounter
+from polyhead.keras_bridge.callbacks import RowCounter
 from polyhead.results.outputs import Outputs
 
 PREDICTS = """

@@ -14,8 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polyhead.errors import ContractError, Problem, is_number, shown
-from polyhead.kinds.fixed_fields import fix_fields
-from polyhead.kinds.inherited_docs import with_inherited
+from polyhead.kinds.declared_class import fix_fields, with_inherited
 
 Moved = tuple[np.ndarray, np.ndarray]
 

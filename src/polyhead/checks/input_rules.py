@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import Problem, counted, place
-from polyhead.keras_bridge.rescaling import rescaling
+from polyhead.keras_bridge.model_layers import rescaling
 from polyhead.kinds import Image, Input
 from polyhead.kinds.array_statistics import ArrayStatistics
 

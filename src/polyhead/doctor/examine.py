@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from polyhead.checks.compiled_model import compiled_loss, lacks_loss
-from polyhead.doctor import batch_layout, declare, input_checks, matching, shared_columns, value_checks
+from polyhead.doctor import batch_layout, declare, exchanges, input_checks, matching, value_checks
 from polyhead.doctor.cost import measure_cost
 from polyhead.doctor.epoch_checks import check_epochs, period
 from polyhead.doctor.examination import CheckResult, Examination
@@ -201,7 +201,7 @@ def _compare(
         *([] if labels_as_weights else check_weights(reading, side, matches)),
         *value_checks.check_finite(reading, matches, "xy" if labels_as_weights else "xyw"),
         *value_checks.check_constant(reading, matches),
-        *shared_columns.labels_in_inputs(reading, matches, of_outputs),
+        *exchanges.labels_in_inputs(reading, matches, of_outputs),
     ], matches
 
 
@@ -211,7 +211,7 @@ def _value_notes(reading: Reading, matches: Matches) -> list[str]:
         *batch_layout.omitted_inputs(reading, matches),
         *zero_weight_notes(reading, matches),
         *value_checks.flat_label_notes(reading, matches),
-        *shared_columns.equal_label_notes(reading, matches),
+        *exchanges.equal_label_notes(reading, matches),
     ]
 
 

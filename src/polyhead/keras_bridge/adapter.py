@@ -15,9 +15,7 @@ from typing import Any
 from polyhead.keras_bridge.devices import require_shares, sharing_devices, sharing_replicas
 from polyhead.keras_bridge.jax_state import keep_weights, with_kept_weights
 from polyhead.keras_bridge.keras_call import Call, Convert, caller, calling_epochs, refuse_split
-from polyhead.keras_bridge.step_trace import build_optimizer
-from polyhead.keras_bridge.tensorflow_errors import Raised
-from polyhead.keras_bridge.tensorflow_iterator import dataset_for
+from polyhead.keras_bridge.on_tensorflow import Raised, build_optimizer, dataset_for
 
 _ADAPTER = "keras.src.trainers.data_adapters.data_adapter"
 

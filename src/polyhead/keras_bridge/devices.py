@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from polyhead.errors import ContractError, Problem, counted, warn
-from polyhead.order.shards import this_shard
+from polyhead.order.epochs import this_shard
 
 BATCH_SIZE, LAST_BATCH = "batch_size", "last batch"
 """The names of the two batch sizes in `FeedIterator.sizes`, as messages show them."""

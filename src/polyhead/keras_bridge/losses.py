@@ -14,7 +14,7 @@ from keras import ops
 from polyhead.errors import ContractError, Problem, place
 from polyhead.keras_bridge.probing import remembered, result, rows_to_try
 from polyhead.kinds.declaration import Declaration
-from polyhead.kinds.keras_objects import serialized
+from polyhead.kinds.keras_names import serialized
 
 
 @keras.saving.register_keras_serializable("polyhead")

@@ -18,10 +18,8 @@ from polyhead.keras_bridge.model_losses import HeadLosses
 from polyhead.keras_bridge.probing import remembered, result_of_metric, rows_to_try
 from polyhead.keras_bridge.structure import Path
 from polyhead.kinds import Head
-from polyhead.kinds.accuracy import AUC, BinaryAccuracy
-from polyhead.kinds.iou import MaskIoU
-from polyhead.kinds.keras_names import SIGMOID
-from polyhead.kinds.keras_objects import serialized
+from polyhead.kinds.keras_metrics import AUC, BinaryAccuracy, MaskIoU
+from polyhead.kinds.keras_names import SIGMOID, serialized
 
 _ACCURACIES = {
     "binary": keras.metrics.BinaryAccuracy,

@@ -10,8 +10,6 @@ from typing import Any
 
 import keras
 
-import polyhead.kinds.accuracy
-import polyhead.kinds.iou  # noqa: F401  they register their metrics
 from polyhead.keras_bridge.losses import LabeledMean
 from polyhead.keras_bridge.metrics import HeadMetrics
 from polyhead.keras_bridge.model_losses import EpochLoss, HeadLosses, install

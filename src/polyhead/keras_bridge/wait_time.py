@@ -16,7 +16,7 @@ from typing import Any
 
 from polyhead.keras_bridge.fit_epochs import steps_per_execution
 from polyhead.keras_bridge.keras_call import Call
-from polyhead.keras_bridge.rescaling import rescaling
+from polyhead.keras_bridge.model_layers import rescaling
 from polyhead.profiling import SECONDS, Meter, Speed
 from polyhead.remedies import Setup
 
@@ -138,7 +138,7 @@ def step_timer(call: Call, setup: Callable[[], Setup], warn: bool) -> StepTimer 
     """
     if call.use != "fit" or call.probing or call.model is None or call.run is None:
         return None
-    from polyhead.keras_bridge.profile_callback import Profile
+    from polyhead.keras_bridge.callbacks import Profile
 
     timer = _RUNS.get(call.run)
     if timer is None:

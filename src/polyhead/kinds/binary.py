@@ -171,7 +171,7 @@ class Binary(ClassHead):
         return BinaryJudge(name, self.threshold)
 
     def default_metrics(self, logits: bool) -> list[Any]:
-        from polyhead.kinds.accuracy import AUC, BinaryAccuracy
+        from polyhead.kinds.keras_metrics import AUC, BinaryAccuracy
 
         return [BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5), AUC(from_logits=logits)]
 

@@ -253,6 +253,6 @@ class Boxes(Coordinates):
         return heads
 
     def default_metrics(self, logits: bool) -> list[Any]:
-        from polyhead.kinds.iou import BoxIoU
+        from polyhead.kinds.keras_metrics import BoxIoU
 
         return [BoxIoU()]

@@ -324,6 +324,6 @@ class MultiLabel(Classes):
         return MultiLabelJudge(name, self.names, self.threshold)
 
     def default_metrics(self, logits: bool) -> list[Any]:
-        from polyhead.kinds.accuracy import BinaryAccuracy
+        from polyhead.kinds.keras_metrics import BinaryAccuracy
 
         return [BinaryAccuracy(name="accuracy", threshold=0.0 if logits else 0.5)]

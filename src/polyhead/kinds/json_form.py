@@ -18,7 +18,7 @@ from typing import Any
 
 from polyhead.errors import ContractError, PolyheadError, Problem, hints, plain_scalar, shown, similar
 from polyhead.kinds.head import Head
-from polyhead.kinds.keras_objects import deserialized, serialized
+from polyhead.kinds.keras_names import deserialized, serialized
 from polyhead.kinds.kind import Kind, is_default
 from polyhead.kinds.scales import NamedScaling, OwnScaling, Scaling
 

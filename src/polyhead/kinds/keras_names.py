@@ -1,4 +1,7 @@
-"""Names of the Keras activations and losses that suit each form of labels."""
+"""The Keras activations and losses that suit each form of labels, and losses and metrics as plain values."""
+
+import inspect
+from typing import Any
 
 SIGMOID = ("sigmoid", "hard_sigmoid")
 SOFTMAX = ("softmax",)
@@ -25,3 +28,31 @@ ONE_HOT_LOSSES = (
     "mean_squared_error",
 )
 OVERLAP_LOSSES = ("dice", "tversky")
+
+
+def serialized(thing: Any) -> Any:
+    """Serialize a loss or metric to plain values, with all its arguments.
+
+    Keras 3 omits some: ``Huber(delta=0.5)``, or the ``axis`` of ``CosineSimilarity``, would be loaded with the default.
+    """
+    import keras
+
+    form = keras.saving.serialize_keras_object(thing)
+    arguments = getattr(thing, "_fn_kwargs", {})
+    if arguments and isinstance(form, dict) and isinstance(form.get("config"), dict):
+        accepted = inspect.signature(type(thing).__init__).parameters.keys() - form["config"].keys()
+        form["config"].update({name: value for name, value in arguments.items() if name in accepted})
+    return form
+
+
+def deserialized(form: Any) -> Any:
+    """Make the loss or metric from the values that `serialized` returned.
+
+    Raises:
+        ValueError: for values that `serialized` does not return. Keras raises other errors for unknown classes.
+    """
+    import keras
+
+    if not isinstance(form, dict) or not {"class_name", "config"} <= set(form):
+        raise ValueError("not what Keras writes")
+    return keras.saving.deserialize_keras_object(form, safe_mode=True)

@@ -12,8 +12,7 @@ import numpy as np
 
 from polyhead.errors import ContractError, Problem, as_list, is_integer, is_size, plain_scalar, shown
 from polyhead.kinds.conversion import Conversion
-from polyhead.kinds.fixed_fields import fix_fields
-from polyhead.kinds.inherited_docs import with_inherited
+from polyhead.kinds.declared_class import fix_fields, with_inherited
 from polyhead.kinds.mixed_labels import Mixing
 from polyhead.kinds.source_column import Column
 

@@ -354,7 +354,7 @@ class Mask(ClassHead, Pixels):
         return MaskJudge(name, self.names, self.binary)
 
     def default_metrics(self, logits: bool) -> list[Any]:
-        from polyhead.kinds.iou import MaskIoU
+        from polyhead.kinds.keras_metrics import MaskIoU
 
         return [MaskIoU(classes=len(self.names), multi=self.binary, from_logits=logits)]
 

@@ -18,8 +18,7 @@ from polyhead.images.decode import require_undamaged
 from polyhead.images.encoded import DAMAGED, header_of
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.progress import shown_while
-from polyhead.readers.as_source import as_source
-from polyhead.readers.loose_images import loose_images
+from polyhead.readers.as_source import as_source, loose_images
 from polyhead.sources.arrays import Arrays
 from polyhead.sources.combining import Rows
 from polyhead.sources.scanning import first_rows, pieces

@@ -12,7 +12,7 @@ import numpy as np
 from polyhead.checks.logits import LogitsSeen
 from polyhead.errors import ContractError, Problem, place
 from polyhead.feed import Feed
-from polyhead.keras_bridge.output_masks import makes_masks, output_masks
+from polyhead.keras_bridge.model_layers import makes_masks, output_masks
 from polyhead.keras_bridge.structure import Structure, fill, leaves, output
 from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import COORDINATES

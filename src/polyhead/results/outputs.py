@@ -91,7 +91,7 @@ class Outputs:
             Outputs are ``(B, *output_shape)``, those of views ``(views, B, *output_shape)``; without ``tta=``, there
             are no views.
         """
-        from polyhead.keras_bridge.row_counter import RowCounter
+        from polyhead.keras_bridge.callbacks import RowCounter
 
         rows, step, start = feed.num_samples, self._rows_at_once(), 0
         views: Named = {}

@@ -15,9 +15,8 @@ from polyhead.feed import Feed
 from polyhead.kinds import Image, Input
 from polyhead.kinds.declaration import Declaration
 from polyhead.pipeline.kind_columns import absent_columns
-from polyhead.readers.as_source import as_source
+from polyhead.readers.as_source import as_source, loose_images
 from polyhead.readers.foreign_datasets import fix_for_rows
-from polyhead.readers.loose_images import loose_images
 from polyhead.readers.unreadable import ReadableRows
 from polyhead.sources.arrays import are_rows, columns_from_rows
 from polyhead.sources.source import Source

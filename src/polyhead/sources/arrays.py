@@ -10,9 +10,8 @@ from typing import Any, Self
 import numpy as np
 
 from polyhead.columns.as_column import as_column
-from polyhead.columns.chunk_cache import Chunked
 from polyhead.columns.frames import family_of, in_other_order, index_of, partly_shared
-from polyhead.columns.lazy import KEEP_OPEN, OnDisk, Stored, entries, is_closed, whole
+from polyhead.columns.lazy import KEEP_OPEN, Chunked, OnDisk, Stored, entries, is_closed, whole
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, place, shown, warn
 from polyhead.sources.source import OwnSource, Source

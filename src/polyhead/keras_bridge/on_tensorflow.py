@@ -1,4 +1,4 @@
-"""Datasets of batches for TensorFlow, such as one from which a compiled step draws batches directly.
+"""What TensorFlow needs: datasets from which a compiled step draws batches directly, and the errors of making them.
 
 A dataset from ``from_generator`` runs a function for each batch in the runtime's threads, which takes longer than all
 the work of a feed for a batch in memory. Here the step calls Python directly, and uses the arrays' memory without a
@@ -6,12 +6,14 @@ copy. Keras treats the iterator like that of a dataset. It is an extension type,
 of the same structure.
 """
 
+import contextlib
 import itertools
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
+from polyhead.keras_bridge.devices import own_step
 from polyhead.keras_bridge.fit_epochs import steps_per_execution
 from polyhead.keras_bridge.keras_call import Call
 
@@ -165,3 +167,69 @@ def _iterator() -> Any:
     # Keras requires an instance of this, but uses nothing else of a dataset
     tf.data.Iterator.register(DrawnIterator)
     return DrawnIterator
+
+
+class Raised:
+    """Keeps the error of making a batch, and raises it when Keras gets TensorFlow's error for it.
+
+    TensorFlow replaces an error in a function called by its graph by its own, with the traceback as text. Keras draws
+    all batches of a call inside its ``catch_stop_iteration``, which is wrapped here.
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def watch(self, batches: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
+        """Wrap the function that makes batches, so that their errors are kept."""
+
+        def begun() -> Iterator[Any]:
+            try:
+                yield from batches()
+            except Exception as error:
+                self.error = error
+                raise
+
+        return begun
+
+    def raise_in(self, run: Any) -> None:
+        """Make Keras's iterator over a call's epochs raise the error that was kept.
+
+        Args:
+            run: the iterator; None, or an iterator of another form, stays unchanged.
+        """
+        catch = getattr(type(run), "catch_stop_iteration", None)
+        if catch is None:
+            return
+        refers = weakref.ref(run)  # the iterator gets the function below, which must not keep it alive
+
+        @contextlib.contextmanager
+        def catch_stop_iteration() -> Iterator[None]:
+            import tensorflow as tf
+
+            try:
+                with catch(refers()):
+                    yield
+            except tf.errors.OpError:
+                error, self.error = self.error, None
+                if error is None:
+                    raise
+                raise error from None
+
+        run.catch_stop_iteration = catch_stop_iteration
+
+
+def build_optimizer(model: Any) -> None:
+    """Create the variables of an optimizer before the step is traced: with those that it creates, it is traced twice.
+
+    It does nothing if the variables might differ from those in the step: if layers are not yet built, or the step or
+    the optimizer is the user's own. A strategy with several devices itself builds before the trace.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow" or model.run_eagerly or own_step(model):
+        return
+    optimizer, layers = model.optimizer, getattr(model, "_flatten_layers", None)
+    if optimizer is None or optimizer.built or layers is None or not all(layer.built for layer in layers()):
+        return
+    if getattr(model, "_distribute_strategy", None) is None:
+        optimizer.build(model.trainable_variables)

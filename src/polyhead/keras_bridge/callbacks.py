@@ -1,7 +1,8 @@
-"""The callback `Profile`, which measures how long training waits for its feed. Imports keras: import this lazily."""
+"""The callbacks `Profile` and `RowCounter`, which watch ``fit`` and ``predict``. Imports keras: import this lazily."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -60,3 +61,21 @@ class Profile(keras.callbacks.Callback):
         if self.verbose:
             little = "polyhead: nothing to report, as fewer than two steps of a feed were measured."
             print(little if self.report is None else self.report)
+
+
+class RowCounter(keras.callbacks.Callback):
+    """Reports after each batch of a prediction how many more rows are done.
+
+    Args:
+        rows: the number of all rows; the last batch may be smaller.
+    """
+
+    def __init__(self, done: Callable[[int], None], batch_size: int, rows: int) -> None:
+        super().__init__()
+        self._done, self._batch_size, self._rows, self._reported = done, batch_size, rows, 0
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count the rows up to this batch."""
+        rows = min((batch + 1) * self._batch_size, self._rows)
+        self._done(rows - self._reported)
+        self._reported = rows

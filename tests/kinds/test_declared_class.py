@@ -7,7 +7,7 @@ import pytest
 
 import polyhead as ph
 from polyhead.augment.augmentation import Augmentation
-from polyhead.kinds.inherited_docs import documented, with_inherited
+from polyhead.kinds.declared_class import documented, with_inherited
 from polyhead.kinds.kind import Kind
 
 PUBLIC = [

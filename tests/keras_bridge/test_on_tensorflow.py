@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.keras_bridge.tensorflow_iterator import StepDataset
+from polyhead.keras_bridge.on_tensorflow import StepDataset
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a step of TensorFlow")
 

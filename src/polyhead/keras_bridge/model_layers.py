@@ -1,4 +1,4 @@
-"""Finds the Keras masks of a model's outputs, which ``predict`` does not return."""
+"""Finds what the layers of a model do: masks, which ``predict`` does not return, and rescaling."""
 
 from __future__ import annotations
 
@@ -41,3 +41,15 @@ def output_masks(model: Any, x: Any, paths: Mapping[str, Path]) -> dict[str, np.
         for name, mask in masks.items()
         if mask is not None
     }
+
+
+def rescaling(model: Any, depth: int = 3) -> float | None:
+    """Return the scale of a Rescaling layer in the model or in a model inside of it; None without one."""
+    for layer in getattr(model, "layers", ()):
+        scale = getattr(layer, "scale", None)
+        if type(layer).__name__ == "Rescaling" and isinstance(scale, (int, float)):
+            return float(scale)
+        inner = rescaling(layer, depth - 1) if depth and hasattr(layer, "layers") else None
+        if inner is not None:
+            return inner
+    return None

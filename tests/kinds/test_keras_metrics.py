@@ -8,7 +8,7 @@ import pytest
 from kind_checks import refusal
 
 import polyhead as ph
-from polyhead.kinds.iou import BoxIoU, MaskIoU
+from polyhead.kinds.keras_metrics import BoxIoU, MaskIoU
 
 RNG = np.random.default_rng(3)
 
