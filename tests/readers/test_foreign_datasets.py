@@ -163,7 +163,7 @@ def test_datasets_of_tensorflow():
     assert_all(ph.from_generator(lambda: dataset.as_numpy_iterator(), length=12))
     single = tf.data.Dataset.from_tensor_slices({"x": X[:, 0], "age": AGE[:, 0]})
     with pytest.raises(
-        ph.DataError, match="column `x`: expected an array .*, got a single value. Yield batches"
+        ph.DataError, match=r"column `x`: expected an array .*, got a single value. Yield batches"
     ):
         ph.from_generator(lambda: single, length=12).read([0])
 

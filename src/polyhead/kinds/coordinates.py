@@ -51,7 +51,8 @@ class Coordinates(Head):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_size(f"{type(self).__name__}({self.__match_args__[0]})", self.places)
+        argument = ", ".join(self.__match_args__)  # the only one by position
+        require_size(f"{type(self).__name__}({argument})", self.places)
 
     def _row_entries(self, value: Any, index: int, expected: str) -> np.ndarray:
         """A row's entries as the column has them, ``(k, width)``; NaN for None."""

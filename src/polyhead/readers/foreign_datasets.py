@@ -84,7 +84,9 @@ def _fix_for_row(row: Any) -> str:
         return "Leave out what is no dict: [row for row in rows if isinstance(row, dict)]."
     family, names = family_of(row)
     if names & {"DataFrame", "Table", "RecordBatch"}:
-        join = {"pandas": "pandas.concat", "polars": "polars.concat", "pyarrow": "pyarrow.concat_tables"}[family]
+        join = {"pandas": "pandas.concat", "polars": "polars.concat", "pyarrow": "pyarrow.concat_tables"}[
+            family
+        ]
         join = "pyarrow.Table.from_batches" if "RecordBatch" in names else join
         return f"Join the tables: {join}(tables)."
     if hasattr(row, "keys"):
