@@ -141,6 +141,16 @@ def test_a_folder_partitioned_by_a_column(tmp_path):
     assert rows(read_table(tmp_path)) == {"size": [1, 2, 3, 1, 2, 3], "year": [2023] * 3 + [2024] * 3}
 
 
+@pytest.mark.parametrize("key", ["size", "kind"])
+def test_a_folder_partitioned_by_polars_whose_files_have_the_column_too(tmp_path, key):
+    frame = pl.DataFrame({"size": [2, 1, 2], "kind": ["cat", "dog", "cat"]}).sort(key)
+    for part in frame.partition_by(key):
+        folder = tmp_path / f"{key}={part[key][0]}"
+        folder.mkdir()
+        part.write_parquet(folder / "0.parquet")
+    assert rows(read_table(tmp_path)) == frame.to_dict(as_series=False)
+
+
 def test_a_column_without_values_in_some_files_of_a_folder(tmp_path):
     none, there = [None, None], {"kind": ["cat", None], "n": [1, 2], "tags": [["a"], None]}
     for name, columns in (("1", dict.fromkeys(there, none)), ("2", there), ("3", dict.fromkeys(there, none))):
