@@ -15,7 +15,7 @@ from PIL import Image
 from polyhead.errors import DataError
 from polyhead.images import geometry
 from polyhead.images.content import Broken
-from polyhead.images.decode import decode, decode_mask, upright
+from polyhead.images.decode import decode, decode_mask, require_undamaged, upright
 from polyhead.images.encoded import FORMATS, header_of
 from polyhead.images.headers import parse
 
@@ -250,6 +250,12 @@ def test_gray_and_ink_in_jpeg():
     assert (decode(encoded(RGB, "JPEG"), channels=4).pixels[..., 3] == 255).all()
     ink = decode(encoded(smooth(16, 16), "JPEG", "CMYK", quality=98)).pixels
     assert abs(ink.astype(int) - smooth(16, 16)).mean() < 4
+    halved = encoded(smooth(16, 16), "JPEG", "CMYK", quality=98, subsampling=1)  # unnamed in TurboJPEG
+    for channels in (1, 3, 4):
+        found = decode(halved, channels=channels).pixels[..., :3].astype(int)
+        expected = smooth(16, 16) @ [0.299, 0.587, 0.114] if channels == 1 else smooth(16, 16)
+        assert abs(found - expected.reshape(16, 16, -1)).mean() < 8
+    require_undamaged(halved)
 
 
 def test_a_truncated_file_in_inks_is_one_error():

@@ -231,8 +231,8 @@ def _decode_jpeg(
             eighths //= 2
     height, width = (-(-side * eighths // 8) for side in header.stored)
     try:
-        space = simplejpeg().decode_jpeg_header(data)[2]
-        if space in ("CMYK", "YCCK"):  # libjpeg does not convert these to RGB
+        space = _jpeg_space(data)
+        if space is None:
             image = pillow_files.opened(data, header.format, header.stored)
             return choose_channels(Samples(np.asarray(image.convert("RGB")), "rgb"), channels), 1.0
         gray = channels == 1 or (channels is None and space.upper() == "GRAY")
@@ -249,6 +249,17 @@ def _decode_jpeg(
     if pixels.shape[:2] != (height, width):
         raise Broken(f"one of {pixels.shape[0]} x {pixels.shape[1]} at {eighths}/8 of its size")
     return pixels, eighths / 8
+
+
+def _jpeg_space(data: bytes) -> str | None:
+    """The color space of a JPEG; None if only Pillow decodes it."""
+    try:
+        space = str(simplejpeg().decode_jpeg_header(data)[2])
+    except ValueError as error:
+        if "subsampling" not in str(error):  # of proportions that TurboJPEG has no name for
+            raise
+        return None
+    return None if space in ("CMYK", "YCCK") else space  # libjpeg does not convert these to RGB
 
 
 def _decode_other(data: bytes | Held, header: Header, page: int) -> Samples:
