@@ -184,6 +184,18 @@ def test_images_of_floats_stay_as_they_are(dtype):
     assert np.abs(bytes_ - pixels.astype(float) * 255).max() <= 0.5 + 1e-6
 
 
+@pytest.mark.parametrize("above", [np.nextafter(1.0, 2), np.nextafter(np.float32(1), np.float32(2))])
+def test_floats_that_exceed_one_by_rounding_are_white(above):
+    pixels = np.full((2, 4, 4, 3), above)
+    kind = resolved(Image(), pixels)
+    np.testing.assert_allclose(kind.encode(pixels), 1, rtol=2e-7)
+    assert (kind.fixed(dtype="uint8").encode(pixels) == 255).all()
+    feed = ph.Feed(
+        {"image": pixels, "y": [0.0, 1.0]}, inputs={"image": Image()}, heads={"y": Regression()}, batch_size=2
+    )
+    np.testing.assert_allclose(next(iter(feed))[0]["image"], 1, rtol=2e-7)
+
+
 @pytest.mark.parametrize("odd", [0, 2, 3])
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 3)])
 def test_images_of_bytes_and_of_floats_in_one_list_are_read_each_by_its_type(odd, shape):

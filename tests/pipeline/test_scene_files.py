@@ -287,6 +287,19 @@ def test_images_of_8_and_16_bits_in_one_batch_also_augmented(tmp_path):
     np.testing.assert_allclose(x["image"].mean((1, 2, 3)), [0x8000 / 65535, 64 / 255], atol=0.01)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_white_stays_white_however_interpolation_rounds(tmp_path, dtype):
+    white = np.ones((7, 14, 3), np.float32)
+    assert cv2.resize(white, (4, 4), interpolation=cv2.INTER_AREA).max() > 1
+    PIL.fromarray(np.full((7, 14, 3), 255, np.uint8)).save(tmp_path / "a.png")
+    for value, options in ((str(tmp_path / "a.png"), {"range": (0, 255)}), (white, {})):
+        inputs = {"image": ph.Image(4, 4, 3, dtype=dtype, **options)}
+        feed = ph.Feed(
+            {"image": [value], "y": [0.0]}, inputs=inputs, heads={"y": ph.Regression()}, batch_size=1
+        )
+        assert (feed.peek()[0]["image"] == (1 if dtype == "float32" else 255)).all()
+
+
 def test_alpha_is_left_out_or_kept(tmp_path):
     rgba = np.dstack([SHOWN, np.full((HIGH, WIDE), 100, np.uint8)])
     for name, options in (("a.png", {}), ("a.webp", {"lossless": True}), ("a.tif", {})):

@@ -20,7 +20,7 @@ import numpy as np
 
 from polyhead.augment.augmentation import Geometric, Photometric
 from polyhead.augment.custom import Apply
-from polyhead.augment.warp import SHRINK, resized, warp
+from polyhead.augment.warp import SHRINK, resized, warp, without_overshoot
 from polyhead.errors import ContractError, Problem
 from polyhead.images import geometry
 from polyhead.images.decode import Decoded
@@ -139,7 +139,7 @@ class Plan:
             result = resized(pixels, size)
         else:
             result = warp(pixels, self._image_matrix(i, image, size), size, fill=fill)
-        return apply_photometric(result, colors) if colors else result
+        return without_overshoot(apply_photometric(result, colors) if colors else result)
 
     def mask(self, i: int, mask: np.ndarray, *, size: Size | None = None, fill: float = 0) -> np.ndarray:
         """Transform a mask of the sample with nearest-neighbor sampling; arguments as for `image`."""

@@ -18,6 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from polyhead.columns.image_values import ROUNDING
 from polyhead.images.geometry import EDGE, scale, shift
 from polyhead.images.libraries import opencv
 
@@ -92,6 +93,19 @@ def resized(image: np.ndarray, size: tuple[int, int], *, nearest: bool = False) 
         pixels = opencv().resize(image, (columns, rows), interpolation=opencv().INTER_LINEAR)
         return pixels.reshape(*size, *image.shape[2:])
     return warp(image, scale(columns / width, rows / height), size, nearest=nearest)
+
+
+def without_overshoot(pixels: np.ndarray) -> np.ndarray:
+    """Clip floats to 0–1 if they leave it by no more than interpolation rounds.
+
+    >>> without_overshoot(np.array([1 + 1e-7, 0])).tolist(), without_overshoot(np.array([1.5, -1e-7])).tolist()
+    ([1.0, 0.0], [1.5, -1e-07])
+    """
+    if pixels.dtype.kind != "f" or not pixels.size:
+        return pixels
+    least, most = pixels.min(), pixels.max()
+    whole = least >= 0 and most <= 1
+    return pixels if whole or least < -ROUNDING or most > 1 + ROUNDING else pixels.clip(0, 1)
 
 
 def groups(image: np.ndarray) -> list[np.ndarray]:

@@ -16,6 +16,9 @@ ENDINGS = (
 )
 """The file name extensions of images."""
 
+ROUNDING = 1e-5
+"""How far pixels in 0–1 may lie outside, as interpolating floats rounds."""
+
 READS = threading.RLock()
 """Held while an image is read or decoded, because Pillow images share a file position and decoded pixels."""
 

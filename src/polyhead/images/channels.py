@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from polyhead.columns.image_values import ROUNDING
 from polyhead.errors import counted
 from polyhead.images.libraries import opencv
 
@@ -83,7 +84,7 @@ def in_8_bits(pixels: np.ndarray) -> np.ndarray:
         return opencv().convertScaleAbs(pixels, alpha=255 / 65535).reshape(pixels.shape)
     if pixels.dtype.kind == "f":
         least, most = float(pixels.min()), float(pixels.max())
-        if least >= 0 and most <= 1:
+        if least >= -ROUNDING and most <= 1 + ROUNDING:
             return np.rint(pixels * np.float32(255)).astype(np.uint8)
         found = f"floats from {least:g} to {most:g}"
     else:

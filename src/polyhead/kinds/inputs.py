@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.image_values import is_pillow, path_in
+from polyhead.columns.image_values import ROUNDING, is_pillow, path_in
 from polyhead.errors import (
     BadValue,
     ContractError,
@@ -169,7 +169,11 @@ class Image(Input):
         floats = self.dtype == "float32"
         if column.dtype == np.uint8:
             return Conversion(self.dtype, scale=floats)
-        return Conversion("float32", low=0, high=1) if floats and column.dtype.kind == "f" else None
+        return (
+            Conversion("float32", low=-ROUNDING, high=1 + ROUNDING)
+            if floats and column.dtype.kind == "f"
+            else None
+        )
 
     def encode(self, values: Any, check: bool = True, empty: Empty = np.empty) -> np.ndarray:
         """Encode a batch; ``empty`` allocates the memory of new arrays."""
@@ -191,7 +195,7 @@ class Image(Input):
         if check:
             fix = "Give uint8, or divide by 255; or say ph.Image(range=(low, high)): what becomes 0 and 1."
             require_finite(array, "pixels in 0–1", fix)
-            require_range(array, 0, 1, "pixels in 0–1, as they are floats", fix)
+            require_range(array, -ROUNDING, 1 + ROUNDING, "pixels in 0–1, as they are floats", fix)
         if self.dtype == "uint8":
             return np.rint(np.multiply(array, np.float32(255), dtype=np.float32)).astype(np.uint8)
         return np.ascontiguousarray(array, np.float32)
@@ -206,7 +210,7 @@ class Image(Input):
         low, high = self.range
         if pixels.size:
             least, most = float(pixels.min()), float(pixels.max())
-            tolerance = 1e-5 * (high - low)  # stores may have rounded to float32
+            tolerance = ROUNDING * (high - low)  # stores, too, round to float32
             if not (low - tolerance <= least and most <= high + tolerance):
                 clip = f"np.clip(images, {low:g}, {high:g})"
                 fix = f"Say a wider range; to cut off what is outside, give {clip}."
