@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 
 import polyhead as ph
-from polyhead.checks.activation import activation
+from polyhead.checks.logits import activation
 
 RNG = np.random.default_rng(7)
 DATA = {

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from outcomes import message
-from polyhead.readers import voc_objects
+from polyhead.readers import voc_layout
 from polyhead.readers.findings import SAY_DROP
 from polyhead.readers.voc import read_voc
 
@@ -122,7 +122,7 @@ def test_names_that_are_not_known(data):
 
 def test_similar_names_are_sought_for_the_objects_that_are_shown(data, monkeypatch):
     sought = []
-    monkeypatch.setattr(voc_objects, "similar", lambda name, names: sought.append(name) or "")
+    monkeypatch.setattr(voc_layout, "similar", lambda name, names: sought.append(name) or "")
     rows = data(xml(*[thing("dgo")] * 15, *[thing("dog")] * 16), known=["cat", "dog"], invalid="drop")
     assert len(rows.report.problems) == 11  # with one for the five more places
     assert len(sought) == 10

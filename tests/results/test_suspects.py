@@ -8,7 +8,7 @@ import pytest
 
 import polyhead as ph
 from echoes import echo
-from polyhead.kinds.doubts import confident, outlying
+from polyhead.kinds.judging import confident, outlying
 
 ROWS, WRONG = 300, 15
 RNG = np.random.default_rng(5)

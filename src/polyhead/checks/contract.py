@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyhead.checks.activation import activation
 from polyhead.checks.compiled_declaration import other_meaning, without_effect
 from polyhead.checks.compiled_model import (
     head_losses,
@@ -17,7 +16,7 @@ from polyhead.checks.compiled_model import (
     user_metrics,
 )
 from polyhead.checks.input_rules import check_model_inputs
-from polyhead.checks.logits import logits_of
+from polyhead.checks.logits import activation, logits_of
 from polyhead.checks.loss_rules import check_head_losses, check_user_losses, losses_too_coarse
 from polyhead.checks.metric_rules import check_metrics
 from polyhead.checks.model_match import Fit, match_model

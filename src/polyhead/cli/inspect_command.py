@@ -14,8 +14,7 @@ from polyhead.cli.arguments import JsonOption, load_data
 from polyhead.cli.loaded_data import LoadedData
 from polyhead.cli.messages import fail, reporting
 from polyhead.cli.suggest import Suggestion, suggest
-from polyhead.doctor.column_description import ColumnDescription
-from polyhead.doctor.column_survey import describe_columns, describe_values
+from polyhead.doctor.column_survey import ColumnDescription, describe_columns, describe_values
 from polyhead.errors import counted, hints
 
 

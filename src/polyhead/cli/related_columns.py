@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from polyhead.doctor.column_description import ColumnDescription
+from polyhead.doctor.column_survey import ColumnDescription
 from polyhead.doctor.feed_code import Guess, as_literal
 from polyhead.doctor.kind_guess import POINTS, WORDS, has_word, holds_files
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.cli.related_columns import beside_images, guessed_each, word_lists
 from polyhead.cli.unusable import holds_names, why_unusable
-from polyhead.doctor.column_description import ColumnDescription
+from polyhead.doctor.column_survey import ColumnDescription
 from polyhead.doctor.feed_code import Guess, as_literal, feed_code
 from polyhead.doctor.kind_guess import (
     balance_argument,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from polyhead.doctor.column_description import ColumnDescription
+from polyhead.doctor.column_survey import ColumnDescription
 from polyhead.doctor.feed_code import Guess
 from polyhead.doctor.kind_guess import has_word, holds_files, nearly_unique, words_of
 from polyhead.kinds.lists_as_text import labels_mark, leaving_gaps, lists_fix, split_labels

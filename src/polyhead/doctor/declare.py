@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polyhead.doctor.column_description import ColumnDescription
+from polyhead.doctor.column_survey import ColumnDescription
 from polyhead.doctor.feed_code import Guess, as_literal, feed_code
 from polyhead.doctor.kind_guess import guess_head, guess_input
 from polyhead.doctor.leaf_names import Matches

@@ -7,8 +7,7 @@ import re
 import numpy as np
 
 from polyhead.columns.image_values import names_image
-from polyhead.doctor.column_description import ColumnDescription
-from polyhead.doctor.column_survey import survey_values
+from polyhead.doctor.column_survey import ColumnDescription, survey_values
 from polyhead.doctor.feed_code import Guess
 from polyhead.errors import ContractError, DataError, counted
 from polyhead.kinds.keras_names import SIGMOID

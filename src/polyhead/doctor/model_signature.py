@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polyhead.checks.activation import activation
 from polyhead.checks.compiled_model import losses_of
 from polyhead.checks.input_rules import first_layers
+from polyhead.checks.logits import activation
 from polyhead.checks.model_match import first_line
 from polyhead.checks.model_tensors import ModelTensor, model_tensors, symbolic
 from polyhead.checks.output_rules import as_loss

@@ -9,8 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from polyhead.images.content import Broken, Content
-from polyhead.images.image_header import TURNED, Header
+from polyhead.images.content import TURNED, Broken, Content, Header
 
 _MOST_BOXES = 4096
 _TILE = 14  # bytes of an empty tile

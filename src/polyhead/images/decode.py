@@ -16,9 +16,8 @@ import numpy as np
 
 from polyhead.images import geometry, pillow_files
 from polyhead.images.channels import Samples, Unfit, choose_channels, in_8_bits
-from polyhead.images.content import Broken
+from polyhead.images.content import TURNED, Broken, Header, NoPage
 from polyhead.images.encoded import Encoded, checked_header, damage, header_in, no_page, read_encoded, refusal
-from polyhead.images.image_header import TURNED, Header, NoPage
 from polyhead.images.libraries import opencv, simplejpeg
 from polyhead.images.netpbm import read_pnm
 from polyhead.images.npy import read_npy

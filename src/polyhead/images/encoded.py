@@ -14,9 +14,8 @@ import numpy as np
 from polyhead.columns.image_values import content, file_of, is_pillow, names_image
 from polyhead.errors import DataError, Problem, place
 from polyhead.foreign_errors import GIT_LFS
-from polyhead.images.content import Broken, Content
+from polyhead.images.content import Broken, Content, Header, NoPage
 from polyhead.images.headers import parse
-from polyhead.images.image_header import Header, NoPage
 from polyhead.images.pillow_files import Held, rare_header
 
 Encoded = Any

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.images.image_header import TURNED
+from polyhead.images.content import TURNED
 
 EDGE = 1e-6
 """The tolerance for rounding errors of coordinates, in pixels."""

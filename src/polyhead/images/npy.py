@@ -10,8 +10,7 @@ import math
 
 import numpy as np
 
-from polyhead.images.content import Broken, Content
-from polyhead.images.image_header import Header
+from polyhead.images.content import Broken, Content, Header
 
 MAGIC = b"\x93NUMPY"
 _HEAD = 12_000

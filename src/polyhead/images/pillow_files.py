@@ -17,9 +17,8 @@ import numpy as np
 from polyhead.columns.image_values import READS, frames
 from polyhead.errors import PolyheadError
 from polyhead.images.channels import Samples, Unfit
-from polyhead.images.content import Broken, Content
+from polyhead.images.content import Broken, Content, Header, NoPage
 from polyhead.images.directories import ORIENTATION, valid
-from polyhead.images.image_header import Header, NoPage
 from polyhead.images.libraries import pillow
 
 _NAMES = {"WebP": "WEBP", "JPEG 2000": "JPEG2000", "HEIC": "HEIF"}

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds.doubts import Doubts, outlying
 from polyhead.kinds.judging import (
+    Doubts,
     HeadBatch,
     Items,
     Judge,
@@ -17,6 +17,7 @@ from polyhead.kinds.judging import (
     concatenated,
     mean_of,
     nan_mean,
+    outlying,
     ratio,
     weights_of_rows,
 )

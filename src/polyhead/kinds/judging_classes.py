@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds.doubts import Doubts, confident
 from polyhead.kinds.judging import (
+    Doubts,
     HeadBatch,
     Items,
     Judge,
     Metrics,
+    confident,
     grouped,
     mean_of,
     nan_mean,
@@ -20,17 +21,18 @@ from polyhead.kinds.judging import (
     row_items,
     weights_like,
 )
-from polyhead.kinds.judging_ranks import (
+from polyhead.kinds.keras_names import SIGMOID, SOFTMAX
+from polyhead.kinds.likelihood import (
     LEAST,
     Ranking,
+    best_temperature,
+    best_threshold,
     calibration_error,
     curve_points,
     f1_of,
     log_loss,
     reliability,
 )
-from polyhead.kinds.keras_names import SIGMOID, SOFTMAX
-from polyhead.kinds.likelihood import best_temperature, best_threshold
 
 _MOST_IN_CONFUSION = 5_000
 """The most classes for which details have a confusion matrix: its size is the square."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polyhead.kinds.doubts import FAR, Doubts
 from polyhead.kinds.judging import (
+    FAR,
+    Doubts,
     HeadBatch,
     Items,
     Judge,

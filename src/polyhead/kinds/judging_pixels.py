@@ -7,8 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds.doubts import Doubts, outlying
-from polyhead.kinds.judging import HeadBatch, Items, Judge, Metrics, nan_mean, ratio, row_items, weights_like
+from polyhead.kinds.judging import (
+    Doubts,
+    HeadBatch,
+    Items,
+    Judge,
+    Metrics,
+    nan_mean,
+    outlying,
+    ratio,
+    row_items,
+    weights_like,
+)
 
 
 class MaskJudge(Judge):

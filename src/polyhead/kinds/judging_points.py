@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.kinds.doubts import Doubts, outlying
 from polyhead.kinds.judging import (
+    Doubts,
     HeadBatch,
     Items,
     Judge,
     Metrics,
     mean_of,
+    outlying,
     ratio,
     row_items,
     weights_of_rows,

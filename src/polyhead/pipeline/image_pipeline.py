@@ -21,12 +21,10 @@ from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_dense, plain
 from polyhead.kinds.sample_weights import weights_key
-from polyhead.pipeline.image_frame import Frame, as_column_of_pixels
-from polyhead.pipeline.image_reader import ImageReader
+from polyhead.pipeline.image_reader import Frame, ImageReader, as_column_of_pixels
 from polyhead.pipeline.kind_columns import as_one_column
-from polyhead.pipeline.label_layers import LabelReader, Strays, add_strays
+from polyhead.pipeline.label_layers import LabelReader, Strays, add_strays, transform_options, values_of
 from polyhead.pipeline.prefetch import share_work
-from polyhead.pipeline.row_transforms import transform_options, values_of
 from polyhead.pipeline.target_images import require_head_images
 from polyhead.profiling import NO_LAPS, Laps
 from polyhead.sources.scanning import first_rows

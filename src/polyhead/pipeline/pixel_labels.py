@@ -14,7 +14,7 @@ from polyhead.errors import DataError, Problem
 from polyhead.images.encoded import DAMAGED, header_of
 from polyhead.kinds import Head
 from polyhead.kinds.pixels import lists_files
-from polyhead.pipeline.image_frame import ENCODED, EncodedImage, Frame, with_remedy
+from polyhead.pipeline.image_reader import ENCODED, EncodedImage, Frame, with_remedy
 
 _NPY = b"\x93NUMPY"
 

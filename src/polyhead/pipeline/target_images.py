@@ -12,7 +12,7 @@ import numpy as np
 from polyhead.errors import ContractError, DataError, Problem, place
 from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import COORDINATES
-from polyhead.pipeline.image_frame import Frame
+from polyhead.pipeline.image_reader import Frame
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from polyhead.images import geometry
 from polyhead.kinds import Head, Image
 from polyhead.kinds.in_image import PIXELS
 from polyhead.kinds.missing import is_dense, plain
-from polyhead.pipeline.image_frame import Frame
-from polyhead.pipeline.image_reader import ImageReader
+from polyhead.pipeline.image_reader import Frame, ImageReader
 from polyhead.pipeline.target_images import require_head_images
 from polyhead.sources.scanning import SCAN_ROWS
 from polyhead.sources.source import Source

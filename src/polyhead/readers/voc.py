@@ -27,8 +27,15 @@ from polyhead.readers.annotations import (
 )
 from polyhead.readers.findings import Findings
 from polyhead.readers.paths import Files, Root, lines_of
-from polyhead.readers.voc_layout import VocEntry, VocFolders, parsed, voc_folders
-from polyhead.readers.voc_objects import VocObject, mark_columns, objects_of
+from polyhead.readers.voc_layout import (
+    VocEntry,
+    VocFolders,
+    VocObject,
+    mark_columns,
+    objects_of,
+    parsed,
+    voc_folders,
+)
 from polyhead.sources.source import names_in
 
 ImageSizes = dict[int, tuple[tuple[int, int], tuple[int, int]]]

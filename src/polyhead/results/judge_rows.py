@@ -23,7 +23,7 @@ from polyhead.pipeline.way_back import WayBack
 from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.samples import EMPTY, LABELED, Label, Sample, take_samples
 from polyhead.results.outputs import require_finite_outputs
-from polyhead.results.row_columns import RowColumns
+from polyhead.results.rows import RowColumns
 from polyhead.sources.scanning import first_rows
 
 _ROWS_AT_ONCE = 256

@@ -24,8 +24,7 @@ from polyhead.results.arrow_columns import arrow_column, field_of
 from polyhead.results.boxes_kept import KeptBoxes, Predicted, absent_rows, kept_boxes
 from polyhead.results.outputs import Outputs, require_finite_outputs
 from polyhead.results.predictions import Predictions
-from polyhead.results.row_columns import RowColumns
-from polyhead.results.rows import as_rows, declaration_for, require_inputs
+from polyhead.results.rows import RowColumns, as_rows, declaration_for, require_inputs
 from polyhead.results.tta import view_spread
 from polyhead.sources.source import names_in
 from polyhead.whole_file import writing
