@@ -17,7 +17,7 @@ from polyhead.columns.values import Coded
 from polyhead.errors import BadValue
 from polyhead.kinds import Binary, Boxes, Categorical, Embedding, Keypoints, Map, Mask, MultiLabel, Regression
 from polyhead.kinds.missing import collapse, is_missing, numbers
-from polyhead.kinds.number_advice import times_fix
+from polyhead.kinds.value_advice import times_fix
 
 NAN = float("nan")
 

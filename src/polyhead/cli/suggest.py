@@ -20,7 +20,7 @@ from polyhead.doctor.kind_guess import (
     holds_pictures,
 )
 from polyhead.errors import listed
-from polyhead.kinds.number_advice import ids_as_text
+from polyhead.kinds.value_advice import ids_as_text
 
 _HEAD = re.compile(
     r"labels?|targets?|y\d*|class(es)?|category|categories|kind|species|outcome|survived|survival|diagnosis|diabetes"

@@ -8,8 +8,15 @@ from typing import NamedTuple
 from polyhead.doctor.column_survey import ColumnDescription
 from polyhead.doctor.feed_code import Guess
 from polyhead.doctor.kind_guess import has_word, holds_files, nearly_unique, words_of
-from polyhead.kinds.lists_as_text import labels_mark, leaving_gaps, lists_fix, split_labels
-from polyhead.kinds.number_advice import conversion_fix, means_no_number, times_fix
+from polyhead.kinds.value_advice import (
+    conversion_fix,
+    labels_mark,
+    leaving_gaps,
+    lists_fix,
+    means_no_number,
+    split_labels,
+    times_fix,
+)
 from polyhead.kinds.vocabulary import are_texts
 
 _ID = re.compile(r"id|ids|uuid|guid|index|idx|key|unnamed|row|filename|file|path|name|respondent")

@@ -9,10 +9,9 @@ import numpy as np
 
 from polyhead.checks.model_match import fits
 from polyhead.doctor.environment import current_backend
-from polyhead.doctor.leaf_names import Matches, with_article
 from polyhead.doctor.leaf_statistics import MASKED, NONE, LeafStatistics
 from polyhead.doctor.misread import is_frame
-from polyhead.doctor.model_signature import ExaminedTensor, nested_code
+from polyhead.doctor.model_signature import ExaminedTensor, Matches, nested_code, with_article
 from polyhead.doctor.reading import LeafPath, ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.doctor.turned_images import Turned

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyhead.doctor.leaf_names import Matches
+from polyhead.doctor.model_signature import Matches
 from polyhead.doctor.reading import Reading
 from polyhead.foreign_errors import quoted_error
 from polyhead.keras_bridge.structure import Path, rebuild

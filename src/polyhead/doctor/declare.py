@@ -10,9 +10,8 @@ from typing import Any
 from polyhead.doctor.column_survey import ColumnDescription
 from polyhead.doctor.feed_code import Guess, as_literal, feed_code
 from polyhead.doctor.kind_guess import guess_head, guess_input
-from polyhead.doctor.leaf_names import Matches
 from polyhead.doctor.leaf_statistics import NONE, Odd
-from polyhead.doctor.model_signature import ExaminedTensor, in_order, nesting_form
+from polyhead.doctor.model_signature import ExaminedTensor, Matches, in_order, nesting_form
 from polyhead.doctor.reading import LeafPath, Reading
 from polyhead.doctor.subjects import ARRAY_BATCH, Subject
 from polyhead.doctor.value_checks import class_a_step

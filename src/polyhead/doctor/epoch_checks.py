@@ -9,7 +9,7 @@ import numpy as np
 
 from polyhead.doctor.epoch_parts import EpochPart
 from polyhead.doctor.examination import CheckResult
-from polyhead.doctor.leaf_names import Matches
+from polyhead.doctor.model_signature import Matches
 from polyhead.doctor.reading import LeafPath, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import counted

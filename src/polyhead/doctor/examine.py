@@ -13,8 +13,7 @@ from polyhead.doctor import batch_layout, declare, exchanges, input_checks, matc
 from polyhead.doctor.cost import measure_cost
 from polyhead.doctor.epoch_checks import check_epochs, period
 from polyhead.doctor.examination import CheckResult, Examination
-from polyhead.doctor.leaf_names import Matches, with_article
-from polyhead.doctor.model_signature import Model, signature_of
+from polyhead.doctor.model_signature import Matches, Model, signature_of, with_article
 from polyhead.doctor.reading import Clock, ReadBatch, Reading, Worker, read_batches
 from polyhead.doctor.subjects import Subject, recognize
 from polyhead.doctor.weight_checks import check_weights, zero_weight_notes

@@ -6,9 +6,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 
 from polyhead.checks.output_rules import FEW
-from polyhead.doctor.leaf_names import Matches
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.model_signature import ExaminedTensor
+from polyhead.doctor.model_signature import ExaminedTensor, Matches
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path

@@ -10,9 +10,8 @@ import numpy as np
 from polyhead.checks.input_rules import fractions_cut, rescaled_twice, unknown_ids, unscaled_images
 from polyhead.checks.model_match import fits
 from polyhead.doctor.exchanges import cycles, exchanged, one_further
-from polyhead.doctor.leaf_names import CHANNELS_LAST, Matches, batch_of, in_row
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.model_signature import ExaminedTensor, Model
+from polyhead.doctor.model_signature import CHANNELS_LAST, ExaminedTensor, Matches, Model, batch_of, in_row
 from polyhead.doctor.reading import ReadBatch, Reading
 from polyhead.doctor.subjects import Subject
 from polyhead.errors import Problem, counted

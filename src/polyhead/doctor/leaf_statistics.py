@@ -10,7 +10,7 @@ import numpy as np
 from polyhead.errors import counted
 from polyhead.hashing import mixed
 from polyhead.kinds.array_statistics import ArrayStatistics
-from polyhead.kinds.number_advice import times_fix
+from polyhead.kinds.value_advice import times_fix
 
 Spot = tuple[int, int]
 """A batch and a row in it, both counted from 0."""

@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polyhead.doctor.batch_layout import nesting_of
-from polyhead.doctor.leaf_names import batch_of, quoted
-from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nested_code, nesting_form
+from polyhead.doctor.model_signature import (
+    ExaminedTensor,
+    Model,
+    batch_of,
+    in_order,
+    nested_code,
+    nesting_form,
+    quoted,
+)
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path
 

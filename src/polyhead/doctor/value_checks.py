@@ -21,9 +21,8 @@ from polyhead.checks.range_rules import (
     span,
 )
 from polyhead.doctor.exchanges import cycles, exchange_fix, exchanged, one_further
-from polyhead.doctor.leaf_names import CHANNELS_LAST, Matches, batch_of, in_row
 from polyhead.doctor.leaf_statistics import LeafStatistics
-from polyhead.doctor.model_signature import ExaminedTensor
+from polyhead.doctor.model_signature import CHANNELS_LAST, ExaminedTensor, Matches, batch_of, in_row
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 from polyhead.keras_bridge.structure import Path

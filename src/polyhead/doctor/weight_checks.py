@@ -8,10 +8,9 @@ from typing import Any
 
 from polyhead.checks.output_rules import FEW
 from polyhead.doctor.batch_layout import nesting_of
-from polyhead.doctor.leaf_names import Matches, quoted
 from polyhead.doctor.leaf_statistics import LeafStatistics
 from polyhead.doctor.matching import example_yield, key_difference
-from polyhead.doctor.model_signature import ExaminedTensor, Model, in_order, nesting_form
+from polyhead.doctor.model_signature import ExaminedTensor, Matches, Model, in_order, nesting_form, quoted
 from polyhead.doctor.reading import Reading
 from polyhead.errors import Problem, counted
 

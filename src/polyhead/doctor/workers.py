@@ -15,7 +15,7 @@ import numpy as np
 
 from polyhead.doctor.environment import current_backend
 from polyhead.doctor.examination import CheckResult
-from polyhead.doctor.leaf_names import Matches, quoted
+from polyhead.doctor.model_signature import Matches, quoted
 from polyhead.doctor.reading import Reading, Worker, as_batch, row_hashes
 from polyhead.doctor.subjects import Subject
 from polyhead.foreign_errors import quoted_error

@@ -26,10 +26,10 @@ from polyhead.kinds.missing import (
     require_whole,
 )
 from polyhead.kinds.mixed_labels import PATCH
-from polyhead.kinds.number_advice import conversion_fix
 from polyhead.kinds.scale_fitting import fit_scale, pieces_of
 from polyhead.kinds.scales import Scaling, require_scale
 from polyhead.kinds.source_column import Column
+from polyhead.kinds.value_advice import conversion_fix
 from polyhead.kinds.vocabulary import NOTHING, UNKNOWN, checked_vocabulary, learned_vocabulary, word_ids
 
 _FINITE_FIX = "Fix the row, or say Array(fill=0.0) to fill in for NaN, but not for infinity."

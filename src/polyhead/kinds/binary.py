@@ -17,10 +17,10 @@ from polyhead.kinds.judging_classes import BinaryJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID
 from polyhead.kinds.learned_classes import MISSING_TEXTS, missing_texts, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
-from polyhead.kinds.lists_as_text import reads_as_number
 from polyhead.kinds.missing import as_float32, collapse, first_row, is_dense, numbers
 from polyhead.kinds.predicted_columns import PredictedColumn, Views
 from polyhead.kinds.source_column import Column, over
+from polyhead.kinds.value_advice import reads_as_number
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, shown
-from polyhead.kinds.lists_as_text import listed_fix
 from polyhead.kinds.missing import is_dense, is_missing, plain
 from polyhead.kinds.source_column import About, Column
+from polyhead.kinds.value_advice import listed_fix
 
 
 class Entries:

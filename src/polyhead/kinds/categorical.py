@@ -18,7 +18,6 @@ from polyhead.kinds.judging_classes import CategoricalJudge, MultiLabelJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, ONE_HOT_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.learned_classes import holds_labels, is_multi_hot, learn, learn_labels, spellings
 from polyhead.kinds.likelihood import likelihoods, require_tuning
-from polyhead.kinds.lists_as_text import UNKNOWN_FLAG, no_label_fix, require_lists
 from polyhead.kinds.missing import (
     as_float32,
     is_missing,
@@ -33,6 +32,7 @@ from polyhead.kinds.missing import (
 from polyhead.kinds.mixed_labels import unmixable
 from polyhead.kinds.predicted_columns import PredictedColumn, Views, class_values
 from polyhead.kinds.source_column import Column, over
+from polyhead.kinds.value_advice import UNKNOWN_FLAG, no_label_fix, require_lists
 
 
 @dataclass(frozen=True, repr=False)

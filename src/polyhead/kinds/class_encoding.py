@@ -14,9 +14,8 @@ import numpy as np
 
 from polyhead.columns.values import EXACT
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, plain_scalar, shown, similar
-from polyhead.kinds.lists_as_text import listed_fix, reads_as_number, repeats_fix
 from polyhead.kinds.missing import is_missing
-from polyhead.kinds.number_advice import conversion_fix
+from polyhead.kinds.value_advice import conversion_fix, listed_fix, reads_as_number, repeats_fix
 
 MISSING, STRANGE = -1, -2
 """In place of an id: a missing label, and a value that is not a class."""

@@ -16,9 +16,9 @@ import numpy as np
 
 from polyhead.errors import BadValue, counted, is_number, plain_scalar, shown
 from polyhead.kinds.class_encoding import FROM_FLOATS, IN_FLOATS, class_problem, is_rounded
-from polyhead.kinds.lists_as_text import PAIRS, no_label_fix, repeats_fix
 from polyhead.kinds.missing import is_missing, plain
 from polyhead.kinds.source_column import Column, over
+from polyhead.kinds.value_advice import PAIRS, no_label_fix, repeats_fix
 
 Spellings = tuple[Mapping[Any, int], ...]
 """Groups of names that differ only in spaces or case, each with its count, 0 if that is not known."""

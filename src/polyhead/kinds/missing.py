@@ -12,8 +12,8 @@ import numpy as np
 from polyhead.columns.values import EvenRows, widened
 from polyhead.errors import BadValue, shown
 from polyhead.kinds.conversion import FLOAT32_MAX
-from polyhead.kinds.number_advice import NUMBERS_FIX, conversion_fix
 from polyhead.kinds.source_column import Column, over
+from polyhead.kinds.value_advice import NUMBERS_FIX, conversion_fix
 
 
 def plain(values: Any) -> Any:

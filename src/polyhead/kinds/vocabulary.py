@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, counted, is_number, shown
 from polyhead.kinds.missing import even_rows, is_missing, plain
-from polyhead.kinds.number_advice import ids_as_text, times_fix
+from polyhead.kinds.value_advice import ids_as_text, times_fix
 
 NOTHING, UNKNOWN = "", "[UNK]"
 """The words of the ids 0 and 1, as in `keras.layers.TextVectorization`: no word, and an unknown word."""

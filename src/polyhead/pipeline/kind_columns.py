@@ -12,10 +12,9 @@ from polyhead.columns.values import Values, take
 from polyhead.errors import BadValue, DataError, Problem, hints, listed, place, shown, similar
 from polyhead.kinds import Head, Input
 from polyhead.kinds.kind import Kind
-from polyhead.kinds.lists_as_text import leaving_gaps
 from polyhead.kinds.missing import is_dense, is_missing, plain
-from polyhead.kinds.number_advice import conversion_fix
 from polyhead.kinds.source_column import About
+from polyhead.kinds.value_advice import conversion_fix, leaving_gaps
 from polyhead.pipeline.faults import NAMED, every_wrong_row, file_at
 from polyhead.progress import shown_while
 from polyhead.sources.scanning import first_rows, pieces, scan

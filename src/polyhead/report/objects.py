@@ -9,15 +9,13 @@ import numpy as np
 
 from polyhead.feed import Feed
 from polyhead.kinds import Head, Input
-from polyhead.report import coordinate_views
+from polyhead.report.drawn_views import VIEWS
 from polyhead.report.marks import Absent, Area, Box, Canvas, Cover, DrawnObject, Mark
 from polyhead.report.palette import FAINT, class_color, head_color
 from polyhead.report.per_element_views import EachView
 from polyhead.report.pictures import image_size
 from polyhead.report.samples import Sample
-from polyhead.report.views import VIEWS, View
-
-assert coordinate_views.VIEWS is VIEWS  # they register themselves
+from polyhead.report.views import View
 
 Size = tuple[int, int]
 

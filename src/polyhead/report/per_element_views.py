@@ -10,10 +10,10 @@ import numpy as np
 
 from polyhead.kinds import Head
 from polyhead.kinds.per_element import forwarded
+from polyhead.report.drawn_views import DrawnView
 from polyhead.report.marks import Canvas, DrawnObject, Mark
 from polyhead.report.palette import class_color
 from polyhead.report.samples import Label
-from polyhead.report.spatial import DrawnView
 from polyhead.report.views import Chart, View
 
 MOST_BOXES, MOST_CLASSES = 6, 8

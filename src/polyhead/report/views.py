@@ -319,12 +319,3 @@ class EmbeddingView(View):
         true, guessed = (x.value.reshape(-1).astype(np.float64) for x in (label, guess))
         lengths = float(np.linalg.norm(true)) * float(np.linalg.norm(guessed))
         return 1 - float(true @ guessed) / max(lengths, 1e-12)
-
-
-VIEWS: dict[str, type[View]] = {
-    "numbers": View,
-    "binary": BinaryView,
-    "class": CategoricalView,
-    "classes": MultiLabelView,
-    "vector": EmbeddingView,
-}
