@@ -164,7 +164,7 @@ def test_an_arm_answers_each_command(folder, monkeypatch):
     assert run["rows_per_s"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_section_names_the_best_peer(tmp_path, monkeypatch, capfd):
     path = tmp_path / "RESULTS.md"
     words = ["--short", "--runs", "1", "--seconds", "0", "--rows", "24", "--workload", "augmented"]

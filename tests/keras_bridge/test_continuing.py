@@ -143,7 +143,10 @@ EPOCHS = pytest.mark.parametrize(
     ("changes", "steps"),
     [
         pytest.param(
-            feed, steps, id=f"{feed}-{steps}", marks=[] if (i, j) in COMPILED else [pytest.mark.once]
+            feed,
+            steps,
+            id=f"{feed}-{steps}",
+            marks=[] if (i, j) in COMPILED else [pytest.mark.full if "workers" in feed else pytest.mark.once],
         )
         for i, feed in enumerate(FEEDS)
         for j, steps in enumerate(STEPS)

@@ -117,7 +117,14 @@ def judged(arrays, kinds, counts=None):
     return {name: values[0] for name, values in found.items()}, items
 
 
-@pytest.mark.parametrize("seeds", [range(60), pytest.param(range(60, 1000), marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        range(60),
+        pytest.param(range(60, 400), marks=pytest.mark.slow),
+        pytest.param(range(400, 1000), marks=pytest.mark.full),
+    ],
+)
 def test_map_is_that_of_pycocotools(seeds):
     kinds = heads()
     met = 0
