@@ -26,7 +26,10 @@ def test_a_word_is_named_with_its_row_and_column(values, row, found):
     ):
         with pytest.raises(ph.DataError) as error:
             ph.Feed(data, inputs=inputs, heads=heads)
-        fix = 'Turn words into numbers, or give them an input, ph.Array(vocabulary="auto"), or a head of their own.'
+        fix = (
+            'For words, give each column an input, ph.Array(vocabulary="auto"), or a head of its own; for '
+            "ph.MultiLabel, put the labels of a row into one list."
+        )
         if found == "'1'":
             fix = "Turn text into numbers: np.asarray(column, float)."
         assert str(error.value) == f"{word}, row {row}: expected numbers in column `b`, got {found}. {fix}"

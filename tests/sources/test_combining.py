@@ -1,5 +1,6 @@
 import itertools
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -206,6 +207,22 @@ def test_a_function_reads_only_the_columns_it_asks_for():
 )
 def test_wrong_rows_are_an_error(rows, expected):
     assert message(Arrays({"x": np.arange(4)}).select, rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        ([1, 0] * 5, "0 or 1 for each row"),
+        ([True, None] * 5, "array([ 1., nan,  1., nan,  1., nan,  1., nan,  1., nan])"),
+    ],
+)
+def test_a_column_of_flags_is_no_list_of_row_numbers(flags, found):
+    source = Arrays({"x": np.arange(10.0), "flag": flags})
+    with pytest.raises(DataError, match=re.escape(f"got {found}. Give booleans without gaps; ")) as error:
+        source.select(lambda columns: columns["flag"])
+    code = str(error.value).split("for a column of 0 and 1: ")[1].removesuffix(".").replace("name", "flag")
+    assert source.select(eval(code)).read(range(5))["x"].tolist() == [0, 2, 4, 6, 8]
+    assert source.select([1, 0] * 4).read(range(2))["x"].tolist() == [1, 0]
 
 
 def test_rows_of_an_empty_source_are_an_error():

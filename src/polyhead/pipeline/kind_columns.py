@@ -195,7 +195,8 @@ def as_one_column(columns: Mapping[str, Any]) -> Any:
 
 
 _WORDS = (
-    'Turn words into numbers, or give them an input, ph.Array(vocabulary="auto"), or a head of their own.'
+    'For words, give each column an input, ph.Array(vocabulary="auto"), or a head of its own; for ph.MultiLabel, put '
+    "the labels of a row into one list."
 )
 
 

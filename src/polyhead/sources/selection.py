@@ -14,6 +14,19 @@ from polyhead.kinds.missing import plain
 from polyhead.sources.scanning import scan
 from polyhead.sources.source import Source
 
+FLAGS = 10
+"""If at least so many rows are selected from as many, all by 0 and 1, these are flags rather than row numbers."""
+
+_COMPARE = 'Give booleans without gaps; for a column of 0 and 1: lambda columns: columns["name"] == 1.'
+
+
+def selected_rows(source: Source, rows: Any) -> np.ndarray:
+    """Convert the argument of `Source.select` to row numbers, as `row_numbers` does, but refuse flags as integers."""
+    numbers = row_numbers(source, rows)
+    if len(numbers) == len(source) >= FLAGS and numbers.max() <= 1:
+        raise DataError(Problem("rows", "row numbers or booleans", "0 or 1 for each row", _COMPARE))
+    return numbers
+
 
 def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
     """Convert the argument of `Source.select` to row numbers, int64 ``(n,)``, each in ``[0, len(source))``.
@@ -35,6 +48,9 @@ def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
     if array is None:
         expected = "row numbers, a boolean array, a slice, or a function of the columns"
         fix = f"For one row, use [{int(rows)}]." if is_integer(rows) else ""
+        fix = (
+            _COMPARE if hasattr(rows, "__len__") and len(rows) == count and not isinstance(rows, str) else fix
+        )
         raise DataError(Problem(where, expected, shown(rows), fix))
     if array.dtype == bool:
         if len(array) != count:

@@ -122,9 +122,9 @@ class Source(ABC):
         [8, 4]
         """
         from polyhead.sources.combining import Rows
-        from polyhead.sources.selection import row_numbers
+        from polyhead.sources.selection import selected_rows
 
-        return Rows(self, row_numbers(self, rows))
+        return Rows(self, selected_rows(self, rows))
 
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
         """Return the ids that reports use for rows: the row numbers in the source that they were selected from.
