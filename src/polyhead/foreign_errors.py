@@ -7,7 +7,7 @@ import re
 import sysconfig
 import traceback
 
-from polyhead.errors import PolyheadError
+from polyhead.errors import DataError, PolyheadError, Problem
 
 _LONGEST = 200
 _NOT_THE_USERS = (os.path.dirname(__file__) + os.sep, sysconfig.get_path("stdlib") + os.sep, "<frozen ")
@@ -62,3 +62,23 @@ def line_of_user(error: BaseException) -> str:
         return "the code that raised it"
     last = (user_frames or frames)[-1]
     return f"{last.filename}, line {last.lineno}"
+
+
+def stop_iteration_error(error: BaseException) -> DataError | None:
+    """Return the error to raise for a StopIteration of a user's code, which a loop would take for the end of its rows.
+
+    It names the function of the user that polyhead called. Return None for any other error.
+    """
+    stop = origin(error)
+    if not isinstance(stop, StopIteration):
+        return None
+    frames = [frame for frame, _ in traceback.walk_tb(stop.__traceback__)]
+    ours = [
+        i for i, frame in enumerate(frames) if str(frame.f_globals.get("__name__", "")).startswith("polyhead")
+    ]
+    user_frame = frames[ours[-1] + 1 if ours and ours[-1] + 1 < len(frames) else -1]
+    name, owner = user_frame.f_code.co_name, user_frame.f_locals.get("self")
+    where = name if owner is None else f"{type(owner).__name__}.{name}"
+    expected = "rows, or an error that says why there are none"
+    fix = "An iterator had no more items: call next(iterator, None), or raise another error."
+    return DataError(Problem(where, expected, f"StopIteration ({line_of_user(stop)})", fix))

@@ -334,7 +334,7 @@ def test_rows_that_are_wrong_in_unlike_ways_are_one_error_of_ours():
 UNLIKE = {
     "numbers": (ph.Regression(), 1.0, {3: float("inf"), 5: "word", 7: [1, 2]}),
     "yes or no": (ph.Binary(), 1, {3: 2, 5: "maybe", 9: -1}),
-    "classes": (ph.Categorical(["a", "b"]), "a", {3: "z", 5: 7, 9: ["a"]}),
+    "classes": (ph.Categorical(["a", "b"]), "a", {3: "z", 5: 7, 9: ["a", "b"]}),
     "boxes": (
         ph.Boxes(1),
         [[1.0, 2, 3, 4]],

@@ -62,13 +62,33 @@ def test_a_source_is_named(way, workers, view):
     source.dry = True
     with pytest.raises(ph.DataError) as error:
         WAYS[way](feed)
-    assert str(error.value).startswith(
-        "Rows.read: expected rows, or an error that says why there are none, got StopIteration "
-        f"({__file__}, line {Rows.more.__code__.co_firstlineno + 1}). "
+    assert (
+        str(error.value)
+        .removeprefix("source 0, ")
+        .startswith(
+            "Rows.read: expected rows, or an error that says why there are none, got StopIteration "
+            f"({__file__}, line {Rows.more.__code__.co_firstlineno + 1}). "
+        )
     )
     assert str(error.value).endswith(
         "An iterator had no more items: call next(iterator, None), or raise another error."
     )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: feed_of(s.select(range(ROWS - 9, ROWS))),
+        lambda s: s.select(lambda columns: columns["y"] == 1),
+        lambda s: s.split((0.5, 0.5), stratify="y"),
+        lambda s: s.read(np.array([ROWS - 1])),
+    ],
+)
+def test_a_source_is_named_where_no_feed_reads_it(call):
+    source = Rows()
+    source.dry = True
+    with pytest.raises(ph.DataError, match=r"^Rows.read: expected rows, or an error .*, got StopIteration"):
+        call(source)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import BadValue, DataError
+from polyhead.foreign_errors import stop_iteration_error
 from polyhead.kinds import Head, Input, columns_read
 from polyhead.kinds.declaration import KnownHeads
 from polyhead.kinds.missing import even_rows
@@ -22,7 +23,6 @@ from polyhead.pipeline.faults import (
     Found,
     file_at,
     single_out_wrong_rows,
-    stop_iteration_error,
     without_stop_iteration,
 )
 from polyhead.pipeline.feed_arguments import given_first

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
@@ -13,7 +12,7 @@ import numpy as np
 
 from polyhead.columns.image_values import path_in
 from polyhead.errors import BadValue, DataError, Problem, counted
-from polyhead.foreign_errors import line_of_user
+from polyhead.foreign_errors import stop_iteration_error
 from polyhead.sources.source import Source
 
 P = ParamSpec("P")
@@ -179,27 +178,6 @@ def readable_rows(source: Source, ids: np.ndarray) -> tuple[np.ndarray, list[Pro
         readable[positions] = False
         faults.add(name, source.ids_of(ids[positions]), error)
     return readable, faults.problems(len(ids))
-
-
-def stop_iteration_error(error: BaseException) -> DataError | None:
-    """Return the error to raise for a StopIteration of a user's code, which a loop would take for the end of its rows.
-
-    It names the function of the user that polyhead called. Return None for any other error.
-    """
-    within = isinstance(error, RuntimeError) and str(error) == "generator raised StopIteration"
-    stop = error.__cause__ if within else error
-    if not isinstance(stop, StopIteration):
-        return None
-    frames = [frame for frame, _ in traceback.walk_tb(stop.__traceback__)]
-    ours = [
-        i for i, frame in enumerate(frames) if str(frame.f_globals.get("__name__", "")).startswith("polyhead")
-    ]
-    user_frame = frames[ours[-1] + 1 if ours and ours[-1] + 1 < len(frames) else -1]
-    name, owner = user_frame.f_code.co_name, user_frame.f_locals.get("self")
-    where = name if owner is None else f"{type(owner).__name__}.{name}"
-    expected = "rows, or an error that says why there are none"
-    fix = "An iterator had no more items: call next(iterator, None), or raise another error."
-    return DataError(Problem(where, expected, f"StopIteration ({line_of_user(stop)})", fix))
 
 
 def without_stop_iteration(function: Callable[P, R]) -> Callable[P, R]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from polyhead.errors import DataError, PolyheadError, Problem, shown
-from polyhead.foreign_errors import line_of_user, quoted_error
+from polyhead.foreign_errors import line_of_user, quoted_error, stop_iteration_error
 
-_PASSED = (PolyheadError, StopIteration, MemoryError)  # clear without the row, or handled elsewhere
+_PASSED = (PolyheadError, MemoryError)  # clear without the row
 
 
 def explain_errors(read: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,8 +24,8 @@ def explain_errors(read: Callable[..., Any]) -> Callable[..., Any]:
         except _PASSED:
             raise
         except Exception as error:  # a user's code may raise anything
-            if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
-                raise
+            if (stop := stop_iteration_error(error)) is not None:
+                raise stop from error
             again = functools.partial(read, source)
             raise _read_error(lambda rows: again(rows, *others, **options), source, ids, error) from error
 
