@@ -64,7 +64,7 @@ def test_a_path_that_ends_in_the_folder_is_taken(pets, train):
     assert len(ph.read_yolo(pets.home, "val")) == 1
 
 
-@pytest.mark.parametrize("path", ["/content/pets", "../datasets/pets", "."])
+@pytest.mark.parametrize("path", ["/content/pets", "../datasets/pets", "pets", "."])
 def test_the_folder_itself_by_its_name(pets, path):
     rows = ph.read_yolo(pets(f"path: {path}\ntrain: train/images"))
     assert rows.read([0])["file"] == ["train/images/train.gif"]

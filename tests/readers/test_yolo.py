@@ -462,7 +462,11 @@ class TestYaml:
         )
         found = message(lambda: written(f"path: {path}\ntrain: images\n{names}"))
         assert found.startswith(f"{written.file}, `path`: expected the name of a file under {written.root}")
-        assert found.endswith("Say read_yolo(root=...).")
+        assert found.endswith("Say read_yolo(root=...), the folder of the data set.")
+        assert message(lambda: written(f"path: b/c\ntrain: images\n{names}")) == (
+            f"{written.file}, `path`: expected a folder at {written.root / 'b/c'}, got none. "
+            "Say read_yolo(root=...), the folder of the data set."
+        )
         rows = written(f"path: {path}\ntrain: images\n{names}", root=written.root)
         assert column(rows, "labels") == [["dog"]]
 

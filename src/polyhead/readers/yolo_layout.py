@@ -113,10 +113,15 @@ def _here_or_in(home: Root, folder: Any) -> Any:
 
 def _base(folder: Root, path: Any, where: str) -> Path:
     """Return the folder that ``path`` in the data YAML refers to: its own folder, or a subfolder."""
-    inner = folder.inside(path) or folder.find(path, f"{where}, `path`", "Say read_yolo(root=...).")
+    where, fix = f"{where}, `path`", "Say read_yolo(root=...), the folder of the data set."
+    inner = folder.inside(path) or folder.find(path, where, fix)
     folder.findings.stop()
     assert inner is not None
-    return Path(inner)
+    if os.path.isdir(inner):
+        return Path(inner)
+    if inner == os.path.join(folder.path, os.path.basename(folder.path)):  # relative to its parent
+        return Path(folder.path)
+    raise DataError(Problem(where, f"a folder at {inner}", "none", fix, "folder"))
 
 
 def _yaml_in(folder: Path) -> Path | None:
