@@ -182,7 +182,12 @@ ENTITY = (
         (b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><annotation>&b;</annotation>', ENTITY),
         (b"", "expected XML, got no element found: line 1, column 0."),
         (b"<annotation>", "expected XML, got no element found: line 1, column 12."),
-        (b"<annotations/>", "expected an <annotation>, got <annotations>."),
+        (b"<a/>", "expected an <annotation>, got <a>."),
+        (
+            b"<annotations/>",
+            "expected an <annotation>, got <annotations>. This may be CVAT's own format: export it as PASCAL VOC or "
+            "COCO.",
+        ),
         (b'<?xml version="1.0" encoding="none"?><annotation/>', "expected XML, got unknown encoding"),
     ],
 )
@@ -190,6 +195,18 @@ def test_files_that_cannot_be_used(data, content, words):
     data(xml())
     (data.root / "Annotations" / "a.xml").write_bytes(content)
     assert message(data).startswith(f"{data.file}: {words}")
+
+
+def test_no_xml_at_all_is_an_error_unless_images_are_listed_or_have_masks(data):
+    data(xml())
+    (data.root / "Annotations" / "a.xml").unlink()
+    assert message(lambda: data(unannotated="empty")) == (
+        f"file {data.root / 'JPEGImages'}: expected at least one XML file, got none for any image. "
+        "Say read_voc(annotations=...), the folder of the XML files."
+    )
+    (data.root / "ImageSets/Main").mkdir(parents=True)
+    (data.root / "ImageSets/Main/test.txt").write_text("a\n")  # as the test part of VOC 2012
+    assert len(data(split="test", unannotated="missing")) == 1
 
 
 def test_mistakes_come_all_at_once(data):
@@ -236,7 +253,7 @@ def test_paths_of_another_computer_name_their_last_part(data, tag, name):
 
 
 def test_a_path_of_another_computer_may_name_another_image_than_its_own_xml_file(data):
-    data(None, None)
+    data(xml(), None)
     (data.root / "Annotations" / "a.xml").write_text(xml(thing(), file=r"D:\all\b.jpg"))
     rows = read_voc(data.root, unannotated="missing")
     assert column(rows, "file") == ["a.jpg", "b.jpg"]

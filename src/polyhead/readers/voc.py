@@ -137,13 +137,19 @@ def read_voc(
     columns = _voc_columns(
         objects, dropped, sizes, kept_entries, set(wanted), findings, difficult, one_based, unannotated
     )
+    masks = _masks(home, folders.images, kept_entries, findings)
+    if split is None and kept_entries and not masks and not any(entry.xml for entry in entries):
+        fix = "Say read_voc(annotations=...), the folder of the XML files."
+        expected = "at least one XML file"
+        findings.add("no-labels", place(file=folders.images.path), expected, "none for any image", fix)
+        findings.stop()
     return Images(
         {
             "image": [entry.image for entry in kept_entries],
             "file": [os.path.basename(entry.image) for entry in kept_entries],
             "size": sizes_of([size for _, size in sizes.values()]),
             **columns,
-            **_masks(home, folders.images, kept_entries, findings),
+            **masks,
         },
         findings.warn_and_report(place(file=home.path)),
         wanted,
