@@ -15,6 +15,7 @@ from polyhead.errors import DataError, Problem, as_path, listed, place, shown
 from polyhead.progress import shown_each
 from polyhead.readers.annotations import sizes_of
 from polyhead.readers.findings import Findings
+from polyhead.readers.other_formats import fix_for_json
 from polyhead.readers.paths import Files, Root, fix_for_path, similar_file
 
 
@@ -111,12 +112,12 @@ def content_of(path: Path) -> dict[str, Any]:
     expected = "a COCO object with the lists images, annotations and categories"
     if not isinstance(content, dict):
         fix = "A list of results has no images; give the annotations that they belong to."
-        fix = fix if isinstance(content, list) else ""
+        fix = fix_for_json(content) or (fix if isinstance(content, list) else "")
         raise DataError(Problem(where, expected, f"a {type(content).__name__}", fix, "form"))
     wrong = [n for n in ("images", "annotations", "categories") if not isinstance(content.get(n), list)]
     if wrong:
         found = ", ".join(f"{n}: {shown(content[n]) if n in content else 'absent'}" for n in wrong)
-        raise DataError(Problem(where, expected, found, code="form"))
+        raise DataError(Problem(where, expected, found, fix_for_json(content), "form"))
     return content
 
 

@@ -12,6 +12,7 @@ from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import DataError, Problem, listed, place, shown, similar
 from polyhead.readers.annotations import number_of
 from polyhead.readers.findings import SHOWN, Findings
+from polyhead.readers.other_formats import fix_for_xml
 from polyhead.readers.paths import Root, searched_folders
 
 IMAGES = ("jpegimages", "images", "image", "imgs", "img")
@@ -125,7 +126,7 @@ def parsed(path: str, findings: Findings) -> Element | None:
     else:
         if tree.tag == "annotation":
             return tree
-        findings.add("xml", where, "an <annotation>", f"<{tree.tag}>")
+        findings.add("xml", where, "an <annotation>", f"<{tree.tag}>", fix_for_xml(tree.tag))
     return None
 
 
