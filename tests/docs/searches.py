@@ -107,11 +107,17 @@ QUESTIONS = {
     ],
     "Images in a folder, labels in a CSV file": ["csv and images", "image file names in csv"],
     "Predict a folder of new images, and write a CSV file": ["predict folder of images to csv"],
-    "Images and metadata in one model: several inputs": [
+    "Images and metadata in one model, image pairs: several inputs": [
+        "image pairs",
         "image and metadata",
         "several inputs",
         "siamese",
         "GAN",
+    ],
+    "Several digits or letters in one image: captcha, license plate, OCR": [
+        "captcha",
+        "license plate",
+        "OCR",
     ],
     "zip of two generators, ImageDataGenerator for image and mask: the same augmentation": [
         "zip two generators",
@@ -186,6 +192,7 @@ QUESTIONS = {
     "Text as input with several heads: TextVectorization, a tokenizer, BERT": [
         "BERT",
         "text classification several heads",
+        "sentiment",
     ],
     "Variable-length sequences, ragged arrays: padding and masking": [
         "variable length sequences",
@@ -317,6 +324,22 @@ TOPICS = {
     "preview": "preview/",
     "visualize batches": "preview/",
     "common mistakes": "traps/",
+    "landmarks": "heads/",
+    "CheXpert": "guides/partial-labels/",
+    "x-ray": "guides/partial-labels/",
+    "3D": "guides/own-source/",
+    "Conv3D": "heads/",
+    "ordinal regression": "losses/",
+    "heteroscedastic": "losses/",
+    "negative log-likelihood": "losses/",
+    "npy files": "guides/own-source/",
+    "wav": "guides/own-source/",
+    "NIfTI": "guides/own-source/",
+    "UTKFace": "readers/",
+    "tabular": "guides/tables-with-words/",
+    "get_dummies": "guides/tables-with-words/",
+    "imputation": "guides/tables-with-words/",
+    "pos_weight": "guides/imbalance/",
     "command line": "command-line/",
 }
 """What people look for, and the page that is about it."""
