@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import polyhead as ph
-from polyhead.report.views import VIEWS
+from polyhead.report.drawn_views import VIEWS
 
 SIDE = 64
 TRUE = [[8.0, 8, 24, 24], [30, 10, 60, 50], [5, 5, 40, 60], [20, 20, 50, 50]]

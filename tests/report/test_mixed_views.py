@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import polyhead as ph
+from polyhead.report.drawn_views import VIEWS
 from polyhead.report.samples import Label
-from polyhead.report.views import VIEWS
 
 COUNTS = np.ones((), bool)
 CATS = ph.Categorical(["cat", "dog", "cow"], one_hot=True)
