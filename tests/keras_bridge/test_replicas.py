@@ -30,13 +30,25 @@ heads = {
     "yes": ph.Binary(class_weight="balanced", metrics=["accuracy"]),
     "total": ph.Regression(column="y", loss=keras.losses.MeanSquaredError(reduction="sum"), weight=0.01),
 }
+
+
+class Bias(keras.layers.Layer):
+    def build(self, shape):
+        self.bias = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x):
+        self.add_loss(keras.ops.mean(keras.ops.square(x * self.bias)))
+        return x + self.bias
+
+
 found = []
 for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
     for normalize in ("data", "batch"):
         with strategy.scope() if strategy else contextlib.nullcontext():
             feed = ph.Feed(data, inputs="x", heads=heads, batch_size=8)  # 8, 8, 6 rows
             inputs = keras.Input((2,), name="x")
-            dense = {name: keras.layers.Dense(1, kernel_initializer="zeros", name=name)(inputs) for name in heads}
+            new = lambda name: keras.layers.Dense(1, "linear", True, "zeros", activity_regularizer="l2", name=name)
+            dense = {name: new(name)(Bias()(inputs)) for name in heads}
             model = keras.Model(inputs, dense)
             ph.compile(model, feed, optimizer=keras.optimizers.SGD(0.1), normalize=normalize)
         logs = model.fit(feed, epochs=2, verbose=0).history

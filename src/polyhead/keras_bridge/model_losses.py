@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -86,9 +87,11 @@ class HeadLosses:
 
     Attributes:
         given: the compile arguments with which the model is saved.
+        model: returns the model in which they are installed, or None.
     """
 
     built = True
+    model: Callable[[], Any] = staticmethod(lambda: None)
 
     def __init__(
         self, paths: Mapping[str, Path], losses: Mapping[str, LabeledMean], weights: Mapping[str, float]
@@ -131,6 +134,7 @@ class HeadLosses:
         self._require_state()
         parts: list[Any] = []
         count, rows = replicas(), None
+        added = self._added() if count > 1 else []
         for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self.paths):
             self._masks[name] = keras_mask(pred)
             head = self.heads[name]
@@ -138,8 +142,19 @@ class HeadLosses:
             rows = rows if parts else ops.shape(pred)[0]
             head.count(step if count == 1 else step * count, total, weights, rows)
             parts.append(step if self.weights[name] == 1 else self.weights[name] * step)
+        for losses, own in added:
+            losses[:] = own
         self._rows = rows
         return sum(parts[1:], parts[0])
+
+    def _added(self) -> list[tuple[list[Any], list[Any]]]:
+        """Return the losses that each layer added in this step, such as those of ``add_loss``, with a copy.
+
+        The replicas of a TensorFlow strategy share the layers, and take turns whenever they sum over all of them: the
+        forward pass of the next replica then replaces what this one added.
+        """
+        layers: list[Any] = getattr(self.model(), "_flatten_layers", list)()
+        return [(layer._losses, list(layer._losses)) for layer in layers]
 
     def _require_state(self) -> None:
         """Raise if the variables are empty, as while Keras trains on JAX, and not in a ``StatelessScope`` either."""
@@ -219,6 +234,7 @@ def install(model: Any, losses: HeadLosses, metrics: Any) -> None:
     """
     from keras.src.utils.tracking import DotNotTrackScope
 
+    losses.model = weakref.ref(model)
     with DotNotTrackScope():
         model._compile_loss = losses
         model._loss_tracker = EpochLoss(losses)
