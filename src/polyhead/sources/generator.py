@@ -128,6 +128,11 @@ class Stream(OwnSource):
         fix = "Give an array or a table, or write one generator function for each part."
         raise DataError(Problem(where, "rows that can be read in any order", "those of a generator", fix))
 
+    def head(self, n: int = 5) -> Source:
+        generator = self._generator
+        length = len(range(generator.length)[:n])
+        return Stream(_Generator(generator.function, length, generator.names), self._names)
+
     def select(self, rows: Any) -> Source:
         self._refuse("select()")
 

@@ -102,8 +102,10 @@ class Source(ABC):
 
     def only(self, columns: Sequence[str]) -> Source:
         """Return the same rows with these columns only, so that the others need not be read."""
+        from polyhead.sources.some_columns import SomeColumns
+
         self._require(columns)
-        return _Columns(self, tuple(columns))
+        return SomeColumns(self, tuple(columns))
 
     # Views ---------------------------------------------------------------------------------------
 
@@ -125,6 +127,34 @@ class Source(ABC):
         from polyhead.sources.selection import selected_rows
 
         return Rows(self, selected_rows(self, rows))
+
+    def head(self, n: int = 5) -> Source:
+        """Select the first ``n`` rows, or all but the last ``-n``.
+
+        >>> import polyhead as ph
+        >>> ph.read_table({"x": np.arange(9)}).head(2).read([1, 0])["x"].tolist()
+        [1, 0]
+        """
+        return self.select(slice(0, n))
+
+    def to_pandas(self) -> Any:
+        """Read all rows into a pandas ``DataFrame``, which a feed takes as well; `head` limits it to some.
+
+        Columns are as in `read`: a column of arrays holds an array in each row, and images in files are paths. Its
+        index is that of the frame which the rows come from, otherwise the ids of the rows.
+
+        Raises:
+            PolyheadError: without pandas.
+
+        >>> import polyhead as ph
+        >>> ph.read_table({"x": [3, 5, 4], "kind": ["a", "b", "c"]}).select([2, 0]).to_pandas()
+           x kind
+        2  4    c
+        0  3    a
+        """
+        from polyhead.sources.pandas_frame import frame_of
+
+        return frame_of(self)
 
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
         """Return the ids that reports use for rows: the row numbers in the source that they were selected from.
@@ -336,35 +366,6 @@ class DerivedSource(OwnSource):
 
     def about(self, name: str) -> About:
         return self._source.about(name)
-
-
-class _Columns(DerivedSource):
-    """A source with some of its columns."""
-
-    def __init__(self, source: Source, columns: tuple[str, ...]) -> None:
-        super().__init__(source)
-        self._names = columns
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._names
-
-    def column(self, name: str) -> Values | None:
-        self._require([name])
-        return self._source.column(name)
-
-    def only(self, columns: Sequence[str]) -> Source:
-        self._require(columns)
-        return self._source.only(columns)
-
-    def first_rows(self, name: str, rows: int = 32) -> Values:
-        self._require([name])
-        if isinstance(self._source, OwnSource):  # which may leave out rows that cannot be read
-            return self._source.first_rows(name, rows)
-        return super().first_rows(name, rows)
-
-    def coded(self, ids: np.ndarray) -> dict[str, Values]:
-        return columns_of(self._source, checked_rows(self._source, ids), self._names)
 
 
 def columns_of(source: Source, rows: dict[str, Values], names: Sequence[str]) -> dict[str, Values]:
