@@ -15,6 +15,7 @@ from polyhead.columns.frames import family_of, index_of
 from polyhead.columns.lazy import Late, Stored
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, counted, listed, shown, similar
+from polyhead.kinds.lists_as_text import reads_as_number
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source, names_in
 
@@ -160,7 +161,10 @@ def _table(opened: Opened, wanted: list[str] | None, least: int = 1, path: Path 
     twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         text = ", ".join(f"`{name}` {counts[name]} times" for name in twice)
-        raise DataError(Problem(opened.where, "columns with different names", text, "Rename the columns."))
+        fix = "Rename the columns."
+        if path is not None and all(map(reads_as_number, twice)):
+            fix = "If the first line has values, not names, pass the frame from pandas.read_csv(path, header=None)."
+        raise DataError(Problem(opened.where, "columns with different names", text, fix))
     if wanted is None:
         wanted = [name for name in names if not _INDEX.fullmatch(name)]
     if not wanted:
