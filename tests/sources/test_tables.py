@@ -863,7 +863,8 @@ def test_columns_of_one_name(tmp_path):
     )
     (tmp_path / "a.csv").write_text("5,0,0\n4,0,1\n")
     assert message(lambda: read_table(tmp_path / "a.csv")).endswith(
-        "got `0` 2 times. If the first line has values, not names, pass the frame from pandas.read_csv(path, header=None)."
+        "got `0` 2 times. If the first line has values, not names, pass the frame from "
+        "pandas.read_csv(path, header=None)."
     )
     assert len(read_table(pd.read_csv(tmp_path / "a.csv", header=None))) == 2
     frame = pd.DataFrame([[1, 2, 3]], columns=[1, "1", "x"])
