@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyhead.columns.as_column import as_column
-from polyhead.columns.values import Coded, EvenRows, from_list, join, plain_rows, scatter, take, unmasked
+from polyhead.columns.values import (
+    Coded,
+    EvenRows,
+    from_list,
+    join,
+    plain_rows,
+    scatter,
+    take,
+    unmasked,
+    with_gaps,
+)
 from polyhead.errors import DataError
 
 CODES = Coded(np.array([1, 0, -1, 1], np.int32), ["cat", "dog"])
@@ -161,6 +171,12 @@ def test_masked_numbers_are_nan(data, dtype, want):
     found = unmasked(np.ma.array(data, mask=MASK))
     assert found.dtype == dtype
     assert [None if v != v else v for v in found.tolist()] == want
+
+
+def test_a_gap_among_rows_of_nothing_is_none():
+    rows = with_gaps(np.zeros((2, 0, 4)), np.array([True, False]))
+    assert rows[0] is None
+    assert rows[1].shape == (0, 4)
 
 
 def test_masked_others():

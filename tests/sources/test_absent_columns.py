@@ -314,3 +314,14 @@ def test_an_error_counts_sources_without_rows_and_does_not_depend_on_their_order
     sources = [Arrays({"y": COLUMNS[name]}) for name in (first, second)]
     with pytest.raises(DataError, match=r"as in source 1, got \(.*\) in source 2"):
         none.concat(*sources, lacking, join="outer")
+
+
+@pytest.mark.parametrize(
+    "joined", [lambda a, b: a.concat(b, join="outer"), lambda a, b: b.concat(a, join="outer")]
+)
+def test_images_without_objects_do_not_make_others_annotated(joined):
+    empty = ph.read_table({"x": [0.0, 0.0], "box": np.zeros((2, 0, 4))})
+    source = joined(empty, ph.read_table({"x": [1.0, 1.0, 1.0]}))
+    heads = {"there": ph.Binary(each="box", column="box"), "box": ph.Boxes(1)}
+    x, _, weights = ph.Feed(source, inputs="x", heads=heads).peek()
+    assert (weights["there"][:, 0] == (x["x"][:, 0] == 0)).all()

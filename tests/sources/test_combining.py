@@ -606,3 +606,15 @@ def test_integers_too_large_for_an_input_are_no_floats(ids):
         ph.DataError, match=r"input `id`, row 0: expected a whole number that fits int32, got"
     ):
         ph.Feed({"id": ids, "y": [0, 1]}, inputs="id", heads={"y": ph.Binary()}).peek()
+
+
+def test_labels_of_an_array_may_be_missing_in_a_source_of_lists():
+    class Lists(Disk):
+        def read(self, ids):
+            return {"x": ids * 1.0, "y": [None if i == 2 else int(i % 2) for i in ids]}
+
+    source = Arrays({"x": np.arange(4.0), "y": np.array([0, 1, 1, 0])}).concat(Lists(4))
+    feed = ph.Feed(source, inputs="x", heads={"y": ph.Binary()}, batch_size=8)
+    _, y, weights = feed.peek()
+    assert y["y"][:, 0].tolist() == [0, 1, 1, 0, 0, 1, 0, 1]
+    assert weights["y"].ravel().tolist() == [1, 1, 1, 1, 1, 1, 0, 1]

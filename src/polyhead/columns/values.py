@@ -323,7 +323,9 @@ def with_gaps(values: Values, gone: np.ndarray) -> Values:
     """
     if isinstance(values, Coded):
         return Coded(np.where(gone, np.int32(-1), values.codes), values.categories, values.ordered)
-    if not isinstance(values, np.ndarray):
+    if not isinstance(values, np.ndarray) or (
+        0 in values.shape[1:] and gone.ndim == 1
+    ):  # of no numbers, none is NaN
         return [None if g else value for g, value in zip(gone.tolist(), values, strict=True)]
     kind = values.dtype.kind
     if kind in "US" and values.ndim == 1:

@@ -43,7 +43,9 @@ class Form:
         numbers = bool(arrays) and len(arrays) == len(pieces)
         images = any(array.ndim > 2 for array in arrays)
         self._listed = images and not one_scale(array.dtype for array in arrays)
-        if gaps and (not numbers or (images and all(a.dtype in (np.uint8, np.bool_) for a in arrays))):
+        bytes_ = images and all(array.dtype in (np.uint8, np.bool_) for array in arrays)
+        empty = any(0 in array.shape[1:] for array in arrays)  # such rows have no place for NaN
+        if not numbers or (gaps and (bytes_ or empty)):
             self._listed = True  # an array of integers would mean that no row is missing
         _check_alike(name, firsts, pieces, any_size=gaps and self._listed)
         self._dtype = _joined_dtype(arrays, gaps) if numbers and not self._listed else None
