@@ -308,10 +308,21 @@ def test_images_that_are_not_what_was_said(column, kind, words):
             "Say both Image(height, width): they are resized to it.",
         ),
         (
-            (2, 8, 9),
+            (2, 8, 9, 4),
             Image(16, 16, 3),
-            "head `h`: expected images of 16 x 16 x 3, got 8 x 9 x 1. Take gray three times: np.dstack([image] * 3). "
+            "head `h`: expected images of 16 x 16 x 3, got 8 x 9 x 4. Leave alpha out: images[..., :3]. "
             "Or declare the channels they have.",
+        ),
+        (
+            (2, 8, 9),
+            Image(channels=3),
+            "head `h`: expected images of any x any x 3, got 8 x 9 x 1. "
+            "Say both Image(height, width): they are resized to it.",
+        ),
+        (
+            (2, 8, 9, 3),
+            Image(8, 9, 1),
+            "head `h`: expected images of 8 x 9 x 1, got 8 x 9 x 3. Declare the channels they have.",
         ),
         (
             (2, 5, 8, 9),

@@ -533,7 +533,7 @@ def test_a_file_that_cannot_be_read_can_be_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((9, 9), "(9, 9, 1). Take gray three times: np.dstack([image] * 3)."),
+        ((9, 9, 2), "(9, 9, 2)."),
         ((9, 9, 4), "(9, 9, 4). Leave alpha out: image[..., :3]."),
         ((3, 9, 9), "(3, 9, 9). If channels come first, give image.transpose(1, 2, 0)."),
     ],
@@ -544,6 +544,23 @@ def test_an_array_of_other_channels_in_a_list(shape, words):
     with pytest.raises(ph.DataError) as error:
         ph.Feed(data, inputs={"image": ph.Image(8, 8)}, heads={"y": ph.Binary()}).peek()
     assert str(error.value) == f"input `image`, row 1: expected 3 channels, got shape {words}"
+
+
+@pytest.mark.parametrize("options", [{}, {"range": (0, 255)}, {"dtype": "uint8"}])
+@pytest.mark.parametrize(
+    "form", [np.asarray, list, lambda gray: gray[..., None], lambda gray: [SHOWN, *gray[1:]]]
+)
+def test_gray_arrays_become_colors_as_gray_files_do(form, options, tmp_path):
+    gray = np.random.default_rng(0).integers(0, 256, (3, HIGH, WIDE), np.uint8)
+    data = {"image": form(gray), "y": [0, 1, 1]}
+    inputs, heads = {"image": ph.Image(HIGH, WIDE, 3, **options)}, {"y": ph.Binary()}
+    feed = ph.Feed(data, inputs=inputs, heads=heads, batch_size=3)
+    found = feed.peek()[0]["image"][1:]
+    top = 1 if options.get("dtype") == "uint8" else 255
+    np.testing.assert_allclose(found * np.float32(top), np.stack([gray[1:]] * 3, 3), atol=1e-4)
+    ph.pack(feed, tmp_path / "store")
+    stored = ph.Feed(ph.open_store(tmp_path / "store"), inputs=inputs, heads=heads, batch_size=3)
+    np.testing.assert_allclose(stored.peek()[0]["image"][1:], found, atol=1e-6)
 
 
 def test_rows_of_which_no_label_can_be_read_are_named_by_their_ids():

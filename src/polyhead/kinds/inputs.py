@@ -140,18 +140,20 @@ class Image(Input):
             return self.fixed(channels=self.channels or 3, late=True, files=files)
         height, width, channels = shape = self._pixels(values).shape[1:]
         possible = _CHANNELS if self.channels is None else (*_CHANNELS, self.channels)
-        fits = channels in possible and self.channels in (None, channels)
+        gray = (channels, self.channels) == (1, 3)  # becomes RGB, as in files
+        fits = channels in possible and (gray or self.channels in (None, channels))
         if self.height and self.width and fits:
-            return self.fixed(channels=channels, late=(height, width) != (self.height, self.width))
+            late = gray or (height, width) != (self.height, self.width)
+            return self.fixed(channels=self.channels or channels, late=late)
         found = " x ".join(map(str, shape))
         declared = (self.height, self.width, self.channels)
         if any(side not in (None, pixels) for side, pixels in zip(declared, shape, strict=True)):
             if height in possible and channels not in possible:
                 fix = "These are channels first: give images.transpose(0, 2, 3, 1)."
-            elif self.channels not in (None, channels):
-                convert = CHANNELS_FIX.get((channels, self.channels))
-                fix = f"{convert} Or declare" if convert else "Declare"
-                fix += " the channels they have."
+            elif not fits:
+                fix = "Declare the channels they have."
+                if (channels, self.channels) == (4, 3):
+                    fix = "Leave alpha out: images[..., :3]. Or declare the channels they have."
             else:
                 fix = "Say both Image(height, width): they are resized to it."
             expected = " x ".join("any" if side is None else str(side) for side in declared)
@@ -277,11 +279,6 @@ def _size_fix(argument: Any) -> str:
 
 
 _CHANNELS = (1, 3, 4)
-CHANNELS_FIX: dict[Any, str] = {
-    (1, 3): "Take gray three times: np.dstack([image] * 3).",
-    (4, 3): "Leave alpha out: image[..., :3].",
-}
-"""The advice for an array, by the channels that it has and those of the input."""
 
 _FITS = ("stretch", "contain", "cover")
 

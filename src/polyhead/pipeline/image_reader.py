@@ -15,7 +15,6 @@ from polyhead.columns.values import Values
 from polyhead.errors import BadValue, DataError, Problem, place, shown, warn
 from polyhead.images.encoded import DAMAGED, header_of, read_file
 from polyhead.kinds import Image
-from polyhead.kinds.inputs import CHANNELS_FIX
 from polyhead.kinds.missing import is_missing
 
 
@@ -150,8 +149,11 @@ class ImageReader:
             if kind.range is not None:
                 value = replace(value, pixels=_scaled_by_range(kind, name, value.pixels, row, deep))
             return value
+        if (value.shape[2], kind.channels) == (1, 3):
+            value = np.repeat(value, 3, 2)
         if value.shape[2] != kind.channels:
-            found, fix = f"shape {value.shape}", CHANNELS_FIX.get((value.shape[2], kind.channels), "")
+            alpha = (value.shape[2], kind.channels) == (4, 3)
+            found, fix = f"shape {value.shape}", "Leave alpha out: image[..., :3]." if alpha else ""
             if value.shape[0] == kind.channels:
                 fix = "If channels come first, give image.transpose(1, 2, 0)."
             raise DataError(Problem(place(input=name, row=row), f"{kind.channels} channels", found, fix))
