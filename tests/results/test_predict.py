@@ -494,13 +494,16 @@ def test_the_line_that_an_unreadable_image_names_runs(tmp_path, column, form):
     assert list(found["file"]) == [path for path in paths if path != paths[2]]
 
 
-def test_one_gray_image_is_an_array_of_two_axes():
-    feed = ph.Feed({"image": np.zeros((2, 6, 6), np.uint8)}, inputs={"image": ph.Image(6, 6, 1)}, heads={})
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_gray_image_is_an_array_of_two_axes(channels):
+    feed = ph.Feed(
+        {"image": np.zeros((2, 6, 6), np.uint8)}, inputs={"image": ph.Image(6, 6, channels)}, heads={}
+    )
     declaration = ph.Declaration(feed.inputs, {"y": ph.Binary()})
     model = Fixed({"y": np.ones(1)})
     for one in (np.zeros((6, 6), np.uint8), np.zeros((6, 6, 1), np.uint8)):
         assert len(ph.predict(model, one, declaration=declaration)) == 1
-    assert len(ph.predict(model, np.zeros((3, 6, 6), np.uint8), declaration=declaration)) == 3
+    assert len(ph.predict(model, np.zeros((4, 6, 6), np.uint8), declaration=declaration)) == 4
 
 
 def test_ids_for_other_rows_than_there_are():

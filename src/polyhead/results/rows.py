@@ -134,8 +134,8 @@ def _is_one(value: Any, kind: Input, shared: bool = False) -> bool:
 
 
 def _is_image(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
-    gray = len(shape) == 2 and expected[-1] == 1
-    return gray or (len(shape) == 3 and shape[-1] == expected[-1] and shape[-1] in (1, 3, 4))
+    possible = (1, 3) if expected[-1] == 3 else {expected[-1]} & {1, 4}  # gray becomes RGB
+    return 1 in possible if len(shape) == 2 else len(shape) == 3 and shape[-1] in possible
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
