@@ -334,6 +334,12 @@ def test_an_image_of_another_form_is_told_with_what_to_do(function, words):
     assert str(error.value) == start + words
 
 
+def test_floats_beyond_1_by_rounding_are_clipped():
+    image = np.ones((2, 2, 3), np.float32)
+    brighter = Apply(lambda image: np.nextafter(image, np.float32(2)))
+    assert (brighter.run(0, {"image": image})["image"] == 1).all()
+
+
 @pytest.mark.parametrize(
     ("function", "found"),
     [

@@ -13,6 +13,7 @@ import numpy as np
 from polyhead.augment import albumentations
 from polyhead.augment.albumentations import TARGETS
 from polyhead.augment.augmentation import Augmentation
+from polyhead.columns.image_values import ROUNDING
 from polyhead.errors import ContractError, DataError, PolyheadError, Problem, counted, shown
 from polyhead.foreign_errors import line_of_user, quoted_error
 
@@ -202,9 +203,9 @@ class Apply(Augmentation):
         return result | {name: self._in_range(name, targets[name], result[name]) for name in images}
 
     def _in_range(self, name: str, before: np.ndarray, returned: np.ndarray) -> np.ndarray:
-        """Clip floats that are slightly outside 0–1 in an image that was moved; raise for others outside."""
+        """Clip floats outside 0–1 by rounding or, in an image that was moved, slightly; raise for others outside."""
         beyond = _beyond(returned)
-        if 0 < beyond < OVERSHOT and not self.photometric_only:
+        if 0 < beyond < (ROUNDING if self.photometric_only else OVERSHOT):
             return np.clip(returned, 0, 1)
         if beyond > 0 >= _beyond(before):  # else the image itself is reported when it is encoded
             fix = self._scaling_fix("Cut off what is beyond, np.clip(image, 0, 1), or leave scaling out")
