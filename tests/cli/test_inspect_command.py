@@ -462,6 +462,11 @@ def breaks(): raise ValueError("no luck")
             2,
             "nowhere.csv: no such file. Give the path of a table or a folder of images, or file.py:name.",
         ),
+        (
+            "",
+            2,
+            "'': no such file. Give the path of a table",
+        ),  # an empty variable of the shell, not this folder
         ("file.py", 2, "file.py: name an object of the file, as"),
         ("other.py:x", 2, "other.py: no such file."),
         ("file.py:colums", 2, "it does not define `colums`. Did you mean `columns`?"),
@@ -480,7 +485,7 @@ def test_mistakes_are_one_clear_line(tmp_path, argument, code, words):
     (tmp_path / "file.py").write_text(FILE)
     (tmp_path / "broken.py").write_text("1 / 0\n")
     (tmp_path / "text.parquet").write_text("no parquet\n")
-    result = inspect(tmp_path / argument)
+    result = inspect(tmp_path / argument if argument else "")
     assert result.exit_code == code, result.output
     assert words in result.output
     assert len(result.output.splitlines()) == 1

@@ -1,5 +1,6 @@
 """``polyhead predict``."""
 
+import shutil
 from functools import partial
 
 import keras
@@ -54,6 +55,9 @@ def test_all_that_is_wrong_with_the_arguments_is_said_at_once(saved, tmp_path):
     folder, _ = saved
     model, rows, out = folder / "m.keras", folder / "rows.parquet", tmp_path / "o.csv"
     (tmp_path / "mine.py").write_text("rows = {'a': [1.0], 'b': [2.0]}\nrenamed = {'a': [1.0], 'c': [2.0]}\n")
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    shutil.copy(rows, parts)
     plain = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     plain.save(tmp_path / "plain.keras")
     lost, broken = tmp_path / "no" / "o.txt", tmp_path / "broken.keras"
@@ -61,7 +65,13 @@ def test_all_that_is_wrong_with_the_arguments_is_said_at_once(saved, tmp_path):
     columns = "The columns are a, b, kind, name."
     for arguments, code, said in (
         ((model, tmp_path / "no.csv", "-o", out), 2, [f"{tmp_path / 'no.csv'}: no such file."]),
+        ((model, "", "-o", out), 2, ["'': no such file."]),
         ((model, rows, "-o", rows), 2, [f"{rows}: this is the data: name another file to write."]),
+        (
+            (model, parts, "-o", parts / "o.parquet"),  # the next command would read it as rows
+            2,
+            [f"{parts / 'o.parquet'}: this is the data: name another file to write."],
+        ),
         (
             (tmp_path / "no.keras", "no.csv", tmp_path / "no.py:rows", "-o", lost),
             2,

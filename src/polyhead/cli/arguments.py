@@ -19,7 +19,7 @@ from polyhead.cli.loaded_data import LoadedData
 from polyhead.cli.messages import WRONG_DATA, WRONG_USE, check_all, fail
 from polyhead.cli.other_files import opened_other
 from polyhead.doctor.feed_code import as_literal
-from polyhead.errors import DataError, PolyheadError, hints, listed, similar
+from polyhead.errors import DataError, PolyheadError, hints, listed, shown, similar
 from polyhead.feed import Feed
 from polyhead.foreign_errors import quoted_error
 from polyhead.migrating.slicing import as_script
@@ -45,15 +45,22 @@ NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>.*)")
 
 def load_data(text: str) -> LoadedData:
     """Load the data that an argument names: a table, a folder of images, or an object of a Python file."""
-    return _from_file(text) if NAMED.fullmatch(text) else _from_path(Path(text))
+    return _from_file(text) if NAMED.fullmatch(text) else _from_path(require_path(text))
+
+
+def require_path(text: str) -> Path:
+    """Return the path of a file or folder; end the command if there is none, as for an empty text."""
+    path = Path(text)
+    if path.suffix == ".py":
+        require_named(path)
+    if not text or not path.exists():
+        fix = "Give the path of a table or a folder of images, or file.py:name."
+        name, near = (text, similar_file(path)) if text else (shown(text), "")
+        fail(hints(f"{name}: no such file.", near, fix), WRONG_USE)
+    return path
 
 
 def _from_path(path: Path) -> LoadedData:
-    if path.suffix == ".py":
-        require_named(path)
-    if not path.exists():
-        fix = "Give the path of a table or a folder of images, or file.py:name."
-        fail(hints(f"{path}: no such file.", similar_file(path), fix), WRONG_USE)
     if is_store(path):
         return LoadedData(as_source(path), f"ph.open_store({as_literal(path)})")
     loaded = opened_images(path) or opened_other(path)

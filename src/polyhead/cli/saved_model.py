@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from polyhead.cli.arguments import NAMED, load_saved_model, load_value, require_file, require_named
+from polyhead.cli.arguments import NAMED, load_saved_model, load_value, require_file, require_path
 from polyhead.cli.messages import WRONG_USE, check_all, fail, reporting
 from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import ContractError, Problem, hints, listed, similar
 from polyhead.feed import Feed
 from polyhead.readers.as_source import as_source
 from polyhead.sources.source import Source
+from polyhead.sources.table_files import parquet_files
 from polyhead.sources.tables import is_table
 from polyhead.store.files import is_store
 
@@ -43,13 +44,22 @@ def require_arguments(model: Path, data: list[str], *others: Callable[[], Any]) 
 def require_output(output: Path, formats: tuple[str, ...], data: Sequence[str]) -> None:
     """End the command unless the file to write has a known ending, is not a file of the data, and its folder exists."""
     messages = []
-    if output.is_file() and any(Path(file).is_file() and output.samefile(file) for file in data):
+    if any(_is_read_with(output, Path(path)) for path in data):
         messages.append(f"{output}: this is the data: name another file to write.")
     if output.suffix.lower() not in formats:
         messages.append(f"{output}: name a file that ends in {', '.join(formats)}.")
     if not output.parent.is_dir():
         messages.append(f"{output}: its folder does not exist.")
     check_all(*(partial(fail, message, WRONG_USE) for message in messages))
+
+
+def _is_read_with(output: Path, data: Path) -> bool:
+    """Return whether a file to write is the data, or would be read as a part of its folder of Parquet files."""
+    if not data.is_dir():
+        return output.is_file() and data.is_file() and output.samefile(data)
+    output, folder = output.resolve(), data.resolve()
+    is_inside = output.suffix.lower() == ".parquet" and output.is_relative_to(folder)
+    return is_inside and any(Path(file) != output for file in parquet_files(folder))
 
 
 def load_model_and_rows(
@@ -85,10 +95,8 @@ def _require_data(text: str) -> None:
     named = NAMED.fullmatch(text)
     if named is not None:
         require_file(Path(named["file"]))
-    elif text.endswith(".py"):
-        require_named(Path(text))
-    elif not Path(text).exists():
-        fail(f"{text}: no such file.", WRONG_USE)
+    else:
+        require_path(text)
 
 
 def _are_images(data: list[str]) -> bool:

@@ -176,12 +176,17 @@ def _parquet_column(path: Path, name: str) -> Any:
         return pds.dataset(path, format="parquet").to_table(columns={name: pc.field(name)}).column(0)
 
 
-def _open_folder(path: Path, where: str) -> Opened:
-    files = sorted(
+def parquet_files(folder: Path) -> list[str]:
+    """The paths of the Parquet files in a folder and its subfolders that are read as one table."""
+    return sorted(
         str(p)
-        for p in path.rglob("*")
+        for p in folder.rglob("*")
         if p.suffix.lower() in (".parquet", ".pq") and not p.name.startswith((".", "_")) and p.is_file()
     )
+
+
+def _open_folder(path: Path, where: str) -> Opened:
+    files = parquet_files(path)
     if not files:
         names = [name for _, _, names in os.walk(path) for name in names]
         tables = sorted(name for name in names if _OTHER_TABLES & set(Path(name.lower()).suffixes))
