@@ -630,6 +630,7 @@ def test_rows_are_looked_at_in_the_first_whole_epoch_and_not_again(monkeypatch):
         ("batch", "Say ph.Feed(batch_size=...)."),
         ("repeat", "A feed starts again in each epoch."),
         ("prefetch", "A feed prepares batches ahead by itself."),
+        ("class_names", "The names of the classes, in the order of their ids: feed.heads[name].names."),
         ("class_indices", "The names of the classes, in the order of their ids: feed.heads[name].names."),
     ],
 )

@@ -777,13 +777,19 @@ def test_validation_with_other_classes_than_training():
     feed = ph.Feed(rows(["a", "b", "c"]), inputs="x", heads={"kind": ph.Categorical()})
     model = build(feed, {"kind": dense(3, "softmax")})
     ph.compile(model, feed, optimizer="sgd")
-    other = ph.Feed(rows(["a", "c", "d"]), inputs="x", heads={"kind": ph.Categorical()})
-    with pytest.raises(ph.ContractError) as error:
-        model.evaluate(other, verbose=0)
-    assert str(error.value) == (
-        "head `kind`: expected the classes that the model was compiled for, ['a', 'b', 'c'], got ['a', 'c', 'd']. "
-        "Ids would mean other classes: say train.on(rows), or give the heads of the other feed, train.heads."
-    )
+    for names in (["a", "a", "c"], ["a", "c", "d"]):
+        other = ph.Feed(rows(names), inputs="x", heads={"kind": ph.Categorical()})
+        with pytest.raises(ph.ContractError) as error:
+            model.evaluate(other, verbose=0)
+        assert str(error.value) == (
+            "head `kind`: expected the classes that the model was compiled for, ['a', 'b', 'c'], got "
+            f"{sorted(set(names))}. "
+            "Ids would mean other classes: say train.on(rows), or give the heads of the other feed, train.heads."
+        )
+    numbers = ph.Feed({"x": DATA["x"], "kind": ROW * 1.0}, inputs="x", heads={"kind": ph.Regression()})
+    assert [problem.code for problem in numbers.check(model).errors if "compiled" in problem.expected] == [
+        "other-meaning"
+    ]
     model.evaluate(feed.on(rows(["c", "b", "a"])), verbose=0)
     ph.compile(model, other, optimizer="sgd")  # for other classes from now on
     model.evaluate(other, verbose=0)

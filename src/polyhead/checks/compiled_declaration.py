@@ -80,7 +80,7 @@ def other_meaning(model: Any, inputs: Mapping[str, Input], heads: Mapping[str, H
 
 
 def _other_classes(where: str, known: tuple[Any, ...], found: tuple[Any, ...]) -> Iterator[Problem]:
-    if known != found and len(known) == len(found):
+    if known != found and known and found:
         expected = f"the classes that the model was compiled for, {shown(list(known))}"
         fix = "Ids would mean other classes: say train.on(rows), or give the heads of the other feed, train.heads."
         yield Problem(where, expected, shown(list(found)), fix, "other-classes")

@@ -79,7 +79,10 @@ def check(model: Any, declared: Declared, rows: InspectedRows, compiled: bool = 
     for name, statistics in rows.labels.items():
         problems += check_labels(name, declared.heads[name], statistics, declared.shuffled, size)
     if compiled:
-        problems += other_meaning(model, declared.inputs, declared.heads)
+        others = list(other_meaning(model, declared.inputs, declared.heads))
+        learned_anew = {problem.place for problem in others if problem.code == "other-classes"}
+        # the layer has the right number of units, the feed other classes
+        problems = [one for one in problems if one.code != "shape" or one.place not in learned_anew] + others
         problems += without_effect(model, declared.heads)
         if (known := head_losses(model)) is not None:
             problems += losses_too_coarse(known.losses, declared.heads, declared.weighted, declared.fine)

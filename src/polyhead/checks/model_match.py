@@ -280,7 +280,7 @@ def _shape_problem(word: str, name: str, tensor: ModelTensor, wanted: tuple[int,
     if len(wanted) == 3 and fits((*wanted[1:], wanted[0]), tensor.shape):
         fix = "These are channels first: give array.transpose(0, 2, 3, 1)."
     found = f"`{tensor.names[0] if tensor.names else tensor.path}` of shape {tensor.shape}"
-    return Problem(_declared_at(word, name), f"an {side} of shape {wanted}", found, fix)
+    return Problem(_declared_at(word, name), f"an {side} of shape {wanted}", found, fix, "shape")
 
 
 def _shape_fix(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> str:

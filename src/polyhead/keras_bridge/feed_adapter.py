@@ -30,6 +30,7 @@ _INSTEAD = {
     "batch": "Say ph.Feed(batch_size=...).",
     "repeat": "A feed starts again in each epoch.",
     "prefetch": "A feed prepares batches ahead by itself.",
+    "class_names": "The names of the classes, in the order of their ids: feed.heads[name].names.",
     "class_indices": "The names of the classes, in the order of their ids: feed.heads[name].names.",
     "map": "Change the columns before they are fed, or say augment=[ph.Apply(function)] for images.",
 }
