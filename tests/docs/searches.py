@@ -327,7 +327,7 @@ TOPICS = {
     "landmarks": "heads/",
     "CheXpert": "guides/partial-labels/",
     "x-ray": "guides/partial-labels/",
-    "3D": "guides/own-source/",
+    "3D": "heads/",
     "Conv3D": "heads/",
     "ordinal regression": "losses/",
     "heteroscedastic": "losses/",
