@@ -15,7 +15,7 @@ from polyhead.columns.frames import family_of, index_of
 from polyhead.columns.lazy import Late, Stored
 from polyhead.columns.values import Values
 from polyhead.errors import DataError, Problem, counted, listed, shown, similar
-from polyhead.kinds.lists_as_text import reads_as_number
+from polyhead.kinds.value_advice import reads_as_number
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source, names_in
 
