@@ -251,6 +251,7 @@ TOPICS = {
     "DICOM": "images/",
     "images of different sizes": "images/",
     "out of memory": "guides/bigger-than-memory/",
+    "MemoryError": "guides/bigger-than-memory/",
     "GPU utilization": "profile/",
     "pandas DataFrame": "sources/",
     "mean IoU": "evaluating/",
