@@ -7,7 +7,9 @@ import hashlib
 import json
 import operator
 import pickle
+import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -387,6 +389,21 @@ def test_on_keeps_a_shard_that_was_said():
     assert feed.on(columns(), shard="auto").shard == (0, 1)
     seen = [b.ids for rank in range(3) for b in make(shard=(rank, 3)).on(columns()).batches()]
     assert sorted(np.concatenate(seen).tolist()) == list(range(ROWS))
+
+
+@pytest.mark.parametrize(("module", "evaluated"), [("torch.distributed", (0, 1)), ("jax", (1, 2))])
+def test_processes_of_pytorch_evaluate_all_rows(monkeypatch, module, evaluated):
+    states = dict.fromkeys(("is_available", "is_initialized"), lambda: module == "torch.distributed")
+    ranks = {"get_rank": lambda: 1, "get_world_size": lambda: 2}
+    monkeypatch.setitem(sys.modules, "torch.distributed", SimpleNamespace(**states, **ranks))
+    met = SimpleNamespace(is_initialized=lambda: True)
+    jax = SimpleNamespace(distributed=met, process_index=lambda: 1, process_count=lambda: 2)
+    monkeypatch.setitem(sys.modules, "jax", jax)
+    feed = make(shuffle=True)
+    assert feed.shard == (1, 2)
+    for rows in (feed, feed.on(columns())):
+        assert rows._iterator.orders["evaluate"].shard == evaluated
+    assert feed.on(columns(), shard=(0, 2))._iterator.orders["evaluate"].shard == (0, 2)
 
 
 def test_threads_end_with_the_feed():

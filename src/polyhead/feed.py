@@ -21,7 +21,7 @@ from polyhead.kinds.declaration import Declaration
 from polyhead.notebook import feed_html
 from polyhead.order import Order
 from polyhead.order.block_shuffle import plan
-from polyhead.order.epochs import checked_shard, this_shard
+from polyhead.order.epochs import checked_shard, evaluated_shard, this_shard
 from polyhead.pipeline import Assembler, Batch, feed_arguments
 from polyhead.pipeline.saved_state import Identity
 from polyhead.profiling import Speed
@@ -54,7 +54,8 @@ class Feed(FeedAdapter):
             many pay off. The batches are the same.
         drop_remainder: leave out a smaller last batch.
         shard: ``(rank, count)``, this process's part; ``"auto"`` asks ``torch.distributed`` or JAX, if they are set
-            up. With ``(0, 1)``, each process gets all rows, to train its own model.
+            up. With ``(0, 1)``, each process gets all rows, to train its own model. With ``"auto"`` on PyTorch, each
+            process evaluates all rows, also as ``validation_data``.
         warn_if_slow: ``fit`` prints one line to stderr if it waits for data for more than a fifth of its first
             seconds; not with ``verbose=0``.
         cache: a folder for decoded images: the first epoch decodes, later ones read, in this run and in others with
@@ -126,7 +127,8 @@ class Feed(FeedAdapter):
         blocks = plan(self._assembler.row_bytes, chunk_rows) if isinstance(shuffle, str) else None
         ordering = self.shuffle, self.seed, self.drop_remainder, self.shard, blocks
         order = Order(len(self.source), self.batch_size, *ordering)
-        self._iterator = FeedIterator(self._assembler, order, workers)
+        evaluated = evaluated_shard() if isinstance(self._shard, str) else self._shard
+        self._iterator = FeedIterator(self._assembler, order, workers, evaluated)
         self._identity = Identity(self._assembler, self.source, order)
         self.workers = workers
         self._bound: Structure | None = None

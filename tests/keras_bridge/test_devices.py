@@ -61,7 +61,8 @@ try:
 except ph.ContractError as error:
     found["error"] = str(error)
 found["same"] = weights(model) == before
-found["evaluated"] = model.evaluate(feed, verbose=0, return_dict=True)["loss"] > 0
+found["evaluated"] = model.evaluate(feed, verbose=0, return_dict=True)["loss"]
+found["all"] = model.evaluate(feed.on(rows, shard=(0, 1)), verbose=0, return_dict=True)["loss"]
 found["predicted"] = len(model.predict(feed, verbose=0)["y"])
 alone, model = make(shard=(0, 1))
 model.fit(alone, epochs=2, verbose=0)
@@ -121,7 +122,7 @@ def test_processes_that_share_no_gradients_are_refused_before_the_first_step(two
         ]
         assert "say Feed(shard=(0, 1))" in one["error"]
         assert one["same"]
-        assert one["evaluated"]
+        assert one["evaluated"] == one["all"] or BACKEND == "jax"
         assert one["predicted"] == 96
         assert one["steps"] == 2 * 12
 

@@ -29,6 +29,7 @@ class FeedIterator:
     Args:
         order: the order of training; evaluation and prediction go from the first row to the last.
         workers: the number of threads, or ``"auto"``.
+        evaluated: ``(rank, count)``, the part of the rows that this process evaluates.
 
     Attributes:
         order: the order of training.
@@ -38,11 +39,13 @@ class FeedIterator:
         workers: the largest number of threads.
     """
 
-    def __init__(self, assembler: Assembler, order: Order, workers: int | str) -> None:
+    def __init__(
+        self, assembler: Assembler, order: Order, workers: int | str, evaluated: tuple[int, int]
+    ) -> None:
         self._assembler, self.order, self._batch_size = assembler, order, order.batch_size
         self.orders: dict[Use, Order] = {
             "fit": order,
-            "evaluate": replace(order, shuffle=False, seed=0, blocks=None),
+            "evaluate": replace(order, shuffle=False, seed=0, blocks=None, shard=evaluated),
             "predict": Order(order.rows, order.batch_size),
         }
         self._blocks = Blocks(assembler, order.batch_size, workers)

@@ -156,11 +156,25 @@ def checked_shard(shard: Any) -> tuple[int, int] | str:
 
 def this_shard() -> tuple[int, int]:
     """The rank of this process and the number of processes, from torch or JAX if initialized; else ``(0, 1)``."""
-    torch = sys.modules.get("torch.distributed")
-    if torch is not None and torch.is_available() and torch.is_initialized():
+    if torch := _torch_processes():
         return torch.get_rank(), torch.get_world_size()
     jax = sys.modules.get("jax")
     distributed = getattr(jax, "distributed", None)
     if jax is not None and getattr(distributed, "is_initialized", lambda: False)():
         return jax.process_index(), jax.process_count()
     return 0, 1
+
+
+def evaluated_shard() -> tuple[int, int]:
+    """The part of the rows that this process evaluates: on JAX its own, as a distribution sums over the processes.
+
+    On PyTorch nothing does. There each process evaluates all rows, so that callbacks such as ``EarlyStopping`` decide
+    alike in all processes; if one of them stopped alone, the others would wait for its gradients.
+    """
+    return (0, 1) if _torch_processes() else this_shard()
+
+
+def _torch_processes() -> Any:
+    """``torch.distributed``, if it is initialized; else None."""
+    torch = sys.modules.get("torch.distributed")
+    return torch if torch is not None and torch.is_available() and torch.is_initialized() else None
