@@ -1132,6 +1132,34 @@ def test_rows_that_a_quote_joins_are_told(tmp_path, recwarn, name, text, row, en
     assert frame is None or len(read_table(frame)) == text.count("\n") - 1
 
 
+@pytest.mark.parametrize("line", ["5.1,0.2,setosa\n", "a.png,cat\n", "7\tcat\n", "cat,Bern\n"])
+def test_values_in_place_of_names_are_told(tmp_path, line):
+    path = tmp_path / ("a.tsv" if "\t" in line else "a.csv")
+    path.write_text(line + line.replace("a.png", "b.png"))
+    with pytest.warns(
+        ph.PolyheadWarning, match="expected names of columns in the first line, got values,"
+    ) as caught:
+        assert len(read_table(path)) == 1
+    code = str(caught[0].message).split("pass the frame from ")[1].removesuffix(".")
+    assert len(read_table(eval(code, {"pandas": pd, "path": path}))) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "400.5,401\n1,2\n",
+        "word\nword\na\n",
+        "word,kind\nword,noun\n",
+        "n,cat\n1,cat\n",
+        "1,cat\n2,dog\n",
+        "cat,dog\n1,0\n",
+    ],
+)
+def test_names_that_may_be_values_are_not(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    read_table(tmp_path / "a.csv")
+
+
 def test_the_text_that_keeps_a_column_from_being_numbers_comes_first(tmp_path):
     (tmp_path / "a.csv").write_text("x,price\n1,1.5\n2,2.5\n3,?\n4,3.5\n")
     assert message(

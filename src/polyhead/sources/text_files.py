@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from polyhead.columns.image_values import names_image
 from polyhead.errors import DataError, Problem, place, shown, warn
+from polyhead.kinds.lists_as_text import reads_as_number
 
 # before, Arrow's threads can wait for each other for ever after an error: github.com/apache/arrow/issues/48741
 _THREADS_END = int(pa.__version__.split(".")[0]) >= 24
@@ -61,6 +63,7 @@ def read_text(path: Path, where: str, wanted: list[str] | None, delimiter: str) 
         table = read(convert_options=options)
     _require_text(table, where)
     _warn_of_open_quotes(table, where, delimiter)
+    _warn_of_no_names(table, where, delimiter)
     if len(set(table.column_names)) == len(table.column_names):
         table = _with_exact_integers(table, read, path, delimiter)
     return table
@@ -169,6 +172,19 @@ def _warn_of_open_quotes(table: Any, where: str, delimiter: str) -> None:
                 fix = f"If quotes belong to the text, {_separated_by(delimiter)[:-2].lower()}, quoting=3)."
                 warn(Problem(f"{where}, {place(column=name, row=row)}", "an entry of one row", found, fix))
                 return
+
+
+def _warn_of_no_names(table: Any, where: str, delimiter: str) -> None:
+    """Warn if the names of all columns are values: numbers above numbers, names of images, words of their column."""
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    words = {name: column for name, column in columns.items() if pa.types.is_string(column.type)}
+    if len(columns) < 2 or not all(reads_as_number(name) for name in columns.keys() - words.keys()):
+        return
+    repeated = [pc.any(pc.equal(words[name], name)).as_py() for name in words if not names_image(name)]
+    if repeated and all(repeated):
+        read = f"pandas.read_csv(path, {'' if delimiter == ',' else f'sep={json.dumps(delimiter)}, '}header=None)"
+        fix = f"If the file has no names, pass the frame from {read}."
+        warn(Problem(where, "names of columns in the first line", f"values, {shown(list(columns), 60)}", fix))
 
 
 def _require_text(table: Any, where: str) -> None:
