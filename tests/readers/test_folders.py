@@ -261,6 +261,14 @@ def test_rows_without_image_may_be_dropped(root, put):
     assert [p.code for p in rows.report.warnings] == ["no-file"]
 
 
+def test_the_column_of_names_may_be_in_capital_letters(root, put):
+    put("a.jpg", "b.jpg")
+    rows = read_folder(root, table={"Name": ["x", "y"], "FileName": ["b.jpg", "./a.jpg"], "v": [1, 2]})
+    assert (column(rows, "v").tolist(), column(rows, "Name")) == ([2, 1], ["y", "x"])
+    rows = read_folder(root, table={"FILE": ["x", "y"], "file": ["b.jpg", "a.jpg"]})
+    assert column(rows, "FILE") == ["y", "x"]
+
+
 def test_numbers_of_images_in_a_table(root, put):
     """A CSV file's column of 007 and 010 holds 7 and 10."""
     put("images/007.jpg", "images/a/010.jpg", "images/5.jpg", "images/05.jpg")

@@ -62,7 +62,8 @@ def read_folder(
         table: a CSV or Parquet file, relative to the root or the working directory, a source, such as that of
             `read_coco` or `read_yolo`, or other data for `read_table`, with a row for each image.
         key: the table's column of file names, with or without folder and extension; by default the first of
-            ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``.
+            ``file``, ``file_name``, ``filename``, ``image``, ``image_path``, ``path``, ``name``, in
+            small or capital letters.
         missing_files: ``"raise"``, or ``"drop"`` rows of the table whose image does not exist, and images
             that cannot be read, judging by their headers. `drop_unreadable` decodes whole images.
         verify: read the header of every image and mask, to check that they can be opened and have the same size.
@@ -292,10 +293,11 @@ def _table_columns(
         if not isinstance(name, str) or not name:
             findings.add("key", in_row, f"the name of an image in column `{key}`", shown(name))
             continue
-        path = base.inside(name, up=False) or base.find(name, in_row)
-        if path is None:
-            continue
-        image = index.get(os.path.relpath(path, base.path).replace(os.sep, "/"))
+        if (image := index.get(name)) is None:
+            path = base.inside(name, up=False) or base.find(name, in_row)
+            if path is None:
+                continue
+            image = index.get(os.path.relpath(path, base.path).replace(os.sep, "/"))
         if image is None:
             near = by_lower_case.get(name.replace("\\", "/").rpartition("/")[2].lower())
             fix = f"Did you mean `{near}`?" if near else ""
@@ -350,7 +352,8 @@ def _opened_table(home: Root, table: Any) -> tuple[Source, str]:
 def _key_column(source: Source, key: str | None, where: str) -> str:
     columns = source.columns
     if key is None:
-        key = next((name for name in KEYS if name in columns), None)
+        spelled = {name.lower(): name for name in reversed(columns)} | {name: name for name in columns}
+        key = next((spelled[name] for name in KEYS if name in spelled), None)
         if key is None:
             fix = "Say read_folder(key=...)."
             expected = f"a column of file names ({', '.join(KEYS)})"
