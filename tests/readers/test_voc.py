@@ -209,6 +209,21 @@ def test_no_xml_at_all_is_an_error_unless_images_are_listed_or_have_masks(data):
     assert len(data(split="test", unannotated="missing")) == 1
 
 
+def test_names_in_lists_may_have_spaces_and_extensions(data):
+    data(xml(), xml(file="b.jpg"))
+    for name in ("a 1", "a b"):
+        (data.root / f"JPEGImages/{name}.jpg").write_bytes(gif(40, 60))
+        (data.root / f"Annotations/{name}.xml").write_text(xml(file=f"{name}.jpg"))
+    (data.root / "ImageSets/Main").mkdir(parents=True)
+    for lines, files in (
+        ("a b\na 1\na\n", ["a b.jpg", "a 1.jpg", "a.jpg"]),
+        ("a b.jpg\nb.JPG\n", ["a b.jpg", "b.jpg"]),
+        ("a b -1\na 1  1\na  1\nb  0\n", ["a b.jpg", "a 1.jpg", "a.jpg", "b.jpg"]),
+    ):
+        (data.root / "ImageSets/Main/train.txt").write_text(lines)
+        assert column(data(split="train"), "file") == files
+
+
 def test_mistakes_come_all_at_once(data):
     assert message(
         lambda: data(xml(thing("")), "<a/>", xml(thing(more="<difficult>2</difficult>"), file="c.jpg"))

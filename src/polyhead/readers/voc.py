@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -169,7 +169,9 @@ def _image_entries(home: Root, folders: VocFolders, split: str | None, findings:
             findings.add("file-twice", place(file=os.path.join(images.path, name)), expected, by_stem[stem])
         by_stem.setdefault(stem, name)
     xmls = {name[:-4] for name in folders.xmls()}
-    stems, where = (sorted(xmls), None) if split is None else _listed_stems(home, folders, split, findings)
+    stems, where = sorted(xmls), None
+    if split is not None:
+        stems, where = _listed_stems(home, folders, split, findings, {*xmls, *by_stem})
     findings.stop()
     entries: dict[str, VocEntry] = {}
     for stem in stems:
@@ -199,8 +201,14 @@ def _image_entries(home: Root, folders: VocFolders, split: str | None, findings:
     return list(entries.values())
 
 
-def _listed_stems(home: Root, folders: VocFolders, split: str, findings: Findings) -> tuple[list[str], str]:
-    """Read the names in a list in ``ImageSets``; lists of a category have a second column, which is ignored."""
+def _listed_stems(
+    home: Root, folders: VocFolders, split: str, findings: Findings, known: Collection[str]
+) -> tuple[list[str], str]:
+    """Read the names in a list in ``ImageSets``; lists of a category have a second column, which is ignored.
+
+    Args:
+        known: the images and XML files without their extensions; names may have spaces, or an extension.
+    """
     name = split if "/" in split else f"Main/{split}"
     path = home.find(f"ImageSets/{name}.txt", "read_voc(split)")
     findings.stop()
@@ -219,12 +227,16 @@ def _listed_stems(home: Root, folders: VocFolders, split: str, findings: Finding
         words = line.split()
         if not words:
             continue
+        names = (line.strip(), line.strip().removesuffix(words[-1]).rstrip())
+        bare = (os.path.splitext(name)[0] if name.lower().endswith(ENDINGS) else name for name in names)
+        possible = (stem for pair in zip(names, bare, strict=True) for stem in pair)
+        stem = next((stem for stem in possible if stem in known), words[0])
         at = f"{where}, line {number}"
-        if words[0] in seen:
-            findings.add("line-twice", at, "each image once", shown(words[0]), warning=True)
-        elif (folders.annotations or home).find(f"{words[0]}.xml", at) is not None:
-            stems.append(words[0])
-        seen.add(words[0])
+        if stem in seen:
+            findings.add("line-twice", at, "each image once", shown(stem), warning=True)
+        elif (folders.annotations or home).find(f"{stem}.xml", at) is not None:
+            stems.append(stem)
+        seen.add(stem)
     return stems, where
 
 
