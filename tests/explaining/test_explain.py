@@ -66,9 +66,9 @@ class Batches(keras.utils.PyDataset):
         return self.make(slice(6 * index, 6 * index + 6))
 
 
-def three_classes(labels):
+def three_classes(labels, *metrics):
     losses = ["binary_crossentropy", "sparse_categorical_crossentropy"]
-    fit(two_heads(units=3, loss=losses), X, [BOUGHT, labels])
+    fit(two_heads(units=3, loss=losses, metrics=[[], [*metrics]]), X, [BOUGHT, labels])
 
 
 def own_loss(y, p):
@@ -201,8 +201,18 @@ FIT = {
             "ids-for-one-hot",
             "`price`",
         ),
+        *(
+            # the layer has no softmax, which is an error of its own
+            (lambda m=metric: three_classes(np.arange(ROWS) % 3, m()), "logits", "F1Score, AUC, Precision")
+            for metric in (keras.metrics.F1Score, keras.metrics.AUC)
+        ),
     ],
     "names-in-compile": [
+        (
+            lambda: fit(two_heads(dict, loss=["mse"]), X, {"bought": BOUGHT, "price": PRICE}),
+            "loss-keys",
+            "model.compile(loss=): expected one for each of 2 outputs",
+        ),
         (
             lambda: fit(two_heads(loss={"bought": "mse", "prize": "mse"}), X, [BOUGHT, PRICE]),
             "loss-keys",

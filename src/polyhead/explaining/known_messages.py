@@ -157,14 +157,14 @@ feed.check(model)   # every head without an output and every output without a he
         "shape",
         "Incompatible shapes: target and output must have the same shape, Dimensions must be equal, class ids or "
         "one-hot",
-        "The labels of an output have another shape than the output, or need another loss.",
+        "The labels of an output have another shape than the output, or need another loss or metric.",
         keras="""\
 # class ids (N,): loss="sparse_categorical_crossentropy"; one-hot (N, classes): loss="categorical_crossentropy"
-# numbers (N, k): Dense(k)""",
+# numbers (N, k): Dense(k); the metrics F1Score, AUC, Precision, Recall: one-hot labels, not ids""",
         polyhead="model = keras.Model(x, ph.outputs(features, feed.heads))   # layers of the right shape and loss",
         pattern=(
             r"must have the same shape|incompatible shapes|Dimensions must be equal|must match the size of tensor"
-            r"|must have rank|are incompatible|Shapes? mismatch"
+            r"|must have rank|are incompatible|Shapes? mismatch|expects 2D inputs|segment_ids"
         ),
         codes=_code_set("target-shape broadcast one-hot-for-sparse ids-for-one-hot not-one-class"),
         lists_outputs=True,
@@ -269,7 +269,7 @@ ph.compile(model, feed, optimizer="adam")""",
             r"Invalid `(weighted_)?metrics`|in loss dict|in the `loss` argument|Could not interpret (metric|loss)"
             r"|`loss_weights` must match|argument `(weighted_)?metrics`|`(weighted_)?metrics` argument"
         ),
-        perhaps=r"KeyError|has no len",
+        perhaps=r"KeyError|has no len|Invalid dtype: object|entry not a 2- or 3- tuple|any non-tensor type",
         codes=_code_set("loss-keys loss-weights"),
         lists_outputs=True,
         compiled=True,
