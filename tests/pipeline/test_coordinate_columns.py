@@ -99,3 +99,9 @@ def test_numbers_alone_are_no_boxes(augment):
         ph.DataError, match=r"head `box`.* expected boxes .*(one number in each row|shape \(\))"
     ):
         ph.Feed(data, inputs={"image": ph.Image()}, heads={"box": ph.Boxes(1)}, augment=augment)
+
+
+def test_text_in_place_of_boxes_is_not_taken_for_a_file():
+    data = {"image": [np.zeros((8, 8, 3), "uint8")] * 2, "box": ["[[1, 2, 3, 4]]"] * 2}
+    with pytest.raises(ph.DataError, match=r"^head `box`, row 0: expected boxes .* Likewise row 1\.$"):
+        ph.Feed(data, inputs={"image": ph.Image(4, 4)}, heads={"box": ph.Boxes(2)})

@@ -113,7 +113,8 @@ class LabelReader:
         try:
             pixels = head.to_pixels(label, size)
         except BadValue as bad:
-            raise bad.located(head=name, row=row, file=path_in(value)) from None
+            file = path_in(value) if head.layer in PIXELS else None  # other labels may be text
+            raise bad.located(head=name, row=row, file=file) from None
         if head.layer not in PIXELS:
             return pixels
         require_sides(where, str(head.layer), pixels.shape, frames_of_label)
