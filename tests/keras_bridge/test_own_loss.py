@@ -205,3 +205,37 @@ def test_a_train_step_on_jax_is_told_where_losses_are_counted():
         "outside of it. In a train_step or test_step of your own, call self.compute_loss_and_updates, as those of "
         "keras.Model do on JAX."
     )
+
+
+def without_weights(part):
+    """Return a model whose own method loses the weights of a batch on the way to its losses or metrics."""
+
+    class Lost(keras.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return super().compute_loss(
+                x, y, y_pred, None if part == "compute_loss" else sample_weight, training
+            )
+
+        def compute_metrics(self, x, y, y_pred, sample_weight=None):
+            return super().compute_metrics(x, y, y_pred, None if part == "update_state" else sample_weight)
+
+    x = keras.Input((2,), name="x")
+    return Lost(x, {"value": keras.layers.Dense(1, name="value")(x)})
+
+
+@pytest.mark.parametrize("part", ["compute_loss", "update_state"])
+def test_a_step_that_leaves_out_the_weights_of_its_feed_is_refused(part):
+    value = DATA["value"] * np.where(np.arange(len(DATA["value"])) % 2, np.nan, 1)
+    rows = ph.Feed(DATA | {"value": value}, inputs="x", heads={"value": ph.Regression()}, batch_size=4)
+    one = ph.compile(without_weights(part), rows, optimizer="sgd")
+    for use in (one.fit, one.evaluate):
+        with pytest.raises(ph.ContractError) as error:
+            use(rows, verbose=0)
+        assert str(error.value) == (
+            f"{part}(sample_weight=): expected the weights of the feed, where missing labels have weight 0, got None. "
+            "In a train_step or test_step of your own, unpack x, y, sample_weight = data, and pass sample_weight= on "
+            "to compute_loss and to the metrics; a compute_loss of your own passes it on to super()."
+        )
+    # arrays without weights, and feeds without, have none to pass on
+    one.train_on_batch(DATA["x"][:4], {"value": DATA["value"][:4, None]})
+    one.fit(DATA["x"][:4], {"value": DATA["value"][:4, None]}, validation_data=rows.on(DATA), verbose=0)

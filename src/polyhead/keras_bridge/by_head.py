@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from polyhead.errors import ContractError, Problem, hints, place, similar
+from polyhead.keras_bridge.keras_call import data_of_step
 from polyhead.keras_bridge.structure import Path, at, leaves, output
 
 
@@ -29,6 +30,21 @@ def head_arrays(
     for name, path in paths.items():
         pred = output(y_pred, path)
         yield name, checked_labels(name, trues[name], pred), pred, align_weights(weights[name], pred)
+
+
+def require_weights(sample_weight: Any, method: str) -> None:
+    """Raise if a step of the user's own leaves out the weights of its feed: missing labels would count as labels.
+
+    Args:
+        method: the method of losses or metrics that got the weights, or None.
+    """
+    if sample_weight is None and getattr(data_of_step(), "weighted_heads", None):
+        expected = "the weights of the feed, where missing labels have weight 0"
+        fix = (
+            "In a train_step or test_step of your own, unpack x, y, sample_weight = data, and pass sample_weight= on "
+            "to compute_loss and to the metrics; a compute_loss of your own passes it on to super()."
+        )
+        raise ContractError(Problem(f"{method}(sample_weight=)", expected, "None", fix))
 
 
 def by_head(nested: Any, paths: Mapping[str, Path], what: str = "labels") -> dict[str, Any]:

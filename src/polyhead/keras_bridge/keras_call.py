@@ -88,6 +88,16 @@ def calling_epochs() -> Any:
     return next(filter(_iterates, owners), None)
 
 
+def data_of_step() -> Any:
+    """Return the ``x`` of the method of Keras that takes the current step, such as ``fit``; None outside of one."""
+    for frame in keras_frames(sys.getrecursionlimit()):
+        if frame.f_code.co_name in (*_METHODS, "train_on_batch", "test_on_batch"):
+            names = frame.f_locals
+            if hasattr(names.get("self"), "compute_loss"):
+                return names.get("x")
+    return None
+
+
 def require_one_thread(runs: Iterable[tuple[Any, int]]) -> None:
     """Raise if ``fit`` trains with a feed in another thread, as the position would move for both.
 

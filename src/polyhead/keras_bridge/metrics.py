@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from polyhead.keras_bridge.by_head import head_arrays
+from polyhead.keras_bridge.by_head import head_arrays, require_weights
 from polyhead.keras_bridge.identifiers import form_of_labels, is_by_shape, own_metrics, weights_parameter
 from polyhead.keras_bridge.losses import keras_mask, with_axes_of
 from polyhead.keras_bridge.model_losses import HeadLosses
@@ -323,6 +323,8 @@ class HeadMetrics(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
+        if self.metrics:
+            require_weights(sample_weight, "update_state")
         for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self._paths):
             pred, weight = _apply_mask(pred, weight, self._losses.mask(name, pred))
             for metric in self._heads[name]:

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from polyhead.errors import ContractError, Problem
-from polyhead.keras_bridge.by_head import head_arrays
+from polyhead.keras_bridge.by_head import head_arrays, require_weights
 from polyhead.keras_bridge.losses import LabeledMean, keras_mask, replicas
 from polyhead.keras_bridge.structure import Path
 
@@ -132,6 +132,7 @@ class HeadLosses:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the total loss of a batch; on several TensorFlow replicas, the part of this one."""
         self._require_state()
+        require_weights(sample_weight, "compute_loss")
         parts: list[Any] = []
         count, rows = replicas(), None
         added = self._added() if count > 1 else []
