@@ -240,7 +240,12 @@ def test_true_and_false_of_numpy_and_dtypes():
         (
             lambda: feed(heads={"y": ph.Binary(), "val_y": ph.Binary(column="y")}),
             "head `val_y`: expected a name that differs from others in logs, got `val_y_loss`, the loss of head `y` on "
-            'validation data. Name it otherwise: heads={"...": ph.Binary(column="val_y")}.',
+            'validation data. Name it otherwise: heads={"...": ph.Binary(column="y")}.',
+        ),
+        (
+            lambda: feed(heads={"val": ph.Binary()}),
+            "head `val`: expected a name that differs from others in logs, got `val_loss`, the loss of all heads on "
+            'validation data. Name it otherwise: heads={"...": ph.Binary(column="val")}.',
         ),
         *[
             (

@@ -173,9 +173,11 @@ def require_kinds(inputs: Mapping[str, Any], heads: Any) -> dict[str, Input]:
             if not isinstance(name, str) or not name:
                 fix = f'Say "{name}".' if is_integer(name) else ""
                 problems.append(Problem(f"{word}s", "names as text", shown(name), fix))
-            elif word == "head" and name[:4] == "val_" and name[4:] in heads:
-                found = f"`{name}_loss`, the loss of head `{name[4:]}` on validation data"
-                fix = f'Name it otherwise: heads={{"...": ph.{type(kind).__name__}(column="{name}")}}.'
+            elif word == "head" and (name == "val" or (name[:4] == "val_" and name[4:] in heads)):
+                whose = f"head `{name[4:]}`" if name[4:] else "all heads"
+                found = f"`{name}_loss`, the loss of {whose} on validation data"
+                column = getattr(kind, "column", None) or name
+                fix = f'Name it otherwise: heads={{"...": ph.{type(kind).__name__}(column="{column}")}}.'
                 problems.append(
                     Problem(place(head=name), "a name that differs from others in logs", found, fix)
                 )
