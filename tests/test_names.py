@@ -29,9 +29,14 @@ def placed(**heads):
     return ph.Feed(IMAGES, inputs={"photo": ph.Image()}, heads={"box": ph.Boxes(1), **heads})
 
 
-def model(*names):
+def model(*names, kind=keras.Model):
     x = keras.Input((4,), name="x")
-    return keras.Model(x, {name: keras.layers.Dense(1, name=name, activation="sigmoid")(x) for name in names})
+    return kind(x, {name: keras.layers.Dense(1, name=name, activation="sigmoid")(x) for name in names})
+
+
+class Distiller(keras.Model):
+    def compile(self, optimizer, teacher):
+        raise AssertionError("its arguments were not looked at")
 
 
 def compiled(optimizer="adam", **head):
@@ -261,6 +266,14 @@ COMPILED = {
         lambda: ph.compile(model("presence"), feed(presence=ph.Binary()), optimizer="adam", jit_compil=True),
         "compile(jit_compil=): expected an argument of model.compile, got none of that name. Did you mean "
         "`jit_compile`?",
+    ),
+    "a compile method without the arguments of heads": (
+        lambda: ph.compile(
+            model("presence", kind=Distiller), feed(presence=ph.Binary()), optimizer="adam", teacher=None
+        ),
+        "compile(model): expected a compile method that takes loss, loss_weights, weighted_metrics, got "
+        "Distiller.compile(optimizer, teacher). Give it **kwargs, and pass them to super().compile. If the model makes "
+        "its own loss, call model.compile, not ph.compile.",
     ),
     "outputs(features)": (
         lambda: ph.outputs({"presense": keras.Input((4,))}, feed(presence=ph.Binary())),

@@ -190,8 +190,12 @@ def require_model(model: Any, where: str) -> None:
         raise ContractError(Problem(where, "a Keras model", shown(model), fix))
 
 
+HEAD_ARGUMENTS = ("loss", "loss_weights", "weighted_metrics")
+"""The arguments of ``model.compile`` that `polyhead.compile` makes from the heads."""
+
+
 def unknown_arguments(model: Any, given: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield a problem for each argument that ``model.compile`` does not have."""
+    """Yield a problem for each argument that ``model.compile`` does not have, and one for those of the heads."""
     parameters = inspect.signature(model.compile).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
@@ -200,3 +204,10 @@ def unknown_arguments(model: Any, given: Mapping[str, Any]) -> Iterator[Problem]
         if name not in known:
             found, near = "none of that name", similar(name, [*known, "normalize"])
             yield Problem(f"compile({name}=)", "an argument of model.compile", found, near)
+    if not set(HEAD_ARGUMENTS).issubset(known):
+        expected = f"a compile method that takes {', '.join(HEAD_ARGUMENTS)}"
+        fix = (
+            "Give it **kwargs, and pass them to super().compile. If the model makes its own loss, call model.compile, "
+            "not ph.compile."
+        )
+        yield Problem("compile(model)", expected, f"{type(model).__name__}.compile({', '.join(known)})", fix)

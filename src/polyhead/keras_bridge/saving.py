@@ -10,13 +10,11 @@ from typing import Any
 
 import keras
 
+from polyhead.keras_bridge.identifiers import HEAD_ARGUMENTS
 from polyhead.keras_bridge.losses import LabeledMean
 from polyhead.keras_bridge.metrics import HeadMetrics
 from polyhead.keras_bridge.model_losses import EpochLoss, HeadLosses, install
 from polyhead.keras_bridge.structure import at, leaves
-
-_OF_HEADS = ("loss", "loss_weights", "weighted_metrics")
-"""The compile arguments that a model is saved with for its heads."""
 
 
 def restore(model: Any) -> None:
@@ -75,7 +73,7 @@ def save_for_every_backend(model: Any) -> None:
     """
     config = model._compile_config.config
     config["optimizer"] = model.optimizer
-    model._compile_loss.given = {name: config[name] for name in _OF_HEADS}
+    model._compile_loss.given = {name: config[name] for name in HEAD_ARGUMENTS}
     if config["jit_compile"] == (not model.run_eagerly and model._resolve_auto_jit_compile()):
         config["jit_compile"] = "auto"
     model._compile_config = _CompileConfig(config)
