@@ -44,6 +44,11 @@ def test_no_two_files_have_one_stem():
     }
 
 
+def test_the_package_holds_code_and_the_parts_of_pages_only():
+    suffixes = {path.suffix for path in LIBRARY.rglob("*") if path.is_file() and path.name != "py.typed"}
+    assert suffixes - {".pyc"} == {".py", ".js", ".css"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(LIBRARY)))
 def test_private_names_stay_in_their_package(path):
     package = path.relative_to(LIBRARY).parts[0]
