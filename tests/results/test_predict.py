@@ -503,7 +503,12 @@ def test_one_gray_image_is_an_array_of_two_axes(channels):
     model = Fixed({"y": np.ones(1)})
     for one in (np.zeros((6, 6), np.uint8), np.zeros((6, 6, 1), np.uint8)):
         assert len(ph.predict(model, one, declaration=declaration)) == 1
-    assert len(ph.predict(model, np.zeros((4, 6, 6), np.uint8), declaration=declaration)) == 4
+    assert len(ph.predict(model, np.zeros((3, 6, 6), np.uint8), declaration=declaration)) == 3
+    for flat in (np.zeros((5, 36), np.uint8), np.zeros((5, 36 * channels), np.uint8)):
+        with pytest.raises(
+            ph.DataError, match=r"got rows of shape \(\d+,\).*column.reshape\(-1, height, width"
+        ):
+            ph.predict(model, flat, declaration=declaration)
 
 
 def test_ids_for_other_rows_than_there_are():

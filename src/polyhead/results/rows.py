@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -135,7 +136,9 @@ def _is_one(value: Any, kind: Input, shared: bool = False) -> bool:
 
 def _is_image(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
     possible = (1, 3) if expected[-1] == 3 else {expected[-1]} & {1, 4}  # gray becomes RGB
-    return 1 in possible if len(shape) == 2 else len(shape) == 3 and shape[-1] in possible
+    if len(shape) == 2:  # or rows of flat pixels, which are refused
+        return 1 in possible and shape[1] not in (math.prod(expected[:2]), math.prod(expected))
+    return len(shape) == 3 and shape[-1] in possible
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
