@@ -17,7 +17,7 @@ from pyarrow import csv
 
 from polyhead.columns.image_values import names_image
 from polyhead.errors import DataError, Problem, place, shown, warn
-from polyhead.kinds.lists_as_text import reads_as_number
+from polyhead.kinds.value_advice import reads_as_number
 
 # before, Arrow's threads can wait for each other for ever after an error: github.com/apache/arrow/issues/48741
 _THREADS_END = int(pa.__version__.split(".")[0]) >= 24
