@@ -17,7 +17,9 @@ GIT_LFS = b"version https://git-lfs"
 
 
 def quoted_error(error: BaseException) -> str:
-    """Quote an error in one line: its type and shortened message, or all problems of a `PolyheadError`.
+    """Quote an error in one line: its type and shortened message, and all problems of a `PolyheadError`.
+
+    An error that was raised while a `PolyheadError` was handled ends with the problems of that one.
 
     >>> quoted_error(ValueError("no such file:\\n  a.png."))
     'ValueError: no such file: a.png'
@@ -28,7 +30,9 @@ def quoted_error(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         text = f"{error.strerror}: {error.filename}"
     text = f"{type(error).__name__}: {' '.join(text.split())}".rstrip(".: ")
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    within = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return f"{text}, after {quoted_error(within)}" if isinstance(within, PolyheadError) else text
 
 
 def origin(error: BaseException) -> BaseException:

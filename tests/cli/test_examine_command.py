@@ -162,7 +162,7 @@ def test_json_is_all_that_is_printed(program, name):
         ),
         (
             ["program.py:right", "--model", "program.py:no_network"],
-            "program.py:no_network: it raised ValueError: no weights",
+            "program.py:no_network: it raised ValueError: no weights (program.py, line 32)",
         ),
         (
             ["program.py:folder"],

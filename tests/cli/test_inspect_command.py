@@ -477,7 +477,8 @@ def breaks(): raise ValueError("no luck")
         ("file.py:breaks", 1, "it raised ValueError: no luck"),
         ("file.py:number", 1, "expected a mapping of arrays, a Source, a table or a path, got 'int'."),
         ("file.py:empty", 1, "expected at least one column, got an empty mapping."),
-        ("broken.py:x", 1, "cannot be imported: ZeroDivisionError: division by zero"),
+        ("broken.py:x", 1, "broken.py, line 1)"),
+        ("broken.py:x", 1, "cannot be imported: ZeroDivisionError: division by zero ("),
         ("text.parquet", 1, "text.parquet:"),
     ],
 )

@@ -95,3 +95,26 @@ def test_wrong_use(tmp_path, args, words):
     code, _, err = run(tmp_path, *args)
     assert code == 2
     assert words in err
+
+
+def test_a_feed_and_a_model_that_cannot_be_made_are_both_shown(tmp_path):
+    file = tmp_path / "both.py"
+    file.write_text(
+        "import numpy as np\nimport polyhead as ph\n\n"
+        "def feed():\n"
+        '    heads = {"price": ph.Regression(column="prize"), "sold": ph.Binary(column="sould")}\n'
+        '    return ph.Feed({"x": np.zeros((4, 2))}, inputs="x", heads=heads)\n\n'
+        "def model():\n"
+        "    try:\n"
+        "        feed()\n"
+        "    except ph.PolyheadError as error:\n"
+        '        raise RuntimeError("no feed") from error\n'
+    )
+    code, _, err = run(tmp_path, f"{file}:feed", "--model", f"{file}:model")
+    assert code == 2
+    lines = err.splitlines()
+    assert lines[0].endswith("both.py:feed: 2 problems:")
+    assert [name in line for name, line in zip(("prize", "sould"), lines[1:3], strict=True)] == [True, True]
+    assert "both.py:model: it raised RuntimeError: no feed, after DataError: head `price`" in lines[3]
+    assert "`sould`" in lines[3]
+    assert lines[3].endswith("both.py, line 12)")

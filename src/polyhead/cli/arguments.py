@@ -16,12 +16,12 @@ import typer
 
 from polyhead.cli.image_folders import opened_images
 from polyhead.cli.loaded_data import LoadedData
-from polyhead.cli.messages import WRONG_DATA, WRONG_USE, check_all, fail
+from polyhead.cli.messages import WRONG_DATA, WRONG_USE, check_all, fail, fail_for
 from polyhead.cli.other_files import opened_other
 from polyhead.doctor.feed_code import as_literal
 from polyhead.errors import DataError, PolyheadError, hints, listed, shown, similar
 from polyhead.feed import Feed
-from polyhead.foreign_errors import quoted_error
+from polyhead.foreign_errors import line_of_user, quoted_error
 from polyhead.migrating.slicing import as_script
 from polyhead.readers.as_source import as_source
 from polyhead.readers.paths import similar_file
@@ -108,20 +108,24 @@ def load_value(text: str) -> Any:
 
 def load_feed(feed: str, model: str | None) -> tuple[Feed, Any]:
     """Load a feed, calling a function that returns one, and the model or None."""
-    value, net = load_with_model(feed, model)
-    value = _returned(feed, value, WRONG_USE)
-    if not isinstance(value, Feed):
-        fail(f"{feed}: expected a ph.Feed, got {type(value).__name__}.", WRONG_USE)
+    value, net = _load_pair(feed, model)
+    value, net = check_all(partial(_as_feed, feed, value), partial(_as_model, model, net))
     return value, net
 
 
 def load_with_model(text: str, model: str | None) -> tuple[Any, Any]:
     """Load an object of a Python file, unchanged, and the model or None; the model may be a saved one."""
+    value, net = _load_pair(text, model)
+    return value, _as_model(model, net)
+
+
+def _load_pair(text: str, model: str | None) -> tuple[Any, Any]:
+    """Load an object of a Python file, and the object or the saved model that ``model`` names; call neither."""
     if model is None:
         return load_objects(text)[0], None
     if Path(model).suffix != ".keras":
         value, net = load_objects(text, model)
-        return value, _as_model(model, net)
+        return value, net
     check_all(partial(_require_object, text), partial(require_file, Path(model)))
     value = load_objects(text)[0]  # first: the file may define the model's own layers
     return value, load_saved_model(Path(model))
@@ -142,8 +146,18 @@ def load_saved_model(path: Path) -> Any:
         fail(f"{path}: Keras cannot load it: {found}{fix}")
 
 
-def _as_model(text: str, value: Any) -> Any:
-    """Return a Keras model, or the one that a function returns."""
+def _as_feed(text: str, value: Any) -> Feed:
+    """Return a feed, or the one that a function returns."""
+    feed = _returned(text, value, WRONG_USE)
+    if not isinstance(feed, Feed):
+        fail(f"{text}: expected a ph.Feed, got {type(feed).__name__}.", WRONG_USE)
+    return feed
+
+
+def _as_model(text: str | None, value: Any) -> Any:
+    """Return a Keras model, or the one that a function returns; None if no model is named."""
+    if text is None:
+        return None
     model = _returned(text, value, WRONG_USE)
     if not callable(getattr(model, "fit", None)):
         fail(f"{text}: expected a Keras model, got {type(model).__name__}.", WRONG_USE)
@@ -216,7 +230,7 @@ def _run_file(path: Path) -> dict[str, Any]:
     except PolyheadError as error:  # one line for each problem
         fail(f"{path}: cannot be imported: {type(error).__name__}: {error}")
     except (Exception, SystemExit) as error:  # user code can raise anything
-        fail(f"{path}: cannot be imported: {quoted_error(error)}")
+        fail(f"{path}: cannot be imported: {_raised(error)}")
 
 
 def _returned(text: str, value: Any, code: int = WRONG_DATA) -> Any:
@@ -227,7 +241,13 @@ def _returned(text: str, value: Any, code: int = WRONG_DATA) -> Any:
         fail(f"{text}: it needs arguments ({', '.join(needed)}). Give a function that needs none.", WRONG_USE)
     try:
         return value()
-    except PolyheadError:
-        raise
+    except PolyheadError as error:
+        fail_for(text, error)
     except (Exception, SystemExit) as error:  # user code can raise anything
-        fail(f"{text}: it raised {quoted_error(error)}", code)
+        fail(f"{text}: it raised {_raised(error)}", code)
+
+
+def _raised(error: BaseException) -> str:
+    """Quote an error of the user's code, with its line; a syntax error names its line itself."""
+    line = "" if isinstance(error, SyntaxError) else f"({line_of_user(error)})"
+    return hints(quoted_error(error), line)

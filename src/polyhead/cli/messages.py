@@ -62,10 +62,8 @@ def reporting(argument: str, output: Path | None = None) -> Iterator[None]:
     with contextlib.redirect_stdout(sys.stderr):  # for the output of the user's files
         try:
             yield
-        except ContractError as error:
-            fail(_placed(argument, error), WRONG_USE)
         except PolyheadError as error:
-            fail(_placed(argument, error))
+            fail_for(argument, error)
         except ImportError as error:
             message = without_backend(error)
             if message is None:
@@ -80,7 +78,7 @@ def reporting(argument: str, output: Path | None = None) -> Iterator[None]:
             fail(f"{output}: cannot be written: {error.strerror or error}", WRONG_USE)
 
 
-def _placed(argument: str, error: PolyheadError) -> str:
-    """The text of an error, prefixed with the argument unless it begins with it."""
-    text = str(error)
-    return text if text.startswith(f"file {argument}: ") else f"{argument}: {text}"
+def fail_for(argument: str, error: PolyheadError) -> NoReturn:
+    """Print all problems of an error, after the argument unless they begin with it, and end the command."""
+    text = str(error) if str(error).startswith(f"file {argument}: ") else f"{argument}: {error}"
+    fail(text, WRONG_USE if isinstance(error, ContractError) else WRONG_DATA)
