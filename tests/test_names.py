@@ -262,6 +262,11 @@ COMPILED = {
         "compile(optimizer=): expected an optimizer, or its name, got <class 'keras.src.optimizers.adam.Adam'>. Write "
         "Adam() with parentheses.",
     ),
+    "optimizer=, a learning rate": (
+        lambda: compiled(optimizer=0.1),
+        "compile(optimizer=): expected an optimizer, or its name, got 0.1. Make one of Keras, as "
+        "keras.optimizers.Adam(learning_rate=0.001).",
+    ),
     "an argument of compile": (
         lambda: ph.compile(model("presence"), feed(presence=ph.Binary()), optimizer="adam", jit_compil=True),
         "compile(jit_compil=): expected an argument of model.compile, got none of that name. Did you mean "

@@ -78,11 +78,15 @@ def unknown_metric(name: str, metric: Any, head: Head | None = None) -> Iterator
 
 
 def unknown_optimizer(optimizer: Any) -> Iterator[Problem]:
-    """Yield a problem if an optimizer is a name that Keras does not know, or a class."""
+    """Yield a problem if an optimizer is a name that Keras does not know, a class, or no optimizer of Keras."""
     import keras
 
-    if isinstance(optimizer, type):
-        fix = f"Write {optimizer.__name__}() with parentheses."
+    known = (str, Mapping, keras.optimizers.Optimizer)
+    if isinstance(optimizer, type) or not (
+        optimizer is None or isinstance(optimizer, known) or callable(optimizer)
+    ):
+        fix = "Make one of Keras, as keras.optimizers.Adam(learning_rate=0.001)."
+        fix = f"Write {optimizer.__name__}() with parentheses." if isinstance(optimizer, type) else fix
         yield Problem("compile(optimizer=)", "an optimizer, or its name", shown(optimizer), fix)
     if isinstance(optimizer, str):
         yield from _unknown_name("compile(optimizer=)", "optimizer", optimizer, keras.optimizers)
