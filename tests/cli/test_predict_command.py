@@ -9,6 +9,7 @@ import pytest
 
 import polyhead as ph
 from outcomes import command
+from polyhead.cli.saved_model import require_output
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,16 @@ def test_a_table_becomes_a_table(saved, tmp_path):
     csv = tmp_path / "out.csv"
     assert run(folder / "m.keras", folder / "rows.parquet", "-o", csv).exit_code == 0
     assert csv.read_text().splitlines()[5].startswith(f"4,{want['kind'][4]},")
+
+
+def test_predictions_are_written_next_to_the_images_and_stores_that_they_are_of(saved, tmp_path):
+    rows = saved[0] / "rows.parquet"
+    ph.pack(ph.read_table(rows), tmp_path / "store")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(b"an image")
+    for folder in (tmp_path / "images", tmp_path / "store"):
+        shutil.copy(rows, folder / "earlier.parquet")  # which is not read with them
+        require_output(folder / "o.parquet", (".parquet",), [str(folder)])
 
 
 def test_a_single_row_is_said_in_the_singular(saved, tmp_path):

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fixed_model import Fixed
 
@@ -461,6 +462,10 @@ def test_images_by_themselves(tmp_path):
         found = ph.predict(model, one, declaration=given)
         assert len(found) == 1
         assert np.allclose(found["box"], want[:1])
+    part = tmp_path / "parts" / "year=2024"
+    part.mkdir(parents=True)
+    pq.write_table(pa.table({"image": [*map(str, paths)]}), part / "a.parquet")
+    assert np.allclose(ph.predict(model, part.parent, declaration=given)["box"], want)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ph.DataError) as error:
         ph.predict(model, tmp_path / "empty", declaration=given)
@@ -624,8 +629,6 @@ def test_outputs_that_are_not_finite_are_an_error_with_their_row():
 
 
 def test_the_file_to_write_is_a_parquet_file_and_not_the_data(trained, tmp_path):
-    import pyarrow.parquet as pq
-
     model, _ = trained
     data = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"x": list(table(5)["x"])}), data)

@@ -14,7 +14,7 @@ from polyhead.cli.messages import WRONG_USE, check_all, fail, reporting
 from polyhead.columns.image_values import ENDINGS
 from polyhead.errors import ContractError, Problem, hints, listed, similar
 from polyhead.feed import Feed
-from polyhead.readers.as_source import as_source
+from polyhead.readers.as_source import as_source, loose_images
 from polyhead.sources.source import Source
 from polyhead.sources.table_files import parquet_files
 from polyhead.sources.tables import is_table
@@ -59,7 +59,8 @@ def _is_read_with(output: Path, data: Path) -> bool:
         return output.is_file() and data.is_file() and output.samefile(data)
     output, folder = output.resolve(), data.resolve()
     is_inside = output.suffix.lower() == ".parquet" and output.is_relative_to(folder)
-    return is_inside and any(Path(file) != output for file in parquet_files(folder))
+    is_part = is_inside and any(Path(file) != output for file in parquet_files(folder))
+    return is_part and not is_store(folder) and not loose_images(folder)
 
 
 def load_model_and_rows(

@@ -12,6 +12,7 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.readers.foreign_datasets import fix_for, fix_for_rows
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source
+from polyhead.sources.table_files import parquet_files
 from polyhead.sources.tables import is_table, table_of
 from polyhead.store.files import is_store
 from polyhead.store.reader import open_store
@@ -81,6 +82,6 @@ def _images_at(path: Path, name: str) -> list[str] | None:
         return [name] if path.suffix.lower() in ENDINGS else None
     paths = (file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
     images = [os.fspath(file) for file in sorted(paths) if not file.name.startswith(".")]
-    if not images and not any(path.glob("*.parquet")):
+    if not images and not parquet_files(path):
         raise DataError(Problem(f"data, folder `{path}`", "images in it", "none"))
     return images or None
