@@ -196,6 +196,10 @@ def test_a_function_reads_only_the_columns_it_asks_for():
             WHAT_ROWS + "[[0], [1, 2]].",
         ),
         (
+            np.array(2),
+            WHAT_ROWS + "2.",
+        ),
+        (
             lambda c: lambda: 0,
             "rows: expected a function that returns row numbers or booleans, got another function.",
         ),
@@ -223,6 +227,7 @@ def test_a_column_of_flags_is_no_list_of_row_numbers(flags, found):
     code = str(error.value).split("for a column of 0 and 1: ")[1].removesuffix(".").replace("name", "flag")
     assert source.select(eval(code)).read(range(5))["x"].tolist() == [0, 2, 4, 6, 8]
     assert source.select([1, 0] * 4).read(range(2))["x"].tolist() == [1, 0]
+    assert source.select([0] * 10).read(range(2))["x"].tolist() == [0, 0]
 
 
 def test_rows_of_an_empty_source_are_an_error():

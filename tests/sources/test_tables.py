@@ -145,8 +145,8 @@ def test_a_folder_partitioned_by_a_column(tmp_path):
 def test_a_folder_partitioned_by_polars_whose_files_have_the_column_too(tmp_path, key):
     frame = pl.DataFrame({"size": [2, 1, 2], "kind": ["cat", "dog", "cat"]}).sort(key)
     for part in frame.partition_by(key):
-        folder = tmp_path / f"{key}={part[key][0]}"
-        folder.mkdir()
+        folder = tmp_path / f"{key}={part[key][0]}" / "part"
+        folder.mkdir(parents=True)
         part.write_parquet(folder / "0.parquet")
     assert rows(read_table(tmp_path)) == frame.to_dict(as_series=False)
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from polyhead.columns.frames import family_of, in_other_order, index_of, moved_label, partly_shared
+from polyhead.columns.lazy import shape_of
 from polyhead.columns.values import join, objects
 from polyhead.errors import DataError, Problem, is_integer, is_size, shown, warn
 from polyhead.kinds.missing import plain
 from polyhead.sources.scanning import scan
 from polyhead.sources.source import Source
 
-FLAGS = 10
-"""If at least so many rows are selected from as many, all by 0 and 1, these are flags rather than row numbers."""
+_FLAGS = 10
+"""If at least so many rows are selected from as many, by 0 and 1, these are flags rather than row numbers."""
 
 _COMPARE = 'Give booleans without gaps; for a column of 0 and 1: lambda columns: columns["name"] == 1.'
 
@@ -23,7 +24,7 @@ _COMPARE = 'Give booleans without gaps; for a column of 0 and 1: lambda columns:
 def selected_rows(source: Source, rows: Any) -> np.ndarray:
     """Convert the argument of `Source.select` to row numbers, as `row_numbers` does, but refuse flags as integers."""
     numbers = row_numbers(source, rows)
-    if len(numbers) == len(source) >= FLAGS and numbers.max() <= 1:
+    if len(numbers) == len(source) >= _FLAGS and numbers.min() == 0 < numbers.max() == 1:
         raise DataError(Problem("rows", "row numbers or booleans", "0 or 1 for each row", _COMPARE))
     return numbers
 
@@ -48,9 +49,9 @@ def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
     if array is None:
         expected = "row numbers, a boolean array, a slice, or a function of the columns"
         fix = f"For one row, use [{int(rows)}]." if is_integer(rows) else ""
-        fix = (
-            _COMPARE if hasattr(rows, "__len__") and len(rows) == count and not isinstance(rows, str) else fix
-        )
+        listed = isinstance(rows, (list, tuple))
+        if ((len(rows),) if listed else shape_of(rows)) == (count,):
+            fix = _COMPARE
         raise DataError(Problem(where, expected, shown(rows), fix))
     if array.dtype == bool:
         if len(array) != count:

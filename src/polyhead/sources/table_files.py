@@ -198,7 +198,8 @@ def _open_folder(path: Path, where: str) -> Opened:
             fix = f"Name a file of it, as {tables[0]}; join several: {join}."
         found = "no file that ends in .parquet or .pq" if any(path.iterdir()) else "an empty folder"
         raise DataError(Problem(where, "a folder of Parquet files", found, fix))
-    keys = {part.partition("=")[0] for part in Path(files[0]).relative_to(path).parts[:-1]}
+    folders = Path(files[0]).relative_to(path).parts[:-1]
+    keys = {folder.partition("=")[0] for folder in folders if "=" in folder}
     written = keys <= {*pq.read_schema(files[0]).names}  # in the files too, as polars does
     hive = None if written else pds.partitioning(flavor="hive")
     opened = partial(pds.dataset, files, format="parquet", partitioning=hive, partition_base_dir=str(path))
