@@ -79,6 +79,7 @@ def test_ids_are_the_index():
         [b"a", None, b"b"],
         ["a", 1, None],
         [True, None, False],
+        [2**60 + 1, None, 3],
         np.arange(3, dtype=">f4"),
         np.array(["2024-01-01", "NaT", "2024-01-03"], "M8[D]"),
         pd.Categorical([("a", 1), None, ("b", 2)]),

@@ -203,11 +203,14 @@ def _from_numbers(values: list[Any]) -> Values:
         return values
     if array.dtype == object:
         return values
-    if array.dtype.kind == "f" and any(
-        isinstance(v, (int, np.integer)) and abs(int(v)) > EXACT for v in values
-    ):
+    if array.dtype.kind == "f" and any(map(is_large, values)):
         return values  # float64 would change some ids
     return array
+
+
+def is_large(value: Any) -> bool:
+    """Return whether a value is an integer that float64 may round."""
+    return isinstance(value, (int, np.integer)) and abs(int(value)) > EXACT
 
 
 def plain_rows(values: Values, where: str) -> Values:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyhead.columns.values import Coded, Values, join, objects
+from polyhead.columns.values import Coded, Values, is_large, join, objects
 from polyhead.extras import requiring
 from polyhead.sources.scanning import pieces
 from polyhead.sources.source import Source, checked_rows
@@ -37,8 +37,12 @@ def _as_pandas(values: Values) -> Any:
     if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind != "V":
         return values.astype(values.dtype.newbyteorder("="), copy=False)  # as pandas computes with no other
     rows = list(values)
-    return rows if all(isinstance(row, _SCALARS) for row in rows) else objects(rows)
+    exact = all(isinstance(row, _SCALARS) and not is_large(row) for row in rows)
+    return rows if exact else objects(rows)
 
 
 _SCALARS = (str, Number, np.generic, datetime.date, datetime.timedelta, type(None))
-"""The types of which pandas makes columns of its own; it would make arrays of masks and images."""
+"""The types of which pandas makes columns of its own; it would make arrays of masks and images.
+
+Large integers stay objects: beside a missing one, pandas rounds them.
+"""
