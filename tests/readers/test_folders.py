@@ -267,6 +267,8 @@ def test_the_column_of_names_may_be_in_capital_letters(root, put):
     assert (column(rows, "v").tolist(), column(rows, "Name")) == ([2, 1], ["y", "x"])
     rows = read_folder(root, table={"FILE": ["x", "y"], "file": ["b.jpg", "a.jpg"]})
     assert column(rows, "FILE") == ["y", "x"]
+    rows = read_folder(root, table={"File": ["x", "y"], "image": ["b.jpg", "a.jpg"]})
+    assert column(rows, "File") == ["y", "x"]
 
 
 def test_numbers_of_images_in_a_table(root, put):

@@ -352,8 +352,9 @@ def _opened_table(home: Root, table: Any) -> tuple[Source, str]:
 def _key_column(source: Source, key: str | None, where: str) -> str:
     columns = source.columns
     if key is None:
-        spelled = {name.lower(): name for name in reversed(columns)} | {name: name for name in columns}
-        key = next((spelled[name] for name in KEYS if name in spelled), None)
+        spelled = {name.lower(): name for name in reversed(columns)}
+        exact = next((name for name in KEYS if name in columns), None)
+        key = exact or next((spelled[name] for name in KEYS if name in spelled), None)
         if key is None:
             fix = "Say read_folder(key=...)."
             expected = f"a column of file names ({', '.join(KEYS)})"
