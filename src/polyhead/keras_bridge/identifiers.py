@@ -81,12 +81,11 @@ def unknown_optimizer(optimizer: Any) -> Iterator[Problem]:
     """Yield a problem if an optimizer is a name that Keras does not know, a class, or no optimizer of Keras."""
     import keras
 
-    known = (str, Mapping, keras.optimizers.Optimizer)
-    if isinstance(optimizer, type) or not (
-        optimizer is None or isinstance(optimizer, known) or callable(optimizer)
-    ):
+    is_class = isinstance(optimizer, type)
+    known = (type(None), str, Mapping, keras.optimizers.Optimizer)
+    if is_class or not (isinstance(optimizer, known) or callable(optimizer)):
         fix = "Make one of Keras, as keras.optimizers.Adam(learning_rate=0.001)."
-        fix = f"Write {optimizer.__name__}() with parentheses." if isinstance(optimizer, type) else fix
+        fix = f"Write {optimizer.__name__}() with parentheses." if is_class else fix
         yield Problem("compile(optimizer=)", "an optimizer, or its name", shown(optimizer), fix)
     if isinstance(optimizer, str):
         yield from _unknown_name("compile(optimizer=)", "optimizer", optimizer, keras.optimizers)

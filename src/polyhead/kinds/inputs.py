@@ -171,11 +171,9 @@ class Image(Input):
         floats = self.dtype == "float32"
         if column.dtype == np.uint8:
             return Conversion(self.dtype, scale=floats)
-        return (
-            Conversion("float32", low=-ROUNDING, high=1 + ROUNDING)
-            if floats and column.dtype.kind == "f"
-            else None
-        )
+        if floats and column.dtype.kind == "f":
+            return Conversion("float32", low=-ROUNDING, high=1 + ROUNDING)
+        return None
 
     def encode(self, values: Any, check: bool = True, empty: Empty = np.empty) -> np.ndarray:
         """Encode a batch; ``empty`` allocates the memory of new arrays."""

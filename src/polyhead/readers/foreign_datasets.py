@@ -83,12 +83,13 @@ def _fix_for_row(row: Any) -> str:
     if isinstance(row, dict):  # others are not
         return "Leave out what is no dict: [row for row in rows if isinstance(row, dict)]."
     family, names = family_of(row)
-    if names & {"DataFrame", "Table", "RecordBatch"}:
-        join = {"pandas": "pandas.concat", "polars": "polars.concat", "pyarrow": "pyarrow.concat_tables"}[
-            family
-        ]
-        join = "pyarrow.Table.from_batches" if "RecordBatch" in names else join
-        return f"Join the tables: {join}(tables)."
+    joins = {
+        "DataFrame": f"{family}.concat",
+        "Table": "pyarrow.concat_tables",
+        "RecordBatch": "pyarrow.Table.from_batches",
+    }
+    for name in names & {*joins}:
+        return f"Join the tables: {joins[name]}(tables)."
     if hasattr(row, "keys"):
         return "Give rows as dicts: [dict(row) for row in rows]."
     if hasattr(row, "_asdict"):
