@@ -751,7 +751,8 @@ def test_labels_missing_in_part_get_a_weight_each():
         (
             [[0, 2], [0, 1, 0]],
             "row 1: expected a list of distinct labels, got [0, 1, 0]. "
-            "If these are 0 and 1 for each label, give 0 or 1 for each in every row.",
+            "If these are 0 and 1 for each label, give 0 or 1 for each in every row; if another value stands for an "
+            "unknown one, say MultiLabel(missing=...).",
         ),
         ([["a", "a"]], "row 0: expected a list of distinct labels, got ['a', 'a']. Leave out the repeats."),
         (

@@ -305,7 +305,10 @@ def repeats_fix(labels: Sequence[Any]) -> str:
     """
     labels = list(labels)
     if set(labels) <= {0, 1}:
-        return "If these are 0 and 1 for each label, give 0 or 1 for each in every row."
+        return (
+            "If these are 0 and 1 for each label, give 0 or 1 for each in every row; if another value stands for an "
+            "unknown one, say MultiLabel(missing=...)."
+        )
     repeated = {label for label in labels if labels.count(label) > 1}
     unknown = ""
     if {-1, 0} <= set(labels) <= {-1, 0, 1} or {-1, 1} == set(labels):
