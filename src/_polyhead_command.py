@@ -3,9 +3,11 @@
 It lies outside of the package, whose import is what takes the time.
 """
 
+import _thread
 import os
 import signal
 import sys
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -29,8 +31,17 @@ def guard_module() -> None:
         _leaves_at_once()
 
 
+def _interrupt_again(lost: Any) -> None:
+    """Repeat a Ctrl-C that was lost in a destructor, or in a callback of garbage collection, as JAX has one."""
+    if lost.exc_type is not KeyboardInterrupt or not hasattr(signal, "pthread_kill"):
+        return sys.__unraisablehook__(lost)
+    # from another thread, as an exception in here would be lost, too
+    _thread.start_new_thread(signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+
+
 def main() -> None:
     """Run the command ``polyhead``."""
+    sys.unraisablehook = _interrupt_again
     interruptible = _leaves_at_once()
     from polyhead.cli import main as run
 
