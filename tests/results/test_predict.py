@@ -508,12 +508,23 @@ def test_one_gray_image_is_an_array_of_two_axes(channels):
     model = Fixed({"y": np.ones(1)})
     for one in (np.zeros((6, 6), np.uint8), np.zeros((6, 6, 1), np.uint8)):
         assert len(ph.predict(model, one, declaration=declaration)) == 1
-    assert len(ph.predict(model, np.zeros((3, 6, 6), np.uint8), declaration=declaration)) == 3
+    assert len(ph.predict(model, np.zeros((4, 6, 6), np.uint8), declaration=declaration)) == 4
     for flat in (np.zeros((5, 36), np.uint8), np.zeros((5, 36 * channels), np.uint8)):
         with pytest.raises(
             ph.DataError, match=r"got rows of shape \(\d+,\).*column.reshape\(-1, height, width"
         ):
             ph.predict(model, flat, declaration=declaration)
+
+
+def test_an_image_with_channels_first_is_not_three_gray_ones():
+    feed = ph.Feed({"image": np.zeros((2, 6, 6, 3), np.uint8)}, inputs={"image": ph.Image()}, heads={})
+    declaration = ph.Declaration(feed.inputs, {"y": ph.Binary()})
+    model, array = Fixed({"y": np.ones(1)}), np.zeros((3, 6, 6), np.uint8)
+    for data in (array, {"image": array}):
+        with pytest.raises(ph.DataError, match=r"got an array of shape \(3, 6, 6\): one with channels first"):
+            ph.predict(model, data, declaration=declaration)
+    assert len(ph.predict(model, array.transpose(1, 2, 0), declaration=declaration)) == 1
+    assert len(ph.predict(model, array[..., None], declaration=declaration)) == 3
 
 
 def test_ids_for_other_rows_than_there_are():

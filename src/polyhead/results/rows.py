@@ -69,6 +69,9 @@ def as_rows(data: Any, inputs: Mapping[str, Input], labels: Sequence[str] = ()) 
     if isinstance(data, Mapping):
         # a column that is absent is an error later
         present = {c: kind for c, kind in columns.items() if c in data}
+        if len(present) == 1:
+            ((column, kind),) = present.items()
+            _require_channels_last(data[column], kind)
         single = bool(present) and all(_is_one(data[c], kind, c in shared) for c, kind in present.items())
         return as_source({c: [data[c]] for c in data} if single else data, wanted)
     one_input = len(columns) == 1
@@ -110,6 +113,7 @@ def _values(data: Any, kind: Input) -> Any:
     if isinstance(data, (bytes, bytearray, memoryview)) or is_pillow(data):
         return [data]
     if isinstance(data, (list, tuple, np.ndarray)):
+        _require_channels_last(data, kind)
         return [data] if _is_one(data, kind) else data
     return data if hasattr(data, "__len__") and not isinstance(data, Mapping) else None  # a series, a dataset
 
@@ -139,6 +143,17 @@ def _is_image(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
     if len(shape) == 2:  # or rows of flat pixels, which are refused
         return 1 in possible and shape[1] not in (math.prod(expected[:2]), math.prod(expected))
     return len(shape) == 3 and shape[-1] in possible
+
+
+def _require_channels_last(value: Any, kind: Input) -> None:
+    """Raise for an array that may be one image with channels first, or three gray ones."""
+    if not isinstance(value, np.ndarray) or not isinstance(kind, Image) or kind.channels != 3:
+        return
+    if value.ndim == 3 and len(value) == 3 and value.shape[-1] not in (1, 3):
+        expected = "images of shape (height, width, 3)"
+        found = f"an array of shape {value.shape}: one with channels first, or three gray ones"
+        fix = "Give image.transpose(1, 2, 0) for one image, images[..., None] for three."
+        raise DataError(Problem("data", expected, found, fix))
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
