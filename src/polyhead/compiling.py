@@ -175,6 +175,7 @@ def compile(model: Any, feed: Any, *, optimizer: Any, normalize: str = "data", *
     installed.normalize(feed.mean_weights(losses))
     install(model, installed, HeadMetrics(paths, metrics, installed))
     save_for_every_backend(model)
+    feed._binding.compiled(model)
     return model
 
 

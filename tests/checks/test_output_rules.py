@@ -770,6 +770,24 @@ def test_a_loss_of_one_number_cannot_leave_out_what_is_missing(loss):
     ph.compile(build(rows, {"gap": dense(1)}), rows, optimizer="sgd")
 
 
+def test_the_first_feed_after_a_second_one_compiled_the_model():
+    def made(names, scale):
+        data = {"x": DATA["x"] * scale, "kind": np.array(names)[ROW % 3]}
+        inputs = {"x": ph.Array(scale="standard")}
+        return ph.Feed(data, inputs=inputs, heads={"kind": ph.Categorical()})
+
+    first, second = made(["a", "b", "c"], 1), made(["b", "c", "d"], 9)
+    model = build(first, {"kind": dense(3, "softmax")})
+    for feed, other in ((first, second), (second, first), (first, second)):
+        ph.compile(model, feed, optimizer="sgd")
+        model.evaluate(feed, verbose=0)
+        model.predict(feed, verbose=0)
+        with pytest.raises(ph.ContractError, match="head `kind`: expected the classes"):
+            model.evaluate(other, verbose=0)
+        with pytest.raises(ph.ContractError, match="input `x`: expected scale="):
+            model.predict(other, verbose=0)
+
+
 def test_validation_with_other_classes_than_training():
     def rows(names):
         return {"x": DATA["x"], "kind": np.array(names)[ROW % 3]}

@@ -6,7 +6,7 @@ import weakref
 from typing import Any
 
 from polyhead.checks.compiled_declaration import other_meaning
-from polyhead.checks.compiled_model import compiled_loss, head_losses, user_loss
+from polyhead.checks.compiled_model import compiled_loss, head_losses
 from polyhead.checks.contract import Declared, check
 from polyhead.checks.model_match import Fit, match_model
 from polyhead.errors import ContractError, DataError, Problem, place, warn
@@ -23,7 +23,7 @@ class Binding:
     def __init__(self, declared: Declared, assembler: Assembler, order: Order) -> None:
         self._declared, self._assembler, self._order = declared, assembler, order
         self._met: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
-        self._predicting: weakref.WeakKeyDictionary[Any, Structure] = weakref.WeakKeyDictionary()
+        self._predicting: weakref.WeakKeyDictionary[Any, tuple[Any, Structure]] = weakref.WeakKeyDictionary()
 
     def check(
         self, model: Any, rows: int | str | None = None, compiled: bool = True
@@ -65,6 +65,10 @@ class Binding:
             known = self._met[model] = (compiled_loss(model) if compiled else None, fit.structure)
         return known[1]
 
+    def compiled(self, model: Any) -> None:
+        """Note that a model was compiled for this feed, whose losses and metrics were checked before."""
+        self._met[model] = (compiled_loss(model), self._met[model][1])
+
     def _is_known(self, problem: Problem, by_polyhead: bool) -> bool:
         """Return whether the user was warned before, by `polyhead.compile` (label scale) or by the feed (one class)."""
         if problem.code == "constant":
@@ -79,18 +83,18 @@ class Binding:
             ContractError: for a model that the inputs do not fit, or that was compiled for inputs of another meaning.
         """
         known = self._met.get(model)
-        if known is not None:
-            return known[1]
-        if model not in self._predicting:
+        if known is None or _recompiled(model, known[0]):
+            known = self._predicting.get(model)
+        if known is None or _recompiled(model, known[0]):
             declared = self._declared
             fit = match_model(model, declared.inputs, {}, declared.batch_size)
             problems = [*fit.errors, *other_meaning(model, declared.inputs, {})]
             if problems:
                 raise ContractError(*problems)
-            self._predicting[model] = fit.structure
-        return self._predicting[model]
+            known = self._predicting[model] = (compiled_loss(model), fit.structure)
+        return known[1]
 
 
 def _recompiled(model: Any, known: Any) -> bool:
     loss = compiled_loss(model)
-    return loss is not None and loss is not known and (known is not None or user_loss(model) is not None)
+    return loss is not None and loss is not known
