@@ -431,6 +431,25 @@ def test_weights_reach_a_metric_by_name():
         ph.compile(build("price", 1, None), feed, optimizer="sgd")
 
 
+def test_r2_counts_each_number_of_a_row_in_its_column():
+    rng = np.random.default_rng(0)
+    labels, weights = rng.normal(size=(20, 2)), rng.uniform(size=(20, 2)).astype("float32")
+    outputs = (labels + rng.normal(size=(20, 2))).astype("float32")
+    labels[::3, 0] = labels[1::4, 1] = np.nan
+    head = ph.Regression(2, metrics=[keras.metrics.R2Score()], sample_weight="weight")
+    feed = ph.Feed(
+        {"x": outputs, "y": labels, "weight": weights}, inputs="x", heads={"y": head}, batch_size=8
+    )
+    inputs = keras.Input((2,), name="x")
+    model = ph.compile(keras.Model(inputs, keras.layers.Identity(name="y")(inputs)), feed, optimizer="sgd")
+    there = np.where(np.isnan(labels), 0, weights)
+    known = np.nan_to_num(labels)
+    mean = np.average(known, axis=0, weights=there)
+    wrong, spread = ((there * (known - other) ** 2).sum(0) for other in (outputs, mean))
+    logged = model.evaluate(feed, verbose=0, return_dict=True)["y_r2_score"]
+    assert logged == pytest.approx(np.mean(1 - wrong / spread), rel=1e-4)
+
+
 def test_a_metric_without_weights_and_of_several_values():
     def feed(price):
         heads = {name: ph.Regression(metrics=[Highest()]) for name in ("price", "other")}

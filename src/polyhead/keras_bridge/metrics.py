@@ -198,8 +198,8 @@ class _Wrapper(keras.metrics.Metric):
 class ElementwiseMetric(_Wrapper):
     """A metric of labels with a weight for each number.
 
-    A metric of single numbers counts each with its weight. Any other metric counts only rows whose numbers are all
-    labeled, with the smallest of their weights.
+    A metric of single numbers counts each with its weight, and so does R2, in each column. Any other metric counts only
+    rows whose numbers are all labeled, with the smallest of their weights.
 
     Args:
         metric: a Keras metric, whose name this has.
@@ -211,7 +211,8 @@ class ElementwiseMetric(_Wrapper):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
-        if sample_weight is None or len(sample_weight.shape) != len(y_pred.shape):
+        by_column = isinstance(self.metric, keras.metrics.R2Score)
+        if by_column or sample_weight is None or len(sample_weight.shape) != len(y_pred.shape):
             add_batch(self.metric, y_true, y_pred, _for_each_label(self.metric, y_true, sample_weight))
         elif self._per_element:
             weight = ops.reshape(sample_weight, (-1,))
