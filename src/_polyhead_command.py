@@ -8,7 +8,10 @@ import os
 import signal
 import sys
 import threading
+import time
+import traceback
 from itertools import pairwise
+from types import FrameType
 from typing import Any
 
 
@@ -35,8 +38,16 @@ def _interrupt_again(lost: Any) -> None:
     """Repeat a Ctrl-C that was lost in a destructor, or in a callback of garbage collection, as JAX has one."""
     if lost.exc_type is not KeyboardInterrupt or not hasattr(signal, "pthread_kill"):
         return sys.__unraisablehook__(lost)
-    # from another thread, as an exception in here would be lost, too
-    _thread.start_new_thread(signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+    # from another thread and after this function, in which it would be lost again
+    _thread.start_new_thread(_interrupt_after, (sys._getframe(),))
+
+
+def _interrupt_after(hook: FrameType) -> None:
+    """Interrupt the main thread once it has left a function."""
+    main = threading.main_thread().ident or 0
+    while any(frame is hook for frame, _ in traceback.walk_stack(sys._current_frames()[main])):
+        time.sleep(0.001)
+    signal.pthread_kill(main, signal.SIGINT)
 
 
 def main() -> None:

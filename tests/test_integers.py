@@ -34,7 +34,7 @@ def packed(path="never.store", **arguments):
 
 
 INTEGERS = {
-    "Boxes.max_boxes": ("Boxes()", lambda value: ph.Boxes(value)),
+    "Boxes.max_boxes": ("Boxes(max_boxes)", lambda value: ph.Boxes(value)),
     "Evaluate.batch_size": ("Evaluate(batch_size=)", lambda value: ph.Evaluate(feed(), batch_size=value)),
     "Evaluate.every": ("Evaluate(every=)", lambda value: ph.Evaluate(feed(), every=value)),
     "Categorical.classes": ("Categorical(classes)", lambda value: ph.Categorical(value)),
@@ -51,7 +51,7 @@ INTEGERS = {
     "Image.max_pixels": ("Image(max_pixels=)", lambda value: ph.Image(8, 8, max_pixels=value)),
     "Image.page": ("Image(page=)", lambda value: ph.Image(8, 8, page=value)),
     "Image.width": ("Image(width)", lambda value: ph.Image(8, value)),
-    "Keypoints.points": ("Keypoints()", lambda value: ph.Keypoints(value)),
+    "Keypoints.points": ("Keypoints(points)", lambda value: ph.Keypoints(value)),
     "Map.channels": ("Map(channels)", lambda value: ph.Map(value)),
     "Map.size": ("Map(size=)", lambda value: ph.Map(size=(value, 8))),
     "Mask.size": ("Mask(size=)", lambda value: ph.Mask(size=(8, value))),
