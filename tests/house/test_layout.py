@@ -45,8 +45,8 @@ def test_no_two_files_have_one_stem():
 
 
 def test_the_package_holds_code_and_the_parts_of_pages_only():
-    suffixes = {path.suffix for path in LIBRARY.rglob("*") if path.is_file() and path.name != "py.typed"}
-    assert suffixes - {".pyc"} == {".py", ".js", ".css"}
+    files = (path for path in LIBRARY.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    assert {path.suffix for path in files if path.name != "py.typed"} == {".py", ".js", ".css"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(LIBRARY)))

@@ -16,8 +16,7 @@ from polyhead.errors import ContractError, Problem, hints, listed, similar
 from polyhead.feed import Feed
 from polyhead.readers.as_source import as_source, loose_images
 from polyhead.sources.source import Source
-from polyhead.sources.table_files import parquet_files
-from polyhead.sources.tables import is_table
+from polyhead.sources.tables import is_table, parquet_files
 from polyhead.store.files import is_store
 
 ModelArgument = Annotated[

@@ -12,8 +12,7 @@ from polyhead.errors import DataError, Problem, place, shown
 from polyhead.readers.foreign_datasets import fix_for, fix_for_rows
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source
-from polyhead.sources.table_files import parquet_files
-from polyhead.sources.tables import is_table, table_of
+from polyhead.sources.tables import is_table, parquet_files, table_of
 from polyhead.store.files import is_store
 from polyhead.store.reader import open_store
 

@@ -24,7 +24,7 @@ from polyhead.columns.lazy import Stored
 from polyhead.columns.values import LIMIT_BYTES, Values
 from polyhead.errors import DataError, Problem, place, shown, similar
 from polyhead.foreign_errors import GIT_LFS, quoted_error
-from polyhead.sources.tables import Opened
+from polyhead.sources.tables import Opened, parquet_files
 from polyhead.sources.text_files import read_text, text_fix
 
 _PACKED = (".gz", ".bz2", ".zst")
@@ -174,15 +174,6 @@ def _parquet_column(path: Path, name: str) -> Any:
             return file.read(columns=[name]).column(name)
     except pa.ArrowNotImplementedError:  # lists of categories in several row groups, which only datasets read
         return pds.dataset(path, format="parquet").to_table(columns={name: pc.field(name)}).column(0)
-
-
-def parquet_files(folder: Path) -> list[str]:
-    """The paths of the Parquet files in a folder and its subfolders that are read as one table."""
-    return sorted(
-        str(p)
-        for p in folder.rglob("*")
-        if p.suffix.lower() in (".parquet", ".pq") and not p.name.startswith((".", "_")) and p.is_file()
-    )
 
 
 def _open_folder(path: Path, where: str) -> Opened:

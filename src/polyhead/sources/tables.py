@@ -130,6 +130,15 @@ def table_of(data: Any, columns: Sequence[str] | None = None, least: int = 1) ->
     return table
 
 
+def parquet_files(folder: Path) -> list[str]:
+    """The paths of the Parquet files in a folder and its subfolders that are read as one table."""
+    return sorted(
+        str(p)
+        for p in folder.rglob("*")
+        if p.suffix.lower() in (".parquet", ".pq") and not p.name.startswith((".", "_")) and p.is_file()
+    )
+
+
 def is_table(obj: Any) -> bool:
     """Return whether ``obj`` is a pandas or polars frame or a pyarrow table; doesn't import the libraries.
 
