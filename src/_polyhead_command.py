@@ -38,16 +38,22 @@ def _interrupt_again(lost: Any) -> None:
     """Repeat a Ctrl-C that was lost in a destructor, or in a callback of garbage collection, as JAX has one."""
     if lost.exc_type is not KeyboardInterrupt or not hasattr(signal, "pthread_kill"):
         return sys.__unraisablehook__(lost)
-    # from another thread and after this function, in which it would be lost again
-    _thread.start_new_thread(_interrupt_after, (sys._getframe(),))
+    signal.signal(signal.SIGINT, _interrupt)
+    _thread.start_new_thread(_repeat_interrupt, ())
 
 
-def _interrupt_after(hook: FrameType) -> None:
-    """Interrupt the main thread once it has left a function."""
-    main = threading.main_thread().ident or 0
-    while any(frame is hook for frame, _ in traceback.walk_stack(sys._current_frames()[main])):
-        time.sleep(0.001)
-    signal.pthread_kill(main, signal.SIGINT)
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    """Raise a KeyboardInterrupt, except in `_interrupt_again`, where it would be lost again."""
+    if all(one.f_code is not _interrupt_again.__code__ for one, _ in traceback.walk_stack(frame)):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt
+
+
+def _repeat_interrupt() -> None:
+    """Interrupt the main thread until it takes notice: a signal just before a call that waits does not end the call."""
+    while signal.getsignal(signal.SIGINT) is _interrupt:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(0.01)
 
 
 def main() -> None:
