@@ -233,18 +233,3 @@ def test_an_interrupt_ends_the_command_at_once(tmp_path):
     _, err = process.communicate()
     assert process.returncode == 130
     assert err == ""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_an_interrupt_that_is_lost_in_a_destructor_ends_the_command_all_the_same(tmp_path):
-    (tmp_path / "slow.py").write_text(
-        "import signal, threading\n"
-        "class Interrupted:\n"
-        "    def __del__(self):\n"
-        "        signal.raise_signal(signal.SIGINT)\n"
-        "Interrupted()\n"
-        "threading.Event().wait()\n"
-    )
-    command = [sys.executable, "-m", "polyhead", "examine", f"{tmp_path / 'slow.py'}:batches"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert (done.returncode, done.stderr) == (130, "")
