@@ -71,12 +71,12 @@ class ColumnDescription:
 
     @property
     def complete(self) -> bool:
-        """Whether no number is missing in any row."""
+        """True if no row lacks a number."""
         return bool(self.present.all()) and self.statistics.nan is None
 
     @property
     def whole(self) -> bool:
-        """Whether all its numbers are finite integers."""
+        """True if all numbers are finite integers."""
         numbers = self.statistics
         return self.form == "numbers" and numbers.whole and numbers.infinite is None
 

@@ -1,4 +1,4 @@
-"""What TensorFlow needs: datasets from which a compiled step draws batches directly, and the errors of making them.
+"""Datasets from which a compiled TensorFlow step draws batches directly, and the errors raised while it draws them.
 
 A dataset from ``from_generator`` runs a function for each batch in the runtime's threads, which takes longer than all
 the work of a feed for a batch in memory. Here the step calls Python directly, and uses the arrays' memory without a

@@ -1,4 +1,4 @@
-"""What kinds and augmentations share as classes that users declare: fixed fields, and docs of inherited arguments."""
+"""Gives the frozen dataclasses of kinds and augmentations their checked fields, and docs of inherited arguments."""
 
 from __future__ import annotations
 
