@@ -322,6 +322,8 @@ TOPICS = {
     "scale labels": "scales/",
     "custom head": "guides/own-head/",
     "custom data source": "guides/own-source/",
+    "add column": "sources/",
+    "computed columns": "sources/",
     "preview": "preview/",
     "visualize batches": "preview/",
     "common mistakes": "traps/",

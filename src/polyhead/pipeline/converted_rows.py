@@ -10,7 +10,8 @@ import numpy as np
 from polyhead.columns.values import Values
 from polyhead.errors import Problem, place, warn
 from polyhead.kinds import Kind
-from polyhead.sources.source import DerivedSource, Source, checked_rows
+from polyhead.sources.derived import DerivedSource
+from polyhead.sources.source import Source, checked_rows
 from polyhead.store.column_codec import Spec, spec_of
 from polyhead.store.fingerprint import of_source
 

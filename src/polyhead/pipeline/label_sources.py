@@ -18,8 +18,9 @@ from polyhead.pipeline.faults import readable_rows
 from polyhead.pipeline.image_pipeline import Scene
 from polyhead.pipeline.kind_columns import KindColumns, Some, resolve_error
 from polyhead.pipeline.label_encoder import Labels
+from polyhead.sources.derived import DerivedSource
 from polyhead.sources.scanning import first_rows
-from polyhead.sources.source import DerivedSource, Source, checked_rows, row_of
+from polyhead.sources.source import Source, checked_rows, row_of
 
 
 class BoxLabels(DerivedSource):

@@ -11,7 +11,8 @@ from polyhead.columns.values import Values
 from polyhead.errors import BadValue, DataError, Problem, place, shown
 from polyhead.kinds.missing import is_missing, plain, row_array
 from polyhead.kinds.source_column import About
-from polyhead.sources.source import DerivedSource, Source, checked_rows, names_in
+from polyhead.sources.derived import DerivedSource
+from polyhead.sources.source import Source, checked_rows, names_in
 
 ALONG = (
     "labels",

@@ -19,7 +19,8 @@ from polyhead.report.original_samples import OriginalSamples
 from polyhead.report.per_element_views import EachView
 from polyhead.report.samples import Label, Sample, take_samples, unweighted
 from polyhead.report.views import Scores, View
-from polyhead.sources.source import DerivedSource, Source, checked_rows
+from polyhead.sources.derived import DerivedSource
+from polyhead.sources.source import Source, checked_rows
 
 WHERE = "preview(predictions=)"
 AllScores = Sequence[Mapping[str, Scores]]

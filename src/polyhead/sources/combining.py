@@ -17,7 +17,8 @@ from polyhead.columns.values import LIMIT_BYTES, Coded, Values, take
 from polyhead.errors import DataError, Problem, as_list, is_number, is_size, shown
 from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.column_merge import forms, merged_facts, same_columns
-from polyhead.sources.source import DerivedSource, OwnSource, Source, checked_rows, columns_of
+from polyhead.sources.derived import DerivedSource
+from polyhead.sources.source import OwnSource, Source, checked_rows, columns_of
 
 
 class _CachingView(OwnSource):

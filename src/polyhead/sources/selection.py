@@ -40,7 +40,7 @@ def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
     if isinstance(rows, slice) and rows.step != 0 and all(n is None or is_integer(n) for n in bounds):
         return np.arange(*rows.indices(count), dtype=np.int64)
     if callable(rows):
-        rows = rows(_Loaded(source))
+        rows = rows(WholeColumns(source))
         if callable(rows):
             expected = "a function that returns row numbers or booleans"
             raise DataError(Problem(where, expected, "another function"))
@@ -57,7 +57,8 @@ def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
         if len(array) != count:
             expected = f"one boolean for each of {count:,} rows"
             raise DataError(Problem(where, expected, f"{len(array):,} booleans"))
-        _require_index(where, source.pandas_index(np.arange(count)), index_of(rows))
+        by_label = "rows.reindex(frame.index, fill_value=False)"
+        require_index(where, source.pandas_index(np.arange(count)), index_of(rows), by_label)
         return np.flatnonzero(array)
     frame_index = source.pandas_index(np.arange(count)) if "Index" in family_of(rows)[1] else None
     if moved := moved_label(frame_index, rows, array):
@@ -75,14 +76,24 @@ def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _require_index(where: str, frame_index: Any, index: Any) -> None:
-    expected, plain = "the index of the frame", "rows.to_numpy()"
-    if frame_index is not None and index is not None and in_other_order(frame_index, index):
-        fix = f"Align them, rows.loc[frame.index], or give values without index: {plain}."
+def require_index(where: str, frame_index: Any, index: Any, by_label: str) -> None:
+    """Raise if the index of a pandas object is that of the frame in another order; warn if they share some labels.
+
+    Args:
+        by_label: the code that matches the object to the frame by label; it begins with the object's name.
+
+    Raises:
+        DataError: by position, its entries would belong to other rows.
+    """
+    if frame_index is None or index is None:
+        return
+    expected, name = "the index of the frame", by_label.split(".")[0]
+    if in_other_order(frame_index, index):
+        fix = f"Align them, {name}.loc[frame.index], or give values without index: {name}.to_numpy()."
         raise DataError(Problem(where, f"{expected}, in its order", "the same in another order", fix))
-    if frame_index is not None and index is not None and (found := partly_shared(frame_index, index)):
-        fix = "To match them by label: rows.reindex(frame.index, fill_value=False)."
-        warn(Problem(where, expected, found, f"{fix} If positions are right, give {plain}."))
+    if found := partly_shared(frame_index, index):
+        fix = f"To match them by label: {by_label}. If positions are right, give {name}.to_numpy()."
+        warn(Problem(where, expected, found, fix))
 
 
 def _as_array(rows: Any) -> np.ndarray | None:
@@ -107,7 +118,7 @@ def _as_array(rows: Any) -> np.ndarray | None:
     return array if array.dtype.kind in "iub" else None
 
 
-class _Loaded(Mapping[str, Any]):
+class WholeColumns(Mapping[str, Any]):
     """All columns as whole arrays, each read when it is first used."""
 
     def __init__(self, source: Source) -> None:

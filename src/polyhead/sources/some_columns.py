@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from polyhead.columns.values import Values
-from polyhead.sources.source import DerivedSource, OwnSource, Source, checked_rows, columns_of
+from polyhead.sources.derived import DerivedSource
+from polyhead.sources.source import OwnSource, Source, checked_rows, columns_of
 
 
 class SomeColumns(DerivedSource):

@@ -137,6 +137,28 @@ class Source(ABC):
         """
         return self.select(slice(0, n))
 
+    def with_column(self, name: str, values: Any) -> Source:
+        """Add a column, or replace the one of this name.
+
+        Args:
+            name: the name of the column.
+            values: one entry per row, in any form of a column that `Feed` takes; or a function that gets all columns
+                (``{name: values}``) and returns them. It is called once, here, so it can't compute more than fits into
+                memory; a column is read when the function uses it.
+
+        Raises:
+            DataError: there is not one entry per row.
+
+        >>> import polyhead as ph
+        >>> rows = ph.read_table({"box": [[[0, 0, 2, 2]], []]})
+        >>> rows = rows.with_column("any", lambda columns: [len(boxes) > 0 for boxes in columns["box"]])
+        >>> rows.read([1, 0])["any"].tolist()
+        [False, True]
+        """
+        from polyhead.sources.with_column import with_column
+
+        return with_column(self, name, values)
+
     def to_pandas(self) -> Any:
         """Read all rows into a pandas ``DataFrame``, which a feed takes as well; `head` limits it to some.
 
@@ -335,37 +357,6 @@ class OwnSource(Source):
 
         rows = self.coded(row_numbers(self, ids, "read(ids)"))
         return {name: v.values().tolist() if isinstance(v, Coded) else v for name, v in rows.items()}
-
-
-class DerivedSource(OwnSource):
-    """Rows of another source: by default all of them, in its order, with other columns."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.sequential = source.sequential
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._source.columns
-
-    def _rows(self, ids: np.ndarray) -> np.ndarray:
-        """Return the rows of the source for rows of this view."""
-        return ids
-
-    def ids_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._source.ids_of(self._rows(rows))
-
-    def origins(self, name: str, ids: np.ndarray) -> Origins | None:
-        return self._source.origins(name, self._rows(ids))
-
-    def pandas_index(self, ids: np.ndarray) -> Any:
-        return self._source.pandas_index(self._rows(ids))
-
-    def about(self, name: str) -> About:
-        return self._source.about(name)
 
 
 def columns_of(source: Source, rows: dict[str, Values], names: Sequence[str]) -> dict[str, Values]:

@@ -20,7 +20,8 @@ import numpy as np
 
 from polyhead.errors import DataError, Problem, as_list, counted, is_integer, is_number, shown, warn
 from polyhead.sources.combining import Concat, Rows
-from polyhead.sources.source import DerivedSource, Source, names_in
+from polyhead.sources.derived import DerivedSource
+from polyhead.sources.source import Source, names_in
 from polyhead.sources.stratify import compress, groups_of, strata_of
 
 _MOST_ROWS = 1 << 40
