@@ -97,9 +97,14 @@ def test_masks_and_shares_need_no_word():
             {"box": ph.Boxes(1, of="rgb")},
             "head `box`, of='rgb': expected the name of an image input (color, depth), got no image of that name.",
         ),
+        (
+            {"box": ph.Boxes(1, of="color"), "ends": ph.Keypoints(2, each="box", of="depth")},
+            "head `ends`: expected of='color', the image of its boxes, `box`, got of='depth'. Leave it out; its labels "
+            "have to lie in `color`.",
+        ),
     ],
 )
-def test_the_name_of_no_image(heads, words):
+def test_the_name_of_no_image_or_of_another_than_the_boxes(heads, words):
     for size in ({}, {"color": (240, 320), "depth": (120, 160)}):
         with pytest.raises(ph.ContractError) as caught:
             batch_of(("color", "depth"), heads, sizes=size)

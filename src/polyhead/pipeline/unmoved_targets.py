@@ -166,14 +166,19 @@ def transposed_sides(
 
 
 def require_images(inputs: Mapping[str, Input], heads: Mapping[str, Head]) -> None:
-    """Raise for heads whose ``of=`` names no image."""
+    """Raise for heads whose ``of=`` names no image, or another one than their boxes do."""
     images = [name for name, kind in inputs.items() if isinstance(kind, Image)]
     problems = []
     for name, head in heads.items():
+        of = heads.get(head.each or "", head).of
         if head.of is not None and head.of not in images:
             expected = f"the name of an image input ({', '.join(images) or 'there is none'})"
             where, found = f"{place(head=name)}, of={head.of!r}", "no image of that name"
             problems.append(Problem(where, expected, found, similar(head.of, images)))
+        elif head.of is not None and of not in (None, head.of):
+            expected = f"of={of!r}, the image of its boxes, `{head.each}`"
+            fix = f"Leave it out; its labels have to lie in `{of}`."
+            problems.append(Problem(place(head=name), expected, f"of={head.of!r}", fix))
     if problems:
         raise ContractError(*problems)
 
