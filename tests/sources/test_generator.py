@@ -665,6 +665,19 @@ def test_a_list_of_one_array_for_each_row_is_one_part(nested):
     assert source.read([0, 1])[x].shape == (2, 3)
 
 
+@pytest.mark.parametrize(
+    ("batch", "columns"),
+    [
+        ([np.ones((4, 2)), [np.zeros(4), np.ones((4, 3))]], ("x", "y0", "y1")),
+        ([[np.ones(4), np.zeros(4)], np.ones(4)], ("x0", "x1", "y")),
+        ((np.ones(4), [[np.zeros(4)], [np.zeros(4), np.ones(4)], [], [np.ones(4)]]), ("x", "y")),
+    ],
+    ids=["outputs", "inputs", "arrays of each row"],
+)
+def test_a_list_of_arrays_beside_an_array_has_parts(batch, columns):
+    assert ph.from_generator(lambda: iter([batch]), length=4).columns == columns
+
+
 def test_a_list_of_arrays_of_the_length_of_the_batch_has_parts():
     def batches():
         while True:

@@ -55,7 +55,10 @@ def _of_parts(values: list[Any], like: Any, rows: int | None) -> bool:
     if rows == len(values) and any(shape is not None and shape[:1] != (rows,) for shape in shapes):
         return False
     arrays = [bool(shape) for shape in shapes]
-    nested = [isinstance(part, (Mapping, tuple)) for part in values]
+    nested = [
+        isinstance(part, (Mapping, tuple)) or (isinstance(part, list) and _of_parts(part, None, rows))
+        for part in values
+    ]
     return like is None and any(arrays) and all(a or n for a, n in zip(arrays, nested, strict=True))
 
 
