@@ -166,6 +166,19 @@ def function(name):
 ONE, LOGIT, MANY, LOGITS, EACH = (1, "sigmoid"), (1, None), (3, "softmax"), (3, None), (3, "sigmoid")
 WRONG_FORM, MAYBE_FORM, SCALE = [("metric", False)], [("metric", True)], [("metric-scale", True)]
 HOT = ph.Categorical(3, one_hot=True, column="kind")
+
+
+class NamedPrecision(M.Precision):
+    """Reads outputs as its parent does."""
+
+
+class LogitPrecision(M.Precision):
+    """Reads logits."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, keras.ops.sigmoid(y_pred), sample_weight)
+
+
 JUDGED = [
     (ph.Binary(), LOGIT, M.BinaryAccuracy, {}, SCALE),
     (ph.Binary(), LOGIT, M.BinaryAccuracy, {"threshold": 0.0}, []),
@@ -221,6 +234,9 @@ JUDGED = [
     (ph.Regression(), LOGIT, M.RootMeanSquaredError, {}, []),
     (ph.Regression(), LOGIT, M.BinaryAccuracy, {}, MAYBE_FORM),
     (ph.Binary(loss="hinge"), (1, "tanh"), M.AUC, {"from_logits": True}, []),
+    (ph.Binary(), LOGIT, NamedPrecision, {}, SCALE),
+    (ph.Binary(), ONE, NamedPrecision, {}, []),
+    (ph.Binary(), LOGIT, LogitPrecision, {}, []),
 ]
 
 

@@ -71,19 +71,32 @@ _KNOWN = _IDS | _ONE_HOT | _SWEEPS | _CUTS | _ID_OVERLAPS | _OTHERS
 def metric_kind(metric: Any) -> str:
     """Return the name of a Keras metric's class in snake case; empty for other metrics.
 
+    A subclass that reads labels and outputs as its parent does has the name of the parent.
+
     >>> import keras
     >>> metric_kind(keras.metrics.TopKCategoricalAccuracy()), metric_kind(keras.metrics.get("mse"))
     ('top_k_categorical_accuracy', 'mean_squared_error')
     """
     function = getattr(metric, "_fn", None)
     exact = type(metric).__name__ in _OF_FUNCTIONS
-    owner = function if exact else type(metric)
+    owner = function if exact else _keras_class(metric)
     if not str(getattr(owner, "__module__", "")).startswith(("keras.", "polyhead.")):
         return ""
     name = getattr(owner, "__name__", type(owner).__name__)
     kind = snake_name(name)
     kind = {"kldivergence": "kl_divergence", "fbeta_score": "f_beta_score"}.get(kind, kind)
     return kind if kind in _KNOWN else ""
+
+
+def _keras_class(metric: Any) -> Any:
+    """Return the class of a metric, or the Keras class whose ``update_state`` and ``get_config`` it inherits."""
+    own = type(metric)
+    classes = (parent for parent in own.__mro__ if parent.__module__.startswith(("keras.", "polyhead.")))
+    parent = next(classes, own)
+    inherits = all(
+        getattr(own, name, None) is getattr(parent, name, None) for name in ("update_state", "get_config")
+    )
+    return parent if inherits else own
 
 
 def check_metrics(
