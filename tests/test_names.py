@@ -349,7 +349,7 @@ def test_a_name_unlike_all_others_gets_no_hint():
             "sample_weight",
             "the name of a column, got 3. Put the weights into a column of the data and name it here.",
         ),
-        ("column", "the name of a column, or a list of names, got 3."),
+        ("column", "the name of a column, or a list of names, got 3. Say '3'."),
     ],
 )
 def test_what_is_no_name_is_refused(word, expected):

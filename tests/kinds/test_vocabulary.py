@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -110,6 +111,9 @@ def test_what_is_no_word():
     for call, given in ((kind.encode, (flags,)), (resolved, (Array(vocabulary="auto"), flags))):
         assert message(call, *given) == f"head `h`, row 1: expected words, got True. {numbers}"
     assert message(kind.encode, ["Lima", {"a": 1}]) == "head `h`, row 1: expected words, got {'a': 1}."
+    assert message(kind.encode, ["Lima", PurePosixPath("Rome")]) == (
+        "head `h`, row 1: expected words, got PurePosixPath('Rome'). Give text: [str(one) for one in column]."
+    )
     dates = message(resolved, Array(vocabulary="auto"), np.array(["2020-01-01"], "datetime64[D]"))
     assert "Leave out vocabulary=. Turn times into numbers, as days: " in dates
     assert message(kind.encode, [b"\xff"]) == "head `h`, row 0: expected words in UTF-8, got b'\\xff'."

@@ -51,7 +51,10 @@ class Kind(ABC):
         where, names = f"{kind}(column=)", as_list(self.column)
         if not names or not all(isinstance(name, str) for name in names):
             expected = "the name of a column, or a list of names"
-            raise ContractError(Problem(where, expected, shown(self.column)))
+            numbers = names or [self.column]
+            text = shown([str(n) for n in numbers] if names else str(self.column))
+            fix = f"Say {text}." if all(map(is_integer, numbers)) else ""
+            raise ContractError(Problem(where, expected, shown(self.column), fix))
         if len(names) > 1 and self.one_column:
             raise ContractError(Problem(where, "the name of one column", shown(self.column), self.one_column))
         repeated = next((name for name in names if names.count(name) > 1), None)

@@ -6,8 +6,9 @@ import ast
 import datetime
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from decimal import Decimal
+from enum import Enum
 from numbers import Real
 from typing import Any
 
@@ -27,6 +28,13 @@ _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}\b.*", re.DOTALL)
 def ids_as_text(gaps: bool) -> str:
     """Return the code that turns integer ids into text; those beside missing ones may be floats, as 7.0."""
     return 'pandas.Series(column, dtype="Int64").astype("string")' if gaps else "[str(one) for one in column]"
+
+
+def text_fix(value: Any) -> str:
+    """Say how to turn an object that is neither text nor a number into text; empty for a container."""
+    if isinstance(value, Enum):
+        return "Give their names as text: [one.name for one in column]."
+    return "Give text: [str(one) for one in column]." if isinstance(value, Hashable) else ""
 
 
 def conversion_fix(value: Any, fix: str = "") -> str:
