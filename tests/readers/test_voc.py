@@ -230,6 +230,13 @@ def test_mistakes_come_all_at_once(data):
     ).startswith("3 problems:")
 
 
+@pytest.mark.parametrize("name", ["a", "a.png", " a.bmp "])
+def test_names_of_images_with_no_or_another_extension(data, name):
+    rows = data(xml(thing(), file=name))
+    assert column(rows, "file") == ["a.jpg"]
+    assert rows.report.problems == ()
+
+
 def test_names_of_images(data):
     rows = data(xml(thing(), file=""))
     assert column(rows, "file") == ["a.jpg"]

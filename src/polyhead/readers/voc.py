@@ -254,8 +254,12 @@ def _image_of(xml: str, tree: Element, by_stem: str | None, images: Root, findin
         return None
     if os.path.isfile(path) or by_stem is None:
         return os.path.relpath(path, images.path)
-    fix = "The image with the name of the XML file is used."
-    findings.add("file-name", f"{where}, <filename>", "the name of an image", shown(name), fix, warning=True)
+    bare = os.path.splitext(name)[0] if name.lower().endswith(ENDINGS) else name
+    if bare != os.path.splitext(os.path.basename(by_stem))[0]:  # some programs write no or another extension
+        fix = "The image with the name of the XML file is used."
+        findings.add(
+            "file-name", f"{where}, <filename>", "the name of an image", shown(name), fix, warning=True
+        )
     return by_stem
 
 
