@@ -177,6 +177,16 @@ def test_corners_in_place_of_positions_and_sizes(data):
     assert "as corners" not in str(data([*corners, box(5, bbox=(20, 15, 10, 30))]).report)
 
 
+@pytest.mark.parametrize(
+    "more", [{"area": 200}, {"area": 150, "segmentation": [[10, 5, 30, 5, 30, 15]]}], ids=["area", "polygon"]
+)
+def test_corners_within_the_image_are_told_by_areas(data, more):
+    with pytest.warns(PolyheadWarning, match="boxes that look like corners"):
+        data([box(1, bbox=(10, 5, 30, 15), **more)])
+    for bbox, area in (((10, 5, 20, 10), 200), ((10, 5, 30, 15), 450), ((10, 5, 30, 15), 320)):
+        assert "as corners" not in str(data([box(1, bbox=bbox, area=area)]).report)
+
+
 def test_boxes_that_are_none(data):
     rows = data(
         [

@@ -82,6 +82,31 @@ def test_numbers_of_names_may_be_text(pets):
     assert ph.read_yolo(pets.home).categories == ("cat", "dog")
 
 
+@pytest.mark.parametrize("names", ["[no, 007, 1.10]", "{0: no, 1: 007, 2: 1.10}"])
+def test_names_are_text_as_they_are_written(pets, names):
+    (pets.home / "data.yaml").write_text(f"train: train/images\nnc: 3\nnames: {names}")
+    assert ph.read_yolo(pets.home).categories == ("no", "007", "1.10")
+
+
+def test_names_in_a_text_file_of_any_name(pets):
+    (pets.home / "data.yaml").write_text("train: train/images")
+    file = pets.home / "obj.names"
+    file.write_text("cat\n\ndog\n")
+    for names in (file, str(file)):
+        assert ph.read_yolo(pets.home, names=names).categories == ("cat", "dog")
+    file.write_text("")
+    assert message(lambda: ph.read_yolo(pets.home, names=file)) == (
+        f"file {file}: expected names, a list of the classes or {{number: name}}, got []."
+    )
+
+
+def test_a_part_without_a_value(pets):
+    (pets.home / "data.yaml").write_text("train: train/images\nnames: [cat]\ntest:")
+    assert message(lambda: ph.read_yolo(pets.home, "test")) == (
+        f"file {pets.home / 'data.yaml'}: expected the key test, the folder of images, got no value."
+    )
+
+
 def test_numbers_that_heads_cannot_keep_give_a_warning(pets):
     (pets.home / "data.yaml").write_text("train: train/images\nnames: {0: cat, 2: dog}")
     with pytest.warns(ph.PolyheadWarning, match="unused numbers, which heads number anew"):

@@ -137,7 +137,12 @@ def clip_boxes(
 
 
 def note_corners(
-    boxes: np.ndarray, sizes: np.ndarray, written: Sequence[bool], origin: float, findings: Findings
+    boxes: np.ndarray,
+    sizes: np.ndarray,
+    written: Sequence[bool],
+    origin: float,
+    findings: Findings,
+    area: Callable[[int], float] = lambda i: np.nan,
 ) -> None:
     """Record that all boxes that a file has as a position and a size may have been written as x0, y0, x1, y1.
 
@@ -145,13 +150,20 @@ def note_corners(
         boxes, sizes: as for `clip_boxes`.
         written: whether the file has each box; others were made from masks.
         origin: where the position lies in a box: 0 for its corner, 0.5 for its center.
+        area: returns the area of a box by its index, if the file has it in another form; else NaN.
     """
     given = np.isfinite(boxes).all(axis=1) & np.array(written, bool)
     start, end, limits = boxes[given, :2], boxes[given, 2:], sizes[given, ::-1]
     first, second = start + origin * (end - start), end - start
+    if not len(first) or not np.all(second > first):  # so it is for boxes of nearly every right file
+        return
     beyond = np.any(end > limits + 1, axis=1)
-    fit = np.all(second > first) and np.all(first <= limits + SLACK) and np.all(second <= limits + SLACK)
-    if fit and beyond.sum() > max(2, len(first) / 20):
+    fit = np.all(first <= limits + SLACK) and np.all(second <= limits + SLACK)
+    areas = np.array([area(i) for i in np.flatnonzero(given).tolist()])
+    likely = np.isclose(areas, (second - first).prod(axis=1), 0.01) & ~np.isclose(
+        areas, second.prod(axis=1), 0.01
+    )
+    if fit and (beyond.sum() > max(2, len(first) / 20) or likely.mean() > 0.9):
         findings.odd("boxes that look like corners rather than a position and a size", len(first))
         advice = "if they are, write a position and a size to the file"
         findings.note(f"all boxes fit in their images as corners, x0, y0, x1, y1; {advice}")

@@ -210,6 +210,13 @@ class Reader:
         def where(i: int) -> str:
             return self.where(objects[i])
 
+        def area(i: int) -> float:
+            mask, number = masks[i], objects[i].get("area")
+            if mask is not None:
+                left, top, right, bottom = mask.box()
+                return float((right - left) * (bottom - top))
+            return float(number) if isinstance(number, (int, float)) and abs(number) < 1e30 else np.nan
+
         given = [entry.get("bbox") for entry in objects]
         bare = [not box and mask is not None for box, mask in zip(given, masks, strict=True)]
         if any(bare):
@@ -222,5 +229,5 @@ class Reader:
             boxes[i] = masks[i].box()
         sizes = self.declared_sizes[rows]
         clipped, usable = clip_boxes(boxes, sizes, where, self.findings, unread)
-        note_corners(boxes, sizes, [not b for b in bare], 0, self.findings)
+        note_corners(boxes, sizes, [not b for b in bare], 0, self.findings, area)
         return clipped, usable

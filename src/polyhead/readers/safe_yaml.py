@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 LARGEST = 1 << 20
@@ -12,11 +13,16 @@ MOST = 200_000
 
 DEEPEST = 100
 
+_TYPED = {f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "timestamp")}
 
-def load_yaml(text: bytes) -> Any:
+
+def load_yaml(text: bytes, as_text: Collection[str] = ()) -> Any:
     """Load a YAML file, unless its aliases expand to too many values.
 
     Nested aliases such as ``b: &b [*a, *a]`` grow exponentially.
+
+    Args:
+        as_text: top-level keys whose values stay as they are written: ``no`` is not False, ``007`` is not 7.
 
     Raises:
         ValueError: for a file that is too large, too deep, or expands to too many values.
@@ -24,6 +30,8 @@ def load_yaml(text: bytes) -> Any:
 
     >>> load_yaml(b"a: &a [1, 2]\\nb: [*a, *a]")
     {'a': [1, 2], 'b': [[1, 2], [1, 2]]}
+    >>> load_yaml(b"names: {0: no, 1: 007}", as_text=["names"])
+    {'names': {0: 'no', 1: '007'}}
     """
     import yaml
 
@@ -35,9 +43,18 @@ def load_yaml(text: bytes) -> Any:
         if node is None:
             return None
         _count(node, {}, 0)
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            for part in _values(value) if key.value in as_text else ():
+                part.tag = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG if part.tag in _TYPED else part.tag
         return loader.construct_document(node)
     finally:
         loader.dispose()
+
+
+def _values(node: Any) -> list[Any]:
+    """Return the values in a list or a mapping."""
+    parts = node.value if isinstance(node.value, list) else []
+    return [part[1] if isinstance(part, tuple) else part for part in parts]
 
 
 def _count(node: Any, counts: dict[int, int], depth: int) -> int:

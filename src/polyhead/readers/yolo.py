@@ -40,7 +40,7 @@ def read_yolo(
     root: str | os.PathLike[str] | None = None,
     images: str | os.PathLike[str] | None = None,
     labels: str | os.PathLike[str] | None = None,
-    names: Sequence[str] | Mapping[int, str] | None = None,
+    names: str | os.PathLike[str] | Sequence[str] | Mapping[int, str] | None = None,
     categories: Iterable[str] | None = None,
     unannotated: str | None = None,
     invalid: str | None = None,
@@ -77,7 +77,8 @@ def read_yolo(
             the data YAML.
         labels: the folder of the label files, likewise; by default the folder of images with its last ``images``
             replaced by ``labels``.
-        names: the names of the classes; by default those in the data YAML.
+        names: the names of the classes, or a text file with one on each line; by default those in the data YAML, as
+            written there.
         categories: the names to keep; objects of other categories are dropped and counted.
         unannotated: whether the label of an image without a label file is ``"missing"`` or ``"empty"``; by default it
             is missing, with a warning.

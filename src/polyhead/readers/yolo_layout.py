@@ -141,7 +141,7 @@ def _yaml_content(file: Path) -> dict[str, Any]:
     with requiring(where, "PyYAML", '"polyhead[vision]"'):
         import yaml
     try:
-        content = load_yaml(file.read_bytes())
+        content = load_yaml(file.read_bytes(), as_text=("names", "kpt_names"))
     except OSError as error:
         found, near = error.strerror or str(error), similar_file(file)
         raise DataError(Problem(where, "a data YAML, or a folder", found, near, "no-file")) from None
@@ -166,15 +166,16 @@ def _as_plain_names(names: Any) -> Any:
 def _numbered_names(
     names: Any, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
-    """Return the names of the classes by their numbers: as given, of the data YAML, or of a classes.txt."""
+    """Return the names of the classes by their numbers: as given, of the data YAML, or of a text file."""
     value = content.get("names")
     if names is not None:
-        where, value = "read_yolo(names=)", _as_plain_names(names)
+        where = "read_yolo(names=)"
+        value = Path(names) if isinstance(names, str) else _as_plain_names(names)
     elif file is None and (folder / "classes.txt").is_file():
-        where = place(file=str(folder / "classes.txt"))
-        value = [
-            line.strip() for line in lines_of(folder / "classes.txt", "names of classes") if line.strip()
-        ]
+        value = folder / "classes.txt"
+    if isinstance(value, os.PathLike):
+        where = place(file=os.fspath(value))
+        value = [line.strip() for line in lines_of(value, "names of classes") if line.strip()]
     expected = "names, a list of the classes or {number: name}"
     if value is None:
         fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
@@ -197,7 +198,6 @@ def _numbered_names(
 
 
 def _is_name(name: Any) -> bool:
-    # in YAML, an unquoted `no` is False and `1` is a number
     return isinstance(name, (str, int, float)) and not isinstance(name, bool)
 
 
@@ -263,7 +263,8 @@ def _image_parts(
         others = [str(key) for key in content if key not in reserved]
         expected = f"the key {split}, the folder of images"
         found = f"the keys {', '.join(map(str, content))}"
-        raise DataError(Problem(where, expected, found, similar(str(split), others), "split"))
+        found, fix = ("no value", "") if split in content else (found, similar(str(split), others))
+        raise DataError(Problem(where, expected, found, fix, "split"))
     parts: list[str] = []
     for name in value if isinstance(value, list) else [value]:
         path = _path_within(home, name, f"{where}, `{split}`")
