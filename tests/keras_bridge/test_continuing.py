@@ -342,6 +342,20 @@ def test_keras_backups_are_gone_on_with(tmp_path, steps, freq, after):
         assert int(model.optimizer.iterations) == epochs * batches
 
 
+@pytest.mark.once
+def test_a_backup_of_the_first_epoch_of_a_run_is_of_its_initial_epoch(tmp_path):
+    def fit(*callbacks):
+        feed = make(shuffle=True)
+        backup = keras.callbacks.BackupAndRestore(str(tmp_path), save_freq=2)
+        build(feed).fit(feed, initial_epoch=1, epochs=3, verbose=0, callbacks=[backup, *callbacks])
+
+    with pytest.raises(Halt):
+        fit(Note(METRIC, 3, halt))
+    note = Note(METRIC)
+    fit(note)
+    assert note.batches == wanted(10, 14, shuffle=True)
+
+
 def test_a_backup_after_the_last_batch_of_an_epoch_is_one_that_keras_counts_anew(tmp_path):
     def backup():
         return keras.callbacks.BackupAndRestore(str(tmp_path), save_freq=4)

@@ -101,7 +101,8 @@ def restored_backup(call: Call, steps: int) -> Backup | None:
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             try:
                 saved = json.loads(Path(callback.backup_dir, "training_metadata.json").read_text())
-                epoch, batch = int(saved["epoch"]), int(saved["batch"])
+                # in the first epoch of a run, Keras writes 0 for initial_epoch
+                epoch, batch = int(saved["epoch"]) or call.initial_epoch, int(saved["batch"])
                 return _backup_of(epoch, batch, callback.save_freq, call.model, steps)
             except (OSError, ValueError, KeyError, TypeError):  # there is no backup yet
                 return None
