@@ -15,7 +15,7 @@ from polyhead.jit import Loop, do_later
 from polyhead.kinds.conversion import Conversion
 from polyhead.order.permutation import NETWORK
 from polyhead.pipeline.buffer_pool import Pool, address
-from polyhead.pipeline.recoding import SCALE, SCALE_PAST, Recoding, by_numpy, recoding_of, valid_numbers
+from polyhead.pipeline.recoding import SCALE, Recoding, by_numpy, recoding_of, valid_numbers
 
 WORTH = 1 << 22
 """The bytes of all columns together from which the compiled loops are used."""
@@ -41,10 +41,10 @@ def copy_loop(column: np.dtype) -> Loop:
 
 
 @lru_cache
-def convert_loop(column: np.dtype, result: np.dtype) -> Loop:
-    """The loop that converts numbers of one dtype to another."""
+def convert_loop(way: str, column: np.dtype, result: np.dtype) -> Loop:
+    """The loop that converts numbers of one dtype to another, in a way of `recoding`."""
     a, b = np.zeros((1, 1), column), np.zeros((1, 1), result)
-    return Loop(f"{_LOOPS}:convert_rows", a, _NO_IDS, _NO_IDS, b, 0, 0, a[0], b[0])
+    return Loop(f"{_LOOPS}:{way}_rows", a, _NO_IDS, _NO_IDS, b, False, 0, a[0], b[0])
 
 
 @lru_cache
@@ -112,7 +112,9 @@ class MemoryColumn:
     @cached_property
     def loop(self) -> Loop:
         """The loop that copies or converts its rows."""
-        return copy_loop(self.words.dtype) if self.copied else convert_loop(self.numbers.dtype, self.dtype)
+        if self.copied:
+            return copy_loop(self.words.dtype)
+        return convert_loop(self.recoding.way, self.numbers.dtype, self.dtype)
 
     @property
     def loops(self) -> list[Loop]:
@@ -286,9 +288,7 @@ class _SomeRows:
                 and out.nbytes >= STREAMED
                 and out.shape[1] % 16 == address(out) % 64 == 0
             )
-            if past:
-                recoding = recoding._replace(way=SCALE_PAST)
-            loop(column.numbers, ids, places, out, *recoding)
+            loop(column.numbers, ids, places, out, past, recoding.low, recoding.keys, recoding.numbers)
         else:
             by_numpy(self._rows(column), recoding, out)
 

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import extending, njit, types
 from numba.core import cgutils
 
-from polyhead.pipeline.recoding import CAST, LOOKUP, LOOKUP_BYTE, PICK, SCALE, SCALE_PAST
+from polyhead.pipeline.recoding import CAST, LOOKUP, LOOKUP_BYTE, PICK, REPLACE, SCALE
 
 intrinsic: Any = extending.intrinsic
 
@@ -112,6 +112,16 @@ def _fetch_ahead(start: Any, width: Any, ids: Any, i: Any) -> None:
             _fetch(line)
 
 
+@njit(nogil=True)
+def _assign_narrow(column: Any, ids: Any, out: Any) -> None:
+    width, start = column.shape[1] * column.itemsize, column.ctypes.data
+    for i in range(len(ids)):  # without an array for each row
+        _fetch_narrow(start, width, ids, i)
+        row = np.uint64(ids[i])  # unsigned, as a signed index may count from the end
+        for k in range(out.shape[1]):
+            out[i, k] = column[row, k]
+
+
 def copy_rows(column: Any, ids: Any, places: Any, out: Any) -> None:
     """Copy rows as they are.
 
@@ -125,12 +135,8 @@ def copy_rows(column: Any, ids: Any, places: Any, out: Any) -> None:
     if column.shape[1] == 1 and len(places) == 0:  # one number per row, as for most labels
         for i in range(len(ids)):
             out[i, 0] = column[np.uint64(ids[i]), 0]
-    elif width <= NARROW and len(places) == 0:  # without an array for each row
-        for i in range(len(ids)):
-            _fetch_narrow(start, width, ids, i)
-            row = np.uint64(ids[i])  # unsigned, as a signed index may count from the end
-            for k in range(out.shape[1]):
-                out[i, k] = column[row, k]
+    elif width <= NARROW and len(places) == 0:
+        _assign_narrow(column, ids, out)
     else:
         for i in range(len(ids)):
             _fetch_ahead(start, width, ids, i)
@@ -146,6 +152,13 @@ def _divide(a: Any, b: Any) -> None:
         near = np.float32(a[k]) * np.float32(1 / 255)
         rest = _fused(near, np.float32(-255), np.float32(a[k]))
         b[k] = _fused(rest, np.float32(1 / 255), near)
+
+
+@njit(nogil=True)
+def _scale_row_past(a: Any, b: Any) -> None:
+    row, place = a.ctypes.data, b.ctypes.data
+    for n in range(0, len(b), LANES):
+        _scale_past(row + n, place + 4 * n)
 
 
 @njit(nogil=True)
@@ -169,63 +182,68 @@ def _look_up_bytes(a: Any, b: Any, table: Any) -> None:
         b[k] = table[np.int64(a[k]) & 255]
 
 
-def convert_rows(
-    column: Any, ids: Any, places: Any, out: Any, way: Any, low: Any, keys: Any, numbers: Any
-) -> None:
-    """Convert rows of numbers.
+def _conversion_loop(way: str) -> Any:
+    """The loop that converts rows of numbers in one way: one loop of all ways takes numba three times as long.
 
-    Args:
+    Its arguments are:
         column: ``(N, n)``.
         ids: int64 ``(B,)``, each a row of the column.
         places: the row of each in ``out``, int64 ``(B,)``; empty for the order of ``ids``.
         out: ``(B, n)``, of another dtype.
-        way: the kind of conversion, a constant of `recoding`.
+        past: whether `SCALE` writes past the cache.
         low: the number that the table of `LOOKUP` begins with.
         keys: the numbers to replace, of the column's dtype.
         numbers: what ``keys`` become, of the result's dtype, for `PICK` followed by what all others become; or the
             table, which has 256 entries for `LOOKUP_BYTE`.
     """
-    count, start = column.shape[1], column.ctypes.data
-    width = count * column.itemsize
-    if way == CAST and width <= NARROW and len(places) == 0:  # without an array for each row
+
+    def convert(
+        column: Any, ids: Any, places: Any, out: Any, past: Any, low: Any, keys: Any, numbers: Any
+    ) -> None:
+        count, start = column.shape[1], column.ctypes.data
+        width = count * column.itemsize
+        if way == CAST and width <= NARROW and len(places) == 0:
+            _assign_narrow(column, ids, out)
+            return
+        # prefetching between lines written past the cache splits their writes, which takes twice as long
+        in_stretches = column.itemsize == 1 and width > NARROW and not past
+        stretch = STRETCH if in_stretches else count
         for i in range(len(ids)):
-            _fetch_narrow(start, width, ids, i)
-            row = np.uint64(ids[i])
-            for k in range(out.shape[1]):
-                out[i, k] = column[row, k]
-        return
-    # prefetching between lines written past the cache splits their writes, which takes twice as long
-    in_stretches = column.itemsize == 1 and width > NARROW and way != SCALE_PAST
-    stretch = STRETCH if in_stretches else count
-    for i in range(len(ids)):
-        if not in_stretches:
-            _fetch_ahead(start, width, ids, i)
-        coming = start + ids[min(i + 1, len(ids) - 1)] * width
-        whole, to = column[np.uint64(ids[i])], out[places[i] if len(places) else i]
-        for k in range(0, count, stretch):
-            a, b = whole[k : k + stretch], to[k : k + stretch]
-            if in_stretches:
-                for line in range(coming + k, coming + k + len(a), LINE):
-                    _fetch(line)
-            if way == SCALE_PAST:
-                row_at, place = a.ctypes.data, b.ctypes.data
-                for n in range(0, len(b), LANES):
-                    _scale_past(row_at + n, place + 4 * n)
-            elif way == SCALE:
-                _divide(a, b)
-            elif way == LOOKUP_BYTE:
-                _look_up_bytes(a, b, numbers)
-            elif way == LOOKUP:
-                _look_up(a, b, low, numbers)
-            else:
-                if way == PICK:
-                    b[:] = numbers[-1]
+            if not in_stretches:
+                _fetch_ahead(start, width, ids, i)
+            coming = start + ids[min(i + 1, len(ids) - 1)] * width
+            whole, to = column[np.uint64(ids[i])], out[places[i] if len(places) else i]
+            for k in range(0, count, stretch):
+                a, b = whole[k : k + stretch], to[k : k + stretch]
+                if in_stretches:
+                    for line in range(coming + k, coming + k + len(a), LINE):
+                        _fetch(line)
+                if way == SCALE:
+                    if past:
+                        _scale_row_past(a, b)
+                    else:
+                        _divide(a, b)
+                elif way == LOOKUP_BYTE:
+                    _look_up_bytes(a, b, numbers)
+                elif way == LOOKUP:
+                    _look_up(a, b, low, numbers)
                 else:
-                    for n in range(len(b)):
-                        b[n] = a[n]
-                _replace(a, b, keys, numbers)
-    if way == SCALE_PAST:
-        _fence()
+                    if way == PICK:
+                        b[:] = numbers[-1]
+                    else:
+                        for n in range(len(b)):
+                            b[n] = a[n]
+                    _replace(a, b, keys, numbers)
+        if way == SCALE and past:
+            _fence()
+
+    convert.__qualname__ = f"{way}_rows"  # numba keeps what it compiled under this name
+    return convert
+
+
+cast_rows, scale_rows = _conversion_loop(CAST), _conversion_loop(SCALE)
+replace_rows, pick_rows = _conversion_loop(REPLACE), _conversion_loop(PICK)
+look_up_rows, look_up_bytes_rows = _conversion_loop(LOOKUP), _conversion_loop(LOOKUP_BYTE)
 
 
 def all_valid(column: Any, ids: Any, edges: Any, marks: Any) -> bool:

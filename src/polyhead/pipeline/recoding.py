@@ -9,9 +9,10 @@ import numpy as np
 
 from polyhead.kinds.conversion import Conversion
 
-CAST, SCALE, SCALE_PAST, REPLACE, PICK, LOOKUP, LOOKUP_BYTE = range(7)
-"""The conversions of a number: a cast; a byte divided by 255, optionally written past the cache; some numbers replaced
-and the rest cast, or all set to one number; by a table, from some number on or of all bytes."""
+CAST, SCALE, REPLACE, PICK = "cast", "scale", "replace", "pick"
+LOOKUP, LOOKUP_BYTE = "look_up", "look_up_bytes"
+"""The conversions of a number, named as their loops: a cast; a byte divided by 255; some numbers replaced and the rest
+cast, or all set to one number; by a table, from some number on or of all bytes."""
 
 FEW = 6
 """The most numbers for which comparisons are quicker than a table."""
@@ -30,7 +31,7 @@ class Recoding(NamedTuple):
             table.
     """
 
-    way: int
+    way: str
     low: int
     keys: np.ndarray
     numbers: np.ndarray
