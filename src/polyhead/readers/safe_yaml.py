@@ -44,14 +44,14 @@ def load_yaml(text: bytes, as_text: Collection[str] = ()) -> Any:
             return None
         _count(node, {}, 0)
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-            for part in _values(value) if key.value in as_text else ():
+            for part in _items_of(value) if key.value in as_text else ():
                 part.tag = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG if part.tag in _TYPED else part.tag
         return loader.construct_document(node)
     finally:
         loader.dispose()
 
 
-def _values(node: Any) -> list[Any]:
+def _items_of(node: Any) -> list[Any]:
     """Return the values in a list or a mapping."""
     parts = node.value if isinstance(node.value, list) else []
     return [part[1] if isinstance(part, tuple) else part for part in parts]
