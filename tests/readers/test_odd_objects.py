@@ -289,6 +289,21 @@ def test_crowds_of_panoptic_segments_can_be_told_apart(tmp_path):
     assert rows.read([0])["area"][0].tolist() == [12]
 
 
+@pytest.mark.parametrize(("thing", "stuff"), [(1, 0), ("1", "0"), (True, False), (None, 0.0)])
+def test_things_and_stuff_however_they_are_written(tmp_path, thing, stuff):
+    gif(tmp_path / "a.gif")
+    gif(tmp_path / "p/a.gif")
+    parts = [{"id": i, "category_id": i, "bbox": [i, 1, 3, 4]} for i in (1, 2)]
+    named = [{"id": 1, "name": "person", "isthing": thing}, {"id": 2, "name": "sky", "isthing": stuff}]
+    content = {
+        "images": [{"id": 1, "file_name": "a.gif", "height": 20, "width": 30}],
+        "categories": named,
+        "annotations": [{"image_id": 1, "file_name": "a.gif", "segments_info": parts}],
+    }
+    (tmp_path / "p.json").write_text(json.dumps(content))
+    assert ph.read_coco(tmp_path / "p.json", tmp_path).read([0])["labels"] == [["person"]]
+
+
 def test_attributes_of_names_without_end_are_one_column(tmp_path):
     notes = [note(i, attributes={f"name {i}": 1}) for i in range(201)]
     rows = coco(tmp_path, *notes)

@@ -20,6 +20,7 @@ from polyhead.readers.coco_json import (
     coco_path,
     content_of,
     entries_of,
+    flag_of,
     id_of,
     pictures_of,
 )
@@ -160,7 +161,7 @@ def panoptic_of(
     positions = reader.classes(parts)
     findings.note(f"{sum(p is not None for p in masks):,} panoptic masks of {len(parts):,} segments")
     at_row = np.array([part[ROW] for part in parts], np.int64)
-    thing = np.array([e.get("isthing") is None or bool(e["isthing"]) for e in categories.entries], bool)
+    thing = np.array([flag_of(e.get("isthing")) is not False for e in categories.entries], bool)
     stuff = int((~np.append(thing, True)[positions]).sum())
     findings.note(f"{stuff:,} of them stuff, without boxes")
     boxed = np.append(thing, False)[positions]

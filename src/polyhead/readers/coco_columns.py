@@ -18,7 +18,7 @@ from polyhead.readers.annotations import (
     number_lists,
     sizes_of,
 )
-from polyhead.readers.coco_json import CocoCategories, Pictures, id_of
+from polyhead.readers.coco_json import CocoCategories, Pictures, flag_of, id_of
 from polyhead.readers.coco_objects import extras_of, keypoints_of, mask_of
 from polyhead.readers.findings import Findings
 
@@ -95,10 +95,10 @@ class Reader:
         crowd, unread = np.zeros(len(entries), bool), np.zeros(len(entries), bool)
         for i, entry in enumerate(entries):
             value = entry.get("iscrowd") or 0  # null means absent
-            number = int(value) if isinstance(value, bool) else id_of(value)
-            if number not in (0, 1):
+            flag = flag_of(value)
+            if flag is None:
                 self.findings.leave_out("crowd", self.where(entry), "an iscrowd of 0 or 1", shown(value))
-            crowd[i], unread[i] = number == 1, number not in (0, 1)
+            crowd[i], unread[i] = bool(flag), flag is None
         return crowd, unread
 
     def select(

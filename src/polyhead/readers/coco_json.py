@@ -186,6 +186,16 @@ def id_of(value: Any) -> int | str | None:
     return None
 
 
+def flag_of(value: Any) -> bool | None:
+    """Normalize a flag, given as 0 or 1 in any form of `id_of` or as a bool; None if it is invalid.
+
+    >>> flag_of(0), flag_of("0"), flag_of(True), flag_of(2)
+    (False, False, True, None)
+    """
+    number = int(value) if isinstance(value, bool) else id_of(value)
+    return bool(number) if number in (0, 1) else None
+
+
 def side_of(value: Any) -> int | None:
     """Normalize the height or width of an image, given as a number or text; None if it is invalid."""
     number = id_of(value)
