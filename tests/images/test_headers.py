@@ -129,6 +129,7 @@ def test_markers_may_be_padded(tmp_path):
         (PNG + bytes(12) * 140_000, "got a PNG of more than 131,072 parts."),
         (VP8X + b"VP8 \xff\xff\0\0", "got a WebP whose part b'VP8 ' claims 65,535 bytes, more than the file has."),
         (b"P5 3", "got a file that ends within its header."),
+        (b"P5 " + b"#" * 100, "got a file that ends within its header."),
         (b"P5 3 x 255 abc", "got a header with b'x' in the place of a number."),
         (b"P5 3 2 70000 abc", "got a header whose largest number is 70000."),
         (b"Pf 3 2 0 abc", "got a header with b'0' in the place of a number."),

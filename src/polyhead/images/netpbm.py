@@ -15,7 +15,8 @@ from polyhead.images.channels import Samples, over_full_range
 from polyhead.images.content import ENDS, Broken, Content
 
 _HEAD = 1 << 13
-_TOKEN = re.compile(rb"(?:[ \t\n\v\f\r]+|#[^\n\r]*)*([^ \t\n\v\f\r#]+)")
+# possessive quantifiers, as backtracking over a comment of many # would take forever
+_TOKEN = re.compile(rb"(?:[ \t\n\v\f\r]++|#[^\n\r]*+)*+([^ \t\n\v\f\r#]+)")
 _BANDS = {b"P1": 1, b"P2": 1, b"P3": 3, b"P4": 1, b"P5": 1, b"P6": 3, b"Pf": 1, b"PF": 3}
 
 
