@@ -94,15 +94,15 @@ def test_values_stand_for_classes_in_their_order(dtype):
 @pytest.mark.parametrize(
     ("options", "found"),
     [
-        ({"values": (0, 1, 2)}, "(0, 1, 2)"),
-        ({"values": (0, 0)}, "(0, 0)"),
-        ({"values": 255}, "255"),
-        ({"values": (0, 0.5)}, "(0, 0.5)"),
+        ({"values": (0, 1, 2)}, "(0, 1, 2). For 3 classes, say Mask(3, values=...)."),
+        ({"values": (0, 0)}, "(0, 0)."),
+        ({"values": 255}, "255."),
+        ({"values": (0, 0.5)}, "(0, 0.5)."),
     ],
 )
 def test_values_that_cannot_stand_for_classes(options, found):
     assert refusal(Mask, **options) == (
-        f"Mask(values=): expected 2 distinct whole numbers, one for each class, got {found}."
+        f"Mask(values=): expected 2 distinct whole numbers, one for each class, got {found}"
     )
 
 

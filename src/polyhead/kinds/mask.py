@@ -91,9 +91,12 @@ class Mask(ClassHead, Pixels):
             fix = "Leave its class out of classes and values."
             expected = "other values than missing=, which means no class"
             raise ContractError(Problem("Mask(values=)", expected, f"{self.missing} in both", fix))
-        if len(values) != count or not all(map(is_integer, values)) or len(set(values)) < count:
+        distinct = all(map(is_integer, values)) and len(set(values)) == len(values)
+        if len(values) != count or not distinct:
             expected = f"{count} distinct whole numbers, one for each class"
-            raise ContractError(Problem("Mask(values=)", expected, shown(self.values)))
+            more = distinct and self.binary and not self.multi and len(values) > count
+            fix = f"For {len(values)} classes, say Mask({len(values)}, values=...)." if more else ""
+            raise ContractError(Problem("Mask(values=)", expected, shown(self.values), fix))
         return tuple(int(v) for v in values)
 
     @cached_property
