@@ -445,6 +445,28 @@ def test_a_contrastive_loss_has_a_value_for_each_pair_of_vectors():
     assert logged(model, feed, "loss") == pytest.approx(np.mean(each), rel=1e-4)
 
 
+class OfLogits(keras.losses.BinaryCrossentropy):
+    def call(self, y_true, y_pred):
+        return super().call(y_true, ops.sigmoid(y_pred))
+
+
+class OfIds(keras.losses.CategoricalCrossentropy):
+    def call(self, y_true, y_pred):
+        return super().call(ops.one_hot(ops.cast(y_true, "int32"), 3), y_pred)
+
+
+def test_a_call_of_its_own_decides_what_a_loss_reads():
+    yes = (X[:, 0] > 0) * 1.0
+    model, feed, pred = problem(yes, ph.Binary(loss=OfLogits(), metrics=[]), layers.Dense(1, name="y"))
+    each = np.logaddexp(0, pred[:, 0]) - yes * pred[:, 0]
+    assert logged(model, feed) == pytest.approx(each.mean(), rel=1e-4)
+    head = ph.Categorical(3, loss=OfIds(), metrics=[])
+    model, feed, pred = problem(np.arange(20) % 3, head, layers.Dense(3, "softmax", name="y"))
+    assert logged(model, feed) == pytest.approx(
+        -np.log(pred[np.arange(20), np.arange(20) % 3]).mean(), rel=1e-4
+    )
+
+
 class Smoothed(keras.losses.Loss):
     """A loss with a running mean, which the checks before the first step must not change."""
 

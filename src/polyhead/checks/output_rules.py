@@ -55,7 +55,7 @@ class Loss:
 
 
 def as_loss(given: Any) -> Loss:
-    """Describe a loss, its name or its function.
+    """Describe a loss, its name or its function; a class with its own ``call`` may change what it reads.
 
     >>> as_loss("binary_crossentropy")
     Loss(name='binary_crossentropy', from_logits=False)
@@ -68,9 +68,10 @@ def as_loss(given: Any) -> Loss:
     while isinstance(loss, LabeledMean):
         loss = loss.loss
     function = getattr(loss, "fn", loss)
-    module = getattr(function, "__module__", None) or type(function).__module__
+    owners = (function, getattr(type(loss), "call", function))
+    modules = [str(getattr(owner, "__module__", None) or type(owner).__module__) for owner in owners]
     name = getattr(function, "__name__", None) or snake_name(type(loss).__name__)
-    if not str(module).startswith("keras."):
+    if not all(module.startswith("keras.") for module in modules):
         return Loss()
     if not _CROSSENTROPIES.search(name) or "generalized" in name:
         return Loss(name)
