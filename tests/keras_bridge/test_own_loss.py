@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 import polyhead as ph
+from polyhead.keras_bridge import by_head
 
 DATA = {
     "x": np.linspace(0, 1, 24, dtype="float32").reshape(12, 2),
@@ -239,3 +240,14 @@ def test_a_step_that_leaves_out_the_weights_of_its_feed_is_refused(part):
     # arrays without weights, and feeds without, have none to pass on
     one.train_on_batch(DATA["x"][:4], {"value": DATA["value"][:4, None]})
     one.fit(DATA["x"][:4], {"value": DATA["value"][:4, None]}, validation_data=rows.on(DATA), verbose=0)
+
+
+@pytest.mark.once
+def test_a_step_without_weights_looks_once_for_those_of_its_feed(monkeypatch):
+    rows = ph.Feed(DATA, inputs="x", heads={"value": ph.Regression()}, batch_size=4)
+    one = ph.compile(without_weights(None), rows, optimizer="sgd")
+    looks = []
+    monkeypatch.setattr(by_head, "data_of_step", lambda: looks.append(1))
+    one.train_on_batch(*rows.peek())
+    one.test_on_batch(*rows.peek())
+    assert len(looks) == 2

@@ -324,7 +324,7 @@ class HeadMetrics(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
-        if self.metrics:
+        if self.metrics and not self._losses.without_weights():  # to look for them costs time on PyTorch
             require_weights(sample_weight, "update_state")
         for name, true, pred, weight in head_arrays(y_true, y_pred, sample_weight, self._paths):
             pred, weight = _apply_mask(pred, weight, self._losses.mask(name, pred))

@@ -102,6 +102,7 @@ class HeadLosses:
         self.given: dict[str, Any] = {}
         self._masks: dict[str, Any] = {}
         self._rows: Any = None
+        self._without_weights = False
 
     @property
     def variables(self) -> list[Any]:
@@ -129,10 +130,16 @@ class HeadLosses:
         rows, self._rows = self._rows, None
         return rows
 
+    def without_weights(self) -> bool:
+        """Return once whether the batch whose loss was just computed has no weights that its feed would have."""
+        found, self._without_weights = self._without_weights, False
+        return found
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the total loss of a batch; on several TensorFlow replicas, the part of this one."""
         self._require_state()
         require_weights(sample_weight, "compute_loss")
+        self._without_weights = sample_weight is None
         parts: list[Any] = []
         count, rows = replicas(), None
         added = self._added() if count > 1 else []
