@@ -22,8 +22,8 @@ FITS = ("stretch", "contain", "cover")
 
 def affine(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> np.ndarray:
     """Matrices with the rows ``(a, b, c)``, ``(d, e, f)``, ``(0, 0, 1)``."""
-    parts = np.broadcast_arrays(a, b, c, d, e, f)
-    matrix = np.zeros((*parts[0].shape, 3, 3))
+    parts = a, b, c, d, e, f
+    matrix = np.zeros((*np.broadcast(*parts).shape, 3, 3))  # `broadcast_arrays` takes longer
     for k, part in enumerate(parts):
         matrix[..., k // 3, k % 3] = part
     matrix[..., 2, 2] = 1
