@@ -16,23 +16,34 @@ MODULES = sorted(
     if path.stem != "__main__"
 )
 
-# importing a module imports the package first, so each module can begin with that, if what the one before it has
-# imported of the package is forgotten
+# importing a module imports its package first, so the modules of a package can each begin with that, if what the one
+# before has imported of ours is forgotten
 IMPORT = """
-import importlib, sys
+import importlib, itertools, sys
 import polyhead
-first = set(sys.modules)
-for name in sys.argv[1:]:
-    if name in first:
-        continue
+
+def forget(beside):
+    for found in [one for one in sys.modules if one.startswith("polyhead.") and one not in beside]:
+        package, _, last = found.rpartition(".")
+        vars(sys.modules.get(package, sys)).pop(last, None)
+        del sys.modules[found]
+
+def try_import(name):
     try:
         importlib.import_module(name)
     except ImportError as error:
         print(f"{name}: {error}", flush=True)
-    for found in [one for one in sys.modules if one.startswith("polyhead.") and one not in first]:
-        package, _, last = found.rpartition(".")
-        vars(sys.modules.get(package, sys)).pop(last, None)
-        del sys.modules[found]
+
+start = set(sys.modules)
+for package, names in itertools.groupby(sys.argv[1:], lambda name: name.rpartition(".")[0]):
+    if package:
+        try_import(package)
+    first = set(sys.modules)
+    for name in names:
+        if name not in first:
+            try_import(name)
+            forget(first)
+    forget(start)
 """
 
 
