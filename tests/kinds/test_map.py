@@ -111,6 +111,12 @@ def test_what_was_laid_has_nan_where_there_is_no_number():
             [None],
             "head `h`: expected a map among the first rows, got none. Say Map(size=(height, width)).",
         ),
+        (
+            Map(3, size=(8, 9)),
+            np.ones((2, 3, 8, 9)),
+            "head `h`: expected numbers of shape (8, 9, 3), got rows of shape (3, 8, 9). If channels come first, put "
+            "them last in each row: np.moveaxis(row, 0, -1).",
+        ),
     ],
 )
 def test_what_is_no_map(head, column, words):
@@ -121,6 +127,11 @@ def test_what_is_no_map(head, column, words):
     ("value", "words"),
     [
         (np.ones((2, 2, 3)), "numbers (H, W), got float64 of shape (2, 2, 3). Say Map(3)."),
+        (
+            np.ones((3, 8, 8)),
+            "numbers (H, W), got float64 of shape (3, 8, 8). If channels come first, put them last in each row: "
+            "np.moveaxis(row, 0, -1).",
+        ),
         (np.ones(4), "numbers (H, W), got float64 of shape (4,)."),
         (np.array([["a"]]), "numbers (H, W), got <U1 of shape (1, 1)."),
     ],

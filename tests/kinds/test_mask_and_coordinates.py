@@ -195,7 +195,7 @@ def test_columns_that_hold_no_masks():
         "np.argmax(column, axis=-1). If these are volumes, say Regression((D, H, W, n), "
         'loss="categorical_crossentropy"), with one-hot labels.'
     )
-    first = "If channels come first, put them last: np.moveaxis(column, 1, -1)."
+    first = "If channels come first, put them last in each row: np.moveaxis(row, 0, -1)."
     assert message(resolved, Mask(2), np.ones((2, 1, 4, 4))) == (
         f"head `h`: expected a mask of shape (4, 4), got rows of shape (1, 4, 4). {first}"
     )
@@ -205,6 +205,8 @@ def test_columns_that_hold_no_masks():
     assert f"{first} If these are volumes, say Regression(" in message(
         resolved, Mask(), np.ones((2, 5, 16, 16))
     )
+    for head, shape in ((Mask(size=(8, 9)), (1, 16, 18)), (Mask(2, multi=True, size=(8, 9)), (2, 16, 18))):
+        assert message(head.to_pixels, np.ones(shape, int), (16, 18)).endswith(f"of shape {shape}. {first}")
     runs = {"size": [1, 2], "counts": [1, 1]}
     assert message(Mask(size=(1, 2)).to_pixels, runs, (1, 2)).endswith(
         f"expected a mask (H, W) or (H, W, n), got {runs}. Run lengths are drawn by pycocotools.mask; ph.read_coco "

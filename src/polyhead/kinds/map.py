@@ -14,7 +14,7 @@ from polyhead.kinds.conversion import Conversion
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_numbers import MapJudge
 from polyhead.kinds.missing import as_float32, is_dense, numbers, refuse_first, require_finite, whole_rows
-from polyhead.kinds.pixels import Pixels, as_pixels
+from polyhead.kinds.pixels import Pixels, as_pixels, first_axis_fix, shape_of_bad
 from polyhead.kinds.predicted_columns import PredictedColumn, Views, view_of_each
 from polyhead.kinds.regression import Quantities
 from polyhead.kinds.scales import FactorScaling, Scaling, require_scale
@@ -121,7 +121,7 @@ class Map(Quantities, Pixels):
         if array.ndim != 3 or array.shape[2] != self.channels or array.dtype.kind not in "iufb":
             found = f"{array.dtype} of shape {np.shape(value)}"
             fix = f"Say Map({array.shape[2]})." if array.ndim == 3 and array.dtype.kind in "iufb" else ""
-            raise BadValue(0, self._rows, found, fix)
+            raise BadValue(0, self._rows, found, first_axis_fix(array.shape) or fix)
         array = array.astype(np.float32) if array.dtype != np.float32 else array
         if isinstance(self.missing, Real):
             marked = array == np.float32(self.missing)
@@ -160,7 +160,11 @@ class Map(Quantities, Pixels):
 
     def _numbers(self, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         expected = f"numbers of shape {self.size if self.channels == 1 else self.shape}"
-        return numbers(values, self.missing, self.shape, expected)
+        try:
+            return numbers(values, self.missing, self.shape, expected)
+        except BadValue as bad:
+            bad.fix = first_axis_fix(shape_of_bad(bad, values)) or bad.fix
+            raise
 
     def encode(self, values: Any, check: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         array, present = self._numbers(values)

@@ -21,7 +21,15 @@ from polyhead.kinds.judging_pixels import MaskJudge
 from polyhead.kinds.keras_names import BINARY_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 from polyhead.kinds.missing import as_float32, refuse_first, require_range, require_whole, whole_rows
 from polyhead.kinds.mixed_labels import BLEND, unmixable
-from polyhead.kinds.pixels import Pixels, as_pixels, holding, mask_numbers, narrowest, out_of_range_fix
+from polyhead.kinds.pixels import (
+    Pixels,
+    as_pixels,
+    first_axis_fix,
+    holding,
+    mask_numbers,
+    narrowest,
+    out_of_range_fix,
+)
 from polyhead.kinds.predicted_columns import PredictedColumn, Views, label_masks
 from polyhead.kinds.source_column import Column
 
@@ -183,8 +191,9 @@ class Mask(ClassHead, Pixels):
         array = as_pixels(value, "a mask (H, W) or (H, W, n)")
         if self._colors is not None:
             return self._of_ids.to_pixels(self._colors.ids(array), size)
-        if array.ndim not in (2, 3) or array.dtype.kind not in "iufb":
-            raise BadValue(0, "a mask (H, W) or (H, W, n)", f"{array.dtype} of shape {array.shape}")
+        fix = first_axis_fix(array.shape, self.channels) if array.shape[2:] != (self.channels,) else ""
+        if array.ndim not in (2, 3) or array.dtype.kind not in "iufb" or fix:
+            raise BadValue(0, "a mask (H, W) or (H, W, n)", f"{array.dtype} of shape {array.shape}", fix)
         if array.dtype.kind == "b":
             array = array.view(np.uint8)
         if self._outside is not None or isinstance(self.missing, Real):

@@ -219,15 +219,34 @@ def mask_numbers(
     try:
         return numbers(values, marker, (*size, channels), expected(size))
     except BadValue as bad:
-        rows = even_rows(plain(values))
-        shape = rows.shape[1:] if is_dense(rows) else _image_shape(rows[bad.index or 0])
-        if len(shape) == 3 and shape[0] < min(shape[1:]) // 2:
-            first = "If channels come first, put them last: np.moveaxis(column, 1, -1)."
-            bad.fix = hints(first, _VOLUMES if channels == 1 and shape[0] > 4 else "")
-            bad.expected = expected(shape[1:] if size == shape[:2] else size)
+        shape = shape_of_bad(bad, values)
+        if fix := first_axis_fix(shape, channels):
+            bad.fix, bad.expected = fix, expected(shape[1:] if size == shape[:2] else size)
         elif channels == 1 and len(shape) == 3 and shape[:2] == size:
             bad.fix = f"{_ONE_HOT} {_COLORS if shape[2] in (3, 4) else _VOLUMES}"
         raise
+
+
+def shape_of_bad(bad: BadValue, values: Any) -> tuple[int, ...]:
+    """The shape of the row that an error is about."""
+    rows = even_rows(plain(values))
+    return rows.shape[1:] if is_dense(rows) else _image_shape(rows[bad.index or 0])
+
+
+def first_axis_fix(shape: tuple[int, ...], channels: int = 0) -> str:
+    """Say what a short first axis of a mask or map may be; an empty string if there is none.
+
+    Args:
+        shape: of a row.
+        channels: 1 for masks that may be volumes.
+
+    >>> first_axis_fix((3, 40, 80)), first_axis_fix((40, 80, 3))
+    ('If channels come first, put them last in each row: np.moveaxis(row, 0, -1).', '')
+    """
+    if len(shape) != 3 or shape[0] >= min(shape[1:]) // 2:
+        return ""
+    first = "If channels come first, put them last in each row: np.moveaxis(row, 0, -1)."
+    return hints(first, _VOLUMES if channels == 1 and shape[0] > 4 else "")
 
 
 _ONE_HOT = "If each pixel is one-hot, give np.argmax(column, axis=-1)."
