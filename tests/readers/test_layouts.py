@@ -136,6 +136,7 @@ def test_a_path_that_does_not_end_in_the_folder_names_the_arguments_that_help(pe
         f"file {pets.home / 'data.yaml'}, `train`: expected the name of a file under {pets.home}, got "
     )
     assert found.endswith(" Use read_yolo(root=...), the folder of the data set, or images= and labels=.")
+    assert ("There is no " + train.replace("../", "") + " in it either." in found) == train.startswith("../")
     part = pets.home / "train"
     assert len(ph.read_yolo(pets.home, images=part / "images", labels=part / "labels")) == 1
 

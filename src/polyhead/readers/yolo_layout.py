@@ -290,7 +290,11 @@ def _parts_in(folder: Path) -> list[str]:
 
 def _path_within(home: Root, name: Any, where: str) -> str | None:
     """Resolve a path in the data set's folder; None, with an error recorded, if it leads out of it."""
-    fix = "Use read_yolo(root=...), the folder of the data set, or images= and labels=."
+    end = path = str(name).replace("\\", "/")
+    while end.startswith("../"):
+        end = end[3:]
+    missing = f"There is no {end} in it either." if end != path else ""
+    fix = hints(missing, "Use read_yolo(root=...), the folder of the data set, or images= and labels=.")
     return home.inside(name) or home.find(name, where, fix)
 
 
