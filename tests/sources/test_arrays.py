@@ -422,3 +422,22 @@ def test_a_tensor_of_bfloat16():
     assert message(lambda: Arrays({"x": torch.ones(3).to_sparse()})).startswith(
         "column `x`: expected a tensor that NumPy can read, got"
     )
+
+
+class Name(str):
+    """A name that counts how often it is compared."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        Name.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_each_of_many_columns_is_looked_up_by_its_hash():
+    names = [Name(f"gene {i}") for i in range(500)]
+    data = {**{str(name): np.arange(4.0) for name in names}, "y": [0, 1, 0, 1]}
+    feed = ph.Feed(data, inputs={"x": ph.Array(column=names)}, heads={"y": ph.Binary()})
+    assert feed.peek()[0]["x"].shape == (4, 500)
+    assert Name.compared < 30 * len(names)  # with each other they are 250,000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, Field, dataclass, fields, replace
 from typing import Any, ClassVar, Self
@@ -57,7 +58,7 @@ class Kind(ABC):
             raise ContractError(Problem(where, expected, shown(self.column), fix))
         if len(names) > 1 and self.one_column:
             raise ContractError(Problem(where, "the name of one column", shown(self.column), self.one_column))
-        repeated = next((name for name in names if names.count(name) > 1), None)
+        repeated = next((name for name, count in Counter(names).items() if count > 1), None)
         if repeated is not None:
             raise ContractError(Problem(where, "names of different columns", f"{shown(repeated)} twice"))
         object.__setattr__(self, "column", tuple(names) if isinstance(self.column, tuple) else names)

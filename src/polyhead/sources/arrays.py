@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Self
 
 import numpy as np
@@ -79,7 +79,7 @@ class Arrays(OwnSource):
     _columns: Mapping[str, Values | Stored]
     _index: Any = None
 
-    def __init__(self, columns: Mapping[str, Any], asked: Sequence[str] | None = None) -> None:
+    def __init__(self, columns: Mapping[str, Any], asked: Iterable[str] | None = None) -> None:
         if not hasattr(columns, "keys"):
             fix = 'Give names: {"image": images, "label": labels}.'
             raise DataError(Problem("data", "a mapping of names to columns", shown(columns), fix))
@@ -88,6 +88,7 @@ class Arrays(OwnSource):
         data = {name: columns[name] for name in columns.keys()}  # noqa: SIM118 (a zarr group iterates otherwise)
         if not data:
             raise DataError(Problem("data", "at least one column", "an empty mapping"))
+        asked = None if asked is None else frozenset(asked)
         self._index = require_one_order({n: data[n] for n in data if asked is None or n in asked})
         if asked is not None and not data.keys().isdisjoint(asked):
             self._set(_fitting_entries(data, asked))
@@ -182,7 +183,7 @@ def _labels_of(name: str, values: Any) -> str:
     return f"{name}.index" if family_of(values)[0] else f'{name}.indexes["{values.dims[0]}"]'
 
 
-def _fitting_entries(data: Mapping[Any, Any], asked: Sequence[str]) -> dict[str, Values | Stored]:
+def _fitting_entries(data: Mapping[Any, Any], asked: Set[str]) -> dict[str, Values | Stored]:
     """Return the columns that will be read, and the other entries of the same length, in the order given."""
     read = {name: as_column(name, data[name]) for name in data if name in asked}
     length = len(next(iter(read.values())))
