@@ -95,7 +95,7 @@ def _fix_of_path(path: Any) -> str:
         return "Leave out the spaces around it: [name.strip() for name in column]."
     if name.startswith("data:"):
         return 'Decode them: [base64.b64decode(text.partition(",")[2]) for text in column].'
-    if name.startswith(_BASE64):
+    if is_base64(name):
         return _FROM_BASE64
     if os.path.isabs(name) or os.path.exists(name):
         return ""
@@ -129,6 +129,12 @@ def _fix_of_path(path: Any) -> str:
 
 _BASE64 = ("iVBORw0KGgo", "/9j/4", "/9j/2", "R0lGODlh", "R0lGODdh", "UklGR", "SUkqA", "TU0AK")
 """How a PNG, JPEG, GIF, WebP or TIFF begins in base64."""
+
+
+def is_base64(text: str) -> bool:
+    """Return whether a text is an image in base64, or its data URI."""
+    return text.startswith((*_BASE64, "data:image/"))
+
 
 _FROM_BASE64 = "They are in base64; decode them: [base64.b64decode(text) for text in column]."
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from polyhead.columns.image_values import ENDINGS, is_pillow
 from polyhead.errors import DataError, Problem, place, shown
+from polyhead.images.encoded import is_base64
 from polyhead.readers.foreign_datasets import fix_for, fix_for_rows
 from polyhead.sources.arrays import Arrays, are_rows, columns_from_rows
 from polyhead.sources.source import Source
@@ -75,6 +76,8 @@ def loose_images(data: Any) -> Any:
 
 def _images_at(path: Path, name: str) -> list[str] | None:
     """Return the path of an image, or those in a folder; None for that of a table or a store."""
+    if is_base64(name):  # the reader of images says how to decode it
+        return [name]
     if is_store(path):
         return None
     if not path.is_dir():
