@@ -538,6 +538,12 @@ def test_what_cannot_be_declared_is_refused(arguments, message):
             'Say Array(column="...") for a column of another name.',
         ),
         (
+            {"x": np.zeros(3)},
+            "head `y`: expected a column `y` among x, got no such column. "
+            'Say Binary(column="...") for a column of another name. '
+            "Rows without labels can only be predicted: ph.predict(model, data).",
+        ),
+        (
             {"x": np.zeros(3), "y": [0, 1]},
             "data: expected columns of one length, got `x` 3, `y` 2. "
             "Every column needs one entry per row; None or NaN stands for a missing label.",

@@ -215,6 +215,7 @@ def absent_columns(
     columns = source.columns
     available = set(columns)
     problems = []
+    is_labeled = any(column in available for name, head in heads.items() for column in head.inner.reads(name))
     for word, kinds in (("input", inputs), ("head", heads)):
         for name, used in kinds.items():
             kind = used.inner  # the head of the boxes itself reports a missing column of boxes
@@ -227,6 +228,8 @@ def absent_columns(
                         f"The model was trained with this name: rename the column of the data to `{column}`."
                     )
                 near = similar(column, columns)
+                if word == "head" and not near and not is_labeled:
+                    fix += " Rows without labels can only be predicted: ph.predict(model, data)."
                 if column in getattr(source.pandas_index(np.zeros(0, np.int64)), "names", ()):
                     near, fix = "", "It is the index: give frame.reset_index()."
                 expected = f"a column `{column}` among {listed(columns) or 'none'}"
