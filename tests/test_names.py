@@ -136,8 +136,8 @@ DECLARED = {
     ),
     "positive=": (
         lambda: feed(kind=ph.Binary(positive="Dog")),
-        "head `kind`: expected 'Dog' in some row, as positive= says, got other values alone, as 'cat'. Did you mean "
-        "`dog`? Write it as the column does.",
+        "head `kind`: expected 'Dog' in some row, as positive= says, got only other values, such as 'cat'. Did you "
+        "mean `dog`? Write it as the column does.",
     ),
     "a label": (
         lambda: ph.Feed({"x": X[:1], "y": ["dgo"]}, inputs="x", heads={"y": ph.Categorical(["cat", "dog"])}),

@@ -127,7 +127,7 @@ def test_noise_on_the_inputs_does_not_hide_that_labels_come_in_a_new_order():
             None,
             "batches-shuffled",
             "(perhaps) order of the rows: expected different batches in each epoch, got the same rows in each "
-            "batch, in every epoch. fit(shuffle=True) changes the order of the batches alone. Draw a new "
+            "batch, in every epoch. fit(shuffle=True) changes only the order of the batches. Draw a new "
             "order of the rows in on_epoch_end and cut the batches from it.",
         ),
         (

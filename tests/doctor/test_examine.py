@@ -251,7 +251,10 @@ def test_a_buffer_that_is_used_again():
             "examine(generator): expected a function that needs no arguments, got one that needs folder. Give "
             "lambda: generator(...), or functools.partial; in a shell, a name in the file for it.",
         ),
-        (Items, "examine(obj): expected an object, got the class Items. Give Items(...)."),
+        (
+            Items,
+            "examine(obj): expected an object, got the class Items. Give an object of it: data = Items(...).",
+        ),
         (
             lambda: two_heads(list, loss="mse"),
             "examine(obj): expected data to train on, got a Keras model. Give the data, and the model as examine(data, "

@@ -63,13 +63,13 @@ def test_the_positive_value_may_be_a_number():
 
 def test_a_positive_value_that_never_occurs_is_refused():
     words = (
-        "head `h`: expected 'yes' in some row, as positive= says, got other values alone, as 'No'. "
+        "head `h`: expected 'yes' in some row, as positive= says, got only other values, such as 'No'. "
         "Did you mean `Yes`? Write it as the column does."
     )
     assert message(resolved, Binary(positive="yes"), [None, "No"], ["Yes", "No"]) == words
     assert message(resolved, Binary(positive="yes"), Coded(np.array([-1, 1, 0]), ["Yes", "No"])) == words
     assert message(resolved, Binary(positive=1), np.array(["0", "1"])) == (
-        "head `h`: expected 1 in some row, as positive= says, got other values alone, as '0'. "
+        "head `h`: expected 1 in some row, as positive= says, got only other values, such as '0'. "
         "Did you mean '1', not 1? Write it as the "
         "column does."
     )

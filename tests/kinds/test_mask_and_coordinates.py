@@ -353,7 +353,7 @@ PIXELS = (
         (
             Boxes(),
             [XYXY[0]],
-            "row 0: expected at most 1 of them, got 2. Say Boxes(2),"
+            "row 0: expected at most 1 box, got 2. Say Boxes(2),"
             ' or more if other rows have more, or overflow="largest" or "first".',
         ),
         (Boxes(), [[[1, 2, 3]]], "row 0: expected boxes of shape (1, 4), got shape (1, 3)."),
@@ -393,7 +393,7 @@ PIXELS = (
         (
             Keypoints(2),
             [[[1, 2], [3, 4]], [[1, 2]]],
-            "row 1: expected 2 of them, got 1. Put None in the place of one that has no label.",
+            "row 1: expected 2 keypoints, got 1. Put None in the place of one that has no label.",
         ),
         (
             Keypoints(2),
@@ -411,11 +411,14 @@ def test_arrays_of_another_number_of_boxes():
     np.testing.assert_array_equal(labels[:, :2], XYXY)
     assert there.tolist() == [[True, True, False]] * len(XYXY)
     assert message(Boxes(1).encode, XYXY) == (
-        "head `h`, row 0: expected at most 1 of them, got 2. Say Boxes(2),"
+        "head `h`, row 0: expected at most 1 box, got 2. Say Boxes(2),"
         ' or more if other rows have more, or overflow="largest" or "first".'
     )
     assert message(Keypoints(3).encode, np.ones((4, 2, 2))) == (
-        "head `h`, row 0: expected 3 of them, got 2. Put None in the place of one that has no label."
+        "head `h`, row 0: expected 3 keypoints, got 2. Put None in the place of one that has no label."
+    )
+    assert message(Keypoints(1).encode, np.ones((4, 2, 2))) == (
+        "head `h`, row 0: expected 1 keypoint, got 2. Say Keypoints(2)."
     )
     assert message(Keypoints(2).encode, np.ones((3, 2, 5))) == (
         "head `h`: expected keypoints of shape (2, 2), got rows of shape (2, 5)."

@@ -134,11 +134,11 @@ def test_errors_name_row_and_box():
         "head `h`, row 1: expected a list with an entry for each box, got 'b'. Put a single label into a list."
     )
     assert message(head.encode, [["a", "b", "a"]]) == (
-        "head `h`, row 0: expected at most 2 of them, as there is room for so many boxes, got 3."
+        "head `h`, row 0: expected at most 2 entries, one for each box, got 3."
     )
     full = each(ph.Categorical(2, each="box"), ph.Boxes(1))
     assert message(full.of_kept_boxes, [[0, 1]], [[[0, 0, 1, 1], [0, 0, 2, 2]]]) == (
-        "head `h`, row 0: expected at most 1 of them, got 2. Say Boxes(2),"
+        "head `h`, row 0: expected at most 1 box, got 2. Say Boxes(2),"
         ' or more if other rows have more, or overflow="largest" or "first".'
     )
     assert message(resolved, each(ph.Categorical(each="box")), [["a"], [0.5]], [["b"]]) == (
@@ -156,6 +156,10 @@ def test_each_names_a_head_of_boxes():
     )
     assert refusal(for_boxes, {"a": ph.Binary(), "b": ph.Binary(each="a")}) == (
         "head `b`, each='a': expected the name of a head of boxes (there is none), got Binary."
+    )
+    assert refusal(for_boxes, {"kind": ph.Categorical(2, each="boxes")}) == (
+        "head `kind`, each='boxes': expected the name of a head of boxes (there is none), got no head of that name. "
+        "Declare it among the heads: 'boxes': ph.Boxes(n), with room for n boxes."
     )
 
 

@@ -346,7 +346,7 @@ def test_a_file_that_is_broken_or_missing_is_named_with_its_row(files, tmp_path)
         ),
         (
             lambda files: make({**DATA, "ends": DATA["ends"][:, :1]}),
-            "head `ends`, row 0: expected 2 of them, got 1. Put None in the place of one that has no label.",
+            "head `ends`, row 0: expected 2 keypoints, got 1. Put None in the place of one that has no label.",
         ),
         (
             lambda files: ph.Keypoints(2, pairs=[(0, 0)]),
@@ -371,7 +371,7 @@ def test_more_boxes_than_there_is_room_for(augment):
     boxes = [[0, 0, 4, 4], [10, 10, 40, 40], [20, 20, 30, 30]]
     data = {"image": DATA["image"], "box": [boxes] * ROWS}
     assert said(lambda: list(make(data, heads={"box": ph.Boxes(2)}, augment=augment))) == (
-        "head `box`, row 0: expected at most 2 of them, got 3. Say Boxes(3),"
+        "head `box`, row 0: expected at most 2 boxes, got 3. Say Boxes(3),"
         ' or more if other rows have more, or overflow="largest" or "first". '
         "Likewise all other rows that were checked."
     )

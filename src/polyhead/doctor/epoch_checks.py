@@ -213,7 +213,7 @@ def _check_order(
     elif max(map(len, epoch.rows)) > 1:
         fix = "Shuffle the rows before they are cut into batches."
         if subject.item is not None:
-            fix = "fit(shuffle=True) changes the order of the batches alone. Draw a new order of the rows in "
+            fix = "fit(shuffle=True) changes only the order of the batches. Draw a new order of the rows in "
             fix += "on_epoch_end and cut the batches from it."
         expected, found = "different batches in each epoch", "the same rows in each batch, in every epoch"
         out.add(where, expected, found, fix, "batches-shuffled", warning=True)

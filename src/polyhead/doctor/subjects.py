@@ -115,7 +115,8 @@ def recognize(obj: Any, model: Any = None, batches: int = 50) -> Subject:
         return Subject("generator", by or "generator", lambda: obj, again=False, runs_out=True, made_by=by)
     if inspect.isclass(obj):
         name = obj.__name__
-        raise ContractError(Problem("examine(obj)", "an object", f"the class {name}", f"Give {name}(...)."))
+        fix = f"Give an object of it: data = {name}(...)."
+        raise ContractError(Problem("examine(obj)", "an object", f"the class {name}", fix))
     for recognizes, make in _KINDS:
         if recognizes(obj):
             return make(obj)

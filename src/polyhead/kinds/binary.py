@@ -92,7 +92,7 @@ class Binary(ClassHead):
         if others:
             expected = f"{shown(self.positive)} in some row, as positive= says"
             fix = hints(similar(self.positive, others), "Write it as the column does.")
-            raise BadValue(None, expected, f"other values alone, as {shown(others[0])}", fix)
+            raise BadValue(None, expected, f"only other values, such as {shown(others[0])}", fix)
         return self
 
     def _values_in(self, values: Any) -> tuple[bool, list[Any]]:

@@ -107,7 +107,7 @@ class Boxes(Coordinates):
             return np.arange(min(count, self.places))
         if self.overflow == "raise":
             fix = f'Say Boxes({count}), or more if other rows have more, or overflow="largest" or "first".'
-            raise BadValue(index, f"at most {self.places} of them", str(count), fix)
+            raise BadValue(index, f"at most {counted(self.places, 'box')}", str(count), fix)
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         order = np.argsort(-area, kind="stable")  # a missing box is NaN, and therefore last
         return np.sort(order[: self.places])

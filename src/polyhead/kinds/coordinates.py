@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, require_size, shown
+from polyhead.errors import BadValue, counted, require_size, shown
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging import WEIGHT
 from polyhead.kinds.missing import (
@@ -179,8 +179,7 @@ class Coordinates(Head):
                 row = self._fewer(row, i)
             count, width = row.shape
             if count < self.places and not self._may_be_fewer:
-                fix = "Put None in the place of one that has no label."
-                raise BadValue(i, f"{self.places} of them", str(count), fix)
+                raise self._other_count(i, count)
             rows[i, :count, :width] = row
             rows[i, :count, width:] = 1  # no visibility given: labeled
         return rows
@@ -200,8 +199,13 @@ class Coordinates(Head):
 
     def _fewer(self, row: np.ndarray, index: int) -> np.ndarray:
         """Choose the entries to keep of a row that has too many."""
-        fix = f"Say {type(self).__name__}({len(row)})."
-        raise BadValue(index, f"at most {self.places} of them", str(len(row)), fix)
+        raise self._other_count(index, len(row))
+
+    def _other_count(self, index: int, count: int) -> BadValue:
+        """Return the error of a row with another number of entries, where each row needs all of them."""
+        name, fix = type(self).__name__, "Put None in the place of one that has no label."
+        fix = f"Say {name}({count})." if count > self.places else fix
+        return BadValue(index, counted(self.places, name.lower().removesuffix("s")), str(count), fix)
 
     def _check(self, array: np.ndarray, entries: str) -> None:
         require_finite(array, f"finite {entries}", "Put NaN where there is none.")

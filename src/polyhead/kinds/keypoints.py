@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from polyhead.errors import BadValue, ContractError, Problem, as_list, counted, is_integer, shown
+from polyhead.errors import ContractError, Problem, as_list, counted, is_integer, shown
 from polyhead.kinds.coordinates import Coordinates
 from polyhead.kinds.head import Head
 from polyhead.kinds.judging_points import KeypointsJudge
@@ -139,8 +139,7 @@ class Keypoints(Coordinates):
     def to_pixels(self, value: Any, size: tuple[int, int]) -> np.ndarray:
         row = self._present_entries(value, f"keypoints of shape {self.shape}")
         if len(row) != self.points:
-            fix = "Put None in the place of one that has no label."
-            raise BadValue(0, f"{self.points} of them", str(len(row)), fix)
+            raise self._other_count(0, len(row))
         points = row[:, :2].copy()
         if row.shape[1] == 3:
             points[~(row[:, 2] > 0)] = np.nan

@@ -235,7 +235,7 @@ class Each(Head):
                 continue
             entries = as_entries(value, i, self.places)
             if len(entries) > self.places:
-                expected = f"at most {self.places} of them, as there is room for so many boxes"
+                expected = f"at most {counted(self.places, 'entry', 'entries')}, one for each box"
                 raise BadValue(i, expected, str(len(entries)))
             unused = [filler] * (self.places - len(entries))
             flat[i * self.places : (i + 1) * self.places] = [*entries, *unused]
@@ -365,6 +365,8 @@ def for_boxes(heads: Mapping[str, Head]) -> dict[str, Head]:
             expected = f"the name of a head of boxes ({', '.join(names) or 'there is none'})"
             found = "no head of that name" if boxes is None else type(boxes).__name__
             fix = similar(head.each, names) if boxes is None else ""
+            if boxes is None and not names:
+                fix = f"Declare it among the heads: {head.each!r}: ph.Boxes(n), with room for n boxes."
         problems.append(Problem(f"{place(head=name)}, each={head.each!r}", expected, found, fix))
     if problems:
         raise ContractError(*problems)
