@@ -66,3 +66,25 @@ def test_labels_in_columns_of_0_and_1_have_the_names_of_the_columns():
     assert feed.heads["ids"].names == (0, 1, 2)
     np.testing.assert_array_equal(feed.peek()[1]["tags"], [[0, 1], [1, 1], [0, 0]])
     np.testing.assert_array_equal(feed.peek()[2]["tags"], [[1, 1], [1, 1], [0, 1]])
+
+
+def test_the_first_rows_of_many_columns_are_read_together():
+    names = [f"sensor {i}" for i in range(50)]
+    reads = []
+
+    class Rows(ph.Source):
+        columns = (*names, "y")
+
+        def __len__(self):
+            return 8
+
+        def read(self, ids):
+            reads.append(len(ids))
+            return {name: ids % (2 + (name != "y")) for name in self.columns}
+
+    for rows in (Rows(), Rows().select([5, 4, 3])):
+        reads.clear()
+        feed = ph.Feed(rows, inputs={"x": ph.Array(column=names)}, heads={"y": ph.Binary()}, workers=0)
+        assert len(reads) < 10
+        x = feed.peek()[0]["x"]
+        assert x[:, 7].tolist() == [int(row) % 3 for row in (range(8) if len(rows) == 8 else (5, 4, 3))]

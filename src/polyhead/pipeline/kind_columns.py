@@ -17,7 +17,7 @@ from polyhead.kinds.source_column import About
 from polyhead.kinds.value_advice import conversion_fix, leaving_gaps
 from polyhead.pipeline.faults import NAMED, every_wrong_row, file_at
 from polyhead.progress import shown_while
-from polyhead.sources.scanning import first_rows, pieces, scan
+from polyhead.sources.scanning import first_of_several, first_rows, pieces, scan
 from polyhead.sources.source import Source, row_of
 
 
@@ -37,7 +37,7 @@ class KindColumns:
     def probe(self) -> Any:
         """The first rows, read once."""
         if self._probe is None:
-            self._probe = as_one_column({name: first_rows(self._source, name) for name in self._names})
+            self._probe = as_one_column(first_of_several(self._source, self._names))
         return self._probe
 
     def scan(self) -> Iterator[Any]:

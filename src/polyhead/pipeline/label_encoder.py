@@ -18,7 +18,7 @@ from polyhead.pipeline.gather import MemoryColumn, can_gather
 from polyhead.pipeline.kind_columns import as_one_column
 from polyhead.pipeline.weight_columns import all_weights_zero, warn_of_no_weight, warn_of_one_class
 from polyhead.progress import shown_while
-from polyhead.sources.scanning import SCAN_ROWS, first_rows, mapped_column, pieces
+from polyhead.sources.scanning import SCAN_ROWS, first_of_several, first_rows, mapped_column, pieces
 from polyhead.sources.source import Source, row_of
 
 READY_ROW_BYTES = 256
@@ -121,7 +121,7 @@ class Labels:
         """
         if self._ready is not None:
             return self._ready.present is not None
-        probe = as_one_column({c: first_rows(self._source, c, 1) for c in self._columns})
+        probe = as_one_column(first_of_several(self._source, self._columns, 1))
         sure = isinstance(probe, np.ndarray) and probe.dtype.kind in "iub" and self.head.missing is None
         return not sure or self.head.weight_shape not in ((), (1, 1))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from polyhead.columns.values import LIMIT_BYTES, Values, size
-from polyhead.sources.source import OwnSource, Source, leading_rows
+from polyhead.errors import DataError
+from polyhead.sources.source import OwnSource, Source, checked_rows, columns_of, leading_rows
 
 SCAN_ROWS = 8192
 
@@ -19,6 +21,15 @@ def first_rows(source: Source, name: str, rows: int = 32) -> Values:
     return leading_rows(source, name, rows)
 
 
+def first_of_several(source: Source, names: Sequence[str], rows: int = 32) -> dict[str, Values]:
+    """Return the first rows of some columns; those of a source that is not in memory are read together."""
+    if len(names) > 1 and not source.sequential and source.column(names[0]) is None:
+        ids = np.arange(min(rows, len(source)), dtype=np.int64)
+        with suppress(DataError):  # some sources can leave out unreadable rows of a single column
+            return columns_of(source, checked_rows(source.only(names), ids), names)
+    return {name: first_rows(source, name, rows) for name in names}
+
+
 def mapped_column(source: Source, name: str) -> np.ndarray | None:
     """Return a whole column that is a memory map, which reads the file when it is indexed; else None."""
     return source.mapped(name) if isinstance(source, OwnSource) else None
@@ -26,7 +37,7 @@ def mapped_column(source: Source, name: str) -> np.ndarray | None:
 
 def pieces(source: Source, names: Sequence[str], rows: int = SCAN_ROWS) -> Iterator[np.ndarray]:
     """Yield the ids of all rows in pieces of ``rows``, or fewer if these columns are large."""
-    row = sum(size(first_rows(source, name, 1)) for name in names)
+    row = sum(map(size, first_of_several(source, names, 1).values()))
     step = max(1, min(rows, LIMIT_BYTES // max(1, row)))
     for start in range(0, len(source), step):
         yield np.arange(start, min(start + step, len(source)), dtype=np.int64)
