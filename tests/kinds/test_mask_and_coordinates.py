@@ -188,12 +188,18 @@ def test_columns_that_hold_no_masks():
     )
     assert message(resolved, Mask(3), np.ones((2, 4, 4, 3))) == (
         "head `h`: expected a mask of shape (4, 4), got rows of shape (4, 4, 3). If each pixel is one-hot, give "
-        "np.argmax(column, axis=-1). If masks are in colors, say Mask(names, values=[(r, g, b), ...])."
+        "np.argmax(column, axis=-1). If each channel is a binary mask of its own, say Mask(3, multi=True). "
+        "If masks are in colors, say Mask(names, values=[(r, g, b), ...])."
     )
     assert message(Mask(3, size=(4, 4)).encode, [None, np.ones((4, 4, 9))]) == (
         "head `h`, row 1: expected a mask of shape (4, 4), got shape (4, 4, 9). If each pixel is one-hot, give "
-        "np.argmax(column, axis=-1). If these are volumes, say Regression((D, H, W, n), "
+        "np.argmax(column, axis=-1). If each channel is a binary mask of its own, say Mask(9, multi=True). "
+        "If these are volumes, say Regression((D, H, W, n), "
         'loss="categorical_crossentropy"), with one-hot labels.'
+    )
+    assert message(resolved, Mask(), np.ones((2, 4, 4, 2))) == (
+        "head `h`: expected a mask of shape (4, 4), got rows of shape (4, 4, 2). If each pixel is one-hot, give "
+        "np.argmax(column, axis=-1). If each channel is a binary mask of its own, say Mask(2, multi=True)."
     )
     first = "If channels come first, put them last in each row: np.moveaxis(row, 0, -1)."
     assert message(resolved, Mask(2), np.ones((2, 1, 4, 4))) == (

@@ -223,7 +223,9 @@ def mask_numbers(
         if fix := first_axis_fix(shape, channels):
             bad.fix, bad.expected = fix, expected(shape[1:] if size == shape[:2] else size)
         elif channels == 1 and len(shape) == 3 and shape[:2] == size:
-            bad.fix = f"{_ONE_HOT} {_COLORS if shape[2] in (3, 4) else _VOLUMES}"
+            several = f"If each channel is a binary mask of its own, say Mask({shape[2]}, multi=True)."
+            other = _COLORS if shape[2] in (3, 4) else _VOLUMES if shape[2] > 4 else ""
+            bad.fix = hints(_ONE_HOT, several, other)
         raise
 
 
