@@ -85,6 +85,17 @@ CASES = [
         ],
     ),
     (
+        "list of one array",
+        lambda: (stream(lambda i: (X[i], [YES[i]])), None),
+        ("list-targets",),
+        [
+            (
+                "batch 0, y: expected a tuple or a dict of arrays, got a list (works on JAX and "
+                "torch, TypeError on TensorFlow). Yield the array itself: x, y."
+            ),
+        ],
+    ),
+    (
         "list of inputs",
         lambda: (stream(lambda i: ([X[i]], (YES[i], VALUE[i]))), two_heads()),
         ("list-structure",),

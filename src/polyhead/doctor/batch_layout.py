@@ -251,7 +251,9 @@ def list_targets(batch: ReadBatch, subject: Subject, shape: str = "") -> Iterato
     loads = subject.kind == "torch DataLoader"
     if not lists or not (subject.yields or loads):
         return
-    fix = f"Yield {shape or 'a tuple: x, (y0, y1)'}."
+    labels = batch.parts.get("y")
+    single = isinstance(labels, list) and len(labels) == 1
+    fix = f"Yield {shape or ('the array itself: x, y' if single else 'a tuple: x, (y0, y1)')}."
     if loads:
         fix = "The default collate_fn of a DataLoader makes lists: give dicts from the dataset, or a collate_fn that "
         fix += f"gives {'dicts' if shape.endswith('}') else 'tuples'}."
