@@ -67,12 +67,12 @@ MISTAKES = {
     "softmax over one unit": (
         (YES, {"yes": dense(1, "softmax")}),
         'head `yes`: expected activation="sigmoid" for an output of one unit, got softmax, which is 1 whatever '
-        'the model learns. Say Dense(1, activation="sigmoid").',
+        'the model learns. Say activation="sigmoid" in the output layer.',
     ),
     "softmax over one number": (
         (PRICE, {"price": dense(1, "softmax")}),
         'head `price`: expected activation="linear" for an output of one unit, got softmax, which is 1 whatever '
-        'the model learns. Say Dense(1, activation="linear").',
+        'the model learns. Say activation="linear" in the output layer.',
     ),
     "relu for a probability": (
         (YES, {"yes": dense(1, "relu")}),

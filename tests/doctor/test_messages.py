@@ -1109,7 +1109,7 @@ CASES = [
         [
             (
                 'output `kind`: expected activation="sigmoid" for an output of one unit, got softmax, which is 1 '
-                'whatever the model learns. Say Dense(1, activation="sigmoid").'
+                'whatever the model learns. Say activation="sigmoid" in the output layer.'
             ),
         ],
     ),

@@ -288,6 +288,8 @@ def _shape_fix(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> str:
 
     >>> _shape_fix((4,), (1, 4)), _shape_fix((2,), (1,)), _shape_fix((8, 8, 3), (4, 4, 5))
     ('Add keras.layers.Reshape((1, 4)) after the layer.', 'Give the layer 1 unit.', '')
+    >>> _shape_fix((8, 8, 2), (8, 8, 1))
+    'Give the layer 1 filter.'
     >>> _shape_fix((8, 8, 3), (4, 4, 3))
     'ph.Mask and ph.Map with size=(8, 8) have labels of that size.'
     """
@@ -298,6 +300,8 @@ def _shape_fix(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> str:
         return (
             f"{units}." if len(wanted) == 1 else f"{units}, and add keras.layers.Reshape({wanted}) after it."
         )
+    if len(shape) == len(wanted) == 3 and shape[:2] == wanted[:2]:
+        return f"Give the layer {counted(wanted[2], 'filter')}."
     if len(shape) == len(wanted) == 3 and shape[2] == wanted[2] and None not in shape:
         return f"ph.Mask and ph.Map with size={shape[:2]} have labels of that size."
     return ""

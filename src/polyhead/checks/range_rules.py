@@ -104,7 +104,9 @@ def one_unit_softmax(where: str, applied: str | None, units: int | None, better:
         return None
     expected = f'activation="{better}" for an output of one unit'
     found = "softmax, which is 1 whatever the model learns"
-    return Problem(where, expected, found, f'Say Dense(1, activation="{better}").', "one-unit-softmax")
+    return Problem(
+        where, expected, found, f'Say activation="{better}" in the output layer.', "one-unit-softmax"
+    )
 
 
 def no_probabilities(where: str, applied: str | None, wanted: tuple[str, ...], reader: str) -> Problem | None:
