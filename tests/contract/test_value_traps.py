@@ -51,7 +51,9 @@ def test_a_class_id_outside_the_classes():
         with pytest.raises(ph.DataError) as error:
             feed(kind=labels, heads={"kind": ph.Categorical(3)})
         hint = f' If {strange} means "no label", say Categorical(missing={strange}).'
-        from_one = " If the ids count from 1, say Categorical([1, 2, 3]). Ids count from 0."
+        from_one = (
+            " If the ids count from 1, say Categorical([1, 2, 3]); if they count from 0, Categorical(4)."
+        )
         hint = f"{from_one}{hint}" if strange == 3 else hint
         assert told(error) == f"head `kind`, row 3: expected an integer in [0, 2], got {strange}.{hint}"
         data = feed(kind=labels, heads={"kind": ph.Categorical(3, missing=strange)})

@@ -368,7 +368,7 @@ def test_text_that_stands_for_nothing_is_no_class(form, nothing):
             3,
             [1, 2, 3],
             "head `h`, row 2: expected an integer in [0, 2], got 3. "
-            "If the ids count from 1, say Categorical([1, 2, 3]). Ids count from 0. "
+            "If the ids count from 1, say Categorical([1, 2, 3]); if they count from 0, Categorical(4). "
             'If 3 means "no label", say Categorical(missing=3).',
         ),
         (

@@ -145,7 +145,7 @@ WHOLE = "Give whole numbers; a soft mask is a ph.Map."
             Mask(3),
             np.array([[[3.0]]]),
             f"row 0: expected a class id in [0, 2] in each pixel, got 3.0. "
-            f"If ids count from 1, say Mask(..., values=range(1, 4)). {NO_LABEL}",
+            f"If ids count from 1, say Mask(..., values=range(1, 4)); if they count from 0, Mask(4). {NO_LABEL}",
         ),
         (
             Mask(3),

@@ -116,8 +116,8 @@ def fix_of_no_class(value: Any, classes: int | Sequence[Any]) -> str:
         if not number:
             return "Give the names of the classes, or say Categorical() to learn them from the column."
         ids = list(range(1, classes + 1)) if classes < 7 else f"range(1, {classes + 1})"
-        from_1 = f"If the ids count from 1, say Categorical({ids})." if value == classes else ""
-        return hints(from_1, f"Ids count from 0. {missing}")
+        from_1 = f"If the ids count from 1, say Categorical({ids}); if they count from 0, Categorical({classes + 1})."
+        return hints(from_1 if value == classes else "Ids count from 0.", missing)
     numerals = {int(name) for name in classes if isinstance(name, str) and name.strip().isdecimal()}
     if number and value in numerals:
         return "The classes are text: give text, from a CSV file with pandas.read_csv(path, dtype={column: str})."

@@ -263,8 +263,8 @@ def out_of_range_fix(most: float, count: int, values: Sequence[Any] = ()) -> str
         count: the number of classes; 0 for several binary masks.
         values: the declared value of each class, if any.
 
-    >>> out_of_range_fix(3, 3)[:63], out_of_range_fix(7, 1)[:41]
-    ('If ids count from 1, say Mask(..., values=range(1, 4)). If some', 'If these are class ids, say Mask(8). If s')
+    >>> out_of_range_fix(3, 3)[:53], out_of_range_fix(7, 1)[:41]
+    ('If ids count from 1, say Mask(..., values=range(1, 4));', 'If these are class ids, say Mask(8). If s')
     """
     if most == 255:
         fix = 'If 255 means "no label", say Mask(missing=255).'
@@ -277,5 +277,6 @@ def out_of_range_fix(most: float, count: int, values: Sequence[Any] = ()) -> str
     if count == 1:
         return f"If these are class ids, say Mask({int(most) + 1}). {fix}"
     if most == count:
-        return f"If ids count from 1, say Mask(..., values=range(1, {count + 1})). {fix}"
+        from_1 = f"If ids count from 1, say Mask(..., values=range(1, {count + 1}));"
+        return f"{from_1} if they count from 0, Mask({count + 1}). {fix}"
     return f"If the classes have other ids, say Mask(..., values=[...]). {fix}"
