@@ -263,7 +263,7 @@ def out_of_range_fix(most: float, count: int, values: Sequence[Any] = ()) -> str
         count: the number of classes; 0 for several binary masks.
         values: the declared value of each class, if any.
 
-    >>> out_of_range_fix(3, 3)[:53], out_of_range_fix(7, 1)[:41]
+    >>> out_of_range_fix(3, 3)[:55], out_of_range_fix(7, 1)[:41]
     ('If ids count from 1, say Mask(..., values=range(1, 4));', 'If these are class ids, say Mask(8). If s')
     """
     if most == 255:
