@@ -26,7 +26,7 @@ y = x @ [[1.0], [2.0]] + 3
 y[[0, 1, 2, 9, 13, 14]] = np.nan
 data = {"x": x, "y": y, "yes": (x[:, 0] > 0.8) * 1, "w": rng.uniform(0, 3, 22)}
 heads = {
-    "y": ph.Regression(sample_weight="w"),
+    "y": ph.Regression(sample_weight="w", metrics=["mae", "r2_score"]),
     "yes": ph.Binary(class_weight="balanced", metrics=["accuracy"]),
     "total": ph.Regression(column="y", loss=keras.losses.MeanSquaredError(reduction="sum"), weight=0.01),
 }

@@ -308,7 +308,8 @@ class HeadMetrics(keras.metrics.Metric):
         self, paths: Mapping[str, Path], metrics: Mapping[str, list[keras.metrics.Metric]], losses: HeadLosses
     ) -> None:
         super().__init__(name="compile_metrics")
-        self.built = True
+        # metrics such as R2 make variables in their first update, which replicas of TensorFlow leave to Keras's build
+        self.built = keras.backend.backend() != "tensorflow"
         self._paths, self._losses = dict(paths), losses
         self._heads = {name: list(of_head) for name, of_head in metrics.items()}
 
@@ -330,6 +331,7 @@ class HeadMetrics(keras.metrics.Metric):
             pred, weight = _apply_mask(pred, weight, self._losses.mask(name, pred))
             for metric in self._heads[name]:
                 add_batch(metric, true, pred, _for_each_label(metric, true, weight))
+        self.built = True
 
     def reset_state(self) -> None:
         """Reset the metrics and the losses, for a new epoch; Keras resets only its own."""
