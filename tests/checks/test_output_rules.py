@@ -214,6 +214,12 @@ DOUBTS = {
         "head `gap`: expected a loss that is the mean over labeled rows, got the mean over the whole batch, "
         "which rows without a label make smaller. Say ph.compile(model, feed, optimizer=...).",
     ),
+    "a logarithm of numbers that can be negative": (
+        ({"share": ph.Regression(loss="poisson")}, {"share": dense(1)}),
+        'head `share`: expected activation="exponential", as poisson takes the logarithm of the outputs, got no '
+        'activation. Say activation="exponential" in the output layer: negative outputs make the loss meaningless or '
+        "NaN.",
+    ),
     "labels that are all alike": (
         ({"same": ph.Regression()}, {"same": dense(1)}),
         "head `same`: expected labels that differ, got 1 in all 200 labeled rows. There is nothing to learn "
@@ -254,6 +260,24 @@ def test_what_may_be_meant_is_a_warning(name):
         words.replace("{low:.4g}", f"{low:.4g}").replace("{high:.4g}", f"{high:.4g}")
     ]
     assert report.ok
+
+
+@pytest.mark.parametrize(
+    ("loss", "column", "wanted"),
+    [
+        ("poisson", "share", "exponential"),
+        (keras.losses.Poisson(), "share", "exponential"),
+        (keras.losses.kl_divergence, "tags", "softmax"),
+        (lambda y, p: keras.ops.mean(keras.ops.exp(p) - y * p, axis=-1), "share", "linear"),
+    ],
+)
+def test_outputs_are_positive_for_losses_that_take_their_logarithm(loss, column, wanted):
+    size = 3 if column == "tags" else 1
+    feed = ph.Feed(DATA, inputs="x", heads={column: ph.Regression(size, loss=loss)}, batch_size=20)
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, ph.outputs(x, feed))
+    assert model.get_layer(column).activation.__name__ == wanted
+    assert feed.check(model).problems == ()
 
 
 def test_class_ids_are_not_compared_with_the_range_of_a_softmax():

@@ -334,6 +334,8 @@ TOPICS = {
     "Conv3D": "heads/",
     "ordinal regression": "losses/",
     "heteroscedastic": "losses/",
+    "Poisson regression": "losses/",
+    "survival analysis": "losses/",
     "negative log-likelihood": "losses/",
     "npy files": "guides/own-source/",
     "wav": "guides/own-source/",

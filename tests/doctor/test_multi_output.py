@@ -362,6 +362,12 @@ def test_a_scale_of_images_that_the_model_does_not_expect(scale):
     assert str(report.problems[0]) == {"unscaled-images": UNSCALED, "rescaled-twice": TWICE}[code]
 
 
+@pytest.mark.once
+def test_a_loss_that_takes_the_logarithm_of_outputs_that_can_be_negative():
+    report = ph.examine(stream(by_tuple), three(yes=None, losses={"yes": "poisson"}), 12, steps_per_epoch=6)
+    assert [(p.code, p.warning) for p in report.problems] == [("negative-outputs", True)]
+
+
 RNG = np.random.default_rng(5)
 
 

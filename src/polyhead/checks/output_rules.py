@@ -14,6 +14,7 @@ from polyhead.checks.range_rules import (
     bounds_of,
     first_outside,
     logits_problem,
+    negative_outputs,
     no_probabilities,
     one_unit_softmax,
     span,
@@ -143,6 +144,12 @@ def _check_loss(
         return
     if unlike := logits_problem(where, applied, loss.name, loss.from_logits):
         yield unlike
+    if (
+        not head.probabilities
+        and head.scaling is None
+        and (log := negative_outputs(where, applied, loss.name))
+    ):
+        yield log
 
 
 def _why_not(loss: str, head: Head, units: int) -> str:

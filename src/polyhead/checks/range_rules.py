@@ -7,7 +7,7 @@ from typing import Any
 
 from polyhead.errors import Problem
 from polyhead.kinds.array_statistics import ArrayStatistics
-from polyhead.kinds.keras_names import OVERLAP_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
+from polyhead.kinds.keras_names import OVERLAP_LOSSES, POSITIVE_LOSSES, SIGMOID, SOFTMAX, SPARSE_LOSSES
 
 RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -126,6 +126,21 @@ def no_probabilities(where: str, applied: str | None, wanted: tuple[str, ...], r
     expected = f'activation="{wanted[0]}", or none for logits, as {reader} needs'
     fix = f'Say activation="{wanted[0]}" in the output layer.'
     return Problem(where, expected, f"{applied}: {many}", fix, "activation", warning=applied in SIGMOID)
+
+
+def negative_outputs(where: str, applied: str | None, loss: str) -> Problem | None:
+    """Return the problem of a loss that takes the logarithm of outputs that can be negative; None otherwise.
+
+    Args:
+        applied: the output's last activation, if it is known.
+    """
+    better = POSITIVE_LOSSES.get(loss)
+    if better is None or applied is None or RANGES.get(applied, (-1,))[0] >= 0:
+        return None
+    expected = f'activation="{better}", as {loss} takes the logarithm of the outputs'
+    found = "no activation" if applied == "linear" else applied
+    fix = f'Say activation="{better}" in the output layer: negative outputs make the loss meaningless or NaN.'
+    return Problem(where, expected, found, fix, "negative-outputs", warning=True)
 
 
 def logits_problem(where: str, applied: str | None, loss: str, from_logits: bool | None) -> Problem | None:

@@ -16,6 +16,7 @@ from polyhead.checks.range_rules import (
     UNIT_LOSSES,
     first_outside,
     logits_problem,
+    negative_outputs,
     no_probabilities,
     one_unit_softmax,
     span,
@@ -169,7 +170,8 @@ def check_losses(reading: Reading, matches: Matches, problems: list[Problem]) ->
         of_activation = one_unit_softmax(name, slot.activation, slot.classes, better)
         of_activation = of_activation or _activation_problem(name, slot, stats)
         of_logits = logits_problem(name, slot.activation, slot.loss or "", slot.from_logits)
-        yield from filter(None, (of_activation, of_logits))
+        of_log = None if of_activation else negative_outputs(name, slot.activation, slot.loss or "")
+        yield from filter(None, (of_activation, of_logits, of_log))
 
 
 def _activation_problem(name: str, slot: ExaminedTensor, stats: LeafStatistics) -> Problem | None:

@@ -28,6 +28,21 @@ ONE_HOT_LOSSES = (
     "mean_squared_error",
 )
 OVERLAP_LOSSES = ("dice", "tversky")
+POSITIVE_LOSSES = {"kl_divergence": "softmax", "poisson": "exponential"}
+"""Losses of numbers that take the logarithm of outputs, and the activation that makes outputs positive for each."""
+
+
+def output_activation(loss: Any) -> str | None:
+    """Return the activation that a head's loss of numbers needs; None if the outputs can be any numbers.
+
+    >>> output_activation("poisson"), output_activation("mse"), output_activation(None)
+    ('exponential', None, None)
+    """
+    if not isinstance(loss, str):
+        function = getattr(loss, "fn", loss)
+        of_keras = str(getattr(function, "__module__", "")).startswith("keras.")
+        loss = getattr(function, "__name__", "") if of_keras else ""
+    return POSITIVE_LOSSES.get(loss.lower())
 
 
 def serialized(thing: Any) -> Any:

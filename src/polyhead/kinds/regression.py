@@ -15,6 +15,7 @@ from polyhead.kinds.conversion import FINITE, Conversion
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging import Judge
 from polyhead.kinds.judging_numbers import EmbeddingJudge, RegressionJudge
+from polyhead.kinds.keras_names import output_activation
 from polyhead.kinds.kind import as_shape
 from polyhead.kinds.missing import (
     as_float32,
@@ -205,7 +206,8 @@ class Regression(Quantities):
         return RegressionJudge(name, self, columns if len(columns) == count else range(count))
 
     def output(self, features: Any, name: str) -> Any:
-        return dense_output(pooled_features(features), name, self.shape)
+        activation = None if self.scaling else output_activation(self.loss)
+        return dense_output(pooled_features(features), name, self.shape, activation)
 
 
 @dataclass(frozen=True, repr=False)
