@@ -8,6 +8,7 @@ import pytest
 from kind_checks import refusal
 
 import polyhead as ph
+from polyhead.kinds import for_boxes
 from polyhead.kinds.keras_metrics import BoxIoU, MaskIoU
 
 RNG = np.random.default_rng(3)
@@ -227,6 +228,22 @@ def test_output_layers_fit_their_heads():
     for name, (head, column) in HEADS.items():
         labels, _ = head.encode(column)
         assert np.isfinite(value(head.default_loss(False)(labels, found[name])))
+
+
+def test_outputs_are_positive_for_each_head_whose_loss_needs_that():
+    declared = {
+        "box": ph.Boxes(2),
+        "count": ph.Regression(loss="poisson"),
+        "map": ph.Map(size=(8, 8), loss="poisson"),
+        "parts": ph.Regression(each="box", loss="poisson"),
+        "points": ph.Keypoints(3, each="box", normalized=True),
+        "plain": ph.Map(size=(8, 8)),
+    }
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, ph.outputs(image, for_boxes(declared)))
+    found = model.predict(RNG.normal(size=(64, 8, 8, 3)), verbose=0)
+    assert {name for name, output in found.items() if output.min() > 0} == {"count", "map", "parts", "points"}
+    assert found["points"].max() < 1 < found["parts"].max()
 
 
 def test_output_layers_on_vectors_and_sequences():

@@ -130,7 +130,7 @@ class ClassHead(Head):
         return getattr(keras.losses, cross_entropy)(from_logits=logits)
 
     def output(self, features: Any, name: str) -> Any:
-        return dense_output(pooled_features(features), name, self.output_shape, self.probabilities[0])
+        return dense_output(pooled_features(features), name, self.output_shape, self.activation)
 
 
 def _by_name_or_order(weights: Any) -> Mapping[Any, float] | tuple[float, ...] | None:

@@ -248,9 +248,12 @@ class Coordinates(Head):
 
         return keras.losses.Huber(delta=0.1 if self.normalized else 1.0)
 
+    @property
+    def activation(self) -> str | None:
+        return "sigmoid" if self.normalized else None
+
     def output(self, features: Any, name: str) -> Any:
-        activation = "sigmoid" if self.normalized else None
-        return dense_output(flat_features(features), name, self.shape, activation)
+        return dense_output(flat_features(features), name, self.shape, self.activation)
 
 
 def _without_none(value: Any) -> Any:

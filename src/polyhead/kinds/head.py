@@ -335,6 +335,11 @@ class Head(Kind, InImage):
         return ()
 
     @property
+    def activation(self) -> str | None:
+        """The activation of the layer that `output` makes; None for none."""
+        return self.probabilities[0] if self.probabilities else None
+
+    @property
     def losses(self) -> tuple[str, ...]:
         """The Keras losses that accept its labels, the default first; empty if any loss for numbers does."""
         return ()

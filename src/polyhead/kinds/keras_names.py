@@ -32,10 +32,10 @@ POSITIVE_LOSSES = {"kl_divergence": "softmax", "poisson": "exponential"}
 """Losses of numbers that take the logarithm of outputs, and the activation that makes outputs positive for each."""
 
 
-def output_activation(loss: Any) -> str | None:
+def activation_for(loss: Any) -> str | None:
     """Return the activation that a head's loss of numbers needs; None if the outputs can be any numbers.
 
-    >>> output_activation("poisson"), output_activation("mse"), output_activation(None)
+    >>> activation_for("poisson"), activation_for("mse"), activation_for(None)
     ('exponential', None, None)
     """
     if not isinstance(loss, str):

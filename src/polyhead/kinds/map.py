@@ -202,4 +202,4 @@ class Map(Quantities, Pixels):
     # Keras -----------------------------------------------------------------------------------------
 
     def output(self, features: Any, name: str) -> Any:
-        return self.convolved(features, name, self.channels, None)
+        return self.convolved(features, name, self.channels, self.activation)

@@ -371,4 +371,4 @@ class Mask(ClassHead, Pixels):
         return [MaskIoU(classes=len(self.names), multi=self.binary, from_logits=logits)]
 
     def output(self, features: Any, name: str) -> Any:
-        return self.convolved(features, name, len(self.names), self.probabilities[0])
+        return self.convolved(features, name, len(self.names), self.activation)

@@ -59,6 +59,7 @@ class Each(Head):
     needs_fitting = forwarded("head.needs_fitting")
     elementwise = forwarded("head.elementwise")
     probabilities = forwarded("head.probabilities")
+    activation = forwarded("head.activation")
     losses = forwarded("head.losses")
 
     def __repr__(self) -> str:
@@ -318,8 +319,7 @@ class Each(Head):
         return self.head.default_metrics(logits)
 
     def output(self, features: Any, name: str) -> Any:
-        activation = self.probabilities[0] if self.probabilities else None
-        return dense_output(flat_features(features), name, self.output_shape, activation)
+        return dense_output(flat_features(features), name, self.output_shape, self.activation)
 
 
 _COMMON = {f.name for f in fields(Head) if f.init}

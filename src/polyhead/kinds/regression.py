@@ -15,7 +15,7 @@ from polyhead.kinds.conversion import FINITE, Conversion
 from polyhead.kinds.head import Head, coarser
 from polyhead.kinds.judging import Judge
 from polyhead.kinds.judging_numbers import EmbeddingJudge, RegressionJudge
-from polyhead.kinds.keras_names import output_activation
+from polyhead.kinds.keras_names import activation_for
 from polyhead.kinds.kind import as_shape
 from polyhead.kinds.missing import (
     as_float32,
@@ -64,6 +64,10 @@ class Quantities(Head):
     @property
     def needs_fitting(self) -> bool:
         return self.scale is not None and not isinstance(self.scale, (Real, Scaling))
+
+    @property
+    def activation(self) -> str | None:
+        return None if self.scaling else activation_for(self.loss)
 
     def default_loss(self, logits: bool) -> Any:
         import keras
@@ -206,8 +210,7 @@ class Regression(Quantities):
         return RegressionJudge(name, self, columns if len(columns) == count else range(count))
 
     def output(self, features: Any, name: str) -> Any:
-        activation = None if self.scaling else output_activation(self.loss)
-        return dense_output(pooled_features(features), name, self.shape, activation)
+        return dense_output(pooled_features(features), name, self.shape, self.activation)
 
 
 @dataclass(frozen=True, repr=False)
