@@ -14,7 +14,7 @@ import numpy as np
 from polyhead.columns.values import EXACT
 from polyhead.errors import BadValue, ContractError, Problem, as_list, hints, plain_scalar, shown, similar
 from polyhead.kinds.missing import is_missing
-from polyhead.kinds.value_advice import conversion_fix, listed_fix, reads_as_number, repeats_fix, text_fix
+from polyhead.kinds.value_advice import conversion_fix, listed_fix, object_fix, reads_as_number, repeats_fix
 
 MISSING, STRANGE = -1, -2
 """In place of an id: a missing label, and a value that is not a class."""
@@ -39,7 +39,7 @@ def class_problem(value: Any) -> tuple[str, str] | None:
         return "ids of classes that fit int64", AS_TEXT
     if isinstance(value, _TYPES) and not is_missing(value):
         return None
-    return "names or numbers of classes", "" if is_missing(value) else text_fix(value)
+    return "names or numbers of classes", "" if is_missing(value) else object_fix(value)
 
 
 def is_rounded(name: Any) -> bool:

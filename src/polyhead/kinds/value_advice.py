@@ -30,7 +30,7 @@ def ids_as_text(gaps: bool) -> str:
     return 'pandas.Series(column, dtype="Int64").astype("string")' if gaps else "[str(one) for one in column]"
 
 
-def text_fix(value: Any) -> str:
+def object_fix(value: Any) -> str:
     """Say how to turn an object that is neither text nor a number into text; empty for a container."""
     if isinstance(value, Enum):
         return "Give their names as text: [one.name for one in column]."

@@ -11,7 +11,7 @@ import numpy as np
 
 from polyhead.errors import BadValue, ContractError, Problem, as_list, counted, is_number, shown
 from polyhead.kinds.missing import even_rows, is_missing, plain
-from polyhead.kinds.value_advice import ids_as_text, text_fix, times_fix
+from polyhead.kinds.value_advice import ids_as_text, object_fix, times_fix
 
 NOTHING, UNKNOWN = "", "[UNK]"
 """The words of the ids 0 and 1, as in `keras.layers.TextVectorization`: no word, and an unknown word."""
@@ -111,7 +111,7 @@ def _one_word(value: Any, row: int) -> str:
     as_text = ids_as_text(gaps=isinstance(value, float) and value.is_integer())
     fix = f"Numbers need no vocabulary=; if they are ids, turn them into text: {as_text}."
     number = is_number(value) or isinstance(value, (bool, np.bool_))
-    raise BadValue(row, "words", shown(value), fix if number else text_fix(value))
+    raise BadValue(row, "words", shown(value), fix if number else object_fix(value))
 
 
 def _every_word(values: Any) -> tuple[list[Any], int | None]:
