@@ -94,8 +94,12 @@ def test_missing_labels_are_those_of_the_column():
     ("name", "values", "words"),
     [
         ("z", [1, 2], "with_column(values): expected one entry for each of 6 rows, got 2."),
-        ("z", "a", "got 'a'. For the same value in each row, give [value] * len(source)."),
-        ("z", 5, "got 5. For the same value in each row"),
+        (
+            "z",
+            "a",
+            "got 'a'. Give an array or a list; for the same value in each row, [value] * len(source).",
+        ),
+        ("z", 5, "got 5. Give an array or a list; for the same"),
         (3, [1] * 6, "with_column(name): expected the name of a column, got 3."),
         ("z", lambda columns: columns["w"], "column `w`: expected a column of the data (x, y, boxes)"),
         ("z", lambda columns: columns["x"][:3], "expected one entry for each of 6 rows, got 3."),
@@ -115,3 +119,14 @@ def test_series_have_to_be_in_the_order_of_the_frame():
         source.with_column("y", frame["x"][::-1])
     with pytest.warns(ph.PolyheadWarning, match=r"To match them by label: values\.reindex\(frame\.index\)"):
         source.with_column("y", pd.Series([1, 2, 3, 4], index=list("abxy")))
+
+
+@pytest.mark.parametrize("index", [[3, 1, 0, 7], [3, 1, 0, 2]])
+def test_a_series_that_a_function_makes_has_no_labels_of_the_frame(index):
+    frame = pd.DataFrame({"x": ["a", "bb", "ccc", ""]}, index=index)
+    rows = ph.read_table(frame)
+    lengths = rows.with_column("n", lambda columns: pd.Series(columns["x"]).str.len())
+    assert lengths.read([0, 1, 2, 3])["n"].tolist() == [1, 2, 3, 0]
+    assert len(rows.select(lambda columns: pd.Series(columns["x"]).str.len() > 1)) == 2
+    with pytest.raises(ph.DataError, match="the same in another order"):
+        rows.with_column("n", lambda columns: frame["x"][::-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def row_numbers(source: Source, rows: Any, where: str = "rows") -> np.ndarray:
     if isinstance(rows, slice) and rows.step != 0 and all(n is None or is_integer(n) for n in bounds):
         return np.arange(*rows.indices(count), dtype=np.int64)
     if callable(rows):
-        rows = rows(WholeColumns(source))
+        rows = values_of_columns(source, rows)
         if callable(rows):
             expected = "a function that returns row numbers or booleans"
             raise DataError(Problem(where, expected, "another function"))
@@ -94,6 +94,18 @@ def require_index(where: str, frame_index: Any, index: Any, by_label: str) -> No
     if found := partly_shared(frame_index, index):
         fix = f"To match them by label: {by_label}. If positions are right, give {name}.to_numpy()."
         warn(Problem(where, expected, found, fix))
+
+
+def values_of_columns(source: Source, function: Callable[[Mapping[str, Any]], Any]) -> Any:
+    """Return what a function of all columns returns; a pandas object with the default index has that of the rows.
+
+    Columns are arrays without an index, so the labels 0, 1, ... are not those of a frame.
+    """
+    values, every = function(WholeColumns(source)), np.arange(len(source))
+    if family_of(values)[0] == "pandas" and np.array_equal(index_of(values), every):
+        index = source.pandas_index(every)
+        return values if index is None else values.set_axis(index)
+    return values
 
 
 def _as_array(rows: Any) -> np.ndarray | None:

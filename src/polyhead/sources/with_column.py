@@ -14,7 +14,7 @@ from polyhead.kinds.source_column import About, Origins
 from polyhead.sources.arrays import Arrays
 from polyhead.sources.derived import DerivedSource
 from polyhead.sources.scanning import first_rows, mapped_column
-from polyhead.sources.selection import WholeColumns, require_index
+from polyhead.sources.selection import require_index, values_of_columns
 from polyhead.sources.source import Source, checked_rows
 
 
@@ -24,10 +24,10 @@ def with_column(source: Source, name: Any, values: Any) -> Source:
     if not isinstance(name, str):
         raise DataError(Problem("with_column(name)", "the name of a column", shown(name)))
     if callable(values):
-        values = values(WholeColumns(source))
+        values = values_of_columns(source, values)
     expected = f"one entry for each of {count:,} rows"
     if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
-        fix = "For the same value in each row, give [value] * len(source)."
+        fix = "Give an array or a list; for the same value in each row, [value] * len(source)."
         raise DataError(Problem(where, expected, shown(values), fix))
     require_index(
         where, source.pandas_index(np.arange(count)), index_of(values), "values.reindex(frame.index)"
