@@ -262,12 +262,19 @@ def test_what_may_be_meant_is_a_warning(name):
     assert report.ok
 
 
+class OfLogarithms(keras.losses.Poisson):
+    def call(self, y_true, y_pred):
+        return super().call(y_true, keras.ops.exp(y_pred))
+
+
 @pytest.mark.parametrize(
     ("loss", "column", "wanted"),
     [
         ("poisson", "share", "exponential"),
         (keras.losses.Poisson(), "share", "exponential"),
         (keras.losses.kl_divergence, "tags", "softmax"),
+        ("KLD", "tags", "softmax"),
+        (OfLogarithms(), "share", "linear"),
         (lambda y, p: keras.ops.mean(keras.ops.exp(p) - y * p, axis=-1), "share", "linear"),
     ],
 )

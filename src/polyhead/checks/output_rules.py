@@ -24,7 +24,7 @@ from polyhead.errors import Problem, counted, place, shown
 from polyhead.keras_bridge.identifiers import snake_name
 from polyhead.kinds import Head
 from polyhead.kinds.array_statistics import ArrayStatistics
-from polyhead.kinds.keras_names import ONE_HOT_LOSSES, OVERLAP_LOSSES
+from polyhead.kinds.keras_names import ONE_HOT_LOSSES, OVERLAP_LOSSES, is_of_keras
 
 _CROSSENTROPIES = re.compile("crossentropy|cross_entropy")
 _PROPER = {
@@ -69,10 +69,8 @@ def as_loss(given: Any) -> Loss:
     while isinstance(loss, LabeledMean):
         loss = loss.loss
     function = getattr(loss, "fn", loss)
-    owners = (function, getattr(type(loss), "call", function))
-    modules = [str(getattr(owner, "__module__", None) or type(owner).__module__) for owner in owners]
     name = getattr(function, "__name__", None) or snake_name(type(loss).__name__)
-    if not all(module.startswith("keras.") for module in modules):
+    if not is_of_keras(loss):
         return Loss()
     if not _CROSSENTROPIES.search(name) or "generalized" in name:
         return Loss(name)

@@ -31,18 +31,26 @@ OVERLAP_LOSSES = ("dice", "tversky")
 POSITIVE_LOSSES = {"kl_divergence": "softmax", "poisson": "exponential"}
 """Losses of numbers that take the logarithm of outputs, and the activation that makes outputs positive for each."""
 
+_OTHER_NAMES = {"kld": "kl_divergence", "kldivergence": "kl_divergence"}
+
+
+def is_of_keras(loss: Any) -> bool:
+    """Return whether an object or function is a loss of Keras; a class with its own ``call`` may read other outputs."""
+    function = getattr(loss, "fn", loss)
+    owners = (function, getattr(type(loss), "call", function))
+    modules = [str(getattr(owner, "__module__", None) or type(owner).__module__) for owner in owners]
+    return all(module.startswith("keras.") for module in modules)
+
 
 def activation_for(loss: Any) -> str | None:
     """Return the activation that a head's loss of numbers needs; None if the outputs can be any numbers.
 
-    >>> activation_for("poisson"), activation_for("mse"), activation_for(None)
-    ('exponential', None, None)
+    >>> activation_for("poisson"), activation_for("KLD"), activation_for("mse"), activation_for(None)
+    ('exponential', 'softmax', None, None)
     """
     if not isinstance(loss, str):
-        function = getattr(loss, "fn", loss)
-        of_keras = str(getattr(function, "__module__", "")).startswith("keras.")
-        loss = getattr(function, "__name__", "") if of_keras else ""
-    return POSITIVE_LOSSES.get(loss.lower())
+        loss = getattr(getattr(loss, "fn", loss), "__name__", "") if is_of_keras(loss) else ""
+    return POSITIVE_LOSSES.get(_OTHER_NAMES.get(loss.lower(), loss.lower()))
 
 
 def serialized(thing: Any) -> Any:
