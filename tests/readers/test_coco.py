@@ -182,9 +182,14 @@ def test_corners_in_place_of_positions_and_sizes(data):
 )
 def test_corners_within_the_image_are_told_by_areas(data, more):
     with pytest.warns(PolyheadWarning, match="boxes that look like corners"):
-        data([box(1, bbox=(10, 5, 30, 15), **more)])
-    for bbox, area in (((10, 5, 20, 10), 200), ((10, 5, 30, 15), 450), ((10, 5, 30, 15), 320)):
-        assert "as corners" not in str(data([box(1, bbox=bbox, area=area)]).report)
+        data([box(i, bbox=(10, 5, 30, 15), **more) for i in range(3)])
+    right = (((10, 5, 20, 10), 200), ((10, 5, 30, 15), 450), ((10, 5, 30, 15), 320))
+    for bbox, area in right:
+        assert "as corners" not in str(data([box(i, bbox=bbox, area=area) for i in range(3)]).report)
+    by_chance = [
+        box(i, bbox=(10, 5, 30, 15), area=200) for i in range(2)
+    ]  # of objects that fill half of their box
+    assert "as corners" not in str(data(by_chance).report)
 
 
 def test_boxes_that_are_none(data):

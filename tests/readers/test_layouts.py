@@ -88,12 +88,16 @@ def test_names_are_text_as_they_are_written(pets, names):
     assert ph.read_yolo(pets.home).categories == ("no", "007", "1.10")
 
 
-def test_names_in_a_text_file_of_any_name(pets):
+def test_names_in_another_file(pets):
     (pets.home / "data.yaml").write_text("train: train/images")
     file = pets.home / "obj.names"
     file.write_text("cat\n\ndog\n")
     for names in (file, str(file)):
         assert ph.read_yolo(pets.home, names=names).categories == ("cat", "dog")
+    (pets.home / "more").mkdir()
+    other = pets.home / "more/coco.YAML"
+    other.write_text("names: {0: cat, 1: no}")
+    assert ph.read_yolo(pets.home, names=other).categories == ("cat", "no")
     file.write_text("")
     assert message(lambda: ph.read_yolo(pets.home, names=file)) == (
         f"file {file}: expected names, a list of the classes or {{number: name}}, got []."

@@ -163,7 +163,7 @@ def note_corners(
     likely = np.isclose(areas, (second - first).prod(axis=1), 0.01) & ~np.isclose(
         areas, second.prod(axis=1), 0.01
     )
-    if fit and (beyond.sum() > max(2, len(first) / 20) or likely.mean() > 0.9):
+    if fit and (beyond.sum() > max(2, len(first) / 20) or likely.sum() > max(2, 0.9 * len(first))):
         findings.odd("boxes that look like corners rather than a position and a size", len(first))
         advice = "if they are, write a position and a size to the file"
         findings.note(f"all boxes fit in their images as corners, x0, y0, x1, y1; {advice}")

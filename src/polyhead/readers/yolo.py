@@ -77,8 +77,8 @@ def read_yolo(
             the data YAML.
         labels: the folder of the label files, likewise; by default the folder of images with its last ``images``
             replaced by ``labels``.
-        names: the names of the classes, or a text file with one on each line; by default those in the data YAML, as
-            written there.
+        names: the names of the classes, a text file with one on each line, or another data YAML; by default those in
+            the data YAML, as written there.
         categories: the names to keep; objects of other categories are dropped and counted.
         unannotated: whether the label of an image without a label file is ``"missing"`` or ``"empty"``; by default it
             is missing, with a warning.

@@ -166,7 +166,7 @@ def _as_plain_names(names: Any) -> Any:
 def _numbered_names(
     names: Any, content: Mapping[str, Any], where: str, file: Path | None, folder: Path
 ) -> dict[int, str]:
-    """Return the names of the classes by their numbers: as given, of the data YAML, or of a text file."""
+    """Return the names of the classes by their numbers: as given, of the data YAML, or of another file."""
     value = content.get("names")
     if names is not None:
         where = "read_yolo(names=)"
@@ -175,7 +175,10 @@ def _numbered_names(
         value = folder / "classes.txt"
     if isinstance(value, os.PathLike):
         where = place(file=os.fspath(value))
-        value = [line.strip() for line in lines_of(value, "names of classes") if line.strip()]
+        if Path(value).suffix.lower() in (".yaml", ".yml"):
+            value = _yaml_content(Path(value)).get("names")
+        else:
+            value = [line.strip() for line in lines_of(value, "names of classes") if line.strip()]
     expected = "names, a list of the classes or {number: name}"
     if value is None:
         fix = "Say read_yolo(names=[...])" + (", or put them into a classes.txt." if file is None else ".")
