@@ -30,8 +30,8 @@ def load_yaml(text: bytes, as_text: Collection[str] = ()) -> Any:
 
     >>> load_yaml(b"a: &a [1, 2]\\nb: [*a, *a]")
     {'a': [1, 2], 'b': [[1, 2], [1, 2]]}
-    >>> load_yaml(b"names: {0: no, 1: 007}", as_text=["names"])
-    {'names': {0: 'no', 1: '007'}}
+    >>> load_yaml(b"names: {0: no, 1: [007, 2]}", as_text=["names"])
+    {'names': {0: 'no', 1: ['007', '2']}}
     """
     import yaml
 
@@ -52,9 +52,10 @@ def load_yaml(text: bytes, as_text: Collection[str] = ()) -> Any:
 
 
 def _items_of(node: Any) -> list[Any]:
-    """Return the values in a list or a mapping."""
+    """Return the values in a list or a mapping, also in those inside it."""
     parts = node.value if isinstance(node.value, list) else []
-    return [part[1] if isinstance(part, tuple) else part for part in parts]
+    items = [part[1] if isinstance(part, tuple) else part for part in parts]
+    return [inner for item in items for inner in _items_of(item) or [item]]
 
 
 def _count(node: Any, counts: dict[int, int], depth: int) -> int:
