@@ -24,6 +24,11 @@ def as_layer(activation):
     return keras.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(1, activation=activation)(inputs)])
 
 
+class SigmoidDense(layers.Dense):
+    def call(self, inputs):
+        return ops.sigmoid(super().call(inputs))
+
+
 OUTPUTS = {
     "dense, linear": (YES, True, lambda h: layers.Dense(1)(h)),
     "dense, sigmoid": (YES, False, lambda h: layers.Dense(1, activation="sigmoid")(h)),
@@ -51,6 +56,7 @@ OUTPUTS = {
         True,
         lambda h: layers.Reshape((1,))(layers.Dense(1, kernel_initializer="zeros")(h)),
     ),
+    "sigmoid in a call of its own": (YES, False, lambda h: SigmoidDense(1)(h)),
     "sigmoid, reshaped": (
         YES,
         False,

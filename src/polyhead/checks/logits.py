@@ -227,7 +227,7 @@ def activation(tensor: Any) -> str | None:
 
     Returns:
         ``"linear"`` for a dense or convolutional layer without one; ``"sigmoid"``, ``"softmax"``, ``"relu"`` and so
-        on; None if it is unknown, as behind a `Lambda` or in a subclassed model.
+        on; None if it is unknown, as behind a `Lambda`, in a subclassed model, or a layer with its own ``call``.
 
     >>> import keras
     >>> logits = keras.layers.Dense(3)(keras.Input((2,)))
@@ -253,7 +253,7 @@ def activation(tensor: Any) -> str | None:
             known = applied is not None and hasattr(keras.activations, applied)
             return None if not known or hasattr(operation, "cell") else str(applied)
         if function is not None and hasattr(operation, "kernel"):
-            return "linear"
+            return "linear" if type(operation).call.__module__.startswith("keras.") else None
         if name == "ReLU":
             return _relu(operation)
         if name not in _UNCHANGED:
