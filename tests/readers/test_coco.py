@@ -186,10 +186,8 @@ def test_corners_within_the_image_are_told_by_areas(data, more):
     right = (((10, 5, 20, 10), 200), ((10, 5, 30, 15), 450), ((10, 5, 30, 15), 320))
     for bbox, area in right:
         assert "as corners" not in str(data([box(i, bbox=bbox, area=area) for i in range(3)]).report)
-    by_chance = [
-        box(i, bbox=(10, 5, 30, 15), area=200) for i in range(2)
-    ]  # of objects that fill half of their box
-    assert "as corners" not in str(data(by_chance).report)
+    half_full = [box(i, bbox=(10, 5, 30, 15), area=200) for i in range(2)]
+    assert "as corners" not in str(data(half_full).report)
 
 
 def test_boxes_that_are_none(data):
