@@ -155,7 +155,8 @@ def note_corners(
     given = np.isfinite(boxes).all(axis=1) & np.array(written, bool)
     start, end, limits = boxes[given, :2], boxes[given, 2:], sizes[given, ::-1]
     first, second = start + origin * (end - start), end - start
-    if not len(first) or not np.all(second > first):  # nearly every file of right boxes ends here, before the areas
+    # nearly every file of right boxes ends here, before its areas are computed
+    if not len(first) or not np.all(second > first):
         return
     beyond = np.any(end > limits + 1, axis=1)
     fit = np.all(first <= limits + SLACK) and np.all(second <= limits + SLACK)
